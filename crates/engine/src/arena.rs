@@ -1,0 +1,182 @@
+//! Records kept by small numbers, and lists that run through them.
+
+use std::ops::{Index, IndexMut};
+
+use slab::Slab;
+
+/// Stands for "no record" in links.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// A slab addressed by `u32`, so that links are small.
+#[derive(Debug)]
+pub(crate) struct Arena<T> {
+    slab: Slab<T>,
+}
+
+impl<T> Arena<T> {
+    pub(crate) fn new() -> Self {
+        Self { slab: Slab::new() }
+    }
+
+    pub(crate) fn insert(&mut self, value: T) -> u32 {
+        let slot = u32::try_from(self.slab.insert(value)).unwrap_or(NIL);
+        assert!(slot != NIL, "fewer than 2^32 - 1 records");
+        slot
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) -> T {
+        self.slab.remove(slot as usize)
+    }
+
+    pub(crate) fn get(&self, slot: u32) -> Option<&T> {
+        self.slab.get(slot as usize)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    /// All records, by slot.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.slab.iter().map(|(slot, value)| (slot as u32, value))
+    }
+}
+
+impl<T> Index<u32> for Arena<T> {
+    type Output = T;
+
+    fn index(&self, slot: u32) -> &T {
+        &self.slab[slot as usize]
+    }
+}
+
+impl<T> IndexMut<u32> for Arena<T> {
+    fn index_mut(&mut self, slot: u32) -> &mut T {
+        &mut self.slab[slot as usize]
+    }
+}
+
+/// The neighbours of a record in one list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) previous: u32,
+    pub(crate) next: u32,
+}
+
+impl Link {
+    pub(crate) const UNLINKED: Self = Self {
+        previous: NIL,
+        next: NIL,
+    };
+}
+
+/// A doubly linked list through the records of an arena: every change is O(1).
+///
+/// `link` picks the record's [`Link`] that belongs to this list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct List {
+    pub(crate) front: u32,
+    pub(crate) back: u32,
+    pub(crate) len: u32,
+}
+
+impl List {
+    pub(crate) const EMPTY: Self = Self {
+        front: NIL,
+        back: NIL,
+        len: 0,
+    };
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn front(&self) -> Option<u32> {
+        (self.front != NIL).then_some(self.front)
+    }
+
+    pub(crate) fn back(&self) -> Option<u32> {
+        (self.back != NIL).then_some(self.back)
+    }
+
+    pub(crate) fn push_back<T>(
+        &mut self,
+        arena: &mut Arena<T>,
+        slot: u32,
+        link: fn(&mut T) -> &mut Link,
+    ) {
+        *link(&mut arena[slot]) = Link {
+            previous: self.back,
+            next: NIL,
+        };
+        match self.back() {
+            Some(back) => link(&mut arena[back]).next = slot,
+            None => self.front = slot,
+        }
+        self.back = slot;
+        self.len += 1;
+    }
+
+    pub(crate) fn remove<T>(
+        &mut self,
+        arena: &mut Arena<T>,
+        slot: u32,
+        link: fn(&mut T) -> &mut Link,
+    ) {
+        let Link { previous, next } = std::mem::replace(link(&mut arena[slot]), Link::UNLINKED);
+        match previous {
+            NIL => self.front = next,
+            _ => link(&mut arena[previous]).next = next,
+        }
+        match next {
+            NIL => self.back = previous,
+            _ => link(&mut arena[next]).previous = previous,
+        }
+        self.len -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Record(Link);
+
+    fn link(record: &mut Record) -> &mut Link {
+        &mut record.0
+    }
+
+    fn order(arena: &Arena<Record>, list: &List) -> Vec<u32> {
+        let mut slots = Vec::new();
+        let mut at = list.front;
+        while at != NIL {
+            slots.push(at);
+            at = arena[at].0.next;
+        }
+        assert_eq!(slots.len(), list.len as usize);
+        assert_eq!(slots.last().copied(), list.back());
+        slots
+    }
+
+    #[test]
+    fn records_leave_a_list_from_any_place() {
+        let mut arena = Arena::new();
+        let mut list = List::EMPTY;
+        for _ in 0..4 {
+            let slot = arena.insert(Record(Link::UNLINKED));
+            list.push_back(&mut arena, slot, link);
+        }
+        assert_eq!(order(&arena, &list), [0, 1, 2, 3]);
+        list.remove(&mut arena, 1, link);
+        assert_eq!(order(&arena, &list), [0, 2, 3]);
+        list.remove(&mut arena, 3, link);
+        assert_eq!(order(&arena, &list), [0, 2]);
+        list.remove(&mut arena, 0, link);
+        list.push_back(&mut arena, 1, link);
+        assert_eq!(order(&arena, &list), [2, 1]);
+        list.remove(&mut arena, 2, link);
+        list.remove(&mut arena, 1, link);
+        assert!(list.is_empty());
+        assert_eq!(list.front(), None);
+    }
+}

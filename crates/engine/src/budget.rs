@@ -1,0 +1,236 @@
+//! The total limits, and who may open next: shared by the engines of one manager.
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::ids::{HostId, ShardId, Ticket};
+
+/// Counts open connections and attempts against their limits, and keeps the claims of requests
+/// that wait for room, in order of arrival.
+///
+/// A second state machine beside the engines, as pure as they are. Opening and closing touch it;
+/// handing out and giving back do not.
+#[derive(Debug)]
+pub struct Budget {
+    max_open: usize,
+    max_connecting: usize,
+    /// `reuse_run * max_open`: how many requests may overtake one that waits (SPEC L2).
+    max_overtakes: u64,
+    open: usize,
+    connecting: usize,
+    closing: usize,
+    overtakes: u64,
+    asked: bool,
+    claims: BTreeMap<Ticket, Claim>,
+}
+
+/// The right to have one connection open. Moves, and is given back exactly once.
+#[derive(Debug)]
+#[must_use = "a slot that is dropped is lost"]
+pub struct Slot(());
+
+/// A slot on its way to the host that claimed it.
+#[derive(Debug)]
+#[must_use = "a slot that is dropped is lost"]
+pub struct Grant {
+    pub(crate) shard: ShardId,
+    pub(crate) host: HostId,
+    pub(crate) slot: Slot,
+}
+
+#[derive(Debug)]
+struct Claim {
+    shard: ShardId,
+    host: HostId,
+    /// How many overtakes there had been when it was made.
+    overtakes_before: u64,
+}
+
+/// What an earlier claim means for a connection that could serve a later request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overtake {
+    /// Nobody is overtaken.
+    Nobody,
+    /// Somebody is, within the bounds.
+    Allowed,
+    /// Somebody has been overtaken often enough: the connection must close.
+    GiveWay,
+}
+
+impl Budget {
+    /// A budget with the limits of `config`.
+    pub fn new(config: &Config) -> Self {
+        let settings = config.settings();
+        Self {
+            max_open: settings.max_open,
+            max_connecting: settings.max_connecting.unwrap_or(usize::MAX),
+            max_overtakes: u64::from(settings.reuse_run).saturating_mul(settings.max_open as u64),
+            open: 0,
+            connecting: 0,
+            closing: 0,
+            overtakes: 0,
+            asked: false,
+            claims: BTreeMap::new(),
+        }
+    }
+
+    /// Connections open now, in every state.
+    pub fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Attempts in flight now.
+    pub fn connecting(&self) -> usize {
+        self.connecting
+    }
+
+    /// Connections being closed now.
+    pub fn closing(&self) -> usize {
+        self.closing
+    }
+
+    /// How many requests wait for room.
+    pub fn claims(&self) -> usize {
+        self.claims.len()
+    }
+
+    /// How often a later request was served by reuse while an earlier one waited for room.
+    pub fn overtakes(&self) -> u64 {
+        self.overtakes
+    }
+
+    /// The request that has waited longest for room.
+    pub fn oldest_claim(&self) -> Option<Ticket> {
+        self.claims.keys().next().copied()
+    }
+
+    /// Whether a request that comes now could open a connection at once.
+    pub(crate) fn has_room(&self) -> bool {
+        self.claims.is_empty() && self.open < self.max_open && self.may_connect()
+    }
+
+    /// Whether attempts in flight are at their limit.
+    pub(crate) fn may_connect(&self) -> bool {
+        self.connecting < self.max_connecting
+    }
+
+    pub(crate) fn max_connecting(&self) -> usize {
+        self.max_connecting
+    }
+
+    /// Asks for a slot: had at once, or noted as a claim.
+    pub(crate) fn claim(&mut self, ticket: Ticket, shard: ShardId, host: HostId) -> Option<Slot> {
+        if self.oldest_claim().is_none_or(|oldest| ticket < oldest)
+            && let Some(slot) = self.open_one()
+        {
+            return Some(slot);
+        }
+        let claim = Claim {
+            shard,
+            host,
+            overtakes_before: self.overtakes,
+        };
+        self.claims.insert(ticket, claim);
+        None
+    }
+
+    /// Withdraws a claim. False if it has been granted and the grant is on its way.
+    pub(crate) fn withdraw(&mut self, ticket: Ticket) -> bool {
+        self.claims.remove(&ticket).is_some()
+    }
+
+    pub(crate) fn has_claim(&self, ticket: Ticket) -> bool {
+        self.claims.contains_key(&ticket)
+    }
+
+    /// An attempt has ended in a connection, or is being withdrawn.
+    pub(crate) fn attempt_ended(&mut self) {
+        self.connecting -= 1;
+    }
+
+    /// A connection begins to close; its slot will be free when it has closed.
+    pub(crate) fn begin_close(&mut self) {
+        self.closing += 1;
+    }
+
+    /// A connection that was closing has closed.
+    pub(crate) fn closed(&mut self, slot: Slot) {
+        self.closing -= 1;
+        self.release(slot);
+    }
+
+    /// Takes back a slot.
+    pub(crate) fn release(&mut self, Slot(()): Slot) {
+        self.open -= 1;
+    }
+
+    /// Takes back a slot whose attempt never began.
+    pub(crate) fn decline(&mut self, slot: Slot) {
+        self.attempt_ended();
+        self.release(slot);
+    }
+
+    /// Gives the oldest claim its slot, if there is one to give.
+    pub(crate) fn poll_grant(&mut self) -> Option<Grant> {
+        if self.claims.is_empty() {
+            return None;
+        }
+        let slot = self.open_one()?;
+        let (_, claim) = self.claims.pop_first()?;
+        Some(Grant {
+            shard: claim.shard,
+            host: claim.host,
+            slot,
+        })
+    }
+
+    /// Whether an idle connection must be closed to make room (SPEC L4): some claim could use a
+    /// slot, and fewer are being freed than could be used.
+    pub(crate) fn needs_eviction(&self) -> bool {
+        let wanted = self
+            .claims
+            .len()
+            .min(self.max_connecting.saturating_sub(self.connecting));
+        let free = self.max_open.saturating_sub(self.open);
+        wanted > free.saturating_add(self.closing)
+    }
+
+    /// Whether another shard is being asked to evict; one is asked at a time, so that always the
+    /// connection idle longest goes.
+    pub(crate) fn asked(&mut self) -> &mut bool {
+        &mut self.asked
+    }
+
+    /// Whether a connection that served `run` waiters past an older claim may serve `ticket`.
+    pub(crate) fn overtake(
+        &mut self,
+        ticket: Option<Ticket>,
+        run: u32,
+        reuse_run: u32,
+    ) -> Overtake {
+        let Some((&oldest, claim)) = self.claims.first_key_value() else {
+            return Overtake::Nobody;
+        };
+        // What the connection's slot could not give the older claim is not taken from it.
+        if ticket.is_some_and(|ticket| ticket <= oldest) || !self.needs_eviction() {
+            return Overtake::Nobody;
+        }
+        let overtaken = self.overtakes - claim.overtakes_before;
+        if run < reuse_run && overtaken < self.max_overtakes {
+            self.overtakes += 1;
+            Overtake::Allowed
+        } else {
+            Overtake::GiveWay
+        }
+    }
+
+    fn open_one(&mut self) -> Option<Slot> {
+        if self.open < self.max_open && self.may_connect() {
+            self.open += 1;
+            self.connecting += 1;
+            Some(Slot(()))
+        } else {
+            None
+        }
+    }
+}

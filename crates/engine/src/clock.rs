@@ -1,0 +1,92 @@
+//! What happens because time passes.
+
+use std::time::Instant;
+
+use crate::action::{Action, Answer, Due};
+use crate::connection::State;
+use crate::engine::Engine;
+use crate::room::Room;
+use crate::timer::TimerKey;
+
+impl<K: Eq + Clone> Engine<K> {
+    /// When the driver must call `tick` at the latest, and what for. `None`: nothing is due ever.
+    pub fn poll_timeout(&self) -> Option<(Instant, Due)> {
+        let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
+        let timer = self.timers.peek().map(|(at, key)| match key {
+            TimerKey::Request(_) => (at, Due::Request),
+            TimerKey::Connection(_) => (at, Due::Connection),
+        });
+        match (expiry, timer) {
+            (Some(expiry), Some(timer)) => Some(if timer.0 <= expiry.0 { timer } else { expiry }),
+            (expiry, timer) => expiry.or(timer),
+        }
+    }
+
+    /// Does what is due at `now`, and answers the time that counts for the input: never earlier
+    /// than an input before it.
+    pub(crate) fn advance(&mut self, now: Instant, room: &mut impl Room) -> Instant {
+        let now = self.clamp(now);
+        while let Some((at, due)) = self.poll_timeout() {
+            if at > now {
+                break;
+            }
+            match due {
+                Due::KeepAlive => self.expire_oldest(now, room),
+                Due::Request | Due::Connection => self.fire(now, room),
+            }
+        }
+        now
+    }
+
+    pub(crate) fn clamp(&mut self, now: Instant) -> Instant {
+        let now = self.now.map_or(now, |before| before.max(now));
+        self.now = Some(now);
+        now
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        let oldest = self.idle.front()?;
+        let since = self.connections[oldest].idle_since;
+        since.checked_add(self.settings.keep_alive)
+    }
+
+    fn expire_oldest(&mut self, now: Instant, room: &mut impl Room) {
+        if let Some(slot) = self.idle.front() {
+            let host = self.connections[slot].host;
+            self.hosts.count(host, |counts| counts.expired += 1);
+            self.close(now, room, slot);
+        }
+    }
+
+    fn fire(&mut self, now: Instant, room: &mut impl Room) {
+        let Some((_, key)) = self.timers.peek() else {
+            return;
+        };
+        self.timers.withdraw(key);
+        match key {
+            TimerKey::Request(slot) => self.time_out(now, room, slot),
+            TimerKey::Connection(slot) => match self.connections[slot].state {
+                State::Connecting => self.withdraw_attempt(room, slot),
+                State::Idle => {
+                    let host = self.connections[slot].host;
+                    self.hosts.count(host, |counts| counts.expired += 1);
+                    self.close(now, room, slot);
+                }
+                State::Leased => self.retire(now, room, slot),
+                State::Closing => {
+                    let id = self.connection_id(slot);
+                    self.actions.push_back(Action::Abandon(id));
+                }
+            },
+        }
+    }
+
+    fn time_out(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+        let host = self.requests[slot].host;
+        let waiting = self.waiting_of(now, room, slot);
+        self.hosts.count(host, |counts| counts.timed_out += 1);
+        self.leave_queue(now, room, slot);
+        self.refuse(slot, Answer::TimedOut(waiting));
+        self.rebalance(now, room, host);
+    }
+}

@@ -1,0 +1,216 @@
+//! Settings of an engine, and what they may be.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// How many vacant hosts a manager remembers, so that a host asked again and again keeps its
+/// record and its statistics.
+const REMEMBERED_HOSTS: usize = 4096;
+
+/// Which idle connection of a host is handed out first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum IdleOrder {
+    /// The one returned last: the rest age and expire, so the number of connections follows the
+    /// load down.
+    #[default]
+    Lifo,
+    /// The one returned first: all connections are used in turn.
+    Fifo,
+}
+
+/// Settings as a user gives them; [`Config`] is what they become.
+///
+/// The units, defaults and extremes are documented at the builder that users see.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Connections per host, at least 1.
+    pub max_per_host: usize,
+    /// Connections in total, at least 1.
+    pub max_open: usize,
+    /// Requests that wait without an attempt of their own; `None` is no limit.
+    pub max_queued: Option<usize>,
+    /// Attempts in flight; `None` is no limit.
+    pub max_connecting: Option<usize>,
+    /// How long an idle connection is kept; zero: no connection is used twice.
+    pub keep_alive: Duration,
+    /// Deadline of requests that bring none.
+    pub timeout: Duration,
+    /// How long closing a connection may take.
+    pub close_timeout: Duration,
+    /// Age at which a connection is closed once it is idle.
+    pub max_lifetime: Option<Duration>,
+    /// Share of `max_lifetime` by which it is shortened at random, 0 to 1.
+    pub lifetime_jitter: f64,
+    /// Leases after which a connection is closed.
+    pub max_uses: Option<u64>,
+    /// Which idle connection goes first.
+    pub idle_order: IdleOrder,
+    /// How many waiters of its own host one connection may serve while an earlier request of
+    /// another host waits for room.
+    pub reuse_run: u32,
+    /// Whether an attempt that nobody needs any more finishes into the cache.
+    pub finish_attempts: bool,
+    /// Seed of all random choices.
+    pub seed: u64,
+    /// How many engines share the budget, at least 1.
+    pub shards: u16,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_per_host: 4,
+            max_open: 128,
+            max_queued: None,
+            max_connecting: None,
+            keep_alive: Duration::from_secs(15),
+            timeout: Duration::from_secs(120),
+            close_timeout: Duration::from_secs(5),
+            max_lifetime: None,
+            lifetime_jitter: 0.1,
+            max_uses: None,
+            idle_order: IdleOrder::Lifo,
+            reuse_run: 16,
+            finish_attempts: false,
+            seed: 0,
+            shards: 1,
+        }
+    }
+}
+
+/// Settings that can work.
+#[derive(Clone, Debug)]
+pub struct Config {
+    settings: Settings,
+}
+
+impl Config {
+    /// The settings, which are known to be sound.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn remembered_hosts(&self) -> usize {
+        REMEMBERED_HOSTS.div_ceil(usize::from(self.settings.shards))
+    }
+}
+
+impl TryFrom<Settings> for Config {
+    type Error = ConfigError;
+
+    /// Takes settings that can work.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that cannot work, with its value and what is allowed (SPEC M2).
+    fn try_from(settings: Settings) -> Result<Self, ConfigError> {
+        at_least_one("max_per_host", Some(settings.max_per_host))?;
+        at_least_one("max_open", Some(settings.max_open))?;
+        at_least_one("max_queued", settings.max_queued)?;
+        at_least_one("max_connecting", settings.max_connecting)?;
+        at_least_one("max_uses", settings.max_uses)?;
+        at_least_one("shards", Some(settings.shards))?;
+        above_zero("timeout", Some(settings.timeout))?;
+        above_zero("close_timeout", Some(settings.close_timeout))?;
+        above_zero("max_lifetime", settings.max_lifetime)?;
+        if !(0.0..=1.0).contains(&settings.lifetime_jitter) {
+            return Err(ConfigError::new(
+                "lifetime_jitter",
+                &settings.lifetime_jitter,
+                "a share from 0 to 1",
+            ));
+        }
+        Ok(Self { settings })
+    }
+}
+
+/// A setting that cannot work: which, its value, and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{setting} is {value}, but must be {allowed}")]
+pub struct ConfigError {
+    setting: &'static str,
+    value: String,
+    allowed: &'static str,
+}
+
+impl ConfigError {
+    fn new(setting: &'static str, value: &dyn fmt::Debug, allowed: &'static str) -> Self {
+        Self {
+            setting,
+            value: format!("{value:?}"),
+            allowed,
+        }
+    }
+
+    /// The name of the setting.
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+}
+
+fn at_least_one<T: PartialEq + From<u8> + fmt::Debug>(
+    setting: &'static str,
+    value: Option<T>,
+) -> Result<(), ConfigError> {
+    match value {
+        Some(value) if value == T::from(0) => Err(ConfigError::new(setting, &value, "at least 1")),
+        _ => Ok(()),
+    }
+}
+
+fn above_zero(setting: &'static str, value: Option<Duration>) -> Result<(), ConfigError> {
+    match value {
+        Some(Duration::ZERO) => Err(ConfigError::new(
+            setting,
+            &Duration::ZERO,
+            "longer than zero",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(change: impl FnOnce(&mut Settings)) -> String {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        Config::try_from(settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_defaults_can_work() {
+        assert!(Config::try_from(Settings::default()).is_ok());
+    }
+
+    #[test]
+    fn an_error_names_the_setting_its_value_and_what_is_allowed() {
+        assert_eq!(
+            message(|settings| settings.max_per_host = 0),
+            "max_per_host is 0, but must be at least 1"
+        );
+        assert_eq!(
+            message(|settings| settings.timeout = Duration::ZERO),
+            "timeout is 0ns, but must be longer than zero"
+        );
+        assert_eq!(
+            message(|settings| settings.lifetime_jitter = f64::NAN),
+            "lifetime_jitter is NaN, but must be a share from 0 to 1"
+        );
+    }
+
+    #[test]
+    fn keep_alive_may_be_zero_and_limits_may_be_huge() {
+        let settings = Settings {
+            keep_alive: Duration::ZERO,
+            timeout: Duration::MAX,
+            max_open: usize::MAX,
+            max_per_host: usize::MAX,
+            ..Settings::default()
+        };
+        assert!(Config::try_from(settings).is_ok());
+    }
+}

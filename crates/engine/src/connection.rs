@@ -1,0 +1,127 @@
+//! The life of a connection, as a table of legal moves.
+
+use std::time::Instant;
+
+use crate::arena::Link;
+use crate::budget::Slot;
+
+/// A stage of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The host's name is being turned into addresses.
+    Resolve,
+    /// The transport is being opened.
+    Connect,
+    /// A TLS or protocol handshake is under way.
+    Tls,
+}
+
+/// How a lease comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// The connection may serve another request.
+    Reuse,
+    /// The connection must be closed.
+    Close,
+    /// The connection has been closed already; it carried no other lease.
+    Closed,
+}
+
+/// Where a connection is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is being opened.
+    Connecting,
+    /// It is open and has at least one lease.
+    Leased,
+    /// It is open and nobody holds it.
+    Idle,
+    /// It is being closed, or its attempt withdrawn.
+    Closing,
+}
+
+impl State {
+    fn may_become(self, next: Self) -> bool {
+        use State::{Closing, Connecting, Idle, Leased};
+        match (self, next) {
+            (Connecting, Leased | Idle | Closing)
+            | (Leased, Idle | Closing)
+            | (Idle, Leased | Closing) => true,
+            (_, Connecting) | (Closing, _) | (Leased, Leased) | (Idle, Idle) => false,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) serial: u64,
+    pub(crate) host: u32,
+    pub(crate) state: State,
+    pub(crate) slot: Slot,
+    /// Of an attempt: how far it is, and the request that it was or became for.
+    pub(crate) phase: Phase,
+    pub(crate) owner: Option<u32>,
+    /// Place among the host's connections with room, or among its attempts without owner.
+    pub(crate) host_link: Link,
+    /// Place among the idle connections of the shard.
+    pub(crate) idle_link: Link,
+    pub(crate) idle_since: Instant,
+    pub(crate) leases: u32,
+    pub(crate) capacity: u32,
+    /// Leases so far.
+    pub(crate) uses: u64,
+    /// Waiters served while an earlier claim of another host waited.
+    pub(crate) run: u32,
+    /// Whether it is in its host's list of connections with room.
+    pub(crate) listed: bool,
+    /// Whether it takes no further lease and closes when the last is back.
+    pub(crate) retiring: bool,
+}
+
+impl Connection {
+    pub(crate) fn attempt(serial: u64, host: u32, slot: Slot, owner: u32, now: Instant) -> Self {
+        Self {
+            serial,
+            host,
+            state: State::Connecting,
+            slot,
+            phase: Phase::Resolve,
+            owner: Some(owner),
+            host_link: Link::UNLINKED,
+            idle_link: Link::UNLINKED,
+            idle_since: now,
+            leases: 0,
+            capacity: 1,
+            uses: 0,
+            run: 0,
+            listed: false,
+            retiring: false,
+        }
+    }
+
+    pub(crate) fn host_link(&mut self) -> &mut Link {
+        &mut self.host_link
+    }
+
+    pub(crate) fn idle_link(&mut self) -> &mut Link {
+        &mut self.idle_link
+    }
+
+    /// Whether another request could use it.
+    pub(crate) fn has_room(&self) -> bool {
+        matches!(self.state, State::Leased | State::Idle)
+            && !self.retiring
+            && self.leases < self.capacity
+    }
+
+    /// Moves on, and answers where it was.
+    pub(crate) fn enter(&mut self, next: State) -> State {
+        debug_assert!(
+            self.state.may_become(next),
+            "a connection went from {:?} to {next:?}",
+            self.state
+        );
+        std::mem::replace(&mut self.state, next)
+    }
+}

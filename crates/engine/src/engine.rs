@@ -1,0 +1,347 @@
+//! The engine: its inputs and outputs, without policy.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::action::{Action, Answer, Message};
+use crate::arena::{Arena, List};
+use crate::config::{Config, Settings};
+use crate::connection::{Connection, Phase, Return, State};
+use crate::host::Hosts;
+use crate::ids::{ConnectionId, HostId, RequestId, ShardId};
+use crate::policy::Random;
+use crate::request::{Ask, FromCache, Request, Stage, Timing};
+use crate::room::Room;
+use crate::stats::WaitingTime;
+use crate::timer::{TimerKey, Timers};
+
+/// One shard of a manager: its hosts, their requests and connections.
+///
+/// After every input the driver drains [`poll_action`](Self::poll_action) and looks at
+/// [`poll_timeout`](Self::poll_timeout). Inputs whose `now` lies before an earlier one are taken
+/// at the earlier one's time. What is due at `now` happens before the input itself.
+#[derive(Debug)]
+pub struct Engine<K> {
+    pub(crate) settings: Settings,
+    pub(crate) shard: ShardId,
+    pub(crate) hosts: Hosts<K>,
+    pub(crate) requests: Arena<Request>,
+    pub(crate) connections: Arena<Connection>,
+    /// All idle connections, the one idle longest in front.
+    pub(crate) idle: List,
+    pub(crate) timers: Timers,
+    pub(crate) actions: VecDeque<Action>,
+    pub(crate) waiting_time: WaitingTime,
+    pub(crate) random: Random,
+    pub(crate) now: Option<Instant>,
+    /// Refuses all requests once it is set.
+    pub(crate) shut_down: bool,
+    /// Whether the budget, or what was published, may allow more than has been done.
+    pub(crate) unsettled: bool,
+    serial: u64,
+}
+
+/// An answer as its user takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// The connection, if the answer is one.
+    pub connection: Option<ConnectionId>,
+    /// How the connection came to be there.
+    pub from_cache: Option<FromCache>,
+    /// Where the time went.
+    pub timing: Timing,
+}
+
+impl<K: Eq + Clone> Engine<K> {
+    /// An engine without hosts.
+    pub fn new(config: &Config, shard: ShardId) -> Self {
+        let settings = config.settings().clone();
+        Self {
+            random: Random::new(settings.seed ^ u64::from(shard.0) << 48),
+            settings,
+            shard,
+            hosts: Hosts::new(config.remembered_hosts()),
+            requests: Arena::new(),
+            connections: Arena::new(),
+            idle: List::EMPTY,
+            timers: Timers::default(),
+            actions: VecDeque::new(),
+            waiting_time: WaitingTime::default(),
+            now: None,
+            shut_down: false,
+            unsettled: false,
+            serial: 0,
+        }
+    }
+
+    /// Finds a host by its key, or makes its record. Equal keys have equal hashes.
+    ///
+    /// The id is good for the next input; a host out of use may be forgotten after that.
+    pub fn host(&mut self, hash: u64, key: &K) -> HostId {
+        self.hosts.enter(hash, key)
+    }
+
+    /// The key of a host.
+    pub fn key(&self, host: HostId) -> Option<&K> {
+        self.hosts.get(host).map(|host| &host.key)
+    }
+
+    /// The connection that a request for `host` would be given now, and since when it is idle.
+    ///
+    /// The driver asks before a request, to look at the connection and report it by
+    /// [`peer_closed`](Self::peer_closed) if it is of no use.
+    pub fn next_idle(&self, host: HostId) -> Option<(ConnectionId, Instant)> {
+        let slot = self.next_available(host.slot)?;
+        let connection = &self.connections[slot];
+        Some((self.connection_id(slot), connection.idle_since))
+    }
+
+    /// A user asks for a connection. The answer comes as an action.
+    pub fn request(&mut self, now: Instant, room: &mut impl Room, ask: Ask) -> RequestId {
+        let now = self.advance(now, room);
+        let host = ask.host.slot;
+        let slot = self.requests.insert(Request::new(ask.number, host, now));
+        let id = self.request_id(slot);
+        if self.shut_down {
+            self.refuse(slot, Answer::ShutDown);
+        } else if !self.serve_at_once(now, room, host, slot) {
+            self.join_queue(now, room, &ask, slot);
+            // A time-out of zero leaves time for what is there at once, and for nothing else.
+            self.advance(now, room);
+        }
+        self.settle(room);
+        id
+    }
+
+    /// A user withdraws a request that may have been answered, but whose answer has not been
+    /// taken. Answers whether there was something to withdraw; if so, the answer is
+    /// [`Answer::Cancelled`].
+    pub fn cancel(&mut self, now: Instant, room: &mut impl Room, id: RequestId) -> bool {
+        let now = self.advance(now, room);
+        let cancelled = self.withdraw_request(now, room, id);
+        self.settle(room);
+        cancelled
+    }
+
+    /// Whoever would take the answer of a request has gone; its record ends here.
+    pub fn forget(&mut self, now: Instant, room: &mut impl Room, id: RequestId) {
+        let now = self.advance(now, room);
+        if self.withdraw_request(now, room, id) {
+            // Nobody is left to be told.
+            let answer = self.actions.pop_back();
+            debug_assert!(matches!(
+                answer,
+                Some(Action::Answer(told, Answer::Cancelled)) if told == id
+            ));
+        }
+        if let Some(slot) = self.find_request(id)
+            && self.requests[slot].stage == Stage::Refused
+        {
+            self.requests.remove(slot);
+        }
+        self.settle(room);
+    }
+
+    /// The user takes the answer. `None` if there is none yet.
+    pub fn take(&mut self, id: RequestId) -> Option<Taken> {
+        let slot = self.find_request(id)?;
+        let request = &mut self.requests[slot];
+        let timing = request.timing;
+        match request.stage {
+            Stage::Assigned(connection, from_cache) => {
+                request.stage = Stage::Held(connection);
+                let host = request.host;
+                self.hosts.count(host, |counts| match from_cache {
+                    Some(FromCache::Immediate) => counts.reused_immediate += 1,
+                    Some(FromCache::Deferred) => counts.reused_deferred += 1,
+                    None => {}
+                });
+                self.waiting_time.record(timing.total());
+                Some(Taken {
+                    connection: Some(self.connection_id(connection)),
+                    from_cache,
+                    timing,
+                })
+            }
+            Stage::Refused => {
+                self.requests.remove(slot);
+                Some(Taken {
+                    connection: None,
+                    from_cache: None,
+                    timing,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// An attempt has come to its next phase.
+    pub fn progress(&mut self, now: Instant, id: ConnectionId, phase: Phase) {
+        let now = self.clamp(now);
+        let Some(slot) = self.find_connection(id) else {
+            return;
+        };
+        let connection = &mut self.connections[slot];
+        let before = std::mem::replace(&mut connection.phase, phase);
+        if let (State::Connecting, Some(owner)) = (connection.state, connection.owner) {
+            self.requests[owner].book(now, Some(before));
+        }
+    }
+
+    /// An attempt has ended in a connection that can carry `capacity` leases.
+    ///
+    /// False if nobody wants it any more: the driver closes it and reports
+    /// [`closed`](Self::closed).
+    pub fn connected(
+        &mut self,
+        now: Instant,
+        room: &mut impl Room,
+        id: ConnectionId,
+        capacity: usize,
+    ) -> bool {
+        let now = self.advance(now, room);
+        let wanted = match self.find_connection(id) {
+            Some(slot) if self.connections[slot].state == State::Connecting => {
+                self.open(now, room, slot, capacity);
+                true
+            }
+            _ => false,
+        };
+        self.settle(room);
+        wanted
+    }
+
+    /// An attempt has failed, and nothing of it is left. Its owner is answered
+    /// [`Answer::Failed`], if it still waits.
+    pub fn failed(&mut self, now: Instant, room: &mut impl Room, id: ConnectionId) {
+        let now = self.advance(now, room);
+        match self.find_connection(id) {
+            Some(slot) if self.connections[slot].state == State::Connecting => {
+                self.fail(now, room, slot);
+            }
+            Some(slot) => self.remove_connection(room, slot),
+            None => {}
+        }
+        self.settle(room);
+    }
+
+    /// A user gives back the connection that `request` was answered with.
+    pub fn released(
+        &mut self,
+        now: Instant,
+        room: &mut impl Room,
+        request: RequestId,
+        how: Return,
+    ) {
+        let now = self.advance(now, room);
+        if let Some(slot) = self.find_request(request)
+            && let Stage::Held(connection) = self.requests[slot].stage
+        {
+            self.requests.remove(slot);
+            self.end_lease(now, room, connection, how);
+        }
+        self.settle(room);
+    }
+
+    /// A connection can carry another number of leases from now on.
+    pub fn capacity_changed(
+        &mut self,
+        now: Instant,
+        room: &mut impl Room,
+        id: ConnectionId,
+        capacity: usize,
+    ) {
+        let now = self.advance(now, room);
+        if let Some(slot) = self.find_connection(id) {
+            self.set_capacity(now, room, slot, capacity);
+        }
+        self.settle(room);
+    }
+
+    /// An open connection is of no further use: the peer has closed it, or spoken unasked.
+    ///
+    /// It closes when its last lease is back; at once if it is idle.
+    pub fn peer_closed(&mut self, now: Instant, room: &mut impl Room, id: ConnectionId) {
+        let now = self.advance(now, room);
+        if let Some(slot) = self.find_connection(id) {
+            if self.connections[slot].state == State::Idle {
+                let host = self.connections[slot].host;
+                self.hosts.count(host, |counts| counts.closed_by_peer += 1);
+            }
+            self.retire(now, room, slot);
+        }
+        self.settle(room);
+    }
+
+    /// A connection is closed, or its withdrawn attempt is gone.
+    pub fn closed(&mut self, now: Instant, room: &mut impl Room, id: ConnectionId) {
+        self.advance(now, room);
+        if let Some(slot) = self.find_connection(id) {
+            debug_assert_eq!(self.connections[slot].state, State::Closing);
+            self.remove_connection(room, slot);
+        }
+        self.settle(room);
+    }
+
+    /// Another shard says something.
+    pub fn told(&mut self, now: Instant, room: &mut impl Room, message: Message) {
+        let now = self.advance(now, room);
+        match message {
+            Message::Grant(grant) => self.use_grant(now, room, grant),
+            Message::MakeRoom => {
+                *room.budget().asked() = false;
+                self.unsettled = true;
+            }
+        }
+        self.settle(room);
+    }
+
+    /// Time has passed: what is due at `now` happens.
+    pub fn tick(&mut self, now: Instant, room: &mut impl Room) {
+        self.advance(now, room);
+        self.settle(room);
+    }
+
+    /// The next thing to do; to be asked until there is none.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    pub(crate) fn request_id(&self, slot: u32) -> RequestId {
+        RequestId {
+            number: self.requests[slot].number,
+            slot,
+            shard: self.shard,
+        }
+    }
+
+    pub(crate) fn find_request(&self, id: RequestId) -> Option<u32> {
+        let request = self.requests.get(id.slot)?;
+        (request.number == id.number).then_some(id.slot)
+    }
+
+    pub(crate) fn connection_id(&self, slot: u32) -> ConnectionId {
+        ConnectionId {
+            slot,
+            serial: self.connections[slot].serial,
+        }
+    }
+
+    pub(crate) fn find_connection(&self, id: ConnectionId) -> Option<u32> {
+        let connection = self.connections.get(id.slot)?;
+        (connection.serial == id.serial).then_some(id.slot)
+    }
+
+    pub(crate) fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// Ends a request that is in no queue, without a connection.
+    pub(crate) fn refuse(&mut self, slot: u32, answer: Answer) {
+        self.requests[slot].stage = Stage::Refused;
+        self.timers.withdraw(TimerKey::Request(slot));
+        let id = self.request_id(slot);
+        self.actions.push_back(Action::Answer(id, answer));
+    }
+}

@@ -1,0 +1,191 @@
+//! Hosts: the queue, the connections and the figures of each, found by key.
+
+use hashbrown::HashTable;
+
+use crate::arena::{Arena, Link, List};
+use crate::connection::State;
+use crate::ids::HostId;
+use crate::queue::Queue;
+use crate::stats::Counts;
+
+/// One host.
+#[derive(Debug)]
+pub(crate) struct Host<K> {
+    pub(crate) key: K,
+    hash: u64,
+    pub(crate) serial: u64,
+    pub(crate) queue: Queue,
+    /// Open connections that could serve another request, the one returned first in front.
+    pub(crate) available: List,
+    /// Attempts whose request has gone.
+    pub(crate) orphans: List,
+    /// Claims for room, and grants on their way.
+    pub(crate) reserved: u32,
+    pub(crate) counts: Counts,
+    vacant_link: Link,
+    vacant: bool,
+}
+
+impl<K> Host<K> {
+    fn vacant_link(&mut self) -> &mut Link {
+        &mut self.vacant_link
+    }
+
+    fn is_unused(&self) -> bool {
+        self.counts.open == 0 && self.reserved == 0 && self.queue.is_empty()
+    }
+}
+
+/// All hosts of an engine. Hosts in use stay; some more are remembered, those used last.
+#[derive(Debug)]
+pub(crate) struct Hosts<K> {
+    table: HashTable<u32>,
+    arena: Arena<Host<K>>,
+    vacant: List,
+    remembered: usize,
+    serial: u64,
+    /// Figures of hosts no longer remembered are part of it.
+    pub(crate) total: Counts,
+}
+
+impl<K: Eq + Clone> Hosts<K> {
+    pub(crate) fn new(remembered: usize) -> Self {
+        Self {
+            table: HashTable::new(),
+            arena: Arena::new(),
+            vacant: List::EMPTY,
+            remembered,
+            serial: 0,
+            total: Counts::default(),
+        }
+    }
+
+    pub(crate) fn find(&self, hash: u64, key: &K) -> Option<u32> {
+        let arena = &self.arena;
+        self.table
+            .find(hash, |&slot| arena[slot].key == *key)
+            .copied()
+    }
+
+    /// Finds a host, or makes its record.
+    pub(crate) fn enter(&mut self, hash: u64, key: &K) -> HostId {
+        let slot = self
+            .find(hash, key)
+            .unwrap_or_else(|| self.insert(hash, key));
+        self.id(slot)
+    }
+
+    fn insert(&mut self, hash: u64, key: &K) -> u32 {
+        self.serial += 1;
+        let slot = self.arena.insert(Host {
+            key: key.clone(),
+            hash,
+            serial: self.serial,
+            queue: Queue::EMPTY,
+            available: List::EMPTY,
+            orphans: List::EMPTY,
+            reserved: 0,
+            counts: Counts::default(),
+            vacant_link: Link::UNLINKED,
+            vacant: true,
+        });
+        let arena = &self.arena;
+        self.table
+            .insert_unique(hash, slot, |&other| arena[other].hash);
+        self.vacate(slot);
+        slot
+    }
+
+    fn vacate(&mut self, slot: u32) {
+        self.vacant
+            .push_back(&mut self.arena, slot, Host::vacant_link);
+        if self.vacant.len as usize > self.remembered
+            && let Some(oldest) = self.vacant.front()
+        {
+            self.vacant
+                .remove(&mut self.arena, oldest, Host::vacant_link);
+            self.forget(oldest);
+        }
+    }
+
+    fn forget(&mut self, slot: u32) {
+        let host = self.arena.remove(slot);
+        if let Ok(entry) = self.table.find_entry(host.hash, |&other| other == slot) {
+            entry.remove();
+        }
+    }
+
+    pub(crate) fn id(&self, slot: u32) -> HostId {
+        HostId {
+            slot,
+            serial: self.arena[slot].serial,
+        }
+    }
+
+    pub(crate) fn get(&self, id: HostId) -> Option<&Host<K>> {
+        self.arena
+            .get(id.slot)
+            .filter(|host| host.serial == id.serial)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Host<K>)> {
+        self.arena.iter()
+    }
+
+    pub(crate) fn at(&self, slot: u32) -> &Host<K> {
+        &self.arena[slot]
+    }
+
+    pub(crate) fn at_mut(&mut self, slot: u32) -> &mut Host<K> {
+        &mut self.arena[slot]
+    }
+
+    /// Changes the figures of a host and of all hosts alike.
+    pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Counts)) {
+        change(&mut self.arena[slot].counts);
+        change(&mut self.total);
+    }
+
+    /// Counts a connection from one state to another; `None` is "not there".
+    pub(crate) fn count_move(&mut self, slot: u32, from: Option<State>, to: Option<State>) {
+        self.count(slot, |counts| {
+            if let Some(from) = from {
+                *gauge(counts, from) -= 1;
+                counts.open -= 1;
+            }
+            if let Some(to) = to {
+                *gauge(counts, to) += 1;
+                counts.open += 1;
+            }
+        });
+        self.note_use(slot);
+    }
+
+    /// Keeps the list of vacant hosts true after a change of one host's use.
+    pub(crate) fn note_use(&mut self, slot: u32) {
+        let host = &mut self.arena[slot];
+        let vacant = host.is_unused();
+        if vacant == host.vacant {
+            return;
+        }
+        host.vacant = vacant;
+        if vacant {
+            self.vacate(slot);
+        } else {
+            self.vacant.remove(&mut self.arena, slot, Host::vacant_link);
+        }
+    }
+
+    pub(crate) fn vacant(&self) -> usize {
+        self.vacant.len as usize
+    }
+}
+
+fn gauge(counts: &mut Counts, state: State) -> &mut usize {
+    match state {
+        State::Connecting => &mut counts.connecting,
+        State::Leased => &mut counts.leased,
+        State::Idle => &mut counts.idle,
+        State::Closing => &mut counts.closing,
+    }
+}

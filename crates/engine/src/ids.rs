@@ -1,0 +1,94 @@
+//! Names of requests, connections, hosts and shards.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+/// Names a request for the life of the process.
+///
+/// Equality, order and hash go by a number that is never used twice.
+#[derive(Clone, Copy)]
+pub struct RequestId {
+    pub(crate) number: u64,
+    pub(crate) slot: u32,
+    pub(crate) shard: ShardId,
+}
+
+impl RequestId {
+    /// The shard that holds the request.
+    pub fn shard(self) -> ShardId {
+        self.shard
+    }
+
+    /// Where the shard keeps the request: small, and used again by later requests.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
+impl PartialEq for RequestId {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for RequestId {}
+
+impl PartialOrd for RequestId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for RequestId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.number.cmp(&other.number)
+    }
+}
+
+impl Hash for RequestId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.number.hash(state);
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({})", self.number)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.number.fmt(f)
+    }
+}
+
+/// Names a connection, from the start of its attempt until it is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    pub(crate) slot: u32,
+    pub(crate) serial: u64,
+}
+
+impl ConnectionId {
+    /// Where the shard keeps the connection: small, and used again by later connections.
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
+/// Names a host of one engine, as long as it has connections or requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostId {
+    pub(crate) slot: u32,
+    pub(crate) serial: u64,
+}
+
+/// Names one of the engines that share a [`Budget`](crate::Budget).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u16);
+
+/// A place in the order of arrival, across all shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);

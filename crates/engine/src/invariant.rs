@@ -1,0 +1,269 @@
+//! What is always true of an engine; ARCHITECTURE.md gives each its number.
+
+use crate::arena::NIL;
+use crate::budget::Budget;
+use crate::connection::State;
+use crate::engine::Engine;
+use crate::host::Host;
+use crate::request::Stage;
+use crate::room::Room;
+use crate::stats::Counts;
+use crate::timer::TimerKey;
+
+/// Checks one engine after an input, by counting everything again.
+///
+/// Costs time in proportion to all records: for tests, simulations and soaks.
+///
+/// # Panics
+///
+/// If an invariant does not hold, which is a bug of this crate.
+pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
+    let settings = &engine.settings;
+    assert!(budget.open() <= settings.max_open, "I1: open in total");
+    assert!(
+        budget.connecting() <= settings.max_connecting.unwrap_or(usize::MAX),
+        "I2: attempts in flight"
+    );
+    let mut total = Counts::default();
+    let mut vacant = 0;
+    for (slot, host) in engine.hosts.iter() {
+        let counts = host.counts;
+        assert!(
+            counts.open + host.reserved as usize <= settings.max_per_host,
+            "I2: open of one host"
+        );
+        assert_eq!(
+            counts.open,
+            counts.connecting + counts.leased + counts.idle + counts.closing,
+            "I1: open is the sum of the states"
+        );
+        vacant += usize::from(counts.open == 0 && host.reserved == 0 && host.queue.is_empty());
+        total += counts;
+        check_queue(engine, slot, host);
+        check_lists(engine, slot, host);
+        if !host.queue.is_empty() {
+            assert!(host.available.is_empty(), "I4: a waiter and room beside it");
+        }
+        if host.queue.first_unattended().is_some() {
+            assert!(host.orphans.is_empty(), "I4: a waiter and an idle attempt");
+        }
+        let may_claim = counts.open + (host.reserved as usize) < settings.max_per_host;
+        assert!(
+            !may_claim || host.queue.first_parked().is_none(),
+            "I4: a waiter without claim below the limit"
+        );
+    }
+    assert_eq!(vacant, engine.hosts.vacant(), "vacant hosts are remembered");
+    check_totals(engine, total);
+    check_connections(engine);
+    check_timers(engine);
+}
+
+/// Checks all engines of a manager when no message between them is on its way.
+///
+/// # Panics
+///
+/// If an invariant does not hold, which is a bug of this crate.
+pub fn check_settled<K: Eq + Clone>(engines: &[Engine<K>], room: &mut impl Room) {
+    let mut open = 0;
+    let mut claimed = 0;
+    let mut idle = 0;
+    for engine in engines {
+        open += engine.connections.len();
+        idle += engine.idle.len;
+        let requests = engine.requests.iter();
+        claimed += requests
+            .filter(|(_, request)| request.stage == Stage::Claimed)
+            .count();
+        let reserved: u32 = engine.hosts.iter().map(|(_, host)| host.reserved).sum();
+        let own = engine.requests.iter();
+        let own = own.filter(|(_, request)| request.stage == Stage::Claimed);
+        assert_eq!(reserved as usize, own.count(), "I3: reserved is claimed");
+    }
+    let budget = room.budget();
+    assert_eq!(open, budget.open(), "I1: the counter equals the recount");
+    assert_eq!(claimed, budget.claims(), "I3: every claim has its request");
+    assert!(
+        !(budget.claims() > 0
+            && budget.may_connect()
+            && budget.open() < engines[0].settings.max_open),
+        "I4: a claim and room beside it"
+    );
+    assert!(
+        idle == 0 || !budget.needs_eviction(),
+        "I4: a claim and an idle connection that could make room"
+    );
+    assert!(!*budget.asked(), "no shard is being asked");
+}
+
+fn check_queue<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
+    let mut at = host.queue.front().unwrap_or(NIL);
+    let mut run = 0;
+    let mut length = 0;
+    let mut claimed = 0;
+    let mut ticket = None;
+    let (mut first_claimed, mut first_parked) = (None, None);
+    while at != NIL {
+        let request = &engine.requests[at];
+        assert_eq!(request.host, slot, "a queue holds its own host's requests");
+        assert!(
+            ticket.is_none_or(|before| before < request.ticket),
+            "I5: a queue is in order of arrival"
+        );
+        ticket = Some(request.ticket);
+        let stage = match request.stage {
+            Stage::Attended(attempt) => {
+                let connection = &engine.connections[attempt];
+                assert_eq!(connection.owner, Some(at), "I3: an attempt knows its owner");
+                0
+            }
+            Stage::Claimed => {
+                claimed += 1;
+                first_claimed.get_or_insert(at);
+                1
+            }
+            Stage::Parked => {
+                first_parked.get_or_insert(at);
+                2
+            }
+            _ => panic!("I7: an answered request is still queued"),
+        };
+        assert!(run <= stage, "a queue is in three runs");
+        run = stage;
+        length += 1;
+        at = request.link.next;
+    }
+    assert_eq!(first_claimed, host.queue.first_claimed());
+    assert_eq!(first_parked, host.queue.first_parked());
+    assert_eq!(length, host.queue.len());
+    assert_eq!(length, host.counts.waiting);
+    assert!(claimed <= host.reserved, "I3: every claim is reserved");
+}
+
+fn check_lists<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
+    let mut at = host.available.front;
+    let mut length = 0;
+    while at != NIL {
+        let connection = &engine.connections[at];
+        assert!(connection.listed && connection.has_room());
+        assert_eq!(
+            connection.host, slot,
+            "I6: a host lists its own connections"
+        );
+        length += 1;
+        at = connection.host_link.next;
+    }
+    assert_eq!(length, host.available.len);
+    let mut at = host.orphans.front;
+    let mut length = 0;
+    while at != NIL {
+        let connection = &engine.connections[at];
+        assert_eq!(connection.state, State::Connecting);
+        assert_eq!((connection.owner, connection.host), (None, slot));
+        length += 1;
+        at = connection.host_link.next;
+    }
+    assert_eq!(length, host.orphans.len);
+}
+
+fn check_totals<K: Eq + Clone>(engine: &Engine<K>, recount: Counts) {
+    let total = engine.hosts.total;
+    let gauges = |counts: Counts| {
+        (
+            (counts.open, counts.connecting, counts.leased),
+            (counts.idle, counts.closing, counts.waiting),
+        )
+    };
+    assert_eq!(gauges(total), gauges(recount), "I1: totals are the sums");
+    assert_eq!(
+        total.open,
+        engine.connections.len(),
+        "I3: every connection counts"
+    );
+    assert_eq!(total.idle, engine.idle.len as usize);
+}
+
+fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
+    let mut per_host = std::collections::BTreeMap::<u32, Counts>::new();
+    for (slot, connection) in engine.connections.iter() {
+        let counts = per_host.entry(connection.host).or_default();
+        match connection.state {
+            State::Connecting => counts.connecting += 1,
+            State::Leased => counts.leased += 1,
+            State::Idle => counts.idle += 1,
+            State::Closing => counts.closing += 1,
+        }
+        let used = connection.leases > 0;
+        assert_eq!(used, connection.state == State::Leased, "I3: one state");
+        assert!(
+            connection.listed == connection.has_room(),
+            "I4: room is listed"
+        );
+        let holders = engine.requests.iter().filter(|(_, request)| {
+            matches!(request.stage, Stage::Assigned(held, _) | Stage::Held(held) if held == slot)
+        });
+        assert_eq!(
+            holders.count(),
+            connection.leases as usize,
+            "I7: a lease has one holder"
+        );
+    }
+    for (slot, host) in engine.hosts.iter() {
+        let recount = per_host.remove(&slot).unwrap_or_default();
+        let counts = host.counts;
+        assert_eq!(
+            (
+                counts.connecting,
+                counts.leased,
+                counts.idle,
+                counts.closing
+            ),
+            (
+                recount.connecting,
+                recount.leased,
+                recount.idle,
+                recount.closing
+            ),
+            "I1: a host's figures equal the recount"
+        );
+    }
+    let mut at = engine.idle.front;
+    let mut since = None;
+    while at != NIL {
+        let connection = &engine.connections[at];
+        assert_eq!(connection.state, State::Idle);
+        assert!(since.is_none_or(|before| before <= connection.idle_since));
+        since = Some(connection.idle_since);
+        at = connection.idle_link.next;
+    }
+}
+
+fn check_timers<K: Eq + Clone>(engine: &Engine<K>) {
+    let mut set = 0;
+    for (slot, request) in engine.requests.iter() {
+        let is_set = engine.timers.is_set(TimerKey::Request(slot));
+        set += usize::from(is_set);
+        if request.waits() {
+            assert!(
+                is_set || request.deadline.is_none(),
+                "I9: a waiter has its deadline"
+            );
+        } else {
+            assert!(!is_set, "I9: an answered request has none");
+        }
+    }
+    for (slot, connection) in engine.connections.iter() {
+        let is_set = engine.timers.is_set(TimerKey::Connection(slot));
+        set += usize::from(is_set);
+        let attempt = connection.state == State::Connecting;
+        assert!(
+            !(attempt && connection.owner.is_some() && is_set),
+            "I9: an owned attempt ends with its owner"
+        );
+    }
+    assert_eq!(
+        set,
+        engine.timers.len(),
+        "I9: no deadline without its record"
+    );
+}

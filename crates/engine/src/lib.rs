@@ -1,0 +1,66 @@
+//! The state machine of `keepalive`, the connection manager for async Rust.
+//!
+//! It decides which request gets which connection, when to open, evict and close one, and who
+//! waits how long. It does no IO and knows no clock, task, lock or runtime: the driver tells it
+//! what happened and when, and carries out what it answers.
+//!
+//! ```text
+//! inputs (request, connected, released, tick...) -> Engine -> poll_action(), poll_timeout()
+//! ```
+//!
+//! One [`Engine`] is one shard of a manager. What the shards share is a [`Budget`], reached
+//! through [`Room`]. The same settings and inputs give the same actions.
+//!
+//! # Examples
+//!
+//! ```
+//! use keepalive_engine::{Action, Answer, Ask, Config, Engine, LocalRoom, Settings, ShardId};
+//! # use std::time::Instant;
+//!
+//! let config = Config::try_from(Settings::default())?;
+//! let mut room = LocalRoom::new(&config);
+//! let mut engine = Engine::new(&config, ShardId(0));
+//! # #[allow(clippy::disallowed_methods)]
+//! let now = Instant::now();
+//!
+//! let host = engine.host(7, &"tcp://127.0.0.1:80");
+//! let ask = Ask { host, number: 1, timeout: None, queue_timeout: None };
+//! let request = engine.request(now, &mut room, ask);
+//! let Some(Action::Connect(connection, _)) = engine.poll_action() else { panic!() };
+//!
+//! engine.connected(now, &mut room, connection, 1);
+//! let Some(Action::Answer(id, answer)) = engine.poll_action() else { panic!() };
+//! assert_eq!((id, answer), (request, Answer::Connection(connection)));
+//! # Ok::<(), keepalive_engine::ConfigError>(())
+//! ```
+
+mod action;
+mod arena;
+mod budget;
+mod clock;
+mod config;
+mod connection;
+mod end;
+mod engine;
+mod host;
+mod ids;
+mod invariant;
+mod policy;
+mod queue;
+mod request;
+mod room;
+mod serve;
+mod stats;
+mod timer;
+mod view;
+
+pub use action::{Action, Answer, Due, Message};
+pub use budget::{Budget, Grant, Slot};
+pub use config::{Config, ConfigError, IdleOrder, Settings};
+pub use connection::{Phase, Return};
+pub use engine::{Engine, Taken};
+pub use ids::{ConnectionId, HostId, RequestId, ShardId, Ticket};
+pub use invariant::{check, check_settled};
+pub use request::{Ask, FromCache, Reason, Timing, Waiting};
+pub use room::{LocalRoom, Room};
+pub use stats::{Counts, WaitingTime};

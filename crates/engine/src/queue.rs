@@ -1,0 +1,91 @@
+//! The requests of one host that wait, in order of arrival.
+
+use crate::arena::{Arena, List, NIL};
+use crate::request::{Request, Stage};
+
+/// A queue in three runs: first those that own an attempt, then those with a claim for room in
+/// total, then those that wait behind their host's limit. Every change is O(1).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Queue {
+    list: List,
+    first_claimed: u32,
+    first_parked: u32,
+}
+
+impl Queue {
+    pub(crate) const EMPTY: Self = Self {
+        list: List::EMPTY,
+        first_claimed: NIL,
+        first_parked: NIL,
+    };
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len as usize
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The request that came first.
+    pub(crate) fn front(&self) -> Option<u32> {
+        self.list.front()
+    }
+
+    /// The first request without an attempt of its own.
+    pub(crate) fn first_unattended(&self) -> Option<u32> {
+        self.first_claimed().or_else(|| self.first_parked())
+    }
+
+    pub(crate) fn first_claimed(&self) -> Option<u32> {
+        (self.first_claimed != NIL).then_some(self.first_claimed)
+    }
+
+    pub(crate) fn first_parked(&self) -> Option<u32> {
+        (self.first_parked != NIL).then_some(self.first_parked)
+    }
+
+    /// Adds a request at the end, parked.
+    pub(crate) fn push(&mut self, requests: &mut Arena<Request>, slot: u32) {
+        requests[slot].stage = Stage::Parked;
+        self.list.push_back(requests, slot, Request::link);
+        if self.first_parked == NIL {
+            self.first_parked = slot;
+        }
+    }
+
+    /// Turns the first parked request into the last claimed one.
+    pub(crate) fn claim(&mut self, requests: &mut Arena<Request>, slot: u32) {
+        debug_assert_eq!(self.first_parked, slot, "claims go in order");
+        requests[slot].stage = Stage::Claimed;
+        self.first_parked = requests[slot].link.next;
+        if self.first_claimed == NIL {
+            self.first_claimed = slot;
+        }
+    }
+
+    /// Gives the first request without an attempt the one in slot `attempt`.
+    pub(crate) fn attend(&mut self, requests: &mut Arena<Request>, slot: u32, attempt: u32) {
+        debug_assert_eq!(self.first_unattended(), Some(slot), "attempts go in order");
+        self.step_over(requests, slot);
+        requests[slot].stage = Stage::Attended(attempt);
+    }
+
+    /// Takes a request out, wherever it stands.
+    pub(crate) fn remove(&mut self, requests: &mut Arena<Request>, slot: u32) {
+        self.step_over(requests, slot);
+        self.list.remove(requests, slot, Request::link);
+    }
+
+    /// Moves the marks past a request that leaves its run.
+    fn step_over(&mut self, requests: &Arena<Request>, slot: u32) {
+        let next = requests[slot].link.next;
+        if self.first_claimed == slot {
+            let claimed = next != NIL && requests[next].stage == Stage::Claimed;
+            self.first_claimed = if claimed { next } else { NIL };
+        }
+        if self.first_parked == slot {
+            self.first_parked = next;
+        }
+    }
+}

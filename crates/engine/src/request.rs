@@ -1,0 +1,173 @@
+//! A request, from the question until its lease is given back.
+
+use std::time::{Duration, Instant};
+
+use crate::arena::Link;
+use crate::connection::Phase;
+use crate::ids::{HostId, Ticket};
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// Where to.
+    pub host: HostId,
+    /// Names the request; never used before in this process.
+    pub number: u64,
+    /// Time until it must be answered; `None` is the manager's.
+    pub timeout: Option<Duration>,
+    /// Time until an attempt must have started; `None` is no limit of its own.
+    pub queue_timeout: Option<Duration>,
+}
+
+/// How a connection came to its user, if not opened for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FromCache {
+    /// It was idle when the request came.
+    Immediate,
+    /// Another user gave it back while the request waited.
+    Deferred,
+}
+
+/// Where the time of a request went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timing {
+    /// Waiting without an attempt of its own.
+    pub queued: Duration,
+    /// Turning the name into addresses.
+    pub resolve: Duration,
+    /// Opening the transport.
+    pub connect: Duration,
+    /// TLS or another handshake.
+    pub tls: Duration,
+}
+
+impl Timing {
+    /// All of it: the time from the request to its answer.
+    pub fn total(&self) -> Duration {
+        self.queued + self.resolve + self.connect + self.tls
+    }
+}
+
+/// Why a request waits, and for how long it has waited for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    pub(crate) reason: Reason,
+    pub(crate) elapsed: Duration,
+}
+
+impl Waiting {
+    /// What the request waits for.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// How long it has been in this phase: in the queue, or in one stage of its attempt.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A connection of its host: the host is at its limit.
+    HostLimit {
+        /// Connections of the host.
+        in_use: usize,
+        /// What `max_per_host` allows.
+        max: usize,
+    },
+    /// Room in total.
+    TotalLimit {
+        /// Connections of all hosts.
+        open: usize,
+        /// What `max_open` allows.
+        max: usize,
+    },
+    /// An attempt of its own: too many are in flight.
+    ConnectLimit {
+        /// Attempts in flight.
+        connecting: usize,
+        /// What `max_connecting` allows.
+        max: usize,
+    },
+    /// Its attempt resolves the host's name.
+    Resolving,
+    /// Its attempt opens the transport.
+    Connecting,
+    /// Its attempt shakes hands.
+    Handshaking,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Waits behind its host's limit, or has just come.
+    Parked,
+    /// Has a claim for room in total.
+    Claimed,
+    /// Owns the attempt in this slot.
+    Attended(u32),
+    /// Answered, and the answer not taken yet; a connection is held for it.
+    Assigned(u32, Option<FromCache>),
+    /// Answered without a connection, and the answer not taken yet.
+    Refused,
+    /// Its connection is in its user's hands.
+    Held(u32),
+}
+
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) number: u64,
+    pub(crate) host: u32,
+    pub(crate) stage: Stage,
+    /// Place in its host's queue while it waits.
+    pub(crate) link: Link,
+    pub(crate) ticket: Ticket,
+    /// When its present phase began.
+    pub(crate) since: Instant,
+    pub(crate) timing: Timing,
+    pub(crate) deadline: Option<Instant>,
+    /// Whether it is counted against `max_queued`.
+    pub(crate) counted: bool,
+}
+
+impl Request {
+    pub(crate) fn new(number: u64, host: u32, now: Instant) -> Self {
+        Self {
+            number,
+            host,
+            stage: Stage::Parked,
+            link: Link::UNLINKED,
+            ticket: Ticket(0),
+            since: now,
+            timing: Timing::default(),
+            deadline: None,
+            counted: false,
+        }
+    }
+
+    pub(crate) fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        matches!(
+            self.stage,
+            Stage::Parked | Stage::Claimed | Stage::Attended(_)
+        )
+    }
+
+    /// Books the time since the present phase began; the next one begins now.
+    pub(crate) fn book(&mut self, now: Instant, phase: Option<Phase>) {
+        let spent = now.saturating_duration_since(self.since);
+        self.since = now;
+        match phase {
+            None => self.timing.queued += spent,
+            Some(Phase::Resolve) => self.timing.resolve += spent,
+            Some(Phase::Connect) => self.timing.connect += spent,
+            Some(Phase::Tls) => self.timing.tls += spent,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What an engine asks of the world it shares with the other shards.
+
+use std::time::Instant;
+
+use crate::budget::Budget;
+use crate::config::Config;
+use crate::ids::{ShardId, Ticket};
+
+/// The budget of several engines, and what they must know of each other.
+///
+/// An engine calls it during an input, with its own shard locked. A driver with threads
+/// implements the cheap methods with atomics and takes the budget's lock in
+/// [`budget`](Self::budget), to keep it until the input has ended.
+///
+/// # Contract
+///
+/// Two shards must not miss each other when one makes a connection idle while the other notes a
+/// claim: [`publish_idle`](Self::publish_idle) followed by [`oldest_claim`](Self::oldest_claim),
+/// and a change of the budget followed by [`idle_longest`](Self::idle_longest), must be
+/// sequentially consistent.
+pub trait Room {
+    /// The next place in the order of arrival.
+    fn ticket(&mut self) -> Ticket;
+
+    /// The oldest claim for room, in any shard: one atomic read.
+    fn oldest_claim(&self) -> Option<Ticket>;
+
+    /// Says since when the connection of `shard` that is idle longest has been so.
+    fn publish_idle(&mut self, shard: ShardId, since: Option<Instant>);
+
+    /// The shard whose published connection is idle longest.
+    fn idle_longest(&mut self) -> Option<ShardId>;
+
+    /// Counts a request into the queue, in all shards; false if `max` wait already.
+    fn enter_queue(&mut self, max: usize) -> bool;
+
+    /// Counts a request out of the queue.
+    fn leave_queue(&mut self);
+
+    /// The budget, for this input alone.
+    fn budget(&mut self) -> &mut Budget;
+}
+
+/// A [`Room`] for engines that all live on one thread, as in a simulation.
+#[derive(Debug)]
+pub struct LocalRoom {
+    budget: Budget,
+    idle: Vec<Option<Instant>>,
+    tickets: u64,
+    queued: usize,
+}
+
+impl LocalRoom {
+    /// Room for as many shards as `config` says.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            budget: Budget::new(config),
+            idle: vec![None; usize::from(config.settings().shards)],
+            tickets: 0,
+            queued: 0,
+        }
+    }
+}
+
+impl Room for LocalRoom {
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    fn oldest_claim(&self) -> Option<Ticket> {
+        self.budget.oldest_claim()
+    }
+
+    fn publish_idle(&mut self, shard: ShardId, since: Option<Instant>) {
+        self.idle[usize::from(shard.0)] = since;
+    }
+
+    fn idle_longest(&mut self) -> Option<ShardId> {
+        let idle = self.idle.iter().enumerate();
+        let (shard, _) = idle
+            .filter_map(|(shard, since)| since.map(|since| (shard, since)))
+            .min_by_key(|&(_, since)| since)?;
+        Some(ShardId(
+            u16::try_from(shard).expect("shards are counted by u16"),
+        ))
+    }
+
+    fn enter_queue(&mut self, max: usize) -> bool {
+        let room = self.queued < max;
+        self.queued += usize::from(room);
+        room
+    }
+
+    fn leave_queue(&mut self) {
+        self.queued -= 1;
+    }
+
+    fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+}

@@ -1,0 +1,166 @@
+//! What is counted: of each host and of an engine.
+
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Figures of one host, or of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Connections now: connecting, leased, idle and closing together.
+    pub open: usize,
+    /// Attempts in flight now.
+    pub connecting: usize,
+    /// Connections in users' hands now.
+    pub leased: usize,
+    /// Connections held by nobody now.
+    pub idle: usize,
+    /// Connections that are being closed now.
+    pub closing: usize,
+    /// Requests not answered yet.
+    pub waiting: usize,
+    /// Connections opened since the start.
+    pub opened: u64,
+    /// Requests answered with a connection that was idle when they came.
+    pub reused_immediate: u64,
+    /// Requests answered with a connection given back while they waited.
+    pub reused_deferred: u64,
+    /// Idle connections closed to make room for another host.
+    pub evicted: u64,
+    /// Idle connections closed because of `keep_alive` or `max_lifetime`.
+    pub expired: u64,
+    /// Idle connections that the peer closed or spoke on unasked.
+    pub closed_by_peer: u64,
+    /// Requests refused because the queue was full.
+    pub refused: u64,
+    /// Requests whose attempt failed.
+    pub failed: u64,
+    /// Requests whose deadline passed.
+    pub timed_out: u64,
+    /// Requests withdrawn before they were answered.
+    pub cancelled: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.open += other.open;
+        self.connecting += other.connecting;
+        self.leased += other.leased;
+        self.idle += other.idle;
+        self.closing += other.closing;
+        self.waiting += other.waiting;
+        self.opened += other.opened;
+        self.reused_immediate += other.reused_immediate;
+        self.reused_deferred += other.reused_deferred;
+        self.evicted += other.evicted;
+        self.expired += other.expired;
+        self.closed_by_peer += other.closed_by_peer;
+        self.refused += other.refused;
+        self.failed += other.failed;
+        self.timed_out += other.timed_out;
+        self.cancelled += other.cancelled;
+    }
+}
+
+/// How long requests waited for their connection, those served at once included.
+///
+/// Values are kept to two digits, in microseconds up to an hour; longer waits count as an hour.
+#[derive(Clone, Debug, Default)]
+pub struct WaitingTime {
+    at_once: u64,
+    /// Made when the first request waits: most managers of small programs never need it.
+    waited: Option<Box<Histogram<u64>>>,
+}
+
+const LONGEST_MICROS: u64 = 3_600_000_000;
+
+impl WaitingTime {
+    /// How many requests were answered with a connection.
+    pub fn count(&self) -> u64 {
+        self.at_once + self.waited.as_ref().map_or(0, |waited| waited.len())
+    }
+
+    /// The time within which `percent` of these requests had their connection, 0 to 100.
+    ///
+    /// Zero when there were none.
+    pub fn percentile(&self, percent: f64) -> Duration {
+        let Some(waited) = &self.waited else {
+            return Duration::ZERO;
+        };
+        let rank = (percent.clamp(0.0, 100.0) / 100.0 * self.count() as f64).ceil() as u64;
+        let Some(rank) = rank.checked_sub(self.at_once).filter(|&rank| rank > 0) else {
+            return Duration::ZERO;
+        };
+        let quantile = rank as f64 / waited.len() as f64;
+        Duration::from_micros(waited.value_at_quantile(quantile))
+    }
+
+    /// The longest time, to two digits.
+    pub fn longest(&self) -> Duration {
+        Duration::from_micros(self.waited.as_ref().map_or(0, |waited| waited.max()))
+    }
+
+    /// Adds the figures of another engine.
+    pub fn add(&mut self, other: &Self) {
+        self.at_once += other.at_once;
+        if let Some(theirs) = &other.waited {
+            let ours = self.waited.get_or_insert_with(|| Box::new(histogram()));
+            ours.add(&**theirs)
+                .expect("all histograms here have one range");
+        }
+    }
+
+    pub(crate) fn record(&mut self, waited: Duration) {
+        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        if micros == 0 {
+            self.at_once += 1;
+        } else {
+            self.waited
+                .get_or_insert_with(|| Box::new(histogram()))
+                .saturating_record(micros);
+        }
+    }
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST_MICROS, 2).expect("the bounds are sound")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_count_the_requests_served_at_once() {
+        let mut waiting = WaitingTime::default();
+        assert_eq!(waiting.percentile(99.0), Duration::ZERO);
+        for _ in 0..90 {
+            waiting.record(Duration::ZERO);
+        }
+        for millis in 1..=10 {
+            waiting.record(Duration::from_millis(millis * 10));
+        }
+        assert_eq!(waiting.count(), 100);
+        assert_eq!(waiting.percentile(50.0), Duration::ZERO);
+        assert_eq!(waiting.percentile(90.0), Duration::ZERO);
+        let p95 = waiting.percentile(95.0).as_millis();
+        assert!((49..=51).contains(&p95), "{p95}");
+        let longest = waiting.percentile(100.0).as_millis();
+        assert!((99..=101).contains(&longest), "{longest}");
+    }
+
+    #[test]
+    fn figures_of_two_engines_add_up() {
+        let mut a = WaitingTime::default();
+        let mut b = WaitingTime::default();
+        a.record(Duration::ZERO);
+        b.record(Duration::from_secs(1));
+        b.record(Duration::from_secs(100_000));
+        a.add(&b);
+        assert_eq!(a.count(), 3);
+        assert_eq!(a.percentile(1.0), Duration::ZERO);
+        assert!(a.longest() >= Duration::from_secs(3600));
+    }
+}

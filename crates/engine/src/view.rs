@@ -1,0 +1,91 @@
+//! What can be asked of an engine.
+
+use std::time::Instant;
+
+use crate::connection::{Phase, State};
+use crate::engine::Engine;
+use crate::ids::{ConnectionId, RequestId};
+use crate::request::{Reason, Stage, Waiting};
+use crate::room::Room;
+use crate::stats::{Counts, WaitingTime};
+
+impl<K: Eq + Clone> Engine<K> {
+    /// Why a request waits; `None` if it does not.
+    pub fn waiting(&self, now: Instant, room: &mut impl Room, id: RequestId) -> Option<Waiting> {
+        let slot = self.find_request(id)?;
+        let now = self.now.map_or(now, |before| before.max(now));
+        self.requests[slot]
+            .waits()
+            .then(|| self.waiting_of(now, room, slot))
+    }
+
+    /// Figures of all hosts together, those forgotten included.
+    pub fn totals(&self) -> Counts {
+        self.hosts.total
+    }
+
+    /// Figures of each host that is in use or remembered.
+    pub fn hosts(&self) -> impl Iterator<Item = (&K, Counts)> {
+        self.hosts.iter().map(|(_, host)| (&host.key, host.counts))
+    }
+
+    /// How long requests waited.
+    pub fn waiting_time(&self) -> &WaitingTime {
+        &self.waiting_time
+    }
+
+    /// The requests whose connections are in users' hands.
+    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K)> {
+        self.requests
+            .iter()
+            .filter(|(_, request)| matches!(request.stage, Stage::Held(_)))
+            .map(|(slot, request)| (self.request_id(slot), &self.hosts.at(request.host).key))
+    }
+
+    /// Whether a connection is open and nobody holds it.
+    pub fn is_idle(&self, id: ConnectionId) -> bool {
+        self.find_connection(id)
+            .is_some_and(|slot| self.connections[slot].state == State::Idle)
+    }
+
+    /// Whether an attempt is still wanted.
+    pub fn is_connecting(&self, id: ConnectionId) -> bool {
+        self.find_connection(id)
+            .is_some_and(|slot| self.connections[slot].state == State::Connecting)
+    }
+
+    pub(crate) fn waiting_of(&self, now: Instant, room: &mut impl Room, slot: u32) -> Waiting {
+        let request = &self.requests[slot];
+        let reason = match request.stage {
+            Stage::Attended(attempt) => match self.connections[attempt].phase {
+                Phase::Resolve => Reason::Resolving,
+                Phase::Connect => Reason::Connecting,
+                Phase::Tls => Reason::Handshaking,
+            },
+            _ => self.reason_in_queue(room, request.host),
+        };
+        Waiting {
+            reason,
+            elapsed: now.saturating_duration_since(request.since),
+        }
+    }
+
+    fn reason_in_queue(&self, room: &mut impl Room, host: u32) -> Reason {
+        let in_use = self.hosts.at(host).counts.open;
+        let max = self.settings.max_per_host;
+        let budget = room.budget();
+        if in_use >= max {
+            Reason::HostLimit { in_use, max }
+        } else if budget.may_connect() {
+            Reason::TotalLimit {
+                open: budget.open(),
+                max: self.settings.max_open,
+            }
+        } else {
+            Reason::ConnectLimit {
+                connecting: budget.connecting(),
+                max: budget.max_connecting(),
+            }
+        }
+    }
+}
