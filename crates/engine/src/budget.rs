@@ -1,6 +1,6 @@
 //! The total limits, and who may open next: shared by the engines of one manager.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::ids::{HostId, ShardId, Ticket};
@@ -22,6 +22,8 @@ pub struct Budget {
     overtakes: u64,
     asked: bool,
     claims: BTreeMap<Ticket, Claim>,
+    /// The marks of all claims, the lowest first.
+    marks: BTreeSet<(u64, Ticket)>,
 }
 
 /// The right to have one connection open. Moves, and is given back exactly once.
@@ -42,8 +44,8 @@ pub struct Grant {
 struct Claim {
     shard: ShardId,
     host: HostId,
-    /// How many overtakes there had been when it was made.
-    overtakes_before: u64,
+    /// How many overtakes there had been when its request began to wait for room.
+    mark: u64,
 }
 
 /// What an earlier claim means for a connection that could serve a later request.
@@ -71,6 +73,7 @@ impl Budget {
             overtakes: 0,
             asked: false,
             claims: BTreeMap::new(),
+            marks: BTreeSet::new(),
         }
     }
 
@@ -119,24 +122,31 @@ impl Budget {
     }
 
     /// Asks for a slot: had at once, or noted as a claim.
-    pub(crate) fn claim(&mut self, ticket: Ticket, shard: ShardId, host: HostId) -> Option<Slot> {
+    ///
+    /// `mark` is how many overtakes there had been when the request began to wait for room.
+    pub(crate) fn claim(
+        &mut self,
+        ticket: Ticket,
+        shard: ShardId,
+        host: HostId,
+        mark: u64,
+    ) -> Option<Slot> {
         if self.oldest_claim().is_none_or(|oldest| ticket < oldest)
             && let Some(slot) = self.open_one()
         {
             return Some(slot);
         }
-        let claim = Claim {
-            shard,
-            host,
-            overtakes_before: self.overtakes,
-        };
-        self.claims.insert(ticket, claim);
+        self.claims.insert(ticket, Claim { shard, host, mark });
+        self.marks.insert((mark, ticket));
         None
     }
 
     /// Withdraws a claim. False if it has been granted and the grant is on its way.
     pub(crate) fn withdraw(&mut self, ticket: Ticket) -> bool {
-        self.claims.remove(&ticket).is_some()
+        match self.claims.remove(&ticket) {
+            Some(claim) => self.marks.remove(&(claim.mark, ticket)),
+            None => false,
+        }
     }
 
     pub(crate) fn has_claim(&self, ticket: Ticket) -> bool {
@@ -176,7 +186,8 @@ impl Budget {
             return None;
         }
         let slot = self.open_one()?;
-        let (_, claim) = self.claims.pop_first()?;
+        let (ticket, claim) = self.claims.pop_first()?;
+        self.marks.remove(&(claim.mark, ticket));
         Some(Grant {
             shard: claim.shard,
             host: claim.host,
@@ -208,15 +219,14 @@ impl Budget {
         run: u32,
         reuse_run: u32,
     ) -> Overtake {
-        let Some((&oldest, claim)) = self.claims.first_key_value() else {
+        let (Some(oldest), Some(&(mark, _))) = (self.oldest_claim(), self.marks.first()) else {
             return Overtake::Nobody;
         };
         // What the connection's slot could not give the older claim is not taken from it.
         if ticket.is_some_and(|ticket| ticket <= oldest) || !self.needs_eviction() {
             return Overtake::Nobody;
         }
-        let overtaken = self.overtakes - claim.overtakes_before;
-        if run < reuse_run && overtaken < self.max_overtakes {
+        if run < reuse_run && self.overtakes - mark < self.max_overtakes {
             self.overtakes += 1;
             Overtake::Allowed
         } else {

@@ -22,6 +22,8 @@ pub(crate) struct Host<K> {
     /// Claims for room, and grants on their way.
     pub(crate) reserved: u32,
     pub(crate) counts: Counts,
+    /// How many overtakes there had been when it was last at its own limit.
+    pub(crate) mark: u64,
     vacant_link: Link,
     vacant: bool,
 }
@@ -86,6 +88,7 @@ impl<K: Eq + Clone> Hosts<K> {
             orphans: List::EMPTY,
             reserved: 0,
             counts: Counts::default(),
+            mark: 0,
             vacant_link: Link::UNLINKED,
             vacant: true,
         });

@@ -15,6 +15,15 @@ pub struct RequestId {
 }
 
 impl RequestId {
+    /// The name of a request that no engine has: it was refused before it came to one.
+    pub fn outside(number: u64, shard: ShardId) -> Self {
+        Self {
+            number,
+            slot: u32::MAX,
+            shard,
+        }
+    }
+
     /// The shard that holds the request.
     pub fn shard(self) -> ShardId {
         self.shard

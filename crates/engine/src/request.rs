@@ -1,5 +1,6 @@
 //! A request, from the question until its lease is given back.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::arena::Link;
@@ -68,6 +69,12 @@ impl Waiting {
     }
 }
 
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (for {:?})", self.reason, self.elapsed)
+    }
+}
+
 /// What a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -101,6 +108,30 @@ pub enum Reason {
     Handshaking,
 }
 
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HostLimit { in_use, max } => write!(
+                f,
+                "{in_use} of {max} connections to this host are in use (max_per_host)"
+            ),
+            Self::TotalLimit { open, max } => {
+                write!(
+                    f,
+                    "{open} of {max} connections in total are open (max_open)"
+                )
+            }
+            Self::ConnectLimit { connecting, max } => write!(
+                f,
+                "{connecting} of {max} attempts are in flight (max_connecting)"
+            ),
+            Self::Resolving => f.write_str("the name is being resolved"),
+            Self::Connecting => f.write_str("the peer has not answered"),
+            Self::Handshaking => f.write_str("the handshake has not ended"),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Waits behind its host's limit, or has just come.
@@ -125,6 +156,8 @@ pub(crate) struct Request {
     /// Place in its host's queue while it waits.
     pub(crate) link: Link,
     pub(crate) ticket: Ticket,
+    /// How many overtakes there had been when it came.
+    pub(crate) mark: u64,
     /// When its present phase began.
     pub(crate) since: Instant,
     pub(crate) timing: Timing,
@@ -141,6 +174,7 @@ impl Request {
             stage: Stage::Parked,
             link: Link::UNLINKED,
             ticket: Ticket(0),
+            mark: 0,
             since: now,
             timing: Timing::default(),
             deadline: None,

@@ -25,6 +25,9 @@ pub trait Room {
     /// The oldest claim for room, in any shard: one atomic read.
     fn oldest_claim(&self) -> Option<Ticket>;
 
+    /// [`Budget::overtakes`], as it was lately: one atomic read.
+    fn overtakes(&self) -> u64;
+
     /// Says since when the connection of `shard` that is idle longest has been so.
     fn publish_idle(&mut self, shard: ShardId, since: Option<Instant>);
 
@@ -70,6 +73,10 @@ impl Room for LocalRoom {
 
     fn oldest_claim(&self) -> Option<Ticket> {
         self.budget.oldest_claim()
+    }
+
+    fn overtakes(&self) -> u64 {
+        self.budget.overtakes()
     }
 
     fn publish_idle(&mut self, shard: ShardId, since: Option<Instant>) {

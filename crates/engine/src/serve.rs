@@ -63,6 +63,7 @@ impl<K: Eq + Clone> Engine<K> {
             (a, b) => a.or(b),
         };
         self.requests[request].ticket = room.ticket();
+        self.requests[request].mark = room.overtakes();
         self.requests[request].deadline = deadline;
         self.timers.set(TimerKey::Request(request), first);
         self.hosts.count(host, |counts| counts.waiting += 1);
@@ -143,6 +144,7 @@ impl<K: Eq + Clone> Engine<K> {
         self.timers.withdraw(TimerKey::Connection(slot));
         let connection = self.connections.remove(slot);
         room.budget().decline(connection.slot);
+        self.note_limit(room, host);
         self.hosts.count_move(host, Some(State::Connecting), None);
         self.unsettled = true;
         self.rebalance(now, room, host);
@@ -251,6 +253,7 @@ impl<K: Eq + Clone> Engine<K> {
             _ => room.budget().release(connection.slot),
         }
         let host = connection.host;
+        self.note_limit(room, host);
         self.hosts.count_move(host, Some(connection.state), None);
         self.unsettled = true;
         if let Some(now) = self.now {
@@ -327,9 +330,10 @@ impl<K: Eq + Clone> Engine<K> {
                 hosts, requests, ..
             } = self;
             hosts.at_mut(host).queue.claim(requests, request);
-            let ticket = self.requests[request].ticket;
+            let Request { ticket, mark, .. } = self.requests[request];
+            let mark = mark.max(self.hosts.at(host).mark);
             let id = self.hosts.id(host);
-            match room.budget().claim(ticket, self.shard, id) {
+            match room.budget().claim(ticket, self.shard, id, mark) {
                 Some(slot) => {
                     // A grant for an older request may be on its way; slots are alike.
                     let first = self.hosts.at(host).queue.first_claimed();
@@ -379,6 +383,14 @@ impl<K: Eq + Clone> Engine<K> {
         match self.settings.idle_order {
             IdleOrder::Lifo => available.back(),
             IdleOrder::Fifo => available.front(),
+        }
+    }
+
+    /// While a host is at its own limit, its requests do not wait for room.
+    fn note_limit(&mut self, room: &mut impl Room, host: u32) {
+        let host = self.hosts.at_mut(host);
+        if host.counts.open >= self.settings.max_per_host {
+            host.mark = room.overtakes();
         }
     }
 

@@ -34,12 +34,15 @@ impl<K: Eq + Clone> Engine<K> {
         &self.waiting_time
     }
 
-    /// The requests whose connections are in users' hands.
-    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K)> {
+    /// The requests whose connections are in users' hands, and since when they are answered.
+    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Instant)> {
         self.requests
             .iter()
             .filter(|(_, request)| matches!(request.stage, Stage::Held(_)))
-            .map(|(slot, request)| (self.request_id(slot), &self.hosts.at(request.host).key))
+            .map(|(slot, request)| {
+                let key = &self.hosts.at(request.host).key;
+                (self.request_id(slot), key, request.since)
+            })
     }
 
     /// Whether a connection is open and nobody holds it.

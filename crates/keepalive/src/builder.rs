@@ -1,0 +1,219 @@
+//! Settings of a manager.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use keepalive_engine::{Config, ConfigError, IdleOrder, Settings};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::connect::Connector;
+use crate::connect::net::Net;
+use crate::driver::Driver;
+use crate::manager::Manager;
+
+/// How many shards a manager has. More than there are cores, so that two threads rarely meet.
+const SHARDS: u16 = 16;
+
+/// Builds a [`Manager`]. Every setting is optional.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use keepalive::Manager;
+///
+/// let manager = Manager::builder()
+///     .max_per_host(8)
+///     .max_open(1000)
+///     .keep_alive(Duration::from_secs(30))
+///     .build()?;
+/// # Ok::<(), keepalive::ConfigError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Builder<C = Net> {
+    settings: Settings,
+    bind_address: Option<IpAddr>,
+    connector: C,
+}
+
+impl Builder<Net> {
+    pub(crate) fn new() -> Self {
+        Self {
+            settings: Settings {
+                seed: RandomState::new().hash_one(0),
+                shards: SHARDS,
+                ..Settings::default()
+            },
+            bind_address: None,
+            connector: Net::new(),
+        }
+    }
+
+    /// Has `connector` open the connections of `scheme`, in place of plain TCP.
+    ///
+    /// Case does not matter. The last connector registered for a scheme counts, and it may
+    /// replace the built-in `unix`, `https` and `wss` too.
+    pub fn scheme<D>(mut self, scheme: &str, connector: D) -> Self
+    where
+        D: Connector,
+        D::Connection: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.connector = self.connector.scheme(scheme, connector);
+        self
+    }
+}
+
+impl<C> Builder<C> {
+    /// Connections per host at once: connecting, in use, idle and closing together.
+    ///
+    /// Default 4, at least 1. One makes the requests of a host take turns; very many may be taken
+    /// for an attack by the peer.
+    pub fn max_per_host(mut self, connections: usize) -> Self {
+        self.settings.max_per_host = connections;
+        self
+    }
+
+    /// Connections of all hosts at once.
+    ///
+    /// Default 128, at least 1. When it is reached, an idle connection of another host is closed
+    /// to make room; with too few, connections are closed and opened instead of being reused.
+    /// With more than the process may have descriptors, attempts fail with `EMFILE`.
+    pub fn max_open(mut self, connections: usize) -> Self {
+        self.settings.max_open = connections;
+        self
+    }
+
+    /// Requests that wait without an attempt of their own; beyond it, requests are answered
+    /// [`ErrorKind::QueueFull`](crate::ErrorKind::QueueFull) at once.
+    ///
+    /// Default unlimited, at least 1.
+    pub fn max_queued(mut self, requests: usize) -> Self {
+        self.settings.max_queued = Some(requests);
+        self
+    }
+
+    /// Attempts to open a connection that are in flight at once.
+    ///
+    /// Default unlimited, at least 1. Too few let one peer that does not answer hold up others.
+    pub fn max_connecting(mut self, attempts: usize) -> Self {
+        self.settings.max_connecting = Some(attempts);
+        self
+    }
+
+    /// How long an idle connection is kept.
+    ///
+    /// Default 15 s. Zero: no connection is used twice. Longer than the peer keeps it: the peer
+    /// closes first, which is noticed, but costs a request that is sent in the same instant.
+    pub fn keep_alive(mut self, time: Duration) -> Self {
+        self.settings.keep_alive = time;
+        self
+    }
+
+    /// Time from a request to its answer, if the request sets none: waiting, name resolution and
+    /// connecting together.
+    ///
+    /// Default 120 s, longer than zero.
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.settings.timeout = time;
+        self
+    }
+
+    /// How long an orderly close may take; then the connection is dropped.
+    ///
+    /// Default 5 s, longer than zero. Plain sockets close at once.
+    pub fn close_timeout(mut self, time: Duration) -> Self {
+        self.settings.close_timeout = time;
+        self
+    }
+
+    /// Age at which a connection is not used again.
+    ///
+    /// Default none, longer than zero. A connection in use is closed when it comes back.
+    pub fn max_lifetime(mut self, time: Duration) -> Self {
+        self.settings.max_lifetime = Some(time);
+        self
+    }
+
+    /// Share of `max_lifetime` by which each connection's own is shortened at random, drawn once,
+    /// so that connections opened together do not end together.
+    ///
+    /// Default 0.1, from 0 to 1.
+    pub fn lifetime_jitter(mut self, share: f64) -> Self {
+        self.settings.lifetime_jitter = share;
+        self
+    }
+
+    /// Leases after which a connection is closed.
+    ///
+    /// Default unlimited, at least 1; 1 means that no connection is used twice.
+    pub fn max_uses(mut self, leases: u64) -> Self {
+        self.settings.max_uses = Some(leases);
+        self
+    }
+
+    /// Which idle connection of a host is handed out first. Default [`IdleOrder::Lifo`].
+    pub fn idle_order(mut self, order: IdleOrder) -> Self {
+        self.settings.idle_order = order;
+        self
+    }
+
+    /// How many waiters of its own host one connection may serve while an earlier request of
+    /// another host waits for room under `max_open`.
+    ///
+    /// Default 16. Zero is strict order of arrival: a connection then closes rather than serve a
+    /// later request. In all, a waiting request is overtaken at most `reuse_run * max_open`
+    /// times.
+    pub fn reuse_run(mut self, waiters: u32) -> Self {
+        self.settings.reuse_run = waiters;
+        self
+    }
+
+    /// Whether an attempt that nobody needs any more finishes into the cache. Default no: it is
+    /// cancelled.
+    pub fn finish_attempts(mut self, finish: bool) -> Self {
+        self.settings.finish_attempts = finish;
+        self
+    }
+
+    /// The local address to connect from. Default none: the system chooses.
+    ///
+    /// A host of the other address family is answered with an error of function `bind`.
+    pub fn bind_address(mut self, address: IpAddr) -> Self {
+        self.bind_address = Some(address);
+        self
+    }
+
+    /// Has `connector` open all connections, in place of [`Net`].
+    pub fn connector<D: Connector>(self, connector: D) -> Builder<D> {
+        Builder {
+            settings: self.settings,
+            bind_address: self.bind_address,
+            connector,
+        }
+    }
+}
+
+impl<C: Connector> Builder<C> {
+    /// Builds the manager. It needs no runtime yet.
+    ///
+    /// # Errors
+    ///
+    /// The first setting that cannot work, with its value and what is allowed.
+    pub fn build(self) -> Result<Manager<C>, ConfigError> {
+        let config = Config::try_from(self.settings)?;
+        let driver = Driver::new(&config, self.connector, self.bind_address);
+        Ok(Manager::from_driver(driver))
+    }
+}
+
+impl<C> fmt::Debug for Builder<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .field("bind_address", &self.bind_address)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! What the shards of a manager share: the budget behind its lock, and the atomics beside it.
+
+use std::time::{Duration, Instant};
+
+use keepalive_engine::{Budget, Config, Room, ShardId, Ticket};
+
+use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, Padded};
+
+/// Stands for "none" in the atomics.
+const NONE: u64 = u64::MAX;
+
+#[derive(Debug)]
+pub(crate) struct Common {
+    epoch: Instant,
+    budget: Mutex<Budget>,
+    oldest_claim: Padded<AtomicU64>,
+    overtakes: AtomicU64,
+    tickets: Padded<AtomicU64>,
+    queued: AtomicUsize,
+    /// Of each shard: since when its connection idle longest has been so.
+    idle: Box<[Padded<AtomicU64>]>,
+}
+
+impl Common {
+    pub(crate) fn new(config: &Config, epoch: Instant) -> Self {
+        let shards = usize::from(config.settings().shards);
+        Self {
+            epoch,
+            budget: Mutex::new(Budget::new(config)),
+            oldest_claim: Padded(AtomicU64::new(NONE)),
+            overtakes: AtomicU64::new(0),
+            tickets: Padded::default(),
+            queued: AtomicUsize::new(0),
+            idle: (0..shards).map(|_| Padded(AtomicU64::new(NONE))).collect(),
+        }
+    }
+
+    /// What an engine may ask during one input.
+    pub(crate) fn room(&self) -> CommonRoom<'_> {
+        CommonRoom {
+            common: self,
+            budget: None,
+        }
+    }
+
+    /// Connections open now, in every state.
+    pub(crate) fn open(&self) -> usize {
+        self.budget.lock().open()
+    }
+
+    fn stamp(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.epoch);
+        u64::try_from(since.as_nanos()).map_or(NONE - 1, |nanos| nanos.min(NONE - 1))
+    }
+
+    /// A time as a number, for comparison in atomics.
+    pub(crate) fn nanos_of(&self, at: Option<Instant>) -> u64 {
+        at.map_or(NONE, |at| self.stamp(at))
+    }
+
+    pub(crate) fn time_of(&self, nanos: u64) -> Option<Instant> {
+        (nanos != NONE).then(|| self.epoch + Duration::from_nanos(nanos))
+    }
+}
+
+/// [`Room`] for one input: the budget is locked when it is first needed, and until the end.
+#[derive(Debug)]
+pub(crate) struct CommonRoom<'a> {
+    common: &'a Common,
+    budget: Option<MutexGuard<'a, Budget>>,
+}
+
+impl CommonRoom<'_> {
+    /// Tells the other shards of the oldest claim. They read it after publishing what they have
+    /// idle, and this shard reads that after publishing the claim: one sees the other.
+    fn publish_claim(&self) {
+        if let Some(budget) = &self.budget {
+            let claim = budget.oldest_claim().map_or(NONE, |Ticket(ticket)| ticket);
+            let published = &self.common.oldest_claim.0;
+            if published.load(Ordering::Relaxed) != claim {
+                published.store(claim, Ordering::SeqCst);
+            }
+            let overtakes = &self.common.overtakes;
+            if overtakes.load(Ordering::Relaxed) != budget.overtakes() {
+                overtakes.store(budget.overtakes(), Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Room for CommonRoom<'_> {
+    fn ticket(&mut self) -> Ticket {
+        Ticket(self.common.tickets.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn oldest_claim(&self) -> Option<Ticket> {
+        if let Some(budget) = &self.budget {
+            return budget.oldest_claim();
+        }
+        let claim = self.common.oldest_claim.0.load(Ordering::SeqCst);
+        (claim != NONE).then_some(Ticket(claim))
+    }
+
+    fn overtakes(&self) -> u64 {
+        match &self.budget {
+            Some(budget) => budget.overtakes(),
+            None => self.common.overtakes.load(Ordering::Relaxed),
+        }
+    }
+
+    fn publish_idle(&mut self, shard: ShardId, since: Option<Instant>) {
+        let stamp = self.common.nanos_of(since);
+        self.common.idle[usize::from(shard.0)]
+            .0
+            .store(stamp, Ordering::SeqCst);
+    }
+
+    fn idle_longest(&mut self) -> Option<ShardId> {
+        self.publish_claim();
+        let stamps = self.common.idle.iter();
+        let (shard, since) = stamps
+            .map(|idle| idle.0.load(Ordering::SeqCst))
+            .enumerate()
+            .min_by_key(|&(_, stamp)| stamp)?;
+        let shard = u16::try_from(shard).expect("shards are counted by u16");
+        (since != NONE).then_some(ShardId(shard))
+    }
+
+    fn enter_queue(&mut self, max: usize) -> bool {
+        self.common
+            .queued
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |queued| {
+                (queued < max).then_some(queued + 1)
+            })
+            .is_ok()
+    }
+
+    fn leave_queue(&mut self) {
+        self.common.queued.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn budget(&mut self) -> &mut Budget {
+        let common = self.common;
+        self.budget.get_or_insert_with(|| common.budget.lock())
+    }
+}
+
+impl Drop for CommonRoom<'_> {
+    fn drop(&mut self) {
+        self.publish_claim();
+    }
+}

@@ -1,0 +1,257 @@
+//! How connections are opened, watched and closed: the two traits a transport implements.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::host::Host;
+
+pub use keepalive_engine::Phase;
+
+pub(crate) mod net;
+pub(crate) mod resolve;
+mod scheme;
+mod socket;
+mod tcp;
+mod unix;
+
+/// Opens connections of one kind.
+///
+/// A connector says where it is by [`Attempt::enter`]; until it does, an attempt counts as being
+/// in [`Phase::Resolve`].
+///
+/// A manager asks its connector for a connection when a request needs a new one, and drops the
+/// returned future when nobody needs it any more. Whatever the future holds must be closed when
+/// it is dropped: its slot under the limits is free from then on.
+///
+/// # Cancel safety
+///
+/// `connect` must tolerate being dropped at every await point.
+pub trait Connector: Send + Sync + 'static {
+    /// What this connector opens.
+    type Connection: Connection;
+
+    /// Opens a connection to [`Attempt::host`].
+    ///
+    /// The deadline of the request is kept by the manager; a connector needs no timer of its own.
+    ///
+    /// # Errors
+    ///
+    /// The error names the function that failed (`"resolve"`, `"bind"`, `"connect"`...), which is
+    /// what [`AllocateError::function`](crate::AllocateError::function) will answer.
+    fn connect(
+        &self,
+        attempt: &Attempt,
+    ) -> impl Future<Output = Result<Self::Connection, ConnectError>> + Send;
+}
+
+/// One open connection, as its manager sees it.
+///
+/// The methods are called with a lock of the manager held: they must be quick, must not block and
+/// must not call the manager.
+pub trait Connection: Send + 'static {
+    /// Watches a connection that is idle: ready as soon as it can not be reused.
+    ///
+    /// That is when the peer has closed it, when it has failed, or when a byte has arrived that
+    /// nobody asked for. While it is pending, the waker of `cx` must be woken on such an event,
+    /// and may be woken at other times.
+    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable>;
+
+    /// Asks the operating system whether the connection can be used now.
+    ///
+    /// Called before an idle connection is handed out, when it has been idle for more than a
+    /// millisecond or its watcher was woken.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection must be closed instead.
+    fn check(&mut self) -> Result<(), Unusable>;
+
+    /// How many leases the connection can carry at once: 1 for a socket.
+    ///
+    /// Asked when the connection is new, and again each time a lease comes back and each time
+    /// [`poll_unusable`](Self::poll_unusable) is pending after a wake. More than 1 needs
+    /// [`share`](Self::share). 0 counts as 1.
+    fn capacity(&self) -> usize {
+        1
+    }
+
+    /// Another handle on the same connection, for connections that carry several leases.
+    ///
+    /// `None`, the default, means that the connection has one user at a time.
+    fn share(&self) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
+    /// Closes the connection in an orderly way; it is dropped when this is ready.
+    ///
+    /// The slot under the limits is free when the connection has been dropped, so an
+    /// implementation that hands its socket to a task must be pending until the task has let go
+    /// of it. Takes at most `close_timeout`; then it is dropped all the same.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+}
+
+/// Why a connection can not be reused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// The peer has closed it.
+    Closed,
+    /// Bytes arrived that nobody asked for.
+    UnexpectedData,
+    /// It has failed.
+    Failed(io::Error),
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the peer closed the connection"),
+            Self::UnexpectedData => f.write_str("the peer sent data that nobody asked for"),
+            Self::Failed(error) => write!(f, "the connection failed: {error}"),
+        }
+    }
+}
+
+/// One try to open a connection: what to open, and where to report progress.
+pub struct Attempt {
+    host: Host,
+    bind_address: Option<IpAddr>,
+    enter: Box<dyn Fn(Phase) + Send + Sync>,
+}
+
+impl Attempt {
+    pub(crate) fn new(
+        host: Host,
+        bind_address: Option<IpAddr>,
+        enter: impl Fn(Phase) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            host,
+            bind_address,
+            enter: Box::new(enter),
+        }
+    }
+
+    /// Where to connect to.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The local address to connect from, if one is set.
+    pub fn bind_address(&self) -> Option<IpAddr> {
+        self.bind_address
+    }
+
+    /// Says that `phase` begins now; timeouts and timings go by it.
+    pub fn enter(&self, phase: Phase) {
+        (self.enter)(phase);
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt")
+            .field("host", &self.host)
+            .field("bind_address", &self.bind_address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why an attempt to open a connection failed: the function, and its error.
+#[derive(Clone, Debug)]
+pub struct ConnectError {
+    function: &'static str,
+    detail: Option<Box<str>>,
+    source: Arc<dyn Error + Send + Sync>,
+}
+
+impl ConnectError {
+    /// An error of `function`, for example `"connect"`.
+    pub fn new(function: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            function,
+            detail: None,
+            source: Arc::from(source.into()),
+        }
+    }
+
+    /// Adds what was tried, for example the socket address; it must hold no secret.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The function that failed.
+    pub fn function(&self) -> &'static str {
+        self.function
+    }
+
+    /// The number of the operating system's error, if it was one.
+    pub fn error_num(&self) -> Option<i32> {
+        self.io_error().and_then(io::Error::raw_os_error)
+    }
+
+    /// The kind of the input or output error, if it was one.
+    pub(crate) fn io_kind(&self) -> Option<io::ErrorKind> {
+        self.io_error().map(io::Error::kind)
+    }
+
+    /// What went wrong, in words; the system's own text where it was a system error.
+    pub fn error_str(&self) -> String {
+        match self.error_num() {
+            Some(number) => system_text(number),
+            None => self.source.to_string(),
+        }
+    }
+
+    fn io_error(&self) -> Option<&io::Error> {
+        let mut error: &(dyn Error + 'static) = &*self.source;
+        loop {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                return Some(io);
+            }
+            error = error.source()?;
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.function)?;
+        if let Some(detail) = &self.detail {
+            write!(f, " {detail}")?;
+        }
+        write!(f, ": {}", self.error_str())?;
+        if let Some(number) = self.error_num() {
+            write!(f, " (os error {number})")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// The system's text for an error number, without the number that `io::Error` appends.
+pub(crate) fn system_text(number: i32) -> String {
+    let text = io::Error::from_raw_os_error(number).to_string();
+    match text.rfind(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}

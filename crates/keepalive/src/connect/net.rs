@@ -1,0 +1,218 @@
+//! The default connector: tcp and unix sockets, and whatever is registered by scheme.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::connect::resolve::Resolver;
+use crate::connect::scheme::{AnyConnector, Stream};
+use crate::connect::{
+    Attempt, ConnectError, Connection, Connector, Phase, Unusable, socket, tcp, unix,
+};
+use crate::sync::Arc;
+
+/// Opens connections by scheme: `unix` is a Unix socket, every other scheme plain TCP, unless a
+/// connector is registered for it.
+///
+/// Names are resolved by the system's resolver, one lookup at a time per name, and their addresses
+/// tried in order. TLS is not built in yet: `https` and `wss` are answered with an error of
+/// function `tls`.
+#[derive(Clone, Default)]
+pub struct Net {
+    resolver: Arc<Resolver>,
+    schemes: HashMap<String, Arc<dyn AnyConnector>>,
+}
+
+impl Net {
+    /// The built-in schemes alone.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Has `connector` open the connections of `scheme`, whose case does not matter.
+    #[must_use]
+    pub fn scheme<C>(mut self, scheme: &str, connector: C) -> Self
+    where
+        C: Connector,
+        C::Connection: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.schemes
+            .insert(scheme.to_ascii_lowercase(), Arc::new(connector));
+        self
+    }
+}
+
+impl Connector for Net {
+    type Connection = NetStream;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
+        let scheme = attempt.host().scheme();
+        let kind = if let Some(connector) = self.schemes.get(scheme) {
+            Kind::Other(connector.connect_any(attempt).await?)
+        } else if scheme == "unix" {
+            Kind::Unix(unix::connect(attempt).await?)
+        } else if matches!(scheme, "https" | "wss") {
+            return Err(no_tls(attempt));
+        } else {
+            let addresses = self.resolver.resolve(attempt).await?;
+            Kind::Tcp(tcp::connect(attempt, &addresses).await?)
+        };
+        Ok(NetStream { kind })
+    }
+}
+
+fn no_tls(attempt: &Attempt) -> ConnectError {
+    attempt.enter(Phase::Tls);
+    let scheme = attempt.host().scheme();
+    let error = io::Error::new(
+        io::ErrorKind::Unsupported,
+        format!(
+            "TLS is not built in yet; register a connector for scheme {scheme} to use your own"
+        ),
+    );
+    ConnectError::new("tls", error)
+}
+
+impl fmt::Debug for Net {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut schemes: Vec<_> = self.schemes.keys().collect();
+        schemes.sort_unstable();
+        f.debug_struct("Net")
+            .field("resolver", &self.resolver)
+            .field("schemes", &schemes)
+            .finish()
+    }
+}
+
+/// A connection opened by [`Net`].
+pub struct NetStream {
+    kind: Kind,
+}
+
+enum Kind {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    Other(Box<dyn Stream>),
+}
+
+impl NetStream {
+    /// The TCP stream, if it is one.
+    pub fn as_tcp(&self) -> Option<&TcpStream> {
+        match &self.kind {
+            Kind::Tcp(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// The Unix stream, if it is one.
+    pub fn as_unix(&self) -> Option<&UnixStream> {
+        match &self.kind {
+            Kind::Unix(stream) => Some(stream),
+            _ => None,
+        }
+    }
+}
+
+impl Connection for NetStream {
+    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        match &mut self.kind {
+            Kind::Tcp(stream) => socket::poll_unusable(stream, context),
+            Kind::Unix(stream) => socket::poll_unusable(stream, context),
+            Kind::Other(stream) => stream.poll_unusable(context),
+        }
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        match &mut self.kind {
+            Kind::Tcp(stream) => socket::check(stream),
+            Kind::Unix(stream) => socket::check(stream),
+            Kind::Other(stream) => stream.check(),
+        }
+    }
+
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.kind {
+            Kind::Tcp(_) | Kind::Unix(_) => Poll::Ready(()),
+            Kind::Other(stream) => stream.poll_close(context),
+        }
+    }
+}
+
+/// Calls a method of whichever stream it is, pinned.
+macro_rules! each {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match &mut $self.get_mut().kind {
+            Kind::Tcp(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Kind::Unix(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Kind::Other(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for NetStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for NetStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => stream.poll_write(context, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_shutdown(context))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => stream.poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.is_write_vectored(),
+            Kind::Unix(stream) => stream.is_write_vectored(),
+            Kind::Other(stream) => stream.is_write_vectored(),
+        }
+    }
+}
+
+impl fmt::Debug for NetStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.fmt(f),
+            Kind::Unix(stream) => stream.fmt(f),
+            Kind::Other(_) => f.debug_struct("NetStream").finish_non_exhaustive(),
+        }
+    }
+}

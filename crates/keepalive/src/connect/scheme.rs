@@ -1,0 +1,34 @@
+//! Connectors registered for a scheme.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::connect::{Attempt, ConnectError, Connection, Connector};
+
+/// A connection that is read and written.
+pub(crate) trait Stream: Connection + AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: Connection + AsyncRead + AsyncWrite + Unpin> Stream for S {}
+
+type Connecting<'a> =
+    Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, ConnectError>> + Send + 'a>>;
+
+/// A [`Connector`] whose type is forgotten.
+pub(crate) trait AnyConnector: Send + Sync {
+    fn connect_any<'a>(&'a self, attempt: &'a Attempt) -> Connecting<'a>;
+}
+
+impl<C> AnyConnector for C
+where
+    C: Connector,
+    C::Connection: AsyncRead + AsyncWrite + Unpin,
+{
+    fn connect_any<'a>(&'a self, attempt: &'a Attempt) -> Connecting<'a> {
+        Box::pin(async {
+            let stream = self.connect(attempt).await?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! What tcp and unix sockets have in common: how to tell whether one is still good.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
+use std::task::{Context, Poll};
+
+use socket2::SockRef;
+use tokio::io::Interest;
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::connect::Unusable;
+
+/// A socket that tokio watches.
+pub(crate) trait Socket: AsFd {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+    fn try_io<R>(&self, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
+}
+
+impl Socket for TcpStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(context)
+    }
+
+    fn try_io<R>(&self, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        Self::try_io(self, Interest::READABLE, operation)
+    }
+}
+
+impl Socket for UnixStream {
+    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_read_ready(context)
+    }
+
+    fn try_io<R>(&self, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        Self::try_io(self, Interest::READABLE, operation)
+    }
+}
+
+/// Ready when an idle socket has something to read: an end, an error, or bytes nobody asked for.
+/// Costs no system call until the reactor says that there may be something.
+pub(crate) fn poll_unusable(socket: &impl Socket, context: &mut Context<'_>) -> Poll<Unusable> {
+    loop {
+        match socket.poll_readable(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Err(error)) => return Poll::Ready(Unusable::Failed(error)),
+            Poll::Ready(Ok(())) => {}
+        }
+        // `try_io` takes "would block" as the sign that the readiness was stale.
+        if let Some(unusable) = unusable(socket.try_io(|| peek(socket))) {
+            return Poll::Ready(unusable);
+        }
+    }
+}
+
+/// Asks the system whether an idle socket has something to read.
+pub(crate) fn check(socket: &impl Socket) -> Result<(), Unusable> {
+    loop {
+        let peeked = peek(socket);
+        if matches!(&peeked, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+            continue;
+        }
+        return unusable(peeked).map_or(Ok(()), Err);
+    }
+}
+
+/// Looks at one byte, and leaves it there.
+fn peek(socket: &impl Socket) -> io::Result<usize> {
+    SockRef::from(socket).peek(&mut [MaybeUninit::uninit(); 1])
+}
+
+fn unusable(peeked: io::Result<usize>) -> Option<Unusable> {
+    match peeked {
+        Ok(0) => Some(Unusable::Closed),
+        Ok(_) => Some(Unusable::UnexpectedData),
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => None,
+            _ => Some(Unusable::Failed(error)),
+        },
+    }
+}

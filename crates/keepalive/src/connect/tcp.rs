@@ -1,0 +1,61 @@
+//! Opening TCP connections.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::net::{TcpSocket, TcpStream};
+
+use crate::connect::{Attempt, ConnectError, Phase};
+
+/// Connects to the first of `addresses` that answers, from the attempt's bind address if it has
+/// one. `TCP_NODELAY` is on: a request is written in one piece, and waiting for more only delays
+/// it.
+pub(crate) async fn connect(
+    attempt: &Attempt,
+    addresses: &[SocketAddr],
+) -> Result<TcpStream, ConnectError> {
+    attempt.enter(Phase::Connect);
+    let bind = attempt.bind_address();
+    let mut last = None;
+    for &address in addresses {
+        if bind.is_some_and(|bind| bind.is_ipv4() != address.is_ipv4()) {
+            continue;
+        }
+        match connect_one(address, bind).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| no_address(bind, addresses)))
+}
+
+async fn connect_one(address: SocketAddr, bind: Option<IpAddr>) -> Result<TcpStream, ConnectError> {
+    let failed = |function: &'static str| {
+        move |error: io::Error| ConnectError::new(function, error).detail(address.to_string())
+    };
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }
+    .map_err(failed("socket"))?;
+    socket.set_nodelay(true).map_err(failed("socket"))?;
+    if let Some(bind) = bind {
+        socket.bind(SocketAddr::new(bind, 0)).map_err(|error| {
+            ConnectError::new("bind", error).detail(format!("to {bind} for {address}"))
+        })?;
+    }
+    socket.connect(address).await.map_err(failed("connect"))
+}
+
+fn no_address(bind: Option<IpAddr>, addresses: &[SocketAddr]) -> ConnectError {
+    let Some(bind) = bind.filter(|_| !addresses.is_empty()) else {
+        let none = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        return ConnectError::new("resolve", none);
+    };
+    let family = if bind.is_ipv4() { "IPv4" } else { "IPv6" };
+    let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+    ConnectError::new("bind", error).detail(format!(
+        "to {bind}: the host has no {family} address, but {}",
+        addresses[0].ip()
+    ))
+}

@@ -1,0 +1,64 @@
+//! What is left to do once a shard's lock is released.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use keepalive_engine::{ConnectionId, Message, ShardId};
+use smallvec::SmallVec;
+use tokio::task::AbortHandle;
+
+use crate::connect::Connector;
+use crate::driver::live::Live;
+use crate::driver::shard::Letter;
+use crate::driver::{Driver, task};
+use crate::host::Host;
+use crate::sync::Arc;
+
+/// One thing to do outside all locks.
+pub(crate) enum Effect<C: Connector> {
+    Wake(Waker),
+    Post(Box<dyn Letter>),
+    Connect(ShardId, ConnectionId, Host),
+    Close(ShardId, ConnectionId, Option<Box<Live<C>>>),
+    Stop(AbortHandle),
+    Tell(ShardId, Message),
+    Ring,
+}
+
+/// The effects of one input: mostly none, sometimes one or two.
+pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
+
+/// Does what an input leaves to do, and what follows from that, until nothing is left.
+pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
+    if effects.is_empty() {
+        return;
+    }
+    let mut pending = VecDeque::from_iter(effects);
+    while let Some(effect) = pending.pop_front() {
+        match effect {
+            Effect::Wake(waker) => waker.wake(),
+            Effect::Post(letter) => {
+                if let Some(id) = letter.post() {
+                    pending.extend(driver.collect(id.shard(), |shard, now, room| {
+                        shard.engine.forget(now, room, id);
+                    }));
+                }
+            }
+            Effect::Stop(handle) => handle.abort(),
+            Effect::Ring => driver.signals.ring(),
+            Effect::Connect(shard, id, host) => task::connect(driver, shard, id, host),
+            Effect::Close(shard, id, live) => {
+                if task::close(driver, shard, id, live) {
+                    pending.extend(driver.collect(shard, |shard, now, room| {
+                        shard.engine.closed(now, room, id);
+                    }));
+                }
+            }
+            Effect::Tell(to, message) => {
+                pending.extend(driver.collect(to, |shard, now, room| {
+                    shard.engine.told(now, room, message);
+                }));
+            }
+        }
+    }
+}

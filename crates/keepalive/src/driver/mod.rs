@@ -1,0 +1,430 @@
+//! The driver: it gives the engines their inputs and carries out what they answer.
+//!
+//! Callers take a shard's lock themselves, for one input and its actions; whatever wakes, spawns,
+//! closes or calls elsewhere is done after the lock is released. Never two shard locks at once,
+//! except by [`Driver::snapshot`], in the shards' order; a shard's lock before the budget's.
+
+pub(crate) mod effects;
+mod keeper;
+pub(crate) mod live;
+pub(crate) mod shard;
+mod task;
+
+use std::net::IpAddr;
+use std::panic::Location;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use keepalive_engine::{
+    Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Taken, Waiting,
+};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::common::{Common, CommonRoom};
+use crate::connect::{ConnectError, Connection, Connector};
+use crate::driver::effects::{Effect, Effects, run};
+use crate::driver::live::Live;
+use crate::driver::shard::{Letter, Shard};
+use crate::error::Cause;
+use crate::host::Host;
+use crate::request::Request;
+use crate::signals::Signals;
+use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, Padded};
+
+/// Idle for longer than this, a connection is asked with a system call before it is handed out
+/// (SPEC C4).
+const TRUSTED_IDLE: Duration = Duration::from_millis(1);
+
+pub(crate) struct Driver<C: Connector> {
+    shards: Box<[Padded<Mutex<Shard<C>>>]>,
+    pub(crate) common: Common,
+    pub(crate) signals: Arc<Signals>,
+    pub(crate) connector: C,
+    pub(crate) bind_address: Option<IpAddr>,
+    runtime: Mutex<Option<Handle>>,
+    has_runtime: AtomicBool,
+    shut_down: AtomicBool,
+    /// Told when nothing is open after a shutdown.
+    all_closed: Notify,
+}
+
+/// An answer as its user takes it.
+pub(crate) type Outcome<C> = (Taken, Result<Box<Live<C>>, Cause>);
+
+impl<C: Connector> Driver<C> {
+    pub(crate) fn new(config: &Config, connector: C, bind_address: Option<IpAddr>) -> Self {
+        let shards = (0..config.settings().shards).map(ShardId);
+        Self {
+            shards: shards
+                .map(|id| Padded(Mutex::new(Shard::new(id, Engine::new(config, id)))))
+                .collect(),
+            common: Common::new(config, now()),
+            signals: Arc::new(Signals::new()),
+            connector,
+            bind_address,
+            runtime: Mutex::default(),
+            has_runtime: AtomicBool::new(false),
+            shut_down: AtomicBool::new(false),
+            all_closed: Notify::new(),
+        }
+    }
+
+    /// A user asks. The request may have been refused before it came to an engine.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        request: &Request,
+        location: &'static Location<'static>,
+    ) -> (RequestId, Result<(), Cause>) {
+        let host = request.host();
+        let shard = self.shard_of(host);
+        if !self.ensure_runtime() {
+            let number = self.lock(shard).number();
+            let id = RequestId::outside(number, shard);
+            return (id, Err(Cause::NoRuntime));
+        }
+        let id = self.input(shard, |shard, now, room| {
+            shard.engine.tick(now, room);
+            let ask = Ask {
+                host: shard.host_with_sound_idle(host, now, room),
+                number: shard.number(),
+                timeout: request.own_timeout(),
+                queue_timeout: request.own_queue_timeout(),
+            };
+            let id = shard.engine.request(now, room, ask);
+            shard.open_cell(id, location);
+            id
+        });
+        (id, Ok(()))
+    }
+
+    /// Takes the answer of a request, or has `context` woken when it is there.
+    pub(crate) fn poll_answer(&self, id: RequestId, context: &mut Context<'_>) -> Poll<Outcome<C>> {
+        let mut shard = self.lock(id.shard());
+        if let Some(answer) = shard.take_answer(id) {
+            let (answer, leftover) = shard.hand_over(id, answer);
+            drop(shard);
+            drop(leftover);
+            return Poll::Ready(answer);
+        }
+        let replaced = shard.wake_when_answered(id, context.waker());
+        drop(shard);
+        drop(replaced);
+        Poll::Pending
+    }
+
+    /// Has a letter posted when the answer is there, which may be now.
+    pub(crate) fn post_when_answered(self: &Arc<Self>, id: RequestId, letter: Box<dyn Letter>) {
+        let now = self.lock(id.shard()).post_when_answered(id, letter);
+        if let Some(unwanted) = now.and_then(Letter::post) {
+            self.forget(unwanted);
+        }
+    }
+
+    pub(crate) fn cancel(self: &Arc<Self>, id: RequestId) -> bool {
+        usize::from(id.shard().0) < self.shards.len()
+            && self.input(id.shard(), |shard, now, room| {
+                shard.engine.cancel(now, room, id)
+            })
+    }
+
+    /// Whoever would take the answer has gone.
+    pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
+        let leftover = self.input(id.shard(), |shard, now, room| {
+            shard.engine.forget(now, room, id);
+            shard.close_cell(id)
+        });
+        drop(leftover);
+    }
+
+    pub(crate) fn waiting(&self, id: RequestId) -> Option<Waiting> {
+        let shard = self.shards.get(usize::from(id.shard().0))?.0.lock();
+        shard.engine.waiting(now(), &mut self.common.room(), id)
+    }
+
+    /// A user gives a connection back.
+    pub(crate) fn give_back(self: &Arc<Self>, id: RequestId, mut live: Box<Live<C>>) {
+        if live.shared {
+            let connection = live.id;
+            drop(live);
+            self.input(id.shard(), |shard, now, room| {
+                shard.engine.released(now, room, id, Return::Reuse);
+                shard.note_capacity(connection, now, room);
+            });
+        } else if live.watch().is_ready() {
+            self.close(id, live);
+        } else {
+            self.input(id.shard(), |shard, now, room| {
+                shard.put(live);
+                shard.engine.released(now, room, id, Return::Reuse);
+            });
+        }
+    }
+
+    /// A user is done with a connection that must not be used again.
+    pub(crate) fn close(self: &Arc<Self>, id: RequestId, mut live: Box<Live<C>>) {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let how = if live.shared {
+            drop(live);
+            Return::Close
+        } else {
+            live.stop_watching();
+            if live.io.poll_close(&mut context).is_ready() {
+                drop(live);
+                Return::Closed
+            } else {
+                self.lock(id.shard()).put(live);
+                Return::Close
+            }
+        };
+        self.input(id.shard(), |shard, now, room| {
+            shard.engine.released(now, room, id, how);
+        });
+    }
+
+    pub(crate) fn enter_phase(&self, shard: ShardId, id: ConnectionId, phase: Phase) {
+        self.lock(shard).engine.progress(now(), id, phase);
+    }
+
+    pub(crate) fn attempt_succeeded(self: &Arc<Self>, shard: ShardId, mut live: Box<Live<C>>) {
+        let id = live.id;
+        let unwanted = self.input(shard, |shard, now, room| {
+            let capacity = live.capacity();
+            if shard.engine.connected(now, room, id, capacity) {
+                shard.put(live);
+                None
+            } else {
+                Some(live)
+            }
+        });
+        if unwanted.is_some() && task::close(self, shard, id, unwanted) {
+            self.input(shard, |shard, now, room| {
+                shard.engine.closed(now, room, id);
+            });
+        }
+    }
+
+    /// An attempt has failed, or what was left of a connection is gone.
+    pub(crate) fn attempt_failed(
+        self: &Arc<Self>,
+        shard: ShardId,
+        id: ConnectionId,
+        error: ConnectError,
+    ) {
+        let effects = self.collect_failed(shard, Some(error), |shard, now, room| {
+            shard.task_ended(id);
+            shard.engine.failed(now, room, id);
+        });
+        self.finish(effects);
+    }
+
+    /// The keeper was told that something happened to an idle connection.
+    pub(crate) fn look_at(self: &Arc<Self>, shard: ShardId, id: ConnectionId) {
+        self.input(shard, |shard, now, room| {
+            let Some(live) = shard.live(id) else { return };
+            if live.watch().is_ready() {
+                shard.engine.peer_closed(now, room, id);
+            } else {
+                shard.note_capacity(id, now, room);
+            }
+        });
+    }
+
+    pub(crate) fn tick_all(self: &Arc<Self>) {
+        self.signals.clear_alarm();
+        for shard in self.ids() {
+            self.input(shard, |shard, now, room| shard.engine.tick(now, room));
+        }
+    }
+
+    /// Refuses requests from now on, and ends everything that nobody holds.
+    pub(crate) fn shut_down(self: &Arc<Self>) {
+        self.shut_down.store(true, Ordering::Release);
+        for shard in self.ids() {
+            self.input(shard, |shard, now, room| shard.engine.shut_down(now, room));
+        }
+    }
+
+    /// Completes when nothing is open any more, after a shutdown.
+    pub(crate) async fn wait_until_closed(&self) {
+        loop {
+            let closed = self.all_closed.notified();
+            if self.common.open() == 0 {
+                return;
+            }
+            closed.await;
+        }
+    }
+
+    /// The runtime that carried everything out is gone; a later request may bring another.
+    pub(crate) fn runtime_lost(self: &Arc<Self>) {
+        if self.runtime.lock().take().is_none() {
+            return;
+        }
+        self.has_runtime.store(false, Ordering::Release);
+        for shard in self.ids() {
+            self.input(shard, |shard, now, room| shard.engine.abandon(now, room));
+        }
+    }
+
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        self.runtime.lock().clone()
+    }
+
+    pub(crate) fn lock(&self, shard: ShardId) -> MutexGuard<'_, Shard<C>> {
+        self.shards[usize::from(shard.0)].0.lock()
+    }
+
+    /// All shards at once, so that figures of several shards belong together.
+    pub(crate) fn snapshot<R>(&self, look: impl FnOnce(&[MutexGuard<'_, Shard<C>>]) -> R) -> R {
+        let shards: Vec<_> = self.shards.iter().map(|shard| shard.0.lock()).collect();
+        look(&shards)
+    }
+
+    pub(crate) fn nanos_now(&self) -> u64 {
+        self.common.nanos_of(Some(now()))
+    }
+
+    /// One input to one shard, and all that follows from it.
+    fn input<R>(
+        self: &Arc<Self>,
+        shard: ShardId,
+        input: impl FnOnce(&mut Shard<C>, Instant, &mut CommonRoom<'_>) -> R,
+    ) -> R {
+        let mut result = None;
+        let effects = self.collect(shard, |shard, now, room| {
+            result = Some(input(shard, now, room));
+        });
+        self.finish(effects);
+        result.expect("the input was made")
+    }
+
+    fn finish(self: &Arc<Self>, effects: Effects<C>) {
+        run(self, effects);
+        if self.shut_down.load(Ordering::Relaxed) && self.common.open() == 0 {
+            self.all_closed.notify_waiters();
+        }
+    }
+
+    /// One input to one shard; what follows from it outside the lock is left to the caller.
+    fn collect(
+        &self,
+        shard: ShardId,
+        input: impl FnOnce(&mut Shard<C>, Instant, &mut CommonRoom<'_>),
+    ) -> Effects<C> {
+        self.collect_failed(shard, None, input)
+    }
+
+    fn collect_failed(
+        &self,
+        shard: ShardId,
+        error: Option<ConnectError>,
+        input: impl FnOnce(&mut Shard<C>, Instant, &mut CommonRoom<'_>),
+    ) -> Effects<C> {
+        let now = now();
+        let mut effects = Effects::new();
+        let mut shard = self.lock(shard);
+        let mut room = self.common.room();
+        input(&mut shard, now, &mut room);
+        drop(room);
+        shard.forward(&mut effects, error);
+        if let Some((at, _)) = shard.engine.poll_timeout()
+            && self.signals.set_alarm(self.common.nanos_of(Some(at)))
+        {
+            effects.push(Effect::Ring);
+        }
+        effects
+    }
+
+    fn shard_of(&self, host: &Host) -> ShardId {
+        // The engine's table uses the low bits and the top ones.
+        let spread = (host.hash_value() >> 24) as usize % self.shards.len();
+        ShardId(u16::try_from(spread).expect("shards are counted by u16"))
+    }
+
+    fn ids(&self) -> impl Iterator<Item = ShardId> + use<C> {
+        let shards = u16::try_from(self.shards.len()).expect("shards are counted by u16");
+        (0..shards).map(ShardId)
+    }
+
+    fn ensure_runtime(self: &Arc<Self>) -> bool {
+        if self.has_runtime.load(Ordering::Acquire) {
+            return true;
+        }
+        let Ok(current) = Handle::try_current() else {
+            return false;
+        };
+        let mut runtime = self.runtime.lock();
+        if runtime.is_none() {
+            *runtime = Some(current.clone());
+            self.has_runtime.store(true, Ordering::Release);
+            drop(runtime);
+            keeper::start(self, &current);
+        }
+        true
+    }
+}
+
+impl<C: Connector> Drop for Driver<C> {
+    fn drop(&mut self) {
+        self.signals.end();
+    }
+}
+
+impl<C: Connector> Shard<C> {
+    /// Finds a host for a request, with the connection that it would be given known to be sound.
+    fn host_with_sound_idle(
+        &mut self,
+        host: &Host,
+        now: Instant,
+        room: &mut impl Room,
+    ) -> keepalive_engine::HostId {
+        loop {
+            let id = self.engine.host(host.hash_value(), host);
+            let Some((connection, since)) = self.engine.next_idle(id) else {
+                return id;
+            };
+            let trusted = now.saturating_duration_since(since) <= TRUSTED_IDLE;
+            let sound = self
+                .live(connection)
+                .is_none_or(|live| (trusted && !live.is_suspect()) || live.io.check().is_ok());
+            if sound {
+                return id;
+            }
+            self.engine.peer_closed(now, room, connection);
+        }
+    }
+
+    /// Takes an answer out of its cell for its user.
+    fn hand_over(
+        &mut self,
+        id: RequestId,
+        answer: Result<ConnectionId, Cause>,
+    ) -> (Outcome<C>, shard::Leftover) {
+        let taken = self
+            .engine
+            .take(id)
+            .expect("an answered request can be taken");
+        let answer = answer.map(|connection| {
+            let shared = self.live(connection).and_then(|live| {
+                live.stop_watching_unless_shared();
+                live.share_if_several()
+            });
+            shared
+                .or_else(|| self.take_live(connection))
+                .expect("an assigned connection is here")
+        });
+        ((taken, answer), self.close_cell(id))
+    }
+
+    fn note_capacity(&mut self, id: ConnectionId, now: Instant, room: &mut impl Room) {
+        if let Some(capacity) = self.live(id).and_then(Live::changed_capacity) {
+            self.engine.capacity_changed(now, room, id, capacity);
+        }
+    }
+}
+
+/// The time by tokio's clock, which tests can stop.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

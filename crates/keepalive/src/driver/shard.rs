@@ -1,0 +1,277 @@
+//! One shard: its engine, the cells in which answers wait, and the connections nobody holds.
+
+use std::ops::Range;
+use std::panic::Location;
+use std::task::Waker;
+
+use keepalive_engine::{Action, Answer, ConnectionId, Engine, RequestId, ShardId};
+use tokio::task::AbortHandle;
+
+use crate::connect::{ConnectError, Connector};
+use crate::driver::effects::{Effect, Effects};
+use crate::driver::live::Live;
+use crate::error::Cause;
+use crate::host::Host;
+use crate::sync::{AtomicU64, Ordering};
+
+pub(crate) struct Shard<C: Connector> {
+    pub(crate) id: ShardId,
+    pub(crate) engine: Engine<Host>,
+    /// By the slots of requests.
+    cells: Vec<Cell>,
+    /// By the slots of connections.
+    sockets: Vec<Socket<C>>,
+    numbers: Range<u64>,
+}
+
+/// What the driver knows of a request that the engine need not.
+struct Cell {
+    answer: Option<Result<ConnectionId, Cause>>,
+    notify: Notify,
+    location: &'static Location<'static>,
+}
+
+/// Who is told that an answer is there.
+#[derive(Default)]
+enum Notify {
+    #[default]
+    Nobody,
+    Waker(Waker),
+    Letter(Box<dyn Letter>),
+}
+
+/// What a cell held: user code may run when it is dropped.
+pub(crate) struct Leftover {
+    _answer: Option<Result<ConnectionId, Cause>>,
+    _notify: Notify,
+}
+
+/// Something that is posted when an answer is there.
+pub(crate) trait Letter: Send {
+    /// Posts it. Answers the request to forget, if nobody is there to take the answer.
+    fn post(self: Box<Self>) -> Option<RequestId>;
+}
+
+/// Where a connection is that the engine knows.
+#[derive(Default)]
+enum Socket<C: Connector> {
+    /// With its user, or not open yet or any more.
+    #[default]
+    Away,
+    /// Here.
+    Here(Box<Live<C>>),
+    /// In a task that opens or closes it, to be stopped by the handle once that is known.
+    Task(ConnectionId, Option<AbortHandle>),
+    /// In a task that must be stopped as soon as its handle is known.
+    Stopping(ConnectionId),
+}
+
+impl<C: Connector> Shard<C> {
+    pub(crate) fn new(id: ShardId, engine: Engine<Host>) -> Self {
+        Self {
+            id,
+            engine,
+            cells: Vec::new(),
+            sockets: Vec::new(),
+            numbers: 0..0,
+        }
+    }
+
+    /// A number that no other request of the process has.
+    pub(crate) fn number(&mut self) -> u64 {
+        const BLOCK: u64 = 1 << 12;
+        static BLOCKS: AtomicU64 = AtomicU64::new(0);
+        loop {
+            if let Some(number) = self.numbers.next() {
+                return number;
+            }
+            let block = BLOCKS.fetch_add(1, Ordering::Relaxed);
+            self.numbers = block * BLOCK + 1..(block + 1) * BLOCK + 1;
+        }
+    }
+
+    /// Makes the cell of a request, before its actions are forwarded.
+    pub(crate) fn open_cell(&mut self, id: RequestId, location: &'static Location<'static>) {
+        let cell = Cell {
+            answer: None,
+            notify: Notify::Nobody,
+            location,
+        };
+        if id.slot() < self.cells.len() {
+            self.cells[id.slot()] = cell;
+        } else {
+            debug_assert_eq!(id.slot(), self.cells.len(), "slots are dense");
+            self.cells.push(cell);
+        }
+    }
+
+    pub(crate) fn location(&self, id: RequestId) -> &'static Location<'static> {
+        self.cells[id.slot()].location
+    }
+
+    /// Takes the answer of a request, if there is one.
+    pub(crate) fn take_answer(&mut self, id: RequestId) -> Option<Result<ConnectionId, Cause>> {
+        self.cells[id.slot()].answer.take()
+    }
+
+    /// Has `waker` woken when the answer is there; answers the waker it replaces.
+    pub(crate) fn wake_when_answered(&mut self, id: RequestId, waker: &Waker) -> Option<Waker> {
+        let notify = &mut self.cells[id.slot()].notify;
+        if matches!(notify, Notify::Waker(known) if known.will_wake(waker)) {
+            return None;
+        }
+        match std::mem::replace(notify, Notify::Waker(waker.clone())) {
+            Notify::Waker(before) => Some(before),
+            _ => None,
+        }
+    }
+
+    /// Has `letter` posted when the answer is there; gives it back if that is now.
+    pub(crate) fn post_when_answered(
+        &mut self,
+        id: RequestId,
+        letter: Box<dyn Letter>,
+    ) -> Option<Box<dyn Letter>> {
+        let cell = &mut self.cells[id.slot()];
+        if cell.answer.is_some() {
+            return Some(letter);
+        }
+        cell.notify = Notify::Letter(letter);
+        None
+    }
+
+    /// Nobody waits for the answer any more; what is left of it is to be dropped outside the
+    /// lock.
+    pub(crate) fn close_cell(&mut self, id: RequestId) -> Leftover {
+        let cell = &mut self.cells[id.slot()];
+        Leftover {
+            _answer: cell.answer.take(),
+            _notify: std::mem::take(&mut cell.notify),
+        }
+    }
+
+    pub(crate) fn put(&mut self, live: Box<Live<C>>) {
+        let slot = live.id.slot();
+        *self.socket(slot) = Socket::Here(live);
+    }
+
+    pub(crate) fn take_live(&mut self, id: ConnectionId) -> Option<Box<Live<C>>> {
+        let socket = self.socket(id.slot());
+        match std::mem::take(socket) {
+            Socket::Here(live) if live.id == id => Some(live),
+            other => {
+                *socket = other;
+                None
+            }
+        }
+    }
+
+    pub(crate) fn live(&mut self, id: ConnectionId) -> Option<&mut Live<C>> {
+        match self.socket(id.slot()) {
+            Socket::Here(live) if live.id == id => Some(live),
+            _ => None,
+        }
+    }
+
+    /// What a task did is done.
+    pub(crate) fn task_ended(&mut self, id: ConnectionId) {
+        let socket = self.socket(id.slot());
+        if matches!(socket, Socket::Task(task, _) | Socket::Stopping(task) if *task == id) {
+            *socket = Socket::Away;
+        }
+    }
+
+    /// The task that opens or closes a connection has started. Answers its handle if it must be
+    /// stopped at once, which is to be done outside the lock.
+    pub(crate) fn task_started(
+        &mut self,
+        id: ConnectionId,
+        handle: AbortHandle,
+    ) -> Option<AbortHandle> {
+        match self.socket(id.slot()) {
+            Socket::Task(task, known) if *task == id => {
+                *known = Some(handle);
+                None
+            }
+            Socket::Stopping(task) if *task == id => Some(handle),
+            _ => None,
+        }
+    }
+
+    /// Carries the engine's actions out as far as it goes under the lock; the rest goes into
+    /// `effects`. `error` is why the attempt failed that is being reported.
+    pub(crate) fn forward(&mut self, effects: &mut Effects<C>, error: Option<ConnectError>) {
+        let mut error = error;
+        while let Some(action) = self.engine.poll_action() {
+            match action {
+                Action::Answer(id, answer) => {
+                    let answer = match answer {
+                        Answer::Connection(connection) => Ok(connection),
+                        other => Err(cause(other, &mut error)),
+                    };
+                    self.answer(effects, id, answer);
+                }
+                Action::Connect(id, host) => {
+                    *self.socket(id.slot()) = Socket::Task(id, None);
+                    let host = self.engine.key(host).expect("a host in use is known");
+                    effects.push(Effect::Connect(self.id, id, host.clone()));
+                }
+                Action::Cancel(id) | Action::Abandon(id) => self.stop_task(effects, id),
+                Action::Close(id) => {
+                    let live = self.take_live(id);
+                    *self.socket(id.slot()) = Socket::Task(id, None);
+                    effects.push(Effect::Close(self.id, id, live));
+                }
+                Action::Tell(shard, message) => effects.push(Effect::Tell(shard, message)),
+            }
+        }
+    }
+
+    fn answer(
+        &mut self,
+        effects: &mut Effects<C>,
+        id: RequestId,
+        answer: Result<ConnectionId, Cause>,
+    ) {
+        let cell = &mut self.cells[id.slot()];
+        cell.answer = Some(answer);
+        match std::mem::take(&mut cell.notify) {
+            Notify::Nobody => {}
+            Notify::Waker(waker) => effects.push(Effect::Wake(waker)),
+            Notify::Letter(letter) => effects.push(Effect::Post(letter)),
+        }
+    }
+
+    fn stop_task(&mut self, effects: &mut Effects<C>, id: ConnectionId) {
+        let socket = self.socket(id.slot());
+        if let Socket::Task(task, handle) = socket
+            && *task == id
+        {
+            match handle.take() {
+                Some(handle) => effects.push(Effect::Stop(handle)),
+                None => *socket = Socket::Stopping(id),
+            }
+        }
+    }
+
+    fn socket(&mut self, slot: usize) -> &mut Socket<C> {
+        if slot >= self.sockets.len() {
+            self.sockets.resize_with(slot + 1, Socket::default);
+        }
+        &mut self.sockets[slot]
+    }
+}
+
+fn cause(answer: Answer, error: &mut Option<ConnectError>) -> Cause {
+    match answer {
+        Answer::TimedOut(waiting) => Cause::TimedOut(waiting),
+        Answer::QueueFull { max } => Cause::QueueFull { max },
+        Answer::ShutDown => Cause::ShutDown,
+        Answer::Abandoned => Cause::RuntimeGone,
+        Answer::Failed => match error.take() {
+            Some(error) => Cause::Failed(error),
+            None => Cause::RuntimeGone,
+        },
+        Answer::Cancelled | Answer::Connection(_) => Cause::Cancelled,
+    }
+}

@@ -1,0 +1,242 @@
+//! Why a request was answered without a connection.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use keepalive_engine::{Reason, RequestId, Timing, Waiting};
+
+use crate::connect::{ConnectError, system_text};
+use crate::host::Host;
+
+/// What kind of end a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Its deadline passed.
+    Timeout,
+    /// Its attempt to open a connection failed.
+    Connect,
+    /// The queue was full.
+    QueueFull,
+    /// It was withdrawn by [`Manager::cancel`](crate::Manager::cancel).
+    Cancelled,
+    /// The manager has been shut down, or its last handle has gone.
+    ShutDown,
+    /// There is no tokio runtime, or it has gone.
+    Runtime,
+}
+
+/// Why a request was answered without a connection.
+///
+/// The message says what was tried, to which host, and what went wrong.
+///
+/// # Examples
+///
+/// ```
+/// use keepalive::{ErrorKind, Manager, Request};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+/// let manager = Manager::new();
+/// let error = manager.allocate(Request::new("http", "127.0.0.1", port)?).await.unwrap_err();
+///
+/// assert_eq!(error.kind(), ErrorKind::Connect);
+/// assert_eq!(error.function(), "connect");
+/// assert_eq!(error.error_num(), Some(111)); // ECONNREFUSED, on Linux
+/// assert_eq!(error.error_str(), "Connection refused");
+/// # Ok(())
+/// # }
+/// ```
+pub struct AllocateError {
+    inner: Box<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    id: RequestId,
+    host: Host,
+    timing: Timing,
+    cause: Cause,
+}
+
+/// What ended a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Cause {
+    TimedOut(Waiting),
+    Failed(ConnectError),
+    QueueFull { max: usize },
+    Cancelled,
+    ShutDown,
+    NoRuntime,
+    RuntimeGone,
+}
+
+impl AllocateError {
+    pub(crate) fn new(id: RequestId, host: Host, timing: Timing, cause: Cause) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                id,
+                host,
+                timing,
+                cause,
+            }),
+        }
+    }
+
+    /// What kind of end it was.
+    pub fn kind(&self) -> ErrorKind {
+        match self.inner.cause {
+            Cause::TimedOut(_) => ErrorKind::Timeout,
+            Cause::Failed(_) => ErrorKind::Connect,
+            Cause::QueueFull { .. } => ErrorKind::QueueFull,
+            Cause::Cancelled => ErrorKind::Cancelled,
+            Cause::ShutDown => ErrorKind::ShutDown,
+            Cause::NoRuntime | Cause::RuntimeGone => ErrorKind::Runtime,
+        }
+    }
+
+    /// The function that failed.
+    ///
+    /// Of a timeout, the phase it hit: `queue`, `resolve`, `connect` or `tls`. Of a failed
+    /// attempt, what its connector says: `resolve`, `bind`, `connect`, `tls`... Otherwise
+    /// `queue`, `cancel`, `shutdown` or `runtime`.
+    pub fn function(&self) -> &str {
+        match &self.inner.cause {
+            Cause::TimedOut(waiting) => phase(waiting.reason()),
+            Cause::Failed(error) => error.function(),
+            Cause::QueueFull { .. } => "queue",
+            Cause::Cancelled => "cancel",
+            Cause::ShutDown => "shutdown",
+            Cause::NoRuntime | Cause::RuntimeGone => "runtime",
+        }
+    }
+
+    /// The number of the system's error; `None` where the system gave none.
+    ///
+    /// Of a timeout, `ETIMEDOUT`.
+    pub fn error_num(&self) -> Option<i32> {
+        match &self.inner.cause {
+            Cause::TimedOut(_) => Some(libc::ETIMEDOUT),
+            Cause::Failed(error) => error.error_num(),
+            _ => None,
+        }
+    }
+
+    /// What went wrong, in words; the system's own text where there is an
+    /// [`error_num`](Self::error_num).
+    pub fn error_str(&self) -> String {
+        match &self.inner.cause {
+            Cause::TimedOut(_) => system_text(libc::ETIMEDOUT),
+            Cause::Failed(error) => error.error_str(),
+            Cause::QueueFull { max } => format!("the queue is full: {max} requests wait already"),
+            Cause::Cancelled => "the request was cancelled".to_owned(),
+            Cause::ShutDown => "the manager has been shut down".to_owned(),
+            Cause::NoRuntime => "there is no tokio runtime: call the manager from within one, \
+                                 for example from `#[tokio::main]`"
+                .to_owned(),
+            Cause::RuntimeGone => {
+                "the tokio runtime that served this manager has been shut down".to_owned()
+            }
+        }
+    }
+
+    /// Whether the same request may succeed if it is made again, a little later.
+    ///
+    /// True of timeouts, of a full queue, and of connections refused, reset or unreachable.
+    pub fn is_retryable(&self) -> bool {
+        match &self.inner.cause {
+            Cause::TimedOut(_) | Cause::QueueFull { .. } => true,
+            Cause::Failed(error) => matches!(
+                error.io_kind(),
+                Some(
+                    io::ErrorKind::ConnectionRefused
+                        | io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::HostUnreachable
+                        | io::ErrorKind::NetworkUnreachable
+                        | io::ErrorKind::NetworkDown
+                        | io::ErrorKind::TimedOut
+                        | io::ErrorKind::Interrupted
+                        | io::ErrorKind::WouldBlock
+                        | io::ErrorKind::AddrInUse
+                        | io::ErrorKind::ResourceBusy
+                )
+            ),
+            Cause::Cancelled | Cause::ShutDown | Cause::NoRuntime | Cause::RuntimeGone => false,
+        }
+    }
+
+    /// Where the time went, from the request to this answer.
+    pub fn timing(&self) -> Timing {
+        self.inner.timing
+    }
+
+    /// Of a timeout: what the request was waiting for when it hit.
+    pub fn waiting(&self) -> Option<Waiting> {
+        match self.inner.cause {
+            Cause::TimedOut(waiting) => Some(waiting),
+            _ => None,
+        }
+    }
+
+    /// The request that this answers.
+    pub fn id(&self) -> RequestId {
+        self.inner.id
+    }
+
+    /// The host that it was for.
+    pub fn host(&self) -> &Host {
+        &self.inner.host
+    }
+}
+
+impl fmt::Debug for AllocateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AllocateError")
+            .field("id", &self.inner.id)
+            .field("host", &self.inner.host)
+            .field("cause", &self.inner.cause)
+            .field("timing", &self.inner.timing)
+            .finish()
+    }
+}
+
+impl fmt::Display for AllocateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no connection to {}: ", self.inner.host)?;
+        match &self.inner.cause {
+            Cause::TimedOut(waiting) => {
+                let reason = waiting.reason();
+                write!(
+                    f,
+                    "timed out after {:?} in {}: {}",
+                    self.inner.timing.total(),
+                    phase(reason),
+                    reason
+                )
+            }
+            Cause::Failed(error) => error.fmt(f),
+            _ => f.write_str(&self.error_str()),
+        }
+    }
+}
+
+impl Error for AllocateError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.inner.cause {
+            Cause::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+fn phase(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Resolving => "resolve",
+        Reason::Connecting => "connect",
+        Reason::Handshaking => "tls",
+        _ => "queue",
+    }
+}

@@ -1,0 +1,217 @@
+//! What limits and reuse go by.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, LazyLock};
+
+use crate::Address;
+
+// One for the process: equal hosts hash alike wherever they were made, and nobody outside can
+// choose collisions.
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// A scheme, an address and a port, and a partition if one was asked for.
+///
+/// Limits are counted per host, and a connection is reused for its own host only. Schemes and names
+/// are compared without case and names without a trailing dot, so that all spellings of a host
+/// share its connections. Two partitions of the same scheme, address and port are two hosts.
+///
+/// Cloning is cheap, and so is comparing and hashing: the hash is computed once.
+///
+/// # Examples
+///
+/// ```
+/// use keepalive::Request;
+///
+/// let request = Request::new("HTTP", "[0:0:0:0:0:0:0:1]", 80)?;
+/// let host = request.host().clone();
+/// assert_eq!(host.to_string(), "http://[::1]:80");
+/// assert_eq!(&host, Request::new("http", "::1", 80)?.host());
+/// # Ok::<(), keepalive::RequestError>(())
+/// ```
+#[derive(Clone)]
+pub struct Host(Arc<Hashed>);
+
+impl Host {
+    pub(crate) fn new(scheme: &str, address: Address, port: u16) -> Self {
+        Self::from_parts(Parts {
+            scheme: scheme.to_ascii_lowercase().into(),
+            address,
+            port,
+            partition: None,
+        })
+    }
+
+    /// The same host in another partition.
+    pub(crate) fn with_partition(&self, label: String) -> Self {
+        Self::from_parts(Parts {
+            partition: Some(label.into()),
+            ..self.0.parts.clone()
+        })
+    }
+
+    /// The scheme, in lower case.
+    pub fn scheme(&self) -> &str {
+        &self.0.parts.scheme
+    }
+
+    /// The address, in the form that all its spellings share.
+    pub fn address(&self) -> &Address {
+        &self.0.parts.address
+    }
+
+    /// The port; 0 for a unix socket, which has none.
+    pub fn port(&self) -> u16 {
+        self.0.parts.port
+    }
+
+    /// The label of the partition, if the request asked for one.
+    ///
+    /// The empty label is a label like any other, and not the same as none.
+    pub fn partition(&self) -> Option<&str> {
+        self.0.parts.partition.as_deref()
+    }
+
+    /// Equal for equal hosts for as long as the process lives; another value in the next.
+    pub(crate) fn hash_value(&self) -> u64 {
+        self.0.hash
+    }
+
+    fn from_parts(parts: Parts) -> Self {
+        let hash = HASHER.hash_one(&parts);
+        Self(Arc::new(Hashed { hash, parts }))
+    }
+}
+
+impl PartialEq for Host {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.hash == other.0.hash && self.0.parts == other.0.parts)
+    }
+}
+
+impl Eq for Host {}
+
+impl Hash for Host {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash_value());
+    }
+}
+
+/// Writes `http://127.0.0.1:80`, `http://[::1]:80` or `unix:/run/x.sock`, then the partition if
+/// there is one.
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, address, port) = (self.scheme(), self.address(), self.port());
+        match address {
+            Address::Path(_) => write!(f, "{scheme}:{address}")?,
+            Address::Name(_) => write!(f, "{scheme}://{address}:{port}")?,
+            Address::Ip(ip) if ip.is_ipv4() => write!(f, "{scheme}://{address}:{port}")?,
+            Address::Ip(_) | Address::Zoned(..) => write!(f, "{scheme}://[{address}]:{port}")?,
+        }
+        match self.partition() {
+            Some(label) => write!(f, " (partition {label:?})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({self})")
+    }
+}
+
+struct Hashed {
+    hash: u64,
+    parts: Parts,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Parts {
+    scheme: Box<str>,
+    address: Address,
+    port: u16,
+    partition: Option<Box<str>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn host(scheme: &str, address: &str, port: u16) -> Host {
+        Host::new(scheme, Address::parse(address).unwrap(), port)
+    }
+
+    #[test]
+    fn spellings_of_one_host_are_equal_and_hash_alike() {
+        for (a, b) in [
+            (
+                host("HTTP", "Example.test.", 80),
+                host("http", "example.TEST", 80),
+            ),
+            (
+                host("http", "::1", 80),
+                host("http", "[0:0:0:0:0:0:0:1]", 80),
+            ),
+        ] {
+            assert_eq!(a, b);
+            assert_eq!(a.hash_value(), b.hash_value());
+            assert_eq!(a, a.clone());
+        }
+    }
+
+    #[test]
+    fn every_part_tells_hosts_apart() {
+        let a = host("http", "127.0.0.1", 80);
+        let others = [
+            host("ws", "127.0.0.1", 80),
+            host("http", "127.0.0.2", 80),
+            host("http", "::ffff:127.0.0.1", 80),
+            host("http", "127.0.0.1", 81),
+            a.with_partition(String::new()),
+            a.with_partition("blue".into()),
+        ];
+        let all: std::collections::HashSet<&Host> = others.iter().chain([&a]).collect();
+        assert_eq!(all.len(), others.len() + 1);
+        assert_eq!(
+            a.with_partition("blue".into()),
+            a.with_partition("red".into()).with_partition("blue".into())
+        );
+    }
+
+    #[test]
+    fn display_and_debug() {
+        let unix = Host::new(
+            "unix",
+            Address::from_path(Path::new("/run/x.sock")).unwrap(),
+            0,
+        );
+        let a = host("http", "127.0.0.1", 80);
+        for (host, text) in [
+            (&a, "http://127.0.0.1:80"),
+            (
+                &a.with_partition("a\n\"b".into()),
+                r#"http://127.0.0.1:80 (partition "a\n\"b")"#,
+            ),
+            (
+                &a.with_partition(String::new()),
+                r#"http://127.0.0.1:80 (partition "")"#,
+            ),
+            (&host("http", "::1", 80), "http://[::1]:80"),
+            (
+                &host("http", "fe80::1%eth0", 80),
+                "http://[fe80::1%eth0]:80",
+            ),
+            (
+                &host("https", "Example.test", 443),
+                "https://example.test:443",
+            ),
+            (&unix, "unix:/run/x.sock"),
+        ] {
+            assert_eq!(host.to_string(), text);
+            assert_eq!(format!("{host:?}"), format!("Host({text})"));
+        }
+    }
+}

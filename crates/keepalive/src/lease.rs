@@ -1,0 +1,187 @@
+//! A connection in a user's hands.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use keepalive_engine::{FromCache, RequestId, Timing};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::connect::Connector;
+use crate::connect::net::Net;
+use crate::driver::Driver;
+use crate::driver::live::Live;
+use crate::host::Host;
+use crate::request::Request;
+use crate::sync::Arc;
+
+/// A connection in a user's hands, for as long as it is held.
+///
+/// Reads, writes and everything else of the connection are reached through it: it implements
+/// [`AsyncRead`] and [`AsyncWrite`] where the connection does, and dereferences to it.
+///
+/// [`free`](Self::free) gives the connection back for the next one who asks. Dropping the lease
+/// instead closes the connection, because an exchange that was broken off must never be
+/// continued by somebody else; so does a panic. Forgetting it (`std::mem::forget`) keeps its slot
+/// for ever.
+#[must_use = "dropping it closes the connection"]
+pub struct Lease<C: Connector = Net> {
+    /// There until the lease ends.
+    live: Option<Box<Live<C>>>,
+    driver: Arc<Driver<C>>,
+    id: RequestId,
+    request: Request,
+    from_cache: Option<FromCache>,
+    timing: Timing,
+}
+
+impl<C: Connector> Lease<C> {
+    pub(crate) fn new(
+        driver: Arc<Driver<C>>,
+        live: Box<Live<C>>,
+        id: RequestId,
+        request: Request,
+        from_cache: Option<FromCache>,
+        timing: Timing,
+    ) -> Self {
+        Self {
+            live: Some(live),
+            driver,
+            id,
+            request,
+            from_cache,
+            timing,
+        }
+    }
+
+    /// The request that this answers.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The host that it is connected to.
+    pub fn host(&self) -> &Host {
+        self.request.host()
+    }
+
+    /// How the connection came to be there: at once, after another user gave it back, or, if
+    /// `None`, opened new and used by nobody before.
+    pub fn from_cache(&self) -> Option<FromCache> {
+        self.from_cache
+    }
+
+    /// Where the time from the request to this answer went.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Gives the connection back, for the next one who asks.
+    ///
+    /// Call it when the exchange is complete on both sides. The connection is kept only if it is
+    /// still open and nothing unread has arrived; otherwise it is closed, and its slot is free at
+    /// once.
+    pub fn free(mut self) {
+        if let Some(live) = self.live.take() {
+            self.driver.give_back(self.id, live);
+        }
+    }
+
+    /// Closes the connection, as dropping the lease does, but says so.
+    pub fn close(self) {
+        drop(self);
+    }
+
+    fn live(&self) -> &Live<C> {
+        self.live.as_ref().expect(HELD)
+    }
+
+    fn live_mut(&mut self) -> &mut Live<C> {
+        self.live.as_mut().expect(HELD)
+    }
+}
+
+const HELD: &str = "a lease has its connection until it ends";
+
+impl<C: Connector> Drop for Lease<C> {
+    fn drop(&mut self) {
+        if let Some(live) = self.live.take() {
+            self.driver.close(self.id, live);
+        }
+    }
+}
+
+impl<C: Connector> Deref for Lease<C> {
+    type Target = C::Connection;
+
+    fn deref(&self) -> &C::Connection {
+        &self.live().io
+    }
+}
+
+impl<C: Connector> DerefMut for Lease<C> {
+    fn deref_mut(&mut self) -> &mut C::Connection {
+        &mut self.live_mut().io
+    }
+}
+
+/// The connection is in a box of its own and never pinned by the lease.
+impl<C: Connector> Unpin for Lease<C> {}
+
+impl<C: Connector> AsyncRead for Lease<C>
+where
+    C::Connection: AsyncRead + Unpin,
+{
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.live_mut().io).poll_read(context, buffer)
+    }
+}
+
+impl<C: Connector> AsyncWrite for Lease<C>
+where
+    C::Connection: AsyncWrite + Unpin,
+{
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.live_mut().io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.live_mut().io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.live_mut().io).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.live_mut().io).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.live().io.is_write_vectored()
+    }
+}
+
+impl<C: Connector> fmt::Debug for Lease<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease")
+            .field("id", &self.id)
+            .field("host", self.request.host())
+            .field("from_cache", &self.from_cache)
+            .field("timing", &self.timing)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! The client connection manager for async Rust: one object that owns every outgoing connection
+//! of a program.
+//!
+//! A [`Manager`] opens a connection to a scheme, address and port when someone asks; never has
+//! more than a set number per host and in total; lets requests wait their turn, with a deadline;
+//! keeps a connection alive for a while after its user gives it back, and hands it to the next
+//! one who asks; notices when the peer closes it; and answers every request exactly once.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! use keepalive::{Manager, Request};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let manager = Manager::builder().max_per_host(4).max_open(128).build()?;
+//!
+//! let mut lease = manager.allocate(Request::new("echo", "127.0.0.1", 7)?).await?;
+//! lease.write_all(b"hello").await?;
+//! let mut answer = [0; 5];
+//! lease.read_exact(&mut answer).await?;
+//! lease.free(); // for the next one who asks
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The parts
+//!
+//! - [`Manager`] and [`Builder`]: limits, queue and cache. [`Request`]: what to connect to.
+//! - [`Pending`]: a request that waits; await it. [`Lease`]: a connection in your hands.
+//! - [`mailbox`]: the other way to be answered, by posted [`Response`]s with a context.
+//! - [`AllocateError`]: why there is no connection. [`Waiting`]: why there is none yet.
+//! - [`Connector`] and [`Connection`]: how to manage connections of your own kind.
+
+mod address;
+mod builder;
+mod common;
+mod connect;
+mod driver;
+mod error;
+mod host;
+mod lease;
+mod mailbox;
+mod manager;
+mod pending;
+mod request;
+mod shutdown;
+mod signals;
+mod stats;
+mod sync;
+mod watch;
+
+pub use address::Address;
+pub use builder::Builder;
+pub use connect::net::{Net, NetStream};
+pub use connect::{Attempt, ConnectError, Connection, Connector, Phase, Unusable};
+pub use error::{AllocateError, ErrorKind};
+pub use host::Host;
+pub use keepalive_engine::{
+    ConfigError, Counts, FromCache, IdleOrder, Reason, RequestId, Timing, Waiting, WaitingTime,
+};
+pub use lease::Lease;
+pub use mailbox::{Mailbox, MailboxClosed, Response, Responses, mailbox};
+pub use manager::Manager;
+pub use pending::Pending;
+pub use request::{Request, RequestError};
+pub use shutdown::Shutdown;
+pub use stats::{HostStats, LeaseInfo, Stats};

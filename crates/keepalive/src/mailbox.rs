@@ -1,0 +1,308 @@
+//! The other way to be answered: responses posted to a mailbox.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use futures_core::Stream;
+use keepalive_engine::{FromCache, RequestId, Timing};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::connect::Connector;
+use crate::connect::net::Net;
+use crate::driver::shard::Letter;
+use crate::error::AllocateError;
+use crate::lease::Lease;
+use crate::pending::Claim;
+use crate::request::Request;
+
+/// Makes a mailbox for answers with contexts of type `T`.
+///
+/// For managers with a connector of their own see [`Manager::mailbox`](crate::Manager::mailbox).
+///
+/// # Examples
+///
+/// ```
+/// use keepalive::{Manager, Request, mailbox};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let port = listener.local_addr()?.port();
+/// let manager = Manager::new();
+/// let (mailbox, mut responses) = mailbox::<&str>();
+///
+/// let request = Request::new("tcp", "127.0.0.1", port)?;
+/// let id = manager.allocate_to(&mailbox, request, "got_a_connection", "my context")?;
+/// drop(mailbox);
+///
+/// while let Some(response) = responses.recv().await {
+///     assert_eq!(response.id(), id);
+///     assert_eq!(response.event(), "got_a_connection");
+///     assert_eq!(*response.context(), "my context");
+///     response.into_result()?.free();
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn mailbox<T: Send + 'static>() -> (Mailbox<T>, Responses<T>) {
+    Mailbox::pair()
+}
+
+/// Where answers are posted to. Clones post to the same [`Responses`].
+pub struct Mailbox<T, C: Connector = Net> {
+    sender: UnboundedSender<Box<Envelope<T, C>>>,
+}
+
+/// Takes the answers out of a mailbox, in the order in which they came; also a [`Stream`].
+///
+/// An answer that has come, but has not been taken, can still be cancelled. Dropping it withdraws
+/// what has not been taken.
+pub struct Responses<T, C: Connector = Net> {
+    receiver: UnboundedReceiver<Box<Envelope<T, C>>>,
+}
+
+/// A request's claim to its answer, and what is to be said with it.
+struct Envelope<T, C: Connector> {
+    claim: Claim<C>,
+    request: Request,
+    event: Cow<'static, str>,
+    context: T,
+}
+
+/// An envelope, and the mailbox to post it to.
+struct Addressed<T, C: Connector> {
+    sender: UnboundedSender<Box<Envelope<T, C>>>,
+    envelope: Box<Envelope<T, C>>,
+}
+
+impl<T: Send + 'static, C: Connector> Letter for Addressed<T, C> {
+    fn post(self: Box<Self>) -> Option<RequestId> {
+        let refused = self.sender.send(self.envelope).err()?;
+        refused.0.claim.abandon()
+    }
+}
+
+impl<T: Send + 'static, C: Connector> Mailbox<T, C> {
+    pub(crate) fn pair() -> (Self, Responses<T, C>) {
+        let (sender, receiver) = unbounded_channel();
+        (Self { sender }, Responses { receiver })
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    pub(crate) fn address(
+        &self,
+        claim: Claim<C>,
+        request: Request,
+        event: Cow<'static, str>,
+        context: T,
+    ) -> RequestId {
+        let id = claim.id;
+        let driver = claim.driver().cloned();
+        let envelope = Box::new(Envelope {
+            claim,
+            request,
+            event,
+            context,
+        });
+        let letter = Box::new(Addressed {
+            sender: self.sender.clone(),
+            envelope,
+        });
+        match driver {
+            Some(driver) => driver.post_when_answered(id, letter),
+            // An answer that was there before there was a request has nothing to forget.
+            None => {
+                letter.post();
+            }
+        }
+        id
+    }
+}
+
+impl<T: Send + 'static, C: Connector> Responses<T, C> {
+    /// Takes the next answer; `None` when there is none and never will be: every mailbox is
+    /// dropped and every request answered.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no answer.
+    pub async fn recv(&mut self) -> Option<Response<T, C>> {
+        poll_fn(|context| self.poll_recv(context)).await
+    }
+}
+
+impl<T, C: Connector> Responses<T, C> {
+    fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Response<T, C>>> {
+        let envelope = ready!(self.receiver.poll_recv(context));
+        Poll::Ready(envelope.map(|envelope| {
+            let mut envelope = *envelope;
+            let mut context = Context::from_waker(Waker::noop());
+            let Poll::Ready(result) = envelope.claim.poll(&mut context) else {
+                unreachable!("a letter is posted when its answer is there")
+            };
+            Response {
+                id: envelope.claim.id,
+                result,
+                request: envelope.request,
+                event: envelope.event,
+                context: envelope.context,
+            }
+        }))
+    }
+}
+
+impl<T, C: Connector> Stream for Responses<T, C> {
+    type Item = Response<T, C>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_recv(context)
+    }
+}
+
+/// The answer to one request, with what was given along.
+#[must_use = "dropping it closes its connection"]
+pub struct Response<T, C: Connector = Net> {
+    id: RequestId,
+    result: Result<Lease<C>, AllocateError>,
+    request: Request,
+    event: Cow<'static, str>,
+    context: T,
+}
+
+impl<T, C: Connector> Response<T, C> {
+    /// The request that this answers.
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The event's name, as given.
+    pub fn event(&self) -> &str {
+        &self.event
+    }
+
+    /// The scheme, as given.
+    pub fn scheme(&self) -> &str {
+        self.request.scheme()
+    }
+
+    /// The address, as given.
+    pub fn address(&self) -> &str {
+        self.request.address()
+    }
+
+    /// The port, as given.
+    pub fn port(&self) -> u16 {
+        self.request.port()
+    }
+
+    /// The context, as given.
+    pub fn context(&self) -> &T {
+        &self.context
+    }
+
+    /// The connection, if the answer is one.
+    pub fn connection(&self) -> Option<&Lease<C>> {
+        self.result.as_ref().ok()
+    }
+
+    /// The connection, if the answer is one, to keep.
+    pub fn into_connection(self) -> Option<Lease<C>> {
+        self.result.ok()
+    }
+
+    /// The connection, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// The request's error, if it was answered without a connection.
+    pub fn into_result(self) -> Result<Lease<C>, AllocateError> {
+        self.result
+    }
+
+    /// The context, and the connection or why there is none.
+    pub fn into_parts(self) -> (T, Result<Lease<C>, AllocateError>) {
+        (self.context, self.result)
+    }
+
+    /// Why there is no connection, if there is none.
+    pub fn error(&self) -> Option<&AllocateError> {
+        self.result.as_ref().err()
+    }
+
+    /// How the connection came to be there; `None` if it is new, or if there is none.
+    pub fn from_cache(&self) -> Option<FromCache> {
+        self.connection().and_then(Lease::from_cache)
+    }
+
+    /// The function that failed, if there is no connection.
+    pub fn function(&self) -> Option<&str> {
+        self.error().map(AllocateError::function)
+    }
+
+    /// The number of the system's error, if it gave one.
+    pub fn error_num(&self) -> Option<i32> {
+        self.error().and_then(AllocateError::error_num)
+    }
+
+    /// What went wrong, in words, if there is no connection.
+    pub fn error_str(&self) -> Option<String> {
+        self.error().map(AllocateError::error_str)
+    }
+
+    /// Where the time from the request to its answer went.
+    pub fn timing(&self) -> Timing {
+        match &self.result {
+            Ok(lease) => lease.timing(),
+            Err(error) => error.timing(),
+        }
+    }
+}
+
+/// Nobody takes the answers of this mailbox any more; the context comes back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct MailboxClosed<T>(pub T);
+
+impl<T> fmt::Display for MailboxClosed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody takes the answers of this mailbox: its `Responses` have been dropped")
+    }
+}
+
+impl<T: fmt::Debug> Error for MailboxClosed<T> {}
+
+impl<T, C: Connector> Clone for Mailbox<T, C> {
+    fn clone(&self) -> Self {
+        Self {
+            sender: self.sender.clone(),
+        }
+    }
+}
+
+impl<T, C: Connector> fmt::Debug for Mailbox<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox").finish_non_exhaustive()
+    }
+}
+
+impl<T, C: Connector> fmt::Debug for Responses<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responses").finish_non_exhaustive()
+    }
+}
+
+/// The context may hold anything, and is left out.
+impl<T, C: Connector> fmt::Debug for Response<T, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("event", &self.event)
+            .field("result", &self.result)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,195 @@
+//! The handle that users hold.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+
+use keepalive_engine::{Counts, RequestId, Waiting};
+
+use crate::builder::Builder;
+use crate::connect::Connector;
+use crate::connect::net::Net;
+use crate::driver::Driver;
+use crate::mailbox::{Mailbox, MailboxClosed, Responses};
+use crate::pending::{Claim, Pending};
+use crate::request::Request;
+use crate::shutdown::Shutdown;
+use crate::stats::{self, LeaseInfo, Stats};
+use crate::sync::Arc;
+
+/// Owns the outgoing connections of a program: opens, limits, queues, reuses, watches and closes
+/// them.
+///
+/// A manager is a handle: clones are cheap and share everything. Two managers share nothing.
+///
+/// When the last handle goes, idle connections close at once and requests that wait are answered
+/// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown); leases stay usable.
+///
+/// A manager is built without a runtime, and uses the tokio runtime from within which its first
+/// request is made. It must be driven for as long as the manager is used; if it is shut down, what
+/// is pending ends with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime), and the next request
+/// brings a new one.
+///
+/// # Examples
+///
+/// ```no_run
+/// use keepalive::{Manager, Request};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let manager = Manager::new();
+/// let lease = manager.allocate(Request::new("redis", "127.0.0.1", 6379)?).await?;
+/// lease.free();
+/// manager.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Manager<C: Connector = Net> {
+    handle: Arc<Handle<C>>,
+}
+
+/// Counts the handles: its drop is the last one's.
+struct Handle<C: Connector> {
+    driver: Arc<Driver<C>>,
+}
+
+impl Manager {
+    /// A manager with the defaults: 4 connections per host, 128 in total, kept for 15 s idle,
+    /// requests answered within 120 s.
+    pub fn new() -> Self {
+        Builder::new()
+            .build()
+            .expect("the default settings can work")
+    }
+
+    /// Settings for a manager.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
+impl<C: Connector> Manager<C> {
+    pub(crate) fn from_driver(driver: Driver<C>) -> Self {
+        Self {
+            handle: Arc::new(Handle {
+                driver: Arc::new(driver),
+            }),
+        }
+    }
+
+    /// Asks for a connection.
+    ///
+    /// Never blocks. The request counts from now on, awaited or not; its answer comes when the
+    /// [`Pending`] is awaited. The line that calls this is what
+    /// [`leases`](Self::leases) shows of the lease.
+    #[track_caller]
+    pub fn allocate(&self, request: Request) -> Pending<C> {
+        let location = Location::caller();
+        Pending::new(Claim::new(self.driver(), request, location))
+    }
+
+    /// Asks for a connection, and has the answer posted to `mailbox` with `event` and `context`.
+    ///
+    /// Never blocks. The answer is taken from the mailbox's [`Responses`], never within this call.
+    /// Until it has been taken, [`cancel`](Self::cancel) can withdraw the request.
+    ///
+    /// # Errors
+    ///
+    /// If the mailbox's [`Responses`] have been dropped: nobody could take the answer. Nothing was
+    /// asked, and the context comes back.
+    #[track_caller]
+    pub fn allocate_to<T: Send + 'static>(
+        &self,
+        mailbox: &Mailbox<T, C>,
+        request: Request,
+        event: impl Into<Cow<'static, str>>,
+        context: T,
+    ) -> Result<RequestId, MailboxClosed<T>> {
+        let location = Location::caller();
+        if mailbox.is_closed() {
+            return Err(MailboxClosed(context));
+        }
+        let claim = Claim::new(self.driver(), request.clone(), location);
+        Ok(mailbox.address(claim, request, event.into(), context))
+    }
+
+    /// A mailbox for answers of this manager; one mailbox may serve several managers.
+    pub fn mailbox<T: Send + 'static>(&self) -> (Mailbox<T, C>, Responses<T, C>) {
+        Mailbox::pair()
+    }
+
+    /// Withdraws a request. Answers whether there was something to withdraw.
+    ///
+    /// The request is answered [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled). A connection
+    /// that was assigned to it, but not taken yet, goes to the next. Nothing else is disturbed.
+    pub fn cancel(&self, id: RequestId) -> bool {
+        self.driver().cancel(id)
+    }
+
+    /// Why a request waits; `None` if it has been answered.
+    pub fn waiting(&self, id: RequestId) -> Option<Waiting> {
+        self.driver().waiting(id)
+    }
+
+    /// Figures of each host and in total, all of the same instant.
+    ///
+    /// Holds up the whole manager while it counts; see [`totals`](Self::totals) for something to
+    /// ask often. Hosts that have not been used for long may be missing from the list, but not
+    /// from the total: some 4,096 are remembered beside those in use.
+    pub fn stats(&self) -> Stats {
+        stats::stats(self.driver())
+    }
+
+    /// Figures in total, all of the same instant.
+    pub fn totals(&self) -> Counts {
+        stats::totals(self.driver())
+    }
+
+    /// The leases in users' hands, the one held longest first.
+    pub fn leases(&self) -> Vec<LeaseInfo> {
+        stats::leases(self.driver())
+    }
+
+    /// Ends the manager, for all its handles.
+    ///
+    /// From this call on, requests are answered
+    /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown), those that wait as well; attempts are
+    /// withdrawn and idle connections closed. Leases stay usable, and close when they come back.
+    /// Await the result to know when the last connection has closed; dropping it changes nothing.
+    pub fn shutdown(&self) -> Shutdown<C> {
+        self.driver().shut_down();
+        Shutdown::new(Arc::clone(self.driver()))
+    }
+
+    fn driver(&self) -> &Arc<Driver<C>> {
+        &self.handle.driver
+    }
+}
+
+impl Default for Manager {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Connector> Clone for Manager<C> {
+    fn clone(&self) -> Self {
+        Self {
+            handle: Arc::clone(&self.handle),
+        }
+    }
+}
+
+impl<C: Connector> fmt::Debug for Manager<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Manager")
+            .field("totals", &self.totals())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<C: Connector> Drop for Handle<C> {
+    fn drop(&mut self) {
+        self.driver.shut_down();
+    }
+}

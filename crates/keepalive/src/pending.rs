@@ -1,0 +1,186 @@
+//! A request that waits for its answer.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use keepalive_engine::{RequestId, Timing, Waiting};
+
+use crate::connect::Connector;
+use crate::connect::net::Net;
+use crate::driver::Driver;
+use crate::error::{AllocateError, Cause};
+use crate::lease::Lease;
+use crate::request::Request;
+use crate::sync::Arc;
+
+/// A request for a connection, to be awaited.
+///
+/// The request counts from [`Manager::allocate`](crate::Manager::allocate) on, awaited or not, and
+/// so does its deadline. It keeps its place in the queue whatever task awaits it.
+///
+/// # Cancel safety
+///
+/// Dropping it withdraws the request at once: no slot is lost, nobody else loses their place, and a
+/// connection that was assigned to it goes to the next. Polling it in a `select!` that ends
+/// otherwise, by `&mut`, loses nothing.
+///
+/// # Errors
+///
+/// [`AllocateError`] when the attempt failed, the deadline passed, the queue was full, the request
+/// was cancelled, the manager was shut down, or there is no runtime.
+///
+/// # Panics
+///
+/// If it is polled again after it was ready.
+#[must_use = "dropping it withdraws the request"]
+pub struct Pending<C: Connector = Net> {
+    claim: Claim<C>,
+}
+
+impl<C: Connector> Pending<C> {
+    pub(crate) fn new(claim: Claim<C>) -> Self {
+        Self { claim }
+    }
+
+    /// The request's name, for the life of the process.
+    pub fn id(&self) -> RequestId {
+        self.claim.id
+    }
+
+    /// Why it waits, and how long it has; `None` if the answer is there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use keepalive::{Manager, Reason, Request};
+    ///
+    /// let manager = Manager::builder().max_per_host(1).build()?;
+    /// let request = Request::new("tcp", "127.0.0.1", port)?;
+    /// let lease = manager.allocate(request.clone()).await?;
+    ///
+    /// let pending = manager.allocate(request);
+    /// let waiting = pending.waiting().expect("the only connection is in use");
+    /// assert_eq!(waiting.reason(), Reason::HostLimit { in_use: 1, max: 1 });
+    /// # drop(lease);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.claim.waiting()
+    }
+}
+
+impl<C: Connector> Future for Pending<C> {
+    type Output = Result<Lease<C>, AllocateError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.claim.poll(context)
+    }
+}
+
+impl<C: Connector> fmt::Debug for Pending<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("id", &self.claim.id)
+            .field("host", self.claim.request.host())
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// The right to one answer: taken once, or withdrawn when dropped.
+pub(crate) struct Claim<C: Connector> {
+    pub(crate) id: RequestId,
+    request: Request,
+    state: State<C>,
+}
+
+enum State<C: Connector> {
+    /// In the hands of an engine.
+    Asked(Arc<Driver<C>>),
+    /// Refused before it came to one.
+    Refused(Cause),
+    /// The answer has been taken.
+    Done,
+}
+
+impl<C: Connector> Claim<C> {
+    pub(crate) fn new(
+        driver: &Arc<Driver<C>>,
+        request: Request,
+        location: &'static Location<'static>,
+    ) -> Self {
+        let (id, asked) = driver.ask(&request, location);
+        Self {
+            id,
+            request,
+            state: match asked {
+                Ok(()) => State::Asked(Arc::clone(driver)),
+                Err(cause) => State::Refused(cause),
+            },
+        }
+    }
+
+    /// The driver that has the request; `None` if the answer is there anyhow.
+    pub(crate) fn driver(&self) -> Option<&Arc<Driver<C>>> {
+        match &self.state {
+            State::Asked(driver) => Some(driver),
+            State::Refused(_) | State::Done => None,
+        }
+    }
+
+    /// Leaves the request to be forgotten by the caller.
+    pub(crate) fn abandon(mut self) -> Option<RequestId> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Asked(_) => Some(self.id),
+            State::Refused(_) | State::Done => None,
+        }
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.driver()?.waiting(self.id)
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Lease<C>, AllocateError>> {
+        let (timing, answer) = match &self.state {
+            State::Asked(driver) => {
+                let (taken, answer) = ready!(driver.poll_answer(self.id, context));
+                (taken.timing, answer.map(|live| (taken.from_cache, live)))
+            }
+            State::Refused(cause) => (Timing::default(), Err(cause.clone())),
+            State::Done => panic!("the answer of a request was polled for after it was taken"),
+        };
+        let state = std::mem::replace(&mut self.state, State::Done);
+        Poll::Ready(match (answer, state) {
+            (Ok((from_cache, live)), State::Asked(driver)) => {
+                let request = self.request.clone();
+                Ok(Lease::new(
+                    driver, live, self.id, request, from_cache, timing,
+                ))
+            }
+            (Err(cause), _) => {
+                let host = self.request.host().clone();
+                Err(AllocateError::new(self.id, host, timing, cause))
+            }
+            (Ok(_), _) => unreachable!("only a driver answers with a connection"),
+        })
+    }
+}
+
+impl<C: Connector> Drop for Claim<C> {
+    fn drop(&mut self) {
+        if let State::Asked(driver) = &self.state {
+            driver.forget(self.id);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Waiting for the end of a manager.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::connect::Connector;
+use crate::connect::net::Net;
+use crate::driver::Driver;
+use crate::stats;
+use crate::sync::Arc;
+
+/// Completes when every connection of a manager has closed, after
+/// [`Manager::shutdown`](crate::Manager::shutdown); answers how many leases were still out, which
+/// is none unless [`within`](Self::within) set a time.
+///
+/// # Cancel safety
+///
+/// Dropping it changes nothing: the shutdown goes on.
+pub struct Shutdown<C: Connector = Net> {
+    driver: Arc<Driver<C>>,
+    within: Option<Duration>,
+    waiting: Option<Pin<Box<dyn Future<Output = usize> + Send>>>,
+}
+
+impl<C: Connector> Shutdown<C> {
+    pub(crate) fn new(driver: Arc<Driver<C>>) -> Self {
+        Self {
+            driver,
+            within: None,
+            waiting: None,
+        }
+    }
+
+    /// Waits for `time` at most, counted from the first poll. Default: until the last lease is
+    /// back.
+    #[must_use]
+    pub fn within(mut self, time: Duration) -> Self {
+        self.within = Some(time);
+        self
+    }
+}
+
+impl<C: Connector> Future for Shutdown<C> {
+    type Output = usize;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<usize> {
+        let Self {
+            driver,
+            within,
+            waiting,
+        } = &mut *self;
+        waiting
+            .get_or_insert_with(|| Box::pin(wait(Arc::clone(driver), *within)))
+            .as_mut()
+            .poll(context)
+    }
+}
+
+async fn wait<C: Connector>(driver: Arc<Driver<C>>, within: Option<Duration>) -> usize {
+    match within {
+        None => driver.wait_until_closed().await,
+        Some(time) => {
+            // Past the time or not, what counts is what is still out.
+            let _ = timeout(time, driver.wait_until_closed()).await;
+        }
+    }
+    stats::totals(&driver).leased
+}
+
+impl<C: Connector> fmt::Debug for Shutdown<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown")
+            .field("open", &self.driver.common.open())
+            .field("within", &self.within)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! The idle watcher's ear: what a connection's waker does while nobody holds the connection.
+
+use std::task::{Wake, Waker};
+
+use keepalive_engine::{ConnectionId, ShardId};
+
+use crate::signals::Signals;
+use crate::sync::{Arc, AtomicBool, Ordering};
+
+/// Hears from the reactor that something happened to an idle connection, and has the keeper look.
+///
+/// One is made with each connection and serves it for life: watching costs no task, no timer and
+/// no allocation.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    signals: Arc<Signals>,
+    shard: ShardId,
+    connection: ConnectionId,
+    armed: AtomicBool,
+    fired: AtomicBool,
+}
+
+impl Watch {
+    pub(crate) fn new(signals: Arc<Signals>, shard: ShardId, connection: ConnectionId) -> Self {
+        Self {
+            signals,
+            shard,
+            connection,
+            armed: AtomicBool::new(false),
+            fired: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::clone(self))
+    }
+
+    /// Listens from now on.
+    pub(crate) fn arm(&self) {
+        self.fired.store(false, Ordering::Relaxed);
+        self.armed.store(true, Ordering::Release);
+    }
+
+    /// Listens no more: the connection has a user, and what happens is the user's.
+    pub(crate) fn disarm(&self) {
+        self.armed.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether something happened since it was armed.
+    pub(crate) fn has_fired(&self) -> bool {
+        self.fired.load(Ordering::Acquire)
+    }
+}
+
+impl Wake for Watch {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.armed.swap(false, Ordering::AcqRel) {
+            self.fired.store(true, Ordering::Release);
+            self.signals.look(self.shard, self.connection);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Peers on this machine.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use keepalive::Request;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::broadcast;
+
+use super::Gauge;
+
+/// A server that answers each line with the same line. Some lines mean more:
+///
+/// - `who` is answered with the client's address,
+/// - `bye` is answered, and the connection closed,
+/// - `twice` is answered twice, in one write.
+pub(crate) struct Server {
+    /// The connections, as the server sees them: accepted, and not yet seen to close.
+    pub(crate) connections: Gauge,
+    address: SocketAddr,
+    orders: broadcast::Sender<Order>,
+    runtime: Option<Runtime>,
+}
+
+/// What a server does on all its connections when it is told to.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
+    Close,
+    SendByte,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::on((Ipv4Addr::LOCALHOST, 0).into())
+    }
+
+    pub(crate) fn on(address: SocketAddr) -> Self {
+        let listener = std::net::TcpListener::bind(address).expect("an address to listen on");
+        listener.set_nonblocking(true).expect("a socket");
+        let address = listener.local_addr().expect("an address");
+        let server = Self {
+            connections: Gauge::default(),
+            address,
+            orders: broadcast::channel(4).0,
+            runtime: Some(
+                Builder::new_multi_thread()
+                    .worker_threads(1)
+                    .enable_all()
+                    .build()
+                    .expect("a runtime"),
+            ),
+        };
+        let (connections, orders) = (server.connections.clone(), server.orders.clone());
+        server.spawn(async move {
+            let listener = TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, client)) = listener.accept().await {
+                let (entered, orders) = (connections.enter(), orders.subscribe());
+                tokio::spawn(async move {
+                    let _entered = entered;
+                    answer_lines(stream, client.to_string(), orders).await;
+                });
+            }
+        });
+        server
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime
+            .as_ref()
+            .expect("runs until dropped")
+            .spawn(task);
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// A request of plain TCP to this server.
+    pub(crate) fn request(&self) -> Request {
+        self.request_at(self.address.ip())
+    }
+
+    /// The same by another address or name; each is a host of its own.
+    pub(crate) fn request_at(&self, address: impl fmt::Display) -> Request {
+        Request::new("test", address.to_string(), self.port()).expect("a request")
+    }
+
+    pub(crate) fn order(&self, order: Order) {
+        assert!(self.orders.send(order).is_ok(), "nobody is connected");
+    }
+
+    /// Waits until the server has seen so many connections close.
+    pub(crate) async fn closed(&self, count: usize) {
+        self.connections.until(|tally| tally.gone >= count).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Serves one connection until the client closes it, or an order does.
+async fn answer_lines(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    client: String,
+    mut orders: broadcast::Receiver<Order>,
+) {
+    let mut lines = BufReader::new(stream).lines();
+    loop {
+        let (reply, close) = tokio::select! {
+            line = lines.next_line() => match line.ok().flatten().as_deref() {
+                None => return,
+                Some("who") => (format!("{client}\n"), false),
+                Some("bye") => ("bye\n".to_owned(), true),
+                Some("twice") => ("twice\n".repeat(2), false),
+                Some(line) => (format!("{line}\n"), false),
+            },
+            order = orders.recv() => match order {
+                Ok(Order::SendByte) => ("!".to_owned(), false),
+                Ok(Order::Close) | Err(_) => return,
+            },
+        };
+        let sent = lines.get_mut().write_all(reply.as_bytes()).await;
+        if close || sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// A port that refuses: bound, so that nobody else gets it, and not listening.
+pub(crate) struct Refusing(TcpSocket);
+
+impl Refusing {
+    pub(crate) fn new() -> Self {
+        Self(bound())
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        let address = self.0.local_addr().expect("bound");
+        Request::new("test", address.ip().to_string(), address.port()).expect("a request")
+    }
+}
+
+/// A peer that never answers: it accepts nobody, and its queue is full.
+pub(crate) struct Silent {
+    listener: TcpListener,
+    queue: Vec<TcpStream>,
+}
+
+impl Silent {
+    pub(crate) async fn start() -> Self {
+        let listener = bound().listen(1).expect("a listener");
+        let address = listener.local_addr().expect("bound");
+        let mut queue = Vec::new();
+        while let Ok(stream) =
+            tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+        {
+            queue.push(stream.expect("room in the queue"));
+        }
+        Self { listener, queue }
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        let address = self.listener.local_addr().expect("bound");
+        Request::new("test", address.ip().to_string(), address.port()).expect("a request")
+    }
+}
+
+fn bound() -> TcpSocket {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket
+        .bind((Ipv4Addr::LOCALHOST, 0).into())
+        .expect("a free port");
+    socket
+}
