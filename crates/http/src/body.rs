@@ -1,0 +1,121 @@
+//! The body of a response, which holds its connection.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Method;
+use http_body::{Frame, SizeHint};
+use hyper::body::{Bytes, Incoming};
+use keepalive::{Host, Lease, Net};
+
+use crate::hold::Hold;
+use crate::{Error, Http, StreamConnector};
+
+/// The body of a response.
+///
+/// It holds the connection. When the end has been read, the connection is given back before the
+/// end is returned, so that the next request can have it; of a body of known length, the end is
+/// its last byte. A body that is empty has given the connection back already. Dropping the body
+/// before its end, or an error, closes the connection.
+///
+/// Read it with [`http_body_util::BodyExt`], for example.
+///
+/// # Cancel safety
+///
+/// Reading is cancel safe: data that has not been returned is returned by the next read.
+///
+/// # Errors
+///
+/// An [`Error`] whose [`function`](Error::function) is `"body"`, when the peer closes the
+/// connection before the end or sends what is no HTTP. No more is to be had after it.
+#[must_use = "the connection is closed if the body is dropped before its end"]
+pub struct Body<C: StreamConnector = Net> {
+    incoming: Incoming,
+    ended: bool,
+    // Read already, and waiting until the connection has been given back.
+    last: Option<Frame<Bytes>>,
+    hold: Hold<C>,
+    method: Method,
+    host: Host,
+}
+
+impl<C: StreamConnector> Body<C> {
+    pub(crate) fn new(incoming: Incoming, lease: Lease<Http<C>>, method: Method) -> Self {
+        Self {
+            ended: http_body::Body::is_end_stream(&incoming),
+            incoming,
+            last: None,
+            host: lease.host().clone(),
+            hold: Hold::new(lease),
+            method,
+        }
+    }
+
+    /// Gives the connection back if the body has ended, without waiting for data if it has not.
+    pub(crate) fn poll_settle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ended {
+            self.hold.poll_free(cx)
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// Reads from the connection; remembers the end.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        use http_body::Body as _;
+        let item = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        match &item {
+            Some(Ok(frame)) => self.ended = frame.is_trailers() || self.incoming.is_end_stream(),
+            None => self.ended = true,
+            Some(Err(_)) => {
+                self.ended = true;
+                self.hold.close();
+            }
+        }
+        Poll::Ready(
+            item.map(|frame| frame.map_err(|error| Error::body(&self.method, &self.host, error))),
+        )
+    }
+}
+
+impl<C: StreamConnector> http_body::Body for Body<C> {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = self.get_mut();
+        if !this.ended {
+            match ready!(this.poll_incoming(cx)) {
+                Some(Ok(frame)) if this.ended => this.last = Some(frame),
+                None => {}
+                item => return Poll::Ready(item),
+            }
+        }
+        ready!(this.hold.poll_free(cx));
+        Poll::Ready(this.last.take().map(Ok))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended && self.last.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.last.as_ref().map(Frame::data_ref) {
+            Some(data) => SizeHint::with_exact(data.map_or(0, |data| data.len() as u64)),
+            None => self.incoming.size_hint(),
+        }
+    }
+}
+
+impl<C: StreamConnector> fmt::Debug for Body<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("host", &self.host)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,181 @@
+//! One connection that speaks HTTP/1.1.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use keepalive::{ConnectError, Connection, NetStream, Unusable};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::io::Shared;
+
+// The most a peer can make one response head, or the trailers of one body, cost (X1). hyper adds
+// a limit of its own, 100 fields; setting it here, even to 100, would cost an allocation a response.
+const MAX_HEAD: usize = 64 * 1024;
+// What is read from the socket in one go, and so the most that is buffered of a body nobody reads.
+const MAX_BUFFER: usize = 128 * 1024;
+
+/// A connection that speaks HTTP/1.1, one exchange at a time.
+///
+/// hyper's side of it is a task, which reads also while the connection is idle and so notices
+/// within one turn of the event loop that the peer closes it or sends what nobody asked for. The
+/// transport stays within reach: [`check`](Connection::check) asks the system about it, and closing
+/// or dropping the connection takes it away from the task, so that the socket is closed before the
+/// connection is gone.
+///
+/// The peer can make it hold at most 64 KiB of a response's head, and 128 KiB of a body.
+pub struct HttpConnection<T = NetStream>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    sender: SendRequest<Empty<Bytes>>,
+    task: JoinHandle<Unusable>,
+    ended: bool,
+    shared: Shared<T>,
+    closing: Option<T>,
+}
+
+/// Why a request got no response.
+#[derive(Debug)]
+pub(crate) struct Unanswered {
+    pub(crate) error: hyper::Error,
+    /// Whether any of the request may have left.
+    pub(crate) sent: bool,
+    /// Whether any byte came back.
+    pub(crate) answered: bool,
+}
+
+impl<T> HttpConnection<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    /// Begins to speak HTTP on a new transport.
+    pub(crate) async fn open(transport: T) -> Result<Self, ConnectError> {
+        let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
+        let shared = Shared::new(transport);
+        let (sender, connection) = Builder::new()
+            .max_header_size(MAX_HEAD)
+            .max_buf_size(MAX_BUFFER)
+            .handshake(TokioIo::new(shared.clone()))
+            .await
+            .map_err(|error| ConnectError::new("http", error))?;
+        // The transport is closed by us, through `poll_close`; and from here on there is no await.
+        let task = runtime.spawn(async move {
+            match connection.without_shutdown().await {
+                Ok(_) => Unusable::Closed,
+                Err(error) => reason(&error),
+            }
+        });
+        Ok(Self {
+            sender,
+            task,
+            ended: false,
+            shared,
+            closing: None,
+        })
+    }
+
+    /// Sends a request and waits for the head of its response.
+    ///
+    /// If the future is dropped before it is ready, the connection must be closed.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Empty<Bytes>>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let before = self.shared.received();
+        let response = self.sender.try_send_request(request).await;
+        response.map_err(|mut failure| Unanswered {
+            sent: failure.take_message().is_none(),
+            answered: self.shared.received() > before,
+            error: failure.into_error(),
+        })
+    }
+
+    /// Waits, after a response, until hyper is done with it; whether it takes another request then.
+    ///
+    /// The end of a body is known a little before that (B16). In between hyper finds out whether
+    /// the peer closes, or has sent more than it announced.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        self.sender.poll_ready(cx).map(|ready| ready.is_ok())
+    }
+}
+
+impl<T> Connection for HttpConnection<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        if self.ended {
+            return Poll::Ready(Unusable::Closed);
+        }
+        let end = ready!(Pin::new(&mut self.task).poll(cx));
+        self.ended = true;
+        // The task itself fails only by being aborted, with the runtime it ran on.
+        Poll::Ready(end.unwrap_or(Unusable::Closed))
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        if self.task.is_finished() || self.sender.is_closed() {
+            return Err(Unusable::Closed);
+        }
+        self.shared.check()
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.task.abort();
+        if let Some(transport) = self.shared.take() {
+            self.closing = Some(transport);
+        }
+        if let Some(transport) = &mut self.closing {
+            ready!(transport.poll_close(cx));
+            self.closing = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Closes the connection at once, without ceremony.
+impl<T> Drop for HttpConnection<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn drop(&mut self) {
+        self.task.abort();
+        drop(self.shared.take());
+    }
+}
+
+impl<T> fmt::Debug for HttpConnection<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpConnection")
+            .field("closed", &self.sender.is_closed())
+            .field("ready", &self.sender.is_ready())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why hyper's task ended with an error, while nobody waited for a response.
+fn reason(error: &hyper::Error) -> Unusable {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    match cause.map(|cause: &io::Error| (cause.kind(), cause.raw_os_error())) {
+        Some((_, Some(number))) => Unusable::Failed(io::Error::from_raw_os_error(number)),
+        Some((kind, None)) => Unusable::Failed(kind.into()),
+        None if error.is_incomplete_message() => Unusable::Closed,
+        None => Unusable::UnexpectedData,
+    }
+}
+
+#[cfg(test)]
+mod tests;

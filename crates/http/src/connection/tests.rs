@@ -1,0 +1,193 @@
+use std::future::poll_fn;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+#[tokio::test]
+async fn an_idle_connection_notices_that_the_peer_closes_it() {
+    let (mut connection, peer, _alive) = connected().await;
+    drop(peer);
+    let reason = poll_fn(|cx| connection.poll_unusable(cx)).await;
+    assert!(matches!(reason, Unusable::Closed), "{reason:?}");
+    assert!(connection.check().is_err());
+}
+
+#[tokio::test]
+async fn an_idle_connection_notices_a_byte_that_nobody_asked_for() {
+    let (mut connection, mut peer, _alive) = connected().await;
+    peer.write_all(b"H").await.unwrap();
+    let reason = poll_fn(|cx| connection.poll_unusable(cx)).await;
+    assert!(matches!(reason, Unusable::UnexpectedData), "{reason:?}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_notices_a_reset() {
+    let (mut connection, peer, _alive) = connected().await;
+    peer.set_zero_linger().unwrap();
+    drop(peer);
+    let reason = poll_fn(|cx| connection.poll_unusable(cx)).await;
+    let Unusable::Failed(error) = reason else {
+        panic!("{reason:?}")
+    };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    assert!(error.raw_os_error().is_some());
+}
+
+// Nothing is awaited between the peer's byte and the check, so only the system can know.
+#[tokio::test]
+async fn a_check_asks_the_system() {
+    let (mut connection, mut peer, _alive) = connected().await;
+    connection.check().unwrap();
+    let sent = peer.write_all(b"H");
+    let mut sent = std::pin::pin!(sent);
+    let done = sent
+        .as_mut()
+        .poll(&mut Context::from_waker(std::task::Waker::noop()));
+    assert!(done.is_ready());
+    assert!(connection.check().is_err());
+}
+
+#[tokio::test]
+async fn a_closed_connection_has_let_go_of_its_socket() {
+    let (mut connection, mut peer, alive) = connected().await;
+    poll_fn(|cx| connection.poll_close(cx)).await;
+    assert_eq!(Arc::strong_count(&alive), 1);
+    assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
+    poll_fn(|cx| connection.poll_close(cx)).await;
+    assert!(connection.check().is_err());
+}
+
+#[tokio::test]
+async fn a_dropped_connection_has_let_go_of_its_socket() {
+    let (connection, _peer, alive) = connected().await;
+    drop(connection);
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[tokio::test]
+async fn a_connection_is_ready_again_after_an_exchange() {
+    let (mut connection, mut peer, _alive) = connected().await;
+    for _ in 0..2 {
+        let answer = answer(&mut peer, b"HTTP/1.1 204 No Content\r\n\r\n");
+        let (response, ()) = tokio::join!(connection.send(get()), answer);
+        assert_eq!(response.unwrap().status(), 204);
+        assert!(poll_fn(|cx| connection.poll_ready(cx)).await);
+        connection.check().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_is_not_ready_after_a_byte_too_many() {
+    let (mut connection, mut peer, _alive) = connected().await;
+    let answer = answer(&mut peer, b"HTTP/1.1 204 No Content\r\n\r\nH");
+    let (response, ()) = tokio::join!(connection.send(get()), answer);
+    assert_eq!(response.unwrap().status(), 204);
+    assert!(!poll_fn(|cx| connection.poll_ready(cx)).await);
+}
+
+#[tokio::test]
+async fn a_request_that_never_left_is_told_apart() {
+    let (mut connection, peer, _alive) = connected().await;
+    drop(peer);
+    poll_fn(|cx| connection.poll_unusable(cx)).await;
+    let failure = connection.send(get()).await.unwrap_err();
+    assert!(!failure.sent);
+}
+
+#[tokio::test]
+async fn a_byte_of_an_answer_is_told_apart_from_none() {
+    for (bytes, answered) in [
+        (&b""[..], false),
+        (b"H", true),
+        (b"HTTP/1.1 200 OK\r\n", true),
+    ] {
+        let (mut connection, mut peer, _alive) = connected().await;
+        let answer = async {
+            answer(&mut peer, bytes).await;
+            peer.shutdown().await.unwrap();
+        };
+        let (response, ()) = tokio::join!(connection.send(get()), answer);
+        let failure = response.unwrap_err();
+        assert_eq!((failure.sent, failure.answered), (true, answered));
+        assert!(!failure.error.is_user());
+    }
+}
+
+fn get() -> Request<Empty<Bytes>> {
+    let request = Request::get("/").header("host", "h.test");
+    request.body(Empty::new()).unwrap()
+}
+
+/// Reads a request, and answers it.
+async fn answer(peer: &mut TcpStream, bytes: &[u8]) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(peer.read_u8().await.unwrap());
+    }
+    peer.write_all(bytes).await.unwrap();
+}
+
+/// A connection, its peer, and a count: 2 as long as the connection has its socket.
+async fn connected() -> (HttpConnection<Tcp>, TcpStream, Arc<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (peer, _) = listener.accept().await.unwrap();
+    let alive = Arc::new(());
+    let tcp = Tcp(stream, Arc::clone(&alive));
+    (HttpConnection::open(tcp).await.unwrap(), peer, alive)
+}
+
+struct Tcp(
+    TcpStream,
+    #[expect(dead_code, reason = "it is counted")] Arc<()>,
+);
+
+impl Connection for Tcp {
+    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
+        unreachable!("hyper's task reads, and the socket has one waker for reading");
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        let socket: std::net::TcpStream = self.0.as_fd().try_clone_to_owned().unwrap().into();
+        match socket.peek(&mut [0]) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(Unusable::Failed(error)),
+            Ok(0) => Err(Unusable::Closed),
+            Ok(_) => Err(Unusable::UnexpectedData),
+        }
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}

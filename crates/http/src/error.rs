@@ -1,0 +1,248 @@
+//! Why there is no response, or no complete one.
+
+use std::fmt;
+use std::io;
+
+use http::Method;
+use keepalive::{AllocateError, Host, Timing};
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why there is no response, or no complete one.
+///
+/// The message says what was tried, with which host, and what went wrong. It holds neither the
+/// path and query of the URL nor any header: they may be secret.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example(client: keepalive_http::Client) -> Result<(), http::uri::InvalidUri> {
+/// if let Err(error) = client.get("http://127.0.0.1:1/".parse()?).await {
+///     println!("{error}");
+///     println!("{} {:?} {}", error.function(), error.error_num(), error.error_str());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    tried: Option<(Method, Host)>,
+    timing: Option<Timing>,
+    resent: u32,
+    cause: Cause,
+}
+
+enum Cause {
+    Allocate(AllocateError),
+    Failed {
+        function: &'static str,
+        source: Source,
+    },
+}
+
+impl Error {
+    /// What failed.
+    ///
+    /// - `"url"`: the URL can not be used.
+    /// - That of the [`AllocateError`] if there was no connection: `"resolve"`, `"connect"`...
+    /// - `"request"`: the request can not be sent, or the connection failed before it was.
+    /// - `"response"`: the head of the response did not arrive, or makes no sense.
+    /// - `"body"`: the rest of the response did not arrive, or makes no sense.
+    pub fn function(&self) -> &str {
+        match &self.0.cause {
+            Cause::Allocate(error) => error.function(),
+            Cause::Failed { function, .. } => function,
+        }
+    }
+
+    /// The number of the operating system's error, if it was one.
+    pub fn error_num(&self) -> Option<i32> {
+        match &self.0.cause {
+            Cause::Allocate(error) => error.error_num(),
+            Cause::Failed { source, .. } => chain(&**source).find_map(os_number),
+        }
+    }
+
+    /// What went wrong, in words; the system's own text where it was a system error.
+    pub fn error_str(&self) -> String {
+        match &self.0.cause {
+            Cause::Allocate(error) => error.error_str(),
+            Cause::Failed { source, .. } => match self.error_num() {
+                Some(number) => system_text(number),
+                None => {
+                    let texts: Vec<_> = chain(&**source).map(ToString::to_string).collect();
+                    texts.join(": ")
+                }
+            },
+        }
+    }
+
+    /// How long it took to get the connection, or to fail to; `None` if none was asked for.
+    pub fn timing(&self) -> Option<Timing> {
+        self.0.timing
+    }
+
+    /// The manager's error, if there was no connection.
+    pub fn allocate(&self) -> Option<&AllocateError> {
+        match &self.0.cause {
+            Cause::Allocate(error) => Some(error),
+            Cause::Failed { .. } => None,
+        }
+    }
+
+    /// How often the request had been sent again because a reused connection turned out to be
+    /// closed.
+    pub fn resent(&self) -> u32 {
+        self.0.resent
+    }
+
+    pub(crate) fn url(source: impl Into<Source>) -> Self {
+        Self::new(None, "url", source)
+    }
+
+    pub(crate) fn allocation(error: AllocateError) -> Self {
+        Self(Box::new(Inner {
+            tried: None,
+            timing: Some(error.timing()),
+            resent: 0,
+            cause: Cause::Allocate(error),
+        }))
+    }
+
+    pub(crate) fn request(method: &Method, host: &Host, source: impl Into<Source>) -> Self {
+        Self::new(Some((method.clone(), host.clone())), "request", source)
+    }
+
+    pub(crate) fn response(method: &Method, host: &Host, source: impl Into<Source>) -> Self {
+        Self::new(Some((method.clone(), host.clone())), "response", source)
+    }
+
+    pub(crate) fn body(method: &Method, host: &Host, source: impl Into<Source>) -> Self {
+        Self::new(Some((method.clone(), host.clone())), "body", source)
+    }
+
+    #[must_use]
+    pub(crate) fn with_timing(mut self, timing: Timing) -> Self {
+        self.0.timing = Some(timing);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_resent(mut self, resent: u32) -> Self {
+        self.0.resent = resent;
+        self
+    }
+
+    fn new(
+        tried: Option<(Method, Host)>,
+        function: &'static str,
+        source: impl Into<Source>,
+    ) -> Self {
+        let source = source.into();
+        Self(Box::new(Inner {
+            tried,
+            timing: None,
+            resent: 0,
+            cause: Cause::Failed { function, source },
+        }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((method, host)) = &self.0.tried {
+            write!(f, "{method} {host}: ")?;
+        }
+        match &self.0.cause {
+            Cause::Allocate(error) => write!(f, "{error}")?,
+            Cause::Failed { function, .. } => {
+                write!(f, "{function}: {}", self.error_str())?;
+                if let Some(number) = self.error_num() {
+                    write!(f, " (os error {number})")?;
+                }
+            }
+        }
+        match self.0.resent {
+            0 => Ok(()),
+            1 => f.write_str(", after it was sent again once"),
+            n => write!(f, ", after it was sent again {n} times"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("function", &self.function())
+            .field("error_num", &self.error_num())
+            .field("message", &self.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.cause {
+            Cause::Allocate(error) => Some(error),
+            Cause::Failed { source, .. } => Some(&**source),
+        }
+    }
+}
+
+/// An error and its sources.
+fn chain<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+fn os_number(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    error.downcast_ref().and_then(io::Error::raw_os_error)
+}
+
+/// The system's text for an error number, without the number that `io::Error` appends.
+fn system_text(number: i32) -> String {
+    let mut text = io::Error::from_raw_os_error(number).to_string();
+    if let Some(end) = text.rfind(" (os error") {
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_systems_error_is_found_below_others() {
+        let refused = io::Error::from_raw_os_error(111);
+        let error = Error::url(io::Error::other(Wrapped(refused)));
+        assert_eq!(error.function(), "url");
+        assert_eq!(error.error_num(), Some(111));
+        assert_eq!(error.error_str(), "Connection refused");
+        assert_eq!(error.to_string(), "url: Connection refused (os error 111)");
+    }
+
+    #[test]
+    fn without_one_the_words_of_all_are_joined() {
+        let error = Error::url(Wrapped(io::Error::other("broken")));
+        assert_eq!(error.error_num(), None);
+        assert_eq!(error.to_string(), "url: wrapped: broken");
+    }
+
+    #[derive(Debug)]
+    struct Wrapped(io::Error);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("wrapped")
+        }
+    }
+
+    impl std::error::Error for Wrapped {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+}

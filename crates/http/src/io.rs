@@ -1,0 +1,120 @@
+//! One transport for two users: hyper's task, which reads and writes, and the connection, which
+//! asks the system about it and takes it away to close it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use keepalive::{Connection, Unusable};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A transport that can be taken away from whoever reads and writes it.
+pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
+
+struct Inner<T> {
+    transport: Option<T>,
+    received: u64,
+}
+
+impl<T> Shared<T> {
+    pub(crate) fn new(transport: T) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            transport: Some(transport),
+            received: 0,
+        })))
+    }
+
+    /// Takes the transport out; reads and writes of the other users fail from now on.
+    pub(crate) fn take(&self) -> Option<T> {
+        self.lock().transport.take()
+    }
+
+    /// How many bytes have been read so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.lock().received
+    }
+
+    // Held for one system call at most. A panic of the transport poisons nothing of ours.
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Connection> Shared<T> {
+    /// Asks the transport whether it can be used now.
+    pub(crate) fn check(&self) -> Result<(), Unusable> {
+        match &mut self.lock().transport {
+            Some(transport) => transport.check(),
+            None => Err(Unusable::Closed),
+        }
+    }
+}
+
+impl<T: Unpin> Shared<T> {
+    fn with<R>(
+        &self,
+        call: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        match &mut self.lock().transport {
+            Some(transport) => call(Pin::new(transport)),
+            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Shared<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut inner = self.lock();
+        let Some(transport) = &mut inner.transport else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let before = buf.filled().len();
+        let result = Pin::new(transport).poll_read(cx, buf);
+        inner.received += (buf.filled().len() - before) as u64;
+        result
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.with(|transport| transport.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.with(|transport| transport.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.lock()
+            .transport
+            .as_ref()
+            .is_some_and(AsyncWrite::is_write_vectored)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|transport| transport.poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|transport| transport.poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,57 @@
+//! HTTP/1.1 for clients, on connections that [`keepalive`] opens, limits, queues, reuses and closes.
+//!
+//! Three parts, each usable without the next:
+//!
+//! - [`Http`] is a [`keepalive::Connector`]: it opens connections that speak HTTP, over those of
+//!   another connector.
+//! - [`HttpConnection`] is what it opens, with [hyper](https://hyper.rs) inside.
+//! - [`Client`] asks a manager for such a connection, sends a `GET` or `HEAD`, and gives the
+//!   connection back when the [`Body`] of the answer has been read to its end.
+//!
+//! # What is promised
+//!
+//! - A connection serves its next request only after the answer before was read completely, and
+//!   only if nothing more has arrived since. Whatever else happens to an exchange (its future or
+//!   its body is dropped, it fails, the server sends more than it announced) closes the connection.
+//! - A request is sent again only if it is `GET` or `HEAD`, the connection had been used before,
+//!   and no byte of an answer arrived: the server had closed the connection as we reused it (RFC
+//!   9112, section 9.3.1).
+//! - The head of an answer, and the trailers of a body, cost at most 64 KiB and 100 fields.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! use http_body_util::BodyExt;
+//! use keepalive::Manager;
+//! use keepalive_http::{Allocation, Client, Http};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let manager = Manager::builder().max_per_host(2).connector(Http::new()).build()?;
+//! let client = Client::new(manager);
+//!
+//! let response = client.get("http://127.0.0.1:8080/hello".parse()?).await?;
+//! if let Some(allocation) = response.extensions().get::<Allocation>() {
+//!     println!("{}: {:?}", allocation.id, allocation.from_cache);
+//! }
+//! let text = response.into_body().collect().await?.to_bytes();
+//! # Ok(())
+//! # }
+//! ```
+
+mod allocation;
+mod body;
+mod client;
+mod connection;
+mod connector;
+mod error;
+mod exchange;
+mod hold;
+mod io;
+mod target;
+
+pub use allocation::Allocation;
+pub use body::Body;
+pub use client::Client;
+pub use connection::HttpConnection;
+pub use connector::{Http, StreamConnector};
+pub use error::Error;
