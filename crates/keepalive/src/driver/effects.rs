@@ -39,9 +39,11 @@ pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
             Effect::Wake(waker) => waker.wake(),
             Effect::Post(letter) => {
                 if let Some(id) = letter.post() {
+                    let mut leftover = None;
                     pending.extend(driver.collect(id.shard(), |shard, now, room| {
-                        shard.engine.forget(now, room, id);
+                        leftover = Some(shard.forget(id, now, room));
                     }));
+                    drop(leftover);
                 }
             }
             Effect::Stop(handle) => handle.abort(),

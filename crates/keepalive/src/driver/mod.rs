@@ -124,16 +124,16 @@ impl<C: Connector> Driver<C> {
     pub(crate) fn cancel(self: &Arc<Self>, id: RequestId) -> bool {
         usize::from(id.shard().0) < self.shards.len()
             && self.input(id.shard(), |shard, now, room| {
-                shard.engine.cancel(now, room, id)
+                let held = shard.held_for(id);
+                let cancelled = shard.engine.cancel(now, room, id);
+                shard.watch_if_idle(held, now, room);
+                cancelled
             })
     }
 
     /// Whoever would take the answer has gone.
     pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
-        let leftover = self.input(id.shard(), |shard, now, room| {
-            shard.engine.forget(now, room, id);
-            shard.close_cell(id)
-        });
+        let leftover = self.input(id.shard(), |shard, now, room| shard.forget(id, now, room));
         drop(leftover);
     }
 
@@ -154,10 +154,17 @@ impl<C: Connector> Driver<C> {
         } else if live.watch().is_ready() {
             self.close(id, live);
         } else {
-            self.input(id.shard(), |shard, now, room| {
+            let connection = live.id;
+            let suspect = self.input(id.shard(), |shard, now, room| {
+                let suspect = live.is_suspect();
                 shard.put(live);
                 shard.engine.released(now, room, id, Return::Reuse);
+                suspect
             });
+            if suspect {
+                // It was heard of before it was back here, where the keeper could look at it.
+                self.signals.look(id.shard(), connection);
+            }
         }
     }
 
@@ -192,6 +199,7 @@ impl<C: Connector> Driver<C> {
             let capacity = live.capacity();
             if shard.engine.connected(now, room, id, capacity) {
                 shard.put(live);
+                shard.watch_if_idle(Some(id), now, room);
                 None
             } else {
                 Some(live)
@@ -415,6 +423,26 @@ impl<C: Connector> Shard<C> {
                 .expect("an assigned connection is here")
         });
         ((taken, answer), self.close_cell(id))
+    }
+
+    /// Whoever would take the answer of a request has gone. What is left is to be dropped outside
+    /// the lock.
+    pub(crate) fn forget(&mut self, id: RequestId, now: Instant, room: &mut impl Room) -> shard::Leftover {
+        let held = self.held_for(id);
+        self.engine.forget(now, room, id);
+        self.watch_if_idle(held, now, room);
+        self.close_cell(id)
+    }
+
+    /// Watches a connection that has become idle without having been in a user's hands.
+    fn watch_if_idle(&mut self, id: Option<ConnectionId>, now: Instant, room: &mut impl Room) {
+        let Some(id) = id.filter(|&id| self.engine.is_idle(id)) else {
+            return;
+        };
+        let unusable = self.live(id).is_some_and(|live| live.watch().is_ready());
+        if unusable {
+            self.engine.peer_closed(now, room, id);
+        }
     }
 
     fn note_capacity(&mut self, id: ConnectionId, now: Instant, room: &mut impl Room) {

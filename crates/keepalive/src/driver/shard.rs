@@ -114,6 +114,14 @@ impl<C: Connector> Shard<C> {
         self.cells[id.slot()].answer.take()
     }
 
+    /// The connection that is held for a request whose answer has not been taken.
+    pub(crate) fn held_for(&self, id: RequestId) -> Option<ConnectionId> {
+        match self.cells.get(id.slot())?.answer {
+            Some(Ok(connection)) => Some(connection),
+            _ => None,
+        }
+    }
+
     /// Has `waker` woken when the answer is there; answers the waker it replaces.
     pub(crate) fn wake_when_answered(&mut self, id: RequestId, waker: &Waker) -> Option<Waker> {
         let notify = &mut self.cells[id.slot()].notify;

@@ -57,7 +57,8 @@ impl Server {
         server.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener");
             while let Ok((stream, client)) = listener.accept().await {
-                let (entered, orders) = (connections.enter(), orders.subscribe());
+                // Whoever sees that it has entered may give orders.
+                let (orders, entered) = (orders.subscribe(), connections.enter());
                 tokio::spawn(async move {
                     let _entered = entered;
                     answer_lines(stream, client.to_string(), orders).await;
