@@ -427,7 +427,12 @@ impl<C: Connector> Shard<C> {
 
     /// Whoever would take the answer of a request has gone. What is left is to be dropped outside
     /// the lock.
-    pub(crate) fn forget(&mut self, id: RequestId, now: Instant, room: &mut impl Room) -> shard::Leftover {
+    pub(crate) fn forget(
+        &mut self,
+        id: RequestId,
+        now: Instant,
+        room: &mut impl Room,
+    ) -> shard::Leftover {
         let held = self.held_for(id);
         self.engine.forget(now, room, id);
         self.watch_if_idle(held, now, room);

@@ -1,0 +1,120 @@
+//! The command line as it is typed; [`crate::options`] makes of it what runs.
+
+use std::net::IpAddr;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::duration;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    everything was fetched (an answer with an error status such as 404 counts, unless --fail)
+  1    something was not fetched, a line of the input is no URL, or a result could not be written
+  2    the command line, or a file that it names, can not be used; nothing was fetched
+  130  Ctrl-C; the summary so far was printed";
+
+const FETCH_NOTES: &str = "\
+Input files have one URL a line; empty lines and lines that start with '#' are skipped. A bad line \
+is reported with its number and the rest goes on. Input is read as it is needed, so it may be of any \
+length. Redirects are not followed.
+
+Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds.
+
+The summary goes to standard output, or to standard error with `--jsonl -`. In it a request waits \
+from asking for a connection until it has one; opened, immediate and deferred count the answers that \
+came on a new connection, on an idle one, and on one that another request gave back meanwhile.";
+
+/// Fetch URLs through one connection manager that limits, queues and reuses connections.
+#[derive(Debug, Parser)]
+#[command(name = "keepalive", version, after_help = EXIT_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fetch every URL once, and show per host how connections were used.
+    #[command(after_help = EXIT_CODES, after_long_help = format!("{FETCH_NOTES}\n\n{EXIT_CODES}"))]
+    Fetch(FetchFlags),
+    /// Fetch from small servers on this machine under tight limits, and explain what was seen.
+    ///
+    /// Needs no network. The exit code is 0 if everything was fetched and no server ever counted
+    /// more connections than the limits allow.
+    Demo(DemoFlags),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct FetchFlags {
+    /// What to fetch: http or https.
+    #[arg(value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+
+    /// Read URLs from FILE, one a line; `-` is standard input. May be given more than once.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) input: Vec<PathBuf>,
+
+    /// Connections to one host at most, idle ones included.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) max_per_host: usize,
+
+    /// Connections in total at most, idle ones included.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) max_open: usize,
+
+    /// Close a connection that has been idle for this long; 0 reuses none.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration::parse)]
+    pub(crate) keep_alive: Duration,
+
+    /// Give up a fetch after this long: waiting, connecting and the whole answer.
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+
+    /// Connect from this local address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Option<IpAddr>,
+
+    /// Fetch every URL N times.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) repeat: NonZeroU64,
+
+    /// Have at most N fetches under way, waiting ones included (by default 4 x max-open).
+    ///
+    /// The input is not read further ahead than that.
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+
+    /// Count an answer with a status of 400 or above as a failure.
+    #[arg(long)]
+    pub(crate) fail: bool,
+
+    /// Save bodies in files in DIR, named by number, host and path; without it they are dropped.
+    ///
+    /// A file is there when its body is complete; one of the same name is replaced.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write one line of JSON per result to FILE; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jsonl: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoFlags {
+    /// URLs to fetch in all.
+    #[arg(long, value_name = "N", default_value = "6000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) requests: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,143 @@
+//! `keepalive demo`: many fetches, few connections, and servers that count them.
+
+mod census;
+mod server;
+mod transport;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::args::DemoFlags;
+use crate::console::{self, Stream};
+use crate::duration::shown;
+use crate::exit::Exit;
+use crate::fetch::Fetcher;
+use crate::fetch_command;
+use crate::input::{Input, Source};
+use crate::interrupt::Interrupt;
+use crate::limits::Limits;
+use crate::run::{Outcome, Run};
+use crate::table::grouped;
+use crate::target::Target;
+
+use self::census::Census;
+use self::server::Server;
+
+const SERVERS: usize = 8;
+const MAX_PER_HOST: usize = 3;
+/// Half of what the servers would get if only their own limit held.
+const MAX_OPEN: usize = 12;
+/// Enough that there is always a queue.
+const JOBS: usize = 400;
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Starts the servers, fetches, and explains.
+pub(crate) async fn run(flags: DemoFlags) -> Exit {
+    match show(flags.requests).await {
+        Ok(exit) => exit,
+        Err(Trouble::Print(error)) => console::cannot_print(&error),
+        Err(Trouble::Start(what, reason)) => {
+            console::complain(format_args!("can not start {what}: {reason}"));
+            Exit::Failed
+        }
+    }
+}
+
+enum Trouble {
+    /// The demonstration can not begin.
+    Start(&'static str, String),
+    Print(io::Error),
+}
+
+impl Trouble {
+    fn start(what: &'static str) -> impl Fn(io::Error) -> Self {
+        move |error| Self::Start(what, error.to_string())
+    }
+}
+
+async fn show(requests: u32) -> Result<Exit, Trouble> {
+    let census = Arc::new(Census::of(SERVERS));
+    let servers = (0..SERVERS)
+        .map(|index| Server::start(index, &census))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(Trouble::start("the servers"))?;
+    let limits = Limits {
+        max_per_host: MAX_PER_HOST,
+        max_open: MAX_OPEN,
+        keep_alive: Duration::from_secs(15),
+        timeout: TIMEOUT,
+        bind: None,
+    };
+    let manager = limits
+        .manager()
+        .map_err(|error| Trouble::Start("the manager", error.to_string()))?;
+    let targets = targets(&servers, requests)?;
+    say(&format!(
+        "{} URLs from {SERVERS} servers on this machine, with at most {MAX_PER_HOST} connections \
+         to one of them and {MAX_OPEN} in all.\n\n",
+        grouped(requests.into()),
+    ))?;
+    let run = Run {
+        fetcher: Fetcher::new(&manager, TIMEOUT, true, None),
+        manager,
+        input: Input::start(vec![Source::Targets(targets)]).map_err(Trouble::start("a thread"))?,
+        repeat: 1,
+        jobs: JOBS,
+        report: None,
+    };
+    let outcome = run.finish(&mut Interrupt::listen()).await;
+    say(&fetch_command::text(&outcome, Stream::Output.palette()))?;
+    let exit = fetch_command::conclude(&outcome);
+    if outcome.interrupted {
+        return Ok(exit);
+    }
+    let closed = servers.iter().map(Server::closed).sum();
+    say(&explanation(&outcome, &census, closed))?;
+    if census.most() > MAX_OPEN || census.most_at_one() > MAX_PER_HOST {
+        console::complain("the servers counted more connections than the limits allow");
+        return Ok(Exit::Failed);
+    }
+    Ok(exit)
+}
+
+/// The servers in turn, `requests` times.
+fn targets(
+    servers: &[Server],
+    requests: u32,
+) -> Result<Box<dyn Iterator<Item = Target> + Send>, Trouble> {
+    let targets = servers
+        .iter()
+        .map(|server| format!("http://{}/", server.address()).parse())
+        .collect::<Result<Vec<Target>, _>>()
+        .map_err(|error| Trouble::Start("the servers", error.to_string()))?;
+    Ok(Box::new(
+        targets.into_iter().cycle().take(requests as usize),
+    ))
+}
+
+fn explanation(outcome: &Outcome, census: &Census, closed: u64) -> String {
+    let total = &outcome.summary.total;
+    let reused = total.immediate + total.deferred;
+    let answered = (reused + total.opened).max(1);
+    format!(
+        "\n\
+         Limits: the servers counted at most {} connections at once in all (limit {MAX_OPEN}), \
+         and {} at one of them (limit {MAX_PER_HOST}).\n\
+         Reuse:  {:.1} % of the answers came on a connection that was already open; \
+         {} connections did it all, though the servers closed {} of them.\n\
+         Queue:  up to {JOBS} fetches wanted one of {MAX_OPEN} connections; \
+         the longest wait was {}, and {} fetches failed.\n",
+        census.most(),
+        census.most_at_one(),
+        reused as f64 * 100.0 / answered as f64,
+        grouped(total.opened),
+        grouped(closed),
+        shown(total.longest_wait),
+        grouped(total.failed),
+    )
+}
+
+fn say(text: &str) -> Result<(), Trouble> {
+    console::print(Stream::Output, text).map_err(Trouble::Print)
+}

@@ -1,0 +1,129 @@
+//! A small HTTP server that is a little slow, and may close connections now and then.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, header};
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::census::Census;
+use super::transport::Transport;
+
+/// How long an answer takes.
+const DELAY: Duration = Duration::from_millis(3);
+
+const ANSWER: &[u8] = &[b'.'; 1024];
+
+/// Every fourth server closes the connection after every so many answers.
+const CLOSES_AFTER: u64 = 40;
+
+/// A server that runs until it is dropped.
+#[derive(Debug)]
+pub(super) struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    index: usize,
+    census: Arc<Census>,
+    answers: AtomicU64,
+    closed: AtomicU64,
+}
+
+impl Server {
+    /// Starts the server of this `index`, from 0, on a loopback address of its own.
+    ///
+    /// # Errors
+    ///
+    /// It can not listen.
+    pub(super) fn start(index: usize, census: &Arc<Census>) -> io::Result<Self> {
+        let listener = listen(index)?;
+        let shared = Arc::new(Shared {
+            index,
+            census: Arc::clone(census),
+            answers: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
+        });
+        Ok(Self {
+            address: listener.local_addr()?,
+            shared: Arc::clone(&shared),
+            task: tokio::spawn(serve(listener, shared)),
+        })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many connections it has closed after an answer.
+    pub(super) fn closed(&self) -> u64 {
+        self.shared.closed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Listens on 127.0.0.1, 127.0.0.2 and so on; where there is only the first, on ports of that.
+fn listen(index: usize) -> io::Result<TcpListener> {
+    let last = u8::try_from(index + 1).unwrap_or(1);
+    let listener = StdListener::bind((Ipv4Addr::new(127, 0, 0, last), 0))
+        .or_else(|_| StdListener::bind((Ipv4Addr::LOCALHOST, 0)))?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        // An accept that fails is one connection that failed.
+        if let Ok((stream, _)) = listener.accept().await {
+            // Without this the answers would wait for acknowledgements.
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(connection(stream, Arc::clone(&shared)));
+        }
+    }
+}
+
+/// Serves one connection to its end; whatever ends it, the client knows.
+async fn connection(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    let stream = stream.into_std()?;
+    let _present = shared.census.arrive(shared.index, stream.try_clone()?);
+    let transport = Transport::new(TcpStream::from_std(stream)?);
+    let service = service_fn(|_| async {
+        sleep(DELAY).await;
+        Ok::<_, Infallible>(shared.answer())
+    });
+    http1::Builder::new()
+        .serve_connection(transport, service)
+        .await
+        .map_err(io::Error::other)
+}
+
+impl Shared {
+    fn answer(&self) -> Response<Full<Bytes>> {
+        let mut answer = Response::new(Full::new(Bytes::from_static(ANSWER)));
+        let number = self.answers.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.index % 4 == 3 && number.is_multiple_of(CLOSES_AFTER) {
+            self.closed.fetch_add(1, Ordering::Relaxed);
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(header::CONNECTION, close);
+        }
+        answer
+    }
+}

@@ -1,0 +1,102 @@
+//! Durations as people write and read them.
+
+use std::time::Duration;
+
+/// The longest that can be given: a year. Beyond it a clock could overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Reads `15s`, `500ms`, `2m`, `1h`, `0.5s`; a bare number is seconds.
+///
+/// # Errors
+///
+/// What is wrong with `text`, in words.
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let seconds_per_unit = match unit {
+        "us" | "µs" => 0.000_001,
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("write a number and a unit: 500ms, 15s, 2m or 1h".to_owned()),
+    };
+    let number: f64 = number
+        .parse()
+        .map_err(|_| "write a number and a unit: 500ms, 15s, 2m or 1h".to_owned())?;
+    match Duration::try_from_secs_f64(number * seconds_per_unit) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        _ => Err("at most 8760h, which is a year".to_owned()),
+    }
+}
+
+/// Writes a duration in three figures and the unit that suits it: `845 µs`, `12.3 ms`, `1.24 s`.
+pub(crate) fn shown(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..999_500 => figures(duration.as_secs_f64() * 1_000.0, "ms"),
+        _ => figures(duration.as_secs_f64(), "s"),
+    }
+}
+
+fn figures(number: f64, unit: &str) -> String {
+    let decimals = match number {
+        ..9.995 => 2,
+        ..99.95 => 1,
+        _ => 0,
+    };
+    format!("{number:.decimals$} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        for (text, micros) in [
+            ("15s", 15_000_000),
+            ("15", 15_000_000),
+            ("0", 0),
+            ("500ms", 500_000),
+            ("0.25s", 250_000),
+            ("250us", 250),
+            ("2m", 120_000_000),
+            ("1.5h", 5_400_000_000),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_micros(micros)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for text in [
+            "", "s", "-1s", "+1", "1 s", "1d", "1.2.3s", "inf", "NaN", "1e3",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+        assert!(parse("8760h").is_ok());
+        assert!(parse("8761h").unwrap_err().contains("a year"));
+        assert!(parse(&"9".repeat(400)).unwrap_err().contains("a year"));
+    }
+
+    #[test]
+    fn three_figures() {
+        for (micros, text) in [
+            (0, "0 µs"),
+            (845, "845 µs"),
+            (1_240, "1.24 ms"),
+            (9_996, "10.0 ms"),
+            (123_456, "123 ms"),
+            (999_499, "999 ms"),
+            (999_999, "1.00 s"),
+            (61_500_000, "61.5 s"),
+            (1_234_000_000, "1234 s"),
+        ] {
+            assert_eq!(shown(Duration::from_micros(micros)), text);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Why a fetch failed: the function, and its error.
+
+use std::fmt;
+use std::io;
+
+use serde::Serialize;
+
+#[cfg(unix)]
+const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
+#[cfg(not(unix))]
+const TIMED_OUT: Option<i32> = None;
+
+/// What failed, in the three parts that `keepalive` names every error by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Failure {
+    pub(crate) function: String,
+    pub(crate) error_num: Option<i32>,
+    pub(crate) error_str: String,
+}
+
+impl Failure {
+    /// The time was over in `phase`, after the manager's part was done.
+    pub(crate) fn timeout(phase: &str) -> Self {
+        let text = match TIMED_OUT {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::ErrorKind::TimedOut.into(),
+        };
+        Self {
+            function: phase.to_owned(),
+            error_num: TIMED_OUT,
+            error_str: without_number(&text),
+        }
+    }
+
+    /// The answer says that it is an error, and `--fail` was given.
+    pub(crate) fn status(status: http::StatusCode) -> Self {
+        Self {
+            function: "status".to_owned(),
+            error_num: None,
+            error_str: status.to_string(),
+        }
+    }
+
+    /// A body could not be saved.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        Self {
+            function: "write".to_owned(),
+            error_num: error.raw_os_error(),
+            error_str: without_number(error),
+        }
+    }
+}
+
+impl From<&keepalive_http::Error> for Failure {
+    fn from(error: &keepalive_http::Error) -> Self {
+        Self {
+            function: error.function().to_owned(),
+            error_num: error.error_num(),
+            error_str: error.error_str(),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.function, self.error_str)?;
+        match self.error_num {
+            Some(number) => write!(f, " (os error {number})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The text of an error without the number that `io::Error` appends.
+fn without_number(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(end) = text.rfind(" (os error") {
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_is_said_once() {
+        let failure = Failure::output(&io::Error::from_raw_os_error(28));
+        assert_eq!(failure.error_num, Some(28));
+        let text = failure.to_string();
+        assert_eq!(text.matches("os error").count(), 1, "{text}");
+        assert!(text.starts_with("write: "), "{text}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_timeout_has_the_text_of_the_system() {
+        let text = Failure::timeout("body").to_string();
+        assert_eq!(text, "body: Connection timed out (os error 110)");
+    }
+}

@@ -1,0 +1,108 @@
+//! One result as a line of JSON.
+
+use std::time::Duration;
+
+use keepalive::{FromCache, Timing};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::fetch::Fetched;
+
+/// The line of one result, with its end.
+///
+/// # Errors
+///
+/// None that is known of: everything in it can be written as JSON.
+pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(&Line {
+        number: fetched.number,
+        url: fetched.target.uri.to_string(),
+        status: fetched.status,
+        bytes: fetched.bytes,
+        from_cache: fetched.from_cache.map(|from| match from {
+            FromCache::Immediate => "immediate",
+            FromCache::Deferred => "deferred",
+        }),
+        resent: fetched.resent,
+        timing: fetched.timing.map(TimingLine::from),
+        total_us: micros(fetched.took),
+        file: fetched.file.as_deref(),
+        error: fetched.failure.as_ref(),
+    })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The fields of a line; times are microseconds. What is not known is null.
+#[derive(Serialize)]
+struct Line<'a> {
+    number: u64,
+    url: String,
+    status: Option<u16>,
+    bytes: u64,
+    from_cache: Option<&'static str>,
+    resent: u32,
+    timing: Option<TimingLine>,
+    total_us: u64,
+    file: Option<&'a str>,
+    error: Option<&'a Failure>,
+}
+
+/// The phases of getting the connection.
+#[derive(Serialize)]
+struct TimingLine {
+    queued_us: u64,
+    resolve_us: u64,
+    connect_us: u64,
+    tls_us: u64,
+}
+
+impl From<Timing> for TimingLine {
+    fn from(timing: Timing) -> Self {
+        Self {
+            queued_us: micros(timing.queued),
+            resolve_us: micros(timing.resolve),
+            connect_us: micros(timing.connect),
+            tls_us: micros(timing.tls),
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetched() -> Fetched {
+        let mut fetched = Fetched::begin(3, "http://h/x?y".parse().unwrap());
+        fetched.took = Duration::from_millis(2);
+        fetched
+    }
+
+    #[test]
+    fn every_field_is_always_there() {
+        let mut failed = fetched();
+        failed.failure = Some(Failure {
+            function: "connect".to_owned(),
+            error_num: Some(111),
+            error_str: "Connection refused".to_owned(),
+        });
+        let text = String::from_utf8(of(&failed).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            "{\"number\":3,\"url\":\"http://h/x?y\",\"status\":null,\"bytes\":0,\
+             \"from_cache\":null,\"resent\":0,\"timing\":null,\"total_us\":2000,\"file\":null,\
+             \"error\":{\"function\":\"connect\",\"error_num\":111,\
+             \"error_str\":\"Connection refused\"}}\n"
+        );
+        let mut served = fetched();
+        served.from_cache = Some(FromCache::Deferred);
+        served.timing = Some(Timing::default());
+        let text = String::from_utf8(of(&served).unwrap()).unwrap();
+        assert!(text.contains("\"from_cache\":\"deferred\""), "{text}");
+        assert!(text.contains("\"timing\":{\"queued_us\":0,"), "{text}");
+    }
+}

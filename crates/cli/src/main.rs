@@ -1,0 +1,72 @@
+//! The command-line tool on top of [`keepalive`] and `keepalive-http`.
+//!
+//! Flags are parsed in `args`, checked into what runs in `options`; `run` fetches what `input`
+//! reads, one `fetch` at a time, and what comes out goes to `report`, `progress` and `summary`.
+
+mod args;
+mod console;
+mod demo;
+mod duration;
+mod exit;
+mod failure;
+mod fetch;
+mod fetch_command;
+mod input;
+mod interrupt;
+mod limits;
+mod line;
+mod options;
+mod output;
+mod progress;
+mod report;
+mod run;
+mod summary;
+mod table;
+mod target;
+mod waits;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(refusal) => return print(&refusal).into(),
+    };
+    match within_runtime(args.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            console::complain(format_args!("can not start the tokio runtime: {error}"));
+            Exit::Failed.into()
+        }
+    }
+}
+
+/// Prints help, the version, or what is wrong with the command line.
+fn print(refusal: &clap::Error) -> Exit {
+    let printed = refusal.print();
+    match (refusal.use_stderr(), printed) {
+        (true, _) => Exit::Usage,
+        (false, Ok(())) => Exit::Success,
+        (false, Err(error)) => console::cannot_print(&error),
+    }
+}
+
+fn within_runtime(command: Command) -> std::io::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let exit = runtime.block_on(async {
+        match command {
+            Command::Fetch(flags) => fetch_command::run(flags).await,
+            Command::Demo(flags) => demo::run(flags).await,
+        }
+    });
+    // A name that is still being resolved blocks a thread that nobody waits for any more.
+    runtime.shutdown_background();
+    Ok(exit)
+}

@@ -1,0 +1,143 @@
+//! What `keepalive fetch` runs with, made from its flags.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use keepalive::ConfigError;
+
+use crate::args::FetchFlags;
+use crate::console::Stream;
+use crate::fetch::Fetcher;
+use crate::input::Source;
+use crate::limits::{HttpManager, Limits};
+use crate::output::Output;
+use crate::report::Destination;
+use crate::target::{Target, TargetError};
+
+/// Everything that was asked for, checked and opened.
+pub(crate) struct Options {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) manager: HttpManager,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) repeat: u64,
+    pub(crate) jobs: usize,
+    pub(crate) report: Option<Destination>,
+    /// Where the summary goes.
+    pub(crate) summary: Stream,
+}
+
+impl Options {
+    /// Checks the flags, builds the manager and opens every file that they name.
+    ///
+    /// # Errors
+    ///
+    /// A flag or a file can not be used.
+    pub(crate) fn check(flags: &FetchFlags) -> Result<Self, Refusal> {
+        let manager = Limits {
+            max_per_host: flags.max_per_host,
+            max_open: flags.max_open,
+            keep_alive: flags.keep_alive,
+            timeout: flags.timeout,
+            bind: flags.bind,
+        }
+        .manager()?;
+        let jobs = match flags.jobs {
+            Some(jobs) => jobs.get(),
+            None => flags.max_open.saturating_mul(4),
+        };
+        let sources = sources(&flags.urls, &flags.input)?;
+        let to_stdout = flags.jsonl.as_deref().is_some_and(is_standard);
+        let output = flags.output.as_deref().map(output).transpose()?;
+        let report = flags.jsonl.as_deref().map(destination).transpose()?;
+        Ok(Self {
+            sources,
+            fetcher: Fetcher::new(&manager, flags.timeout, flags.fail, output),
+            manager,
+            repeat: flags.repeat.get(),
+            jobs,
+            report,
+            summary: if to_stdout {
+                Stream::Error
+            } else {
+                Stream::Output
+            },
+        })
+    }
+}
+
+/// Why nothing runs.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("nothing to fetch: give a URL, or a file of URLs with --input")]
+    NothingToFetch,
+    // The URL itself is not repeated: there may be a password in it.
+    #[error("URL {number} of the command line: {problem}")]
+    Url { number: usize, problem: TargetError },
+    #[error("standard input can be read only once")]
+    StandardInputTwice,
+    #[error("{0}")]
+    Limit(#[from] ConfigError),
+    #[error("can not {what} {}: {error}", path.display())]
+    File {
+        what: &'static str,
+        path: PathBuf,
+        error: io::Error,
+    },
+}
+
+fn sources(urls: &[String], files: &[PathBuf]) -> Result<Vec<Source>, Refusal> {
+    if urls.is_empty() && files.is_empty() {
+        return Err(Refusal::NothingToFetch);
+    }
+    if files.iter().filter(|path| is_standard(path)).count() > 1 {
+        return Err(Refusal::StandardInputTwice);
+    }
+    let targets = urls.iter().zip(1..).map(|(url, number)| {
+        url.parse()
+            .map_err(|problem| Refusal::Url { number, problem })
+    });
+    let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
+    let mut sources = vec![Source::Targets(Box::new(targets.into_iter()))];
+    for path in files {
+        sources.push(lines(path)?);
+    }
+    Ok(sources)
+}
+
+fn lines(path: &Path) -> Result<Source, Refusal> {
+    if is_standard(path) {
+        return Ok(Source::Lines {
+            name: "standard input".to_owned(),
+            reader: Box::new(io::stdin()),
+        });
+    }
+    let file = File::open(path).map_err(|error| refusal("read", path, error))?;
+    Ok(Source::Lines {
+        name: path.display().to_string(),
+        reader: Box::new(file),
+    })
+}
+
+fn output(directory: &Path) -> Result<Output, Refusal> {
+    Output::create(directory).map_err(|error| refusal("create the folder", directory, error))
+}
+
+fn destination(path: &Path) -> Result<Destination, Refusal> {
+    if is_standard(path) {
+        return Ok(Destination::standard_output());
+    }
+    match File::create(path) {
+        Ok(file) => Ok(Destination::file(path, file)),
+        Err(error) => Err(refusal("write", path, error)),
+    }
+}
+
+fn is_standard(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn refusal(what: &'static str, path: &Path, error: io::Error) -> Refusal {
+    let path = path.to_owned();
+    Refusal::File { what, path, error }
+}

@@ -1,0 +1,124 @@
+//! The bar on standard error: nothing unless that is a terminal.
+
+use std::fmt::Display;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use keepalive::Counts;
+
+use crate::console;
+use crate::table::grouped;
+
+/// How often it is brought up to date.
+pub(crate) const EVERY: Duration = Duration::from_millis(100);
+
+/// The rate shown is that of about this last stretch of time.
+const STRETCH: Duration = Duration::from_secs(1);
+
+/// Shows how far a run is, and what its manager does.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    total_known: bool,
+    rate: Rate,
+}
+
+impl Progress {
+    pub(crate) fn start() -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style("{elapsed_precise} {spinner} {human_pos} of ?  {msg}"));
+        Self {
+            bar,
+            total_known: false,
+            rate: Rate::begin(Instant::now()),
+        }
+    }
+
+    /// Shows that `done` of `total` are done; the total is unknown until the input has ended.
+    pub(crate) fn update(&mut self, done: u64, total: Option<u64>, counts: &Counts) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        if let (Some(total), false) = (total, self.total_known) {
+            self.total_known = true;
+            self.bar.set_length(total);
+            self.bar.set_style(style(
+                "{elapsed_precise} [{bar:30}] {human_pos} of {human_len}  {msg}",
+            ));
+        }
+        let rate = self.rate.at(Instant::now(), done);
+        self.bar.set_message(format!(
+            "{}/s  open {}  waiting {}",
+            grouped(rate),
+            grouped(counts.open as u64),
+            grouped(counts.waiting as u64)
+        ));
+        self.bar.set_position(done);
+        self.bar.tick();
+    }
+
+    /// Complains on standard error, above the bar.
+    pub(crate) fn complain(&self, message: impl Display) {
+        self.bar.suspend(|| console::complain(message));
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("the templates are constant and well formed")
+        .progress_chars("=> ")
+}
+
+/// How many are done in a second, lately.
+#[derive(Debug)]
+struct Rate {
+    since: Instant,
+    done_then: u64,
+    shown: u64,
+}
+
+impl Rate {
+    fn begin(now: Instant) -> Self {
+        Self {
+            since: now,
+            done_then: 0,
+            shown: 0,
+        }
+    }
+
+    fn at(&mut self, now: Instant, done: u64) -> u64 {
+        let elapsed = now.duration_since(self.since);
+        let is_first = self.done_then == 0;
+        if elapsed >= STRETCH || (is_first && elapsed >= EVERY) {
+            let in_this_stretch = done.saturating_sub(self.done_then) as f64;
+            self.shown = (in_this_stretch / elapsed.as_secs_f64()).round() as u64;
+            if elapsed >= STRETCH {
+                self.since = now;
+                self.done_then = done;
+            }
+        }
+        self.shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_of_the_last_second() {
+        let start = Instant::now();
+        let mut rate = Rate::begin(start);
+        let at = |ms| start + Duration::from_millis(ms);
+        assert_eq!(rate.at(at(0), 5), 0);
+        assert_eq!(rate.at(at(500), 50), 100);
+        assert_eq!(rate.at(at(1000), 200), 200);
+        assert_eq!(rate.at(at(1500), 900), 200);
+        assert_eq!(rate.at(at(3000), 1200), 500);
+    }
+}

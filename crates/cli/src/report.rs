@@ -1,0 +1,163 @@
+//! Writes one line of JSON per result.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::thread;
+
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::fetch::Fetched;
+use crate::line;
+
+/// How many lines wait for a slow reader before the fetching waits too.
+const AHEAD: usize = 256;
+
+/// Where the lines go.
+pub(crate) struct Destination {
+    name: String,
+    writer: Box<dyn Write + Send>,
+}
+
+impl Destination {
+    pub(crate) fn standard_output() -> Self {
+        Self {
+            name: "standard output".to_owned(),
+            writer: Box::new(io::stdout()),
+        }
+    }
+
+    pub(crate) fn file(path: &Path, file: File) -> Self {
+        Self {
+            name: path.display().to_string(),
+            writer: Box::new(file),
+        }
+    }
+}
+
+/// Writes the lines, on a thread of its own: a pager that nobody scrolls blocks nothing else.
+#[derive(Debug)]
+pub(crate) struct Report {
+    name: String,
+    lines: mpsc::Sender<Vec<u8>>,
+    ended: oneshot::Receiver<io::Result<()>>,
+}
+
+/// The lines can no longer be written; [`Report::finish`] says why.
+#[derive(Debug)]
+pub(crate) struct Broken;
+
+/// Why the lines could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("can not write the results to {name}: {error}")]
+pub(crate) struct ReportError {
+    name: String,
+    error: io::Error,
+    /// It was not waited for any longer.
+    pub(crate) stopped: bool,
+}
+
+impl Report {
+    /// Starts to write.
+    ///
+    /// # Errors
+    ///
+    /// No thread could be started.
+    pub(crate) fn start(destination: Destination) -> io::Result<Self> {
+        let (lines, receiver) = mpsc::channel(AHEAD);
+        let (sender, ended) = oneshot::channel();
+        let Destination { name, writer } = destination;
+        thread::Builder::new()
+            .name("report".to_owned())
+            .spawn(move || {
+                let result = write_all(receiver, BufWriter::new(writer));
+                // Nobody asks after a Ctrl-C that could not wait.
+                let _ = sender.send(result);
+            })?;
+        Ok(Self { name, lines, ended })
+    }
+
+    /// Hands over the line of one result; waits while the reader is slow.
+    ///
+    /// # Errors
+    ///
+    /// An earlier line could not be written.
+    pub(crate) async fn write(&self, fetched: &Fetched) -> Result<(), Broken> {
+        let line = line::of(fetched).map_err(|_| Broken)?;
+        self.lines.send(line).await.map_err(|_| Broken)
+    }
+
+    /// Waits until every line is written, or until `stop` completes.
+    ///
+    /// # Errors
+    ///
+    /// One could not be written, or not before `stop`.
+    pub(crate) async fn finish(self, stop: impl Future<Output = ()>) -> Result<(), ReportError> {
+        let Self { name, lines, ended } = self;
+        drop(lines);
+        let (error, stopped) = tokio::select! {
+            result = ended => match result {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => (error, false),
+                Err(gone) => (io::Error::other(gone), false),
+            },
+            () = stop => (io::Error::other("nobody reads the last of them"), true),
+        };
+        Err(ReportError {
+            name,
+            error,
+            stopped,
+        })
+    }
+}
+
+/// Writes what comes, and flushes whenever nothing more is there yet, so that a reader sees each
+/// line soon.
+fn write_all(mut lines: mpsc::Receiver<Vec<u8>>, mut writer: impl Write) -> io::Result<()> {
+    loop {
+        let line = match lines.try_recv() {
+            Ok(line) => Some(line),
+            Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) => {
+                writer.flush()?;
+                lines.blocking_recv()
+            }
+        };
+        match line {
+            Some(line) => writer.write_all(&line)?,
+            None => return writer.flush(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_has_gone_is_an_error() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let report = Report::start(Destination {
+            name: "the pipe".to_owned(),
+            writer: Box::new(Closed),
+        })
+        .unwrap();
+        let fetched = Fetched::begin(1, "http://h/".parse().unwrap());
+        while report.write(&fetched).await.is_ok() {}
+        let error = report
+            .finish(std::future::pending())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("the pipe: "), "{error}");
+    }
+}

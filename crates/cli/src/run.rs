@@ -1,0 +1,220 @@
+//! A run: what the input gives is fetched, so many at a time, and every result is counted.
+
+use std::cmp::Ordering;
+use std::panic;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::failure::Failure;
+use crate::fetch::{Fetched, Fetcher};
+use crate::input::{Input, Item};
+use crate::interrupt::Interrupt;
+use crate::limits::HttpManager;
+use crate::progress::{self, Progress};
+use crate::report::{Broken, Report, ReportError};
+use crate::summary::Summary;
+use crate::target::Target;
+
+/// The first failures are shown one by one, the others only counted.
+const FAILURES_SHOWN: u64 = 20;
+
+/// After Ctrl-C, how long lines that were handed over may take to be written, and connections to
+/// be closed.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What a run needs.
+pub(crate) struct Run {
+    pub(crate) manager: HttpManager,
+    pub(crate) fetcher: Fetcher,
+    pub(crate) input: Input,
+    /// How often each target is fetched.
+    pub(crate) repeat: u64,
+    /// How many fetches are under way at most.
+    pub(crate) jobs: usize,
+    pub(crate) report: Option<Report>,
+}
+
+/// What came of a run.
+pub(crate) struct Outcome {
+    pub(crate) summary: Summary,
+    /// How many lines and files of the input could not be used.
+    pub(crate) bad: u64,
+    pub(crate) interrupted: bool,
+    /// Fetches that Ctrl-C or a broken report cut short; they are not in the summary.
+    pub(crate) abandoned: usize,
+    pub(crate) report_error: Option<ReportError>,
+    pub(crate) took: Duration,
+}
+
+impl Run {
+    /// Fetches everything, or what is possible until Ctrl-C.
+    pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> Outcome {
+        let started = Instant::now();
+        let mut state = State {
+            manager: self.manager,
+            fetcher: Arc::new(self.fetcher),
+            input: Some(self.input),
+            repeat: self.repeat,
+            again: None,
+            report: self.report,
+            progress: Progress::start(),
+            fetches: JoinSet::new(),
+            begun: 0,
+            total: None,
+            bad: 0,
+            summary: Summary::default(),
+        };
+        let interrupted = tokio::select! {
+            () = state.drive(self.jobs) => false,
+            () = interrupt.raised() => true,
+        };
+        let took = started.elapsed();
+        let abandoned = state.fetches.len();
+        state.fetches.shutdown().await;
+        state.progress.finish();
+        let stop = async {
+            interrupt.raised().await;
+            sleep(LAST_WORDS).await;
+        };
+        let report_error = match state.report {
+            Some(report) => report.finish(stop).await.err(),
+            None => None,
+        };
+        let interrupted = interrupted || report_error.as_ref().is_some_and(|error| error.stopped);
+        let _still_leased = state.manager.shutdown().within(LAST_WORDS).await;
+        Outcome {
+            summary: state.summary,
+            bad: state.bad,
+            interrupted,
+            abandoned,
+            report_error,
+            took,
+        }
+    }
+}
+
+struct State {
+    manager: HttpManager,
+    fetcher: Arc<Fetcher>,
+    /// `None` when it has ended.
+    input: Option<Input>,
+    repeat: u64,
+    /// The target that is being repeated, and how often it is still to be fetched.
+    again: Option<(Target, u64)>,
+    report: Option<Report>,
+    progress: Progress,
+    fetches: JoinSet<Fetched>,
+    begun: u64,
+    /// How many there are to fetch, once that is known.
+    total: Option<u64>,
+    bad: u64,
+    summary: Summary,
+}
+
+impl State {
+    /// Begins and ends fetches until there are no more, or the report is broken.
+    async fn drive(&mut self, jobs: usize) {
+        let mut ticks = interval(progress::EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            while self.fetches.len() < jobs && self.begin_again() {}
+            let wants_more = self.fetches.len() < jobs;
+            if self.input.is_none() && self.fetches.is_empty() {
+                return;
+            }
+            tokio::select! {
+                Some(ended) = self.fetches.join_next() => {
+                    if self.end(ended).await.is_err() {
+                        return;
+                    }
+                }
+                item = next(&mut self.input), if wants_more && self.input.is_some() => {
+                    self.take(item);
+                }
+                _ = ticks.tick() => self.show(),
+            }
+        }
+    }
+
+    /// Begins the next fetch of the target at hand, if there is one.
+    fn begin_again(&mut self) -> bool {
+        let Some((target, times)) = self.again.take() else {
+            return false;
+        };
+        if times > 1 {
+            self.again = Some((target.clone(), times - 1));
+        }
+        self.begun += 1;
+        let (fetcher, number) = (Arc::clone(&self.fetcher), self.begun);
+        self.fetches
+            .spawn(async move { fetcher.fetch(number, target).await });
+        true
+    }
+
+    fn take(&mut self, item: Option<Item>) {
+        match item {
+            Some(Item::Target(target)) => self.again = Some((target, self.repeat)),
+            Some(Item::Bad(what)) => {
+                self.bad += 1;
+                self.progress.complain(what);
+            }
+            None => {
+                self.learn_total();
+                self.input = None;
+            }
+        }
+    }
+
+    /// Counts a result, and hands it to the report.
+    async fn end(&mut self, ended: Result<Fetched, JoinError>) -> Result<(), Broken> {
+        let fetched = match ended {
+            Ok(fetched) => fetched,
+            Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
+            // Fetches are cancelled only once nobody waits for them.
+            Err(_) => return Ok(()),
+        };
+        self.summary.record(&fetched);
+        if let Some(failure) = &fetched.failure {
+            self.tell(&fetched.target, failure);
+        }
+        match &self.report {
+            Some(report) => report.write(&fetched).await,
+            None => Ok(()),
+        }
+    }
+
+    fn tell(&self, target: &Target, failure: &Failure) {
+        match self.summary.total.failed.cmp(&(FAILURES_SHOWN + 1)) {
+            Ordering::Less => self
+                .progress
+                .complain(format_args!("{}: {failure}", target.uri)),
+            Ordering::Equal => self
+                .progress
+                .complain("further failures are only counted; --jsonl has them all"),
+            Ordering::Greater => {}
+        }
+    }
+
+    fn show(&mut self) {
+        self.learn_total();
+        let done = self.summary.total.requests;
+        self.progress
+            .update(done, self.total, &self.manager.totals());
+    }
+
+    fn learn_total(&mut self) {
+        if let (None, Some(input)) = (self.total, &self.input) {
+            self.total = input
+                .total()
+                .map(|targets| targets.saturating_mul(self.repeat));
+        }
+    }
+}
+
+/// The next item; `None` for ever when the input has ended.
+async fn next(input: &mut Option<Input>) -> Option<Item> {
+    input.as_mut()?.next().await
+}

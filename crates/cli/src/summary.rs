@@ -1,0 +1,225 @@
+//! What a run did, per host and in total.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use keepalive::{FromCache, Host};
+
+use crate::console::Palette;
+use crate::duration::shown;
+use crate::fetch::Fetched;
+use crate::table::{Cell, Table, grouped};
+use crate::waits::Waits;
+
+/// More hosts than this are summed up in one line.
+const HOSTS_SHOWN: usize = 20;
+
+/// The counts of a run. Its size goes with the number of hosts, not of requests.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    hosts: HashMap<Host, Counts>,
+    pub(crate) total: Counts,
+}
+
+impl Summary {
+    /// Counts one result.
+    pub(crate) fn record(&mut self, fetched: &Fetched) {
+        self.total.record(fetched);
+        match self.hosts.get_mut(&fetched.target.host) {
+            Some(counts) => counts.record(fetched),
+            None => {
+                let mut counts = Counts::default();
+                counts.record(fetched);
+                self.hosts.insert(fetched.target.host.clone(), counts);
+            }
+        }
+    }
+
+    /// The table: the hosts with most requests first, then the others in one line, then all.
+    pub(crate) fn table(&self, palette: Palette) -> String {
+        let mut hosts: Vec<_> = self
+            .hosts
+            .iter()
+            .map(|(host, counts)| (host.to_string(), counts))
+            .collect();
+        hosts.sort_unstable_by(|(a_name, a), (b_name, b)| {
+            (Reverse(a.requests), a_name).cmp(&(Reverse(b.requests), b_name))
+        });
+        let mut table = Table::default();
+        let headings = "host requests opened immediate deferred failed wait-p50 wait-p99";
+        let headings = headings.split(' ').map(|text| text.replace('-', " "));
+        table.row(headings.map(|text| Cell::heading(&text)).collect());
+        let (shown, others) = hosts.split_at(hosts.len().min(HOSTS_SHOWN));
+        for (name, counts) in shown {
+            table.row(counts.row(name.clone()));
+        }
+        if !others.is_empty() {
+            let mut sum = Counts::default();
+            others.iter().for_each(|(_, counts)| sum.merge(counts));
+            let count = grouped(others.len() as u64);
+            table.row(sum.row(format!("{count} other hosts")));
+        }
+        table.row(self.total.row("total".to_owned()));
+        table.lines(palette)
+    }
+
+    /// One line: how many, how much, how fast.
+    pub(crate) fn footer(&self, took: Duration) -> String {
+        let total = &self.total;
+        let mut line = format!(
+            "{} fetched, {} failed, {} in {}",
+            grouped(total.requests - total.failed),
+            grouped(total.failed),
+            size(total.bytes),
+            shown(took),
+        );
+        let rate = total.requests as f64 / took.as_secs_f64();
+        if rate.is_finite() && total.requests > 1 {
+            // Writing to a string does not fail.
+            let _ = write!(line, " ({}/s)", grouped(rate.round() as u64));
+        }
+        line
+    }
+}
+
+/// Counts of requests that have ended.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) requests: u64,
+    /// Answered on a connection that was opened new.
+    pub(crate) opened: u64,
+    /// Answered on a connection that was idle when it was asked for.
+    pub(crate) immediate: u64,
+    /// Answered on a connection that another request gave back meanwhile.
+    pub(crate) deferred: u64,
+    pub(crate) failed: u64,
+    pub(crate) bytes: u64,
+    pub(crate) longest_wait: Duration,
+    waits: Waits,
+}
+
+impl Counts {
+    fn record(&mut self, fetched: &Fetched) {
+        self.requests += 1;
+        self.bytes += fetched.bytes;
+        self.failed += u64::from(fetched.failure.is_some());
+        if fetched.status.is_some() {
+            match fetched.from_cache {
+                None => self.opened += 1,
+                Some(FromCache::Immediate) => self.immediate += 1,
+                Some(FromCache::Deferred) => self.deferred += 1,
+            }
+        }
+        if let Some(timing) = fetched.timing {
+            let wait = timing.total();
+            self.waits.record(wait);
+            self.longest_wait = self.longest_wait.max(wait);
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.opened += other.opened;
+        self.immediate += other.immediate;
+        self.deferred += other.deferred;
+        self.failed += other.failed;
+        self.bytes += other.bytes;
+        self.longest_wait = self.longest_wait.max(other.longest_wait);
+        self.waits.merge(&other.waits);
+    }
+
+    fn row(&self, name: String) -> Vec<Cell> {
+        let wait = |share| match self.waits.quantile(share) {
+            Some(wait) => Cell::from(shown(wait.min(self.longest_wait))),
+            None => Cell::from("-".to_owned()),
+        };
+        vec![
+            name.into(),
+            Cell::count(self.requests),
+            Cell::count(self.opened),
+            Cell::count(self.immediate),
+            Cell::count(self.deferred),
+            Cell::alarm(self.failed),
+            wait(0.5),
+            wait(0.99),
+        ]
+    }
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Failure;
+    use keepalive::Timing;
+
+    fn fetched(url: &str, from_cache: Option<FromCache>) -> Fetched {
+        let mut fetched = Fetched::begin(1, url.parse().unwrap());
+        fetched.status = Some(200);
+        fetched.bytes = 1000;
+        fetched.from_cache = from_cache;
+        let mut timing = Timing::default();
+        timing.queued = Duration::from_millis(5);
+        fetched.timing = Some(timing);
+        fetched
+    }
+
+    #[test]
+    fn counts_per_host_and_in_total() {
+        let mut summary = Summary::default();
+        summary.record(&fetched("http://b:80/", None));
+        summary.record(&fetched("http://b/x", Some(FromCache::Immediate)));
+        summary.record(&fetched("http://b/y", Some(FromCache::Deferred)));
+        let mut failed = Fetched::begin(4, "http://a/".parse().unwrap());
+        failed.failure = Some(Failure::timeout("response"));
+        summary.record(&failed);
+        assert_eq!(
+            summary.table(Palette::default()),
+            "\
+host         requests  opened  immediate  deferred  failed  wait p50  wait p99
+http://b:80         3       1          1         1       0   5.00 ms   5.00 ms
+http://a:80         1       0          0         0       1         -         -
+total               4       1          1         1       1   5.00 ms   5.00 ms
+"
+        );
+        assert_eq!(
+            summary.footer(Duration::from_secs(2)),
+            "3 fetched, 1 failed, 3.0 kB in 2.00 s (2/s)"
+        );
+    }
+
+    #[test]
+    fn many_hosts_are_summed_up() {
+        let mut summary = Summary::default();
+        for host in 0..30 {
+            for _ in 0..=host {
+                summary.record(&fetched(&format!("http://h{host}/"), None));
+            }
+        }
+        let table = summary.table(Palette::default());
+        assert_eq!(table.lines().count(), 1 + HOSTS_SHOWN + 2);
+        assert!(table.contains("\nhttp://h29:80 "), "{table}");
+        assert!(!table.contains("http://h9:80"), "{table}");
+        let others = table.lines().nth(1 + HOSTS_SHOWN).unwrap();
+        assert!(others.starts_with("10 other hosts"), "{others}");
+        assert!(others.contains(" 55 "), "{others}");
+    }
+
+    #[test]
+    fn an_empty_run() {
+        let summary = Summary::default();
+        assert!(summary.table(Palette::default()).contains("total"));
+        let footer = summary.footer(Duration::ZERO);
+        assert_eq!(footer, "0 fetched, 0 failed, 0 bytes in 0 µs");
+    }
+}

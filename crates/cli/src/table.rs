@@ -1,0 +1,127 @@
+//! Aligned columns of plain text.
+
+use crate::console::Palette;
+
+/// A table: the first column is aligned left, the others right.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    rows: Vec<Vec<Cell>>,
+}
+
+/// What stands in one place of a table.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    text: String,
+    look: Look,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Look {
+    Plain,
+    Heading,
+    Alarm,
+}
+
+impl Cell {
+    pub(crate) fn heading(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            look: Look::Heading,
+        }
+    }
+
+    pub(crate) fn count(count: u64) -> Self {
+        grouped(count).into()
+    }
+
+    /// A count that is bad unless it is zero.
+    pub(crate) fn alarm(count: u64) -> Self {
+        let look = if count > 0 { Look::Alarm } else { Look::Plain };
+        let text = grouped(count);
+        Self { text, look }
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        let look = Look::Plain;
+        Self { text, look }
+    }
+}
+
+impl Table {
+    /// Adds a row; all rows have as many cells.
+    pub(crate) fn row(&mut self, cells: Vec<Cell>) {
+        self.rows.push(cells);
+    }
+
+    /// The table as lines.
+    pub(crate) fn lines(&self, palette: Palette) -> String {
+        let mut widths: Vec<usize> = Vec::new();
+        for row in &self.rows {
+            widths.resize(widths.len().max(row.len()), 0);
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.text.chars().count());
+            }
+        }
+        let mut lines = String::new();
+        for row in &self.rows {
+            for (index, (width, cell)) in widths.iter().zip(row).enumerate() {
+                let space = " ".repeat(width - cell.text.chars().count());
+                let text = match cell.look {
+                    Look::Plain => cell.text.clone(),
+                    Look::Heading => palette.heading(&cell.text),
+                    Look::Alarm => palette.alarm(&cell.text),
+                };
+                match index {
+                    0 => lines.extend([&*text, &space]),
+                    _ => lines.extend(["  ", &space, &text]),
+                }
+            }
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_by_characters() {
+        let mut table = Table::default();
+        table.row(["host", "failed"].map(Cell::heading).into());
+        table.row(vec!["a µs".to_owned().into(), Cell::count(7)]);
+        table.row(vec!["abcdef".to_owned().into(), Cell::alarm(12_345)]);
+        assert_eq!(
+            table.lines(Palette::default()),
+            "host    failed\na µs         7\nabcdef  12,345\n"
+        );
+    }
+
+    #[test]
+    fn thousands() {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
+            assert_eq!(grouped(count), text);
+        }
+    }
+}

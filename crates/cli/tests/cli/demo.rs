@@ -1,0 +1,18 @@
+use std::time::{Duration, Instant};
+
+use crate::program::keepalive;
+
+#[test]
+fn the_demonstration_holds_its_limits() {
+    let started = Instant::now();
+    let run = keepalive("demo --requests 1000");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(run.stdout.contains("1,000 fetched, 0 failed"), "{run:?}");
+    for start in ["Limits: ", "Reuse: ", "Queue: "] {
+        assert!(
+            run.stdout.lines().any(|line| line.starts_with(start)),
+            "{start}: {run:?}"
+        );
+    }
+}

@@ -1,0 +1,148 @@
+use std::process::Stdio;
+
+use crate::program::{command, ended, keepalive};
+use crate::server::{Server, refusing_url};
+
+#[test]
+fn everything_fetched_is_0_and_the_summary_says_so() {
+    let server = Server::start();
+    let run = keepalive(&format!(
+        "fetch {} {} --repeat 10 --max-per-host 2",
+        server.url("/a"),
+        server.url("/b?c")
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(run.stderr, "");
+    assert!(run.stdout.starts_with("host "), "{run:?}");
+    let host = server.url("");
+    let row = run.stdout.lines().find(|line| line.starts_with(&host));
+    assert_eq!(row.unwrap().split_whitespace().nth(1), Some("20"));
+    let total = run.stdout.lines().find(|line| line.starts_with("total"));
+    assert_eq!(total.unwrap().split_whitespace().nth(1), Some("20"));
+    assert!(run.stdout.contains("20 fetched, 0 failed, 100 bytes in "));
+    assert!(!run.stdout.contains('\x1b'), "colour without a terminal");
+    assert_eq!(server.paths().len(), 20);
+    assert!(server.connections() <= 2, "{}", server.connections());
+}
+
+#[test]
+fn a_failure_is_1_and_the_rest_is_fetched() {
+    let server = Server::start();
+    let refusing = refusing_url();
+    let run = keepalive(&format!("fetch {refusing} {}", server.url("/a")));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains(&refusing), "{run:?}");
+    assert!(run.stderr.contains("connect: "), "{run:?}");
+    assert!(run.stdout.contains("1 fetched, 1 failed"), "{run:?}");
+    assert_eq!(server.paths(), ["/a"]);
+}
+
+#[test]
+fn many_failures_do_not_flood_the_terminal() {
+    let run = keepalive(&format!("fetch {} --repeat 50", refusing_url()));
+    assert_eq!(run.code, Some(1));
+    assert_eq!(run.stderr.lines().count(), 21, "{run:?}");
+    assert!(run.stderr.contains("only counted"), "{run:?}");
+    assert!(run.stdout.contains("0 fetched, 50 failed"), "{run:?}");
+}
+
+#[test]
+fn an_error_status_is_a_failure_only_with_fail() {
+    let server = Server::start();
+    let urls = format!("{} {}", server.url("/missing"), server.url("/a"));
+    let run = keepalive(&format!("fetch {urls}"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&format!("fetch --fail {urls}"));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("404 Not Found"), "{run:?}");
+    assert!(run.stdout.contains("1 fetched, 1 failed"), "{run:?}");
+}
+
+#[test]
+fn a_command_line_that_can_not_be_used_is_2() {
+    let server = Server::start();
+    let url = server.url("/a");
+    for line in [
+        String::new(),
+        "fetch".to_owned(),
+        format!("fetch {url} ftp://127.0.0.1/"),
+        format!("fetch {url} http://256.1.1.1/"),
+        format!("fetch {url} --max-per-host 0"),
+        format!("fetch {url} --max-open 0"),
+        format!("fetch {url} --timeout 0"),
+        format!("fetch {url} --timeout 5d"),
+        format!("fetch {url} --jobs 0"),
+        format!("fetch {url} --repeat 0"),
+        format!("fetch {url} --bind localhost"),
+        format!("fetch {url} --input /nowhere/at/all"),
+        format!("fetch {url} --jsonl /nowhere/at/all"),
+        format!("fetch {url} --output /dev/null/x"),
+        "fetch -i - -i -".to_owned(),
+    ] {
+        let run = keepalive(&line);
+        assert_eq!(run.code, Some(2), "{line}: {run:?}");
+        assert_eq!(run.stdout, "", "{line}: {run:?}");
+        assert!(run.stderr.len() > 20, "{line}: {run:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_limit_that_can_not_work_is_named() {
+    let run = keepalive("fetch http://127.0.0.1/ --max-per-host 0");
+    assert!(run.stderr.contains("max_per_host"), "{run:?}");
+}
+
+#[test]
+fn secrets_are_not_repeated() {
+    let run = keepalive("fetch http://me:secret@127.0.0.1/");
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(!run.stderr.contains("secret"), "{run:?}");
+}
+
+#[test]
+fn help_is_0_and_lists_the_exit_codes() {
+    let run = keepalive("fetch --help");
+    assert_eq!(run.code, Some(0));
+    assert!(run.stdout.contains("Exit codes:"), "{run:?}");
+    assert!(run.stdout.contains("--fail"), "{run:?}");
+}
+
+#[test]
+fn a_closed_standard_output_is_1_and_said() {
+    let server = Server::start();
+    for options in ["", "--jsonl -"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = command(&format!("fetch {} {options}", server.url("/a")))
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let run = ended(child.wait_with_output().unwrap());
+        assert_eq!(run.code, Some(1), "{options}: {run:?}");
+        assert!(run.stderr.contains("standard output"), "{options}: {run:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run() {
+    let server = Server::start();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let child = command(&format!(
+        "fetch {} --repeat 1000000 --jsonl -",
+        server.url("/a")
+    ))
+    .stdout(writer)
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let mut first = String::new();
+    let mut reader = std::io::BufReader::new(reader);
+    std::io::BufRead::read_line(&mut reader, &mut first).unwrap();
+    drop(reader);
+    let run = ended(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("stopped early"), "{run:?}");
+    assert!(server.paths().len() < 1_000_000);
+}

@@ -1,0 +1,72 @@
+use std::fs;
+
+use crate::program::{keepalive, keepalive_reading};
+use crate::server::Server;
+
+#[test]
+fn a_bad_line_is_reported_with_its_number_and_the_rest_is_fetched() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("urls.txt");
+    let text = format!(
+        "# a comment\n\n{}\nnot a url\n  {}  \r\nftp://127.0.0.1/\n{}",
+        server.url("/a"),
+        server.url("/b"),
+        server.url("/c")
+    );
+    fs::write(&file, text).unwrap();
+    let file = file.display();
+    let run = keepalive(&format!("fetch -i {file}"));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let complaints: Vec<_> = run.stderr.lines().collect();
+    assert_eq!(complaints.len(), 2, "{run:?}");
+    assert!(complaints[0].contains(&format!("{file}:4: not a URL")));
+    assert!(complaints[1].contains(&format!("{file}:6: the scheme \"ftp\"")));
+    assert_eq!(server.paths(), ["/a", "/b", "/c"]);
+    assert!(run.stdout.contains("3 fetched, 0 failed"), "{run:?}");
+}
+
+#[test]
+fn standard_input_files_and_arguments_are_read_in_turn() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("urls.txt");
+    fs::write(&file, server.url("/file")).unwrap();
+    let run = keepalive_reading(
+        &format!(
+            "fetch --jsonl - --jobs 1 -i - --input {} {}",
+            file.display(),
+            server.url("/argument")
+        ),
+        &format!("{}\n\n#\n{}\n", server.url("/b"), server.url("/a")),
+    );
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let urls: Vec<_> = run
+        .results()
+        .iter()
+        .map(|result| result["url"].as_str().unwrap().to_owned())
+        .collect();
+    let expected = ["/argument", "/b", "/a", "/file"].map(|path| server.url(path));
+    assert_eq!(urls, expected);
+}
+
+#[test]
+fn an_empty_input_is_fetched_at_once() {
+    let run = keepalive_reading("fetch -i -", "# nothing\n");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stdout.contains("0 fetched, 0 failed"), "{run:?}");
+}
+
+#[test]
+fn a_file_that_breaks_while_it_is_read_is_1_and_the_rest_is_fetched() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let run = keepalive(&format!(
+        "fetch -i {} {}",
+        folder.path().display(),
+        server.url("/a")
+    ));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("can not be read"), "{run:?}");
+    assert_eq!(server.paths(), ["/a"]);
+}

@@ -1,0 +1,116 @@
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::program::keepalive;
+use crate::server::{Server, refusing_url};
+
+const FIELDS: [&str; 10] = [
+    "bytes",
+    "error",
+    "file",
+    "from_cache",
+    "number",
+    "resent",
+    "status",
+    "timing",
+    "total_us",
+    "url",
+];
+
+fn fields(result: &Value) -> Vec<&str> {
+    let names: BTreeSet<&str> = result
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    names.into_iter().collect()
+}
+
+#[test]
+fn a_success_has_every_field() {
+    let server = Server::start();
+    let url = server.url("/a?b=c");
+    let run = keepalive(&format!(
+        "fetch {url} --repeat 2 --jobs 1 --max-per-host 1 --jsonl -"
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stderr.contains("2 fetched, 0 failed"), "{run:?}");
+    let results = run.results();
+    assert_eq!(results.len(), 2, "{run:?}");
+    for (result, number) in results.iter().zip(1..) {
+        assert_eq!(fields(result), FIELDS);
+        assert_eq!(result["number"], number);
+        assert_eq!(result["url"], json!(url));
+        assert_eq!(result["status"], 200);
+        assert_eq!(result["bytes"], 5);
+        assert_eq!(result["resent"], 0);
+        assert_eq!(result["file"], Value::Null);
+        assert_eq!(result["error"], Value::Null);
+        for phase in ["queued_us", "resolve_us", "connect_us", "tls_us"] {
+            assert!(result["timing"][phase].is_u64(), "{phase}: {result}");
+        }
+        assert!(result["total_us"].as_u64().unwrap() > 0, "{result}");
+    }
+    assert_eq!(results[0]["from_cache"], Value::Null);
+    // Whether it was back already when it was asked for is a matter of microseconds.
+    let second = results[1]["from_cache"].as_str();
+    assert!(matches!(second, Some("immediate" | "deferred")), "{run:?}");
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_refused_connection_names_function_and_error() {
+    let url = refusing_url();
+    let run = keepalive(&format!("fetch {url} --jsonl -"));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let [result] = &run.results()[..] else {
+        panic!("{run:?}");
+    };
+    assert_eq!(fields(result), FIELDS);
+    assert_eq!(result["url"], json!(url));
+    assert_eq!(result["status"], Value::Null);
+    assert_eq!(result["bytes"], 0);
+    assert_eq!(result["from_cache"], Value::Null);
+    assert_eq!(result["error"]["function"], "connect");
+    if cfg!(target_os = "linux") {
+        assert_eq!(result["error"]["error_num"], 111);
+        assert_eq!(result["error"]["error_str"], "Connection refused");
+    }
+    assert!(result["timing"]["connect_us"].is_u64(), "{result}");
+}
+
+#[test]
+fn an_answer_cut_short_is_an_error_with_a_status() {
+    let server = Server::start();
+    let run = keepalive(&format!("fetch {} --jsonl -", server.url("/cut")));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let results = run.results();
+    assert_eq!(results[0]["status"], 200);
+    assert!(results[0]["error"].is_object(), "{run:?}");
+}
+
+#[test]
+fn lines_go_to_a_file_and_the_summary_to_standard_output() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("results.jsonl");
+    let run = keepalive(&format!(
+        "fetch {} {} --jsonl {}",
+        server.url("/a"),
+        server.url("/missing"),
+        file.display()
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stdout.contains("2 fetched"), "{run:?}");
+    let text = fs::read_to_string(&file).unwrap();
+    let mut statuses: Vec<u64> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|result| result["status"].as_u64().unwrap())
+        .collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 404]);
+}

@@ -1,0 +1,63 @@
+//! Runs the binary.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// The lines of `--jsonl -`, in the order of their numbers.
+    pub(crate) fn results(&self) -> Vec<Value> {
+        let mut results: Vec<Value> = self
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        results.sort_by_key(|result| result["number"].as_u64());
+        results
+    }
+}
+
+/// The binary, with the arguments of `line`, which are separated by spaces.
+pub(crate) fn command(line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keepalive"));
+    command.args(line.split_whitespace());
+    command
+}
+
+/// Runs the binary with the arguments of `line`.
+pub(crate) fn keepalive(line: &str) -> Ended {
+    keepalive_reading(line, "")
+}
+
+/// The same, with `input` on standard input.
+pub(crate) fn keepalive_reading(line: &str, input: &str) -> Ended {
+    let mut child = command(line)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A run that does not read its input is free to end without.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    ended(child.wait_with_output().unwrap())
+}
+
+/// What a run left behind; it must not have panicked.
+pub(crate) fn ended(output: Output) -> Ended {
+    let ended = Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert!(!ended.stderr.contains("panicked"), "{ended:?}");
+    ended
+}

@@ -1,0 +1,118 @@
+//! A server with a thread for each connection, that answers by the path.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// Runs until the test ends.
+pub(crate) struct Server {
+    address: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+    hung: Receiver<()>,
+}
+
+#[derive(Default)]
+struct Seen {
+    paths: Vec<String>,
+    connections: usize,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let (hangs, hung) = mpsc::channel();
+        let shared = Arc::clone(&seen);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                shared.lock().unwrap().connections += 1;
+                let (shared, hangs) = (Arc::clone(&shared), hangs.clone());
+                // A client that goes away is none of a server's business.
+                thread::spawn(move || serve(stream?, &shared, &hangs));
+            }
+        });
+        Self {
+            address,
+            seen,
+            hung,
+        }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// The paths asked for so far, sorted.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let mut paths = self.seen.lock().unwrap().paths.clone();
+        paths.sort();
+        paths
+    }
+
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.seen.lock().unwrap().connections
+    }
+
+    /// Waits until a request hangs.
+    pub(crate) fn wait_for_a_hang(&self) {
+        self.hung.recv().unwrap();
+    }
+}
+
+/// A URL that refuses the connection.
+pub(crate) fn refusing_url() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/", listener.local_addr().unwrap())
+}
+
+fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, hangs: &Sender<()>) -> io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    while let Some(path) = request(&mut reader)? {
+        seen.lock().unwrap().paths.push(path.clone());
+        match path.as_str() {
+            "/missing" => answer(&mut stream, "404 Not Found", "nothing here")?,
+            "/cut" => {
+                let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ntoo short";
+                return stream.write_all(head);
+            }
+            "/hang" | "/hang-in-body" => {
+                if path == "/hang-in-body" {
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")?;
+                }
+                // Nobody may be waiting for it.
+                let _ = hangs.send(());
+                // Until the client closes.
+                reader.read_to_end(&mut Vec::new())?;
+            }
+            _ => answer(&mut stream, "200 OK", "hello")?,
+        }
+    }
+    Ok(())
+}
+
+/// The path of the next request, or `None` at the end.
+fn request(reader: &mut impl BufRead) -> io::Result<Option<String>> {
+    let mut path = None;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        if path.is_none() {
+            path = line.split(' ').nth(1).map(str::to_owned);
+        }
+        if line == "\r\n" {
+            return Ok(path);
+        }
+    }
+}
+
+fn answer(stream: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
+    let length = body.len();
+    let text = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
+    stream.write_all(text.as_bytes())
+}

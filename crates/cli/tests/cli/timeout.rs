@@ -1,0 +1,48 @@
+use std::time::{Duration, Instant};
+
+use crate::program::keepalive;
+use crate::server::Server;
+
+#[test]
+fn the_timeout_bounds_the_whole_answer() {
+    let server = Server::start();
+    for (path, function, status) in [
+        ("/hang", "response", None),
+        ("/hang-in-body", "body", Some(200)),
+    ] {
+        let started = Instant::now();
+        let run = keepalive(&format!(
+            "fetch {} --timeout 200ms --jsonl -",
+            server.url(path)
+        ));
+        assert!(started.elapsed() < Duration::from_secs(5), "{path}");
+        assert_eq!(run.code, Some(1), "{path}: {run:?}");
+        let results = run.results();
+        let error = &results[0]["error"];
+        assert_eq!(error["function"], function, "{path}: {run:?}");
+        assert_eq!(results[0]["status"].as_u64(), status, "{path}: {run:?}");
+        if cfg!(target_os = "linux") {
+            assert_eq!(error["error_num"], 110, "{path}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn waiting_in_the_queue_counts() {
+    let server = Server::start();
+    let run = keepalive(&format!(
+        "fetch {} {} --max-per-host 1 --timeout 300ms --jsonl -",
+        server.url("/hang-in-body"),
+        server.url("/a")
+    ));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let results = run.results();
+    assert_eq!(results.len(), 2);
+    // Which of the two came first is up to the tasks; the one that hangs fails in any case.
+    assert_eq!(results[0]["error"]["function"], "body", "{run:?}");
+    let second = &results[1];
+    assert!(
+        second["error"]["function"] == "queue" || second["status"] == 200,
+        "{run:?}"
+    );
+}

@@ -1,0 +1,217 @@
+//! 20,000 requests to a real nginx, which says itself over how many connections they came.
+//!
+//! Skipped where there is no nginx, unless `KEEPALIVE_REQUIRE_NGINX=1` is set.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const REQUESTS: usize = 20_000;
+const MAX_PER_HOST: usize = 4;
+
+#[test]
+fn twenty_thousand_requests_over_four_connections() {
+    let Some(binary) = find_nginx() else {
+        let required =
+            std::env::var_os("KEEPALIVE_REQUIRE_NGINX").is_some_and(|value| value == "1");
+        assert!(
+            !required,
+            "KEEPALIVE_REQUIRE_NGINX=1, and there is no nginx"
+        );
+        println!("SKIPPED: there is no nginx here; KEEPALIVE_REQUIRE_NGINX=1 makes that a failure");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let nginx = Nginx::start(&binary, folder.path());
+    let run = Command::new(env!("CARGO_BIN_EXE_keepalive"))
+        .args(["fetch", "--max-per-host", &MAX_PER_HOST.to_string()])
+        .args(["--repeat", &REQUESTS.to_string(), &nginx.url])
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(run.stdout).unwrap();
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    assert_eq!(run.status.code(), Some(0), "{stdout}{stderr}");
+    assert!(stdout.contains("20,000 fetched, 0 failed"), "{stdout}");
+
+    let log = nginx.stop();
+    let requests = requests(&log);
+    assert_eq!(requests.len(), REQUESTS, "requests in nginx's log");
+    assert!(requests.iter().all(|request| request.status == 200));
+    let mut connections: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for request in &requests {
+        let numbers = connections.entry(request.connection).or_default();
+        numbers.push(request.number_on_connection);
+    }
+    let most = most_at_once(&requests);
+    println!(
+        "nginx logged {} requests on {} connections, {most} of them at once",
+        requests.len(),
+        connections.len()
+    );
+    // Nobody closes one here, so those opened at all are those open at once.
+    assert!(connections.len() <= MAX_PER_HOST, "{}", connections.len());
+    assert!(most <= MAX_PER_HOST, "{most}");
+    for (connection, numbers) in connections {
+        let expected: Vec<u64> = (1..=numbers.len() as u64).collect();
+        assert_eq!(numbers, expected, "requests of connection {connection}");
+    }
+}
+
+/// What nginx says of one request.
+struct Logged {
+    connection: u64,
+    number_on_connection: u64,
+    status: u16,
+}
+
+fn requests(log: &str) -> Vec<Logged> {
+    log.lines()
+        .map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [connection, number, status] = words[..] else {
+                panic!("a line of the log is not ours: {line}");
+            };
+            Logged {
+                connection: connection.parse().unwrap(),
+                number_on_connection: number.parse().unwrap(),
+                status: status.parse().unwrap(),
+            }
+        })
+        .collect()
+}
+
+/// The most connections between their first and their last request at any one line.
+fn most_at_once(requests: &[Logged]) -> usize {
+    let last: HashMap<u64, usize> = requests
+        .iter()
+        .enumerate()
+        .map(|(line, request)| (request.connection, line))
+        .collect();
+    let (mut open, mut most) = (0_usize, 0);
+    for (line, request) in requests.iter().enumerate() {
+        open += usize::from(request.number_on_connection == 1);
+        most = most.max(open);
+        open -= usize::from(last[&request.connection] == line);
+    }
+    most
+}
+
+fn find_nginx() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .map(|folder| folder.join("nginx"))
+        .find(|file| file.is_file())
+}
+
+/// An nginx of the test's own: everything it writes is in the test's folder.
+struct Nginx {
+    process: Child,
+    url: String,
+    log: PathBuf,
+}
+
+impl Nginx {
+    fn start(binary: &Path, folder: &Path) -> Self {
+        let port = free_port();
+        let config = folder.join("nginx.conf");
+        fs::write(&config, configuration(folder, port)).unwrap();
+        fs::create_dir(folder.join("html")).unwrap();
+        fs::write(folder.join("html/index.html"), "hello from nginx\n").unwrap();
+        let mut process = Command::new(binary)
+            .arg("-p")
+            .arg(folder)
+            .arg("-c")
+            .arg(&config)
+            // Before it has read its configuration it writes errors where it was built to.
+            .arg("-e")
+            .arg(folder.join("error.log"))
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            let ended = process.try_wait().unwrap();
+            let errors = || fs::read_to_string(folder.join("error.log")).unwrap_or_default();
+            assert!(ended.is_none(), "nginx ended: {}", errors());
+            assert!(Instant::now() < deadline, "nginx is silent: {}", errors());
+            thread::sleep(Duration::from_millis(10));
+        }
+        Self {
+            process,
+            url: format!("http://127.0.0.1:{port}/index.html"),
+            log: folder.join("access.log"),
+        }
+    }
+
+    /// Ends it in an orderly way, and returns its log.
+    fn stop(mut self) -> String {
+        let quit = Command::new("kill")
+            .args(["-QUIT", &self.process.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(quit.success());
+        self.process.wait().unwrap();
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+/// A test that fails must not leave it running.
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // TERM, so that it ends its worker too; an error means that it has ended.
+        let id = self.process.id().to_string();
+        if matches!(self.process.try_wait(), Ok(None)) {
+            let _ = Command::new("kill").args(["-TERM", &id]).status();
+            let _ = self.process.wait();
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn configuration(folder: &Path, port: u16) -> String {
+    let folder = folder.display();
+    // Only root may say whose the worker is, and only root's would not see the test's folder.
+    let user = if is_root() { "user root;" } else { "" };
+    format!(
+        "daemon off;
+{user}
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{
+    worker_connections 256;
+}}
+http {{
+    log_format connections '$connection $connection_requests $status';
+    access_log {folder}/access.log connections;
+    client_body_temp_path {folder}/client_body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    keepalive_timeout 60s;
+    keepalive_requests 1000000;
+    server {{
+        listen 127.0.0.1:{port};
+        root {folder}/html;
+    }}
+}}
+"
+    )
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout == b"0\n")
+}
