@@ -33,6 +33,9 @@
 //! - [`AllocateError`]: why there is no connection. [`Waiting`]: why there is none yet.
 //! - [`Connector`] and [`Connection`]: how to manage connections of your own kind.
 
+#[cfg(not(unix))]
+compile_error!("keepalive needs a unix system: it watches idle sockets by their descriptors");
+
 mod address;
 mod builder;
 mod common;

@@ -212,14 +212,15 @@ impl<C: Connector> Driver<C> {
         }
     }
 
-    /// An attempt has failed, or what was left of a connection is gone.
+    /// An attempt has failed, or what was left of a connection is gone. Without an error, it is
+    /// because the runtime has gone.
     pub(crate) fn attempt_failed(
         self: &Arc<Self>,
         shard: ShardId,
         id: ConnectionId,
-        error: ConnectError,
+        error: Option<ConnectError>,
     ) {
-        let effects = self.collect_failed(shard, Some(error), |shard, now, room| {
+        let effects = self.collect_failed(shard, error, |shard, now, room| {
             shard.task_ended(id);
             shard.engine.failed(now, room, id);
         });

@@ -101,7 +101,7 @@ impl<C: Connector> Report<C> {
         self.reported = true;
         let (shard, id) = (self.shard, self.id);
         match result {
-            Err(error) => self.driver.attempt_failed(shard, id, error),
+            Err(error) => self.driver.attempt_failed(shard, id, Some(error)),
             Ok(io) => {
                 let live = Live::new(io, &self.driver.signals, shard, id);
                 self.driver.attempt_succeeded(shard, Box::new(live));
@@ -116,15 +116,12 @@ impl<C: Connector> Drop for Report<C> {
             return;
         }
         let (shard, id) = (self.shard, self.id);
-        let error = if std::thread::panicking() {
-            ConnectError::new("connect", "the connector panicked")
-        } else {
+        let panicked = std::thread::panicking();
+        if !panicked && self.driver.lock(shard).engine.is_connecting(id) {
             // Nobody stopped this task, so it was its runtime.
-            if self.driver.lock(shard).engine.is_connecting(id) {
-                self.driver.runtime_lost();
-            }
-            ConnectError::new("runtime", "the tokio runtime has been shut down")
-        };
+            self.driver.runtime_lost();
+        }
+        let error = panicked.then(|| ConnectError::new("connect", "the connector panicked"));
         self.driver.attempt_failed(shard, id, error);
     }
 }
