@@ -37,6 +37,7 @@
 mod action;
 mod arena;
 mod budget;
+mod claim;
 mod clock;
 mod config;
 mod connection;
@@ -45,6 +46,7 @@ mod engine;
 mod host;
 mod ids;
 mod invariant;
+mod life;
 mod policy;
 mod queue;
 mod request;

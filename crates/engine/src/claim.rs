@@ -1,0 +1,247 @@
+//! Who may open a connection: attempts, claims for room, grants and evictions (SPEC L1 to L7).
+
+use std::time::Instant;
+
+use crate::action::{Action, Answer, Message};
+use crate::budget::{Grant, Slot};
+use crate::connection::{Connection, State};
+use crate::engine::Engine;
+use crate::request::{Request, Stage};
+use crate::room::Room;
+use crate::timer::TimerKey;
+
+impl<K: Eq + Clone> Engine<K> {
+    /// Brings a host's attempts and claims in line with its queue and its limit.
+    pub(crate) fn rebalance(&mut self, now: Instant, room: &mut impl Room, host: u32) {
+        while let Some(orphan) = self.hosts.at(host).orphans.front()
+            && let Some(request) = self.hosts.at(host).queue.first_unattended()
+        {
+            if self.requests[request].stage == Stage::Claimed {
+                self.withdraw_claim(room, request);
+            }
+            self.remove_orphan(host, orphan);
+            self.timers.withdraw(TimerKey::Connection(orphan));
+            self.attend(now, room, request, orphan);
+        }
+        if !self.settings.finish_attempts || self.shut_down {
+            while let Some(orphan) = self.hosts.at(host).orphans.front() {
+                self.withdraw_attempt(room, orphan);
+            }
+        }
+        while self.may_claim(host)
+            && let Some(request) = self.hosts.at(host).queue.first_parked()
+        {
+            let Self {
+                hosts, requests, ..
+            } = self;
+            hosts.at_mut(host).queue.claim(requests, request);
+            let Request { ticket, mark, .. } = self.requests[request];
+            let mark = mark.max(self.hosts.at(host).mark);
+            let id = self.hosts.id(host);
+            match room.budget().claim(ticket, self.shard, id, mark) {
+                Some(slot) => {
+                    // A grant for an older request may be on its way; slots are alike.
+                    let first = self.hosts.at(host).queue.first_claimed();
+                    self.start_attempt(now, room, host, first.unwrap_or(request), slot);
+                }
+                None => self.hosts.at_mut(host).reserved += 1,
+            }
+            self.unsettled = true;
+        }
+        self.hosts.note_use(host);
+    }
+
+    /// Passes on the slots that have become free, and has connections evicted that are in the way.
+    pub(crate) fn settle(&mut self, room: &mut impl Room) {
+        let Some(now) = self.now else { return };
+        while std::mem::take(&mut self.unsettled) {
+            while let Some(grant) = room.budget().poll_grant() {
+                if grant.shard == self.shard {
+                    self.use_grant(now, room, grant);
+                } else {
+                    let action = Action::Tell(grant.shard, Message::Grant(grant));
+                    self.actions.push_back(action);
+                }
+            }
+            while room.budget().needs_eviction() && !*room.budget().asked() {
+                match room.idle_longest() {
+                    Some(shard) if shard == self.shard => match self.idle.front() {
+                        Some(slot) => self.evict(now, room, slot),
+                        None => break,
+                    },
+                    Some(shard) => {
+                        *room.budget().asked() = true;
+                        self.actions
+                            .push_back(Action::Tell(shard, Message::MakeRoom));
+                    }
+                    None => break,
+                }
+            }
+        }
+        #[cfg(any(test, feature = "check"))]
+        crate::invariant::check(self, room.budget());
+    }
+
+    /// A slot has come from another shard's release.
+    pub(crate) fn use_grant(&mut self, now: Instant, room: &mut impl Room, grant: Grant) {
+        let host = grant.host.slot;
+        debug_assert!(
+            self.hosts.get(grant.host).is_some(),
+            "a reserved host stays"
+        );
+        self.hosts.at_mut(host).reserved -= 1;
+        // Slots of one host are alike; but one whose request has gone is not for a later
+        // request of the host, which has its own place among the claims.
+        let first = self.hosts.at(host).queue.first_claimed();
+        let due = first.filter(|&first| !room.budget().has_claim(self.requests[first].ticket));
+        match due {
+            Some(request) => self.start_attempt(now, room, host, request, grant.slot),
+            None => {
+                room.budget().decline(grant.slot);
+                self.unsettled = true;
+            }
+        }
+        self.hosts.note_use(host);
+        self.rebalance(now, room, host);
+    }
+
+    /// An attempt has failed: its owner alone is answered (SPEC L6).
+    pub(crate) fn fail(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+        let host = self.connections[slot].host;
+        match self.connections[slot].owner.take() {
+            Some(owner) => {
+                let phase = self.connections[slot].phase;
+                self.requests[owner].book(now, Some(phase));
+                self.requests[owner].stage = Stage::Refused;
+                self.unqueue(owner);
+                self.hosts.count(host, |counts| counts.failed += 1);
+                self.refuse(owner, Answer::Failed);
+            }
+            None => self.remove_orphan(host, slot),
+        }
+        self.timers.withdraw(TimerKey::Connection(slot));
+        let connection = self.connections.remove(slot);
+        room.budget().decline(connection.slot);
+        self.note_limit(room, host);
+        self.hosts.count_move(host, Some(State::Connecting), None);
+        self.unsettled = true;
+        self.rebalance(now, room, host);
+    }
+
+    /// Withdraws an attempt that has no owner.
+    pub(crate) fn withdraw_attempt(&mut self, room: &mut impl Room, slot: u32) {
+        let host = self.connections[slot].host;
+        self.remove_orphan(host, slot);
+        self.timers.withdraw(TimerKey::Connection(slot));
+        self.connections[slot].enter(State::Closing);
+        self.hosts
+            .count_move(host, Some(State::Connecting), Some(State::Closing));
+        room.budget().attempt_ended();
+        room.budget().begin_close();
+        self.unsettled = true;
+        let id = self.connection_id(slot);
+        self.actions.push_back(Action::Cancel(id));
+    }
+
+    pub(crate) fn evict(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+        let host = self.connections[slot].host;
+        self.hosts.count(host, |counts| counts.evicted += 1);
+        self.retire(now, room, slot);
+    }
+
+    /// The owner of a finished attempt and the first in the queue exchange attempts, so that
+    /// the connection goes to the first and nobody is left without an attempt.
+    pub(crate) fn swap_with_front(&mut self, now: Instant, host: u32, finished: u32, owner: u32) {
+        let Some(front) = self.hosts.at(host).queue.front() else {
+            return;
+        };
+        let Stage::Attended(attempt) = self.requests[front].stage else {
+            return;
+        };
+        if front == owner {
+            return;
+        }
+        let phase = self.connections[finished].phase;
+        self.requests[owner].book(now, Some(phase));
+        let phase = self.connections[attempt].phase;
+        self.requests[front].book(now, Some(phase));
+        self.requests[front].stage = Stage::Attended(finished);
+        self.requests[owner].stage = Stage::Attended(attempt);
+        self.connections[attempt].owner = Some(owner);
+    }
+
+    pub(crate) fn leave_attempt(&mut self, now: Instant, attempt: u32) {
+        self.connections[attempt].owner = None;
+        let host = self.connections[attempt].host;
+        let Self {
+            hosts, connections, ..
+        } = self;
+        let orphans = &mut hosts.at_mut(host).orphans;
+        orphans.push_back(connections, attempt, Connection::host_link);
+        if self.settings.finish_attempts {
+            let limit = now.checked_add(self.settings.timeout);
+            self.timers.set(TimerKey::Connection(attempt), limit);
+        }
+    }
+
+    pub(crate) fn remove_orphan(&mut self, host: u32, attempt: u32) {
+        let Self {
+            hosts, connections, ..
+        } = self;
+        let orphans = &mut hosts.at_mut(host).orphans;
+        orphans.remove(connections, attempt, Connection::host_link);
+    }
+
+    pub(crate) fn withdraw_claim(&mut self, room: &mut impl Room, request: u32) {
+        let Request { ticket, host, .. } = self.requests[request];
+        if room.budget().withdraw(ticket) {
+            self.hosts.at_mut(host).reserved -= 1;
+        }
+        self.unsettled = true;
+    }
+
+    /// Whether a host may claim a further slot under its own limit.
+    pub(crate) fn may_claim(&self, host: u32) -> bool {
+        let host = self.hosts.at(host);
+        host.counts.open + (host.reserved as usize) < self.settings.max_per_host
+    }
+
+    /// While a host is at its own limit, its requests do not wait for room.
+    pub(crate) fn note_limit(&mut self, room: &mut impl Room, host: u32) {
+        let host = self.hosts.at_mut(host);
+        if host.counts.open >= self.settings.max_per_host {
+            host.mark = room.overtakes();
+        }
+    }
+
+    fn start_attempt(
+        &mut self,
+        now: Instant,
+        room: &mut impl Room,
+        host: u32,
+        request: u32,
+        slot: Slot,
+    ) {
+        let serial = self.next_serial();
+        let attempt = Connection::attempt(serial, host, slot, request, now);
+        let attempt = self.connections.insert(attempt);
+        self.hosts.count_move(host, None, Some(State::Connecting));
+        self.attend(now, room, request, attempt);
+        let action = Action::Connect(self.connection_id(attempt), self.hosts.id(host));
+        self.actions.push_back(action);
+    }
+
+    /// Gives a request without an attempt one of its own.
+    fn attend(&mut self, now: Instant, room: &mut impl Room, request: u32, attempt: u32) {
+        self.requests[request].book(now, None);
+        self.leave_count(room, request);
+        let deadline = self.requests[request].deadline;
+        self.timers.set(TimerKey::Request(request), deadline);
+        self.connections[attempt].owner = Some(request);
+        let host = self.requests[request].host;
+        let Self {
+            hosts, requests, ..
+        } = self;
+        hosts.at_mut(host).queue.attend(requests, request, attempt);
+    }
+}

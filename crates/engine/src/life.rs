@@ -1,0 +1,180 @@
+//! The life of an open connection: from opening over leases and idleness to its end (SPEC C).
+
+use std::time::Instant;
+
+use crate::action::Action;
+use crate::connection::{Connection, Return, State};
+use crate::engine::Engine;
+use crate::policy::lifetime_end;
+use crate::room::Room;
+use crate::timer::TimerKey;
+
+impl<K: Eq + Clone> Engine<K> {
+    /// An attempt has become a connection: it goes to whoever came first (SPEC L5).
+    pub(crate) fn open(&mut self, now: Instant, room: &mut impl Room, slot: u32, capacity: usize) {
+        room.budget().attempt_ended();
+        self.unsettled = true;
+        let host = self.connections[slot].host;
+        self.hosts.count(host, |counts| counts.opened += 1);
+        match self.connections[slot].owner.take() {
+            Some(owner) => self.swap_with_front(now, host, slot, owner),
+            None => self.remove_orphan(host, slot),
+        }
+        let end = lifetime_end(
+            now,
+            self.settings.max_lifetime,
+            self.settings.lifetime_jitter,
+            &mut self.random,
+        );
+        self.timers.set(TimerKey::Connection(slot), end);
+        self.connections[slot].capacity = to_capacity(capacity);
+        self.connections[slot].idle_since = now;
+        self.become_idle(now, room, slot);
+        self.offer(now, room, slot, true);
+    }
+
+    /// A lease has ended.
+    pub(crate) fn end_lease(&mut self, now: Instant, room: &mut impl Room, slot: u32, how: Return) {
+        let connection = &mut self.connections[slot];
+        connection.leases -= 1;
+        let last = connection.leases == 0;
+        match how {
+            Return::Closed if last => {
+                self.unlist(slot);
+                self.remove_connection(room, slot);
+            }
+            Return::Closed | Return::Close => self.retire(now, room, slot),
+            Return::Reuse => {
+                let worn = self
+                    .settings
+                    .max_uses
+                    .is_some_and(|max| self.connections[slot].uses >= max);
+                let used = self.connections[slot].uses > 0;
+                if worn || self.shut_down || (used && self.keeps_nothing(slot)) {
+                    self.connections[slot].retiring = true;
+                }
+                if self.connections[slot].retiring {
+                    self.retire(now, room, slot);
+                } else {
+                    if last {
+                        self.become_idle(now, room, slot);
+                    }
+                    self.offer(now, room, slot, false);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn set_capacity(
+        &mut self,
+        now: Instant,
+        room: &mut impl Room,
+        slot: u32,
+        capacity: usize,
+    ) {
+        self.connections[slot].capacity = to_capacity(capacity);
+        if self.connections[slot].has_room() {
+            self.offer(now, room, slot, false);
+        } else {
+            self.unlist(slot);
+        }
+    }
+
+    /// Takes no further lease on a connection, and closes it when nobody holds it.
+    pub(crate) fn retire(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+        match self.connections[slot].state {
+            State::Leased | State::Idle => {
+                self.connections[slot].retiring = true;
+                self.unlist(slot);
+                if self.connections[slot].leases == 0 {
+                    self.close(now, room, slot);
+                }
+            }
+            State::Connecting | State::Closing => {}
+        }
+    }
+
+    /// Begins to close a connection that nobody holds.
+    pub(crate) fn close(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+        self.unlist(slot);
+        let before = self.connections[slot].enter(State::Closing);
+        let host = self.connections[slot].host;
+        if before == State::Idle {
+            self.leave_idle(room, slot);
+        }
+        self.hosts
+            .count_move(host, Some(before), Some(State::Closing));
+        let limit = now.checked_add(self.settings.close_timeout);
+        self.timers.set(TimerKey::Connection(slot), limit);
+        room.budget().begin_close();
+        self.unsettled = true;
+        let id = self.connection_id(slot);
+        self.actions.push_back(Action::Close(id));
+    }
+
+    /// A connection is gone: its slot is free.
+    pub(crate) fn remove_connection(&mut self, room: &mut impl Room, slot: u32) {
+        self.timers.withdraw(TimerKey::Connection(slot));
+        let connection = self.connections.remove(slot);
+        match connection.state {
+            State::Closing => room.budget().closed(connection.slot),
+            _ => room.budget().release(connection.slot),
+        }
+        let host = connection.host;
+        self.note_limit(room, host);
+        self.hosts.count_move(host, Some(connection.state), None);
+        self.unsettled = true;
+        if let Some(now) = self.now {
+            self.rebalance(now, room, host);
+        }
+    }
+
+    pub(crate) fn leave_idle(&mut self, room: &mut impl Room, slot: u32) {
+        let was_oldest = self.idle.front() == Some(slot);
+        self.idle
+            .remove(&mut self.connections, slot, Connection::idle_link);
+        if was_oldest {
+            let oldest = self.idle.front();
+            let since = oldest.map(|oldest| self.connections[oldest].idle_since);
+            room.publish_idle(self.shard, since);
+        }
+    }
+
+    pub(crate) fn list(&mut self, slot: u32) {
+        if !std::mem::replace(&mut self.connections[slot].listed, true) {
+            let host = self.connections[slot].host;
+            let Self {
+                hosts, connections, ..
+            } = self;
+            let available = &mut hosts.at_mut(host).available;
+            available.push_back(connections, slot, Connection::host_link);
+        }
+    }
+
+    pub(crate) fn unlist(&mut self, slot: u32) {
+        if std::mem::take(&mut self.connections[slot].listed) {
+            let host = self.connections[slot].host;
+            let Self {
+                hosts, connections, ..
+            } = self;
+            let available = &mut hosts.at_mut(host).available;
+            available.remove(connections, slot, Connection::host_link);
+        }
+    }
+
+    fn become_idle(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+        let before = self.connections[slot].enter(State::Idle);
+        self.connections[slot].idle_since = now;
+        let host = self.connections[slot].host;
+        self.hosts.count_move(host, Some(before), Some(State::Idle));
+        self.idle
+            .push_back(&mut self.connections, slot, Connection::idle_link);
+        if self.idle.len == 1 {
+            room.publish_idle(self.shard, Some(now));
+        }
+    }
+}
+
+fn to_capacity(capacity: usize) -> u32 {
+    u32::try_from(capacity.max(1)).unwrap_or(u32::MAX)
+}
