@@ -1,0 +1,17 @@
+//! A body without a length ends where the connection does.
+
+use crate::support::{Server, allocation, client, ok, text};
+use tokio::join;
+
+#[tokio::test]
+async fn a_body_that_ends_with_the_connection_is_complete() {
+    let (server, client) = (Server::start().await, client(1));
+    let serve = async {
+        server.serve("HTTP/1.1 200 OK\r\n\r\nall there is").await;
+    };
+    let (response, ()) = join!(client.get(server.uri("/")), serve);
+    assert_eq!(text(response.unwrap()).await, "all there is");
+
+    let (response, _peer) = join!(client.get(server.uri("/")), server.serve(ok("")));
+    assert_eq!(allocation(&response.unwrap()).from_cache, None);
+}

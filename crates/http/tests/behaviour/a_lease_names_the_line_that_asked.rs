@@ -1,0 +1,23 @@
+//! W3: it is the user's line, not one of ours.
+
+use crate::support::{Server, client, ok, text};
+use tokio::join;
+
+#[tokio::test]
+async fn a_lease_names_the_line_that_asked() {
+    let (server, client) = (Server::start().await, client(1));
+    let (asked, line) = (client.get(server.uri("/")), line!());
+    let (response, _peer) = join!(asked, server.serve(ok("one")));
+
+    let leases = client.manager().leases();
+    let [lease] = &leases[..] else {
+        panic!("{leases:?}")
+    };
+    assert_eq!(
+        (lease.location.file(), lease.location.line()),
+        (file!(), line)
+    );
+
+    text(response.unwrap()).await;
+    assert!(client.manager().leases().is_empty());
+}

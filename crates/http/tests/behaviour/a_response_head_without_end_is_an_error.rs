@@ -1,0 +1,33 @@
+//! X1: what a peer sends costs bounded memory.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::support::{Server, client};
+use tokio::join;
+
+#[tokio::test]
+async fn one_of_too_many_bytes() {
+    check(&format!(
+        "HTTP/1.1 200 OK\r\nlong: {}",
+        "x".repeat(64 * 1024)
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn one_of_too_many_fields() {
+    check(&format!(
+        "HTTP/1.1 200 OK\r\n{}\r\n",
+        "a: b\r\n".repeat(101)
+    ))
+    .await;
+}
+
+async fn check(answer: &str) {
+    let (server, client) = (Server::start().await, client(1));
+    let (response, mut peer) = join!(client.get(server.uri("/")), server.serve(answer));
+    let error = response.unwrap_err();
+    assert_eq!(error.function(), "response");
+    assert!(error.error_str().contains("too large"), "{error}");
+    peer.closed().await;
+}

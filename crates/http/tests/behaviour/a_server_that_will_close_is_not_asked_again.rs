@@ -1,0 +1,45 @@
+//! A connection that the server announces to close is closed by us.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::support::{Server, allocation, client, ok, text};
+use http::Request;
+use tokio::join;
+
+#[tokio::test]
+async fn after_connection_close() {
+    check("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 3\r\n\r\none").await;
+}
+
+#[tokio::test]
+async fn after_connection_close_and_no_body() {
+    check("HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn after_http_1_0() {
+    check("HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\none").await;
+}
+
+#[tokio::test]
+async fn nor_one_that_was_asked_to_close() {
+    let (server, client) = (Server::start().await, client(1));
+    let request = Request::get(server.uri("/")).header("connection", "close");
+    let request = client.request(request.body(()).unwrap());
+    let (response, mut peer) = join!(request, server.serve(ok("one")));
+    assert_eq!(text(response.unwrap()).await, "one");
+    peer.closed().await;
+}
+
+/// The client closes by itself: this server never does.
+async fn check(answer: &str) {
+    let (server, client) = (Server::start().await, client(1));
+    let (response, mut peer) = join!(client.get(server.uri("/")), server.serve(answer));
+    text(response.unwrap()).await;
+    peer.closed().await;
+
+    let (response, _peer) = join!(client.get(server.uri("/")), server.serve(ok("two")));
+    let response = response.unwrap();
+    assert_eq!(allocation(&response).from_cache, None);
+    assert_eq!(text(response).await, "two");
+}

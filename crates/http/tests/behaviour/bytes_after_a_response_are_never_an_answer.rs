@@ -1,0 +1,42 @@
+//! B10: what is left unread on a reused connection would be taken for the next response.
+
+use crate::support::{Server, client, ok, text};
+use tokio::join;
+
+#[tokio::test]
+async fn sent_together_with_the_response() {
+    let (server, client) = (Server::start().await, client(1));
+    let two = ok("one") + &ok("smuggled");
+    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(&two));
+    assert_eq!(text(response.unwrap()).await, "one");
+    peer.closed().await;
+
+    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    assert_eq!(text(response.unwrap()).await, "two");
+}
+
+// The client's reactor has not looked yet; only the system knows of the bytes.
+#[tokio::test]
+async fn sent_just_before_the_next_request() {
+    let (server, client) = (Server::start().await, client(1));
+    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
+    assert_eq!(text(response.unwrap()).await, "one");
+
+    peer.send(&ok("smuggled")).await;
+    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    assert_eq!(text(response.unwrap()).await, "two");
+    peer.closed().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_the_threads_do() {
+    for _ in 0..200 {
+        let (server, client) = (Server::start().await, client(1));
+        let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
+        assert_eq!(text(response.unwrap()).await, "one");
+
+        peer.send(&ok("smuggled")).await;
+        let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+        assert_eq!(text(response.unwrap()).await, "two");
+    }
+}

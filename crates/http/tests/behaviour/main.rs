@@ -1,0 +1,25 @@
+//! What users see of the HTTP client, over real sockets: one behaviour a file, each named by a
+//! sentence.
+
+mod support;
+
+mod a_body_cut_short_is_an_error;
+mod a_body_dropped_before_its_end_closes_its_connection;
+mod a_body_holds_its_connection_until_it_is_read;
+mod a_body_that_ends_with_the_connection_is_complete;
+mod a_chunked_body_is_read_to_its_end;
+mod a_connection_goes_back_only_when_it_is_ready;
+mod a_lease_names_the_line_that_asked;
+mod a_request_is_sent_again_a_bounded_number_of_times;
+mod a_request_is_sent_again_if_the_server_closes_as_we_reuse;
+mod a_request_on_a_fresh_connection_is_never_sent_again;
+mod a_request_that_got_a_byte_of_an_answer_is_not_sent_again;
+mod a_request_that_is_dropped_closes_its_connection;
+mod a_response_head_without_end_is_an_error;
+mod a_server_that_will_close_is_not_asked_again;
+mod a_url_decides_what_is_sent;
+mod an_empty_response_gives_its_connection_back_at_once;
+mod at_most_max_per_host_connections_are_open_at_the_server;
+mod bytes_after_a_response_are_never_an_answer;
+mod https_without_tls_is_a_clear_error;
+mod no_connection_is_the_managers_error;

@@ -1,0 +1,36 @@
+//! C3: a connection that is idle before anybody has used it is watched like any other.
+
+use crate::support::{Order, Server, eventually, run};
+use keepalive::Manager;
+
+#[test]
+fn a_new_connection_whose_request_is_withdrawn_goes_when_the_peer_closes_it() {
+    run(async || {
+        let server = Server::start();
+        let manager = Manager::new();
+        let pending = manager.allocate(server.request());
+        eventually("assigned", || pending.waiting().is_none()).await;
+        drop(pending);
+        assert_eq!(manager.totals().idle, 1);
+        server.connections.until(|tally| tally.now == 1).await;
+
+        server.order(Order::Close);
+        eventually("removed", || manager.totals().open == 0).await;
+        assert_eq!(manager.totals().closed_by_peer, 1);
+    });
+}
+
+#[test]
+fn a_connection_that_nobody_needed_goes_when_the_peer_closes_it() {
+    run(async || {
+        let server = Server::start();
+        let manager = Manager::builder().finish_attempts(true).build().unwrap();
+        drop(manager.allocate(server.request()));
+        eventually("finished into the cache", || manager.totals().idle == 1).await;
+        server.connections.until(|tally| tally.now == 1).await;
+
+        server.order(Order::Close);
+        eventually("removed", || manager.totals().open == 0).await;
+        assert_eq!(manager.totals().closed_by_peer, 1);
+    });
+}

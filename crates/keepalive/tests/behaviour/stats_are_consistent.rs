@@ -1,0 +1,135 @@
+//! W4: the figures add up, and say what was done.
+
+use std::time::Duration;
+
+use crate::support::{Order, Refusing, Server, echo, error, eventually, run, run_on_threads};
+use keepalive::{Counts, ErrorKind, Manager, Stats};
+use tokio::task::JoinSet;
+
+/// What there is now, which must add up at every instant.
+fn now(counts: &Counts) -> [usize; 6] {
+    let states = [
+        counts.connecting,
+        counts.leased,
+        counts.idle,
+        counts.closing,
+    ];
+    assert_eq!(counts.open, states.iter().sum(), "{counts:?}");
+    let [connecting, leased, idle, closing] = states;
+    [
+        counts.open,
+        connecting,
+        leased,
+        idle,
+        closing,
+        counts.waiting,
+    ]
+}
+
+/// What has been since the start.
+fn done(counts: &Counts) -> [u64; 9] {
+    [
+        counts.opened,
+        counts.reused_immediate,
+        counts.reused_deferred,
+        counts.evicted,
+        counts.closed_by_peer,
+        counts.refused,
+        counts.failed,
+        counts.timed_out,
+        counts.cancelled,
+    ]
+}
+
+fn assert_sums(stats: &Stats) {
+    let hosts = || stats.hosts.iter().map(|host| &host.counts);
+    let sum = hosts().map(now).fold([0; 6], |sum, counts| {
+        std::array::from_fn(|field| sum[field] + counts[field])
+    });
+    assert_eq!(now(&stats.total), sum, "{stats:?}");
+    let sum = hosts().map(done).fold([0; 9], |sum, counts| {
+        std::array::from_fn(|field| sum[field] + counts[field])
+    });
+    assert_eq!(done(&stats.total), sum, "{stats:?}");
+}
+
+#[test]
+fn the_figures_match_what_was_done() {
+    run(async || {
+        let (a, b, refusing) = (Server::start(), Server::start(), Refusing::new());
+        let manager = Manager::builder()
+            .max_per_host(1)
+            .max_open(2)
+            .max_queued(1)
+            .build()
+            .unwrap();
+
+        let opened = manager.allocate(a.request()).await.unwrap();
+        let short = a.request().timeout(Duration::from_millis(1));
+        let timed_out = error(manager.allocate(short).await);
+        assert_eq!(timed_out.kind(), ErrorKind::Timeout);
+        let cancelled = manager.allocate(a.request());
+        let refused = error(manager.allocate(a.request()).await);
+        assert_eq!(refused.kind(), ErrorKind::QueueFull);
+        manager.cancel(cancelled.id());
+        let deferred = manager.allocate(a.request());
+        assert_sums(&manager.stats());
+        opened.free();
+        deferred.await.unwrap().free();
+        manager.allocate(a.request()).await.unwrap().free();
+        let mut other = manager.allocate(b.request()).await.unwrap();
+        echo(&mut other, "hello").await;
+        other.free();
+        // Two are idle now. The one idle longest makes room, for nothing.
+        let failed = error(manager.allocate(refusing.request()).await);
+        assert_eq!(failed.kind(), ErrorKind::Connect);
+        a.closed(1).await;
+        b.order(Order::Close);
+        eventually("closed", || manager.totals().open == 0).await;
+
+        let stats = manager.stats();
+        assert_eq!(stats.total, manager.totals());
+        assert_eq!(now(&stats.total), [0; 6]);
+        assert_eq!(done(&stats.total), [2, 1, 1, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(stats.total.expired, 0);
+        assert_sums(&stats);
+        let waited = &stats.waiting_time;
+        assert_eq!(waited.count(), 4, "each who was given a connection");
+        assert!(waited.percentile(50.0) <= waited.percentile(100.0));
+    });
+}
+
+#[test]
+fn the_figures_add_up_while_everything_moves() {
+    run_on_threads(crate::support::LIMIT, async || {
+        let server = Server::start();
+        let manager = Manager::builder().max_per_host(2).max_open(4).build();
+        let manager = manager.unwrap();
+        let mut tasks = JoinSet::new();
+        for task in 0..8 {
+            let (manager, request) = (manager.clone(), server.request());
+            let request = request.partition(format!("host {}", task % 4));
+            tasks.spawn(async move {
+                for number in 0..100 {
+                    let mut lease = manager.allocate(request.clone()).await.unwrap();
+                    echo(&mut lease, "busy").await;
+                    if number % 3 == 0 {
+                        lease.close();
+                    } else {
+                        lease.free();
+                    }
+                }
+            });
+        }
+        while !tasks.is_empty() {
+            assert_sums(&manager.stats());
+            while let Some(ended) = tasks.try_join_next() {
+                ended.unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+        let totals = manager.totals();
+        let served = totals.opened + totals.reused_immediate + totals.reused_deferred;
+        assert_eq!(served, 800);
+    });
+}
