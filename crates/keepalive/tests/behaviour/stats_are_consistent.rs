@@ -122,7 +122,9 @@ fn the_figures_add_up_while_everything_moves() {
             });
         }
         while !tasks.is_empty() {
-            assert_sums(&manager.stats());
+            let stats = manager.stats();
+            assert_sums(&stats);
+            assert!(stats.total.open <= 4, "figures of different instants");
             while let Some(ended) = tasks.try_join_next() {
                 ended.unwrap();
             }
