@@ -21,6 +21,8 @@ pub struct Budget {
     closing: usize,
     overtakes: u64,
     asked: bool,
+    /// How many ends are under way during which nothing is given.
+    frozen: u32,
     claims: BTreeMap<Ticket, Claim>,
     /// The marks of all claims, the lowest first.
     marks: BTreeSet<(u64, Ticket)>,
@@ -72,6 +74,7 @@ impl Budget {
             closing: 0,
             overtakes: 0,
             asked: false,
+            frozen: 0,
             claims: BTreeMap::new(),
             marks: BTreeSet::new(),
         }
@@ -107,9 +110,20 @@ impl Budget {
         self.claims.keys().next().copied()
     }
 
+    /// Gives no slot, and has nothing evicted, until [`thaw`](Self::thaw) is called as often.
+    pub fn freeze(&mut self) {
+        self.frozen += 1;
+    }
+
+    /// Takes one [`freeze`](Self::freeze) back. What has become free meanwhile is given out by
+    /// the next [`Engine::resume`](crate::Engine::resume).
+    pub fn thaw(&mut self) {
+        self.frozen = self.frozen.saturating_sub(1);
+    }
+
     /// Whether a request that comes now could open a connection at once.
     pub(crate) fn has_room(&self) -> bool {
-        self.claims.is_empty() && self.open < self.max_open && self.may_connect()
+        self.claims.is_empty() && self.can_open()
     }
 
     /// Whether attempts in flight are at their limit.
@@ -203,7 +217,7 @@ impl Budget {
             .len()
             .min(self.max_connecting.saturating_sub(self.connecting));
         let free = self.max_open.saturating_sub(self.open);
-        wanted > free.saturating_add(self.closing)
+        self.frozen == 0 && wanted > free.saturating_add(self.closing)
     }
 
     /// Whether another shard is being asked to evict; one is asked at a time, so that always the
@@ -234,8 +248,12 @@ impl Budget {
         }
     }
 
+    fn can_open(&self) -> bool {
+        self.frozen == 0 && self.open < self.max_open && self.may_connect()
+    }
+
     fn open_one(&mut self) -> Option<Slot> {
-        if self.open < self.max_open && self.may_connect() {
+        if self.can_open() {
             self.open += 1;
             self.connecting += 1;
             Some(Slot(()))

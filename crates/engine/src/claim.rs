@@ -78,7 +78,7 @@ impl<K: Eq + Clone> Engine<K> {
                 }
             }
         }
-        #[cfg(any(test, feature = "check"))]
+        #[cfg(feature = "check")]
         crate::invariant::check(self, room.budget());
     }
 
@@ -204,6 +204,14 @@ impl<K: Eq + Clone> Engine<K> {
     pub(crate) fn may_claim(&self, host: u32) -> bool {
         let host = self.hosts.at(host);
         host.counts.open + (host.reserved as usize) < self.settings.max_per_host
+    }
+
+    /// Whether a request that joins a host's queue now would have an attempt of its own at once.
+    pub(crate) fn has_attempt_at_once(&self, room: &mut impl Room, host: u32) -> bool {
+        let queue = &self.hosts.at(host).queue;
+        let adopts = !self.hosts.at(host).orphans.is_empty();
+        queue.first_unattended().is_none()
+            && (adopts || (self.may_claim(host) && room.budget().has_room()))
     }
 
     /// While a host is at its own limit, its requests do not wait for room.

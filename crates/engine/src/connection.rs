@@ -69,8 +69,11 @@ pub(crate) struct Connection {
     pub(crate) idle_since: Instant,
     pub(crate) leases: u32,
     pub(crate) capacity: u32,
-    /// Leases so far.
+    /// Leases so far, and how many there may be.
     pub(crate) uses: u64,
+    pub(crate) max_uses: u64,
+    /// When its lifetime is over.
+    pub(crate) ends: Option<Instant>,
     /// Waiters served while an earlier claim of another host waited.
     pub(crate) run: u32,
     /// Whether it is in its host's list of connections with room.
@@ -94,6 +97,8 @@ impl Connection {
             leases: 0,
             capacity: 1,
             uses: 0,
+            max_uses: u64::MAX,
+            ends: None,
             run: 0,
             listed: false,
             retiring: false,
@@ -113,6 +118,12 @@ impl Connection {
         matches!(self.state, State::Leased | State::Idle)
             && !self.retiring
             && self.leases < self.capacity
+            && !self.is_worn()
+    }
+
+    /// Whether it has had all the leases that it may have.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.uses >= self.max_uses
     }
 
     /// Moves on, and answers where it was.

@@ -8,16 +8,27 @@ use crate::engine::Engine;
 use crate::room::Room;
 
 impl<K: Eq + Clone> Engine<K> {
+    /// The budget gives slots again, after it gave none while all engines came to an end.
+    pub fn resume(&mut self, now: Instant, room: &mut impl Room) {
+        self.advance(now, room);
+        self.unsettled = true;
+        self.settle(room);
+    }
+
     /// Refuses requests from now on, answers all that wait [`Answer::ShutDown`], withdraws all
     /// attempts and closes all idle connections. Leases stay usable; their connections close
     /// when they come back.
+    ///
+    /// Of several engines, the budget is to be [frozen](crate::Budget::freeze) first, or what
+    /// one lets go is opened again by the next.
     pub fn shut_down(&mut self, now: Instant, room: &mut impl Room) {
         self.shut_down = true;
         self.end_all(now, room, Answer::ShutDown);
     }
 
     /// What carried the attempts out has gone: answers all that wait [`Answer::Abandoned`], and
-    /// closes all idle connections. Later requests are served again.
+    /// closes all idle connections. Later requests are served again. The budget is to be frozen
+    /// meanwhile, as for [`shut_down`](Self::shut_down).
     pub fn abandon(&mut self, now: Instant, room: &mut impl Room) {
         self.end_all(now, room, Answer::Abandoned);
     }
@@ -44,8 +55,8 @@ impl<K: Eq + Clone> Engine<K> {
             while let Some(orphan) = self.hosts.at(host).orphans.front() {
                 self.withdraw_attempt(room, orphan);
             }
-            self.hosts.note_use(host);
         }
+        self.hosts.note_all();
         while let Some(slot) = self.idle.front() {
             debug_assert_eq!(self.connections[slot].state, State::Idle);
             self.close(now, room, slot);

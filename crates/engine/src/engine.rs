@@ -76,7 +76,8 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// Finds a host by its key, or makes its record. Equal keys have equal hashes.
     ///
-    /// The id is good for the next input; a host out of use may be forgotten after that.
+    /// The id is good for a request made now, after a [`tick`](Self::tick) at the same time; a
+    /// host out of use may be forgotten by any other input.
     pub fn host(&mut self, hash: u64, key: &K) -> HostId {
         self.hosts.enter(hash, key)
     }
@@ -99,18 +100,31 @@ impl<K: Eq + Clone> Engine<K> {
     /// A user asks for a connection. The answer comes as an action.
     pub fn request(&mut self, now: Instant, room: &mut impl Room, ask: Ask) -> RequestId {
         let now = self.advance(now, room);
-        let host = ask.host.slot;
-        let slot = self.requests.insert(Request::new(ask.number, host, now));
-        let id = self.request_id(slot);
-        if self.shut_down {
-            self.refuse(slot, Answer::ShutDown);
-        } else if !self.serve_at_once(now, room, host, slot) {
-            self.join_queue(now, room, &ask, slot);
-            // A time-out of zero leaves time for what is there at once, and for nothing else.
-            self.advance(now, room);
+        let timeout = ask.timeout.unwrap_or(self.settings.timeout);
+        let deadline = now.checked_add(timeout);
+        let request = Request::new(ask.number, ask.host.slot, now, deadline);
+        let slot = self.requests.insert(request);
+        let attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
+        self.serve_or_queue(now, room, slot, attempt_deadline);
+        self.settle(room);
+        self.request_id(slot)
+    }
+
+    /// The connection that is held for a request has gone before its answer was taken: it is
+    /// closed, and the request asks again, at the end of the queue and within its deadline.
+    pub fn reject(&mut self, now: Instant, room: &mut impl Room, id: RequestId) {
+        let now = self.advance(now, room);
+        if let Some(slot) = self.find_request(id)
+            && let Stage::Assigned(connection, _) = self.requests[slot].stage
+        {
+            let host = self.requests[slot].host;
+            self.hosts.count(host, |counts| counts.closed_by_peer += 1);
+            self.requests[slot].stage = Stage::Parked;
+            self.requests[slot].book(now, None);
+            self.end_lease(now, room, connection, Return::Close);
+            self.serve_or_queue(now, room, slot, None);
         }
         self.settle(room);
-        id
     }
 
     /// A user withdraws a request that may have been answered, but whose answer has not been
@@ -205,7 +219,11 @@ impl<K: Eq + Clone> Engine<K> {
                 self.open(now, room, slot, capacity);
                 true
             }
-            _ => false,
+            Some(slot) => {
+                self.limit_close(now, slot);
+                false
+            }
+            None => false,
         };
         self.settle(room);
         wanted

@@ -179,6 +179,16 @@ impl<K: Eq + Clone> Hosts<K> {
         }
     }
 
+    /// Keeps the list of vacant hosts true after many changes. Hosts may be forgotten by it.
+    pub(crate) fn note_all(&mut self) {
+        let hosts: Vec<u32> = self.arena.iter().map(|(slot, _)| slot).collect();
+        for slot in hosts {
+            if self.arena.get(slot).is_some() {
+                self.note_use(slot);
+            }
+        }
+    }
+
     pub(crate) fn vacant(&self) -> usize {
         self.vacant.len as usize
     }

@@ -54,6 +54,13 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
         );
     }
     assert_eq!(vacant, engine.hosts.vacant(), "vacant hosts are remembered");
+    if engine.shut_down {
+        let left = total.waiting + total.idle + total.connecting;
+        assert_eq!(
+            left, 0,
+            "I8: after the end there are leases and closings alone"
+        );
+    }
     check_totals(engine, total);
     check_connections(engine);
     check_timers(engine);
@@ -66,11 +73,14 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
 /// If an invariant does not hold, which is a bug of this crate.
 pub fn check_settled<K: Eq + Clone>(engines: &[Engine<K>], room: &mut impl Room) {
     let mut open = 0;
+    let mut counted = 0;
     let mut claimed = 0;
     let mut idle = 0;
     for engine in engines {
         open += engine.connections.len();
         idle += engine.idle.len;
+        let requests = engine.requests.iter();
+        counted += requests.filter(|(_, request)| request.counted).count();
         let requests = engine.requests.iter();
         claimed += requests
             .filter(|(_, request)| request.stage == Stage::Claimed)
@@ -80,6 +90,11 @@ pub fn check_settled<K: Eq + Clone>(engines: &[Engine<K>], room: &mut impl Room)
         let own = own.filter(|(_, request)| request.stage == Stage::Claimed);
         assert_eq!(reserved as usize, own.count(), "I3: reserved is claimed");
     }
+    assert_eq!(
+        counted,
+        room.queued(),
+        "L7: the queue's count equals the recount"
+    );
     let budget = room.budget();
     assert_eq!(open, budget.open(), "I1: the counter equals the recount");
     assert_eq!(claimed, budget.claims(), "I3: every claim has its request");
@@ -185,6 +200,12 @@ fn check_totals<K: Eq + Clone>(engine: &Engine<K>, recount: Counts) {
 
 fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
     let mut per_host = std::collections::BTreeMap::<u32, Counts>::new();
+    let mut holders = std::collections::BTreeMap::<u32, u32>::new();
+    for (_, request) in engine.requests.iter() {
+        if let Stage::Assigned(held, _) | Stage::Held(held) = request.stage {
+            *holders.entry(held).or_default() += 1;
+        }
+    }
     for (slot, connection) in engine.connections.iter() {
         let counts = per_host.entry(connection.host).or_default();
         match connection.state {
@@ -199,15 +220,25 @@ fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
             connection.listed == connection.has_room(),
             "I4: room is listed"
         );
-        let holders = engine.requests.iter().filter(|(_, request)| {
-            matches!(request.stage, Stage::Assigned(held, _) | Stage::Held(held) if held == slot)
-        });
+        assert!(
+            connection.uses <= connection.max_uses,
+            "C6: uses are bounded"
+        );
+        let over = connection
+            .ends
+            .zip(engine.now)
+            .is_some_and(|(end, now)| end <= now);
+        assert!(
+            !over || !connection.has_room(),
+            "C6: a lifetime has its end"
+        );
         assert_eq!(
-            holders.count(),
-            connection.leases as usize,
+            holders.remove(&slot).unwrap_or(0),
+            connection.leases,
             "I7: a lease has one holder"
         );
     }
+    assert!(holders.is_empty(), "I3: what is held is there");
     for (slot, host) in engine.hosts.iter() {
         let recount = per_host.remove(&slot).unwrap_or_default();
         let counts = host.counts;
@@ -241,24 +272,34 @@ fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
 fn check_timers<K: Eq + Clone>(engine: &Engine<K>) {
     let mut set = 0;
     for (slot, request) in engine.requests.iter() {
-        let is_set = engine.timers.is_set(TimerKey::Request(slot));
-        set += usize::from(is_set);
-        if request.waits() {
-            assert!(
-                is_set || request.deadline.is_none(),
-                "I9: a waiter has its deadline"
-            );
-        } else {
-            assert!(!is_set, "I9: an answered request has none");
+        let at = engine.timers.at(TimerKey::Request(slot));
+        set += usize::from(at.is_some());
+        match request.stage {
+            Stage::Attended(_) => {
+                assert_eq!(
+                    at, request.deadline,
+                    "I9: an attempt ends the queue's deadline"
+                );
+                assert!(!request.counted, "L7: an attended request is not queued");
+            }
+            Stage::Claimed | Stage::Parked => {
+                let soonest = [at, request.deadline].into_iter().flatten().min();
+                assert_eq!(at, soonest, "I9: a waiter has its deadline");
+            }
+            _ => {
+                assert_eq!(at, None, "I9: an answered request has no deadline");
+                assert!(!request.counted, "L7: an answered request is not queued");
+            }
         }
     }
     for (slot, connection) in engine.connections.iter() {
-        let is_set = engine.timers.is_set(TimerKey::Connection(slot));
-        set += usize::from(is_set);
+        let at = engine.timers.at(TimerKey::Connection(slot));
+        set += usize::from(at.is_some());
         let attempt = connection.state == State::Connecting;
+        let endless = engine.settings.timeout == std::time::Duration::MAX;
         assert!(
-            !(attempt && connection.owner.is_some() && is_set),
-            "I9: an owned attempt ends with its owner"
+            !attempt || endless || at.is_some() == connection.owner.is_none(),
+            "I9: an attempt ends with its owner, or by its own deadline"
         );
     }
     assert_eq!(

@@ -27,6 +27,8 @@ impl<K: Eq + Clone> Engine<K> {
             &mut self.random,
         );
         self.timers.set(TimerKey::Connection(slot), end);
+        self.connections[slot].ends = end;
+        self.connections[slot].max_uses = self.settings.max_uses.unwrap_or(u64::MAX);
         self.connections[slot].capacity = to_capacity(capacity);
         self.connections[slot].idle_since = now;
         self.become_idle(now, room, slot);
@@ -45,10 +47,7 @@ impl<K: Eq + Clone> Engine<K> {
             }
             Return::Closed | Return::Close => self.retire(now, room, slot),
             Return::Reuse => {
-                let worn = self
-                    .settings
-                    .max_uses
-                    .is_some_and(|max| self.connections[slot].uses >= max);
+                let worn = self.connections[slot].is_worn();
                 let used = self.connections[slot].uses > 0;
                 if worn || self.shut_down || (used && self.keeps_nothing(slot)) {
                     self.connections[slot].retiring = true;
@@ -104,12 +103,17 @@ impl<K: Eq + Clone> Engine<K> {
         }
         self.hosts
             .count_move(host, Some(before), Some(State::Closing));
-        let limit = now.checked_add(self.settings.close_timeout);
-        self.timers.set(TimerKey::Connection(slot), limit);
+        self.limit_close(now, slot);
         room.budget().begin_close();
         self.unsettled = true;
         let id = self.connection_id(slot);
         self.actions.push_back(Action::Close(id));
+    }
+
+    /// From now on, closing takes `close_timeout` at most (SPEC C8).
+    pub(crate) fn limit_close(&mut self, now: Instant, slot: u32) {
+        let limit = now.checked_add(self.settings.close_timeout);
+        self.timers.set(TimerKey::Connection(slot), limit);
     }
 
     /// A connection is gone: its slot is free.

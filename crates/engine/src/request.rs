@@ -167,7 +167,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    pub(crate) fn new(number: u64, host: u32, now: Instant) -> Self {
+    pub(crate) fn new(number: u64, host: u32, now: Instant, deadline: Option<Instant>) -> Self {
         Self {
             number,
             host,
@@ -177,7 +177,7 @@ impl Request {
             mark: 0,
             since: now,
             timing: Timing::default(),
-            deadline: None,
+            deadline,
             counted: false,
         }
     }

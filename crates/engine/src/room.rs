@@ -37,6 +37,9 @@ pub trait Room {
     /// Counts a request into the queue, in all shards; false if `max` wait already.
     fn enter_queue(&mut self, max: usize) -> bool;
 
+    /// How many requests are counted into the queue, in all shards.
+    fn queued(&self) -> usize;
+
     /// Counts a request out of the queue.
     fn leave_queue(&mut self);
 
@@ -97,6 +100,10 @@ impl Room for LocalRoom {
         let room = self.queued < max;
         self.queued += usize::from(room);
         room
+    }
+
+    fn queued(&self) -> usize {
+        self.queued
     }
 
     fn leave_queue(&mut self) {

@@ -8,19 +8,32 @@ use crate::config::IdleOrder;
 use crate::connection::{Return, State};
 use crate::engine::Engine;
 use crate::ids::{RequestId, Ticket};
-use crate::request::{Ask, FromCache, Stage};
+use crate::request::{FromCache, Stage};
 use crate::room::Room;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone> Engine<K> {
-    /// Gives a new request an idle connection, if its host has one.
-    pub(crate) fn serve_at_once(
+    /// Serves a request that is in no queue with an idle connection of its host, or makes it wait.
+    ///
+    /// `attempt_deadline` is until when an attempt of its own must have begun.
+    pub(crate) fn serve_or_queue(
         &mut self,
         now: Instant,
         room: &mut impl Room,
-        host: u32,
         request: u32,
-    ) -> bool {
+        attempt_deadline: Option<Instant>,
+    ) {
+        if self.shut_down {
+            self.refuse(request, Answer::ShutDown);
+        } else if !self.serve_at_once(now, room, request) {
+            self.join_queue(now, room, request, attempt_deadline);
+            // A time-out of zero leaves time for what is there at once, and for nothing else.
+            self.advance(now, room);
+        }
+    }
+
+    fn serve_at_once(&mut self, now: Instant, room: &mut impl Room, request: u32) -> bool {
+        let host = self.requests[request].host;
         while let Some(connection) = self.next_available(host) {
             if self.must_give_way(room, connection, None) {
                 self.evict(now, room, connection);
@@ -32,38 +45,30 @@ impl<K: Eq + Clone> Engine<K> {
         false
     }
 
-    /// Makes a new request wait, and starts what can be started for it.
-    pub(crate) fn join_queue(
+    fn join_queue(
         &mut self,
         now: Instant,
         room: &mut impl Room,
-        ask: &Ask,
         request: u32,
+        attempt_deadline: Option<Instant>,
     ) {
-        let host = ask.host.slot;
-        if let Some(max) = self.settings.max_queued {
-            let opens_at_once = self.may_claim(host)
-                && self.hosts.at(host).queue.first_parked().is_none()
-                && room.budget().has_room();
-            if !opens_at_once {
-                if !room.enter_queue(max) {
-                    self.hosts.count(host, |counts| counts.refused += 1);
-                    self.refuse(request, Answer::QueueFull { max });
-                    return;
-                }
-                self.requests[request].counted = true;
+        let host = self.requests[request].host;
+        if let Some(max) = self.settings.max_queued
+            && !self.has_attempt_at_once(room, host)
+        {
+            if !room.enter_queue(max) {
+                self.hosts.count(host, |counts| counts.refused += 1);
+                self.refuse(request, Answer::QueueFull { max });
+                return;
             }
+            self.requests[request].counted = true;
         }
-        let timeout = ask.timeout.unwrap_or(self.settings.timeout);
-        let deadline = now.checked_add(timeout);
-        let attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
-        let first = match (deadline, attempt_deadline) {
+        let first = match (self.requests[request].deadline, attempt_deadline) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
         self.requests[request].ticket = room.ticket();
         self.requests[request].mark = room.overtakes();
-        self.requests[request].deadline = deadline;
         self.timers.set(TimerKey::Request(request), first);
         self.hosts.count(host, |counts| counts.waiting += 1);
         let Self {

@@ -27,7 +27,7 @@ pub struct Counts {
     pub reused_immediate: u64,
     /// Requests answered with a connection given back while they waited.
     pub reused_deferred: u64,
-    /// Idle connections closed to make room for another host.
+    /// Connections closed to make room for another host: idle ones, and those that gave way.
     pub evicted: u64,
     /// Idle connections closed because of `keep_alive` or `max_lifetime`.
     pub expired: u64,
@@ -39,7 +39,7 @@ pub struct Counts {
     pub failed: u64,
     /// Requests whose deadline passed.
     pub timed_out: u64,
-    /// Requests withdrawn before they were answered.
+    /// Requests withdrawn before their answer was taken.
     pub cancelled: u64,
 }
 

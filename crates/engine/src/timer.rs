@@ -59,14 +59,14 @@ impl Timers {
         self.heap.first().map(|entry| (entry.at, entry.key))
     }
 
-    pub(crate) fn is_set(&self, key: TimerKey) -> bool {
+    /// The deadline of `key`, if it has one.
+    pub(crate) fn at(&self, key: TimerKey) -> Option<Instant> {
         let (places, slot) = match key {
             TimerKey::Request(slot) => (&self.requests, slot),
             TimerKey::Connection(slot) => (&self.connections, slot),
         };
-        places
-            .get(slot as usize)
-            .is_some_and(|&place| place != ABSENT)
+        let place = *places.get(slot as usize)?;
+        (place != ABSENT).then(|| self.heap[place as usize].at)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -166,7 +166,7 @@ mod tests {
         while let Some((at, key)) = timers.peek() {
             timers.withdraw(key);
             assert!(timers.peek().is_none_or(|(next, _)| next >= at));
-            assert!(!timers.is_set(key));
+            assert_eq!(timers.at(key), None);
         }
     }
 

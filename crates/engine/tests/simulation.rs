@@ -64,6 +64,7 @@ fn simulate(seed: u64) -> u64 {
     let mut watch = Watch::default();
     let hosts = 1 + dice.below(6);
     let multiplexed = dice.below(3) == 0;
+    world.multiplexed = multiplexed;
     let prompt = dice.below(2) == 0;
     let weights: Vec<usize> = (0..9).map(|_| 1 + dice.below(8)).collect();
     let sum: usize = weights.iter().sum();
@@ -82,10 +83,7 @@ fn simulate(seed: u64) -> u64 {
             world.run();
         }
         if dice.below(150) == 0 {
-            for shard in 0..world.engines.len() {
-                world.engines[shard].abandon(world.now, &mut world.room);
-                world.drain(shard);
-            }
+            world.abandon();
         }
         watch.look(&mut world, &settings, step);
     }
@@ -142,7 +140,9 @@ fn operate(world: &mut World, dice: &mut Dice, operation: usize, hosts: u32, mul
         }
         5 => {
             if let Some(id) = pick(dice, world, |fate| !matches!(fate, Fate::Held(_))) {
-                if dice.below(2) == 0 {
+                if world.is_served(id) && dice.below(4) == 0 {
+                    world.reject(id);
+                } else if dice.below(2) == 0 {
                     world.forget(id);
                 } else {
                     let refused = matches!(
@@ -191,14 +191,19 @@ struct Watch {
     seen: usize,
     arrived: usize,
     queues: BTreeMap<u32, VecDeque<RequestId>>,
+    /// When each came, or came again.
+    places: BTreeMap<RequestId, usize>,
     overtaken: BTreeMap<RequestId, u64>,
 }
 
 impl Watch {
     fn look(&mut self, world: &mut World, settings: &Settings, step: usize) {
-        for &id in &world.arrivals[self.arrived..] {
+        for (place, &id) in world.arrivals.iter().enumerate().skip(self.arrived) {
             if let Some(&(host, _)) = world.fates.get(&id) {
-                self.queues.entry(host).or_default().push_back(id);
+                let queue = self.queues.entry(host).or_default();
+                queue.retain(|&other| other != id);
+                queue.push_back(id);
+                self.places.insert(id, place);
             }
         }
         self.arrived = world.arrivals.len();
@@ -211,14 +216,14 @@ impl Watch {
                 continue;
             };
             let queue = self.queues.get_mut(&host).expect("it arrived");
-            for &older in queue.iter().take_while(|&&other| other < id) {
+            for &older in queue.iter().take_while(|&&other| other != id) {
                 assert!(
                     !waits(world, &older),
                     "step {step}: {id} was served before {older} of the same host"
                 );
             }
             for (&other, count) in &mut self.overtaken {
-                if other < id {
+                if self.places[&other] < self.places[&id] {
                     *count += 1;
                 }
             }
@@ -255,16 +260,8 @@ impl Watch {
 /// No more faults and no more requests: everything must end.
 fn rest(world: &mut World, shut_down: bool) {
     if shut_down {
-        for shard in 0..world.engines.len() {
-            world.engines[shard].shut_down(world.now, &mut world.room);
-            world.drain(shard);
-        }
+        world.shut_down();
         world.run();
-        let waiting = world
-            .fates
-            .values()
-            .filter(|(_, fate)| *fate == Fate::Waiting);
-        assert_eq!(waiting.count(), 0, "shutdown answers everybody");
     }
     for _ in 0..10_000 {
         world.run();

@@ -13,7 +13,7 @@ use crate::connect::net::Net;
 use crate::driver::Driver;
 use crate::manager::Manager;
 
-/// How many shards a manager has. More than there are cores, so that two threads rarely meet.
+/// How many shards a manager has: enough for two threads to meet rarely on common machines.
 const SHARDS: u16 = 16;
 
 /// Builds a [`Manager`]. Every setting is optional.
@@ -55,7 +55,8 @@ impl Builder<Net> {
     /// Has `connector` open the connections of `scheme`, in place of plain TCP.
     ///
     /// Case does not matter. The last connector registered for a scheme counts, and it may
-    /// replace the built-in `unix`, `https` and `wss` too.
+    /// replace the built-in `unix`, `https` and `wss` too. Its connections have one user at a
+    /// time, whatever their [`capacity`](crate::Connection::capacity).
     pub fn scheme<D>(mut self, scheme: &str, connector: D) -> Self
     where
         D: Connector,
@@ -164,8 +165,9 @@ impl<C> Builder<C> {
     /// another host waits for room under `max_open`.
     ///
     /// Default 16. Zero is strict order of arrival: a connection then closes rather than serve a
-    /// later request. In all, a waiting request is overtaken at most `reuse_run * max_open`
-    /// times.
+    /// later request. In all, a request that waits for room is overtaken at most
+    /// `reuse_run * max_open` times, not counting what it could not have had anyway: while enough
+    /// connections are being closed for it, others go on.
     pub fn reuse_run(mut self, waiters: u32) -> Self {
         self.settings.reuse_run = waiters;
         self

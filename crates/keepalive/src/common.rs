@@ -48,6 +48,16 @@ impl Common {
         self.budget.lock().open()
     }
 
+    /// Has the budget give no slot while everything comes to an end.
+    pub(crate) fn freeze(&self) {
+        self.budget.lock().freeze();
+    }
+
+    /// Takes one [`freeze`](Self::freeze) back.
+    pub(crate) fn thaw(&self) {
+        self.budget.lock().thaw();
+    }
+
     fn stamp(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.epoch);
         u64::try_from(since.as_nanos()).map_or(NONE - 1, |nanos| nanos.min(NONE - 1))
@@ -133,6 +143,10 @@ impl Room for CommonRoom<'_> {
                 (queued < max).then_some(queued + 1)
             })
             .is_ok()
+    }
+
+    fn queued(&self) -> usize {
+        self.common.queued.load(Ordering::Relaxed)
     }
 
     fn leave_queue(&mut self) {

@@ -70,6 +70,7 @@ pub(crate) enum Cause {
     Cancelled,
     ShutDown,
     NoRuntime,
+    NoTimers,
     RuntimeGone,
 }
 
@@ -93,7 +94,7 @@ impl AllocateError {
             Cause::QueueFull { .. } => ErrorKind::QueueFull,
             Cause::Cancelled => ErrorKind::Cancelled,
             Cause::ShutDown => ErrorKind::ShutDown,
-            Cause::NoRuntime | Cause::RuntimeGone => ErrorKind::Runtime,
+            Cause::NoRuntime | Cause::NoTimers | Cause::RuntimeGone => ErrorKind::Runtime,
         }
     }
 
@@ -109,7 +110,7 @@ impl AllocateError {
             Cause::QueueFull { .. } => "queue",
             Cause::Cancelled => "cancel",
             Cause::ShutDown => "shutdown",
-            Cause::NoRuntime | Cause::RuntimeGone => "runtime",
+            Cause::NoRuntime | Cause::NoTimers | Cause::RuntimeGone => "runtime",
         }
     }
 
@@ -136,6 +137,10 @@ impl AllocateError {
             Cause::NoRuntime => "there is no tokio runtime: call the manager from within one, \
                                  for example from `#[tokio::main]`"
                 .to_owned(),
+            Cause::NoTimers => {
+                "the tokio runtime has no timers: build it with `enable_all` or `enable_time`"
+                    .to_owned()
+            }
             Cause::RuntimeGone => {
                 "the tokio runtime that served this manager has been shut down".to_owned()
             }
@@ -164,7 +169,11 @@ impl AllocateError {
                         | io::ErrorKind::ResourceBusy
                 )
             ),
-            Cause::Cancelled | Cause::ShutDown | Cause::NoRuntime | Cause::RuntimeGone => false,
+            Cause::Cancelled
+            | Cause::ShutDown
+            | Cause::NoRuntime
+            | Cause::NoTimers
+            | Cause::RuntimeGone => false,
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Lease<C: Connector = Net> {
     request: Request,
     from_cache: Option<FromCache>,
     timing: Timing,
+    /// Whether the user has ended its side of the connection.
+    ended: bool,
 }
 
 impl<C: Connector> Lease<C> {
@@ -53,6 +55,7 @@ impl<C: Connector> Lease<C> {
             request,
             from_cache,
             timing,
+            ended: false,
         }
     }
 
@@ -80,10 +83,12 @@ impl<C: Connector> Lease<C> {
     /// Gives the connection back, for the next one who asks.
     ///
     /// Call it when the exchange is complete on both sides. The connection is kept only if it is
-    /// still open and nothing unread has arrived; otherwise it is closed, and its slot is free at
+    /// still open on both sides and nothing unread has arrived; otherwise it is closed, and its slot is free at
     /// once.
     pub fn free(mut self) {
-        if let Some(live) = self.live.take() {
+        if !self.ended
+            && let Some(live) = self.live.take()
+        {
             self.driver.give_back(self.id, live);
         }
     }
@@ -159,6 +164,7 @@ where
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.ended = true;
         Pin::new(&mut self.live_mut().io).poll_shutdown(context)
     }
 

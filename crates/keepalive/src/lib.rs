@@ -52,6 +52,7 @@ mod shutdown;
 mod signals;
 mod stats;
 mod sync;
+mod tray;
 mod watch;
 
 pub use address::Address;

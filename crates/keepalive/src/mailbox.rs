@@ -9,7 +9,6 @@ use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use keepalive_engine::{FromCache, RequestId, Timing};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
@@ -18,6 +17,7 @@ use crate::error::AllocateError;
 use crate::lease::Lease;
 use crate::pending::Claim;
 use crate::request::Request;
+use crate::tray::{Putter, Taker, tray};
 
 /// Makes a mailbox for answers with contexts of type `T`.
 ///
@@ -54,46 +54,43 @@ pub fn mailbox<T: Send + 'static>() -> (Mailbox<T>, Responses<T>) {
 
 /// Where answers are posted to. Clones post to the same [`Responses`].
 pub struct Mailbox<T, C: Connector = Net> {
-    sender: UnboundedSender<Box<Envelope<T, C>>>,
+    putter: Putter<Box<Envelope<T, C>>>,
 }
 
 /// Takes the answers out of a mailbox, in the order in which they came; also a [`Stream`].
 ///
-/// An answer that has come, but has not been taken, can still be cancelled. Dropping it withdraws
-/// what has not been taken.
+/// An answer that has come, but has not been taken, can still be cancelled. Dropping this withdraws
+/// what has come and was not taken; a request that still waits keeps its place, and is withdrawn
+/// when its answer comes.
 pub struct Responses<T, C: Connector = Net> {
-    receiver: UnboundedReceiver<Box<Envelope<T, C>>>,
+    taker: Taker<Box<Envelope<T, C>>>,
 }
 
-/// A request's claim to its answer, and what is to be said with it.
+/// A request's claim to its answer, what is to be said with it, and where to.
 struct Envelope<T, C: Connector> {
+    putter: Putter<Box<Envelope<T, C>>>,
     claim: Claim<C>,
     request: Request,
     event: Cow<'static, str>,
     context: T,
 }
 
-/// An envelope, and the mailbox to post it to.
-struct Addressed<T, C: Connector> {
-    sender: UnboundedSender<Box<Envelope<T, C>>>,
-    envelope: Box<Envelope<T, C>>,
-}
-
-impl<T: Send + 'static, C: Connector> Letter for Addressed<T, C> {
+impl<T: Send + 'static, C: Connector> Letter for Envelope<T, C> {
     fn post(self: Box<Self>) -> Option<RequestId> {
-        let refused = self.sender.send(self.envelope).err()?;
-        refused.0.claim.abandon()
+        let putter = self.putter.clone();
+        let refused = putter.put(self).err()?;
+        refused.claim.abandon()
     }
 }
 
 impl<T: Send + 'static, C: Connector> Mailbox<T, C> {
     pub(crate) fn pair() -> (Self, Responses<T, C>) {
-        let (sender, receiver) = unbounded_channel();
-        (Self { sender }, Responses { receiver })
+        let (putter, taker) = tray();
+        (Self { putter }, Responses { taker })
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.sender.is_closed()
+        self.putter.is_closed()
     }
 
     pub(crate) fn address(
@@ -104,25 +101,25 @@ impl<T: Send + 'static, C: Connector> Mailbox<T, C> {
         context: T,
     ) -> RequestId {
         let id = claim.id;
-        let driver = claim.driver().cloned();
-        let envelope = Box::new(Envelope {
+        post(Box::new(Envelope {
+            putter: self.putter.clone(),
             claim,
             request,
             event,
             context,
-        });
-        let letter = Box::new(Addressed {
-            sender: self.sender.clone(),
-            envelope,
-        });
-        match driver {
-            Some(driver) => driver.post_when_answered(id, letter),
-            // An answer that was there before there was a request has nothing to forget.
-            None => {
-                letter.post();
-            }
-        }
+        }));
         id
+    }
+}
+
+/// Has an envelope put into its tray when its answer is there, which may be now.
+fn post<T: Send + 'static, C: Connector>(envelope: Box<Envelope<T, C>>) {
+    match envelope.claim.driver().cloned() {
+        Some(driver) => driver.post_when_answered(envelope.claim.id, envelope),
+        // An answer that was there before there was a request has nothing to forget.
+        None => {
+            envelope.post();
+        }
     }
 }
 
@@ -138,27 +135,31 @@ impl<T: Send + 'static, C: Connector> Responses<T, C> {
     }
 }
 
-impl<T, C: Connector> Responses<T, C> {
+impl<T: Send + 'static, C: Connector> Responses<T, C> {
     fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Response<T, C>>> {
-        let envelope = ready!(self.receiver.poll_recv(context));
-        Poll::Ready(envelope.map(|envelope| {
-            let mut envelope = *envelope;
-            let mut context = Context::from_waker(Waker::noop());
-            let Poll::Ready(result) = envelope.claim.poll(&mut context) else {
-                unreachable!("a letter is posted when its answer is there")
+        loop {
+            let Some(mut envelope) = ready!(self.taker.poll_take(context)) else {
+                return Poll::Ready(None);
             };
-            Response {
-                id: envelope.claim.id,
-                result,
-                request: envelope.request,
-                event: envelope.event,
-                context: envelope.context,
+            let mut nobody = Context::from_waker(Waker::noop());
+            match envelope.claim.poll(&mut nobody) {
+                Poll::Ready(result) => {
+                    return Poll::Ready(Some(Response {
+                        id: envelope.claim.id,
+                        result,
+                        request: envelope.request,
+                        event: envelope.event,
+                        context: envelope.context,
+                    }));
+                }
+                // Its connection has gone meanwhile, and it asks again.
+                Poll::Pending => post(envelope),
             }
-        }))
+        }
     }
 }
 
-impl<T, C: Connector> Stream for Responses<T, C> {
+impl<T: Send + 'static, C: Connector> Stream for Responses<T, C> {
     type Item = Response<T, C>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -280,7 +281,7 @@ impl<T: fmt::Debug> Error for MailboxClosed<T> {}
 impl<T, C: Connector> Clone for Mailbox<T, C> {
     fn clone(&self) -> Self {
         Self {
-            sender: self.sender.clone(),
+            putter: self.putter.clone(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::connect::Connector;
@@ -15,8 +16,8 @@ use crate::stats;
 use crate::sync::Arc;
 
 /// Completes when every connection of a manager has closed, after
-/// [`Manager::shutdown`](crate::Manager::shutdown); answers how many leases were still out, which
-/// is none unless [`within`](Self::within) set a time.
+/// [`Manager::shutdown`](crate::Manager::shutdown); answers how many connections were still with
+/// their users, or held for answers not taken yet, which is none unless [`within`](Self::within) set a time.
 ///
 /// # Cancel safety
 ///
@@ -37,7 +38,7 @@ impl<C: Connector> Shutdown<C> {
     }
 
     /// Waits for `time` at most, counted from the first poll. Default: until the last lease is
-    /// back.
+    /// back. Outside of a tokio runtime there is no time to wait for, and it does not.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         self.within = Some(time);
@@ -64,6 +65,7 @@ impl<C: Connector> Future for Shutdown<C> {
 async fn wait<C: Connector>(driver: Arc<Driver<C>>, within: Option<Duration>) -> usize {
     match within {
         None => driver.wait_until_closed().await,
+        Some(_) if Handle::try_current().is_err() => {}
         Some(time) => {
             // Past the time or not, what counts is what is still out.
             let _ = timeout(time, driver.wait_until_closed()).await;

@@ -3,12 +3,12 @@
 #![allow(dead_code)] // each test uses its part
 #![allow(clippy::print_stderr)] // a trace is for whoever replays a seed
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Engine, HostId, LocalRoom, Message, Phase,
-    RequestId, Return, Room, Settings, ShardId, Taken, check, check_settled,
+    Action, Answer, Ask, Config, ConnectionId, Engine, FromCache, HostId, LocalRoom, Message,
+    Phase, RequestId, Return, Room, Settings, ShardId, Taken, check, check_settled,
 };
 
 /// What a request has come to, as its user sees it.
@@ -31,8 +31,12 @@ pub(crate) struct World {
     pub(crate) abandoned: u64,
     /// The order in which requests were answered with a connection.
     pub(crate) served: Vec<RequestId>,
-    /// Requests in the order they came.
+    /// Requests in the order they came, or came again.
     pub(crate) arrivals: Vec<RequestId>,
+    /// Connections that have been taken.
+    used: BTreeSet<(usize, ConnectionId)>,
+    /// Whether connections may carry several leases.
+    pub(crate) multiplexed: bool,
     pub(crate) trace: u64,
     numbers: u64,
 }
@@ -57,6 +61,8 @@ impl World {
             abandoned: 0,
             served: Vec::new(),
             arrivals: Vec::new(),
+            used: BTreeSet::new(),
+            multiplexed: false,
             trace: 0,
             numbers: 0,
         }
@@ -101,6 +107,13 @@ impl World {
         let taken = self.engines[shard].take(id)?;
         match taken.connection {
             Some(connection) => {
+                let used = !self.used.insert((shard, connection));
+                match taken.from_cache {
+                    // One that carries several leases is new to all who wait for it.
+                    Some(FromCache::Deferred) if !self.multiplexed => assert!(used, "R8"),
+                    None if !self.multiplexed => assert!(!used, "R8"),
+                    _ => {}
+                }
                 self.fates.get_mut(&id).expect("known").1 = Fate::Held(connection);
             }
             None => {
@@ -135,6 +148,7 @@ impl World {
     /// The attempt at `index` succeeds.
     pub(crate) fn connect(&mut self, index: usize, capacity: usize) -> ConnectionId {
         let (shard, id, _) = self.attempts.swap_remove(index);
+        self.multiplexed |= capacity > 1;
         assert!(self.engines[shard].connected(self.now, &mut self.room, id, capacity));
         self.drain(shard);
         id
@@ -187,6 +201,42 @@ impl World {
             self.engines[shard].tick(self.now, &mut self.room);
             self.drain(shard);
         }
+    }
+
+    /// What carries the attempts out has gone.
+    pub(crate) fn abandon(&mut self) {
+        self.end(Engine::abandon);
+        let now = self.now;
+        self.room.budget().thaw();
+        self.engines[0].resume(now, &mut self.room);
+        self.drain(0);
+    }
+
+    pub(crate) fn shut_down(&mut self) {
+        self.end(Engine::shut_down);
+    }
+
+    fn end(&mut self, end: fn(&mut Engine<u32>, Instant, &mut LocalRoom)) {
+        self.room.budget().freeze();
+        for shard in 0..self.engines.len() {
+            end(&mut self.engines[shard], self.now, &mut self.room);
+            self.drain(shard);
+        }
+        let left = &self.attempts;
+        assert!(left.is_empty(), "none is left, and none begins: {left:?}");
+        for engine in &self.engines {
+            assert_eq!(engine.totals().idle, 0, "nothing is kept");
+            assert_eq!(engine.totals().waiting, 0, "everybody is answered");
+        }
+    }
+
+    /// The connection held for a request goes before the answer is taken.
+    pub(crate) fn reject(&mut self, id: RequestId) {
+        let shard = usize::from(id.shard().0);
+        self.fates.get_mut(&id).expect("known").1 = Fate::Waiting;
+        self.arrivals.push(id);
+        self.engines[shard].reject(self.now, &mut self.room, id);
+        self.drain(shard);
     }
 
     pub(crate) fn answer(&self, id: RequestId) -> Option<Answer> {

@@ -51,8 +51,8 @@ pub trait Connector: Send + Sync + 'static {
 
 /// One open connection, as its manager sees it.
 ///
-/// The methods are called with a lock of the manager held: they must be quick, must not block and
-/// must not call the manager.
+/// The methods may be called with a lock of the manager held: they must be quick, must not block
+/// and must not call the manager. A panic of one counts as a failure of the connection.
 pub trait Connection: Send + 'static {
     /// Watches a connection that is idle: ready as soon as it can not be reused.
     ///

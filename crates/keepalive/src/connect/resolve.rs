@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use tokio::sync::OnceCell;
+use tokio::sync::SetOnce;
 
 use crate::address::Address;
 use crate::connect::{Attempt, ConnectError};
@@ -14,14 +14,19 @@ use crate::sync::{Arc, Mutex};
 /// What a name's owner may make us hold and try.
 const MOST_ADDRESSES: usize = 64;
 
-type Lookup = OnceCell<Result<Arc<[IpAddr]>, ConnectError>>;
+type Addresses = Result<Arc<[IpAddr]>, ConnectError>;
 
 /// Resolves names. All who ask for one name at the same time share one lookup; nothing is kept
 /// after that.
+///
+/// A lookup goes on when those who asked are gone, so that one name never has two: the system's
+/// resolver cannot be stopped, and each call of it holds a thread.
 #[derive(Default)]
 pub(crate) struct Resolver {
-    lookups: Mutex<HashMap<Box<str>, Arc<Lookup>>>,
+    lookups: Arc<Lookups>,
 }
+
+type Lookups = Mutex<HashMap<Box<str>, Arc<SetOnce<Addresses>>>>;
 
 impl Resolver {
     /// The socket addresses of an attempt's host.
@@ -45,46 +50,56 @@ impl Resolver {
         }
     }
 
-    async fn share_lookup(&self, name: &str) -> Result<Arc<[IpAddr]>, ConnectError> {
+    async fn share_lookup(&self, name: &str) -> Addresses {
         let lookup = {
             let mut lookups = self.lookups.lock();
-            Arc::clone(lookups.entry(name.into()).or_default())
+            if let Some(lookup) = lookups.get(name) {
+                Arc::clone(lookup)
+            } else {
+                let lookup = Arc::new(SetOnce::new());
+                lookups.insert(name.into(), Arc::clone(&lookup));
+                drop(lookups);
+                self.start(name, &lookup);
+                lookup
+            }
         };
-        // Should the one who looks up be cancelled, the next who waits takes over.
-        let sharing = Sharing {
-            resolver: self,
-            name,
-            lookup: &lookup,
+        lookup.wait().await.clone()
+    }
+
+    fn start(&self, name: &str, lookup: &Arc<SetOnce<Addresses>>) {
+        let guard = LookupGuard {
+            lookups: Arc::clone(&self.lookups),
+            name: name.into(),
+            lookup: Arc::clone(lookup),
         };
-        let result = lookup
-            .get_or_init(|| async {
-                let found = system_lookup(name, 0).await?;
-                Ok(found.iter().map(SocketAddr::ip).collect())
-            })
-            .await
-            .clone();
-        drop(sharing);
-        result
+        // Within an attempt there is a runtime.
+        tokio::spawn(async move {
+            let found = system_lookup(&guard.name, 0).await;
+            guard.end(found.map(|found| found.iter().map(SocketAddr::ip).collect()));
+        });
     }
 }
 
-/// Forgets a lookup when it has ended, or when the last who waited for it has gone.
-struct Sharing<'a> {
-    resolver: &'a Resolver,
-    name: &'a str,
-    lookup: &'a Arc<Lookup>,
+/// Ends a lookup, also when its runtime does.
+struct LookupGuard {
+    lookups: Arc<Lookups>,
+    name: Box<str>,
+    lookup: Arc<SetOnce<Addresses>>,
 }
 
-impl Drop for Sharing<'_> {
+impl LookupGuard {
+    fn end(&self, result: Addresses) {
+        self.lookups.lock().remove(&self.name);
+        // Set already only when the guard is dropped after its end.
+        let _ = self.lookup.set(result);
+    }
+}
+
+impl Drop for LookupGuard {
     fn drop(&mut self) {
-        let mut lookups = self.resolver.lookups.lock();
-        // One handle in the map, one here: whoever else waits holds another.
-        let last = Arc::strong_count(self.lookup) <= 2;
-        let ours = lookups
-            .get(self.name)
-            .is_some_and(|known| Arc::ptr_eq(known, self.lookup));
-        if ours && (last || self.lookup.initialized()) {
-            lookups.remove(self.name);
+        if !self.lookup.initialized() {
+            let error = io::Error::other("the lookup was broken off");
+            self.end(Err(ConnectError::new("resolve", error)));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is left to do once a shard's lock is released.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
 use keepalive_engine::{ConnectionId, Message, ShardId};
@@ -29,16 +30,28 @@ pub(crate) enum Effect<C: Connector> {
 pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
 
 /// Does what an input leaves to do, and what follows from that, until nothing is left.
+///
+/// It is one loop, however much follows: nothing here calls itself. A waker that panics does not
+/// keep the rest from being done.
 pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
     if effects.is_empty() {
         return;
     }
+    let mut panicked = None;
     let mut pending = VecDeque::from_iter(effects);
     while let Some(effect) = pending.pop_front() {
         match effect {
-            Effect::Wake(waker) => waker.wake(),
+            Effect::Wake(waker) => {
+                let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+                panicked = panicked.or(woken.err());
+            }
             Effect::Post(letter) => {
-                if let Some(id) = letter.post() {
+                let posted = catch_unwind(AssertUnwindSafe(|| letter.post()));
+                let unwanted = posted.unwrap_or_else(|panic| {
+                    panicked.get_or_insert(panic);
+                    None
+                });
+                if let Some(id) = unwanted {
                     let mut leftover = None;
                     pending.extend(driver.collect(id.shard(), |shard, now, room| {
                         leftover = Some(shard.forget(id, now, room));
@@ -48,7 +61,13 @@ pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
             }
             Effect::Stop(handle) => handle.abort(),
             Effect::Ring => driver.signals.ring(),
-            Effect::Connect(shard, id, host) => task::connect(driver, shard, id, host),
+            Effect::Connect(shard, id, host) => {
+                if !task::connect(driver, shard, id, host) {
+                    pending.extend(driver.collect(shard, |shard, now, room| {
+                        shard.engine.failed(now, room, id);
+                    }));
+                }
+            }
             Effect::Close(shard, id, live) => {
                 if task::close(driver, shard, id, live) {
                     pending.extend(driver.collect(shard, |shard, now, room| {
@@ -62,5 +81,10 @@ pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
                 }));
             }
         }
+    }
+    if let Some(panic) = panicked
+        && !std::thread::panicking()
+    {
+        resume_unwind(panic);
     }
 }

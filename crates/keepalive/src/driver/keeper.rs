@@ -8,17 +8,22 @@ use crate::connect::Connector;
 use crate::driver::Driver;
 use crate::sync::{Arc, Weak};
 
-/// Starts the keeper on `runtime`.
-pub(crate) fn start<C: Connector>(driver: &Arc<Driver<C>>, runtime: &Handle) {
-    let guard = KeeperGuard(Arc::downgrade(driver));
+/// Starts the keeper on `runtime`, the one of number `era`.
+pub(crate) fn start<C: Connector>(driver: &Arc<Driver<C>>, runtime: &Handle, era: u64) {
+    let guard = KeeperGuard {
+        driver: Arc::downgrade(driver),
+        era,
+    };
     let signals = Arc::clone(&driver.signals);
     let keep = async move {
         let guard = guard;
         let mut suspects = Vec::new();
-        while let Some(wake_at) = guard.keep(&mut suspects) {
-            match wake_at {
-                None => signals.rung().await,
-                Some(at) => {
+        while let Some(round) = guard.keep(&mut suspects) {
+            match round {
+                // A connection may wake its watch whenever it is looked at; others have a turn.
+                Round::Looked => tokio::task::yield_now().await,
+                Round::Sleep(None) => signals.rung().await,
+                Round::Sleep(Some(at)) => {
                     // Rung or not, what is due is looked up anew.
                     let _ = timeout_at(Instant::from_std(at), signals.rung()).await;
                 }
@@ -30,36 +35,49 @@ pub(crate) fn start<C: Connector>(driver: &Arc<Driver<C>>, runtime: &Handle) {
     runtime.spawn(tokio::task::coop::unconstrained(keep));
 }
 
+/// What comes after a round of the keeper.
+enum Round {
+    /// Another, soon: there were connections to look at.
+    Looked,
+    /// Sleep, until then or until rung.
+    Sleep(Option<std::time::Instant>),
+}
+
 /// Notices when the keeper's runtime ends it.
-struct KeeperGuard<C: Connector>(Weak<Driver<C>>);
+struct KeeperGuard<C: Connector> {
+    driver: Weak<Driver<C>>,
+    era: u64,
+}
 
 impl<C: Connector> KeeperGuard<C> {
-    /// Does what is due. Answers when to wake; `None` in full when the manager has gone.
-    fn keep(
-        &self,
-        suspects: &mut Vec<(ShardId, ConnectionId)>,
-    ) -> Option<Option<std::time::Instant>> {
-        let driver = self.0.upgrade()?;
+    /// Does what is due. `None` when the manager has gone.
+    fn keep(&self, suspects: &mut Vec<(ShardId, ConnectionId)>) -> Option<Round> {
+        let driver = self.driver.upgrade()?;
         if driver.signals.has_ended() {
             return None;
         }
         driver.signals.take_suspects(suspects);
+        let looked = !suspects.is_empty();
         for (shard, connection) in suspects.drain(..) {
             driver.look_at(shard, connection);
         }
         if driver.signals.alarm() <= driver.nanos_now() {
             driver.tick_all();
         }
-        Some(driver.common.time_of(driver.signals.alarm()))
+        Some(if looked {
+            Round::Looked
+        } else {
+            Round::Sleep(driver.common.time_of(driver.signals.alarm()))
+        })
     }
 }
 
 impl<C: Connector> Drop for KeeperGuard<C> {
     fn drop(&mut self) {
-        if let Some(driver) = self.0.upgrade()
+        if let Some(driver) = self.driver.upgrade()
             && !driver.signals.has_ended()
         {
-            driver.runtime_lost();
+            driver.runtime_lost(self.era);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! An open connection and what the driver keeps beside it.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 
 use keepalive_engine::{ConnectionId, ShardId};
@@ -11,15 +13,30 @@ use crate::watch::Watch;
 
 /// An open connection. It travels between its shard and its users as one box, so that a hit
 /// allocates nothing.
+///
+/// The manager calls a connection's own code through here alone: a panic of it counts as a
+/// failure of the connection, and loses no slot.
 pub(crate) struct Live<C: Connector> {
     pub(crate) io: C::Connection,
     pub(crate) id: ConnectionId,
-    /// Whether this is one of several handles on a connection that stays in its shard.
-    pub(crate) shared: bool,
+    role: Role,
     /// What the engine was told last.
     capacity: usize,
+    /// Known to be of no use.
+    spent: bool,
     watch: Arc<Watch>,
     waker: Waker,
+}
+
+/// How a connection is lent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// As a whole, to one user at a time.
+    Sole,
+    /// It stays in its shard, and its users have handles. Once so, always so.
+    Main,
+    /// It is such a handle.
+    Handle,
 }
 
 impl<C: Connector> Live<C> {
@@ -30,59 +47,77 @@ impl<C: Connector> Live<C> {
         id: ConnectionId,
     ) -> Self {
         let watch = Arc::new(Watch::new(Arc::clone(signals), shard, id));
-        Self {
+        let mut live = Self {
             io,
             id,
-            shared: false,
+            role: Role::Sole,
             capacity: 1,
+            spent: false,
             waker: watch.waker(),
             watch,
-        }
+        };
+        live.changed_capacity();
+        live
     }
 
-    /// How many leases it can carry, as the engine is to be told.
-    pub(crate) fn capacity(&mut self) -> usize {
-        self.capacity = match self.io.capacity() {
-            0 | 1 => 1,
-            several if self.io.share().is_some() => several,
-            _ => 1,
-        };
+    /// Whether it is one of several handles on a connection that stays in its shard.
+    pub(crate) fn is_handle(&self) -> bool {
+        self.role == Role::Handle
+    }
+
+    /// Whether it stays in its shard, and its users get handles.
+    pub(crate) fn is_main(&self) -> bool {
+        self.role == Role::Main
+    }
+
+    /// How many leases it can carry, as the engine was told last.
+    pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The same, if it is not what the engine was told last.
+    /// How many leases it can carry now, if that has changed.
     pub(crate) fn changed_capacity(&mut self) -> Option<usize> {
-        let before = self.capacity;
-        (self.io.capacity().max(1) != before)
-            .then(|| self.capacity())
-            .filter(|&now| now != before)
-    }
-
-    /// Another handle for a lease, if the connection carries several and stays in its shard.
-    pub(crate) fn share_if_several(&self) -> Option<Box<Self>> {
-        if self.capacity == 1 {
+        let io = &self.io;
+        let capacity = catch_unwind(AssertUnwindSafe(|| io.capacity())).unwrap_or(1);
+        let capacity = capacity.max(1);
+        if capacity == self.capacity {
             return None;
         }
+        if self.role == Role::Sole {
+            // Without handles it has one user at a time, whatever it says.
+            drop(self.share()?);
+            self.role = Role::Main;
+        }
+        self.capacity = capacity;
+        Some(capacity)
+    }
+
+    /// A handle for a lease. `None` if the connection gives none, or not any more.
+    pub(crate) fn share(&self) -> Option<Box<Self>> {
+        let io = &self.io;
+        let io = catch_unwind(AssertUnwindSafe(|| io.share())).ok()??;
         Some(Box::new(Self {
-            io: self.io.share()?,
+            io,
             id: self.id,
-            shared: true,
+            role: Role::Handle,
             capacity: self.capacity,
+            spent: false,
             watch: Arc::clone(&self.watch),
             waker: self.waker.clone(),
         }))
     }
 
-    /// Starts to watch, and answers at once if there is nothing left to watch.
-    pub(crate) fn watch(&mut self) -> Poll<Unusable> {
+    /// Starts to watch, and answers at once if it is of no use.
+    pub(crate) fn watch(&mut self) -> Poll<()> {
         self.watch.arm();
-        self.io.poll_unusable(&mut Context::from_waker(&self.waker))
-    }
-
-    /// A user takes it out of its shard.
-    pub(crate) fn stop_watching_unless_shared(&self) {
-        if self.capacity == 1 {
-            self.stop_watching();
+        let mut context = Context::from_waker(&self.waker);
+        let io = &mut self.io;
+        let poll = catch_unwind(AssertUnwindSafe(|| io.poll_unusable(&mut context)));
+        self.spent |= poll.map_or(true, |poll| poll.is_ready());
+        if self.spent {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 
@@ -93,6 +128,30 @@ impl<C: Connector> Live<C> {
 
     /// Whether something has happened to it since it is watched.
     pub(crate) fn is_suspect(&self) -> bool {
-        self.watch.has_fired()
+        self.spent || self.watch.has_fired()
+    }
+
+    /// Asks the system whether it is of use.
+    pub(crate) fn check(&mut self) -> Result<(), Unusable> {
+        if self.spent {
+            return Err(Unusable::Closed);
+        }
+        let io = &mut self.io;
+        catch_unwind(AssertUnwindSafe(|| io.check())).unwrap_or_else(|_| {
+            let panicked = io::Error::other("the connection panicked");
+            Err(Unusable::Failed(panicked))
+        })
+    }
+
+    /// Goes on closing it.
+    pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let io = &mut self.io;
+        catch_unwind(AssertUnwindSafe(|| io.poll_close(context))).unwrap_or(Poll::Ready(()))
+    }
+
+    /// Drops it: its descriptor is gone when this returns.
+    pub(crate) fn discard(self: Box<Self>) {
+        // What a panic leaves of it is not ours to save.
+        let _ = catch_unwind(AssertUnwindSafe(move || drop(self)));
     }
 }

@@ -11,7 +11,7 @@ pub(crate) mod shard;
 mod task;
 
 use std::net::IpAddr;
-use std::panic::Location;
+use std::panic::{Location, catch_unwind};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::common::{Common, CommonRoom};
-use crate::connect::{ConnectError, Connection, Connector};
+use crate::connect::{ConnectError, Connector};
 use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Shard};
@@ -42,11 +42,19 @@ pub(crate) struct Driver<C: Connector> {
     pub(crate) signals: Arc<Signals>,
     pub(crate) connector: C,
     pub(crate) bind_address: Option<IpAddr>,
-    runtime: Mutex<Option<Handle>>,
+    runtime: Mutex<Runtime>,
     has_runtime: AtomicBool,
     shut_down: AtomicBool,
     /// Told when nothing is open after a shutdown.
     all_closed: Notify,
+}
+
+/// The runtime that carries everything out, if there is one.
+#[derive(Default)]
+struct Runtime {
+    handle: Option<Handle>,
+    /// Counts the runtimes, so that the end of one is not taken for the end of the next.
+    era: u64,
 }
 
 /// An answer as its user takes it.
@@ -78,10 +86,9 @@ impl<C: Connector> Driver<C> {
     ) -> (RequestId, Result<(), Cause>) {
         let host = request.host();
         let shard = self.shard_of(host);
-        if !self.ensure_runtime() {
+        if let Err(cause) = self.ensure_runtime() {
             let number = self.lock(shard).number();
-            let id = RequestId::outside(number, shard);
-            return (id, Err(Cause::NoRuntime));
+            return (RequestId::outside(number, shard), Err(cause));
         }
         let id = self.input(shard, |shard, now, room| {
             shard.engine.tick(now, room);
@@ -99,8 +106,25 @@ impl<C: Connector> Driver<C> {
     }
 
     /// Takes the answer of a request, or has `context` woken when it is there.
-    pub(crate) fn poll_answer(&self, id: RequestId, context: &mut Context<'_>) -> Poll<Outcome<C>> {
+    pub(crate) fn poll_answer(
+        self: &Arc<Self>,
+        id: RequestId,
+        context: &mut Context<'_>,
+    ) -> Poll<Outcome<C>> {
         let mut shard = self.lock(id.shard());
+        while let Some(held) = shard.held_for(id)
+            && !shard.is_sound(held)
+        {
+            // It has gone while the answer waited to be taken: the request asks again.
+            drop(shard);
+            self.input(id.shard(), |shard, now, room| {
+                if shard.held_for(id) == Some(held) {
+                    shard.forget_answer(id);
+                    shard.engine.reject(now, room, id);
+                }
+            });
+            shard = self.lock(id.shard());
+        }
         if let Some(answer) = shard.take_answer(id) {
             let (answer, leftover) = shard.hand_over(id, answer);
             drop(shard);
@@ -124,10 +148,8 @@ impl<C: Connector> Driver<C> {
     pub(crate) fn cancel(self: &Arc<Self>, id: RequestId) -> bool {
         usize::from(id.shard().0) < self.shards.len()
             && self.input(id.shard(), |shard, now, room| {
-                let held = shard.held_for(id);
-                let cancelled = shard.engine.cancel(now, room, id);
-                shard.watch_if_idle(held, now, room);
-                cancelled
+                shard.look_at_held(id, now, room);
+                shard.engine.cancel(now, room, id)
             })
     }
 
@@ -144,20 +166,24 @@ impl<C: Connector> Driver<C> {
 
     /// A user gives a connection back.
     pub(crate) fn give_back(self: &Arc<Self>, id: RequestId, mut live: Box<Live<C>>) {
-        if live.shared {
-            let connection = live.id;
-            drop(live);
+        let connection = live.id;
+        if live.is_handle() {
+            live.discard();
             self.input(id.shard(), |shard, now, room| {
                 shard.engine.released(now, room, id, Return::Reuse);
-                shard.note_capacity(connection, now, room);
+                shard.look_at(connection, now, room);
             });
         } else if live.watch().is_ready() {
             self.close(id, live);
         } else {
-            let connection = live.id;
             let suspect = self.input(id.shard(), |shard, now, room| {
                 let suspect = live.is_suspect();
+                let capacity = live.changed_capacity();
                 shard.put(live);
+                if let Some(capacity) = capacity {
+                    let engine = &mut shard.engine;
+                    engine.capacity_changed(now, room, connection, capacity);
+                }
                 shard.engine.released(now, room, id, Return::Reuse);
                 suspect
             });
@@ -171,13 +197,13 @@ impl<C: Connector> Driver<C> {
     /// A user is done with a connection that must not be used again.
     pub(crate) fn close(self: &Arc<Self>, id: RequestId, mut live: Box<Live<C>>) {
         let mut context = Context::from_waker(std::task::Waker::noop());
-        let how = if live.shared {
-            drop(live);
+        let how = if live.is_handle() {
+            live.discard();
             Return::Close
         } else {
             live.stop_watching();
-            if live.io.poll_close(&mut context).is_ready() {
-                drop(live);
+            if live.poll_close(&mut context).is_ready() {
+                live.discard();
                 Return::Closed
             } else {
                 self.lock(id.shard()).put(live);
@@ -193,13 +219,16 @@ impl<C: Connector> Driver<C> {
         self.lock(shard).engine.progress(now(), id, phase);
     }
 
-    pub(crate) fn attempt_succeeded(self: &Arc<Self>, shard: ShardId, mut live: Box<Live<C>>) {
+    pub(crate) fn attempt_succeeded(self: &Arc<Self>, shard: ShardId, live: Box<Live<C>>) {
         let id = live.id;
         let unwanted = self.input(shard, |shard, now, room| {
             let capacity = live.capacity();
             if shard.engine.connected(now, room, id, capacity) {
+                let watched = shard.engine.is_idle(id) || live.is_main();
                 shard.put(live);
-                shard.watch_if_idle(Some(id), now, room);
+                if watched {
+                    shard.look_at(id, now, room);
+                }
                 None
             } else {
                 Some(live)
@@ -220,23 +249,19 @@ impl<C: Connector> Driver<C> {
         id: ConnectionId,
         error: Option<ConnectError>,
     ) {
-        let effects = self.collect_failed(shard, error, |shard, now, room| {
+        let mut error = error;
+        let effects = self.collect_failed(shard, &mut error, |shard, now, room| {
             shard.task_ended(id);
             shard.engine.failed(now, room, id);
         });
+        // If nobody waited for it, what is left of the error is dropped here, outside the lock.
+        drop(error);
         self.finish(effects);
     }
 
     /// The keeper was told that something happened to an idle connection.
     pub(crate) fn look_at(self: &Arc<Self>, shard: ShardId, id: ConnectionId) {
-        self.input(shard, |shard, now, room| {
-            let Some(live) = shard.live(id) else { return };
-            if live.watch().is_ready() {
-                shard.engine.peer_closed(now, room, id);
-            } else {
-                shard.note_capacity(id, now, room);
-            }
-        });
+        self.input(shard, |shard, now, room| shard.look_at(id, now, room));
     }
 
     pub(crate) fn tick_all(self: &Arc<Self>) {
@@ -249,6 +274,8 @@ impl<C: Connector> Driver<C> {
     /// Refuses requests from now on, and ends everything that nobody holds.
     pub(crate) fn shut_down(self: &Arc<Self>) {
         self.shut_down.store(true, Ordering::Release);
+        // Or the room that one shard leaves would be used by the next.
+        self.common.freeze();
         for shard in self.ids() {
             self.input(shard, |shard, now, room| shard.engine.shut_down(now, room));
         }
@@ -266,18 +293,27 @@ impl<C: Connector> Driver<C> {
     }
 
     /// The runtime that carried everything out is gone; a later request may bring another.
-    pub(crate) fn runtime_lost(self: &Arc<Self>) {
-        if self.runtime.lock().take().is_none() {
+    pub(crate) fn runtime_lost(self: &Arc<Self>, era: u64) {
+        let mut runtime = self.runtime.lock();
+        if runtime.era != era || runtime.handle.take().is_none() {
             return;
         }
         self.has_runtime.store(false, Ordering::Release);
+        self.common.freeze();
+        drop(runtime);
         for shard in self.ids() {
             self.input(shard, |shard, now, room| shard.engine.abandon(now, room));
         }
+        self.common.thaw();
+        self.input(ShardId(0), |shard, now, room| {
+            shard.engine.resume(now, room);
+        });
     }
 
-    pub(crate) fn runtime(&self) -> Option<Handle> {
-        self.runtime.lock().clone()
+    /// The runtime that carries everything out, with its number.
+    pub(crate) fn runtime(&self) -> Option<(u64, Handle)> {
+        let runtime = self.runtime.lock();
+        Some((runtime.era, runtime.handle.clone()?))
     }
 
     pub(crate) fn lock(&self, shard: ShardId) -> MutexGuard<'_, Shard<C>> {
@@ -321,13 +357,13 @@ impl<C: Connector> Driver<C> {
         shard: ShardId,
         input: impl FnOnce(&mut Shard<C>, Instant, &mut CommonRoom<'_>),
     ) -> Effects<C> {
-        self.collect_failed(shard, None, input)
+        self.collect_failed(shard, &mut None, input)
     }
 
     fn collect_failed(
         &self,
         shard: ShardId,
-        error: Option<ConnectError>,
+        error: &mut Option<ConnectError>,
         input: impl FnOnce(&mut Shard<C>, Instant, &mut CommonRoom<'_>),
     ) -> Effects<C> {
         let now = now();
@@ -356,21 +392,27 @@ impl<C: Connector> Driver<C> {
         (0..shards).map(ShardId)
     }
 
-    fn ensure_runtime(self: &Arc<Self>) -> bool {
+    fn ensure_runtime(self: &Arc<Self>) -> Result<(), Cause> {
         if self.has_runtime.load(Ordering::Acquire) {
-            return true;
+            return Ok(());
         }
         let Ok(current) = Handle::try_current() else {
-            return false;
+            return Err(Cause::NoRuntime);
         };
+        // There is no other way to ask whether a runtime has timers.
+        if catch_unwind(|| tokio::time::sleep(Duration::ZERO)).is_err() {
+            return Err(Cause::NoTimers);
+        }
         let mut runtime = self.runtime.lock();
-        if runtime.is_none() {
-            *runtime = Some(current.clone());
+        if runtime.handle.is_none() {
+            runtime.era += 1;
+            let era = runtime.era;
+            runtime.handle = Some(current.clone());
             self.has_runtime.store(true, Ordering::Release);
             drop(runtime);
-            keeper::start(self, &current);
+            keeper::start(self, &current, era);
         }
-        true
+        Ok(())
     }
 }
 
@@ -396,7 +438,7 @@ impl<C: Connector> Shard<C> {
             let trusted = now.saturating_duration_since(since) <= TRUSTED_IDLE;
             let sound = self
                 .live(connection)
-                .is_none_or(|live| (trusted && !live.is_suspect()) || live.io.check().is_ok());
+                .is_none_or(|live| (trusted && !live.is_suspect()) || live.check().is_ok());
             if sound {
                 return id;
             }
@@ -415,15 +457,26 @@ impl<C: Connector> Shard<C> {
             .take(id)
             .expect("an answered request can be taken");
         let answer = answer.map(|connection| {
-            let shared = self.live(connection).and_then(|live| {
-                live.stop_watching_unless_shared();
-                live.share_if_several()
-            });
-            shared
-                .or_else(|| self.take_live(connection))
-                .expect("an assigned connection is here")
+            let live = self.live(connection).expect(HERE);
+            let handle = live.is_main().then(|| live.share()).flatten();
+            handle.unwrap_or_else(|| {
+                let live = self.take_live(connection).expect(HERE);
+                live.stop_watching();
+                live
+            })
         });
         ((taken, answer), self.close_cell(id))
+    }
+
+    /// Whether a connection that is held for a request can still be handed out, as far as that is
+    /// known.
+    fn is_sound(&mut self, id: ConnectionId) -> bool {
+        self.live(id).is_none_or(|live| {
+            if live.is_main() && live.share().is_none() {
+                return false;
+            }
+            !live.is_suspect() || live.check().is_ok()
+        })
     }
 
     /// Whoever would take the answer of a request has gone. What is left is to be dropped outside
@@ -434,29 +487,30 @@ impl<C: Connector> Shard<C> {
         now: Instant,
         room: &mut impl Room,
     ) -> shard::Leftover {
-        let held = self.held_for(id);
+        self.look_at_held(id, now, room);
         self.engine.forget(now, room, id);
-        self.watch_if_idle(held, now, room);
         self.close_cell(id)
     }
 
-    /// Watches a connection that has become idle without having been in a user's hands.
-    fn watch_if_idle(&mut self, id: Option<ConnectionId>, now: Instant, room: &mut impl Room) {
-        let Some(id) = id.filter(|&id| self.engine.is_idle(id)) else {
-            return;
-        };
-        let unusable = self.live(id).is_some_and(|live| live.watch().is_ready());
-        if unusable {
-            self.engine.peer_closed(now, room, id);
+    /// Looks at the connection that is held for a request, which may go to another user now.
+    fn look_at_held(&mut self, id: RequestId, now: Instant, room: &mut impl Room) {
+        if let Some(held) = self.held_for(id) {
+            self.look_at(held, now, room);
         }
     }
 
-    fn note_capacity(&mut self, id: ConnectionId, now: Instant, room: &mut impl Room) {
-        if let Some(capacity) = self.live(id).and_then(Live::changed_capacity) {
+    /// Looks at a connection that is here, and watches it from now on.
+    fn look_at(&mut self, id: ConnectionId, now: Instant, room: &mut impl Room) {
+        let Some(live) = self.live(id) else { return };
+        if live.watch().is_ready() {
+            self.engine.peer_closed(now, room, id);
+        } else if let Some(capacity) = live.changed_capacity() {
             self.engine.capacity_changed(now, room, id, capacity);
         }
     }
 }
+
+const HERE: &str = "a connection that is held for a request is here";
 
 /// The time by tokio's clock, which tests can stop.
 pub(crate) fn now() -> Instant {

@@ -109,6 +109,11 @@ impl<C: Connector> Shard<C> {
         self.cells[id.slot()].location
     }
 
+    /// An answer is to be replaced by another.
+    pub(crate) fn forget_answer(&mut self, id: RequestId) {
+        self.cells[id.slot()].answer = None;
+    }
+
     /// Takes the answer of a request, if there is one.
     pub(crate) fn take_answer(&mut self, id: RequestId) -> Option<Result<ConnectionId, Cause>> {
         self.cells[id.slot()].answer.take()
@@ -208,14 +213,13 @@ impl<C: Connector> Shard<C> {
 
     /// Carries the engine's actions out as far as it goes under the lock; the rest goes into
     /// `effects`. `error` is why the attempt failed that is being reported.
-    pub(crate) fn forward(&mut self, effects: &mut Effects<C>, error: Option<ConnectError>) {
-        let mut error = error;
+    pub(crate) fn forward(&mut self, effects: &mut Effects<C>, error: &mut Option<ConnectError>) {
         while let Some(action) = self.engine.poll_action() {
             match action {
                 Action::Answer(id, answer) => {
                     let answer = match answer {
                         Answer::Connection(connection) => Ok(connection),
-                        other => Err(cause(other, &mut error)),
+                        other => Err(cause(other, error)),
                     };
                     self.answer(effects, id, answer);
                 }

@@ -6,27 +6,28 @@ use std::task::{Context, Waker};
 use keepalive_engine::{ConnectionId, Phase, ShardId};
 use tokio::task::AbortHandle;
 
-use crate::connect::{Attempt, ConnectError, Connection, Connector};
+use crate::connect::{Attempt, ConnectError, Connector};
 use crate::driver::Driver;
 use crate::driver::live::Live;
 use crate::host::Host;
 use crate::sync::Arc;
 
-/// Starts an attempt.
+/// Starts an attempt. False if there is no runtime to start it on.
 pub(crate) fn connect<C: Connector>(
     driver: &Arc<Driver<C>>,
     shard: ShardId,
     id: ConnectionId,
     host: Host,
-) {
+) -> bool {
+    let Some((era, runtime)) = driver.runtime() else {
+        return false;
+    };
     let report = Report {
         driver: Arc::clone(driver),
+        era,
         shard,
         id,
         reported: false,
-    };
-    let Some(runtime) = driver.runtime() else {
-        return; // the report says so
     };
     let task = runtime.spawn(async move {
         // Declared first, dropped last: a slot is free when nothing of the attempt is left.
@@ -41,6 +42,7 @@ pub(crate) fn connect<C: Connector>(
         report.finish(result);
     });
     started(driver, shard, id, task.abort_handle());
+    true
 }
 
 /// Closes a connection that nobody holds. True if it is closed already; otherwise a task does
@@ -54,23 +56,23 @@ pub(crate) fn close<C: Connector>(
     let Some(mut live) = live else { return true };
     live.stop_watching();
     let mut context = Context::from_waker(Waker::noop());
-    if live.io.poll_close(&mut context).is_ready() {
+    let runtime = driver.runtime();
+    let (Some((era, runtime)), false) = (runtime, live.poll_close(&mut context).is_ready()) else {
+        live.discard();
         return true;
-    }
-    let report = Report {
-        driver: Arc::clone(driver),
-        shard,
-        id,
-        reported: false,
     };
-    let Some(runtime) = driver.runtime() else {
-        drop(live);
-        return false; // the report says so
+    let mut closing = Closing {
+        live: Some(live),
+        _report: Report {
+            driver: Arc::clone(driver),
+            era,
+            shard,
+            id,
+            reported: false,
+        },
     };
     let task = runtime.spawn(async move {
-        let _report = report;
-        let mut live = live;
-        poll_fn(|context| live.io.poll_close(context)).await;
+        poll_fn(|context| closing.poll(context)).await;
     });
     started(driver, shard, id, task.abort_handle());
     false
@@ -88,9 +90,34 @@ fn started<C: Connector>(
     }
 }
 
+/// A connection that takes time to close. It is dropped before its end is reported.
+struct Closing<C: Connector> {
+    live: Option<Box<Live<C>>>,
+    _report: Report<C>,
+}
+
+impl<C: Connector> Closing<C> {
+    fn poll(&mut self, context: &mut Context<'_>) -> std::task::Poll<()> {
+        match &mut self.live {
+            Some(live) => live.poll_close(context),
+            None => std::task::Poll::Ready(()),
+        }
+    }
+}
+
+impl<C: Connector> Drop for Closing<C> {
+    fn drop(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.discard();
+        }
+    }
+}
+
 /// Tells the engine how a task ended, whatever happened to the task.
 struct Report<C: Connector> {
     driver: Arc<Driver<C>>,
+    /// Of the runtime that the task is on.
+    era: u64,
     shard: ShardId,
     id: ConnectionId,
     reported: bool,
@@ -98,14 +125,12 @@ struct Report<C: Connector> {
 
 impl<C: Connector> Report<C> {
     fn finish(mut self, result: Result<C::Connection, ConnectError>) {
-        self.reported = true;
         let (shard, id) = (self.shard, self.id);
+        let result = result.map(|io| Live::new(io, &self.driver.signals, shard, id));
+        self.reported = true;
         match result {
             Err(error) => self.driver.attempt_failed(shard, id, Some(error)),
-            Ok(io) => {
-                let live = Live::new(io, &self.driver.signals, shard, id);
-                self.driver.attempt_succeeded(shard, Box::new(live));
-            }
+            Ok(live) => self.driver.attempt_succeeded(shard, Box::new(live)),
         }
     }
 }
@@ -119,7 +144,7 @@ impl<C: Connector> Drop for Report<C> {
         let panicked = std::thread::panicking();
         if !panicked && self.driver.lock(shard).engine.is_connecting(id) {
             // Nobody stopped this task, so it was its runtime.
-            self.driver.runtime_lost();
+            self.driver.runtime_lost(self.era);
         }
         let error = panicked.then(|| ConnectError::new("connect", "the connector panicked"));
         self.driver.attempt_failed(shard, id, error);

@@ -1,0 +1,109 @@
+//! A queue from many to one whose end takes everything along.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+
+use crate::sync::{Arc, Mutex};
+
+/// Makes a tray: what is put in at one end is taken out at the other.
+///
+/// Once the taking end is gone, nothing can be put in any more, and what was in it is dropped.
+/// The two happen in one step, so nothing is ever left behind in a tray that nobody empties.
+pub(crate) fn tray<T>() -> (Putter<T>, Taker<T>) {
+    let tray = Arc::new(Mutex::new(Tray {
+        items: VecDeque::new(),
+        putters: 1,
+        closed: false,
+        waker: None,
+    }));
+    (Putter(Arc::clone(&tray)), Taker(tray))
+}
+
+struct Tray<T> {
+    items: VecDeque<T>,
+    putters: usize,
+    closed: bool,
+    waker: Option<Waker>,
+}
+
+/// Where items are put in.
+pub(crate) struct Putter<T>(Arc<Mutex<Tray<T>>>);
+
+impl<T> Putter<T> {
+    /// Puts an item in; gives it back if nobody could take it.
+    pub(crate) fn put(&self, item: T) -> Result<(), T> {
+        let waker = {
+            let mut tray = self.0.lock();
+            if tray.closed {
+                return Err(item);
+            }
+            tray.items.push_back(item);
+            tray.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Whether the taking end is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+}
+
+impl<T> Clone for Putter<T> {
+    fn clone(&self) -> Self {
+        self.0.lock().putters += 1;
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Drop for Putter<T> {
+    fn drop(&mut self) {
+        let waker = {
+            let mut tray = self.0.lock();
+            tray.putters -= 1;
+            if tray.putters > 0 {
+                return;
+            }
+            tray.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Where items are taken out.
+pub(crate) struct Taker<T>(Arc<Mutex<Tray<T>>>);
+
+impl<T> Taker<T> {
+    /// Takes the item that was put in first; `None` when there is none and never will be.
+    pub(crate) fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let replaced;
+        {
+            let mut tray = self.0.lock();
+            if let Some(item) = tray.items.pop_front() {
+                return Poll::Ready(Some(item));
+            }
+            if tray.putters == 0 {
+                return Poll::Ready(None);
+            }
+            replaced = tray.waker.replace(context.waker().clone());
+        }
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Taker<T> {
+    fn drop(&mut self) {
+        let left = {
+            let mut tray = self.0.lock();
+            tray.closed = true;
+            (std::mem::take(&mut tray.items), tray.waker.take())
+        };
+        drop(left);
+    }
+}
