@@ -49,7 +49,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FetchFlags {
-    /// What to fetch: http or https.
+    /// What to fetch, by http; https is answered with an error until TLS is built in.
     #[arg(value_name = "URL")]
     pub(crate) urls: Vec<String>,
 
