@@ -24,6 +24,18 @@ pub(crate) enum Source {
     },
 }
 
+impl Source {
+    fn announced(&self) -> Option<u64> {
+        match self {
+            Self::Targets(targets) => match targets.size_hint() {
+                (least, Some(most)) if least == most => u64::try_from(most).ok(),
+                _ => None,
+            },
+            Self::Lines { .. } => None,
+        }
+    }
+}
+
 /// What was read.
 #[derive(Debug)]
 pub(crate) enum Item {
@@ -36,6 +48,8 @@ pub(crate) enum Item {
 #[derive(Debug)]
 pub(crate) struct Input {
     items: mpsc::Receiver<Item>,
+    /// How many targets there are, where that is known without reading.
+    announced: Option<u64>,
     known: Arc<Known>,
 }
 
@@ -46,6 +60,7 @@ impl Input {
     ///
     /// No thread could be started.
     pub(crate) fn start(sources: Vec<Source>) -> io::Result<Self> {
+        let announced = sources.iter().map(Source::announced).sum();
         let (sender, items) = mpsc::channel(AHEAD);
         let known = Arc::new(Known::default());
         let counted = Arc::clone(&known);
@@ -57,7 +72,11 @@ impl Input {
                 let _ = read_all(sources, &sender, &counted);
                 counted.ended.store(true, Ordering::Release);
             })?;
-        Ok(Self { items, known })
+        Ok(Self {
+            items,
+            announced,
+            known,
+        })
     }
 
     /// The next item, or `None` when there is no more.
@@ -69,10 +88,12 @@ impl Input {
         self.items.recv().await
     }
 
-    /// How many targets there are, once the last has been read.
+    /// How many targets there are: known at once if none is in a file, and otherwise when the
+    /// last has been read.
     pub(crate) fn total(&self) -> Option<u64> {
         let ended = self.known.ended.load(Ordering::Acquire);
-        ended.then(|| self.known.targets.load(Ordering::Acquire))
+        let counted = ended.then(|| self.known.targets.load(Ordering::Acquire));
+        counted.or(self.announced)
     }
 }
 
@@ -207,6 +228,14 @@ mod tests {
         assert!(all[1].1.as_ref().unwrap_err().contains("UTF-8"));
         assert!(all[2].1.as_ref().unwrap_err().contains("longer than"));
         assert_eq!(all[3], (4, Ok("http://b/".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn the_total_is_known_at_once_without_files() {
+        let target: Target = "http://a/".parse().unwrap();
+        let targets = std::iter::repeat_n(target, 100_000);
+        let input = Input::start(vec![Source::Targets(Box::new(targets))]).unwrap();
+        assert_eq!(input.total(), Some(100_000));
     }
 
     #[tokio::test]
