@@ -82,7 +82,11 @@ pub trait Connection: Send + 'static {
 
     /// Another handle on the same connection, for connections that carry several leases.
     ///
-    /// `None`, the default, means that the connection has one user at a time.
+    /// `None`, the default, means that the connection has one user at a time; if it has given
+    /// handles before, `None` means that it is of no further use.
+    ///
+    /// A lease that is dropped or closed, not freed, retires the whole connection: it takes no
+    /// further lease, and is closed when the others are back.
     fn share(&self) -> Option<Self>
     where
         Self: Sized,
