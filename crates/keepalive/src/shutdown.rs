@@ -6,12 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
-use crate::driver::Driver;
+use crate::driver::{Driver, has_timers};
 use crate::stats;
 use crate::sync::Arc;
 
@@ -38,7 +37,7 @@ impl<C: Connector> Shutdown<C> {
     }
 
     /// Waits for `time` at most, counted from the first poll. Default: until the last lease is
-    /// back. Outside of a tokio runtime there is no time to wait for, and it does not.
+    /// back. Outside of a tokio runtime with timers it does not wait.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         self.within = Some(time);
@@ -65,7 +64,7 @@ impl<C: Connector> Future for Shutdown<C> {
 async fn wait<C: Connector>(driver: Arc<Driver<C>>, within: Option<Duration>) -> usize {
     match within {
         None => driver.wait_until_closed().await,
-        Some(_) if Handle::try_current().is_err() => {}
+        Some(_) if !has_timers() => {}
         Some(time) => {
             // Past the time or not, what counts is what is still out.
             let _ = timeout(time, driver.wait_until_closed()).await;

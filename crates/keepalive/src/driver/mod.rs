@@ -215,8 +215,10 @@ impl<C: Connector> Driver<C> {
         });
     }
 
-    pub(crate) fn enter_phase(&self, shard: ShardId, id: ConnectionId, phase: Phase) {
-        self.lock(shard).engine.progress(now(), id, phase);
+    pub(crate) fn enter_phase(self: &Arc<Self>, shard: ShardId, id: ConnectionId, phase: Phase) {
+        self.input(shard, |shard, now, room| {
+            shard.engine.progress(now, room, id, phase);
+        });
     }
 
     pub(crate) fn attempt_succeeded(self: &Arc<Self>, shard: ShardId, live: Box<Live<C>>) {
@@ -399,8 +401,7 @@ impl<C: Connector> Driver<C> {
         let Ok(current) = Handle::try_current() else {
             return Err(Cause::NoRuntime);
         };
-        // There is no other way to ask whether a runtime has timers.
-        if catch_unwind(|| tokio::time::sleep(Duration::ZERO)).is_err() {
+        if !has_timers() {
             return Err(Cause::NoTimers);
         }
         let mut runtime = self.runtime.lock();
@@ -511,6 +512,12 @@ impl<C: Connector> Shard<C> {
 }
 
 const HERE: &str = "a connection that is held for a request is here";
+
+/// Whether there is a current runtime, and it has timers.
+pub(crate) fn has_timers() -> bool {
+    // There is no other way to ask.
+    Handle::try_current().is_ok() && catch_unwind(|| tokio::time::sleep(Duration::ZERO)).is_ok()
+}
 
 /// The time by tokio's clock, which tests can stop.
 pub(crate) fn now() -> Instant {

@@ -5,13 +5,14 @@
 
 #![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
 
+mod mock;
 mod probe;
 mod server;
 
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
+pub(crate) use mock::{Mock, host};
 pub(crate) use probe::Probe;
 pub(crate) use server::{Order, Refusing, Server, Silent};
 
@@ -43,6 +45,33 @@ fn run_on(builder: &mut Builder, limit: Duration, test: &impl AsyncFn()) {
         .block_on(async { tokio::time::timeout(limit, test()).await })
         .unwrap_or_else(|_| panic!("not done within {limit:?} on {:?}", runtime.metrics()));
     runtime.shutdown_background();
+}
+
+/// Runs what might never end on a thread of its own, with so many bytes of stack.
+pub(crate) fn run_on_a_thread<T: Send + 'static>(
+    stack: usize,
+    test: impl FnOnce() -> T + Send + 'static,
+) -> T {
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::Builder::new().stack_size(stack);
+    let thread = thread.spawn(move || sender.send(test()));
+    let thread = thread.expect("a thread");
+    match receiver.recv_timeout(Duration::from_secs(5)) {
+        Ok(result) => result,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(_) => unreachable!("it was sent"),
+        },
+    }
+}
+
+/// Runs a test on one thread, where whoever blocks it blocks all.
+pub(crate) fn run_or_hang(test: impl AsyncFnOnce() + Send + 'static) {
+    run_on_a_thread(2 << 20, || {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(test());
+    });
 }
 
 /// Writes a line, and reads a line.
@@ -119,7 +148,7 @@ pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 /// How many of something there are, were at most, and were in all; exact, and awaitable.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Gauge(Arc<watch::Sender<Tally>>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::broadcast;
 
-use super::Gauge;
+use super::{Gauge, ask};
 
 /// A server that answers each line with the same line. Some lines mean more:
 ///
@@ -91,6 +91,16 @@ impl Server {
 
     pub(crate) fn order(&self, order: Order) {
         assert!(self.orders.send(order).is_ok(), "nobody is connected");
+    }
+
+    /// Closes all connections. What is known of it in the system, this runtime knows too when it
+    /// is done: a reactor hears of events in their order, and hears of one more.
+    pub(crate) async fn close_all(&self) {
+        self.order(Order::Close);
+        self.connections.until(|tally| tally.now == 0).await;
+        let stream = TcpStream::connect(self.address).await;
+        ask(&mut stream.expect("the server listens"), "who").await;
+        self.connections.until(|tally| tally.now == 0).await;
     }
 
     /// Waits until the server has seen so many connections close.

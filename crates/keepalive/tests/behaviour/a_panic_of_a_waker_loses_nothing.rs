@@ -1,0 +1,68 @@
+//! E3: a waker that panics keeps nothing of what was to be done from being done.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+
+use crate::support::{Mock, error, host, run};
+use keepalive::{ErrorKind, FromCache, Manager, Pending};
+
+struct Bomb;
+
+impl Wake for Bomb {
+    fn wake(self: Arc<Self>) {
+        panic!("as planned");
+    }
+}
+
+/// Has a request woken by a waker that panics.
+fn arm(pending: &mut Pending<Mock>) {
+    let bomb = Waker::from(Arc::new(Bomb));
+    let polled = Pin::new(pending).poll(&mut Context::from_waker(&bomb));
+    assert!(polled.is_pending());
+}
+
+/// Whether the caller is told of a panic is not what this is about.
+fn survive(action: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(action));
+}
+
+#[test]
+fn a_freed_connection_is_there_for_its_waiter() {
+    run(async || {
+        let manager = Manager::builder().connector(Mock::new()).max_open(1);
+        let manager = manager.build().unwrap();
+        let held = manager.allocate(host(0)).await.unwrap();
+        let mut waiter = manager.allocate(host(0));
+        arm(&mut waiter);
+        survive(|| held.free());
+        let lease = waiter.await.unwrap();
+        assert_eq!(lease.from_cache(), Some(FromCache::Deferred));
+    });
+}
+
+#[test]
+fn a_shutdown_closes_what_is_idle() {
+    // So many that some share whatever the host of the waiter shares.
+    const HOSTS: usize = 200;
+    run(async || {
+        let mock = Mock::new();
+        let manager = Manager::builder().connector(mock.clone()).max_open(HOSTS);
+        let manager = manager.max_per_host(1).build().unwrap();
+        let mut held = Vec::new();
+        for n in 0..HOSTS {
+            held.push(manager.allocate(host(n)).await.unwrap());
+        }
+        let busy = held.remove(0);
+        let mut waiter = manager.allocate(host(0));
+        arm(&mut waiter);
+        held.into_iter().for_each(keepalive::Lease::free);
+
+        survive(|| drop(manager.shutdown()));
+        assert_eq!(error(waiter.await).kind(), ErrorKind::ShutDown);
+        busy.close();
+        assert_eq!(manager.shutdown().await, 0);
+        assert_eq!(mock.open.read().now, 0);
+    });
+}

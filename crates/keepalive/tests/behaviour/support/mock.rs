@@ -1,0 +1,176 @@
+//! A connector without sockets, whose connections do what a test says.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use keepalive::{Attempt, ConnectError, Connection, Connector, Request, Unusable};
+
+use super::{Entered, Gauge};
+
+type Hook<T> = Arc<dyn Fn() -> T + Send + Sync>;
+
+/// Opens at once what is good until its peer closes it. The setters replace one thing each.
+#[derive(Clone)]
+pub(crate) struct Mock {
+    /// Attempts that have begun.
+    pub(crate) attempts: Gauge,
+    /// Connections; the handles on a shared one count as one.
+    pub(crate) open: Gauge,
+    peer: Arc<Peer>,
+    connect: Hook<Poll<Result<(), ConnectError>>>,
+    watch: Hook<Poll<Unusable>>,
+    check: Hook<Result<(), Unusable>>,
+    capacity: Hook<usize>,
+    share: Hook<bool>,
+    close: Hook<Poll<()>>,
+    wakes_itself: bool,
+}
+
+#[derive(Default)]
+struct Peer {
+    /// The connections up to this number are closed.
+    closed: AtomicUsize,
+    watchers: Mutex<Vec<Waker>>,
+}
+
+/// Makes the setters of hooks.
+macro_rules! hooks {
+    ($($name:ident: $result:ty;)*) => {$(
+        pub(crate) fn $name(mut self, hook: impl Fn() -> $result + Send + Sync + 'static) -> Self {
+            self.$name = Arc::new(hook);
+            self
+        }
+    )*};
+}
+
+impl Mock {
+    pub(crate) fn new() -> Self {
+        Self {
+            attempts: Gauge::default(),
+            open: Gauge::default(),
+            peer: Arc::default(),
+            connect: Arc::new(|| Poll::Ready(Ok(()))),
+            watch: Arc::new(|| Poll::Pending),
+            check: Arc::new(|| Ok(())),
+            capacity: Arc::new(|| 1),
+            share: Arc::new(|| false),
+            close: Arc::new(|| Poll::Ready(())),
+            wakes_itself: false,
+        }
+    }
+
+    /// Its attempts never end.
+    pub(crate) fn stuck() -> Self {
+        Self::new().connect(|| Poll::Pending)
+    }
+
+    /// Its connections carry as many leases as `capacity` says.
+    pub(crate) fn shared(capacity: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        Self::new().capacity(capacity).share(|| true)
+    }
+
+    hooks! {
+        connect: Poll<Result<(), ConnectError>>;
+        watch: Poll<Unusable>;
+        check: Result<(), Unusable>;
+        capacity: usize;
+        share: bool;
+        close: Poll<()>;
+    }
+
+    /// Wakes whoever watches a connection as soon as it does.
+    pub(crate) fn wakes_itself(mut self) -> Self {
+        self.wakes_itself = true;
+        self
+    }
+
+    /// The peer closes all connections that there are.
+    pub(crate) fn peer_closes(&self) {
+        self.peer.closed.store(self.open.read().total, SeqCst);
+        self.wake_watchers();
+    }
+
+    /// Something may have happened to the connections that are watched.
+    pub(crate) fn wake_watchers(&self) {
+        let watchers = std::mem::take(&mut *self.peer.watchers.lock().expect("no panic"));
+        watchers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// A request for the host of number `n`.
+pub(crate) fn host(n: usize) -> Request {
+    let request = Request::new("mock", "127.0.0.1", 1).expect("a request");
+    request.partition(n.to_string())
+}
+
+impl Connector for Mock {
+    type Connection = Mocked;
+
+    async fn connect(&self, _attempt: &Attempt) -> Result<Mocked, ConnectError> {
+        let _attempt = self.attempts.enter();
+        poll_fn(|_| (self.connect)()).await?;
+        let open = self.open.enter();
+        Ok(Mocked {
+            number: self.open.read().total,
+            mock: self.clone(),
+            _open: Some(open),
+        })
+    }
+}
+
+/// A connection of a [`Mock`], or a handle on one.
+pub(crate) struct Mocked {
+    mock: Mock,
+    /// Connections are counted from one.
+    number: usize,
+    _open: Option<Entered>,
+}
+
+impl Mocked {
+    fn is_open(&self) -> bool {
+        self.number > self.mock.peer.closed.load(SeqCst)
+    }
+}
+
+impl Connection for Mocked {
+    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        let waker = cx.waker().clone();
+        self.mock
+            .peer
+            .watchers
+            .lock()
+            .expect("no panic")
+            .push(waker);
+        if self.mock.wakes_itself {
+            cx.waker().wake_by_ref();
+        }
+        if self.is_open() {
+            (self.mock.watch)()
+        } else {
+            Poll::Ready(Unusable::Closed)
+        }
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        self.is_open().then_some(()).ok_or(Unusable::Closed)?;
+        (self.mock.check)()
+    }
+
+    fn capacity(&self) -> usize {
+        (self.mock.capacity)()
+    }
+
+    fn share(&self) -> Option<Self> {
+        (self.mock.share)().then(|| Self {
+            mock: self.mock.clone(),
+            number: self.number,
+            _open: None,
+        })
+    }
+
+    fn poll_close(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        (self.mock.close)()
+    }
+}
