@@ -12,6 +12,7 @@ use crate::ids::{ConnectionId, HostId, RequestId, ShardId};
 use crate::policy::Random;
 use crate::request::{Ask, FromCache, Request, Stage, Timing};
 use crate::room::Room;
+use crate::serve::Entry;
 use crate::stats::WaitingTime;
 use crate::timer::{TimerKey, Timers};
 
@@ -105,7 +106,7 @@ impl<K: Eq + Clone> Engine<K> {
         let request = Request::new(ask.number, ask.host.slot, now, deadline);
         let slot = self.requests.insert(request);
         let attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
-        self.serve_or_queue(now, room, slot, attempt_deadline);
+        self.serve_or_queue(now, room, slot, attempt_deadline, Entry::New);
         self.settle(room);
         self.request_id(slot)
     }
@@ -122,7 +123,7 @@ impl<K: Eq + Clone> Engine<K> {
             self.requests[slot].stage = Stage::Parked;
             self.requests[slot].book(now, None);
             self.end_lease(now, room, connection, Return::Close);
-            self.serve_or_queue(now, room, slot, None);
+            self.serve_or_queue(now, room, slot, None, Entry::Again);
         }
         self.settle(room);
     }
@@ -190,16 +191,16 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// An attempt has come to its next phase.
-    pub fn progress(&mut self, now: Instant, id: ConnectionId, phase: Phase) {
-        let now = self.clamp(now);
-        let Some(slot) = self.find_connection(id) else {
-            return;
-        };
-        let connection = &mut self.connections[slot];
-        let before = std::mem::replace(&mut connection.phase, phase);
-        if let (State::Connecting, Some(owner)) = (connection.state, connection.owner) {
-            self.requests[owner].book(now, Some(before));
+    pub fn progress(&mut self, now: Instant, room: &mut impl Room, id: ConnectionId, phase: Phase) {
+        let now = self.advance(now, room);
+        if let Some(slot) = self.find_connection(id) {
+            let connection = &mut self.connections[slot];
+            let before = std::mem::replace(&mut connection.phase, phase);
+            if let (State::Connecting, Some(owner)) = (connection.state, connection.owner) {
+                self.requests[owner].book(now, Some(before));
+            }
         }
+        self.settle(room);
     }
 
     /// An attempt has ended in a connection that can carry `capacity` leases.

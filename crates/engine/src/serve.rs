@@ -12,6 +12,15 @@ use crate::request::{FromCache, Stage};
 use crate::room::Room;
 use crate::timer::TimerKey;
 
+/// How a request comes to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// It has just been made, and may find the queue full.
+    New,
+    /// It was admitted before, and lost the connection that it had been given.
+    Again,
+}
+
 impl<K: Eq + Clone> Engine<K> {
     /// Serves a request that is in no queue with an idle connection of its host, or makes it wait.
     ///
@@ -22,11 +31,12 @@ impl<K: Eq + Clone> Engine<K> {
         room: &mut impl Room,
         request: u32,
         attempt_deadline: Option<Instant>,
+        entry: Entry,
     ) {
         if self.shut_down {
             self.refuse(request, Answer::ShutDown);
         } else if !self.serve_at_once(now, room, request) {
-            self.join_queue(now, room, request, attempt_deadline);
+            self.join_queue(now, room, request, attempt_deadline, entry);
             // A time-out of zero leaves time for what is there at once, and for nothing else.
             self.advance(now, room);
         }
@@ -51,9 +61,11 @@ impl<K: Eq + Clone> Engine<K> {
         room: &mut impl Room,
         request: u32,
         attempt_deadline: Option<Instant>,
+        entry: Entry,
     ) {
         let host = self.requests[request].host;
         if let Some(max) = self.settings.max_queued
+            && entry == Entry::New
             && !self.has_attempt_at_once(room, host)
         {
             if !room.enter_queue(max) {
@@ -143,17 +155,18 @@ impl<K: Eq + Clone> Engine<K> {
     ///
     /// A connection that is `new` was opened for its first user in that user's turn, and gives
     /// way to nobody before that.
-    pub(crate) fn offer(&mut self, now: Instant, room: &mut impl Room, slot: u32, mut new: bool) {
+    pub(crate) fn offer(&mut self, now: Instant, room: &mut impl Room, slot: u32, new: bool) {
         let host = self.connections[slot].host;
+        let mut in_turn = new;
         while self.connections[slot].has_room()
             && let Some(request) = self.hosts.at(host).queue.front()
         {
             let ticket = self.requests[request].ticket;
-            if !std::mem::take(&mut new) && self.must_give_way(room, slot, Some(ticket)) {
+            if !std::mem::take(&mut in_turn) && self.must_give_way(room, slot, Some(ticket)) {
                 self.evict(now, room, slot);
                 break;
             }
-            let used = self.connections[slot].uses > 0;
+            let used = !new && self.connections[slot].uses > 0;
             let from_cache = used.then_some(FromCache::Deferred);
             self.leave_queue(now, room, request);
             self.assign(now, room, slot, request, from_cache);

@@ -162,7 +162,7 @@ impl World {
 
     pub(crate) fn progress(&mut self, index: usize, phase: Phase) {
         let (shard, id, _) = self.attempts[index];
-        self.engines[shard].progress(self.now, id, phase);
+        self.engines[shard].progress(self.now, &mut self.room, id, phase);
         self.drain(shard);
     }
 

@@ -1,0 +1,71 @@
+//! `abandon` ends everything pending, and later requests are served again.
+
+use keepalive_engine::{Answer, Return, Settings};
+
+use crate::support::World;
+use crate::{attempts, connect, hold, idle, limits, waits};
+
+#[test]
+fn it_closes_the_idle_withdraws_attempts_and_answers_all() {
+    for finish_attempts in [false, true] {
+        let mut world = World::new(Settings {
+            finish_attempts,
+            ..limits(2, 4)
+        });
+        idle(&mut world, 0);
+        let held = hold(&mut world, 1);
+        let waiting = [2, 2, 2, 3, 4].map(|host| world.request(host));
+        world.finish_close(0);
+        assert_eq!(world.attempts.len(), 3, "two wait for limits");
+        world.abandon();
+        assert!(world.attempts.is_empty());
+        assert_eq!(world.closing.len(), 3);
+        for id in waiting {
+            assert_eq!(world.answer(id), Some(Answer::Abandoned));
+        }
+        world.run();
+        assert_eq!(world.open(), 1);
+        world.release(held, Return::Reuse);
+        assert_eq!(world.engines[0].totals().idle, 1, "the lease stays good");
+    }
+}
+
+#[test]
+fn it_closes_every_idle_connection() {
+    let mut world = World::new(limits(2, 8));
+    for host in 0..4 {
+        idle(&mut world, host);
+    }
+    world.abandon();
+    assert_eq!(
+        (world.closing.len(), world.engines[0].totals().idle),
+        (4, 0)
+    );
+}
+
+#[test]
+fn it_withdraws_attempts_without_owner_too() {
+    let mut world = World::new(Settings {
+        finish_attempts: true,
+        ..limits(2, 8)
+    });
+    let id = world.request(0);
+    world.cancel(id);
+    assert_eq!(attempts(&world, 0), 1);
+    world.abandon();
+    assert_eq!((attempts(&world, 0), world.closing.len()), (0, 1));
+    world.run();
+    assert_eq!(world.open(), 0);
+}
+
+#[test]
+fn requests_that_come_later_are_served() {
+    let mut world = World::new(limits(1, 1));
+    world.request(0);
+    world.abandon();
+    let id = world.request(0);
+    assert!(waits(&world, id), "the old attempt is not gone yet");
+    world.run();
+    connect(&mut world, 0);
+    assert!(world.is_served(id));
+}

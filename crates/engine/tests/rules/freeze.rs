@@ -1,0 +1,96 @@
+//! A frozen budget gives nothing; once it has thawed, everything is given.
+
+use keepalive_engine::{Return, Room, Settings};
+
+use crate::support::World;
+use crate::{hold, idle, limits, waits};
+
+fn resume(world: &mut World) {
+    world.engines[0].resume(world.now, &mut world.room);
+    world.drain(0);
+}
+
+#[test]
+fn it_gives_no_slot_until_it_has_thawed() {
+    let mut world = World::new(limits(2, 8));
+    world.room.budget().freeze();
+    for host in [0, 0, 1, 2] {
+        world.request(host);
+    }
+    world.request(0);
+    assert!(world.attempts.is_empty());
+    world.room.budget().thaw();
+    resume(&mut world);
+    let mut hosts: Vec<_> = world.attempts.iter().map(|&(_, _, host)| host).collect();
+    hosts.sort_unstable();
+    assert_eq!(hosts, [0, 0, 1, 2]);
+}
+
+#[test]
+fn what_becomes_free_meanwhile_is_given_out_later() {
+    let mut world = World::new(limits(1, 2));
+    let leases = [0, 1].map(|host| hold(&mut world, host));
+    for host in [2, 3] {
+        world.request(host);
+    }
+    world.room.budget().freeze();
+    for lease in leases {
+        world.release(lease, Return::Close);
+        world.finish_close(0);
+    }
+    assert_eq!((world.attempts.len(), world.open()), (0, 0));
+    world.room.budget().thaw();
+    resume(&mut world);
+    assert_eq!((world.attempts.len(), world.open()), (2, 2));
+}
+
+#[test]
+fn it_has_nothing_evicted() {
+    let mut world = World::new(limits(1, 1));
+    let kept = idle(&mut world, 0);
+    world.room.budget().freeze();
+    world.request(1);
+    assert!(world.engines[0].is_idle(kept));
+    world.room.budget().thaw();
+    resume(&mut world);
+    assert_eq!(world.closing, [(0, kept)]);
+}
+
+#[test]
+fn it_thaws_when_every_end_is_over() {
+    let mut world = World::new(limits(1, 1));
+    world.room.budget().freeze();
+    world.room.budget().freeze();
+    world.request(0);
+    world.room.budget().thaw();
+    resume(&mut world);
+    assert!(world.attempts.is_empty());
+    world.room.budget().thaw();
+    resume(&mut world);
+    assert_eq!(world.attempts.len(), 1);
+}
+
+#[test]
+fn reuse_goes_on() {
+    let mut world = World::new(limits(1, 1));
+    idle(&mut world, 0);
+    world.room.budget().freeze();
+    let first = hold(&mut world, 0);
+    let second = world.request(0);
+    crate::pass(&mut world, first, second);
+}
+
+#[test]
+fn who_comes_after_the_thaw_stands_behind_who_came_before() {
+    let mut world = World::new(Settings {
+        max_queued: Some(8),
+        ..limits(1, 1)
+    });
+    world.room.budget().freeze();
+    world.request(0);
+    world.room.budget().thaw();
+    let second = world.request(1);
+    assert_eq!(world.attempts[0].2, 0);
+    assert!(waits(&world, second));
+    assert_eq!((world.attempts.len(), world.room.queued()), (1, 1));
+}

@@ -1,0 +1,98 @@
+//! A request whose connection went before its answer was taken asks again.
+
+use keepalive_engine::{Answer, FromCache, Settings};
+
+use crate::support::World;
+use crate::{attempts, connect, idle, limits, ms, take, waits};
+
+#[test]
+fn it_asks_again_and_gets_another_connection() {
+    let mut world = World::new(limits(1, 8));
+    let gone = idle(&mut world, 0);
+    let id = world.request(0);
+    world.reject(id);
+    assert_eq!(world.closing, [(0, gone)]);
+    assert!(waits(&world, id));
+    world.run();
+    let opened = connect(&mut world, 0);
+    let taken = take(&mut world, id);
+    assert_eq!((taken.connection, taken.from_cache), (Some(opened), None));
+    assert_eq!(world.engines[0].totals().closed_by_peer, 1);
+}
+
+#[test]
+fn it_keeps_its_deadline() {
+    let mut world = World::new(limits(1, 8));
+    let id = world.ask(0, Some(ms(100)), None);
+    connect(&mut world, 0);
+    world.wait(ms(60));
+    world.reject(id);
+    world.run();
+    assert_eq!(attempts(&world, 0), 1);
+    world.wait(ms(39));
+    assert!(waits(&world, id));
+    world.wait(ms(1));
+    assert!(matches!(world.answer(id), Some(Answer::TimedOut(_))));
+    assert_eq!(take(&mut world, id).timing.total(), ms(100));
+}
+
+#[test]
+fn it_times_out_at_once_after_its_deadline() {
+    let mut world = World::new(limits(1, 8));
+    let id = world.ask(0, Some(ms(100)), None);
+    connect(&mut world, 0);
+    world.wait(ms(150));
+    world.reject(id);
+    assert!(matches!(world.answer(id), Some(Answer::TimedOut(_))));
+}
+
+#[test]
+fn it_waits_behind_those_who_came_meanwhile() {
+    let mut world = World::new(limits(1, 8));
+    let [a, b] = [0; 2].map(|host| world.request(host));
+    connect(&mut world, 0);
+    world.reject(a);
+    world.run();
+    connect(&mut world, 0);
+    assert!(world.is_served(b) && waits(&world, a));
+    world.use_and_free(b);
+    assert_eq!(take(&mut world, a).from_cache, Some(FromCache::Deferred));
+}
+
+#[test]
+fn it_takes_what_else_is_idle() {
+    let mut world = World::new(limits(2, 8));
+    let [a, b] = [0; 2].map(|host| world.request(host));
+    let [first, second] = [(); 2].map(|()| connect(&mut world, 0));
+    world.use_and_free(a);
+    world.use_and_free(b);
+    let id = world.request(0);
+    assert_eq!(world.answer(id), Some(Answer::Connection(second)));
+    world.reject(id);
+    assert_eq!(world.answer(id), Some(Answer::Connection(first)));
+}
+
+#[test]
+fn it_comes_too_late_for_an_answer_that_was_taken() {
+    let mut world = World::new(limits(1, 8));
+    let id = crate::hold(&mut world, 0);
+    world.engines[0].reject(world.now, &mut world.room, id);
+    world.drain(0);
+    assert!(world.closing.is_empty());
+    world.release(id, keepalive_engine::Return::Reuse);
+    assert_eq!(world.engines[0].totals().idle, 1);
+}
+
+#[test]
+fn a_rejected_request_is_not_refused_because_the_queue_is_full() {
+    let mut world = World::new(Settings {
+        max_per_host: 1,
+        max_queued: Some(1),
+        ..Settings::default()
+    });
+    let id = world.request(0);
+    world.connect(0, 1);
+    world.request(0);
+    world.reject(id);
+    assert_eq!(world.answer(id), None);
+}
