@@ -5,6 +5,8 @@
 //! `KEEPALIVE_SEED=n cargo test -p keepalive-engine --test simulation` replays one seed,
 //! `KEEPALIVE_SEEDS=n` runs more of them, and `KEEPALIVE_TRACE=1` prints every action.
 
+#![allow(clippy::print_stderr)] // how to replay a failure
+
 mod support;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,10 +30,24 @@ fn every_invariant_holds_whatever_happens() {
         }
     };
     for seed in seeds {
-        eprintln!("seed {seed}: replay with KEEPALIVE_SEED={seed}");
+        let _replay = Replay(seed);
         let first = simulate(seed);
         let second = simulate(seed);
         assert_eq!(first, second, "the same seed gives the same actions");
+    }
+}
+
+/// Says how to see a failure again.
+struct Replay(u64);
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Self(seed) = self;
+            eprintln!(
+                "replay: KEEPALIVE_SEED={seed} cargo test -p keepalive-engine --test simulation"
+            );
+        }
     }
 }
 
