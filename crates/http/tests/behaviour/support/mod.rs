@@ -1,5 +1,4 @@
 //! A server that says exactly what a test tells it to, and what every test needs around it.
-#![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
 use std::future::Future;

@@ -3,8 +3,6 @@
 //! Servers run on a thread of their own, so that they go on while a test blocks its runtime or
 //! drops it.
 
-#![allow(dead_code, unused_imports, reason = "each test uses a part of it")]
-
 mod mock;
 mod probe;
 mod server;

@@ -162,7 +162,7 @@ impl Refusing {
 /// A peer that never answers: it accepts nobody, and its queue is full.
 pub(crate) struct Silent {
     listener: TcpListener,
-    queue: Vec<TcpStream>,
+    _queue: Vec<TcpStream>,
 }
 
 impl Silent {
@@ -175,7 +175,10 @@ impl Silent {
         {
             queue.push(stream.expect("room in the queue"));
         }
-        Self { listener, queue }
+        Self {
+            listener,
+            _queue: queue,
+        }
     }
 
     pub(crate) fn request(&self) -> Request {
