@@ -40,6 +40,7 @@ mod address;
 mod builder;
 mod common;
 mod connect;
+mod contain;
 mod driver;
 mod error;
 mod host;

@@ -12,6 +12,7 @@ use keepalive_engine::{FromCache, RequestId, Timing};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
+use crate::contain::contain;
 use crate::driver::shard::Letter;
 use crate::error::AllocateError;
 use crate::lease::Lease;
@@ -79,7 +80,10 @@ impl<T: Send + 'static, C: Connector> Letter for Envelope<T, C> {
     fn post(self: Box<Self>) -> Option<RequestId> {
         let putter = self.putter.clone();
         let refused = putter.put(self).err()?;
-        refused.claim.abandon()
+        let Envelope { claim, context, .. } = *refused;
+        let id = claim.abandon();
+        contain(|| drop(context));
+        id
     }
 }
 

@@ -85,6 +85,8 @@ pub trait Connection: Send + 'static {
     /// `None`, the default, means that the connection has one user at a time; if it has given
     /// handles before, `None` means that it is of no further use.
     ///
+    /// A handle may be dropped with a lock of the manager held, too.
+    ///
     /// A lease that is dropped or closed, not freed, retires the whole connection: it takes no
     /// further lease, and is closed when the others are back.
     fn share(&self) -> Option<Self>

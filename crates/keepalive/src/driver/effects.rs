@@ -1,7 +1,6 @@
 //! What is left to do once a shard's lock is released.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::Waker;
 
 use keepalive_engine::{ConnectionId, Message, ShardId};
@@ -9,6 +8,7 @@ use smallvec::SmallVec;
 use tokio::task::AbortHandle;
 
 use crate::connect::Connector;
+use crate::contain::contain;
 use crate::driver::live::Live;
 use crate::driver::shard::Letter;
 use crate::driver::{Driver, task};
@@ -31,32 +31,25 @@ pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
 
 /// Does what an input leaves to do, and what follows from that, until nothing is left.
 ///
-/// It is one loop, however much follows: nothing here calls itself. A waker that panics does not
-/// keep the rest from being done.
+/// It is one loop, however much follows: nothing here calls itself. A waker or a context that
+/// panics does not keep the rest from being done, here or in the caller.
 pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
     if effects.is_empty() {
         return;
     }
-    let mut panicked = None;
     let mut pending = VecDeque::from_iter(effects);
     while let Some(effect) = pending.pop_front() {
         match effect {
             Effect::Wake(waker) => {
-                let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-                panicked = panicked.or(woken.err());
+                contain(|| waker.wake());
             }
             Effect::Post(letter) => {
-                let posted = catch_unwind(AssertUnwindSafe(|| letter.post()));
-                let unwanted = posted.unwrap_or_else(|panic| {
-                    panicked.get_or_insert(panic);
-                    None
-                });
-                if let Some(id) = unwanted {
+                if let Some(id) = contain(|| letter.post()).flatten() {
                     let mut leftover = None;
                     pending.extend(driver.collect(id.shard(), |shard, now, room| {
                         leftover = Some(shard.forget(id, now, room));
                     }));
-                    drop(leftover);
+                    contain(|| drop(leftover));
                 }
             }
             Effect::Stop(handle) => handle.abort(),
@@ -81,10 +74,5 @@ pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
                 }));
             }
         }
-    }
-    if let Some(panic) = panicked
-        && !std::thread::panicking()
-    {
-        resume_unwind(panic);
     }
 }

@@ -1,12 +1,12 @@
 //! An open connection and what the driver keeps beside it.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll, Waker};
 
 use keepalive_engine::{ConnectionId, ShardId};
 
 use crate::connect::{Connection, Connector, Unusable};
+use crate::contain::contain;
 use crate::signals::Signals;
 use crate::sync::Arc;
 use crate::watch::Watch;
@@ -78,14 +78,14 @@ impl<C: Connector> Live<C> {
     /// How many leases it can carry now, if that has changed.
     pub(crate) fn changed_capacity(&mut self) -> Option<usize> {
         let io = &self.io;
-        let capacity = catch_unwind(AssertUnwindSafe(|| io.capacity())).unwrap_or(1);
+        let capacity = contain(|| io.capacity()).unwrap_or(1);
         let capacity = capacity.max(1);
         if capacity == self.capacity {
             return None;
         }
         if self.role == Role::Sole {
             // Without handles it has one user at a time, whatever it says.
-            drop(self.share()?);
+            self.share()?.discard();
             self.role = Role::Main;
         }
         self.capacity = capacity;
@@ -95,7 +95,7 @@ impl<C: Connector> Live<C> {
     /// A handle for a lease. `None` if the connection gives none, or not any more.
     pub(crate) fn share(&self) -> Option<Box<Self>> {
         let io = &self.io;
-        let io = catch_unwind(AssertUnwindSafe(|| io.share())).ok()??;
+        let io = contain(|| io.share())??;
         Some(Box::new(Self {
             io,
             id: self.id,
@@ -112,8 +112,8 @@ impl<C: Connector> Live<C> {
         self.watch.arm();
         let mut context = Context::from_waker(&self.waker);
         let io = &mut self.io;
-        let poll = catch_unwind(AssertUnwindSafe(|| io.poll_unusable(&mut context)));
-        self.spent |= poll.map_or(true, |poll| poll.is_ready());
+        let poll = contain(|| io.poll_unusable(&mut context));
+        self.spent |= poll.is_none_or(|poll| poll.is_ready());
         if self.spent {
             Poll::Ready(())
         } else {
@@ -137,7 +137,7 @@ impl<C: Connector> Live<C> {
             return Err(Unusable::Closed);
         }
         let io = &mut self.io;
-        catch_unwind(AssertUnwindSafe(|| io.check())).unwrap_or_else(|_| {
+        contain(|| io.check()).unwrap_or_else(|| {
             let panicked = io::Error::other("the connection panicked");
             Err(Unusable::Failed(panicked))
         })
@@ -146,12 +146,12 @@ impl<C: Connector> Live<C> {
     /// Goes on closing it.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let io = &mut self.io;
-        catch_unwind(AssertUnwindSafe(|| io.poll_close(context))).unwrap_or(Poll::Ready(()))
+        contain(|| io.poll_close(context)).unwrap_or(Poll::Ready(()))
     }
 
     /// Drops it: its descriptor is gone when this returns.
     pub(crate) fn discard(self: Box<Self>) {
         // What a panic leaves of it is not ours to save.
-        let _ = catch_unwind(AssertUnwindSafe(move || drop(self)));
+        contain(move || drop(self));
     }
 }

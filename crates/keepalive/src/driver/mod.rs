@@ -11,7 +11,7 @@ pub(crate) mod shard;
 mod task;
 
 use std::net::IpAddr;
-use std::panic::{Location, catch_unwind};
+use std::panic::Location;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,7 @@ use tokio::sync::Notify;
 
 use crate::common::{Common, CommonRoom};
 use crate::connect::{ConnectError, Connector};
+use crate::contain::contain;
 use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Shard};
@@ -59,6 +60,9 @@ struct Runtime {
 
 /// An answer as its user takes it.
 pub(crate) type Outcome<C> = (Taken, Result<Box<Live<C>>, Cause>);
+
+/// The handle for a user of a connection that stays in its shard.
+type Lent<C> = Option<Box<Live<C>>>;
 
 impl<C: Connector> Driver<C> {
     pub(crate) fn new(config: &Config, connector: C, bind_address: Option<IpAddr>) -> Self {
@@ -112,21 +116,31 @@ impl<C: Connector> Driver<C> {
         context: &mut Context<'_>,
     ) -> Poll<Outcome<C>> {
         let mut shard = self.lock(id.shard());
-        while let Some(held) = shard.held_for(id)
-            && !shard.is_sound(held)
-        {
-            // It has gone while the answer waited to be taken: the request asks again.
-            drop(shard);
-            self.input(id.shard(), |shard, now, room| {
-                if shard.held_for(id) == Some(held) {
-                    shard.forget_answer(id);
-                    shard.engine.reject(now, room, id);
+        let mut handle = None;
+        while let Some(held) = shard.held_for(id) {
+            match shard.lend(held) {
+                Ok(lent) => {
+                    handle = lent;
+                    break;
                 }
-            });
-            shard = self.lock(id.shard());
+                Err(leftover) => {
+                    // It has gone while the answer waited to be taken: the request asks again.
+                    drop(shard);
+                    if let Some(leftover) = leftover {
+                        leftover.discard();
+                    }
+                    self.input(id.shard(), |shard, now, room| {
+                        if shard.held_for(id) == Some(held) {
+                            shard.forget_answer(id);
+                            shard.engine.reject(now, room, id);
+                        }
+                    });
+                    shard = self.lock(id.shard());
+                }
+            }
         }
         if let Some(answer) = shard.take_answer(id) {
-            let (answer, leftover) = shard.hand_over(id, answer);
+            let (answer, leftover) = shard.hand_over(id, answer, handle);
             drop(shard);
             drop(leftover);
             return Poll::Ready(answer);
@@ -233,6 +247,7 @@ impl<C: Connector> Driver<C> {
                 }
                 None
             } else {
+                shard.expect_task(id);
                 Some(live)
             }
         });
@@ -256,9 +271,10 @@ impl<C: Connector> Driver<C> {
             shard.task_ended(id);
             shard.engine.failed(now, room, id);
         });
-        // If nobody waited for it, what is left of the error is dropped here, outside the lock.
-        drop(error);
         self.finish(effects);
+        // If nobody waited for it, what is left of the error is dropped here, outside the lock
+        // and after everything else.
+        drop(error);
     }
 
     /// The keeper was told that something happened to an idle connection.
@@ -452,14 +468,13 @@ impl<C: Connector> Shard<C> {
         &mut self,
         id: RequestId,
         answer: Result<ConnectionId, Cause>,
+        handle: Lent<C>,
     ) -> (Outcome<C>, shard::Leftover) {
         let taken = self
             .engine
             .take(id)
             .expect("an answered request can be taken");
         let answer = answer.map(|connection| {
-            let live = self.live(connection).expect(HERE);
-            let handle = live.is_main().then(|| live.share()).flatten();
             handle.unwrap_or_else(|| {
                 let live = self.take_live(connection).expect(HERE);
                 live.stop_watching();
@@ -469,15 +484,22 @@ impl<C: Connector> Shard<C> {
         ((taken, answer), self.close_cell(id))
     }
 
-    /// Whether a connection that is held for a request can still be handed out, as far as that is
-    /// known.
-    fn is_sound(&mut self, id: ConnectionId) -> bool {
-        self.live(id).is_none_or(|live| {
-            if live.is_main() && live.share().is_none() {
-                return false;
-            }
-            !live.is_suspect() || live.check().is_ok()
-        })
+    /// Makes ready to hand out a connection that is held for a request: answers the handle for
+    /// its user, if it is not lent as a whole. An error, with what is to be dropped outside the
+    /// lock, if it is known to be of no use any more.
+    fn lend(&mut self, id: ConnectionId) -> Result<Lent<C>, Lent<C>> {
+        let Some(live) = self.live(id) else {
+            return Ok(None);
+        };
+        let handle = match live.is_main() {
+            true => Some(live.share().ok_or(None)?),
+            false => None,
+        };
+        if !live.is_suspect() || live.check().is_ok() {
+            Ok(handle)
+        } else {
+            Err(handle)
+        }
     }
 
     /// Whoever would take the answer of a request has gone. What is left is to be dropped outside
@@ -516,7 +538,7 @@ const HERE: &str = "a connection that is held for a request is here";
 /// Whether there is a current runtime, and it has timers.
 pub(crate) fn has_timers() -> bool {
     // There is no other way to ask.
-    Handle::try_current().is_ok() && catch_unwind(|| tokio::time::sleep(Duration::ZERO)).is_ok()
+    Handle::try_current().is_ok() && contain(|| tokio::time::sleep(Duration::ZERO)).is_some()
 }
 
 /// The time by tokio's clock, which tests can stop.

@@ -61,9 +61,16 @@ enum Socket<C: Connector> {
     /// Here.
     Here(Box<Live<C>>),
     /// In a task that opens or closes it, to be stopped by the handle once that is known.
-    Task(ConnectionId, Option<AbortHandle>),
+    Task(ConnectionId, Task, Option<AbortHandle>),
     /// In a task that must be stopped as soon as its handle is known.
-    Stopping(ConnectionId),
+    Stopping(ConnectionId, Task),
+}
+
+/// What a task does with a connection. One connection has both in its life, one after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    Connect,
+    Close,
 }
 
 impl<C: Connector> Shard<C> {
@@ -189,7 +196,7 @@ impl<C: Connector> Shard<C> {
     /// What a task did is done.
     pub(crate) fn task_ended(&mut self, id: ConnectionId) {
         let socket = self.socket(id.slot());
-        if matches!(socket, Socket::Task(task, _) | Socket::Stopping(task) if *task == id) {
+        if matches!(socket, Socket::Task(at, ..) | Socket::Stopping(at, _) if *at == id) {
             *socket = Socket::Away;
         }
     }
@@ -199,16 +206,22 @@ impl<C: Connector> Shard<C> {
     pub(crate) fn task_started(
         &mut self,
         id: ConnectionId,
+        task: Task,
         handle: AbortHandle,
     ) -> Option<AbortHandle> {
         match self.socket(id.slot()) {
-            Socket::Task(task, known) if *task == id => {
+            Socket::Task(at, doing, known) if (*at, *doing) == (id, task) => {
                 *known = Some(handle);
                 None
             }
-            Socket::Stopping(task) if *task == id => Some(handle),
+            Socket::Stopping(at, doing) if (*at, *doing) == (id, task) => Some(handle),
             _ => None,
         }
+    }
+
+    /// A task is going to close a connection.
+    pub(crate) fn expect_task(&mut self, id: ConnectionId) {
+        *self.socket(id.slot()) = Socket::Task(id, Task::Close, None);
     }
 
     /// Carries the engine's actions out as far as it goes under the lock; the rest goes into
@@ -224,14 +237,14 @@ impl<C: Connector> Shard<C> {
                     self.answer(effects, id, answer);
                 }
                 Action::Connect(id, host) => {
-                    *self.socket(id.slot()) = Socket::Task(id, None);
+                    *self.socket(id.slot()) = Socket::Task(id, Task::Connect, None);
                     let host = self.engine.key(host).expect("a host in use is known");
                     effects.push(Effect::Connect(self.id, id, host.clone()));
                 }
                 Action::Cancel(id) | Action::Abandon(id) => self.stop_task(effects, id),
                 Action::Close(id) => {
                     let live = self.take_live(id);
-                    *self.socket(id.slot()) = Socket::Task(id, None);
+                    self.expect_task(id);
                     effects.push(Effect::Close(self.id, id, live));
                 }
                 Action::Tell(shard, message) => effects.push(Effect::Tell(shard, message)),
@@ -256,12 +269,12 @@ impl<C: Connector> Shard<C> {
 
     fn stop_task(&mut self, effects: &mut Effects<C>, id: ConnectionId) {
         let socket = self.socket(id.slot());
-        if let Socket::Task(task, handle) = socket
-            && *task == id
+        if let Socket::Task(at, task, handle) = socket
+            && *at == id
         {
             match handle.take() {
                 Some(handle) => effects.push(Effect::Stop(handle)),
-                None => *socket = Socket::Stopping(id),
+                None => *socket = Socket::Stopping(id, *task),
             }
         }
     }

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use crate::connect::{Attempt, ConnectError, Connector};
 use crate::driver::Driver;
 use crate::driver::live::Live;
+use crate::driver::shard::Task;
 use crate::host::Host;
 use crate::sync::Arc;
 
@@ -41,7 +42,7 @@ pub(crate) fn connect<C: Connector>(
         let result = driver.connector.connect(&attempt).await;
         report.finish(result);
     });
-    started(driver, shard, id, task.abort_handle());
+    started(driver, shard, id, Task::Connect, task.abort_handle());
     true
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn close<C: Connector>(
     let task = runtime.spawn(async move {
         poll_fn(|context| closing.poll(context)).await;
     });
-    started(driver, shard, id, task.abort_handle());
+    started(driver, shard, id, Task::Close, task.abort_handle());
     false
 }
 
@@ -82,9 +83,10 @@ fn started<C: Connector>(
     driver: &Arc<Driver<C>>,
     shard: ShardId,
     id: ConnectionId,
+    task: Task,
     handle: AbortHandle,
 ) {
-    let stop = driver.lock(shard).task_started(id, handle);
+    let stop = driver.lock(shard).task_started(id, task, handle);
     if let Some(stop) = stop {
         stop.abort();
     }

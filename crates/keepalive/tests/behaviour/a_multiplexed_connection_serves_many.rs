@@ -161,3 +161,19 @@ fn one_whose_capacity_grows_while_in_use_serves_who_waits() {
         assert_eq!(mock.open.read().total, 1);
     });
 }
+
+#[test]
+fn one_that_gives_no_handle_any_more_is_replaced() {
+    run(async || {
+        let handles = AtomicUsize::new(0);
+        let shares = move || handles.fetch_add(1, SeqCst) < 3;
+        let mock = Mock::new().capacity(|| 3).share(shares);
+        let manager = Manager::builder().connector(mock).max_per_host(2);
+        let manager = manager.build().unwrap();
+        let mut leases = Vec::new();
+        for _ in 0..3 {
+            leases.push(manager.allocate(host(0)).await.unwrap());
+        }
+        assert_eq!(manager.totals().opened, 2);
+    });
+}

@@ -1,12 +1,13 @@
 //! E3: a waker that panics keeps nothing of what was to be done from being done.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use crate::support::{Mock, error, host, run};
 use keepalive::{ErrorKind, FromCache, Manager, Pending};
+use tokio::runtime::Builder;
 
 struct Bomb;
 
@@ -23,11 +24,6 @@ fn arm(pending: &mut Pending<Mock>) {
     assert!(polled.is_pending());
 }
 
-/// Whether the caller is told of a panic is not what this is about.
-fn survive(action: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(action));
-}
-
 #[test]
 fn a_freed_connection_is_there_for_its_waiter() {
     run(async || {
@@ -36,7 +32,7 @@ fn a_freed_connection_is_there_for_its_waiter() {
         let held = manager.allocate(host(0)).await.unwrap();
         let mut waiter = manager.allocate(host(0));
         arm(&mut waiter);
-        survive(|| held.free());
+        held.free();
         let lease = waiter.await.unwrap();
         assert_eq!(lease.from_cache(), Some(FromCache::Deferred));
     });
@@ -59,10 +55,56 @@ fn a_shutdown_closes_what_is_idle() {
         arm(&mut waiter);
         held.into_iter().for_each(keepalive::Lease::free);
 
-        survive(|| drop(manager.shutdown()));
+        drop(manager.shutdown());
         assert_eq!(error(waiter.await).kind(), ErrorKind::ShutDown);
         busy.close();
         assert_eq!(manager.shutdown().await, 0);
         assert_eq!(mock.open.read().now, 0);
+    });
+}
+
+#[test]
+fn a_shutdown_answers_everybody() {
+    run(async || {
+        let manager = Manager::builder().connector(Mock::stuck()).build().unwrap();
+        let mut waiters: Vec<_> = (0..200).map(|n| manager.allocate(host(n))).collect();
+        waiters.iter_mut().for_each(arm);
+        drop(manager.shutdown());
+        assert_eq!(manager.totals().waiting, 0);
+    });
+}
+
+#[test]
+fn a_timeout_of_one_request_is_no_matter_of_others() {
+    run(async || {
+        let manager = Manager::builder().connector(Mock::stuck()).build().unwrap();
+        let mut bad = manager.allocate(host(0).timeout(Duration::from_millis(20)));
+        arm(&mut bad);
+        let good = manager.allocate(host(1).timeout(Duration::from_millis(100)));
+        assert_eq!(error(good.await).kind(), ErrorKind::Timeout);
+    });
+}
+
+#[test]
+fn a_runtime_that_goes_leaves_room_for_the_next() {
+    run(async || {
+        let manager = Manager::builder().connector(Mock::new()).max_per_host(1);
+        let manager = manager.build().unwrap();
+        let first = async || {
+            let held = manager.allocate(host(0)).await.unwrap();
+            let mut waiter = manager.allocate(host(0));
+            arm(&mut waiter);
+            (held, waiter)
+        };
+        let (held, waiter) = std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let runtime = Builder::new_current_thread().enable_all().build();
+                runtime.expect("a runtime").block_on(first())
+            });
+            thread.join().expect("no panic")
+        });
+        assert_eq!(error(waiter.await).kind(), ErrorKind::Runtime);
+        drop(held);
+        manager.allocate(host(1)).await.unwrap().free();
     });
 }

@@ -17,6 +17,7 @@ mod a_freed_connection_serves_whoever_waits_for_an_attempt;
 mod a_hit_is_answered_after_the_call;
 mod a_multiplexed_connection_serves_many;
 mod a_panic_in_a_connector_is_an_error;
+mod a_panic_in_a_drop_loses_no_slot;
 mod a_panic_of_a_connection_is_its_failure;
 mod a_panic_of_a_waker_loses_nothing;
 mod a_panic_returns_the_slot;
