@@ -87,7 +87,6 @@ async fn body(
         Some(output) => Some(
             output
                 .begin(fetched.number, &fetched.target.uri)
-                .await
                 .map_err(|error| Failure::output(&error))?,
         ),
         None => None,

@@ -35,7 +35,7 @@ impl Output {
     /// # Errors
     ///
     /// It can not be created.
-    pub(crate) async fn begin(&self, number: u64, uri: &Uri) -> io::Result<Begun> {
+    pub(crate) fn begin(&self, number: u64, uri: &Uri) -> io::Result<Begun> {
         let name = file_name(number, uri);
         let part = self.directory.join(format!(".{name}.part"));
         // What an earlier run may have left. Never written through: it could be a link.
@@ -43,9 +43,11 @@ impl Output {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let file = File::create_new(&part).await?;
+        // Not in a task: if that went on without us, the file would come after we had gone, and
+        // nobody would remove it.
+        let file = fs::File::create_new(&part)?;
         Ok(Begun {
-            file,
+            file: File::from_std(file),
             part,
             whole: self.directory.join(&name),
             name,
@@ -146,12 +148,12 @@ mod tests {
         let output = Output::create(&folder.path().join("new/deep")).unwrap();
         let uri: Uri = "http://h/a".parse().unwrap();
         for _ in 0..2 {
-            let mut begun = output.begin(1, &uri).await.unwrap();
+            let mut begun = output.begin(1, &uri).unwrap();
             begun.write(b"hello ").await.unwrap();
             begun.write(b"world").await.unwrap();
             assert_eq!(begun.finish().await.unwrap(), "000001-h-a");
         }
-        let mut dropped = output.begin(2, &uri).await.unwrap();
+        let mut dropped = output.begin(2, &uri).unwrap();
         dropped.write(b"half").await.unwrap();
         drop(dropped);
         let names: Vec<_> = fs::read_dir(&output.directory)
@@ -175,7 +177,7 @@ mod tests {
             std::os::unix::fs::symlink(&outside, inside.join(name)).unwrap();
         }
         let uri: Uri = "http://h/".parse().unwrap();
-        let mut begun = output.begin(1, &uri).await.unwrap();
+        let mut begun = output.begin(1, &uri).unwrap();
         begun.write(b"new").await.unwrap();
         begun.finish().await.unwrap();
         assert_eq!(fs::read_to_string(&outside).unwrap(), "precious");
