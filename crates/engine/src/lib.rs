@@ -34,6 +34,26 @@
 //! # Ok::<(), keepalive_engine::ConfigError>(())
 //! ```
 
+/// Whether a bug of the catalogue is at work, to test the tests: never in an ordinary build.
+#[cfg(not(keepalive_planted))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! planted {
+    ($bug:ident) => {
+        false
+    };
+}
+
+/// Whether a bug of the catalogue is at work.
+#[cfg(keepalive_planted)]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! planted {
+    ($bug:ident) => {
+        $crate::planted::is($crate::planted::Bug::$bug)
+    };
+}
+
 mod action;
 mod arena;
 mod budget;
@@ -47,6 +67,9 @@ mod host;
 mod ids;
 mod invariant;
 mod life;
+#[cfg(keepalive_planted)]
+#[doc(hidden)]
+pub mod planted;
 mod policy;
 mod queue;
 mod request;

@@ -111,7 +111,9 @@ impl<K: Eq + Clone> Engine<K> {
                 // Nobody has used it for this request, so it stays as good as it was.
                 self.connections[connection].uses -= 1;
                 self.requests[slot].stage = Stage::Refused;
-                self.end_lease(now, room, connection, Return::Reuse);
+                if !planted!(LeakOnCancelAssigned) {
+                    self.end_lease(now, room, connection, Return::Reuse);
+                }
             }
             Stage::Refused | Stage::Held(_) => return false,
         }

@@ -7,15 +7,14 @@
 
 #![allow(clippy::print_stderr)] // how to replay a failure
 
-mod support;
-
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use keepalive_engine::{
     Answer, IdleOrder, Phase, Reason, RequestId, Return, Room, Settings, check_settled,
 };
-use support::{Dice, Fate, World};
+use keepalive_testkit::dice::Dice;
+use keepalive_testkit::world::{Fate, World};
 
 const SEEDS: u64 = 300;
 const STEPS: usize = 700;

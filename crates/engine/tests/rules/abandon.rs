@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Answer, Return, Settings};
 
-use crate::support::World;
 use crate::{attempts, connect, hold, idle, limits, waits};
+use keepalive_testkit::world::World;
 
 #[test]
 fn it_closes_the_idle_withdraws_attempts_and_answers_all() {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Answer, Return, Room, Settings};
 
-use crate::support::World;
 use crate::{attempt, attempts, connect, hold, idle, limits, pass, waits};
+use keepalive_testkit::world::World;
 
 #[test]
 fn a_failure_answers_its_owner_alone_and_frees_its_slot_for_the_oldest_claim() {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Due, Return, Settings};
 
-use crate::support::World;
 use crate::{connect, hold, idle, limits, ms, waits};
+use keepalive_testkit::world::World;
 
 fn world() -> World {
     World::new(Settings {

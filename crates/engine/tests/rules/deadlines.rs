@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use keepalive_engine::{Answer, Due, Phase, Reason, Settings};
 
-use crate::support::World;
 use crate::{attempts, connect, hold, idle, limits, ms, take, waits};
+use keepalive_testkit::world::World;
 
 #[test]
 fn a_request_times_out_exactly_at_its_time() {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Return, Settings};
 
-use crate::support::World;
 use crate::{attempts, connect, hold, idle, limits, ms, waits};
+use keepalive_testkit::world::World;
 
 #[test]
 fn as_many_close_as_claims_need_while_earlier_ones_are_closing() {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Due, FromCache, Settings};
 
-use crate::support::World;
 use crate::{attempts, connect, limits, ms, take, waits};
+use keepalive_testkit::world::World;
 
 fn world() -> World {
     World::new(Settings {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Return, Room, Settings};
 
-use crate::support::World;
 use crate::{hold, idle, limits, waits};
+use keepalive_testkit::world::World;
 
 fn resume(world: &mut World) {
     world.engines[0].resume(world.now, &mut world.room);

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{FromCache, Return, Settings};
 
-use crate::support::World;
 use crate::{connect, hold, idle, limits, take};
+use keepalive_testkit::world::World;
 
 #[test]
 fn a_withdrawn_new_connection_is_new_for_the_next_waiter() {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::Return;
 
-use crate::support::World;
 use crate::{hold, idle, limits};
+use keepalive_testkit::world::World;
 
 const REMEMBERED: usize = 4096;
 

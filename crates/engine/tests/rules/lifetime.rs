@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use keepalive_engine::{Due, Return, Settings};
 
-use crate::support::World;
 use crate::{attempts, hold, idle, limits, ms, pass, waits};
+use keepalive_testkit::world::World;
 
 fn world() -> World {
     World::new(Settings {

@@ -1,8 +1,5 @@
 //! What the rules say, scenario by scenario: one file per behaviour (SPEC L, T, C).
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod abandon;
 mod attempts;
 mod closing;
@@ -26,7 +23,7 @@ mod uses;
 use std::time::Duration;
 
 use keepalive_engine::{Ask, ConnectionId, Reason, RequestId, Return, Settings, Taken};
-use support::{Fate, World};
+use keepalive_testkit::world::{Fate, World};
 
 fn limits(max_per_host: usize, max_open: usize) -> Settings {
     Settings {

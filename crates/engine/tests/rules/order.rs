@@ -2,8 +2,8 @@
 
 use keepalive_engine::{IdleOrder, Reason, Return, Room, Settings};
 
-use crate::support::World;
 use crate::{attempts, connect, connection, crowd, hold, idle, limits, pass, reason, waits};
+use keepalive_testkit::world::World;
 
 #[test]
 fn a_host_at_its_limit_does_not_delay_another() {

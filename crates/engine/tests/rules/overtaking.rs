@@ -2,8 +2,8 @@
 
 use keepalive_engine::{RequestId, Return, Room, Settings};
 
-use crate::support::World;
 use crate::{attempts, connect, hold, limits, pass, take, waits};
+use keepalive_testkit::world::World;
 
 fn world(max_open: usize, reuse_run: u32) -> World {
     World::new(Settings {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Answer, RequestId, Return, Room, Settings};
 
-use crate::support::World;
 use crate::{attempt, attempts, connect, hold, limits, ms, pass, take};
+use keepalive_testkit::world::World;
 
 const ROUNDS: usize = 50;
 

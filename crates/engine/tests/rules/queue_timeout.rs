@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Answer, Due, Return};
 
-use crate::support::World;
 use crate::{attempt, attempts, hold, limits, ms, waits};
+use keepalive_testkit::world::World;
 
 #[test]
 fn it_ends_when_an_attempt_starts() {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Phase, Reason, Return, Settings};
 
-use crate::support::World;
 use crate::{connect, hold, limits, ms, reason};
+use keepalive_testkit::world::World;
 
 #[test]
 fn its_host_is_at_its_limit() {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Answer, FromCache, Settings};
 
-use crate::support::World;
 use crate::{attempts, connect, idle, limits, ms, take, waits};
+use keepalive_testkit::world::World;
 
 #[test]
 fn it_asks_again_and_gets_another_connection() {

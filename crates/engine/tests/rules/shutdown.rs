@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Answer, Return};
 
-use crate::support::World;
 use crate::{connect, hold, idle, limits, take};
+use keepalive_testkit::world::World;
 
 #[test]
 fn a_lease_given_back_afterwards_closes() {

@@ -2,8 +2,8 @@
 
 use keepalive_engine::{Phase, Return, Timing};
 
-use crate::support::World;
 use crate::{connect, hold, limits, ms, take};
+use keepalive_testkit::world::World;
 
 fn phases(timing: Timing) -> [u128; 4] {
     let Timing {

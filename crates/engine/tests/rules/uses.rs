@@ -2,8 +2,8 @@
 
 use keepalive_engine::{FromCache, Return, Settings};
 
-use crate::support::World;
 use crate::{attempts, connect, connection, hold, limits, take, waits};
+use keepalive_testkit::world::World;
 
 fn world(max_uses: u64) -> World {
     World::new(Settings {

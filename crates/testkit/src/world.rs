@@ -1,8 +1,5 @@
 //! A world of engines without IO: attempts, closings and messages end when the test says so.
 
-#![allow(dead_code)] // each test uses its part
-#![allow(clippy::print_stderr)] // a trace is for whoever replays a seed
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -13,36 +10,36 @@ use keepalive_engine::{
 
 /// What a request has come to, as its user sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Fate {
+pub enum Fate {
     Waiting,
     Answered(Answer),
     Held(ConnectionId),
 }
 
-pub(crate) struct World {
-    pub(crate) engines: Vec<Engine<u32>>,
-    pub(crate) room: LocalRoom,
-    pub(crate) start: Instant,
-    pub(crate) now: Instant,
-    pub(crate) fates: BTreeMap<RequestId, (u32, Fate)>,
-    pub(crate) attempts: Vec<(usize, ConnectionId, u32)>,
-    pub(crate) closing: Vec<(usize, ConnectionId)>,
-    pub(crate) messages: VecDeque<(usize, Message)>,
-    pub(crate) abandoned: u64,
+pub struct World {
+    pub engines: Vec<Engine<u32>>,
+    pub room: LocalRoom,
+    pub start: Instant,
+    pub now: Instant,
+    pub fates: BTreeMap<RequestId, (u32, Fate)>,
+    pub attempts: Vec<(usize, ConnectionId, u32)>,
+    pub closing: Vec<(usize, ConnectionId)>,
+    pub messages: VecDeque<(usize, Message)>,
+    pub abandoned: u64,
     /// The order in which requests were answered with a connection.
-    pub(crate) served: Vec<RequestId>,
+    pub served: Vec<RequestId>,
     /// Requests in the order they came, or came again.
-    pub(crate) arrivals: Vec<RequestId>,
+    pub arrivals: Vec<RequestId>,
     /// Connections that have been taken.
     used: BTreeSet<(usize, ConnectionId)>,
     /// Whether connections may carry several leases.
-    pub(crate) multiplexed: bool,
-    pub(crate) trace: u64,
+    pub multiplexed: bool,
+    pub trace: u64,
     numbers: u64,
 }
 
 impl World {
-    pub(crate) fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings) -> Self {
         let config = Config::try_from(settings).expect("sound settings");
         let shards = config.settings().shards;
         #[allow(clippy::disallowed_methods)] // any instant will do as the start
@@ -68,20 +65,20 @@ impl World {
         }
     }
 
-    pub(crate) fn shard_of(&self, host: u32) -> usize {
+    pub fn shard_of(&self, host: u32) -> usize {
         host as usize % self.engines.len()
     }
 
-    pub(crate) fn host(&mut self, host: u32) -> HostId {
+    pub fn host(&mut self, host: u32) -> HostId {
         let shard = self.shard_of(host);
         self.engines[shard].host(u64::from(host).wrapping_mul(0x9E37_79B9_7F4A_7C15), &host)
     }
 
-    pub(crate) fn request(&mut self, host: u32) -> RequestId {
+    pub fn request(&mut self, host: u32) -> RequestId {
         self.ask(host, None, None)
     }
 
-    pub(crate) fn ask(
+    pub fn ask(
         &mut self,
         host: u32,
         timeout: Option<Duration>,
@@ -102,7 +99,7 @@ impl World {
         id
     }
 
-    pub(crate) fn take(&mut self, id: RequestId) -> Option<Taken> {
+    pub fn take(&mut self, id: RequestId) -> Option<Taken> {
         let shard = usize::from(id.shard().0);
         let taken = self.engines[shard].take(id)?;
         match taken.connection {
@@ -123,21 +120,21 @@ impl World {
         Some(taken)
     }
 
-    pub(crate) fn cancel(&mut self, id: RequestId) -> bool {
+    pub fn cancel(&mut self, id: RequestId) -> bool {
         let shard = usize::from(id.shard().0);
         let done = self.engines[shard].cancel(self.now, &mut self.room, id);
         self.drain(shard);
         done
     }
 
-    pub(crate) fn forget(&mut self, id: RequestId) {
+    pub fn forget(&mut self, id: RequestId) {
         let shard = usize::from(id.shard().0);
         self.engines[shard].forget(self.now, &mut self.room, id);
         self.fates.remove(&id);
         self.drain(shard);
     }
 
-    pub(crate) fn release(&mut self, id: RequestId, how: Return) {
+    pub fn release(&mut self, id: RequestId, how: Return) {
         let shard = usize::from(id.shard().0);
         let fate = self.fates.remove(&id);
         assert!(matches!(fate, Some((_, Fate::Held(_)))), "{fate:?}");
@@ -146,7 +143,7 @@ impl World {
     }
 
     /// The attempt at `index` succeeds.
-    pub(crate) fn connect(&mut self, index: usize, capacity: usize) -> ConnectionId {
+    pub fn connect(&mut self, index: usize, capacity: usize) -> ConnectionId {
         let (shard, id, _) = self.attempts.swap_remove(index);
         self.multiplexed |= capacity > 1;
         assert!(self.engines[shard].connected(self.now, &mut self.room, id, capacity));
@@ -154,30 +151,30 @@ impl World {
         id
     }
 
-    pub(crate) fn fail(&mut self, index: usize) {
+    pub fn fail(&mut self, index: usize) {
         let (shard, id, _) = self.attempts.swap_remove(index);
         self.engines[shard].failed(self.now, &mut self.room, id);
         self.drain(shard);
     }
 
-    pub(crate) fn progress(&mut self, index: usize, phase: Phase) {
+    pub fn progress(&mut self, index: usize, phase: Phase) {
         let (shard, id, _) = self.attempts[index];
         self.engines[shard].progress(self.now, &mut self.room, id, phase);
         self.drain(shard);
     }
 
-    pub(crate) fn finish_close(&mut self, index: usize) {
+    pub fn finish_close(&mut self, index: usize) {
         let (shard, id) = self.closing.swap_remove(index);
         self.engines[shard].closed(self.now, &mut self.room, id);
         self.drain(shard);
     }
 
-    pub(crate) fn peer_closes(&mut self, shard: usize, id: ConnectionId) {
+    pub fn peer_closes(&mut self, shard: usize, id: ConnectionId) {
         self.engines[shard].peer_closed(self.now, &mut self.room, id);
         self.drain(shard);
     }
 
-    pub(crate) fn deliver_message(&mut self) {
+    pub fn deliver_message(&mut self) {
         if let Some((shard, message)) = self.messages.pop_front() {
             self.engines[shard].told(self.now, &mut self.room, message);
             self.drain(shard);
@@ -185,7 +182,7 @@ impl World {
     }
 
     /// Closings and messages end at once, as they do for plain sockets.
-    pub(crate) fn run(&mut self) {
+    pub fn run(&mut self) {
         while !self.closing.is_empty() || !self.messages.is_empty() {
             while !self.closing.is_empty() {
                 self.finish_close(0);
@@ -195,7 +192,7 @@ impl World {
         check_settled(&self.engines, &mut self.room);
     }
 
-    pub(crate) fn wait(&mut self, time: Duration) {
+    pub fn wait(&mut self, time: Duration) {
         self.now += time;
         for shard in 0..self.engines.len() {
             self.engines[shard].tick(self.now, &mut self.room);
@@ -204,7 +201,7 @@ impl World {
     }
 
     /// What carries the attempts out has gone.
-    pub(crate) fn abandon(&mut self) {
+    pub fn abandon(&mut self) {
         self.end(Engine::abandon);
         let now = self.now;
         self.room.budget().thaw();
@@ -212,7 +209,7 @@ impl World {
         self.drain(0);
     }
 
-    pub(crate) fn shut_down(&mut self) {
+    pub fn shut_down(&mut self) {
         self.end(Engine::shut_down);
     }
 
@@ -231,7 +228,7 @@ impl World {
     }
 
     /// The connection held for a request goes before the answer is taken.
-    pub(crate) fn reject(&mut self, id: RequestId) {
+    pub fn reject(&mut self, id: RequestId) {
         let shard = usize::from(id.shard().0);
         self.fates.get_mut(&id).expect("known").1 = Fate::Waiting;
         self.arrivals.push(id);
@@ -239,28 +236,28 @@ impl World {
         self.drain(shard);
     }
 
-    pub(crate) fn answer(&self, id: RequestId) -> Option<Answer> {
+    pub fn answer(&self, id: RequestId) -> Option<Answer> {
         match self.fates.get(&id) {
             Some((_, Fate::Answered(answer))) => Some(*answer),
             _ => None,
         }
     }
 
-    pub(crate) fn is_served(&self, id: RequestId) -> bool {
+    pub fn is_served(&self, id: RequestId) -> bool {
         matches!(self.answer(id), Some(Answer::Connection(_)))
     }
 
     /// Takes and gives back.
-    pub(crate) fn use_and_free(&mut self, id: RequestId) {
+    pub fn use_and_free(&mut self, id: RequestId) {
         assert!(self.take(id).expect("answered").connection.is_some());
         self.release(id, Return::Reuse);
     }
 
-    pub(crate) fn open(&mut self) -> usize {
+    pub fn open(&mut self) -> usize {
         self.room.budget().open()
     }
 
-    pub(crate) fn drain(&mut self, shard: usize) {
+    pub fn drain(&mut self, shard: usize) {
         check(&self.engines[shard], self.room.budget());
         while let Some(action) = self.engines[shard].poll_action() {
             let text = format!("{action:?}");
@@ -310,22 +307,5 @@ impl World {
             self.served.push(id);
         }
         self.fates.insert(id, (host, Fate::Answered(answer)));
-    }
-}
-
-/// SplitMix64.
-pub(crate) struct Dice(pub u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        (self.roll() % limit as u64) as usize
     }
 }
