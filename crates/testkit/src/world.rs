@@ -1,5 +1,7 @@
 //! A world of engines without IO: attempts, closings and messages end when the test says so.
 
+#![allow(clippy::print_stderr)] // a trace is for whoever replays a seed
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
