@@ -1,9 +1,20 @@
 //! What developers of keepalive run: `cargo xtask --help`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr)] // it speaks to people
+
+mod build;
+mod planted;
+mod sim;
+
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Proves keepalive")]
+#[command(
+    name = "cargo xtask",
+    about = "Proves keepalive: see docs/reliability.md"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -11,12 +22,20 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Lists the planted bugs
-    Catalogue,
+    Sim(sim::Arguments),
+    Planted(planted::Arguments),
 }
 
-fn main() {
-    match Arguments::parse().command {
-        Command::Catalogue => {}
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Sim(arguments) => sim::run(&arguments),
+        Command::Planted(arguments) => planted::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

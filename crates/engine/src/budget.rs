@@ -128,7 +128,10 @@ impl Budget {
 
     /// Whether attempts in flight are at their limit.
     pub(crate) fn may_connect(&self) -> bool {
-        self.connecting < self.max_connecting
+        self.connecting
+            < self
+                .max_connecting
+                .saturating_add(usize::from(planted!(OverConnectLimit)))
     }
 
     pub(crate) fn max_connecting(&self) -> usize {
@@ -175,17 +178,23 @@ impl Budget {
     /// A connection begins to close; its slot will be free when it has closed.
     pub(crate) fn begin_close(&mut self) {
         self.closing += 1;
+        if planted!(ClosingDoesNotCount) {
+            self.open -= 1;
+        }
     }
 
     /// A connection that was closing has closed.
     pub(crate) fn closed(&mut self, slot: Slot) {
         self.closing -= 1;
+        if planted!(ClosingDoesNotCount) {
+            self.open += 1;
+        }
         self.release(slot);
     }
 
     /// Takes back a slot.
     pub(crate) fn release(&mut self, Slot(()): Slot) {
-        self.open -= 1;
+        self.open -= 1 + usize::from(planted!(SlotFreedTwice) && self.open > 1);
     }
 
     /// Takes back a slot whose attempt never began.
@@ -200,7 +209,10 @@ impl Budget {
             return None;
         }
         let slot = self.open_one()?;
-        let (ticket, claim) = self.claims.pop_first()?;
+        let (ticket, claim) = match planted!(GrantsTheYoungest) {
+            true => self.claims.pop_last()?,
+            false => self.claims.pop_first()?,
+        };
         self.marks.remove(&(claim.mark, ticket));
         Some(Grant {
             shard: claim.shard,
@@ -217,7 +229,9 @@ impl Budget {
             .len()
             .min(self.max_connecting.saturating_sub(self.connecting));
         let free = self.max_open.saturating_sub(self.open);
-        self.frozen == 0 && wanted > free.saturating_add(self.closing)
+        self.frozen == 0
+            && wanted > free.saturating_add(self.closing)
+            && !planted!(NeverEvictsForOthers)
     }
 
     /// Whether another shard is being asked to evict; one is asked at a time, so that always the
@@ -240,7 +254,8 @@ impl Budget {
         if ticket.is_some_and(|ticket| ticket <= oldest) || !self.needs_eviction() {
             return Overtake::Nobody;
         }
-        if run < reuse_run && self.overtakes - mark < self.max_overtakes {
+        let in_all = self.overtakes - mark < self.max_overtakes || planted!(OvertakesUnbounded);
+        if run < reuse_run && in_all {
             self.overtakes += 1;
             Overtake::Allowed
         } else {
@@ -249,7 +264,10 @@ impl Budget {
     }
 
     fn can_open(&self) -> bool {
-        self.frozen == 0 && self.open < self.max_open && self.may_connect()
+        let max_open = self.max_open + usize::from(planted!(OverTotalLimit));
+        (self.frozen == 0 || planted!(OpensWhileEnding))
+            && self.open < max_open
+            && self.may_connect()
     }
 
     fn open_one(&mut self) -> Option<Slot> {

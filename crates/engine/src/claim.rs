@@ -15,6 +15,7 @@ impl<K: Eq + Clone> Engine<K> {
     pub(crate) fn rebalance(&mut self, now: Instant, room: &mut impl Room, host: u32) {
         while let Some(orphan) = self.hosts.at(host).orphans.front()
             && let Some(request) = self.hosts.at(host).queue.first_unattended()
+            && !planted!(CancelKillsAttempt)
         {
             if self.requests[request].stage == Stage::Claimed {
                 self.withdraw_claim(room, request);
@@ -23,12 +24,13 @@ impl<K: Eq + Clone> Engine<K> {
             self.timers.withdraw(TimerKey::Connection(orphan));
             self.attend(now, room, request, orphan);
         }
-        if !self.settings.finish_attempts || self.shut_down {
+        if (!self.settings.finish_attempts && !planted!(OrphanForgotten)) || self.shut_down {
             while let Some(orphan) = self.hosts.at(host).orphans.front() {
                 self.withdraw_attempt(room, orphan);
             }
         }
         while self.may_claim(host)
+            && !(planted!(SaturatedHostStalls) && self.some_host_is_full())
             && let Some(request) = self.hosts.at(host).queue.first_parked()
         {
             let Self {
@@ -47,8 +49,17 @@ impl<K: Eq + Clone> Engine<K> {
                 None => self.hosts.at_mut(host).reserved += 1,
             }
             self.unsettled = true;
+            if planted!(OneConnectForTwo) {
+                break;
+            }
         }
         self.hosts.note_use(host);
+    }
+
+    fn some_host_is_full(&self) -> bool {
+        self.hosts
+            .iter()
+            .any(|(slot, host)| !self.may_claim(slot) && !host.queue.is_empty())
     }
 
     /// Passes on the slots that have become free, and has connections evicted that are in the way.
@@ -65,7 +76,7 @@ impl<K: Eq + Clone> Engine<K> {
             }
             while room.budget().needs_eviction() && !*room.budget().asked() {
                 match room.idle_longest() {
-                    Some(shard) if shard == self.shard => match self.idle.front() {
+                    Some(shard) if shard == self.shard => match self.victim() {
                         Some(slot) => self.evict(now, room, slot),
                         None => break,
                     },
@@ -89,13 +100,16 @@ impl<K: Eq + Clone> Engine<K> {
             self.hosts.get(grant.host).is_some(),
             "a reserved host stays"
         );
-        self.hosts.at_mut(host).reserved -= 1;
+        if !planted!(GrantStaysReserved) {
+            self.hosts.at_mut(host).reserved -= 1;
+        }
         // Slots of one host are alike; but one whose request has gone is not for a later
         // request of the host, which has its own place among the claims.
         let first = self.hosts.at(host).queue.first_claimed();
         let due = first.filter(|&first| !room.budget().has_claim(self.requests[first].ticket));
         match due {
             Some(request) => self.start_attempt(now, room, host, request, grant.slot),
+            None if planted!(GrantLost) => drop(grant.slot),
             None => {
                 room.budget().decline(grant.slot);
                 self.unsettled = true;
@@ -108,7 +122,11 @@ impl<K: Eq + Clone> Engine<K> {
     /// An attempt has failed: its owner alone is answered (SPEC L6).
     pub(crate) fn fail(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
-        match self.connections[slot].owner.take() {
+        let mut owner = self.connections[slot].owner.take();
+        if planted!(FailureHitsTheOldest) {
+            owner = self.hosts.at(host).queue.front().or(owner);
+        }
+        match owner {
             Some(owner) => {
                 let phase = self.connections[slot].phase;
                 self.requests[owner].book(now, Some(phase));
@@ -121,10 +139,17 @@ impl<K: Eq + Clone> Engine<K> {
         }
         self.timers.withdraw(TimerKey::Connection(slot));
         let connection = self.connections.remove(slot);
-        room.budget().decline(connection.slot);
+        if planted!(LeakOnConnectFailure) {
+            drop(connection.slot);
+        } else {
+            room.budget().decline(connection.slot);
+        }
         self.note_limit(room, host);
         self.hosts.count_move(host, Some(State::Connecting), None);
         self.unsettled = true;
+        if planted!(FailureWakesNobody) {
+            return;
+        }
         self.rebalance(now, room, host);
     }
 
@@ -158,7 +183,7 @@ impl<K: Eq + Clone> Engine<K> {
         let Stage::Attended(attempt) = self.requests[front].stage else {
             return;
         };
-        if front == owner {
+        if front == owner || planted!(OwnerServedFirst) {
             return;
         }
         let phase = self.connections[finished].phase;
@@ -166,6 +191,9 @@ impl<K: Eq + Clone> Engine<K> {
         let phase = self.connections[attempt].phase;
         self.requests[front].book(now, Some(phase));
         self.requests[front].stage = Stage::Attended(finished);
+        if planted!(SwapLosesAttempt) {
+            return;
+        }
         self.requests[owner].stage = Stage::Attended(attempt);
         self.connections[attempt].owner = Some(owner);
     }
@@ -192,6 +220,14 @@ impl<K: Eq + Clone> Engine<K> {
         orphans.remove(connections, attempt, Connection::host_link);
     }
 
+    /// The connection to close for whoever needs room: the one idle longest (SPEC L4).
+    fn victim(&self) -> Option<u32> {
+        match planted!(EvictsTheNewest) {
+            true => self.idle.back(),
+            false => self.idle.front(),
+        }
+    }
+
     pub(crate) fn withdraw_claim(&mut self, room: &mut impl Room, request: u32) {
         let Request { ticket, host, .. } = self.requests[request];
         if room.budget().withdraw(ticket) {
@@ -203,7 +239,8 @@ impl<K: Eq + Clone> Engine<K> {
     /// Whether a host may claim a further slot under its own limit.
     pub(crate) fn may_claim(&self, host: u32) -> bool {
         let host = self.hosts.at(host);
-        host.counts.open + (host.reserved as usize) < self.settings.max_per_host
+        let one_more = usize::from(planted!(OverHostLimit));
+        host.counts.open + (host.reserved as usize) < self.settings.max_per_host + one_more
     }
 
     /// Whether a request that joins a host's queue now would have an attempt of its own at once.
@@ -244,7 +281,9 @@ impl<K: Eq + Clone> Engine<K> {
         self.requests[request].book(now, None);
         self.leave_count(room, request);
         let deadline = self.requests[request].deadline;
-        self.timers.set(TimerKey::Request(request), deadline);
+        if !planted!(QueueTimeoutWhileConnecting) {
+            self.timers.set(TimerKey::Request(request), deadline);
+        }
         self.connections[attempt].owner = Some(request);
         let host = self.requests[request].host;
         let Self {

@@ -12,11 +12,13 @@ impl<K: Eq + Clone> Engine<K> {
     /// When the driver must call `tick` at the latest, and what for. `None`: nothing is due ever.
     pub fn poll_timeout(&self) -> Option<(Instant, Due)> {
         let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
+        let expiry = expiry.filter(|_| !planted!(IdleNeverExpires));
         let timer = self.timers.peek().map(|(at, key)| match key {
             TimerKey::Request(_) => (at, Due::Request),
             TimerKey::Connection(_) => (at, Due::Connection),
         });
         match (expiry, timer) {
+            (Some(expiry), Some(_)) if planted!(DeadlineWaitsForExpiry) => Some(expiry),
             (Some(expiry), Some(timer)) => Some(if timer.0 <= expiry.0 { timer } else { expiry }),
             (expiry, timer) => expiry.or(timer),
         }
@@ -39,7 +41,10 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     pub(crate) fn clamp(&mut self, now: Instant) -> Instant {
-        let now = self.now.map_or(now, |before| before.max(now));
+        let now = match planted!(ClockGoesBack) {
+            true => now,
+            false => self.now.map_or(now, |before| before.max(now)),
+        };
         self.now = Some(now);
         now
     }
@@ -55,6 +60,10 @@ impl<K: Eq + Clone> Engine<K> {
             let host = self.connections[slot].host;
             self.hosts.count(host, |counts| counts.expired += 1);
             self.close(now, room, slot);
+            if planted!(ExpiredStaysOpen) {
+                let closed = self.actions.pop_back();
+                debug_assert!(matches!(closed, Some(Action::Close(_))));
+            }
         }
     }
 
@@ -72,6 +81,7 @@ impl<K: Eq + Clone> Engine<K> {
                     self.hosts.count(host, |counts| counts.expired += 1);
                     self.close(now, room, slot);
                 }
+                State::Leased if planted!(LifetimeEndsIdleOnly) => {}
                 State::Leased => self.retire(now, room, slot),
                 State::Closing => {
                     let id = self.connection_id(slot);
@@ -87,6 +97,9 @@ impl<K: Eq + Clone> Engine<K> {
         self.hosts.count(host, |counts| counts.timed_out += 1);
         self.leave_queue(now, room, slot);
         self.refuse(slot, Answer::TimedOut(waiting));
+        if planted!(TimeoutLeavesAttempt) {
+            return;
+        }
         self.rebalance(now, room, host);
     }
 }

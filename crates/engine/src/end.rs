@@ -5,13 +5,14 @@ use std::time::Instant;
 use crate::action::Answer;
 use crate::connection::State;
 use crate::engine::Engine;
+use crate::request::Stage;
 use crate::room::Room;
 
 impl<K: Eq + Clone> Engine<K> {
     /// The budget gives slots again, after it gave none while all engines came to an end.
     pub fn resume(&mut self, now: Instant, room: &mut impl Room) {
         self.advance(now, room);
-        self.unsettled = true;
+        self.unsettled = !planted!(ThawWakesNobody);
         self.settle(room);
     }
 
@@ -44,6 +45,9 @@ impl<K: Eq + Clone> Engine<K> {
             .requests
             .iter()
             .filter(|(_, request)| request.waits())
+            .filter(|(_, request)| {
+                !planted!(ShutdownForgetsParked) || request.stage != Stage::Parked
+            })
             .map(|(slot, _)| slot)
             .collect();
         for slot in waiting {
@@ -57,7 +61,9 @@ impl<K: Eq + Clone> Engine<K> {
             }
         }
         self.hosts.note_all();
-        while let Some(slot) = self.idle.front() {
+        while let Some(slot) = self.idle.front()
+            && !planted!(ShutdownKeepsIdle)
+        {
             debug_assert_eq!(self.connections[slot].state, State::Idle);
             self.close(now, room, slot);
         }

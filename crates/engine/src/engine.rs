@@ -123,6 +123,10 @@ impl<K: Eq + Clone> Engine<K> {
             self.requests[slot].stage = Stage::Parked;
             self.requests[slot].book(now, None);
             self.end_lease(now, room, connection, Return::Close);
+            if planted!(RejectedIsForgotten) {
+                self.requests[slot].stage = Stage::Refused;
+                return;
+            }
             self.serve_or_queue(now, room, slot, None, Entry::Again);
         }
         self.settle(room);
@@ -198,6 +202,9 @@ impl<K: Eq + Clone> Engine<K> {
             let before = std::mem::replace(&mut connection.phase, phase);
             if let (State::Connecting, Some(owner)) = (connection.state, connection.owner) {
                 self.requests[owner].book(now, Some(before));
+            }
+            if planted!(DeliveredBeforeReady) && self.connections[slot].state == State::Connecting {
+                self.open(now, room, slot, 1);
             }
         }
         self.settle(room);
@@ -348,7 +355,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     pub(crate) fn find_connection(&self, id: ConnectionId) -> Option<u32> {
         let connection = self.connections.get(id.slot)?;
-        (connection.serial == id.serial).then_some(id.slot)
+        (connection.serial == id.serial || planted!(LateReportHitsSuccessor)).then_some(id.slot)
     }
 
     pub(crate) fn next_serial(&mut self) -> u64 {

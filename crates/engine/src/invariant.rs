@@ -95,6 +95,11 @@ pub fn check_settled<K: Eq + Clone>(engines: &[Engine<K>], room: &mut impl Room)
         room.queued(),
         "L7: the queue's count equals the recount"
     );
+    let max_queued = engines[0].settings.max_queued;
+    assert!(
+        counted <= max_queued.unwrap_or(usize::MAX),
+        "L7: the queue is bounded"
+    );
     let budget = room.budget();
     assert_eq!(open, budget.open(), "I1: the counter equals the recount");
     assert_eq!(claimed, budget.claims(), "I3: every claim has its request");
@@ -224,6 +229,11 @@ fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
             connection.uses <= connection.max_uses,
             "C6: uses are bounded"
         );
+        if connection.state == State::Idle {
+            assert!(!connection.retiring, "C6: what is at its end is not kept");
+            let kept = connection.uses > 0 && engine.settings.keep_alive.is_zero();
+            assert!(!kept, "M2: without keep_alive nothing is kept");
+        }
         let over = connection
             .ends
             .zip(engine.now)
@@ -274,6 +284,9 @@ fn check_timers<K: Eq + Clone>(engine: &Engine<K>) {
     for (slot, request) in engine.requests.iter() {
         let at = engine.timers.at(TimerKey::Request(slot));
         set += usize::from(at.is_some());
+        let overdue = request.deadline.zip(engine.now);
+        let overdue = overdue.is_some_and(|(deadline, now)| deadline <= now);
+        assert!(!overdue || !request.waits(), "I9: nobody waits too long");
         match request.stage {
             Stage::Attended(_) => {
                 assert_eq!(

@@ -67,7 +67,7 @@ mod host;
 mod ids;
 mod invariant;
 mod life;
-#[cfg(keepalive_planted)]
+#[cfg(any(keepalive_planted, feature = "check"))]
 #[doc(hidden)]
 pub mod planted;
 mod policy;

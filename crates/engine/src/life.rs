@@ -41,25 +41,33 @@ impl<K: Eq + Clone> Engine<K> {
         connection.leases -= 1;
         let last = connection.leases == 0;
         match how {
+            Return::Close if last && planted!(ReusesWhatWasClosed) => {
+                self.end_reuse(now, room, slot, last);
+            }
             Return::Closed if last => {
                 self.unlist(slot);
                 self.remove_connection(room, slot);
             }
             Return::Closed | Return::Close => self.retire(now, room, slot),
-            Return::Reuse => {
-                let worn = self.connections[slot].is_worn();
-                let used = self.connections[slot].uses > 0;
-                if worn || self.shut_down || (used && self.keeps_nothing(slot)) {
-                    self.connections[slot].retiring = true;
-                }
-                if self.connections[slot].retiring {
-                    self.retire(now, room, slot);
-                } else {
-                    if last {
-                        self.become_idle(now, room, slot);
-                    }
-                    self.offer(now, room, slot, false);
-                }
+            Return::Reuse => self.end_reuse(now, room, slot, last),
+        }
+    }
+
+    /// A lease has ended, and its connection may serve others.
+    fn end_reuse(&mut self, now: Instant, room: &mut impl Room, slot: u32, last: bool) {
+        let worn = self.connections[slot].is_worn();
+        let used = self.connections[slot].uses > 0;
+        if worn || self.shut_down || (used && self.keeps_nothing(slot)) {
+            self.connections[slot].retiring = true;
+        }
+        if self.connections[slot].retiring && !planted!(RetiredServesOn) {
+            self.retire(now, room, slot);
+        } else {
+            if last {
+                self.become_idle(now, room, slot);
+            }
+            if last || !planted!(StreamSlotLeaks) {
+                self.offer(now, room, slot, false);
             }
         }
     }
@@ -71,6 +79,10 @@ impl<K: Eq + Clone> Engine<K> {
         slot: u32,
         capacity: usize,
     ) {
+        if planted!(CapacityNeverShrinks) && to_capacity(capacity) < self.connections[slot].capacity
+        {
+            return;
+        }
         self.connections[slot].capacity = to_capacity(capacity);
         if self.connections[slot].has_room() {
             self.offer(now, room, slot, false);
@@ -103,7 +115,9 @@ impl<K: Eq + Clone> Engine<K> {
         }
         self.hosts
             .count_move(host, Some(before), Some(State::Closing));
-        self.limit_close(now, slot);
+        if !planted!(ClosingHasNoLimit) {
+            self.limit_close(now, slot);
+        }
         room.budget().begin_close();
         self.unsettled = true;
         let id = self.connection_id(slot);
@@ -118,7 +132,9 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// A connection is gone: its slot is free.
     pub(crate) fn remove_connection(&mut self, room: &mut impl Room, slot: u32) {
-        self.timers.withdraw(TimerKey::Connection(slot));
+        if !planted!(DeadlineOutlivesConnection) {
+            self.timers.withdraw(TimerKey::Connection(slot));
+        }
         let connection = self.connections.remove(slot);
         match connection.state {
             State::Closing => room.budget().closed(connection.slot),
@@ -128,6 +144,10 @@ impl<K: Eq + Clone> Engine<K> {
         self.note_limit(room, host);
         self.hosts.count_move(host, Some(connection.state), None);
         self.unsettled = true;
+        if planted!(CloseWakesNobody) {
+            self.unsettled = false;
+            return;
+        }
         if let Some(now) = self.now {
             self.rebalance(now, room, host);
         }
@@ -137,7 +157,7 @@ impl<K: Eq + Clone> Engine<K> {
         let was_oldest = self.idle.front() == Some(slot);
         self.idle
             .remove(&mut self.connections, slot, Connection::idle_link);
-        if was_oldest {
+        if was_oldest && !planted!(IdleStaysPublished) {
             let oldest = self.idle.front();
             let since = oldest.map(|oldest| self.connections[oldest].idle_since);
             room.publish_idle(self.shard, since);
@@ -168,7 +188,9 @@ impl<K: Eq + Clone> Engine<K> {
 
     fn become_idle(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
         let before = self.connections[slot].enter(State::Idle);
-        self.connections[slot].idle_since = now;
+        if !planted!(IdleSinceItOpened) {
+            self.connections[slot].idle_since = now;
+        }
         let host = self.connections[slot].host;
         self.hosts.count_move(host, Some(before), Some(State::Idle));
         self.idle

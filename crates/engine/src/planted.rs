@@ -1,11 +1,11 @@
 //! Bugs on purpose, to test the tests: none of it is in an ordinary build.
 //!
-//! In a build with `--cfg keepalive_planted`, one bug of the catalogue is at work once
-//! [`activate`] was called, or if `KEEPALIVE_PLANTED` names it. Whatever proves this project must
+//! In a build with `--cfg keepalive_planted`, one bug of the catalogue is at work once `activate`
+//! was called, or if `KEEPALIVE_PLANTED` names it. Whatever proves this project must
 //! notice every one of them; `cargo xtask planted` prints which check did.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(keepalive_planted)]
+pub use work::{activate, is};
 
 /// One bug: where it is known from, and what goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,70 @@ macro_rules! catalogue {
 
 catalogue! {
     Engine {
-        LeakOnCancelAssigned, "bb8 #59, sqlx #83", "a request withdrawn after its answer keeps the connection for ever";
+        LeakOnCancelAssigned, "bb8 #59, sqlx #83, poolboy #70 (B1)", "a request withdrawn after its answer keeps the connection for ever";
+        LeakOnCancelConnecting, "bb8 #67, hackney #420 (B1)", "a request withdrawn while its attempt is in flight takes the attempt with it to nowhere";
+        TimesOutAfterAnswer, "httpclient #309, vertx-sql #1620 (B2)", "the deadline of a request that has been answered still fires";
+        ClosingHasNoLimit, "sqlx #4349 (B3)", "closing a dead peer's connection may hold its slot for ever";
+        CloseWakesNobody, "sqlx #622, tokio #4618 (B4)", "a slot that has become free is given to nobody";
+        MissedIdle, "hyper #1799 (B5)", "a request waits beside an idle connection of its host";
+        CancelKillsAttempt, "hyper #3199, go #66442 (B6)", "an attempt ends with the request that it was started for, although others wait";
+        LeakOnConnectFailure, "deadpool #18 (B7)", "a failed attempt keeps its slot";
+        SlotFreedTwice, "deadpool 0.9.5 (B7)", "the slot of a closed connection comes back twice";
+        CancelOnlyFromFront, "go #32336, #45570, #76784 (B8)", "a withdrawn request stays in the queue unless it is the first";
+        ReusesWhatWasClosed, "hyper #2646, seastar #2759 (B9)", "a connection that its user closed serves the next one";
+        IdleNeverExpires, "hyper #2420, requests #4575, urllib3 #2100 (B12)", "an idle connection stays for ever";
+        ExpiryHerd, "sqlx #2854, pgx #1437 (B13)", "connections opened together end together";
+        OneConnectForTwo, "HikariCP #452 (B14)", "two requests wait and one attempt begins";
+        ServesAfterShutdown, "akka-http #1245 (B15)", "a request made after the shutdown is let in";
+        ShutdownForgetsParked, "akka-http #1245 (B15)", "shutdown does not answer who waits behind a limit";
+        ShutdownKeepsIdle, "rule C7", "shutdown leaves idle connections open";
+        DeliveredBeforeReady, "hyper #1433 (B16)", "a connection is handed out while it still shakes hands";
+        StreamSlotLeaks, "reactor-netty #2018 (B17)", "a stream that ends makes no room for the next waiter";
+        CapacityNeverShrinks, "vert.x #4061 (B17); deadpool's resize", "a connection carries more than its peer allows now";
+        LeasesCountAsConnections, "rule L1", "each lease of a multiplexed connection counts against the limit";
+        NeverEvictsForOthers, "POE Client::Keepalive", "idle connections of one host starve another at the total limit";
+        SaturatedHostStalls, "POE Client::Keepalive", "one waiter of a saturated host stalls all other hosts";
+        EvictsTheNewest, "POE Client::Keepalive", "not the connection idle longest is closed to make room";
+        CancelClosesConnection, "rule T3", "withdrawing a request closes the connection held for it";
+        DeadlineWaitsForExpiry, "rule T1", "a deadline fires only when something else happens";
+        ClockGoesBack, "rule T1", "a time that lies before an earlier one is taken as it is";
+        ClosingDoesNotCount, "rule L1", "a closing connection does not count";
+        FailureHitsTheOldest, "rule L6", "a failed attempt fails the oldest waiter, not its own";
+        FailureWakesNobody, "rule L6", "what a failed attempt leaves is offered to nobody";
+        ExpiredStaysOpen, "rule C5", "an expired connection is counted and never closed";
+        LastComeFirstServed, "rule L2", "the youngest waiter is served first";
+        OwnerServedFirst, "rule L5", "a new connection goes to the request it was opened for, not to the oldest";
+        SwapLosesAttempt, "rule L5", "a request that gave its attempt away has none";
+        OrphanForgotten, "rule L5", "an attempt that nobody needs goes on";
+        OverTotalLimit, "rule L1", "one connection more than max_open";
+        OverHostLimit, "rule L1", "one connection more than max_per_host";
+        OverConnectLimit, "rule L7", "one attempt more than max_connecting";
+        QueueTooLong, "rule L7", "one waiter more than max_queued";
+        QueueCountLeaks, "rule L7", "requests that leave still count as queued";
+        ClaimOutlivesRequest, "bb8 #223 (B4)", "a slot is granted to a request that has gone";
+        GrantStaysReserved, "rule L1", "a granted slot counts twice against its host";
+        GrantLost, "sqlx #1211 (B4)", "a slot on its way to a request that has gone is lost";
+        GrantsTheYoungest, "rule L2", "room in total goes to the youngest claim";
+        ReuseStarvesOthers, "rule L2", "a busy host keeps its connections although others wait";
+        OvertakesUnbounded, "rule L2", "waiting requests are overtaken without a bound in all";
+        QueueTimeoutIgnored, "rule T1", "queue_timeout never fires";
+        QueueTimeoutWhileConnecting, "rule T1", "queue_timeout fires although an attempt has begun";
+        TimeoutLeavesAttempt, "rule L5", "the attempt of a request that timed out is left to itself";
+        OldestIdleFirst, "rule C4", "the connection idle longest is handed out first";
+        NewCalledCached, "rule R8", "a connection that was shared while it opened is called used";
+        KeepsWithoutKeepAlive, "rule M2", "keep_alive 0 keeps connections";
+        UsesNotCounted, "rule C6", "max_uses has no effect";
+        RetiredServesOn, "rule C6", "a connection whose time is over goes on when its lease comes back";
+        LifetimeEndsIdleOnly, "rule C6", "max_lifetime does not end what is leased";
+        DoubleServe, "rule I7", "a connection that is full is still offered";
+        DeadlineOutlivesConnection, "rule I9", "the deadline of a closed connection stays";
+        IdleStaysPublished, "rule L4", "a shard says that it has an idle connection when it has none";
+        IdleSinceItOpened, "rule C5", "keep_alive runs from the opening, not from the return";
+        RejectedIsForgotten, "rule R6", "a request whose connection died before it was taken has no answer";
+        LateReportHitsSuccessor, "rule I6", "a late report about a closed connection ends its successor";
+        OpensWhileEnding, "rule C7", "what a shutdown leaves is opened again";
+        ThawWakesNobody, "rule M4", "after the loss of a runtime, what is free is given to nobody";
+        TimeBookedTwice, "rule W2", "time is booked in two phases";
     }
     Shared {
     }
@@ -68,30 +131,38 @@ catalogue! {
     }
 }
 
-/// No bug at work.
-const NONE: usize = usize::MAX;
+#[cfg(keepalive_planted)]
+mod work {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-static ACTIVE: AtomicUsize = AtomicUsize::new(NONE);
+    use super::{Bug, CATALOGUE};
 
-/// Puts one bug to work, or none.
-pub fn activate(bug: Option<Bug>) {
-    from_environment();
-    ACTIVE.store(bug.map_or(NONE, |bug| bug as usize), Ordering::Relaxed);
-}
+    /// No bug at work.
+    const NONE: usize = usize::MAX;
 
-/// Whether `bug` is at work.
-pub fn is(bug: Bug) -> bool {
-    from_environment();
-    ACTIVE.load(Ordering::Relaxed) == bug as usize
-}
+    static ACTIVE: AtomicUsize = AtomicUsize::new(NONE);
 
-fn from_environment() {
-    static READ: OnceLock<()> = OnceLock::new();
-    READ.get_or_init(|| {
-        if let Ok(name) = std::env::var("KEEPALIVE_PLANTED") {
-            let entry = CATALOGUE.iter().find(|entry| entry.name == name);
-            let entry = entry.unwrap_or_else(|| panic!("no bug is called {name}"));
-            ACTIVE.store(entry.bug as usize, Ordering::Relaxed);
-        }
-    });
+    /// Puts one bug to work, or none.
+    pub fn activate(bug: Option<Bug>) {
+        from_environment();
+        ACTIVE.store(bug.map_or(NONE, |bug| bug as usize), Ordering::Relaxed);
+    }
+
+    /// Whether `bug` is at work.
+    pub fn is(bug: Bug) -> bool {
+        from_environment();
+        ACTIVE.load(Ordering::Relaxed) == bug as usize
+    }
+
+    fn from_environment() {
+        static READ: OnceLock<()> = OnceLock::new();
+        READ.get_or_init(|| {
+            if let Ok(name) = std::env::var("KEEPALIVE_PLANTED") {
+                let entry = CATALOGUE.iter().find(|entry| entry.name == name);
+                let entry = entry.unwrap_or_else(|| panic!("no bug is called {name}"));
+                ACTIVE.store(entry.bug as usize, Ordering::Relaxed);
+            }
+        });
+    }
 }

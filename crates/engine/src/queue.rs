@@ -32,6 +32,10 @@ impl Queue {
         self.list.front()
     }
 
+    pub(crate) fn back(&self) -> Option<u32> {
+        self.list.back()
+    }
+
     /// The first request without an attempt of its own.
     pub(crate) fn first_unattended(&self) -> Option<u32> {
         self.first_claimed().or_else(|| self.first_parked())

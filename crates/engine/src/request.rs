@@ -196,7 +196,9 @@ impl Request {
     /// Books the time since the present phase began; the next one begins now.
     pub(crate) fn book(&mut self, now: Instant, phase: Option<Phase>) {
         let spent = now.saturating_duration_since(self.since);
-        self.since = now;
+        if !planted!(TimeBookedTwice) {
+            self.since = now;
+        }
         match phase {
             None => self.timing.queued += spent,
             Some(Phase::Resolve) => self.timing.resolve += spent,

@@ -33,7 +33,7 @@ impl<K: Eq + Clone> Engine<K> {
         attempt_deadline: Option<Instant>,
         entry: Entry,
     ) {
-        if self.shut_down {
+        if self.shut_down && !planted!(ServesAfterShutdown) {
             self.refuse(request, Answer::ShutDown);
         } else if !self.serve_at_once(now, room, request) {
             self.join_queue(now, room, request, attempt_deadline, entry);
@@ -44,6 +44,9 @@ impl<K: Eq + Clone> Engine<K> {
 
     fn serve_at_once(&mut self, now: Instant, room: &mut impl Room, request: u32) -> bool {
         let host = self.requests[request].host;
+        if planted!(MissedIdle) {
+            return false;
+        }
         while let Some(connection) = self.next_available(host) {
             if self.must_give_way(room, connection, None) {
                 self.evict(now, room, connection);
@@ -68,6 +71,7 @@ impl<K: Eq + Clone> Engine<K> {
             && entry == Entry::New
             && !self.has_attempt_at_once(room, host)
         {
+            let max = max + usize::from(planted!(QueueTooLong));
             if !room.enter_queue(max) {
                 self.hosts.count(host, |counts| counts.refused += 1);
                 self.refuse(request, Answer::QueueFull { max });
@@ -76,7 +80,7 @@ impl<K: Eq + Clone> Engine<K> {
             self.requests[request].counted = true;
         }
         let first = match (self.requests[request].deadline, attempt_deadline) {
-            (Some(a), Some(b)) => Some(a.min(b)),
+            (Some(a), Some(b)) if !planted!(QueueTimeoutIgnored) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
         self.requests[request].ticket = room.ticket();
@@ -111,8 +115,13 @@ impl<K: Eq + Clone> Engine<K> {
                 // Nobody has used it for this request, so it stays as good as it was.
                 self.connections[connection].uses -= 1;
                 self.requests[slot].stage = Stage::Refused;
+                let how = if planted!(CancelClosesConnection) {
+                    Return::Close
+                } else {
+                    Return::Reuse
+                };
                 if !planted!(LeakOnCancelAssigned) {
-                    self.end_lease(now, room, connection, Return::Reuse);
+                    self.end_lease(now, room, connection, how);
                 }
             }
             Stage::Refused | Stage::Held(_) => return false,
@@ -129,17 +138,26 @@ impl<K: Eq + Clone> Engine<K> {
             Stage::Attended(attempt) => {
                 let phase = self.connections[attempt].phase;
                 self.requests[slot].book(now, Some(phase));
-                if self.connections[attempt].state == State::Connecting {
+                if self.connections[attempt].state == State::Connecting
+                    && !planted!(LeakOnCancelConnecting)
+                {
                     self.leave_attempt(now, attempt);
                 }
             }
             _ => {
                 self.requests[slot].book(now, None);
-                self.leave_count(room, slot);
+                if !planted!(QueueCountLeaks) {
+                    self.leave_count(room, slot);
+                }
             }
         }
-        if stage == Stage::Claimed {
+        if stage == Stage::Claimed && !planted!(ClaimOutlivesRequest) {
             self.withdraw_claim(room, slot);
+        }
+        if planted!(CancelOnlyFromFront)
+            && self.hosts.at(self.requests[slot].host).queue.front() != Some(slot)
+        {
+            return;
         }
         self.unqueue(slot);
     }
@@ -148,6 +166,7 @@ impl<K: Eq + Clone> Engine<K> {
     pub(crate) fn next_available(&self, host: u32) -> Option<u32> {
         let available = &self.hosts.at(host).available;
         match self.settings.idle_order {
+            IdleOrder::Lifo if planted!(OldestIdleFirst) => available.front(),
             IdleOrder::Lifo => available.back(),
             IdleOrder::Fifo => available.front(),
         }
@@ -161,14 +180,17 @@ impl<K: Eq + Clone> Engine<K> {
         let host = self.connections[slot].host;
         let mut in_turn = new;
         while self.connections[slot].has_room()
-            && let Some(request) = self.hosts.at(host).queue.front()
+            && let Some(request) = match planted!(LastComeFirstServed) {
+                true => self.hosts.at(host).queue.back(),
+                false => self.hosts.at(host).queue.front(),
+            }
         {
             let ticket = self.requests[request].ticket;
             if !std::mem::take(&mut in_turn) && self.must_give_way(room, slot, Some(ticket)) {
                 self.evict(now, room, slot);
                 break;
             }
-            let used = !new && self.connections[slot].uses > 0;
+            let used = (!new || planted!(NewCalledCached)) && self.connections[slot].uses > 0;
             let from_cache = used.then_some(FromCache::Deferred);
             self.leave_queue(now, room, request);
             self.assign(now, room, slot, request, from_cache);
@@ -201,7 +223,9 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// Whether a connection that has been used may not be kept: `keep_alive` is zero.
     pub(crate) fn keeps_nothing(&self, slot: u32) -> bool {
-        self.settings.keep_alive.is_zero() && self.connections[slot].leases == 0
+        self.settings.keep_alive.is_zero()
+            && self.connections[slot].leases == 0
+            && !planted!(KeepsWithoutKeepAlive)
     }
 
     /// Whether a connection must close for an older claim instead of serving (SPEC L2).
@@ -209,7 +233,7 @@ impl<K: Eq + Clone> Engine<K> {
         let overtakes = room
             .oldest_claim()
             .is_some_and(|oldest| ticket.is_none_or(|ticket| oldest < ticket));
-        if !overtakes {
+        if !overtakes || planted!(ReuseStarvesOthers) {
             self.connections[slot].run = 0;
             return false;
         }
@@ -235,8 +259,11 @@ impl<K: Eq + Clone> Engine<K> {
     ) {
         let connection = &mut self.connections[slot];
         connection.leases += 1;
-        connection.uses += 1;
-        if !connection.has_room() {
+        connection.uses += u64::from(!planted!(UsesNotCounted));
+        if planted!(LeasesCountAsConnections) && connection.leases > 1 {
+            self.hosts.at_mut(connection.host).reserved += 1;
+        }
+        if !connection.has_room() && !planted!(DoubleServe) {
             self.unlist(slot);
         }
         if self.connections[slot].state == State::Idle {
@@ -247,7 +274,9 @@ impl<K: Eq + Clone> Engine<K> {
                 .count_move(host, Some(State::Idle), Some(State::Leased));
         }
         debug_assert!(self.requests[request].since <= now);
-        self.timers.withdraw(TimerKey::Request(request));
+        if !planted!(TimesOutAfterAnswer) {
+            self.timers.withdraw(TimerKey::Request(request));
+        }
         self.requests[request].stage = Stage::Assigned(slot, from_cache);
         let action = Action::Answer(
             self.request_id(request),

@@ -2,5 +2,9 @@
 
 #![allow(missing_docs, missing_debug_implementations)] // names and tests say it; nobody else reads this crate
 
+pub mod books;
+pub mod coverage;
 pub mod dice;
+pub mod replay;
+pub mod swarm;
 pub mod world;

@@ -3,12 +3,16 @@
 #![allow(clippy::print_stderr)] // a trace is for whoever replays a seed
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::{self, Write};
 use std::time::{Duration, Instant};
 
 use keepalive_engine::{
     Action, Answer, Ask, Config, ConnectionId, Engine, FromCache, HostId, LocalRoom, Message,
     Phase, RequestId, Return, Room, Settings, ShardId, Taken, check, check_settled,
 };
+
+use crate::books::Books;
+use crate::coverage::Coverage;
 
 /// What a request has come to, as its user sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,6 +32,9 @@ pub struct World {
     pub closing: Vec<(usize, ConnectionId)>,
     pub messages: VecDeque<(usize, Message)>,
     pub abandoned: u64,
+    /// What the driver would know of each connection.
+    pub books: Books,
+    pub coverage: Coverage,
     /// The order in which requests were answered with a connection.
     pub served: Vec<RequestId>,
     /// Requests in the order they came, or came again.
@@ -36,9 +43,20 @@ pub struct World {
     used: BTreeSet<(usize, ConnectionId)>,
     /// Whether connections may carry several leases.
     pub multiplexed: bool,
-    pub trace: u64,
+    /// A hash of all actions, if they are traced.
+    pub trace: Option<u64>,
+    /// Prints every action.
+    pub loud: bool,
+    pub timeout: Duration,
+    close_timeout: Duration,
+    /// Connections that are no more, the latest last.
+    gone: Vec<(usize, ConnectionId)>,
+    latest: Instant,
     numbers: u64,
 }
+
+/// How often closings and messages may follow from each other before the world is at rest.
+const ROUNDS: usize = 100_000;
 
 impl World {
     pub fn new(settings: Settings) -> Self {
@@ -62,7 +80,14 @@ impl World {
             arrivals: Vec::new(),
             used: BTreeSet::new(),
             multiplexed: false,
-            trace: 0,
+            books: Books::default(),
+            coverage: Coverage::default(),
+            gone: Vec::new(),
+            trace: None,
+            loud: std::env::var_os("KEEPALIVE_TRACE").is_some(),
+            timeout: config.settings().timeout,
+            close_timeout: config.settings().close_timeout,
+            latest: start,
             numbers: 0,
         }
     }
@@ -124,6 +149,7 @@ impl World {
 
     pub fn cancel(&mut self, id: RequestId) -> bool {
         let shard = usize::from(id.shard().0);
+        self.unlend(id);
         let done = self.engines[shard].cancel(self.now, &mut self.room, id);
         self.drain(shard);
         done
@@ -131,6 +157,7 @@ impl World {
 
     pub fn forget(&mut self, id: RequestId) {
         let shard = usize::from(id.shard().0);
+        self.unlend(id);
         self.engines[shard].forget(self.now, &mut self.room, id);
         self.fates.remove(&id);
         self.drain(shard);
@@ -139,7 +166,10 @@ impl World {
     pub fn release(&mut self, id: RequestId, how: Return) {
         let shard = usize::from(id.shard().0);
         let fate = self.fates.remove(&id);
-        assert!(matches!(fate, Some((_, Fate::Held(_)))), "{fate:?}");
+        let Some((_, Fate::Held(connection))) = fate else {
+            panic!("{fate:?}")
+        };
+        self.books.returned(shard, connection, how);
         self.engines[shard].released(self.now, &mut self.room, id, how);
         self.drain(shard);
     }
@@ -148,6 +178,7 @@ impl World {
     pub fn connect(&mut self, index: usize, capacity: usize) -> ConnectionId {
         let (shard, id, _) = self.attempts.swap_remove(index);
         self.multiplexed |= capacity > 1;
+        self.books.opened(shard, id, capacity);
         assert!(self.engines[shard].connected(self.now, &mut self.room, id, capacity));
         self.drain(shard);
         id
@@ -155,8 +186,49 @@ impl World {
 
     pub fn fail(&mut self, index: usize) {
         let (shard, id, _) = self.attempts.swap_remove(index);
+        self.strike_out(shard, id);
         self.engines[shard].failed(self.now, &mut self.room, id);
         self.drain(shard);
+    }
+
+    /// What is closing reports, too late, that it has opened. False if it was open before.
+    pub fn connect_late(&mut self, index: usize) -> bool {
+        let (shard, id) = self.closing[index];
+        let late = self.books.withdrawn(shard, id, self.latest);
+        if late {
+            assert!(!self.engines[shard].connected(self.now, &mut self.room, id, 1));
+            self.drain(shard);
+        }
+        late
+    }
+
+    /// What is closing reports, too late, that it could not be opened. False if it was open.
+    pub fn fail_late(&mut self, index: usize) -> bool {
+        let (shard, id) = self.closing[index];
+        let late = self.books.withdrawn(shard, id, self.latest);
+        if late {
+            self.closing.swap_remove(index);
+            self.strike_out(shard, id);
+            self.engines[shard].failed(self.now, &mut self.room, id);
+            self.drain(shard);
+        }
+        late
+    }
+
+    /// A report about a connection that is long gone. False if there is none such.
+    pub fn report_late(&mut self, kind: usize, age: usize) -> bool {
+        let Some(&(shard, id)) = self.gone.iter().rev().nth(age) else {
+            return false;
+        };
+        let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
+        match kind {
+            0 => assert!(!engine.connected(now, room, id, 1), "it is not wanted"),
+            1 => engine.failed(now, room, id),
+            2 => engine.peer_closed(now, room, id),
+            _ => engine.closed(now, room, id),
+        }
+        self.drain(shard);
+        true
     }
 
     pub fn progress(&mut self, index: usize, phase: Phase) {
@@ -167,11 +239,20 @@ impl World {
 
     pub fn finish_close(&mut self, index: usize) {
         let (shard, id) = self.closing.swap_remove(index);
+        self.strike_out(shard, id);
         self.engines[shard].closed(self.now, &mut self.room, id);
         self.drain(shard);
     }
 
+    pub fn set_capacity(&mut self, shard: usize, id: ConnectionId, capacity: usize) {
+        self.multiplexed |= capacity > 1;
+        self.books.can_carry(shard, id, capacity);
+        self.engines[shard].capacity_changed(self.now, &mut self.room, id, capacity);
+        self.drain(shard);
+    }
+
     pub fn peer_closes(&mut self, shard: usize, id: ConnectionId) {
+        self.books.spoiled(shard, id);
         self.engines[shard].peer_closed(self.now, &mut self.room, id);
         self.drain(shard);
     }
@@ -185,7 +266,11 @@ impl World {
 
     /// Closings and messages end at once, as they do for plain sockets.
     pub fn run(&mut self) {
-        while !self.closing.is_empty() || !self.messages.is_empty() {
+        for round in 0.. {
+            if self.closing.is_empty() && self.messages.is_empty() {
+                break;
+            }
+            assert!(round < ROUNDS, "the world never comes to rest");
             while !self.closing.is_empty() {
                 self.finish_close(0);
             }
@@ -199,7 +284,24 @@ impl World {
         for shard in 0..self.engines.len() {
             self.engines[shard].tick(self.now, &mut self.room);
             self.drain(shard);
+            let due = self.engines[shard].poll_timeout();
+            let due = due.filter(|&(at, _)| at <= self.now.max(self.latest));
+            assert!(
+                due.is_none_or(|_| self.now < self.latest),
+                "I9: {due:?} is still due"
+            );
         }
+        self.books.check_closings(self.latest, self.close_timeout);
+    }
+
+    /// Time passes until something is due. False if nothing ever is.
+    pub fn wait_until_due(&mut self) -> bool {
+        let due = self.engines.iter().filter_map(Engine::poll_timeout);
+        let Some(at) = due.map(|(at, _)| at).min() else {
+            return false;
+        };
+        self.wait(at.saturating_duration_since(self.now));
+        true
     }
 
     /// What carries the attempts out has gone.
@@ -232,6 +334,7 @@ impl World {
     /// The connection held for a request goes before the answer is taken.
     pub fn reject(&mut self, id: RequestId) {
         let shard = usize::from(id.shard().0);
+        self.unlend(id);
         self.fates.get_mut(&id).expect("known").1 = Fate::Waiting;
         self.arrivals.push(id);
         self.engines[shard].reject(self.now, &mut self.room, id);
@@ -260,40 +363,58 @@ impl World {
     }
 
     pub fn drain(&mut self, shard: usize) {
+        self.latest = self.latest.max(self.now);
         check(&self.engines[shard], self.room.budget());
         while let Some(action) = self.engines[shard].poll_action() {
-            let text = format!("{action:?}");
-            if std::env::var_os("KEEPALIVE_TRACE").is_some() {
-                eprintln!("shard {shard}: {text}");
+            self.coverage.action(&action);
+            if self.loud {
+                eprintln!("shard {shard}: {action:?}");
             }
-            for byte in text.bytes() {
-                self.trace = (self.trace ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            if let Some(trace) = &mut self.trace {
+                write!(Hash(trace), "{action:?}").expect("a hash takes everything");
             }
-            match action {
-                Action::Answer(id, answer) => self.note(id, answer),
-                Action::Connect(id, host) => {
-                    let host = *self.engines[shard].key(host).expect("a host in use");
-                    self.attempts.push((shard, id, host));
-                }
-                Action::Cancel(id) => {
-                    let before = self.attempts.len();
-                    self.attempts
-                        .retain(|&(at, attempt, _)| (at, attempt) != (shard, id));
-                    assert_eq!(self.attempts.len() + 1, before, "an attempt in flight");
-                    self.closing.push((shard, id));
-                }
-                Action::Close(id) => self.closing.push((shard, id)),
-                Action::Abandon(id) => {
-                    assert!(self.closing.contains(&(shard, id)), "it was closing");
-                    self.abandoned += 1;
-                }
-                Action::Tell(to, message) => {
-                    self.messages.push_back((usize::from(to.0), message));
-                }
-            }
+            self.carry_out(shard, action);
         }
         if let Some((at, due)) = self.engines[shard].poll_timeout() {
-            assert!(at >= self.now, "{due:?} is overdue after a drain");
+            assert!(at >= self.latest, "I9: {due:?} is overdue after a drain");
+        }
+        let granted = self.messages.iter();
+        let granted = granted.filter(|(_, message)| matches!(message, Message::Grant(_)));
+        let known = self.books.len() + granted.count();
+        assert_eq!(
+            self.room.budget().open(),
+            known,
+            "I3: the books are the driver's"
+        );
+    }
+
+    fn carry_out(&mut self, shard: usize, action: Action) {
+        match action {
+            Action::Answer(id, answer) => self.note(id, answer),
+            Action::Connect(id, host) => {
+                let host = *self.engines[shard].key(host).expect("a host in use");
+                self.books.begun(shard, id, host);
+                self.attempts.push((shard, id, host));
+            }
+            Action::Cancel(id) => {
+                let before = self.attempts.len();
+                self.attempts
+                    .retain(|&(at, attempt, _)| (at, attempt) != (shard, id));
+                assert_eq!(self.attempts.len() + 1, before, "an attempt in flight");
+                self.books.cancelled(shard, id);
+                self.closing.push((shard, id));
+            }
+            Action::Close(id) => {
+                self.books.closing(shard, id, self.latest);
+                self.closing.push((shard, id));
+            }
+            Action::Abandon(id) => {
+                self.books.abandoned(shard, id);
+                self.abandoned += 1;
+            }
+            Action::Tell(to, message) => {
+                self.messages.push_back((usize::from(to.0), message));
+            }
         }
     }
 
@@ -305,9 +426,35 @@ impl World {
             fate == Fate::Waiting || replaced,
             "{id:?}: {fate:?} and {answer:?}"
         );
-        if matches!(answer, Answer::Connection(_)) {
+        if let Answer::Connection(connection) = answer {
+            self.books.lent(usize::from(id.shard().0), connection, host);
             self.served.push(id);
         }
         self.fates.insert(id, (host, Fate::Answered(answer)));
+    }
+
+    fn strike_out(&mut self, shard: usize, id: ConnectionId) {
+        self.books.gone(shard, id);
+        self.gone.push((shard, id));
+    }
+
+    /// An answer that is not taken gives its connection back unused.
+    fn unlend(&mut self, id: RequestId) {
+        if let Some((_, Fate::Answered(Answer::Connection(connection)))) = self.fates.get(&id) {
+            let shard = usize::from(id.shard().0);
+            self.books.returned(shard, *connection, Return::Reuse);
+        }
+    }
+}
+
+/// FNV-1a.
+struct Hash<'a>(&'a mut u64);
+
+impl Write for Hash<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            *self.0 = (*self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        Ok(())
     }
 }

@@ -98,9 +98,7 @@ fn a_withdrawn_attempt_that_fails_is_gone() {
     let id = world.request(0);
     world.cancel(id);
     let next = world.request(1);
-    let (shard, withdrawn) = world.closing.pop().expect("it was withdrawn");
-    world.engines[shard].failed(world.now, &mut world.room, withdrawn);
-    world.drain(shard);
+    assert!(world.fail_late(0), "it was withdrawn");
     assert_eq!((world.open(), attempts(&world, 1)), (1, 1));
     assert!(waits(&world, next));
 }

@@ -37,10 +37,7 @@ fn a_withdrawn_attempt_that_connected_all_the_same_is_abandoned_in_time() {
     world.cancel(id);
     world.wait(ms(100));
     assert_eq!(world.abandoned, 0);
-    let (shard, withdrawn) = world.closing[0];
-    let wanted = world.engines[shard].connected(world.now, &mut world.room, withdrawn, 1);
-    world.drain(shard);
-    assert!(!wanted && world.attempts.is_empty());
+    assert!(world.connect_late(0) && world.attempts.is_empty());
     world.wait(ms(39));
     assert_eq!(world.abandoned, 0);
     world.wait(ms(1));

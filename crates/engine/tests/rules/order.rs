@@ -136,11 +136,9 @@ fn a_shared_connection_counts_once_and_serves_as_many_as_it_can() {
         [true, true, false, false]
     );
     assert_eq!(world.open(), 1);
-    world.engines[0].capacity_changed(world.now, &mut world.room, opened, 3);
-    world.drain(0);
+    world.set_capacity(0, opened, 3);
     assert!(world.is_served(ids[2]) && waits(&world, ids[3]));
-    world.engines[0].capacity_changed(world.now, &mut world.room, opened, 1);
-    world.drain(0);
+    world.set_capacity(0, opened, 1);
     world.use_and_free(ids[0]);
     world.use_and_free(ids[1]);
     assert!(
@@ -177,8 +175,7 @@ fn a_shared_connection_that_can_carry_no_more_serves_nobody_else() {
     let mut world = World::new(limits(1, 1));
     let id = world.request(0);
     let opened = world.connect(0, 3);
-    world.engines[0].capacity_changed(world.now, &mut world.room, opened, 1);
-    world.drain(0);
+    world.set_capacity(0, opened, 1);
     let next = world.request(0);
     assert!(waits(&world, next));
     world.use_and_free(id);

@@ -1,0 +1,142 @@
+//! What a driver knows of its connections, written down apart from the engine, and what it may
+//! not be told to do with them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use keepalive_engine::{ConnectionId, Return};
+
+/// All connections that have a slot, as the engine's actions tell of them.
+#[derive(Default)]
+pub struct Books {
+    pages: BTreeMap<(usize, ConnectionId), Page>,
+}
+
+struct Page {
+    host: u32,
+    stage: Stage,
+    capacity: usize,
+    leases: usize,
+    /// A user or the peer has ended it: it may serve nobody any more.
+    spoiled: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Opening,
+    Open,
+    /// Its attempt was withdrawn. Once it has reported nevertheless, it closes like others.
+    Withdrawn(Option<Instant>),
+    Closing(Instant),
+    /// Closing has taken longer than it may, and the driver was told so.
+    Abandoned,
+}
+
+impl Books {
+    /// Connections that have a slot.
+    pub fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    pub fn begun(&mut self, shard: usize, id: ConnectionId, host: u32) {
+        let page = Page {
+            host,
+            stage: Stage::Opening,
+            capacity: 1,
+            leases: 0,
+            spoiled: false,
+        };
+        let known = self.pages.insert((shard, id), page);
+        assert!(known.is_none(), "I6: {id:?} is begun twice");
+    }
+
+    pub fn opened(&mut self, shard: usize, id: ConnectionId, capacity: usize) {
+        let page = self.page(shard, id);
+        assert_eq!(page.stage, Stage::Opening);
+        page.stage = Stage::Open;
+        page.capacity = capacity;
+    }
+
+    pub fn can_carry(&mut self, shard: usize, id: ConnectionId, capacity: usize) {
+        self.page(shard, id).capacity = capacity;
+    }
+
+    /// A request is answered with the connection.
+    pub fn lent(&mut self, shard: usize, id: ConnectionId, host: u32) {
+        let page = self.page(shard, id);
+        assert_eq!(page.stage, Stage::Open, "I6: what is handed out is open");
+        assert_eq!(page.host, host, "I6: a connection serves its own host");
+        assert!(!page.spoiled, "I6: what has ended serves nobody");
+        page.leases += 1;
+        assert!(page.leases <= page.capacity, "I7: a lease has one holder");
+    }
+
+    pub fn returned(&mut self, shard: usize, id: ConnectionId, how: Return) {
+        let page = self.page(shard, id);
+        page.leases -= 1;
+        page.spoiled |= how != Return::Reuse;
+        if how == Return::Closed && page.leases == 0 {
+            self.gone(shard, id);
+        }
+    }
+
+    /// The peer has closed it. It may be known no more.
+    pub fn spoiled(&mut self, shard: usize, id: ConnectionId) {
+        if let Some(page) = self.pages.get_mut(&(shard, id)) {
+            page.spoiled = true;
+        }
+    }
+
+    pub fn cancelled(&mut self, shard: usize, id: ConnectionId) {
+        let page = self.page(shard, id);
+        assert_eq!(page.stage, Stage::Opening, "an attempt is withdrawn once");
+        page.stage = Stage::Withdrawn(None);
+    }
+
+    /// Whether the attempt was withdrawn; if so, it closes like others from now on.
+    pub fn withdrawn(&mut self, shard: usize, id: ConnectionId, now: Instant) -> bool {
+        let page = self.page(shard, id);
+        let withdrawn = page.stage == Stage::Withdrawn(None);
+        if withdrawn {
+            page.stage = Stage::Withdrawn(Some(now));
+        }
+        withdrawn
+    }
+
+    pub fn closing(&mut self, shard: usize, id: ConnectionId, now: Instant) {
+        let page = self.page(shard, id);
+        assert_eq!(page.stage, Stage::Open, "a connection is closed once");
+        assert_eq!(page.leases, 0, "I7: nobody holds what is closed");
+        page.stage = Stage::Closing(now);
+    }
+
+    pub fn abandoned(&mut self, shard: usize, id: ConnectionId) {
+        let page = self.page(shard, id);
+        let timed = matches!(page.stage, Stage::Closing(_) | Stage::Withdrawn(Some(_)));
+        assert!(timed, "only what closes is given up: {:?}", page.stage);
+        page.stage = Stage::Abandoned;
+    }
+
+    pub fn gone(&mut self, shard: usize, id: ConnectionId) {
+        let page = self.pages.remove(&(shard, id)).expect("a known connection");
+        assert_eq!(page.leases, 0);
+    }
+
+    /// Nothing closes for longer than it may without being given up (SPEC C8).
+    pub fn check_closings(&self, now: Instant, close_timeout: Duration) {
+        for ((_, id), page) in &self.pages {
+            if let Stage::Closing(since) | Stage::Withdrawn(Some(since)) = page.stage {
+                assert!(now < since + close_timeout, "C8: {id:?} closes for ever");
+            }
+        }
+    }
+
+    fn page(&mut self, shard: usize, id: ConnectionId) -> &mut Page {
+        let page = self.pages.get_mut(&(shard, id));
+        page.unwrap_or_else(|| panic!("I3: {id:?} of shard {shard} is not in the books"))
+    }
+}

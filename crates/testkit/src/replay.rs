@@ -1,0 +1,42 @@
+//! What a failing check says last: how far it came, and how to see it again.
+
+#![allow(clippy::print_stderr)] // it is for whoever reads the failure
+
+use std::cell::{Cell, RefCell};
+
+/// Speaks when a panic passes by.
+pub struct Replay {
+    unit: &'static str,
+    done: Cell<u64>,
+    command: RefCell<String>,
+}
+
+impl Replay {
+    /// Progress is counted in `unit`s.
+    pub fn new(unit: &'static str) -> Self {
+        Self {
+            unit,
+            done: Cell::new(0),
+            command: RefCell::default(),
+        }
+    }
+
+    /// From now on, `command` shows a failure again.
+    pub fn by(&self, command: impl Into<String>) {
+        *self.command.borrow_mut() = command.into();
+    }
+
+    /// There is progress.
+    pub fn did(&self, more: u64) {
+        self.done.set(self.done.get() + more);
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("caught after {} {}", self.done.get(), self.unit);
+            eprintln!("replay: {}", self.command.borrow());
+        }
+    }
+}

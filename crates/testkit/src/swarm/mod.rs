@@ -1,0 +1,102 @@
+//! Random inputs to one and to several engines: every invariant holds after every input, every
+//! request is answered exactly once, hosts are served in order, nobody is overtaken beyond the
+//! bound, and when the world comes to rest nothing is left.
+
+mod operate;
+mod rest;
+mod watch;
+
+use std::time::Duration;
+
+use keepalive_engine::{IdleOrder, Room, Settings};
+
+use crate::coverage::Coverage;
+use crate::dice::Dice;
+use crate::replay::Replay;
+use crate::world::World;
+use operate::{Mix, operate};
+use watch::Watch;
+
+/// What one seed has done.
+pub struct Report {
+    /// Inputs made at random. Those that bring the world to rest are not counted.
+    pub steps: usize,
+    pub coverage: Coverage,
+    /// A hash of all actions, if they were traced.
+    pub trace: Option<u64>,
+}
+
+/// Lives through one random life. The same seed and steps give the same life.
+///
+/// # Panics
+///
+/// If anything is not as it must be.
+pub fn live(seed: u64, steps: usize, traced: bool, replay: &Replay) -> Report {
+    replay.by(format!(
+        "cargo xtask sim --seed {seed} --seeds 1 --steps {steps}"
+    ));
+    let mut dice = Dice(seed);
+    let settings = settings(&mut dice);
+    let mut world = World::new(settings.clone());
+    world.trace = traced.then_some(0);
+    let mut watch = Watch::default();
+    let mix = Mix::draw(&mut dice);
+    world.multiplexed = mix.multiplexed;
+    for step in 0..steps {
+        operate(&mut world, &mut dice, &mix);
+        if mix.prompt {
+            world.run();
+        }
+        watch.look(&mut world, &settings, step);
+        replay.did(1);
+    }
+    rest::rest(&mut world, &mut dice);
+    let mut coverage = std::mem::take(&mut world.coverage);
+    for engine in &world.engines {
+        coverage.totals(engine.totals());
+    }
+    coverage.add("an older request is overtaken", world.room.overtakes());
+    Report {
+        steps,
+        coverage,
+        trace: world.trace,
+    }
+}
+
+/// Checks that a seed does the same twice.
+pub fn repeats(seed: u64, steps: usize, replay: &Replay) -> Report {
+    let first = live(seed, steps, true, replay);
+    let second = live(seed, steps, true, replay);
+    assert_eq!(
+        first.trace, second.trace,
+        "I14: the same seed, the same actions"
+    );
+    second
+}
+
+fn settings(dice: &mut Dice) -> Settings {
+    let some = |dice: &mut Dice, limit| (dice.below(3) == 0).then(|| 1 + dice.below(limit));
+    let max_lifetime = some(dice, 400).map(|millis| Duration::from_millis(millis as u64));
+    Settings {
+        max_per_host: 1 + dice.below(4),
+        max_open: 1 + dice.below(8),
+        max_queued: some(dice, 12),
+        max_connecting: some(dice, 4),
+        keep_alive: Duration::from_millis([0, 20, 100, 1000][dice.below(4)]),
+        timeout: [
+            Duration::from_millis(50),
+            Duration::from_millis(300),
+            Duration::from_secs(5),
+            Duration::MAX,
+        ][dice.below(4)],
+        close_timeout: Duration::from_millis(40),
+        max_lifetime,
+        lifetime_jitter: [0.0, 0.3, 1.0][dice.below(3)],
+        max_uses: some(dice, 6).map(|uses| uses as u64),
+        idle_order: [IdleOrder::Lifo, IdleOrder::Fifo][dice.below(2)],
+        reuse_run: [0, 1, 3, 16][dice.below(4)],
+        finish_attempts: dice.below(4) == 0,
+        seed: dice.roll(),
+        shards: [1, 1, 2, 3][dice.below(4)],
+    }
+}

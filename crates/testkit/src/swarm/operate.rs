@@ -1,0 +1,282 @@
+//! One random input.
+
+use std::time::Duration;
+
+use keepalive_engine::{Answer, FromCache, Phase, RequestId, Return};
+
+use crate::dice::Dice;
+use crate::world::{Fate, World};
+
+/// How often each kind of input comes in one life, and in what kind of world.
+pub(super) struct Mix {
+    pub(super) multiplexed: bool,
+    /// Closings and messages end at once.
+    pub(super) prompt: bool,
+    hosts: usize,
+    weights: [usize; KINDS.len()],
+    sum: usize,
+}
+
+type Kind = fn(&mut World, &mut Dice, &Mix);
+
+const KINDS: [Kind; 12] = [
+    ask,
+    ask,
+    take,
+    give_back,
+    end_attempt,
+    withdraw,
+    pass_time,
+    end_closing,
+    change_capacity,
+    close_from_afar,
+    disturb,
+    end_runtime,
+];
+
+impl Mix {
+    /// Some kinds of input are missing altogether: what is rare beside them becomes frequent.
+    pub(super) fn draw(dice: &mut Dice) -> Self {
+        let mut weights = [0; KINDS.len()];
+        for (kind, weight) in weights.iter_mut().enumerate() {
+            let off = kind > 0 && dice.below(8) == 0;
+            *weight = if off { 0 } else { 4 + dice.below(28) };
+        }
+        // A world that ends all the time sees little else.
+        weights[KINDS.len() - 1] = weights[KINDS.len() - 1].min(1);
+        Self {
+            multiplexed: dice.below(3) == 0,
+            prompt: dice.below(2) == 0,
+            hosts: 1 + dice.below(6),
+            sum: weights.iter().sum(),
+            weights,
+        }
+    }
+}
+
+pub(super) fn operate(world: &mut World, dice: &mut Dice, mix: &Mix) {
+    let mut pick = dice.below(mix.sum);
+    for (kind, &weight) in KINDS.iter().zip(&mix.weights) {
+        if pick < weight {
+            return kind(world, dice, mix);
+        }
+        pick -= weight;
+    }
+}
+
+fn ask(world: &mut World, dice: &mut Dice, mix: &Mix) {
+    let host = dice.below(mix.hosts) as u32;
+    let limit = |dice: &mut Dice| {
+        (dice.below(4) == 0).then(|| Duration::from_millis(dice.below(100) as u64))
+    };
+    let (timeout, queue_timeout) = (limit(dice), limit(dice));
+    let id = world.ask(host, timeout, queue_timeout);
+    if world.is_served(id) && dice.below(16) == 0 {
+        world
+            .coverage
+            .hit("a request is withdrawn in the tick of its answer");
+        assert!(world.cancel(id), "T3: an answer not taken can be withdrawn");
+    }
+}
+
+fn take(world: &mut World, dice: &mut Dice, _: &Mix) {
+    if let Some(id) = pick(world, dice, |fate| matches!(fate, Fate::Answered(_))) {
+        let taken = world.take(id).expect("answered");
+        if taken.connection.is_some() {
+            world.coverage.hit(match taken.from_cache {
+                Some(FromCache::Immediate) => "served from the cache at once",
+                Some(FromCache::Deferred) => "served from the cache after waiting",
+                None => "served by a new connection",
+            });
+        }
+    }
+}
+
+fn give_back(world: &mut World, dice: &mut Dice, mix: &Mix) {
+    let Some(id) = pick(world, dice, |fate| matches!(fate, Fate::Held(_))) else {
+        return;
+    };
+    let how = match dice.below(8) {
+        0 => Return::Close,
+        1 if !mix.multiplexed => Return::Closed,
+        _ => Return::Reuse,
+    };
+    world.coverage.hit(match how {
+        Return::Reuse => "a lease ends: reuse",
+        Return::Close => "a lease ends: close",
+        Return::Closed => "a lease ends: closed",
+    });
+    let before = world.served.len();
+    world.release(id, how);
+    if let Some(&next) = world.served.get(before)
+        && world.is_served(next)
+        && dice.below(16) == 0
+    {
+        world
+            .coverage
+            .hit("a request is withdrawn in the tick of its answer");
+        assert!(
+            world.cancel(next),
+            "T3: an answer not taken can be withdrawn"
+        );
+    }
+}
+
+fn end_attempt(world: &mut World, dice: &mut Dice, mix: &Mix) {
+    if world.attempts.is_empty() {
+        return;
+    }
+    let index = dice.below(world.attempts.len());
+    match dice.below(6) {
+        0 => {
+            world.coverage.hit("an attempt fails");
+            world.fail(index);
+        }
+        1 => {
+            world.coverage.hit("an attempt moves on");
+            let phase = [Phase::Resolve, Phase::Connect, Phase::Tls][dice.below(3)];
+            world.progress(index, phase);
+        }
+        _ => {
+            let capacity = if mix.multiplexed {
+                1 + dice.below(3)
+            } else {
+                1
+            };
+            if capacity > 1 {
+                world
+                    .coverage
+                    .hit("a connection opens with room for several");
+            }
+            world.connect(index, capacity);
+        }
+    }
+}
+
+fn withdraw(world: &mut World, dice: &mut Dice, _: &Mix) {
+    let Some(id) = pick(world, dice, |fate| !matches!(fate, Fate::Held(_))) else {
+        return;
+    };
+    let answer = world.answer(id);
+    if world.is_served(id) && dice.below(4) == 0 {
+        world
+            .coverage
+            .hit("a connection goes before its answer is taken");
+        world.reject(id);
+    } else if dice.below(2) == 0 {
+        world.coverage.hit("a request is forgotten");
+        world.forget(id);
+    } else {
+        world.coverage.hit(match answer {
+            None => "a request is withdrawn while it waits",
+            Some(_) => "a request is withdrawn after its answer",
+        });
+        let refused = answer.is_some_and(|answer| !matches!(answer, Answer::Connection(_)));
+        assert_eq!(
+            world.cancel(id),
+            !refused,
+            "what is refused can not be withdrawn"
+        );
+    }
+}
+
+fn pass_time(world: &mut World, dice: &mut Dice, _: &Mix) {
+    if dice.below(4) == 0 {
+        if world.wait_until_due() {
+            let event = "time passes to the instant when something is due";
+            world.coverage.hit(event);
+        }
+    } else {
+        world.wait(Duration::from_millis(dice.below(60) as u64));
+    }
+}
+
+fn end_closing(world: &mut World, dice: &mut Dice, _: &Mix) {
+    if world.closing.is_empty() || dice.below(3) == 0 {
+        world.deliver_message();
+        return;
+    }
+    let index = dice.below(world.closing.len());
+    match dice.below(16) {
+        0 => {
+            if world.connect_late(index) {
+                world.coverage.hit("a withdrawn attempt opens all the same");
+            }
+        }
+        1 => {
+            if world.fail_late(index) {
+                world.coverage.hit("a withdrawn attempt fails all the same");
+            }
+        }
+        _ => world.finish_close(index),
+    }
+}
+
+fn change_capacity(world: &mut World, dice: &mut Dice, mix: &Mix) {
+    if let Some(id) = pick(world, dice, |fate| matches!(fate, Fate::Held(_)))
+        && let Fate::Held(connection) = world.fates[&id].1
+    {
+        world.coverage.hit("a capacity changes");
+        let capacity = if mix.multiplexed {
+            1 + dice.below(4)
+        } else {
+            1
+        };
+        world.set_capacity(usize::from(id.shard().0), connection, capacity);
+    }
+}
+
+fn close_from_afar(world: &mut World, dice: &mut Dice, _: &Mix) {
+    if let Some(id) = pick(world, dice, |fate| matches!(fate, Fate::Held(_)))
+        && let Fate::Held(connection) = world.fates[&id].1
+    {
+        let shard = usize::from(id.shard().0);
+        // It may come back first, and be idle when the peer closes it.
+        if dice.below(2) == 0 {
+            world.release(id, Return::Reuse);
+        }
+        world
+            .coverage
+            .hit(match world.engines[shard].is_idle(connection) {
+                true => "the peer closes an idle connection",
+                false => "the peer closes a leased connection",
+            });
+        world.peer_closes(shard, connection);
+    }
+}
+
+/// What should not happen: reports about what is gone, and a clock that goes back.
+fn disturb(world: &mut World, dice: &mut Dice, mix: &Mix) {
+    if dice.below(2) == 0 {
+        if world.report_late(dice.below(4), dice.below(64)) {
+            world
+                .coverage
+                .hit("a report comes about a connection long gone");
+        }
+    } else {
+        world.coverage.hit("the clock goes back");
+        let before = world.now;
+        let back = Duration::from_millis(dice.below(50) as u64);
+        world.now = before
+            .checked_sub(back)
+            .map_or(before, |now| now.max(world.start));
+        match dice.below(3) {
+            0 => ask(world, dice, mix),
+            1 => give_back(world, dice, mix),
+            _ => end_attempt(world, dice, mix),
+        }
+        world.now = before;
+    }
+}
+
+fn end_runtime(world: &mut World, _: &mut Dice, _: &Mix) {
+    world.coverage.hit("the runtime goes");
+    world.abandon();
+}
+
+fn pick(world: &World, dice: &mut Dice, wanted: fn(&Fate) -> bool) -> Option<RequestId> {
+    let fates = world.fates.iter().filter(|(_, (_, fate))| wanted(fate));
+    let count = fates.clone().count();
+    let chosen = (count > 0).then(|| dice.below(count))?;
+    fates.map(|(&id, _)| id).nth(chosen)
+}
