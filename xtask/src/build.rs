@@ -44,13 +44,6 @@ impl Build {
     /// Builds in release, and answers the test binaries in the order given; those not named, or
     /// not there, are left out.
     pub(crate) fn tests(&self, order: &[&str]) -> Result<Vec<Tests>, String> {
-        let flags: Vec<String> = self
-            .conditions
-            .iter()
-            .map(|condition| format!("--cfg {condition}"))
-            .collect();
-        // Builds with other conditions keep their own folder, or they would undo each other.
-        let folder = target_folder().join(self.conditions.join("-"));
         let mut command = Command::new(env!("CARGO"));
         command
             .args([
@@ -61,9 +54,8 @@ impl Build {
                 "--message-format=json",
             ])
             .args(["--package", self.package])
-            .env("RUSTFLAGS", flags.join(" "))
-            .env("CARGO_TARGET_DIR", folder)
             .stderr(Stdio::inherit());
+        Self::conditions(&mut command, &self.conditions);
         if self.library {
             command.arg("--lib");
         }
@@ -76,6 +68,22 @@ impl Build {
         found.retain(|tests| order.contains(&tests.name.as_str()));
         found.sort_by_key(|tests| order.iter().position(|name| *name == tests.name));
         Ok(found)
+    }
+
+    /// Has `command` build with more `--cfg`s. Such builds keep to a folder of their own, or they
+    /// and the ordinary ones would undo each other.
+    pub(crate) fn conditions(command: &mut Command, conditions: &[&str]) {
+        if conditions.is_empty() {
+            return;
+        }
+        let flags: Vec<String> = conditions
+            .iter()
+            .map(|condition| format!("--cfg {condition}"))
+            .collect();
+        command.env("RUSTFLAGS", flags.join(" ")).env(
+            "CARGO_TARGET_DIR",
+            target_folder().join(conditions.join("-")),
+        );
     }
 }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it speaks to people
 
 mod build;
+mod check;
+mod mutants;
 mod planted;
 mod sim;
 
@@ -22,12 +24,16 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(check::Arguments),
     Sim(sim::Arguments),
     Planted(planted::Arguments),
+    Mutants(mutants::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Planted(arguments) => planted::run(&arguments),
     };

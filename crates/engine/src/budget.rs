@@ -148,7 +148,7 @@ impl Budget {
         host: HostId,
         mark: u64,
     ) -> Option<Slot> {
-        if self.oldest_claim().is_none_or(|oldest| ticket < oldest)
+        if self.claims.is_empty()
             && let Some(slot) = self.open_one()
         {
             return Some(slot);

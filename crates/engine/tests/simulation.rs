@@ -5,13 +5,13 @@
 use keepalive_testkit::replay::Replay;
 use keepalive_testkit::swarm;
 
-const SEEDS: u64 = 300;
 const STEPS: usize = 700;
 
 #[test]
 fn every_invariant_holds_whatever_happens() {
     let replay = Replay::new("steps");
-    for seed in 0..SEEDS {
+    let seeds = std::env::var("KEEPALIVE_SEEDS").map_or(Ok(300), |seeds| seeds.parse());
+    for seed in 0..seeds.expect("a number of seeds") {
         // Those that are lived twice show that chance comes from the seed alone.
         if seed % 8 == 0 {
             swarm::repeats(seed, STEPS, &replay);

@@ -38,6 +38,15 @@ impl Books {
         self.pages.len()
     }
 
+    /// Attempts in flight, and connections that are being closed.
+    pub fn opening_and_closing(&self) -> (usize, usize) {
+        let stages = self.pages.values().map(|page| page.stage);
+        let opening = stages.clone().filter(|&stage| stage == Stage::Opening);
+        let open = stages.filter(|&stage| stage == Stage::Open);
+        let opening = opening.count();
+        (opening, self.len() - opening - open.count())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.pages.is_empty()
     }

@@ -380,10 +380,12 @@ impl World {
         }
         let granted = self.messages.iter();
         let granted = granted.filter(|(_, message)| matches!(message, Message::Grant(_)));
-        let known = self.books.len() + granted.count();
+        let granted = granted.count();
+        let (opening, closing) = self.books.opening_and_closing();
+        let budget = self.room.budget();
         assert_eq!(
-            self.room.budget().open(),
-            known,
+            (budget.open(), budget.connecting(), budget.closing()),
+            (self.books.len() + granted, opening + granted, closing),
             "I3: the books are the driver's"
         );
     }
