@@ -67,6 +67,8 @@ impl<K: Eq + Clone> Engine<K> {
                 self.become_idle(now, room, slot);
             }
             if last || !planted!(StreamSlotLeaks) {
+                // A shared one may have had room all the time; now it is the last returned.
+                self.unlist(slot);
                 self.offer(now, room, slot, false);
             }
         }

@@ -118,6 +118,26 @@ fn the_idle_order_says_which_connection_goes_first() {
 }
 
 #[test]
+fn a_shared_connection_that_had_room_all_the_time_is_returned_last_too() {
+    for (idle_order, shared_is_next) in [(IdleOrder::Lifo, true), (IdleOrder::Fifo, false)] {
+        let mut world = World::new(Settings {
+            idle_order,
+            finish_attempts: true,
+            ..limits(2, 8)
+        });
+        let ids = [0; 2].map(|host| world.request(host));
+        let shared = world.connect(0, 3);
+        let unused = connect(&mut world, 0);
+        for id in ids {
+            world.use_and_free(id);
+        }
+        let id = hold(&mut world, 0);
+        let next = if shared_is_next { shared } else { unused };
+        assert_eq!(connection(&world, id), next);
+    }
+}
+
+#[test]
 fn a_connection_is_idle_for_its_own_host_alone() {
     let mut world = World::new(limits(2, 8));
     let kept = idle(&mut world, 0);
