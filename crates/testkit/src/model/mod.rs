@@ -1,0 +1,312 @@
+//! A second manager, slow and obvious: it keeps plain lists, scans them for everything, and says
+//! what one shard must do. Where it and the engine differ, one of them has misread the rules.
+
+mod compare;
+mod operation;
+mod queue;
+mod records;
+mod serve;
+mod subject;
+mod time;
+mod view;
+
+use std::time::Duration;
+
+use keepalive_engine::{Phase, Return, Settings};
+
+pub use compare::{Pair, run};
+pub use operation::{Kind, Operation, Scope};
+pub use records::{Effect, Input, Outcome, Reply, Spent, Taken};
+pub use subject::Subject;
+pub use view::View;
+
+use records::{Connection, Host, Request, Stage};
+
+/// What one shard must do, by the rules.
+#[derive(Clone, Debug)]
+pub struct Model {
+    settings: Settings,
+    now: Duration,
+    requests: Vec<Request>,
+    connections: Vec<Connection>,
+    hosts: Vec<Host>,
+    /// How often a later request was served while an earlier one waited for room.
+    overtakes: u64,
+    /// How many answers with a connection were taken.
+    taken: u64,
+    /// Whether no attempt may begin: everything is being ended.
+    frozen: bool,
+    shut_down: bool,
+    effects: Vec<Effect>,
+    requests_so_far: usize,
+    connections_so_far: usize,
+    events: u64,
+}
+
+impl Model {
+    pub fn new(settings: Settings, hosts: usize) -> Self {
+        Self {
+            settings,
+            now: Duration::ZERO,
+            requests: Vec::new(),
+            connections: Vec::new(),
+            hosts: vec![Host::default(); hosts],
+            overtakes: 0,
+            taken: 0,
+            frozen: false,
+            shut_down: false,
+            effects: Vec::new(),
+            requests_so_far: 0,
+            connections_so_far: 0,
+            events: 0,
+        }
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the manager wanted done because of the last input.
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// Whatever is due happens first, then the input itself, then what is free is given out.
+    pub fn input(&mut self, input: Input) -> Reply {
+        self.effects.clear();
+        match input {
+            Input::Pass(time) => {
+                self.now += time;
+                return Reply::Nothing;
+            }
+            Input::Take(request) => return Reply::Taken(self.take(request)),
+            Input::Wait(time) => self.now += time,
+            Input::ShutDown => (self.frozen, self.shut_down) = (true, true),
+            Input::Abandon => self.frozen = true,
+            _ => {}
+        }
+        self.do_what_is_due();
+        let reply = self.act(input);
+        self.give_out_room();
+        reply
+    }
+
+    fn act(&mut self, input: Input) -> Reply {
+        match input {
+            Input::Request {
+                host,
+                timeout,
+                queue_timeout,
+            } => self.request(host, timeout, queue_timeout),
+            Input::Release(request, how) => self.release(request, how),
+            Input::Cancel(request) => return Reply::Cancelled(self.cancel(request)),
+            Input::Forget(request) => self.forget(request),
+            Input::Reject(request) => self.reject(request),
+            Input::Connected(attempt, capacity) => {
+                return Reply::Wanted(self.connected(attempt, capacity));
+            }
+            Input::Failed(attempt) => self.failed(attempt),
+            Input::Progress(attempt, phase) => self.progress(attempt, phase),
+            Input::Closed(connection) => self.remove(connection),
+            Input::PeerClosed(connection) => self.peer_closed(connection),
+            Input::CapacityChanged(connection, capacity) => {
+                self.capacity_changed(connection, capacity);
+            }
+            Input::ShutDown => self.end(Outcome::ShutDown),
+            Input::Abandon => {
+                self.end(Outcome::Abandoned);
+                self.frozen = self.shut_down;
+            }
+            Input::Wait(_) | Input::Pass(_) | Input::Take(_) => {}
+        }
+        Reply::Nothing
+    }
+
+    fn request(&mut self, host: usize, timeout: Option<Duration>, queue_timeout: Option<Duration>) {
+        let number = self.requests_so_far;
+        self.requests_so_far += 1;
+        self.requests.push(Request {
+            number,
+            host,
+            stage: Stage::Refused,
+            arrival: 0,
+            mark: 0,
+            again: false,
+            until: self.now + timeout.unwrap_or(self.settings.timeout),
+            deadline: None,
+            since: self.now,
+            spent: Spent::default(),
+        });
+        self.serve_or_queue(number, queue_timeout.map(|limit| self.now + limit));
+    }
+
+    fn take(&mut self, number: usize) -> Option<Taken> {
+        let request = self.requests.iter_mut().find(|it| it.number == number)?;
+        let (host, spent) = (request.host, request.spent);
+        match request.stage {
+            Stage::Assigned(connection, from_cache) => {
+                request.stage = Stage::Held(connection);
+                self.taken += 1;
+                self.count_reuse(host, from_cache);
+                Some(Taken {
+                    connection: Some(connection),
+                    from_cache,
+                    spent,
+                })
+            }
+            Stage::Refused => {
+                self.drop_request(number);
+                Some(Taken {
+                    connection: None,
+                    from_cache: None,
+                    spent,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn release(&mut self, number: usize, how: Return) {
+        if let Some(Stage::Held(connection)) = self.stage(number) {
+            self.drop_request(number);
+            self.end_lease(connection, how);
+        }
+    }
+
+    fn cancel(&mut self, number: usize) -> bool {
+        let withdrawn = self.withdraw(number);
+        if withdrawn {
+            self.refuse(number, Outcome::Cancelled);
+        }
+        withdrawn
+    }
+
+    /// Whoever would take the answer has gone, so nobody is told.
+    fn forget(&mut self, number: usize) {
+        if self.withdraw(number) || self.stage(number) == Some(Stage::Refused) {
+            self.drop_request(number);
+        }
+    }
+
+    fn withdraw(&mut self, number: usize) -> bool {
+        match self.stage(number) {
+            Some(Stage::Parked | Stage::Claimed | Stage::Attended(_)) => {
+                self.leave_queue(number);
+                self.align(self.request_at(number).host);
+            }
+            Some(Stage::Assigned(connection, _)) => {
+                // It was not used for this request.
+                self.connection_mut(connection).uses -= 1;
+                self.request_mut(number).stage = Stage::Refused;
+                self.end_lease(connection, Return::Reuse);
+            }
+            _ => return false,
+        }
+        self.since_start(self.request_at(number).host).cancelled += 1;
+        true
+    }
+
+    /// The connection goes before its answer is taken: the request comes again, as a new one
+    /// but for its deadline.
+    fn reject(&mut self, number: usize) {
+        let Some(Stage::Assigned(connection, _)) = self.stage(number) else {
+            return;
+        };
+        self.since_start(self.request_at(number).host)
+            .closed_by_peer += 1;
+        self.book(number, None);
+        let request = self.request_mut(number);
+        request.stage = Stage::Refused;
+        request.again = true;
+        self.end_lease(connection, Return::Close);
+        self.serve_or_queue(number, None);
+    }
+
+    fn progress(&mut self, attempt: usize, phase: Phase) {
+        let connection = self.connection_mut(attempt);
+        let before = std::mem::replace(&mut connection.phase, phase);
+        if let Some(owner) = connection.owner {
+            self.book(owner, Some(before));
+        }
+    }
+
+    fn peer_closed(&mut self, number: usize) {
+        let Some(connection) = self.find_connection(number) else {
+            return;
+        };
+        let host = connection.host;
+        if connection.is_idle() {
+            self.since_start(host).closed_by_peer += 1;
+        }
+        self.retire(number);
+    }
+
+    fn capacity_changed(&mut self, number: usize, capacity: usize) {
+        if self.find_connection(number).is_none() {
+            return;
+        }
+        let event = self.event();
+        let full = !self.has_room(number);
+        let connection = self.connection_mut(number);
+        connection.capacity = capacity;
+        if full {
+            connection.returned = event;
+        }
+        if self.has_room(number) {
+            self.offer(number, false);
+        }
+    }
+
+    /// Everybody is answered, every attempt withdrawn, everything idle closed.
+    fn end(&mut self, outcome: Outcome) {
+        for number in self.numbers_of_waiters() {
+            self.leave_queue(number);
+            self.refuse(number, outcome);
+        }
+        for orphan in self.orphans(None) {
+            self.withdraw_attempt(orphan);
+        }
+        while let Some(idle) = self.idle_longest() {
+            self.close(idle);
+        }
+    }
+
+    fn stage(&self, number: usize) -> Option<Stage> {
+        let request = self.requests.iter().find(|it| it.number == number);
+        request.map(|request| request.stage)
+    }
+
+    fn request_at(&self, number: usize) -> &Request {
+        let request = self.requests.iter().find(|it| it.number == number);
+        request.expect("a request that is there")
+    }
+
+    fn request_mut(&mut self, number: usize) -> &mut Request {
+        let request = self.requests.iter_mut().find(|it| it.number == number);
+        request.expect("a request that is there")
+    }
+
+    fn drop_request(&mut self, number: usize) {
+        self.requests.retain(|request| request.number != number);
+    }
+
+    fn find_connection(&self, number: usize) -> Option<&Connection> {
+        self.connections.iter().find(|it| it.number == number)
+    }
+
+    fn connection_at(&self, number: usize) -> &Connection {
+        self.find_connection(number)
+            .expect("a connection that is there")
+    }
+
+    fn connection_mut(&mut self, number: usize) -> &mut Connection {
+        let connection = self.connections.iter_mut().find(|it| it.number == number);
+        connection.expect("a connection that is there")
+    }
+
+    /// The next place in the order of events.
+    fn event(&mut self) -> u64 {
+        self.events += 1;
+        self.events
+    }
+}

@@ -1,0 +1,238 @@
+//! Random inputs that always find something to act on.
+
+use std::time::Duration;
+
+use keepalive_engine::{IdleOrder, Phase, Return, Settings};
+
+use super::records::{Stage, State};
+use super::{Connection, Input, Model, Request};
+
+/// The settings of one run, and how many hosts it has.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    pub settings: Settings,
+    pub hosts: usize,
+    /// How many leases a connection may carry.
+    pub capacity: usize,
+}
+
+impl Scope {
+    /// Draws what a run is about; zero is the plainest choice of each.
+    pub fn new(draws: [u8; 14]) -> Self {
+        let mut draws = draws.into_iter().map(usize::from);
+        let mut below = |limit: usize| draws.next().map_or(0, |draw| draw % limit);
+        let rarely = |draw: usize| draw.checked_sub(3);
+        Self {
+            hosts: 1 + below(4),
+            capacity: [1, 1, 1, 2, 3][below(5)],
+            settings: Settings {
+                max_per_host: 1 + below(3),
+                max_open: 1 + below(5),
+                max_queued: rarely(below(6)).map(|more| 1 + more),
+                max_connecting: rarely(below(6)).map(|more| 1 + more),
+                keep_alive: ms([1000, 0, 15, 100][below(4)]),
+                timeout: ms([1000, 300, 60][below(3)]),
+                close_timeout: ms(40),
+                max_lifetime: [None, None, Some(ms(70))][below(3)],
+                lifetime_jitter: 0.0,
+                max_uses: rarely(below(6)).map(|more| 1 + more as u64),
+                idle_order: [IdleOrder::Lifo, IdleOrder::Fifo][below(2)],
+                reuse_run: [3, 1, 0][below(3)],
+                finish_attempts: below(3) == 2,
+                seed: 0,
+                shards: 1,
+            },
+        }
+    }
+}
+
+/// One random choice: what to do, and to what. It becomes an [`Input`] where it is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    pub kind: Kind,
+    pub picks: [u8; 3],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Request,
+    Take,
+    Release,
+    Withdraw,
+    Reject,
+    Connect,
+    Fail,
+    Progress,
+    Close,
+    Late,
+    PeerCloses,
+    Capacity,
+    Wait,
+    WaitUntilDue,
+    Pass,
+    Abandon,
+    ShutDown,
+}
+
+/// How often each kind is drawn where there is something for it to act on.
+const WEIGHTS: [(Kind, usize); 17] = [
+    (Kind::Request, 30),
+    (Kind::Take, 40),
+    (Kind::Release, 30),
+    (Kind::Withdraw, 8),
+    (Kind::Reject, 2),
+    (Kind::Connect, 40),
+    (Kind::Fail, 3),
+    (Kind::Progress, 4),
+    (Kind::Close, 24),
+    (Kind::Late, 2),
+    (Kind::PeerCloses, 3),
+    (Kind::Capacity, 2),
+    (Kind::Wait, 4),
+    (Kind::WaitUntilDue, 2),
+    (Kind::Pass, 2),
+    (Kind::Abandon, 1),
+    (Kind::ShutDown, 1),
+];
+
+impl Model {
+    /// What can be done now, each kind as often as it weighs.
+    pub fn kinds(&self) -> Vec<Kind> {
+        let possible = WEIGHTS.iter().filter(|&&(kind, _)| self.is_possible(kind));
+        let weighed = possible.map(|&(kind, weight)| std::iter::repeat_n(kind, weight));
+        weighed.flatten().collect()
+    }
+
+    /// The input that a choice becomes here. One that has nothing to act on waits instead.
+    pub fn resolve(&self, scope: &Scope, operation: Operation) -> Input {
+        let [first, second, third] = operation.picks.map(usize::from);
+        let input = match operation.kind {
+            Kind::Request => Some(self.new_request(first, second, third)),
+            Kind::Take => self.pick_request(first, is_answered).map(Input::Take),
+            Kind::Release => self.returned(first, second),
+            Kind::Withdraw => self
+                .pick_request(first, |_| true)
+                .map(|id| match second % 3 {
+                    0 => Input::Forget(id),
+                    _ => Input::Cancel(id),
+                }),
+            Kind::Reject => self.pick_request(first, is_assigned).map(Input::Reject),
+            Kind::Connect => self
+                .pick_connection(first, is_attempt)
+                .map(|id| Input::Connected(id, 1 + second % scope.capacity)),
+            Kind::Fail => self.pick_connection(first, is_attempt).map(Input::Failed),
+            Kind::Progress => self.pick_connection(first, is_attempt).map(|id| {
+                let phases = [Phase::Connect, Phase::Tls, Phase::Resolve];
+                Input::Progress(id, phases[second % 3])
+            }),
+            Kind::Close => self
+                .pick_connection(first, Connection::is_closing)
+                .map(Input::Closed),
+            Kind::Late => self
+                .pick_connection(first, is_withdrawn)
+                .map(|id| match second % 3 {
+                    0 => Input::Connected(id, 1),
+                    1 => Input::Failed(id),
+                    _ => Input::Progress(id, Phase::Tls),
+                }),
+            Kind::PeerCloses => self.pick_connection(first, is_open).map(Input::PeerClosed),
+            Kind::Capacity => self
+                .pick_connection(first, is_open)
+                .map(|id| Input::CapacityChanged(id, 1 + second % (scope.capacity + 1))),
+            Kind::WaitUntilDue => self
+                .view()
+                .due
+                .map(|(at, _)| Input::Wait(at.saturating_sub(self.now))),
+            Kind::Pass => Some(Input::Pass(ms([1, 1, 10, 40][first % 4]))),
+            Kind::Abandon => Some(Input::Abandon),
+            Kind::ShutDown => Some(Input::ShutDown),
+            Kind::Wait => None,
+        };
+        input.unwrap_or(Input::Wait(ms([1, 1, 5, 10, 50][first % 5])))
+    }
+
+    fn is_possible(&self, kind: Kind) -> bool {
+        let request = |wanted: fn(&Request) -> bool| self.requests.iter().any(wanted);
+        let connection = |wanted: fn(&Connection) -> bool| self.connections.iter().any(wanted);
+        match kind {
+            Kind::Request | Kind::Wait | Kind::Pass | Kind::Abandon => true,
+            Kind::Take => request(is_answered),
+            Kind::Release => request(is_held),
+            Kind::Withdraw => !self.requests.is_empty(),
+            Kind::Reject => request(is_assigned),
+            Kind::Connect | Kind::Fail | Kind::Progress => connection(is_attempt),
+            Kind::Close => connection(Connection::is_closing),
+            Kind::Late => connection(is_withdrawn),
+            Kind::PeerCloses | Kind::Capacity => connection(is_open),
+            Kind::WaitUntilDue => self.view().due.is_some(),
+            // What is left of a run after its end is short.
+            Kind::ShutDown => !self.shut_down && self.requests_so_far > 10,
+        }
+    }
+
+    fn new_request(&self, host: usize, timeout: usize, queue_timeout: usize) -> Input {
+        let limit = |draw: usize| match draw % 32 {
+            draw @ 0..4 => Some(ms([60, 30, 10, 0][draw])),
+            _ => None,
+        };
+        Input::Request {
+            host: host % self.hosts.len(),
+            timeout: limit(timeout),
+            queue_timeout: limit(queue_timeout),
+        }
+    }
+
+    fn returned(&self, which: usize, how: usize) -> Option<Input> {
+        let request = self.pick_request(which, is_held)?;
+        let Stage::Held(connection) = self.request_at(request).stage else {
+            return None;
+        };
+        let alone = self.connection_at(connection).leases == 1;
+        let how = match how % 8 {
+            6 if alone => Return::Closed,
+            6 | 7 => Return::Close,
+            _ => Return::Reuse,
+        };
+        Some(Input::Release(request, how))
+    }
+
+    fn pick_request(&self, which: usize, wanted: fn(&Request) -> bool) -> Option<usize> {
+        let found: Vec<_> = self.requests.iter().filter(|it| wanted(it)).collect();
+        let request = found.get(which.checked_rem(found.len())?)?;
+        Some(request.number)
+    }
+
+    fn pick_connection(&self, which: usize, wanted: fn(&Connection) -> bool) -> Option<usize> {
+        let found: Vec<_> = self.connections.iter().filter(|it| wanted(it)).collect();
+        let connection = found.get(which.checked_rem(found.len())?)?;
+        Some(connection.number)
+    }
+}
+
+fn is_answered(request: &Request) -> bool {
+    matches!(request.stage, Stage::Assigned(..) | Stage::Refused)
+}
+
+fn is_assigned(request: &Request) -> bool {
+    matches!(request.stage, Stage::Assigned(..))
+}
+
+fn is_held(request: &Request) -> bool {
+    matches!(request.stage, Stage::Held(_))
+}
+
+fn is_attempt(connection: &Connection) -> bool {
+    connection.state == State::Connecting
+}
+
+fn is_withdrawn(connection: &Connection) -> bool {
+    connection.state == State::Withdrawn
+}
+
+fn is_open(connection: &Connection) -> bool {
+    connection.state == State::Open
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}

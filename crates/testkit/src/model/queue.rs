@@ -1,0 +1,283 @@
+//! Who waits, who may open a connection, and who must make room (L1, L2, L4, L5, L6, L7).
+
+use std::time::Duration;
+
+use keepalive_engine::Phase;
+
+use super::records::{Connection, Deadline, Stage, State};
+use super::{Effect, Model, Outcome};
+
+impl Model {
+    pub(super) fn serve_or_queue(&mut self, number: usize, attempt_until: Option<Duration>) {
+        if self.shut_down {
+            self.refuse(number, Outcome::ShutDown);
+        } else if !self.serve_at_once(number) {
+            self.join_queue(number, attempt_until);
+            // Its time may be over already.
+            self.do_what_is_due();
+        }
+    }
+
+    fn join_queue(&mut self, number: usize, attempt_until: Option<Duration>) {
+        let host = self.request_at(number).host;
+        if let Some(max) = self.settings.max_queued
+            && !self.request_at(number).again
+            && !self.has_attempt_at_once(host)
+            && self.queued() >= max
+        {
+            self.since_start(host).refused += 1;
+            self.refuse(number, Outcome::QueueFull(max));
+            return;
+        }
+        let arrival = self.event();
+        let mark = self.overtakes;
+        let set = self.event();
+        let request = self.request_mut(number);
+        request.stage = Stage::Parked;
+        (request.arrival, request.mark) = (arrival, mark);
+        let at = attempt_until.map_or(request.until, |until| until.min(request.until));
+        request.deadline = Some(Deadline { at, set });
+        self.align(host);
+    }
+
+    /// A request that can open at once, or adopt an attempt, never counts as queued.
+    fn has_attempt_at_once(&self, host: usize) -> bool {
+        let first = self.unattended(host).is_empty();
+        let can_open = self.below_host_limit(host) && self.claims().is_empty() && self.can_open();
+        first && (can_open || !self.orphans(Some(host)).is_empty())
+    }
+
+    /// Requests without an attempt that had to be admitted.
+    pub(super) fn queued(&self) -> usize {
+        let waiting = self.requests.iter();
+        waiting.filter(|it| it.is_unattended() && !it.again).count()
+    }
+
+    /// Ends a request's wait; its attempt is left without owner.
+    pub(super) fn leave_queue(&mut self, number: usize) {
+        if let Stage::Attended(attempt) = self.request_at(number).stage {
+            self.book(number, Some(self.connection_at(attempt).phase));
+            if self.connection_at(attempt).state == State::Connecting {
+                self.orphan(attempt);
+            }
+        } else {
+            self.book(number, None);
+        }
+        let request = self.request_mut(number);
+        (request.stage, request.deadline) = (Stage::Refused, None);
+    }
+
+    fn orphan(&mut self, attempt: usize) {
+        let event = self.event();
+        let limit = self.settings.finish_attempts.then(|| Deadline {
+            at: self.now + self.settings.timeout,
+            set: event,
+        });
+        let attempt = self.connection_mut(attempt);
+        (attempt.owner, attempt.orphaned, attempt.deadline) = (None, event, limit);
+    }
+
+    /// Brings a host in order: attempts without owner are adopted in order of arrival, or
+    /// withdrawn; who is within the host's limit claims room, and may find some at once.
+    pub(super) fn align(&mut self, host: usize) {
+        for orphan in self.orphans(Some(host)) {
+            match self.unattended(host).first() {
+                Some(&adopter) => {
+                    self.connection_mut(orphan).deadline = None;
+                    self.attend(adopter, orphan);
+                }
+                None if self.settings.finish_attempts && !self.shut_down => {}
+                None => self.withdraw_attempt(orphan),
+            }
+        }
+        while self.below_host_limit(host)
+            && let Some(next) = self.parked(host)
+        {
+            let older = self.claims();
+            self.request_mut(next).stage = Stage::Claimed;
+            let is_oldest = older
+                .iter()
+                .all(|&other| self.request_at(next).arrival < self.request_at(other).arrival);
+            if is_oldest && self.can_open() {
+                self.start_attempt(next);
+            }
+        }
+    }
+
+    /// Free slots go to the oldest claims; then idle connections close, the one idle longest
+    /// first, as long as more slots could be used than are free or being freed.
+    pub(super) fn give_out_room(&mut self) {
+        while self.can_open()
+            && let Some(&oldest) = self.claims().first()
+        {
+            self.start_attempt(oldest);
+        }
+        while self.needs_eviction()
+            && let Some(idle) = self.idle_longest()
+        {
+            self.evict(idle);
+        }
+    }
+
+    pub(super) fn needs_eviction(&self) -> bool {
+        let may_begin = self.max_connecting() - self.connecting();
+        let wanted = self.claims().len().min(may_begin);
+        let closing = self.connections.iter().filter(|it| it.is_closing());
+        let free = self.settings.max_open - self.connections.len();
+        !self.frozen && wanted > free + closing.count()
+    }
+
+    fn can_open(&self) -> bool {
+        !self.frozen
+            && self.connections.len() < self.settings.max_open
+            && self.connecting() < self.max_connecting()
+    }
+
+    fn start_attempt(&mut self, request: usize) {
+        let number = self.connections_so_far;
+        self.connections_so_far += 1;
+        let host = self.request_at(request).host;
+        self.connections.push(Connection {
+            number,
+            host,
+            state: State::Connecting,
+            phase: Phase::Resolve,
+            owner: None,
+            orphaned: 0,
+            leases: 0,
+            capacity: 1,
+            uses: 0,
+            returned: 0,
+            idle_since: self.now,
+            deadline: None,
+            run: 0,
+            retiring: false,
+        });
+        self.attend(request, number);
+        self.effects.push(Effect::Connect(number, host));
+    }
+
+    fn attend(&mut self, request: usize, attempt: usize) {
+        self.book(request, None);
+        self.connection_mut(attempt).owner = Some(request);
+        let set = self.event();
+        let request = self.request_mut(request);
+        request.stage = Stage::Attended(attempt);
+        // `queue_timeout` ends here.
+        request.deadline = Some(Deadline {
+            at: request.until,
+            set,
+        });
+    }
+
+    pub(super) fn withdraw_attempt(&mut self, number: usize) {
+        let attempt = self.connection_mut(number);
+        (attempt.state, attempt.deadline) = (State::Withdrawn, None);
+        self.effects.push(Effect::Cancel(number));
+    }
+
+    /// The attempt's owner alone is answered.
+    pub(super) fn failed(&mut self, number: usize) {
+        let Some(attempt) = self.find_connection(number) else {
+            return;
+        };
+        let (host, phase, state) = (attempt.host, attempt.phase, attempt.state);
+        if state == State::Connecting
+            && let Some(owner) = attempt.owner
+        {
+            self.book(owner, Some(phase));
+            self.since_start(host).failed += 1;
+            self.refuse(owner, Outcome::Failed);
+        }
+        self.remove(number);
+    }
+
+    /// A connection is gone, and its slot free.
+    pub(super) fn remove(&mut self, number: usize) {
+        let Some(connection) = self.find_connection(number) else {
+            return;
+        };
+        let host = connection.host;
+        if self.open_of(host) == self.settings.max_per_host {
+            self.hosts[host].mark = self.overtakes;
+        }
+        self.connections.retain(|it| it.number != number);
+        self.align(host);
+    }
+
+    /// Answers a request that waits no longer, without a connection.
+    pub(super) fn refuse(&mut self, number: usize, outcome: Outcome) {
+        let request = self.request_mut(number);
+        (request.stage, request.deadline) = (Stage::Refused, None);
+        self.effects.push(Effect::Answer(number, outcome));
+    }
+
+    /// Books the time since the present phase of a request began; the next one begins now.
+    pub(super) fn book(&mut self, number: usize, phase: Option<Phase>) {
+        let now = self.now;
+        let request = self.request_mut(number);
+        request.spent.add(phase, now - request.since);
+        request.since = now;
+    }
+
+    /// All requests that wait for room in total, in order of arrival.
+    pub(super) fn claims(&self) -> Vec<usize> {
+        self.in_order(|request| request.stage == Stage::Claimed)
+    }
+
+    pub(super) fn numbers_of_waiters(&self) -> Vec<usize> {
+        self.in_order(super::Request::waits)
+    }
+
+    pub(super) fn first_waiter(&self, host: usize) -> Option<usize> {
+        let waiters = self.in_order(|request| request.host == host && request.waits());
+        waiters.first().copied()
+    }
+
+    fn unattended(&self, host: usize) -> Vec<usize> {
+        self.in_order(|request| request.host == host && request.is_unattended())
+    }
+
+    fn parked(&self, host: usize) -> Option<usize> {
+        let parked = self.in_order(|it| it.host == host && it.stage == Stage::Parked);
+        parked.first().copied()
+    }
+
+    fn in_order(&self, wanted: impl Fn(&super::Request) -> bool) -> Vec<usize> {
+        let mut found: Vec<_> = self.requests.iter().filter(|it| wanted(it)).collect();
+        found.sort_by_key(|request| request.arrival);
+        found.iter().map(|request| request.number).collect()
+    }
+
+    /// Attempts without owner, the one left first in front.
+    pub(super) fn orphans(&self, host: Option<usize>) -> Vec<usize> {
+        let attempts = self.connections.iter().filter(|it| it.is_orphan());
+        let mut found: Vec<_> = attempts
+            .filter(|it| host.is_none_or(|host| it.host == host))
+            .collect();
+        found.sort_by_key(|attempt| attempt.orphaned);
+        found.iter().map(|attempt| attempt.number).collect()
+    }
+
+    fn below_host_limit(&self, host: usize) -> bool {
+        let claims = self.requests.iter();
+        let claims = claims.filter(|it| it.host == host && it.stage == Stage::Claimed);
+        self.open_of(host) + claims.count() < self.settings.max_per_host
+    }
+
+    pub(super) fn open_of(&self, host: usize) -> usize {
+        let connections = self.connections.iter();
+        connections.filter(|it| it.host == host).count()
+    }
+
+    pub(super) fn connecting(&self) -> usize {
+        let connections = self.connections.iter();
+        connections
+            .filter(|it| it.state == State::Connecting)
+            .count()
+    }
+
+    pub(super) fn max_connecting(&self) -> usize {
+        self.settings.max_connecting.unwrap_or(usize::MAX)
+    }
+}

@@ -1,0 +1,195 @@
+//! What the model remembers, and what it says.
+
+use std::time::Duration;
+
+use keepalive_engine::{Counts, FromCache, Phase, Reason, Return};
+
+/// One input to the manager. Requests and connections go by number, from zero, in the order in
+/// which they were asked for and in which their attempts began.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Input {
+    Request {
+        host: usize,
+        timeout: Option<Duration>,
+        queue_timeout: Option<Duration>,
+    },
+    Take(usize),
+    Release(usize, Return),
+    Cancel(usize),
+    Forget(usize),
+    Reject(usize),
+    Connected(usize, usize),
+    Failed(usize),
+    Progress(usize, Phase),
+    Closed(usize),
+    PeerClosed(usize),
+    CapacityChanged(usize, usize),
+    /// Time passes, and the manager is told.
+    Wait(Duration),
+    /// Time passes, and the manager learns of it by the next input.
+    Pass(Duration),
+    ShutDown,
+    Abandon,
+}
+
+/// What an input answers to whoever made it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Reply {
+    Nothing,
+    Cancelled(bool),
+    Wanted(bool),
+    Taken(Option<Taken>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Taken {
+    pub connection: Option<usize>,
+    pub from_cache: Option<FromCache>,
+    pub spent: Spent,
+}
+
+/// One thing that the manager wants done. The order of the variants is that of the comparison.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Effect {
+    Connect(usize, usize),
+    Answer(usize, Outcome),
+    Cancel(usize),
+    Close(usize),
+    Abandon(usize),
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Outcome {
+    Connection(usize),
+    Failed,
+    TimedOut(Reason, Duration),
+    QueueFull(usize),
+    Cancelled,
+    ShutDown,
+    Abandoned,
+}
+
+/// Where the time of a request went: queued, and in each phase of an attempt.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spent {
+    pub queued: Duration,
+    pub resolve: Duration,
+    pub connect: Duration,
+    pub tls: Duration,
+}
+
+impl Spent {
+    pub(super) fn add(&mut self, phase: Option<Phase>, time: Duration) {
+        let place = match phase {
+            None => &mut self.queued,
+            Some(Phase::Resolve) => &mut self.resolve,
+            Some(Phase::Connect) => &mut self.connect,
+            Some(_) => &mut self.tls,
+        };
+        *place += time;
+    }
+}
+
+/// A deadline. Of two at the same instant, the one set first is due first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Deadline {
+    pub(super) at: Duration,
+    pub(super) set: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) number: usize,
+    pub(super) host: usize,
+    pub(super) stage: Stage,
+    /// Its place in the order of arrival.
+    pub(super) arrival: u64,
+    /// How many overtakes there had been then.
+    pub(super) mark: u64,
+    /// Whether it came back after its connection had gone: it was admitted before.
+    pub(super) again: bool,
+    /// Until when it must be answered.
+    pub(super) until: Duration,
+    /// The deadline that is set now: of the answer, or of the attempt.
+    pub(super) deadline: Option<Deadline>,
+    /// When its present phase began.
+    pub(super) since: Duration,
+    pub(super) spent: Spent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Stage {
+    /// Waits behind its host's limit.
+    Parked,
+    /// Waits for room in total.
+    Claimed,
+    /// Waits, and owns an attempt.
+    Attended(usize),
+    Assigned(usize, Option<FromCache>),
+    Refused,
+    Held(usize),
+}
+
+impl Request {
+    pub(super) fn waits(&self) -> bool {
+        self.is_unattended() || matches!(self.stage, Stage::Attended(_))
+    }
+
+    pub(super) fn is_unattended(&self) -> bool {
+        matches!(self.stage, Stage::Parked | Stage::Claimed)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    pub(super) number: usize,
+    pub(super) host: usize,
+    pub(super) state: State,
+    pub(super) phase: Phase,
+    /// The request that an attempt is for.
+    pub(super) owner: Option<usize>,
+    /// Since when an attempt has had no owner, as a place in the order of events.
+    pub(super) orphaned: u64,
+    pub(super) leases: usize,
+    pub(super) capacity: usize,
+    pub(super) uses: u64,
+    /// When it was last returned, or opened, as a place in the order of events.
+    pub(super) returned: u64,
+    pub(super) idle_since: Duration,
+    pub(super) deadline: Option<Deadline>,
+    /// Waiters served while an earlier request of another host waited.
+    pub(super) run: u64,
+    pub(super) retiring: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Connecting,
+    Open,
+    /// An attempt that is being stopped.
+    Withdrawn,
+    Closing,
+}
+
+impl Connection {
+    pub(super) fn is_idle(&self) -> bool {
+        self.state == State::Open && self.leases == 0
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.state, State::Withdrawn | State::Closing)
+    }
+
+    pub(super) fn is_orphan(&self) -> bool {
+        self.state == State::Connecting && self.owner.is_none()
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Host {
+    /// What has happened since the start; what is now is counted when it is asked for.
+    pub(super) since_start: Counts,
+    /// How many overtakes there had been when it was last at its own limit.
+    pub(super) mark: u64,
+}

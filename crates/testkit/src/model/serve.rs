@@ -1,0 +1,206 @@
+//! Who gets which connection, and what becomes of it (L2, L5, R8, C).
+
+use keepalive_engine::{FromCache, IdleOrder, Return};
+
+use super::records::{Deadline, Stage, State};
+use super::{Effect, Model, Outcome};
+
+impl Model {
+    /// Serves a request that has just come with what is there. It counts as younger than every
+    /// other.
+    pub(super) fn serve_at_once(&mut self, request: usize) -> bool {
+        let host = self.request_at(request).host;
+        while let Some(connection) = self.next_available(host) {
+            if self.must_give_way(connection, u64::MAX) {
+                self.evict(connection);
+            } else {
+                self.assign(connection, request, Some(FromCache::Immediate));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The connection that a request for `host` would be given.
+    pub(super) fn next_available(&self, host: usize) -> Option<usize> {
+        let available = self
+            .connections
+            .iter()
+            .filter(|it| it.host == host && self.has_room(it.number));
+        let next = match self.settings.idle_order {
+            IdleOrder::Lifo => available.max_by_key(|it| it.returned),
+            IdleOrder::Fifo => available.min_by_key(|it| it.returned),
+        };
+        next.map(|connection| connection.number)
+    }
+
+    pub(super) fn has_room(&self, number: usize) -> bool {
+        let connection = self.connection_at(number);
+        connection.state == State::Open
+            && !connection.retiring
+            && connection.leases < connection.capacity
+            && !self.is_worn(number)
+    }
+
+    fn is_worn(&self, number: usize) -> bool {
+        let max_uses = self.settings.max_uses;
+        max_uses.is_some_and(|max| self.connection_at(number).uses >= max)
+    }
+
+    /// An attempt ends in a connection: it goes to the oldest waiter, whose own attempt goes on
+    /// for whom this one was.
+    pub(super) fn connected(&mut self, number: usize, capacity: usize) -> bool {
+        let Some(attempt) = self.find_connection(number) else {
+            return false;
+        };
+        if attempt.state != State::Connecting {
+            self.limit_close(number);
+            self.connection_mut(number).state = State::Closing;
+            return false;
+        }
+        let host = attempt.host;
+        self.since_start(host).opened += 1;
+        if let Some(owner) = self.connection_at(number).owner
+            && let Some(oldest) = self.first_waiter(host)
+        {
+            self.exchange_attempts(owner, oldest);
+        }
+        let (event, set, now) = (self.event(), self.event(), self.now);
+        let lifetime = self.settings.max_lifetime;
+        let connection = self.connection_mut(number);
+        connection.state = State::Open;
+        connection.owner = None;
+        connection.capacity = capacity;
+        (connection.returned, connection.idle_since) = (event, now);
+        connection.deadline = lifetime.map(|lifetime| Deadline {
+            at: now + lifetime,
+            set,
+        });
+        self.offer(number, true);
+        true
+    }
+
+    fn exchange_attempts(&mut self, one: usize, other: usize) {
+        let (Stage::Attended(its), Stage::Attended(others)) =
+            (self.request_at(one).stage, self.request_at(other).stage)
+        else {
+            return;
+        };
+        for (request, before, after) in [(one, its, others), (other, others, its)] {
+            self.book(request, Some(self.connection_at(before).phase));
+            self.request_mut(request).stage = Stage::Attended(after);
+            self.connection_mut(after).owner = Some(request);
+        }
+    }
+
+    /// Hands a connection to the waiters of its host, in order of arrival, and keeps it if it
+    /// has room after that. A `new` one was opened for its first user in that user's turn.
+    pub(super) fn offer(&mut self, number: usize, new: bool) {
+        let host = self.connection_at(number).host;
+        let mut in_turn = new;
+        while self.has_room(number)
+            && let Some(waiter) = self.first_waiter(host)
+        {
+            let arrival = self.request_at(waiter).arrival;
+            if !std::mem::take(&mut in_turn) && self.must_give_way(number, arrival) {
+                self.evict(number);
+                break;
+            }
+            let used = !new && self.connection_at(number).uses > 0;
+            self.leave_queue(waiter);
+            self.assign(number, waiter, used.then_some(FromCache::Deferred));
+        }
+        let keeps_nothing = self.settings.keep_alive.is_zero();
+        if self.connection_at(number).is_idle() && (keeps_nothing || !self.has_room(number)) {
+            self.close(number);
+        }
+        self.align(host);
+    }
+
+    /// Whether a connection that could serve a request that came at `arrival` must close for an
+    /// older one of another host instead.
+    fn must_give_way(&mut self, number: usize, arrival: u64) -> bool {
+        let claims = self.claims();
+        let oldest = claims.first().map(|&oldest| self.request_at(oldest));
+        if oldest.is_none_or(|oldest| oldest.arrival >= arrival) {
+            self.connection_mut(number).run = 0;
+            return false;
+        }
+        if !self.needs_eviction() {
+            return false;
+        }
+        let mark = claims.iter().map(|&claim| {
+            let request = self.request_at(claim);
+            request.mark.max(self.hosts[request.host].mark)
+        });
+        let overtaken = self.overtakes - mark.min().expect("there is a claim");
+        let reuse_run = u64::from(self.settings.reuse_run);
+        let bound = reuse_run * self.settings.max_open as u64;
+        if self.connection_at(number).run < reuse_run && overtaken < bound {
+            self.connection_mut(number).run += 1;
+            self.overtakes += 1;
+            return false;
+        }
+        true
+    }
+
+    fn assign(&mut self, number: usize, request: usize, from_cache: Option<FromCache>) {
+        let connection = self.connection_mut(number);
+        connection.leases += 1;
+        connection.uses += 1;
+        self.request_mut(request).stage = Stage::Assigned(number, from_cache);
+        let outcome = Outcome::Connection(number);
+        self.effects.push(Effect::Answer(request, outcome));
+    }
+
+    pub(super) fn end_lease(&mut self, number: usize, how: Return) {
+        let (event, now) = (self.event(), self.now);
+        let worn = self.is_worn(number);
+        let keeps_nothing = self.settings.keep_alive.is_zero();
+        let connection = self.connection_mut(number);
+        connection.leases -= 1;
+        let last = connection.leases == 0;
+        if last && how == Return::Closed {
+            self.remove(number);
+            return;
+        }
+        let used_once = last && keeps_nothing && connection.uses > 0;
+        let goes = how != Return::Reuse || connection.retiring || worn || used_once;
+        (connection.returned, connection.idle_since) = (event, now);
+        if goes || self.shut_down {
+            self.retire(number);
+        } else {
+            self.offer(number, false);
+        }
+    }
+
+    pub(super) fn evict(&mut self, number: usize) {
+        self.since_start(self.connection_at(number).host).evicted += 1;
+        self.retire(number);
+    }
+
+    /// Takes no further lease on a connection, and closes it when nobody holds it.
+    pub(super) fn retire(&mut self, number: usize) {
+        let connection = self.connection_mut(number);
+        if connection.state == State::Open {
+            connection.retiring = true;
+            if connection.leases == 0 {
+                self.close(number);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, number: usize) {
+        self.connection_mut(number).state = State::Closing;
+        self.limit_close(number);
+        self.effects.push(Effect::Close(number));
+    }
+
+    fn limit_close(&mut self, number: usize) {
+        let limit = Deadline {
+            at: self.now + self.settings.close_timeout,
+            set: self.event(),
+        };
+        self.connection_mut(number).deadline = Some(limit);
+    }
+}

@@ -1,0 +1,239 @@
+//! One engine that takes the model's inputs and speaks its language.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use keepalive_engine::{
+    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, HostId, LocalRoom, RequestId, Room,
+    Settings, ShardId, check, check_settled,
+};
+
+use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
+
+pub struct Subject {
+    engine: Engine<u32>,
+    room: LocalRoom,
+    start: Instant,
+    now: Instant,
+    hosts: usize,
+    /// By their numbers.
+    requests: Vec<RequestId>,
+    connections: Vec<ConnectionId>,
+    numbers: BTreeMap<ConnectionId, usize>,
+    effects: Vec<Effect>,
+}
+
+impl Subject {
+    pub fn new(settings: Settings, hosts: usize) -> Self {
+        let config = Config::try_from(settings).expect("sound settings");
+        assert_eq!(config.settings().shards, 1, "the model knows one shard");
+        #[allow(clippy::disallowed_methods)] // any instant will do as the start
+        let start = Instant::now();
+        Self {
+            engine: Engine::new(&config, ShardId(0)),
+            room: LocalRoom::new(&config),
+            start,
+            now: start,
+            hosts,
+            requests: Vec::new(),
+            connections: Vec::new(),
+            numbers: BTreeMap::new(),
+            effects: Vec::new(),
+        }
+    }
+
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
+    /// Makes one input, checks every invariant, and gathers what the engine wants done.
+    pub fn input(&mut self, input: Input) -> Reply {
+        self.effects.clear();
+        let reply = self.act(input);
+        check(&self.engine, self.room.budget());
+        if !matches!(input, Input::Pass(_)) {
+            check_settled(std::slice::from_ref(&self.engine), &mut self.room);
+        }
+        while let Some(action) = self.engine.poll_action() {
+            let effect = self.effect(&action);
+            self.effects.push(effect);
+        }
+        reply
+    }
+
+    pub fn view(&mut self) -> View {
+        let hosts: Vec<_> = (0..self.hosts).map(|host| self.host(host)).collect();
+        let mut counts = vec![Counts::default(); self.hosts];
+        for (&host, its) in self.engine.hosts() {
+            counts[host as usize] = its;
+        }
+        let next = hosts.iter().map(|&host| self.engine.next_idle(host));
+        let next = next.map(|next| next.map(|(id, _)| self.numbers[&id]));
+        View {
+            totals: self.engine.totals(),
+            hosts: counts,
+            next: next.collect(),
+            held: self.held(),
+            connecting: self.connections(Engine::is_connecting),
+            idle: self.connections(Engine::is_idle),
+            due: self
+                .engine
+                .poll_timeout()
+                .map(|(at, due)| (at - self.start, due)),
+            claims: self.room.budget().claims(),
+            queued: self.room.queued(),
+            overtakes: self.room.budget().overtakes(),
+            taken: self.engine.waiting_time().count(),
+            waiting: self.waiting(),
+        }
+    }
+
+    fn act(&mut self, input: Input) -> Reply {
+        let Self {
+            engine, room, now, ..
+        } = self;
+        match input {
+            Input::Request {
+                host,
+                timeout,
+                queue_timeout,
+            } => self.request(host, timeout, queue_timeout),
+            Input::Take(request) => return Reply::Taken(self.take(request)),
+            Input::Release(request, how) => {
+                engine.released(*now, room, self.requests[request], how);
+            }
+            Input::Cancel(request) => {
+                let cancelled = engine.cancel(*now, room, self.requests[request]);
+                return Reply::Cancelled(cancelled);
+            }
+            Input::Forget(request) => engine.forget(*now, room, self.requests[request]),
+            Input::Reject(request) => engine.reject(*now, room, self.requests[request]),
+            Input::Connected(attempt, capacity) => {
+                let id = self.connections[attempt];
+                return Reply::Wanted(engine.connected(*now, room, id, capacity));
+            }
+            Input::Failed(attempt) => engine.failed(*now, room, self.connections[attempt]),
+            Input::Progress(attempt, phase) => {
+                engine.progress(*now, room, self.connections[attempt], phase);
+            }
+            Input::Closed(number) => engine.closed(*now, room, self.connections[number]),
+            Input::PeerClosed(number) => engine.peer_closed(*now, room, self.connections[number]),
+            Input::CapacityChanged(number, capacity) => {
+                engine.capacity_changed(*now, room, self.connections[number], capacity);
+            }
+            Input::Wait(time) => {
+                *now += time;
+                engine.tick(*now, room);
+            }
+            Input::Pass(time) => *now += time,
+            Input::ShutDown => {
+                room.budget().freeze();
+                engine.shut_down(*now, room);
+            }
+            Input::Abandon => {
+                room.budget().freeze();
+                engine.abandon(*now, room);
+                room.budget().thaw();
+                engine.resume(*now, room);
+            }
+        }
+        Reply::Nothing
+    }
+
+    fn request(&mut self, host: usize, timeout: Option<Duration>, queue_timeout: Option<Duration>) {
+        let ask = Ask {
+            host: self.host(host),
+            number: self.requests.len() as u64,
+            timeout,
+            queue_timeout,
+        };
+        let id = self.engine.request(self.now, &mut self.room, ask);
+        self.requests.push(id);
+    }
+
+    fn take(&mut self, request: usize) -> Option<Taken> {
+        let taken = self.engine.take(self.requests[request])?;
+        Some(Taken {
+            connection: taken.connection.map(|id| self.numbers[&id]),
+            from_cache: taken.from_cache,
+            spent: Spent {
+                queued: taken.timing.queued,
+                resolve: taken.timing.resolve,
+                connect: taken.timing.connect,
+                tls: taken.timing.tls,
+            },
+        })
+    }
+
+    fn effect(&mut self, action: &Action) -> Effect {
+        match *action {
+            Action::Connect(id, host) => {
+                let number = self.connections.len();
+                self.connections.push(id);
+                self.numbers.insert(id, number);
+                let host = self.engine.key(host).expect("a host in use");
+                Effect::Connect(number, *host as usize)
+            }
+            Action::Answer(id, answer) => Effect::Answer(number(id), self.outcome(answer)),
+            Action::Cancel(id) => Effect::Cancel(self.numbers[&id]),
+            Action::Close(id) => Effect::Close(self.numbers[&id]),
+            Action::Abandon(id) => Effect::Abandon(self.numbers[&id]),
+            Action::Tell(..) => panic!("there is no other shard"),
+        }
+    }
+
+    fn outcome(&self, answer: Answer) -> Outcome {
+        match answer {
+            Answer::Connection(id) => Outcome::Connection(self.numbers[&id]),
+            Answer::Failed => Outcome::Failed,
+            Answer::TimedOut(waiting) => Outcome::TimedOut(waiting.reason(), waiting.elapsed()),
+            Answer::QueueFull { max } => Outcome::QueueFull(max),
+            Answer::Cancelled => Outcome::Cancelled,
+            Answer::ShutDown => Outcome::ShutDown,
+            Answer::Abandoned => Outcome::Abandoned,
+        }
+    }
+
+    fn host(&mut self, host: usize) -> HostId {
+        let key = u32::try_from(host).expect("few hosts");
+        self.engine.host(u64::from(key), &key)
+    }
+
+    fn waiting(&mut self) -> Vec<(usize, keepalive_engine::Reason, Duration)> {
+        let Self {
+            engine, room, now, ..
+        } = self;
+        let waiting = self
+            .requests
+            .iter()
+            .enumerate()
+            .filter_map(|(number, &id)| {
+                let waiting = engine.waiting(*now, room, id)?;
+                Some((number, waiting.reason(), waiting.elapsed()))
+            });
+        waiting.collect()
+    }
+
+    fn held(&self) -> Vec<(usize, usize, Duration)> {
+        let mut held: Vec<_> = self
+            .engine
+            .held()
+            .map(|(id, &host, since)| (number(id), host as usize, since - self.start))
+            .collect();
+        held.sort_unstable();
+        held
+    }
+
+    fn connections(&self, wanted: fn(&Engine<u32>, ConnectionId) -> bool) -> Vec<usize> {
+        let connections = self.connections.iter().enumerate();
+        connections
+            .filter(|&(_, &id)| wanted(&self.engine, id))
+            .map(|(number, _)| number)
+            .collect()
+    }
+}
+
+/// Requests are numbered as they are asked for.
+fn number(id: RequestId) -> usize {
+    id.to_string().parse().expect("an id shows its number")
+}

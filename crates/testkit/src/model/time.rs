@@ -1,0 +1,120 @@
+//! What happens because time passes (T1, T2, C5, C6, C8).
+
+use std::time::Duration;
+
+use keepalive_engine::{Due, Phase, Reason};
+
+use super::records::{Deadline, Stage, State};
+use super::{Effect, Model, Outcome};
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Whose {
+    Request(usize),
+    Connection(usize),
+}
+
+impl Model {
+    /// What is due next, and when.
+    pub(super) fn next_due(&self) -> Option<(Duration, Due)> {
+        let deadline = self.next_deadline().map(|(deadline, whose)| match whose {
+            Whose::Request(_) => (deadline.at, Due::Request),
+            Whose::Connection(_) => (deadline.at, Due::Connection),
+        });
+        let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
+        // At the same instant, a deadline comes first.
+        deadline.into_iter().chain(expiry).min_by_key(|&(at, _)| at)
+    }
+
+    /// In the order of its time, all of it now.
+    pub(super) fn do_what_is_due(&mut self) {
+        while let Some((at, due)) = self.next_due()
+            && at <= self.now
+        {
+            match (due, self.next_deadline()) {
+                (Due::KeepAlive, _) => self.expire(self.idle_longest()),
+                (_, Some((_, Whose::Request(request)))) => self.time_out(request),
+                (_, Some((_, Whose::Connection(connection)))) => self.end_of_time(connection),
+                (_, None) => unreachable!("it is due"),
+            }
+        }
+    }
+
+    /// The idle connection that has been so longest.
+    pub(super) fn idle_longest(&self) -> Option<usize> {
+        let idle = self.connections.iter().filter(|it| it.is_idle());
+        let longest = idle.min_by_key(|connection| connection.returned);
+        longest.map(|connection| connection.number)
+    }
+
+    /// What a request waits for, and for how long.
+    pub(super) fn waiting(&self, number: usize) -> (Reason, Duration) {
+        let request = self.request_at(number);
+        let reason = match request.stage {
+            Stage::Attended(attempt) => match self.connection_at(attempt).phase {
+                Phase::Resolve => Reason::Resolving,
+                Phase::Connect => Reason::Connecting,
+                _ => Reason::Handshaking,
+            },
+            _ => self.reason_in_queue(request.host),
+        };
+        (reason, self.now - request.since)
+    }
+
+    fn reason_in_queue(&self, host: usize) -> Reason {
+        let in_use = self.open_of(host);
+        let connecting = self.connecting();
+        if in_use >= self.settings.max_per_host {
+            let max = self.settings.max_per_host;
+            Reason::HostLimit { in_use, max }
+        } else if connecting < self.max_connecting() {
+            let max = self.settings.max_open;
+            let open = self.connections.len();
+            Reason::TotalLimit { open, max }
+        } else {
+            let max = self.max_connecting();
+            Reason::ConnectLimit { connecting, max }
+        }
+    }
+
+    fn next_deadline(&self) -> Option<(Deadline, Whose)> {
+        let requests = self.requests.iter();
+        let requests = requests.map(|it| (it.deadline, Whose::Request(it.number)));
+        let connections = self.connections.iter();
+        let connections = connections.map(|it| (it.deadline, Whose::Connection(it.number)));
+        let all = requests.chain(connections);
+        all.filter_map(|(deadline, whose)| Some((deadline?, whose)))
+            .min()
+    }
+
+    fn next_expiry(&self) -> Option<Duration> {
+        let longest = self.connection_at(self.idle_longest()?);
+        Some(longest.idle_since + self.settings.keep_alive)
+    }
+
+    fn time_out(&mut self, number: usize) {
+        let (reason, elapsed) = self.waiting(number);
+        let host = self.request_at(number).host;
+        self.since_start(host).timed_out += 1;
+        self.leave_queue(number);
+        self.refuse(number, Outcome::TimedOut(reason, elapsed));
+        self.align(host);
+    }
+
+    fn end_of_time(&mut self, number: usize) {
+        let connection = self.connection_mut(number);
+        connection.deadline = None;
+        match connection.state {
+            State::Connecting => self.withdraw_attempt(number),
+            State::Open if connection.leases == 0 => self.expire(Some(number)),
+            State::Open => self.retire(number),
+            State::Withdrawn | State::Closing => self.effects.push(Effect::Abandon(number)),
+        }
+    }
+
+    fn expire(&mut self, number: Option<usize>) {
+        if let Some(number) = number {
+            self.since_start(self.connection_at(number).host).expired += 1;
+            self.close(number);
+        }
+    }
+}
