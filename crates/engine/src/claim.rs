@@ -280,6 +280,7 @@ impl<K: Eq + Clone> Engine<K> {
     fn attend(&mut self, now: Instant, room: &mut impl Room, request: u32, attempt: u32) {
         self.requests[request].book(now, None);
         self.leave_count(room, request);
+        self.requests[request].attempt_deadline = None;
         let deadline = self.requests[request].deadline;
         if !planted!(QueueTimeoutWhileConnecting) {
             self.timers.set(TimerKey::Request(request), deadline);

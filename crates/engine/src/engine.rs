@@ -103,10 +103,10 @@ impl<K: Eq + Clone> Engine<K> {
         let now = self.advance(now, room);
         let timeout = ask.timeout.unwrap_or(self.settings.timeout);
         let deadline = now.checked_add(timeout);
-        let request = Request::new(ask.number, ask.host.slot, now, deadline);
+        let mut request = Request::new(ask.number, ask.host.slot, now, deadline);
+        request.attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
         let slot = self.requests.insert(request);
-        let attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
-        self.serve_or_queue(now, room, slot, attempt_deadline, Entry::New);
+        self.serve_or_queue(now, room, slot, Entry::New);
         self.settle(room);
         self.request_id(slot)
     }
@@ -127,7 +127,7 @@ impl<K: Eq + Clone> Engine<K> {
                 self.requests[slot].stage = Stage::Refused;
                 return;
             }
-            self.serve_or_queue(now, room, slot, None, Entry::Again);
+            self.serve_or_queue(now, room, slot, Entry::Again);
         }
         self.settle(room);
     }

@@ -162,6 +162,8 @@ pub(crate) struct Request {
     pub(crate) since: Instant,
     pub(crate) timing: Timing,
     pub(crate) deadline: Option<Instant>,
+    /// Until when an attempt of its own must have begun; none once one has.
+    pub(crate) attempt_deadline: Option<Instant>,
     /// Whether it is counted against `max_queued`.
     pub(crate) counted: bool,
 }
@@ -178,6 +180,7 @@ impl Request {
             since: now,
             timing: Timing::default(),
             deadline,
+            attempt_deadline: None,
             counted: false,
         }
     }

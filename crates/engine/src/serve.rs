@@ -8,7 +8,7 @@ use crate::config::IdleOrder;
 use crate::connection::{Return, State};
 use crate::engine::Engine;
 use crate::ids::{RequestId, Ticket};
-use crate::request::{FromCache, Stage};
+use crate::request::{FromCache, Request, Stage};
 use crate::room::Room;
 use crate::timer::TimerKey;
 
@@ -23,20 +23,17 @@ pub(crate) enum Entry {
 
 impl<K: Eq + Clone> Engine<K> {
     /// Serves a request that is in no queue with an idle connection of its host, or makes it wait.
-    ///
-    /// `attempt_deadline` is until when an attempt of its own must have begun.
     pub(crate) fn serve_or_queue(
         &mut self,
         now: Instant,
         room: &mut impl Room,
         request: u32,
-        attempt_deadline: Option<Instant>,
         entry: Entry,
     ) {
         if self.shut_down && !planted!(ServesAfterShutdown) {
             self.refuse(request, Answer::ShutDown);
         } else if !self.serve_at_once(now, room, request) {
-            self.join_queue(now, room, request, attempt_deadline, entry);
+            self.join_queue(now, room, request, entry);
             // A time-out of zero leaves time for what is there at once, and for nothing else.
             self.advance(now, room);
         }
@@ -58,31 +55,28 @@ impl<K: Eq + Clone> Engine<K> {
         false
     }
 
-    fn join_queue(
-        &mut self,
-        now: Instant,
-        room: &mut impl Room,
-        request: u32,
-        attempt_deadline: Option<Instant>,
-        entry: Entry,
-    ) {
+    fn join_queue(&mut self, now: Instant, room: &mut impl Room, request: u32, entry: Entry) {
         let host = self.requests[request].host;
         if let Some(max) = self.settings.max_queued
-            && entry == Entry::New
             && !self.has_attempt_at_once(room, host)
         {
-            let max = max + usize::from(planted!(QueueTooLong));
-            if !room.enter_queue(max) {
+            let bound = match entry {
+                Entry::New => max + usize::from(planted!(QueueTooLong)),
+                Entry::Again => usize::MAX,
+            };
+            if !room.enter_queue(bound) {
                 self.hosts.count(host, |counts| counts.refused += 1);
                 self.refuse(request, Answer::QueueFull { max });
                 return;
             }
             self.requests[request].counted = true;
         }
-        let first = match (self.requests[request].deadline, attempt_deadline) {
-            (Some(a), Some(b)) if !planted!(QueueTimeoutIgnored) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        let Request {
+            deadline,
+            attempt_deadline,
+            ..
+        } = self.requests[request];
+        let first = deadline.into_iter().chain(attempt_deadline).min();
         self.requests[request].ticket = room.ticket();
         self.requests[request].mark = room.overtakes();
         self.timers.set(TimerKey::Request(request), first);

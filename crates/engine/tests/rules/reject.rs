@@ -1,6 +1,6 @@
 //! A request whose connection went before its answer was taken asks again.
 
-use keepalive_engine::{Answer, FromCache, Settings};
+use keepalive_engine::{Answer, FromCache, Room, Settings};
 
 use crate::{attempts, connect, idle, limits, ms, take, waits};
 use keepalive_testkit::world::World;
@@ -95,4 +95,46 @@ fn a_rejected_request_is_not_refused_because_the_queue_is_full() {
     world.request(0);
     world.reject(id);
     assert_eq!(world.answer(id), None);
+}
+
+#[test]
+fn a_rejected_request_that_waits_is_counted_as_queued() {
+    let mut world = World::new(Settings {
+        max_per_host: 1,
+        max_queued: Some(1),
+        ..Settings::default()
+    });
+    let id = world.request(0);
+    connect(&mut world, 0);
+    world.reject(id);
+    assert!(waits(&world, id));
+    assert_eq!(world.room.queued(), 1);
+    let next = world.request(0);
+    assert_eq!(world.answer(next), Some(Answer::QueueFull { max: 1 }));
+    world.run();
+    assert_eq!((attempts(&world, 0), world.room.queued()), (1, 0));
+}
+
+#[test]
+fn it_keeps_its_queue_timeout_until_an_attempt_of_its_own_has_begun() {
+    let mut world = World::new(limits(1, 8));
+    idle(&mut world, 0);
+    let id = world.ask(0, None, Some(ms(10)));
+    world.reject(id);
+    world.wait(ms(9));
+    assert!(waits(&world, id), "the other is still closing");
+    world.wait(ms(1));
+    assert!(matches!(world.answer(id), Some(Answer::TimedOut(_))));
+}
+
+#[test]
+fn its_queue_timeout_is_over_once_an_attempt_of_its_own_had_begun() {
+    let mut world = World::new(limits(1, 8));
+    let id = world.ask(0, Some(ms(100)), Some(ms(10)));
+    connect(&mut world, 0);
+    world.reject(id);
+    world.wait(ms(99));
+    assert!(waits(&world, id));
+    world.wait(ms(1));
+    assert!(matches!(world.answer(id), Some(Answer::TimedOut(_))));
 }

@@ -133,11 +133,12 @@ impl Model {
             mark: 0,
             again: false,
             until: self.now + timeout.unwrap_or(self.settings.timeout),
+            attempt_until: queue_timeout.map(|limit| self.now + limit),
             deadline: None,
             since: self.now,
             spent: Spent::default(),
         });
-        self.serve_or_queue(number, queue_timeout.map(|limit| self.now + limit));
+        self.serve_or_queue(number);
     }
 
     fn take(&mut self, number: usize) -> Option<Taken> {
@@ -206,8 +207,8 @@ impl Model {
         true
     }
 
-    /// The connection goes before its answer is taken: the request comes again, as a new one
-    /// but for its deadline.
+    /// The connection goes before its answer is taken: the request comes again, with what is left
+    /// of its time, and no queue is too full for it.
     fn reject(&mut self, number: usize) {
         let Some(Stage::Assigned(connection, _)) = self.stage(number) else {
             return;
@@ -219,7 +220,7 @@ impl Model {
         request.stage = Stage::Refused;
         request.again = true;
         self.end_lease(connection, Return::Close);
-        self.serve_or_queue(number, None);
+        self.serve_or_queue(number);
     }
 
     fn progress(&mut self, attempt: usize, phase: Phase) {

@@ -1,24 +1,22 @@
 //! Who waits, who may open a connection, and who must make room (L1, L2, L4, L5, L6, L7).
 
-use std::time::Duration;
-
 use keepalive_engine::Phase;
 
 use super::records::{Connection, Deadline, Stage, State};
 use super::{Effect, Model, Outcome};
 
 impl Model {
-    pub(super) fn serve_or_queue(&mut self, number: usize, attempt_until: Option<Duration>) {
+    pub(super) fn serve_or_queue(&mut self, number: usize) {
         if self.shut_down {
             self.refuse(number, Outcome::ShutDown);
         } else if !self.serve_at_once(number) {
-            self.join_queue(number, attempt_until);
+            self.join_queue(number);
             // Its time may be over already.
             self.do_what_is_due();
         }
     }
 
-    fn join_queue(&mut self, number: usize, attempt_until: Option<Duration>) {
+    fn join_queue(&mut self, number: usize) {
         let host = self.request_at(number).host;
         if let Some(max) = self.settings.max_queued
             && !self.request_at(number).again
@@ -35,7 +33,9 @@ impl Model {
         let request = self.request_mut(number);
         request.stage = Stage::Parked;
         (request.arrival, request.mark) = (arrival, mark);
-        let at = attempt_until.map_or(request.until, |until| until.min(request.until));
+        let at = request
+            .attempt_until
+            .map_or(request.until, |until| until.min(request.until));
         request.deadline = Some(Deadline { at, set });
         self.align(host);
     }
@@ -47,10 +47,10 @@ impl Model {
         first && (can_open || !self.orphans(Some(host)).is_empty())
     }
 
-    /// Requests without an attempt that had to be admitted.
+    /// Requests that wait without an attempt of their own.
     pub(super) fn queued(&self) -> usize {
         let waiting = self.requests.iter();
-        waiting.filter(|it| it.is_unattended() && !it.again).count()
+        waiting.filter(|it| it.is_unattended()).count()
     }
 
     /// Ends a request's wait; its attempt is left without owner.
@@ -163,7 +163,7 @@ impl Model {
         let set = self.event();
         let request = self.request_mut(request);
         request.stage = Stage::Attended(attempt);
-        // `queue_timeout` ends here.
+        request.attempt_until = None;
         request.deadline = Some(Deadline {
             at: request.until,
             set,

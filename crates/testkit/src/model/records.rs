@@ -111,6 +111,8 @@ pub(super) struct Request {
     pub(super) again: bool,
     /// Until when it must be answered.
     pub(super) until: Duration,
+    /// Until when an attempt of its own must have begun; none once one has.
+    pub(super) attempt_until: Option<Duration>,
     /// The deadline that is set now: of the answer, or of the attempt.
     pub(super) deadline: Option<Deadline>,
     /// When its present phase began.
