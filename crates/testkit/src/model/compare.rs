@@ -72,7 +72,7 @@ fn byte(dice: &mut Dice) -> u8 {
 
 /// Actions of one kind must come in the order of their causes; how kinds mix is left to the
 /// engine, since nobody can tell. At an end all happens at once, in any order.
-fn in_order(input: Input, effects: &[Effect]) -> Vec<Effect> {
+pub fn in_order(input: Input, effects: &[Effect]) -> Vec<Effect> {
     let kind = |effect: &Effect| match *effect {
         Effect::Connect(..) => 0,
         Effect::Answer(..) => 1,

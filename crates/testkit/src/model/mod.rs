@@ -9,16 +9,18 @@ mod serve;
 mod subject;
 mod time;
 mod view;
+mod visitor;
 
 use std::time::Duration;
 
 use keepalive_engine::{Phase, Return, Settings};
 
-pub use compare::{Pair, run};
+pub use compare::{Pair, in_order, run};
 pub use operation::{Kind, Operation, Scope};
 pub use records::{Effect, Input, Outcome, Reply, Spent, Taken};
 pub use subject::Subject;
 pub use view::View;
+pub use visitor::Visitor;
 
 use records::{Connection, Host, Request, Stage};
 
@@ -224,10 +226,12 @@ impl Model {
     }
 
     fn progress(&mut self, attempt: usize, phase: Phase) {
-        let connection = self.connection_mut(attempt);
-        let before = std::mem::replace(&mut connection.phase, phase);
-        if let Some(owner) = connection.owner {
-            self.book(owner, Some(before));
+        if let Some(connection) = self.find_connection(attempt) {
+            let (before, owner) = (connection.phase, connection.owner);
+            self.connection_mut(attempt).phase = phase;
+            if let Some(owner) = owner {
+                self.book(owner, Some(before));
+            }
         }
     }
 

@@ -21,21 +21,21 @@ impl Scope {
     pub fn new(draws: [u8; 14]) -> Self {
         let mut draws = draws.into_iter().map(usize::from);
         let mut below = |limit: usize| draws.next().map_or(0, |draw| draw % limit);
-        let rarely = |draw: usize| draw.checked_sub(3);
+        let rarely = |draw: usize| draw.checked_sub(5);
         Self {
             hosts: 1 + below(4),
             capacity: [1, 1, 1, 2, 3][below(5)],
             settings: Settings {
                 max_per_host: 1 + below(3),
                 max_open: 1 + below(5),
-                max_queued: rarely(below(6)).map(|more| 1 + more),
-                max_connecting: rarely(below(6)).map(|more| 1 + more),
+                max_queued: rarely(below(8)).map(|more| 1 + more),
+                max_connecting: rarely(below(8)).map(|more| 1 + more),
                 keep_alive: ms([1000, 0, 15, 100][below(4)]),
                 timeout: ms([1000, 300, 60][below(3)]),
                 close_timeout: ms(40),
                 max_lifetime: [None, None, Some(ms(70))][below(3)],
                 lifetime_jitter: 0.0,
-                max_uses: rarely(below(6)).map(|more| 1 + more as u64),
+                max_uses: rarely(below(8)).map(|more| 1 + more as u64),
                 idle_order: [IdleOrder::Lifo, IdleOrder::Fifo][below(2)],
                 reuse_run: [3, 1, 0][below(3)],
                 finish_attempts: below(3) == 2,
@@ -65,6 +65,7 @@ pub enum Kind {
     Progress,
     Close,
     Late,
+    Stale,
     PeerCloses,
     Capacity,
     Wait,
@@ -75,7 +76,7 @@ pub enum Kind {
 }
 
 /// How often each kind is drawn where there is something for it to act on.
-const WEIGHTS: [(Kind, usize); 17] = [
+const WEIGHTS: [(Kind, usize); 18] = [
     (Kind::Request, 30),
     (Kind::Take, 40),
     (Kind::Release, 30),
@@ -86,6 +87,7 @@ const WEIGHTS: [(Kind, usize); 17] = [
     (Kind::Progress, 4),
     (Kind::Close, 24),
     (Kind::Late, 2),
+    (Kind::Stale, 1),
     (Kind::PeerCloses, 3),
     (Kind::Capacity, 2),
     (Kind::Wait, 4),
@@ -135,6 +137,7 @@ impl Model {
                     1 => Input::Failed(id),
                     _ => Input::Progress(id, Phase::Tls),
                 }),
+            Kind::Stale => Some(self.stale(first, second)),
             Kind::PeerCloses => self.pick_connection(first, is_open).map(Input::PeerClosed),
             Kind::Capacity => self
                 .pick_connection(first, is_open)
@@ -163,6 +166,7 @@ impl Model {
             Kind::Connect | Kind::Fail | Kind::Progress => connection(is_attempt),
             Kind::Close => connection(Connection::is_closing),
             Kind::Late => connection(is_withdrawn),
+            Kind::Stale => self.connections_so_far > 0,
             Kind::PeerCloses | Kind::Capacity => connection(is_open),
             Kind::WaitUntilDue => self.view().due.is_some(),
             // What is left of a run after its end is short.
@@ -179,6 +183,24 @@ impl Model {
             host: host % self.hosts.len(),
             timeout: limit(timeout),
             queue_timeout: limit(queue_timeout),
+        }
+    }
+
+    /// Something about a request or a connection that may be gone, which changes nothing then.
+    fn stale(&self, which: usize, what: usize) -> Input {
+        let request = which % self.requests_so_far;
+        let connection = which % self.connections_so_far;
+        let is_gone = self.find_connection(connection).is_none();
+        match what % 9 {
+            0 => Input::Take(request),
+            1 => Input::Cancel(request),
+            2 => Input::Reject(request),
+            3 => Input::Release(request, Return::Close),
+            4 if is_gone => Input::Connected(connection, 1),
+            5 if is_gone => Input::Failed(connection),
+            6 if is_gone => Input::Closed(connection),
+            7 => Input::Progress(connection, Phase::Tls),
+            _ => Input::PeerClosed(connection),
         }
     }
 

@@ -11,10 +11,10 @@ use keepalive_engine::{
 use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
 
 pub struct Subject {
-    engine: Engine<u32>,
-    room: LocalRoom,
+    pub(super) engine: Engine<u32>,
+    pub(super) room: LocalRoom,
     start: Instant,
-    now: Instant,
+    pub(super) now: Instant,
     hosts: usize,
     /// By their numbers.
     requests: Vec<RequestId>,
@@ -48,17 +48,19 @@ impl Subject {
 
     /// Makes one input, checks every invariant, and gathers what the engine wants done.
     pub fn input(&mut self, input: Input) -> Reply {
-        self.effects.clear();
         let reply = self.act(input);
+        self.drain();
+        reply
+    }
+
+    pub(super) fn drain(&mut self) {
+        self.effects.clear();
         check(&self.engine, self.room.budget());
-        if !matches!(input, Input::Pass(_)) {
-            check_settled(std::slice::from_ref(&self.engine), &mut self.room);
-        }
+        check_settled(std::slice::from_ref(&self.engine), &mut self.room);
         while let Some(action) = self.engine.poll_action() {
             let effect = self.effect(&action);
             self.effects.push(effect);
         }
-        reply
     }
 
     pub fn view(&mut self) -> View {
@@ -194,7 +196,7 @@ impl Subject {
         }
     }
 
-    fn host(&mut self, host: usize) -> HostId {
+    pub(super) fn host(&mut self, host: usize) -> HostId {
         let key = u32::try_from(host).expect("few hosts");
         self.engine.host(u64::from(key), &key)
     }
