@@ -76,6 +76,7 @@ impl<K: Eq + Clone> Engine<K> {
             attempt_deadline,
             ..
         } = self.requests[request];
+        let attempt_deadline = attempt_deadline.filter(|_| !planted!(QueueTimeoutIgnored));
         let first = deadline.into_iter().chain(attempt_deadline).min();
         self.requests[request].ticket = room.ticket();
         self.requests[request].mark = room.overtakes();
