@@ -200,6 +200,14 @@ mod tests {
             message(|settings| settings.lifetime_jitter = f64::NAN),
             "lifetime_jitter is NaN, but must be a share from 0 to 1"
         );
+        let settings = Settings {
+            max_uses: Some(0),
+            ..Settings::default()
+        };
+        assert_eq!(
+            Config::try_from(settings).unwrap_err().setting(),
+            "max_uses"
+        );
     }
 
     #[test]

@@ -136,3 +136,18 @@ impl Connection {
         std::mem::replace(&mut self.state, next)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::State::{self, Closing, Connecting, Idle, Leased};
+
+    #[test]
+    fn a_connection_opens_once_and_closes_for_good() {
+        let all = [Connecting, Leased, Idle, Closing];
+        let next = |state: State| all.map(|next| state.may_become(next));
+        assert_eq!(next(Connecting), [false, true, true, true]);
+        assert_eq!(next(Leased), [false, false, true, true]);
+        assert_eq!(next(Idle), [false, true, false, true]);
+        assert_eq!(next(Closing), [false; 4]);
+    }
+}

@@ -111,6 +111,21 @@ pub fn check_settled<K: Eq + Clone>(engines: &[Engine<K>], room: &mut impl Room)
     assert!(!*budget.asked(), "no shard is being asked");
 }
 
+/// Checks that nothing is left of all that an engine has done.
+///
+/// # Panics
+///
+/// If something is, which is a bug of this crate.
+pub fn check_ended<K: Eq + Clone>(engine: &Engine<K>) {
+    assert!(engine.is_empty(), "I11: every connection is closed");
+    assert_eq!(engine.requests.len(), 0, "I12: no request is left");
+    assert_eq!(engine.timers.len(), 0, "I9: nothing is due any more");
+    for (_, host) in engine.hosts.iter() {
+        assert!(host.queue.is_empty() && host.reserved == 0);
+        assert_eq!(host.counts.open, 0, "I3: nothing is counted as open");
+    }
+}
+
 fn check_queue<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
     let mut at = host.queue.front().unwrap_or(NIL);
     let mut run = 0;

@@ -85,7 +85,7 @@ pub use config::{Config, ConfigError, IdleOrder, Settings};
 pub use connection::{Phase, Return};
 pub use engine::{Engine, Taken};
 pub use ids::{ConnectionId, HostId, RequestId, ShardId, Ticket};
-pub use invariant::{check, check_settled};
+pub use invariant::{check, check_ended, check_settled};
 pub use request::{Ask, FromCache, Reason, Timing, Waiting};
 pub use room::{LocalRoom, Room};
 pub use stats::{Counts, WaitingTime};

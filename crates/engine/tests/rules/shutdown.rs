@@ -11,6 +11,7 @@ fn a_lease_given_back_afterwards_closes() {
     let id = hold(&mut world, 0);
     world.shut_down();
     assert!(world.closing.is_empty(), "a lease stays usable");
+    assert!(!world.engines[0].is_empty());
     world.release(id, Return::Reuse);
     assert_eq!(world.closing.len(), 1);
     world.run();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Answer, Return, Room, check_settled};
+use keepalive_engine::{Answer, Return, Room, check_ended, check_settled};
 
 use crate::dice::Dice;
 use crate::world::{Fate, World};
@@ -37,7 +37,7 @@ pub(super) fn rest(world: &mut World, dice: &mut Dice) {
     assert_eq!(world.room.budget().connecting(), 0);
     assert_eq!(world.room.budget().closing(), 0);
     for engine in &world.engines {
-        assert!(engine.is_empty());
+        check_ended(engine);
         assert_eq!(engine.poll_timeout().map(|(_, due)| due), None);
     }
 }
