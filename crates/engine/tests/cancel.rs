@@ -130,7 +130,7 @@ impl Twins {
     }
 
     fn step(&mut self) {
-        let kinds = self.model.kinds();
+        let kinds = self.model.kinds(&self.scope);
         let kind = kinds[self.dice.below(kinds.len())];
         let picks = std::array::from_fn(|_| self.dice.below(256) as u8);
         let input = self.model.resolve(&self.scope, Operation { kind, picks });

@@ -118,7 +118,7 @@ impl ReferenceStateMachine for Reference {
     type Transition = Operation;
 
     fn init_state() -> BoxedStrategy<Self> {
-        let scope = any::<[u8; 14]>().prop_map(Scope::new);
+        let scope = any::<[u8; Scope::DRAWS]>().prop_map(Scope::new);
         let reference = scope.prop_map(|scope| Self {
             model: Model::new(scope.settings.clone(), scope.hosts),
             scope,
@@ -129,7 +129,7 @@ impl ReferenceStateMachine for Reference {
 
     /// Only what has something to act on.
     fn transitions(reference: &Self) -> BoxedStrategy<Operation> {
-        let kinds = reference.model.kinds();
+        let kinds = reference.model.kinds(&reference.scope);
         let operation = (0..kinds.len(), any::<[u8; 3]>()).prop_map(move |(kind, picks)| {
             let kind = kinds[kind];
             Operation { kind, picks }

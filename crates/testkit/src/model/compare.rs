@@ -58,7 +58,7 @@ pub fn run(seed: u64, operations: usize) {
     let scope = Scope::new(std::array::from_fn(|_| byte(&mut dice)));
     let mut pair = Pair::new(&scope.settings, scope.hosts);
     for _ in 0..operations {
-        let kinds = pair.model.kinds();
+        let kinds = pair.model.kinds(&scope);
         let kind: Kind = kinds[dice.below(kinds.len())];
         let picks = std::array::from_fn(|_| byte(&mut dice));
         let input = pair.model.resolve(&scope, Operation { kind, picks });

@@ -14,11 +14,18 @@ pub struct Scope {
     pub hosts: usize,
     /// How many leases a connection may carry.
     pub capacity: usize,
+    /// How often each kind is drawn: some never, some more, so that runs differ in what they do.
+    weights: [(Kind, usize); KINDS],
 }
 
+const KINDS: usize = 18;
+
 impl Scope {
+    /// How many draws make a scope.
+    pub const DRAWS: usize = 14 + KINDS;
+
     /// Draws what a run is about; zero is the plainest choice of each.
-    pub fn new(draws: [u8; 14]) -> Self {
+    pub fn new(draws: [u8; Self::DRAWS]) -> Self {
         let mut draws = draws.into_iter().map(usize::from);
         let mut below = |limit: usize| draws.next().map_or(0, |draw| draw % limit);
         let rarely = |draw: usize| draw.checked_sub(5);
@@ -42,6 +49,14 @@ impl Scope {
                 seed: 0,
                 shards: 1,
             },
+            weights: WEIGHTS.map(|(kind, weight)| {
+                let factors = if kind.is_needed() {
+                    [1, 1, 2, 4]
+                } else {
+                    [1, 2, 0, 0]
+                };
+                (kind, weight * factors[below(4)])
+            }),
         }
     }
 }
@@ -76,7 +91,7 @@ pub enum Kind {
 }
 
 /// How often each kind is drawn where there is something for it to act on.
-const WEIGHTS: [(Kind, usize); 18] = [
+const WEIGHTS: [(Kind, usize); KINDS] = [
     (Kind::Request, 30),
     (Kind::Take, 40),
     (Kind::Release, 30),
@@ -97,10 +112,21 @@ const WEIGHTS: [(Kind, usize); 18] = [
     (Kind::ShutDown, 1),
 ];
 
+impl Kind {
+    /// Without these, nothing much happens.
+    fn is_needed(self) -> bool {
+        use Kind::{Close, Connect, Release, Request, Take};
+        matches!(self, Request | Take | Release | Connect | Close)
+    }
+}
+
 impl Model {
     /// What can be done now, each kind as often as it weighs.
-    pub fn kinds(&self) -> Vec<Kind> {
-        let possible = WEIGHTS.iter().filter(|&&(kind, _)| self.is_possible(kind));
+    pub fn kinds(&self, scope: &Scope) -> Vec<Kind> {
+        let possible = scope
+            .weights
+            .iter()
+            .filter(|&&(kind, _)| self.is_possible(kind));
         let weighed = possible.map(|&(kind, weight)| std::iter::repeat_n(kind, weight));
         weighed.flatten().collect()
     }
@@ -176,7 +202,7 @@ impl Model {
 
     fn new_request(&self, host: usize, timeout: usize, queue_timeout: usize) -> Input {
         let limit = |draw: usize| match draw % 32 {
-            draw @ 0..4 => Some(ms([60, 30, 10, 0][draw])),
+            draw @ 28.. => Some(ms([60, 30, 10, 0][draw - 28])),
             _ => None,
         };
         Input::Request {
