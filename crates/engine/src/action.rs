@@ -6,6 +6,7 @@ use crate::request::Waiting;
 
 /// One thing that the driver has to do.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 #[must_use]
 pub enum Action {
     /// Keep the answer of a request until it is taken, and wake whoever waits for it.
@@ -26,6 +27,7 @@ pub enum Action {
 
 /// What one engine wants of another.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub enum Message {
     /// A slot for a host that claimed it.
     Grant(Grant),

@@ -9,8 +9,9 @@ pub(crate) const NIL: u32 = u32::MAX;
 
 /// A slab addressed by `u32`, so that links are small.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Arena<T> {
-    slab: Slab<T>,
+    pub(crate) slab: Slab<T>,
 }
 
 impl<T> Arena<T> {

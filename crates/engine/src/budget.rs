@@ -11,30 +11,33 @@ use crate::ids::{HostId, ShardId, Ticket};
 /// A second state machine beside the engines, as pure as they are. Opening and closing touch it;
 /// handing out and giving back do not.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub struct Budget {
-    max_open: usize,
-    max_connecting: usize,
+    pub(crate) max_open: usize,
+    pub(crate) max_connecting: usize,
     /// `reuse_run * max_open`: how many requests may overtake one that waits (SPEC L2).
-    max_overtakes: u64,
-    open: usize,
-    connecting: usize,
-    closing: usize,
-    overtakes: u64,
-    asked: bool,
+    pub(crate) max_overtakes: u64,
+    pub(crate) open: usize,
+    pub(crate) connecting: usize,
+    pub(crate) closing: usize,
+    pub(crate) overtakes: u64,
+    pub(crate) asked: bool,
     /// How many ends are under way during which nothing is given.
-    frozen: u32,
-    claims: BTreeMap<Ticket, Claim>,
+    pub(crate) frozen: u32,
+    pub(crate) claims: BTreeMap<Ticket, Claim>,
     /// The marks of all claims, the lowest first.
-    marks: BTreeSet<(u64, Ticket)>,
+    pub(crate) marks: BTreeSet<(u64, Ticket)>,
 }
 
 /// The right to have one connection open. Moves, and is given back exactly once.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 #[must_use = "a slot that is dropped is lost"]
 pub struct Slot(());
 
 /// A slot on its way to the host that claimed it.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 #[must_use = "a slot that is dropped is lost"]
 pub struct Grant {
     pub(crate) shard: ShardId,
@@ -43,11 +46,12 @@ pub struct Grant {
 }
 
 #[derive(Debug)]
-struct Claim {
-    shard: ShardId,
-    host: HostId,
+#[cfg_attr(feature = "check", derive(Clone))]
+pub(crate) struct Claim {
+    pub(crate) shard: ShardId,
+    pub(crate) host: HostId,
     /// How many overtakes there had been when its request began to wait for room.
-    mark: u64,
+    pub(crate) mark: u64,
 }
 
 /// What an earlier claim means for a connection that could serve a later request.

@@ -54,6 +54,7 @@ impl State {
 }
 
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Connection {
     pub(crate) serial: u64,
     pub(crate) host: u32,

@@ -22,6 +22,7 @@ use crate::timer::{TimerKey, Timers};
 /// [`poll_timeout`](Self::poll_timeout). Inputs whose `now` lies before an earlier one are taken
 /// at the earlier one's time. What is due at `now` happens before the input itself.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub struct Engine<K> {
     pub(crate) settings: Settings,
     pub(crate) shard: ShardId,
@@ -39,7 +40,7 @@ pub struct Engine<K> {
     pub(crate) shut_down: bool,
     /// Whether the budget, or what was published, may allow more than has been done.
     pub(crate) unsettled: bool,
-    serial: u64,
+    pub(crate) serial: u64,
 }
 
 /// An answer as its user takes it.

@@ -10,9 +10,10 @@ use crate::stats::Counts;
 
 /// One host.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Host<K> {
     pub(crate) key: K,
-    hash: u64,
+    pub(crate) hash: u64,
     pub(crate) serial: u64,
     pub(crate) queue: Queue,
     /// Open connections that could serve another request, the one returned first in front.
@@ -24,8 +25,8 @@ pub(crate) struct Host<K> {
     pub(crate) counts: Counts,
     /// How many overtakes there had been when it was last at its own limit.
     pub(crate) mark: u64,
-    vacant_link: Link,
-    vacant: bool,
+    pub(crate) vacant_link: Link,
+    pub(crate) vacant: bool,
 }
 
 impl<K> Host<K> {
@@ -40,12 +41,13 @@ impl<K> Host<K> {
 
 /// All hosts of an engine. Hosts in use stay; some more are remembered, those used last.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Hosts<K> {
-    table: HashTable<u32>,
-    arena: Arena<Host<K>>,
-    vacant: List,
-    remembered: usize,
-    serial: u64,
+    pub(crate) table: HashTable<u32>,
+    pub(crate) arena: Arena<Host<K>>,
+    pub(crate) vacant: List,
+    pub(crate) remembered: usize,
+    pub(crate) serial: u64,
     /// Figures of hosts no longer remembered are part of it.
     pub(crate) total: Counts,
 }

@@ -63,6 +63,8 @@ mod config;
 mod connection;
 mod end;
 mod engine;
+#[cfg(feature = "check")]
+mod fingerprint;
 mod host;
 mod ids;
 mod invariant;
@@ -84,6 +86,8 @@ pub use budget::{Budget, Grant, Slot};
 pub use config::{Config, ConfigError, IdleOrder, Settings};
 pub use connection::{Phase, Return};
 pub use engine::{Engine, Taken};
+#[cfg(feature = "check")]
+pub use fingerprint::fingerprint;
 pub use ids::{ConnectionId, HostId, RequestId, ShardId, Ticket};
 pub use invariant::{check, check_ended, check_settled};
 pub use request::{Ask, FromCache, Reason, Timing, Waiting};

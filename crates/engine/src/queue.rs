@@ -7,9 +7,9 @@ use crate::request::{Request, Stage};
 /// total, then those that wait behind their host's limit. Every change is O(1).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queue {
-    list: List,
-    first_claimed: u32,
-    first_parked: u32,
+    pub(crate) list: List,
+    pub(crate) first_claimed: u32,
+    pub(crate) first_parked: u32,
 }
 
 impl Queue {

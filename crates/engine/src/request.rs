@@ -149,6 +149,7 @@ pub(crate) enum Stage {
 }
 
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Request {
     pub(crate) number: u64,
     pub(crate) host: u32,

@@ -49,11 +49,12 @@ pub trait Room {
 
 /// A [`Room`] for engines that all live on one thread, as in a simulation.
 #[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub struct LocalRoom {
-    budget: Budget,
-    idle: Vec<Option<Instant>>,
-    tickets: u64,
-    queued: usize,
+    pub(crate) budget: Budget,
+    pub(crate) idle: Vec<Option<Instant>>,
+    pub(crate) tickets: u64,
+    pub(crate) queued: usize,
 }
 
 impl LocalRoom {

@@ -13,20 +13,22 @@ pub(crate) enum TimerKey {
 }
 
 #[derive(Debug)]
-struct Entry {
-    at: Instant,
+#[cfg_attr(feature = "check", derive(Clone))]
+pub(crate) struct Entry {
+    pub(crate) at: Instant,
     /// Breaks ties: what was set first is due first.
-    serial: u64,
-    key: TimerKey,
+    pub(crate) serial: u64,
+    pub(crate) key: TimerKey,
 }
 
 /// All deadlines of an engine. Setting and withdrawing one costs O(log n).
 #[derive(Debug, Default)]
+#[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Timers {
-    heap: Vec<Entry>,
-    requests: Vec<u32>,
-    connections: Vec<u32>,
-    serial: u64,
+    pub(crate) heap: Vec<Entry>,
+    pub(crate) requests: Vec<u32>,
+    pub(crate) connections: Vec<u32>,
+    pub(crate) serial: u64,
 }
 
 impl Timers {

@@ -5,6 +5,7 @@
 pub mod books;
 pub mod coverage;
 pub mod dice;
+pub mod explore;
 pub mod model;
 pub mod replay;
 pub mod swarm;

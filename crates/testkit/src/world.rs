@@ -22,6 +22,7 @@ pub enum Fate {
     Held(ConnectionId),
 }
 
+#[derive(Clone)]
 pub struct World {
     pub engines: Vec<Engine<u32>>,
     pub room: LocalRoom,

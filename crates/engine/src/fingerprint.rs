@@ -1,0 +1,470 @@
+//! What decides about the future of engines that share a budget, in a form that does not depend
+//! on the way there: two states with one fingerprint answer equal inputs by equal actions.
+//!
+//! Every field is named, so that a new one does not compile until somebody has decided about it.
+//! These are left out, or given in a form of their own:
+//!
+//! - *Slots, numbers and serials* are names. What has a name is described by where it stands: a
+//!   request by its place in its queue or by the connection that it holds, a connection by its
+//!   places in lists and by who waits for it or holds it. What is alike in all of that is
+//!   interchangeable. Slots also say in which order records are gone through, which is seen in
+//!   the order of the actions of one input (`end_all`) and in nothing that is left afterwards;
+//!   which slot is taken next is no more than the next name.
+//! - *Tickets* are compared, and only those of waiting requests: their ranks among all shards.
+//! - *Overtakes* are subtracted from each other: how many since each mark, up to the bound.
+//! - *Deadlines* are compared with the present: the time until then, nothing if it has passed.
+//!   Since when connections are idle is compared among them, and with `keep_alive`.
+//! - *Figures that only grow*, phases, timings and the random generator are reported or drawn
+//!   from; they decide nothing as long as the jitter is zero.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::time::Instant;
+
+use crate::action::Message;
+use crate::arena::{Arena, Link, List, NIL};
+use crate::budget::{Budget, Claim, Grant};
+use crate::connection::{Connection, State};
+use crate::engine::Engine;
+use crate::host::{Host, Hosts};
+use crate::ids::{HostId, ShardId, Ticket};
+use crate::queue::Queue;
+use crate::request::{FromCache, Request, Stage};
+use crate::room::LocalRoom;
+use crate::stats::Counts;
+use crate::timer::{Entry, TimerKey, Timers};
+
+/// Feeds `into` with the state of all engines of a manager, their budget, and the messages on
+/// their way, as it is at `now`. The order of messages is left out: they may overtake each other.
+pub fn fingerprint<'a, K: Ord + Hash + Clone + 'a>(
+    engines: &[Engine<K>],
+    room: &LocalRoom,
+    messages: impl Iterator<Item = (usize, &'a Message)>,
+    now: Instant,
+    into: &mut impl Hasher,
+) {
+    let view = View::new(engines, room, now);
+    for engine in engines {
+        view.engine(engine, into);
+    }
+    view.room(room, into);
+    let mut messages: Vec<_> = messages
+        .map(|(shard, message)| (shard, view.message(message)))
+        .collect();
+    messages.sort_unstable();
+    messages.hash(into);
+}
+
+/// What absolute figures are compared with.
+struct View<'a, K> {
+    engines: &'a [Engine<K>],
+    now: Instant,
+    overtakes: u64,
+    max_overtakes: u64,
+    /// Of all that wait, in order.
+    tickets: Vec<Ticket>,
+    /// Since when connections are idle, and were said to be, in order.
+    idle: Vec<Instant>,
+}
+
+/// A connection without its name.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct ConnectionView {
+    host: Option<usize>,
+    state: u8,
+    /// Who waits for it, by the place in the host's queue.
+    owner: Option<usize>,
+    available: Option<usize>,
+    orphan: Option<usize>,
+    idle: Option<usize>,
+    idle_since: Option<usize>,
+    expiry: Option<u128>,
+    due: Option<(u128, usize)>,
+    leases: u32,
+    capacity: u32,
+    uses: u64,
+    max_uses: u64,
+    ends: Option<u128>,
+    run: u32,
+    listed: bool,
+    retiring: bool,
+    holders: Vec<HolderView>,
+}
+
+/// A request that a connection is held for, or that holds it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct HolderView {
+    taken: bool,
+    from_cache: u8,
+    /// It counts again if the connection goes before it is taken.
+    deadline: Option<u128>,
+}
+
+impl<'a, K: Ord + Hash + Clone> View<'a, K> {
+    fn new(engines: &'a [Engine<K>], room: &LocalRoom, now: Instant) -> Self {
+        let Budget {
+            overtakes,
+            max_overtakes,
+            ref claims,
+            ..
+        } = room.budget;
+        let requests = engines.iter().flat_map(|engine| engine.requests.iter());
+        let waiting = requests.filter(|(_, request)| request.waits());
+        let mut tickets: Vec<Ticket> = waiting.map(|(_, request)| request.ticket).collect();
+        tickets.extend(claims.keys());
+        tickets.sort_unstable();
+        tickets.dedup();
+        let open = engines.iter().flat_map(|engine| engine.connections.iter());
+        let idle = open.filter(|(_, connection)| connection.state == State::Idle);
+        let mut idle: Vec<Instant> = idle.map(|(_, connection)| connection.idle_since).collect();
+        idle.extend(room.idle.iter().flatten());
+        idle.sort_unstable();
+        idle.dedup();
+        Self {
+            engines,
+            now,
+            overtakes,
+            max_overtakes,
+            tickets,
+            idle,
+        }
+    }
+
+    fn engine(&self, engine: &Engine<K>, into: &mut impl Hasher) {
+        let Engine {
+            settings,
+            shard,
+            hosts,
+            requests,
+            connections,
+            idle,
+            timers,
+            actions,
+            waiting_time: _,
+            random: _,
+            now,
+            shut_down,
+            unsettled,
+            serial: _,
+        } = engine;
+        let now = now.map(|now| self.until(now));
+        (shard, now, shut_down, unsettled, actions.len()).hash(into);
+        let due = self.timers(timers);
+        let order = by_key(hosts);
+        let mut open: BTreeMap<u32, ConnectionView> = connections
+            .iter()
+            .map(|(slot, connection)| (slot, self.connection(connection)))
+            .collect();
+        for (slot, view) in &mut open {
+            view.due = place(&due, TimerKey::Connection(*slot));
+            let host = connections[*slot].host;
+            view.host = order.iter().position(|&slot| slot == host);
+            if view.idle_since.is_some() {
+                let since = connections[*slot].idle_since;
+                let expiry = since.checked_add(settings.keep_alive);
+                view.expiry = expiry.map(|at| self.until(at));
+            }
+        }
+        let refused = self.holders(requests, &mut open);
+        for (place, slot) in walk(connections, *idle, |connection| connection.idle_link) {
+            open.entry(slot).or_default().idle = Some(place);
+        }
+        let Hosts {
+            table: _, // leads to the records by their keys
+            arena,
+            vacant,
+            remembered,
+            serial: _,
+            total,
+        } = hosts;
+        debug_assert!(
+            vacant.len as usize <= *remembered && arena.len() <= *remembered,
+            "while none is forgotten, the order of vacant hosts decides nothing"
+        );
+        gauges(*total).hash(into);
+        for slot in order {
+            self.host(engine, slot, &due, &mut open, into);
+        }
+        let mut open: Vec<ConnectionView> = open.into_values().collect();
+        open.sort_unstable();
+        (open, refused).hash(into);
+    }
+
+    fn host(
+        &self,
+        engine: &Engine<K>,
+        slot: u32,
+        due: &[(TimerKey, u128)],
+        open: &mut BTreeMap<u32, ConnectionView>,
+        into: &mut impl Hasher,
+    ) {
+        let Host {
+            key,
+            hash: _,
+            serial: _,
+            queue:
+                Queue {
+                    list,
+                    first_claimed,
+                    first_parked,
+                },
+            available,
+            orphans,
+            reserved,
+            counts,
+            mark,
+            vacant_link: _,
+            vacant,
+        } = engine.hosts.at(slot);
+        (key, reserved, gauges(*counts), self.mark(*mark), vacant).hash(into);
+        for (place, slot) in walk(&engine.requests, *list, |request| request.link) {
+            let marks = (slot == *first_claimed, slot == *first_parked);
+            (marks, self.request(&engine.requests[slot])).hash(into);
+            self::place(due, TimerKey::Request(slot)).hash(into);
+            if let Stage::Attended(attempt) = engine.requests[slot].stage {
+                open.entry(attempt).or_default().owner = Some(place);
+            }
+        }
+        let link = |connection: &Connection| connection.host_link;
+        for (place, slot) in walk(&engine.connections, *available, link) {
+            open.entry(slot).or_default().available = Some(place);
+        }
+        for (place, slot) in walk(&engine.connections, *orphans, link) {
+            open.entry(slot).or_default().orphan = Some(place);
+        }
+    }
+
+    /// Gives connections their holders, and answers how many requests are refused.
+    fn holders(
+        &self,
+        requests: &Arena<Request>,
+        open: &mut BTreeMap<u32, ConnectionView>,
+    ) -> usize {
+        let mut refused = 0;
+        for (_, request) in requests.iter() {
+            let (connection, taken, from_cache) = match request.stage {
+                Stage::Parked | Stage::Claimed | Stage::Attended(_) => continue,
+                Stage::Refused => {
+                    refused += 1;
+                    continue;
+                }
+                Stage::Assigned(connection, from_cache) => (connection, false, from_cache),
+                Stage::Held(connection) => (connection, true, None),
+            };
+            let view = open.entry(connection).or_default();
+            view.holders.push(HolderView {
+                taken,
+                from_cache: match from_cache {
+                    None => 0,
+                    Some(FromCache::Immediate) => 1,
+                    Some(FromCache::Deferred) => 2,
+                },
+                deadline: request.deadline.filter(|_| !taken).map(|at| self.until(at)),
+            });
+        }
+        for view in open.values_mut() {
+            view.holders.sort_unstable();
+            // Whether one ever took it is what counts, and what withdrawn requests give back.
+            let assigned = view.holders.iter().filter(|holder| !holder.taken).count();
+            if view.max_uses == u64::MAX {
+                view.uses = view.uses.saturating_sub(assigned as u64).min(1);
+            }
+        }
+        refused
+    }
+
+    fn connection(&self, connection: &Connection) -> ConnectionView {
+        let Connection {
+            serial: _,
+            host: _, // its place in the order of keys is
+            state,
+            slot: _, // the right to be here
+            phase: _,
+            owner: _,     // the request knows it
+            host_link: _, // a place in a list
+            idle_link: _,
+            idle_since,
+            leases,
+            capacity,
+            uses,
+            max_uses,
+            ends,
+            run,
+            listed,
+            retiring,
+        } = connection;
+        let idle = *state == State::Idle;
+        ConnectionView {
+            state: *state as u8,
+            idle_since: idle.then(|| self.age(*idle_since)),
+            leases: *leases,
+            capacity: *capacity,
+            uses: *uses,
+            max_uses: *max_uses,
+            ends: ends.map(|at| self.until(at)),
+            run: *run,
+            listed: *listed,
+            retiring: *retiring,
+            ..ConnectionView::default()
+        }
+    }
+
+    /// A request that waits.
+    fn request(&self, request: &Request) -> impl Hash {
+        let Request {
+            number: _,
+            host: _, // it stands in its queue
+            stage,
+            link: _,
+            ticket,
+            mark,
+            since: _,
+            timing: _,
+            deadline,
+            counted,
+        } = request;
+        let stage = match stage {
+            Stage::Parked => 0_u8,
+            Stage::Claimed => 1,
+            Stage::Attended(_) => 2,
+            Stage::Assigned(..) | Stage::Refused | Stage::Held(_) => 3,
+        };
+        let deadline = deadline.map(|at| self.until(at));
+        // The mark goes into the claim; who has had one needs it no more.
+        let mark = (stage == 0).then(|| self.mark(*mark));
+        (stage, self.rank(*ticket), mark, deadline, *counted)
+    }
+
+    /// Whose deadlines there are, the first due first.
+    fn timers(&self, timers: &Timers) -> Vec<(TimerKey, u128)> {
+        let Timers {
+            heap,
+            requests: _, // places in the heap
+            connections: _,
+            serial: _,
+        } = timers;
+        let mut order: Vec<_> = heap
+            .iter()
+            .map(|Entry { at, serial, key }| (*at, *serial, *key))
+            .collect();
+        order.sort_unstable_by_key(|&(at, serial, _)| (at, serial));
+        let order = order.into_iter();
+        order.map(|(at, _, key)| (key, self.until(at))).collect()
+    }
+
+    fn room(&self, room: &LocalRoom, into: &mut impl Hasher) {
+        let LocalRoom {
+            budget,
+            idle,
+            tickets: _,
+            queued,
+        } = room;
+        let Budget {
+            max_open: _,
+            max_connecting: _,
+            max_overtakes: _,
+            open,
+            connecting,
+            closing,
+            overtakes: _,
+            asked,
+            frozen,
+            claims,
+            marks,
+        } = budget;
+        let idle = idle.iter().map(|since| since.map(|since| self.age(since)));
+        (idle.collect::<Vec<_>>(), queued).hash(into);
+        (open, connecting, closing, asked, frozen).hash(into);
+        for (ticket, claim) in claims {
+            let Claim { shard, host, mark } = claim;
+            let host = self.host_of(*shard, *host);
+            (self.rank(*ticket), shard, host, self.mark(*mark)).hash(into);
+        }
+        let marks = marks
+            .iter()
+            .map(|&(mark, ticket)| (self.mark(mark), self.rank(ticket)));
+        let mut marks: Vec<_> = marks.collect();
+        marks.sort_unstable();
+        marks.hash(into);
+    }
+
+    fn message(&self, message: &Message) -> Option<(ShardId, Option<usize>)> {
+        match message {
+            Message::Grant(Grant {
+                shard,
+                host,
+                slot: _,
+            }) => Some((*shard, self.host_of(*shard, *host))),
+            Message::MakeRoom => None,
+        }
+    }
+
+    /// A host's place in the order of keys, if it is still there.
+    fn host_of(&self, shard: ShardId, id: HostId) -> Option<usize> {
+        let hosts = &self.engines[usize::from(shard.0)].hosts;
+        hosts.get(id)?;
+        by_key(hosts).iter().position(|&slot| slot == id.slot)
+    }
+
+    fn rank(&self, ticket: Ticket) -> usize {
+        self.tickets.partition_point(|&other| other < ticket)
+    }
+
+    fn mark(&self, mark: u64) -> u64 {
+        (self.overtakes - mark).min(self.max_overtakes)
+    }
+
+    fn until(&self, at: Instant) -> u128 {
+        at.saturating_duration_since(self.now).as_nanos()
+    }
+
+    /// How many have been idle for longer.
+    fn age(&self, since: Instant) -> usize {
+        self.idle.partition_point(|&other| other < since)
+    }
+}
+
+/// The slots of all hosts, in the order of their keys.
+fn by_key<K: Ord + Clone>(hosts: &Hosts<K>) -> Vec<u32> {
+    let mut slots: Vec<u32> = hosts.arena.iter().map(|(slot, _)| slot).collect();
+    slots.sort_unstable_by_key(|&slot| &hosts.arena[slot].key);
+    slots
+}
+
+fn walk<T>(arena: &Arena<T>, list: List, link: fn(&T) -> Link) -> Vec<(usize, u32)> {
+    let mut slots = Vec::new();
+    let mut at = list.front;
+    while at != NIL {
+        slots.push((slots.len(), at));
+        at = link(&arena[at]).next;
+    }
+    slots
+}
+
+/// When a deadline is due, and its rank among those that are due at the same time.
+fn place(due: &[(TimerKey, u128)], key: TimerKey) -> Option<(u128, usize)> {
+    let rank = due.iter().position(|&(other, _)| other == key)?;
+    Some((due[rank].1, rank))
+}
+
+fn gauges(counts: Counts) -> impl Hash {
+    let Counts {
+        open,
+        connecting,
+        leased,
+        idle,
+        closing,
+        waiting,
+        opened: _,
+        reused_immediate: _,
+        reused_deferred: _,
+        evicted: _,
+        expired: _,
+        closed_by_peer: _,
+        refused: _,
+        failed: _,
+        timed_out: _,
+        cancelled: _,
+    } = counts;
+    ((open, connecting, leased), (idle, closing, waiting))
+}

@@ -1,0 +1,389 @@
+//! One state of a small world, and everything that can happen next.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use keepalive_engine::{
+    Answer, ConnectionId, Message, Phase, RequestId, Return, check_settled, fingerprint,
+};
+
+use super::small::{STEP, Small};
+use crate::world::{Fate, World};
+
+/// One input. What it is about is given by its place: of requests in the order of their numbers,
+/// of the rest in the order in which the world keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Op {
+    /// A request for this host.
+    Request(u8),
+    /// The same, to be answered within one step.
+    Hurried(u8),
+    /// The same, whose attempt must begin within one step.
+    Impatient(u8),
+    Take(u8),
+    /// A lease comes back, to be used again.
+    Reuse(u8),
+    /// A lease comes back, to be closed.
+    Close(u8),
+    /// A lease comes back, closed already.
+    Closed(u8),
+    Cancel(u8),
+    Forget(u8),
+    Reject(u8),
+    Connect(u8),
+    /// The attempt ends in a connection for two leases.
+    ConnectTwo(u8),
+    Fail(u8),
+    Progress(u8),
+    PeerCloses(u8),
+    /// The connection can carry one lease from now on.
+    Narrow(u8),
+    /// The connection can carry two leases from now on.
+    Widen(u8),
+    FinishClose(u8),
+    /// A withdrawn attempt succeeds.
+    ConnectLate(u8),
+    /// A withdrawn attempt fails.
+    FailLate(u8),
+    Deliver(u8),
+    Step,
+    ShutDown,
+    Abandon,
+}
+
+#[derive(Clone)]
+pub(super) struct Scene<'a> {
+    small: &'a Small,
+    world: World,
+    /// Those that wait, in order of arrival.
+    waiting: Vec<RequestId>,
+    /// Connections opened so far, as long as they are open.
+    open: Vec<(usize, ConnectionId)>,
+    /// Attempts that are being withdrawn, and have not reported yet.
+    withdrawn: Vec<(usize, ConnectionId, u32)>,
+    shut_down: bool,
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn new(small: &'a Small) -> Self {
+        let mut world = World::new(small.settings.clone());
+        world.multiplexed = small.capacity > 1;
+        for host in 0..small.hosts {
+            world.host(u32::from(host));
+        }
+        world.wait(Duration::ZERO);
+        Self {
+            small,
+            world,
+            waiting: Vec::new(),
+            open: Vec::new(),
+            withdrawn: Vec::new(),
+            shut_down: false,
+        }
+    }
+
+    /// Two hashes of everything that decides about the future.
+    pub(super) fn fingerprint(&self) -> u128 {
+        let mut hasher = Wide(DefaultHasher::new(), DefaultHasher::new());
+        hasher.1.write_u8(1);
+        let world = &self.world;
+        let messages = world
+            .messages
+            .iter()
+            .map(|(shard, message)| (*shard, message));
+        fingerprint(
+            &world.engines,
+            &world.room,
+            messages,
+            world.now,
+            &mut hasher,
+        );
+        let mut withdrawn: Vec<u32> = self.withdrawn.iter().map(|&(_, _, host)| host).collect();
+        withdrawn.sort_unstable();
+        (withdrawn, self.shut_down).hash(&mut hasher);
+        u128::from(hasher.0.finish()) << 64 | u128::from(hasher.1.finish())
+    }
+
+    /// Every input that is possible now.
+    pub(super) fn operations(&self) -> Vec<Op> {
+        let mut all = Vec::new();
+        self.add_requests(&mut all);
+        self.add_answers(&mut all);
+        self.add_connections(&mut all);
+        for (index, _) in numbered(&self.world.messages) {
+            all.push(Op::Deliver(index));
+        }
+        if self.small.clock {
+            all.push(Op::Step);
+        }
+        if self.small.ends && !self.shut_down {
+            all.extend([Op::ShutDown, Op::Abandon]);
+        }
+        all
+    }
+
+    /// The input that brings everything nearer to its end without further requests; `None` if
+    /// nothing is under way.
+    pub(super) fn finish(&self) -> Option<Op> {
+        let place = |wanted: fn(&Fate) -> bool| {
+            let place = self.world.fates.values().position(|(_, fate)| wanted(fate));
+            place.map(|place| place as u8)
+        };
+        if !self.world.messages.is_empty() {
+            Some(Op::Deliver(0))
+        } else if !self.world.attempts.is_empty() {
+            Some(Op::Connect(0))
+        } else if let Some(answered) = place(|fate| matches!(fate, Fate::Answered(_))) {
+            Some(Op::Take(answered))
+        } else if let Some(held) = place(|fate| matches!(fate, Fate::Held(_))) {
+            Some(Op::Reuse(held))
+        } else {
+            (!self.world.closing.is_empty()).then_some(Op::FinishClose(0))
+        }
+    }
+
+    /// Makes one input, and checks what can be checked after it.
+    pub(super) fn apply(&mut self, op: Op) {
+        let attempts = self.world.attempts.clone();
+        self.perform(op);
+        let closing = &self.world.closing;
+        self.withdrawn.extend(attempts);
+        self.withdrawn
+            .retain(|&(shard, id, _)| closing.contains(&(shard, id)));
+        let leased: Vec<_> = self.leased().collect();
+        let engines = &self.world.engines;
+        self.open
+            .retain(|it| engines[it.0].is_idle(it.1) || leased.contains(it));
+        self.check_order();
+        self.check_slots();
+        if self.world.messages.is_empty() {
+            check_settled(&self.world.engines, &mut self.world.room);
+        }
+    }
+
+    /// Nothing is under way: everybody must have been answered, and in time nothing is left.
+    pub(super) fn check_end(mut self) {
+        let left = &self.world.fates;
+        assert!(left.is_empty(), "I11: nothing is under way for {left:?}");
+        self.world.wait(Duration::from_secs(3600));
+        self.world.run();
+        if self.small.settings.keep_alive != Duration::MAX {
+            assert_eq!(self.world.open(), 0, "I9: what is idle closes in time");
+        }
+        if !self.shut_down {
+            self.world.shut_down();
+        }
+        self.world.run();
+        assert_eq!(self.world.open(), 0, "I8: every connection is closed");
+        for engine in &self.world.engines {
+            assert!(engine.is_empty());
+            assert_eq!(engine.poll_timeout(), None);
+        }
+    }
+
+    fn add_requests(&self, all: &mut Vec<Op>) {
+        if self.world.fates.len() == self.small.requests {
+            return;
+        }
+        for host in 0..self.small.hosts {
+            all.push(Op::Request(host));
+            if self.small.clock {
+                all.extend([Op::Hurried(host), Op::Impatient(host)]);
+            }
+        }
+    }
+
+    fn add_answers(&self, all: &mut Vec<Op>) {
+        for (index, (_, fate)) in numbered(self.world.fates.values()) {
+            match fate {
+                Fate::Waiting => all.extend([Op::Cancel(index), Op::Forget(index)]),
+                Fate::Answered(Answer::Connection(_)) => all.extend([
+                    Op::Take(index),
+                    Op::Cancel(index),
+                    Op::Forget(index),
+                    Op::Reject(index),
+                ]),
+                Fate::Answered(_) => all.push(Op::Take(index)),
+                Fate::Held(_) => {
+                    all.extend([Op::Reuse(index), Op::Close(index)]);
+                    if self.small.capacity == 1 {
+                        all.push(Op::Closed(index));
+                    }
+                }
+            }
+        }
+    }
+
+    fn add_connections(&self, all: &mut Vec<Op>) {
+        for (index, _) in numbered(&self.world.attempts) {
+            all.extend([Op::Connect(index), Op::Fail(index), Op::Progress(index)]);
+            if self.small.capacity > 1 {
+                all.push(Op::ConnectTwo(index));
+            }
+        }
+        for (index, _) in numbered(&self.open) {
+            all.push(Op::PeerCloses(index));
+            if self.small.capacity > 1 {
+                all.extend([Op::Narrow(index), Op::Widen(index)]);
+            }
+        }
+        for (index, _) in numbered(&self.world.closing) {
+            all.push(Op::FinishClose(index));
+        }
+        for (index, _) in numbered(&self.withdrawn) {
+            all.extend([Op::ConnectLate(index), Op::FailLate(index)]);
+        }
+    }
+
+    fn perform(&mut self, op: Op) {
+        match op {
+            Op::Request(host) => self.ask(host, None, None),
+            Op::Hurried(host) => self.ask(host, Some(STEP), None),
+            Op::Impatient(host) => self.ask(host, None, Some(STEP)),
+            Op::Take(index) => {
+                let id = self.request(index);
+                self.world.take(id).expect("an answer");
+            }
+            Op::Reuse(index) => self.world.release(self.request(index), Return::Reuse),
+            Op::Close(index) => self.world.release(self.request(index), Return::Close),
+            Op::Closed(index) => self.world.release(self.request(index), Return::Closed),
+            Op::Cancel(index) => {
+                let id = self.request(index);
+                assert!(self.world.cancel(id), "there was something to withdraw");
+            }
+            Op::Forget(index) => self.world.forget(self.request(index)),
+            Op::Reject(index) => {
+                let id = self.request(index);
+                self.waiting.push(id);
+                self.world.reject(id);
+            }
+            Op::Connect(index) => self.connect(index, 1),
+            Op::ConnectTwo(index) => self.connect(index, 2),
+            Op::Fail(index) => self.world.fail(index.into()),
+            Op::Progress(index) => self.world.progress(index.into(), Phase::Connect),
+            Op::PeerCloses(index) => {
+                let (shard, id) = self.open[usize::from(index)];
+                self.world.peer_closes(shard, id);
+            }
+            Op::Narrow(index) => self.change_capacity(index, 1),
+            Op::Widen(index) => self.change_capacity(index, 2),
+            Op::FinishClose(index) => self.world.finish_close(index.into()),
+            Op::ConnectLate(index) => {
+                let (shard, id, _) = self.withdrawn.remove(index.into());
+                let World {
+                    engines, room, now, ..
+                } = &mut self.world;
+                assert!(!engines[shard].connected(*now, room, id, 1), "withdrawn");
+                self.world.drain(shard);
+            }
+            Op::FailLate(index) => {
+                let (shard, id, _) = self.withdrawn.remove(index.into());
+                self.world.closing.retain(|&it| it != (shard, id));
+                let World {
+                    engines, room, now, ..
+                } = &mut self.world;
+                engines[shard].failed(*now, room, id);
+                self.world.drain(shard);
+            }
+            Op::Deliver(index) => {
+                self.world.messages.swap(0, index.into());
+                self.world.deliver_message();
+            }
+            Op::Step => self.world.wait(STEP),
+            Op::ShutDown => {
+                self.shut_down = true;
+                self.world.shut_down();
+            }
+            Op::Abandon => self.world.abandon(),
+        }
+    }
+
+    fn ask(&mut self, host: u8, timeout: Option<Duration>, queue_timeout: Option<Duration>) {
+        let id = self.world.ask(host.into(), timeout, queue_timeout);
+        self.waiting.push(id);
+    }
+
+    fn request(&self, index: u8) -> RequestId {
+        let id = self.world.fates.keys().nth(index.into());
+        *id.expect("a request at this place")
+    }
+
+    fn connect(&mut self, index: u8, capacity: usize) {
+        let (shard, _, _) = self.world.attempts[usize::from(index)];
+        let id = self.world.connect(index.into(), capacity);
+        self.open.push((shard, id));
+    }
+
+    fn change_capacity(&mut self, index: u8, capacity: usize) {
+        let (shard, id) = self.open[usize::from(index)];
+        let World {
+            engines, room, now, ..
+        } = &mut self.world;
+        engines[shard].capacity_changed(*now, room, id, capacity);
+        self.world.drain(shard);
+    }
+
+    /// The connections that are answered or held.
+    fn leased(&self) -> impl Iterator<Item = (usize, ConnectionId)> {
+        let fates = self.world.fates.iter();
+        fates.filter_map(|(id, (_, fate))| match fate {
+            Fate::Answered(Answer::Connection(connection)) | Fate::Held(connection) => {
+                Some((usize::from(id.shard().0), *connection))
+            }
+            _ => None,
+        })
+    }
+
+    /// Who was served had no older waiter of its host beside it (I5).
+    fn check_order(&mut self) {
+        let fates = &self.world.fates;
+        let waits = |id: &RequestId| matches!(fates.get(id), Some((_, Fate::Waiting)));
+        for served in std::mem::take(&mut self.world.served) {
+            let Some((host, _)) = fates.get(&served) else {
+                continue;
+            };
+            let older = self.waiting.iter().take_while(|&&id| id != served);
+            let overtaken: Vec<_> = older
+                .filter(|id| waits(id) && fates[id].0 == *host)
+                .collect();
+            assert!(
+                overtaken.is_empty(),
+                "I5: {served} came after {overtaken:?}"
+            );
+        }
+        self.waiting.retain(waits);
+        self.world.arrivals.clear();
+    }
+
+    /// Every slot belongs to a connection, or is on its way to one (I3).
+    fn check_slots(&mut self) {
+        let granted = self.world.messages.iter();
+        let granted = granted.filter(|(_, message)| matches!(message, Message::Grant(_)));
+        let granted = granted.count();
+        let open: usize = self
+            .world
+            .engines
+            .iter()
+            .map(|engine| engine.totals().open)
+            .sum();
+        assert_eq!(open + granted, self.world.open(), "I3: no slot is lost");
+    }
+}
+
+/// Feeds two hashers alike.
+struct Wide(DefaultHasher, DefaultHasher);
+
+impl Hasher for Wide {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.write(bytes);
+        self.1.write(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+}
+
+fn numbered<T>(items: impl IntoIterator<Item = T>) -> impl Iterator<Item = (u8, T)> {
+    (0..).zip(items)
+}

@@ -1,0 +1,164 @@
+//! The small worlds that are explored: one for each setting that changes what can happen.
+
+use std::time::Duration;
+
+use keepalive_engine::{IdleOrder, Settings};
+
+/// How long one step of the clock is: less than what the histogram of waiting times can tell
+/// from nothing, so that states stay small.
+pub const STEP: Duration = Duration::from_nanos(100);
+
+/// A world so small that its states can be counted.
+#[derive(Clone)]
+pub struct Small {
+    pub name: &'static str,
+    pub hosts: u8,
+    /// How many requests there may be at one time, their leases included.
+    pub requests: usize,
+    /// Whether time passes; if not, nothing has a deadline.
+    pub clock: bool,
+    /// How many leases a connection may carry.
+    pub capacity: u8,
+    /// Whether everything may be ended while it is under way.
+    pub ends: bool,
+    pub settings: Settings,
+}
+
+/// All of them, the plainest first.
+pub fn all() -> Vec<Small> {
+    let mut all = without_clock();
+    all.extend(with_clock());
+    all
+}
+
+fn without_clock() -> Vec<Small> {
+    let one_each = |name, change: fn(&mut Settings)| small(name, (1, 1), change);
+    let two = |name, change: fn(&mut Settings)| small(name, (1, 2), change);
+    let wide = |name, change: fn(&mut Settings)| small(name, (2, 2), change);
+    vec![
+        one_each("one connection", |_| {}),
+        one_each("strict order", |settings| settings.reuse_run = 0),
+        two("one each", |_| {}),
+        Small {
+            hosts: 3,
+            ..two("one each, three hosts", |_| {})
+        },
+        Small {
+            hosts: 3,
+            ..two("three hosts, strict order", |settings| {
+                settings.reuse_run = 0;
+            })
+        },
+        wide("two each", |_| {}),
+        wide("first in, first out", |settings| {
+            settings.idle_order = IdleOrder::Fifo;
+        }),
+        wide("nothing kept", |settings| {
+            settings.keep_alive = Duration::ZERO;
+        }),
+        wide("two uses", |settings| settings.max_uses = Some(2)),
+        wide("one may queue", |settings| settings.max_queued = Some(1)),
+        wide("one may connect", |settings| {
+            settings.max_connecting = Some(1);
+        }),
+        wide("attempts finish", |settings| {
+            settings.finish_attempts = true;
+        }),
+        one_each("two shards", |settings| settings.shards = 2),
+        wide("two shards, two each", |settings| settings.shards = 2),
+        two("two shards, strict order", |settings| {
+            settings.shards = 2;
+            settings.reuse_run = 0;
+        }),
+        two("two shards, one may connect", |settings| {
+            settings.shards = 2;
+            settings.max_connecting = Some(1);
+            settings.finish_attempts = true;
+        }),
+        Small {
+            hosts: 3,
+            ..two("two shards, three hosts", |settings| settings.shards = 2)
+        },
+        Small {
+            capacity: 2,
+            ..one_each("two leases", |_| {})
+        },
+        Small {
+            capacity: 2,
+            ..wide("two leases, two each", |settings| {
+                settings.max_uses = Some(3);
+            })
+        },
+        Small {
+            ends: true,
+            ..wide("the end", |_| {})
+        },
+        Small {
+            ends: true,
+            ..two("the end of two shards", |settings| settings.shards = 2)
+        },
+    ]
+}
+
+fn with_clock() -> Vec<Small> {
+    let timed = |name, limits, change: fn(&mut Settings)| Small {
+        clock: true,
+        ..small(name, limits, change)
+    };
+    vec![
+        timed("kept for two steps", (2, 2), |settings| {
+            settings.keep_alive = STEP * 2;
+        }),
+        timed("answered within two steps", (1, 1), |settings| {
+            settings.timeout = STEP * 2;
+        }),
+        timed("a lifetime of three steps", (1, 2), |settings| {
+            settings.max_lifetime = Some(STEP * 3);
+        }),
+        timed("closed within one step", (1, 1), |settings| {
+            settings.close_timeout = STEP;
+            settings.keep_alive = STEP;
+        }),
+        timed("attempts finish within two steps", (1, 2), |settings| {
+            settings.finish_attempts = true;
+            settings.timeout = STEP * 2;
+        }),
+        timed("two shards, kept for one step", (1, 2), |settings| {
+            settings.shards = 2;
+            settings.keep_alive = STEP;
+        }),
+        Small {
+            ends: true,
+            ..timed("all limits, and the end", (1, 2), |settings| {
+                settings.keep_alive = STEP;
+                settings.timeout = STEP * 2;
+                settings.close_timeout = STEP;
+                settings.max_lifetime = Some(STEP * 2);
+            })
+        },
+    ]
+}
+
+/// Two hosts, three requests, and no limit but those of connections per host and in total.
+fn small(name: &'static str, limits: (usize, usize), change: fn(&mut Settings)) -> Small {
+    let mut settings = Settings {
+        max_per_host: limits.0,
+        max_open: limits.1,
+        keep_alive: Duration::MAX,
+        timeout: Duration::MAX,
+        close_timeout: Duration::MAX,
+        lifetime_jitter: 0.0,
+        reuse_run: 1,
+        ..Settings::default()
+    };
+    change(&mut settings);
+    Small {
+        name,
+        hosts: 2,
+        requests: 3,
+        clock: false,
+        capacity: 1,
+        ends: false,
+        settings,
+    }
+}
