@@ -37,11 +37,9 @@ impl Target {
             );
         }
         let address = authority.host();
-        let port = match authority.as_str()[address.len()..].strip_prefix(':') {
-            None | Some("") => default_port,
-            Some(digits) => digits
-                .parse()
-                .map_err(|_| format!("{digits:?} is not a port number"))?,
+        let port = match &authority.as_str()[address.len()..] {
+            "" | ":" => default_port,
+            given => parse_port(given)?,
         };
         let host = if port == default_port {
             address.to_owned()
@@ -62,6 +60,14 @@ impl Target {
                 .into(),
         })
     }
+}
+
+/// Reads what follows the address: a colon and digits, not the "+80" that `parse` alone takes.
+fn parse_port(given: &str) -> Result<u64, String> {
+    let digits = given.strip_prefix(':').unwrap_or(given);
+    let clean = given.starts_with(':') && digits.bytes().all(|b| b.is_ascii_digit());
+    let port = digits.parse().ok().filter(|_| clean);
+    port.ok_or_else(|| format!("{digits:?} is not a port number"))
 }
 
 #[cfg(test)]
@@ -102,6 +108,18 @@ mod tests {
         assert_eq!(parse("http://h.test:65536").unwrap().port, 65_536);
         let error = parse("http://h.test:99999999999999999999").unwrap_err();
         assert!(error.contains("99999999999999999999"), "{error}");
+    }
+
+    #[test]
+    fn what_follows_an_address_is_a_port_or_an_error() {
+        for (url, given) in [
+            ("http://[::1]8:80", "8:80"),
+            ("http://[::1]80/", "80"),
+            ("http://h.test:+80", "+80"),
+        ] {
+            let error = parse(url).unwrap_err();
+            assert_eq!(error, format!("{given:?} is not a port number"));
+        }
     }
 
     #[test]
