@@ -104,6 +104,10 @@ impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, address, port) = (self.scheme(), self.address(), self.port());
         match address {
+            // Two slashes alone would be taken for those of a URL.
+            Address::Path(path) if path.as_os_str().as_encoded_bytes().starts_with(b"//") => {
+                write!(f, "{scheme}://{address}")?;
+            }
             Address::Path(_) => write!(f, "{scheme}:{address}")?,
             Address::Name(_) => write!(f, "{scheme}://{address}:{port}")?,
             Address::Ip(ip) if ip.is_ipv4() => write!(f, "{scheme}://{address}:{port}")?,
@@ -160,6 +164,17 @@ mod tests {
             assert_eq!(a.hash_value(), b.hash_value());
             assert_eq!(a, a.clone());
         }
+    }
+
+    #[test]
+    fn a_path_with_two_slashes_in_front_is_read_as_it_is_written() {
+        let request = crate::Request::unix("//run/x.sock").unwrap();
+        let shown = request.host().to_string();
+        assert_eq!(shown, "unix:////run/x.sock");
+        assert_eq!(
+            shown.parse::<crate::Request>().unwrap().host(),
+            request.host()
+        );
     }
 
     #[test]
