@@ -6,7 +6,7 @@
 
 #![allow(clippy::print_stderr)] // the way to a failure
 
-mod scene;
+pub(crate) mod scene;
 pub mod small;
 
 use std::collections::HashMap;
@@ -79,7 +79,7 @@ const END: u32 = u32::MAX;
 /// Stands for "not known yet".
 const UNKNOWN: u32 = u32::MAX - 1;
 /// More inputs than it can take until everything has come to its end.
-const LONGEST_END: usize = 100;
+const LONGEST_END: usize = 1_000;
 
 struct Explorer<'a> {
     small: &'a Small,
@@ -230,7 +230,7 @@ impl<'a> Explorer<'a> {
 }
 
 /// Brings everything to its end, and checks that nothing is left.
-fn run_to_end(mut scene: Scene<'_>) {
+pub(crate) fn run_to_end(mut scene: Scene<'_>) {
     for _ in 0..LONGEST_END {
         match scene.finish() {
             Some(op) => scene.apply(op),

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use keepalive_engine::{
-    Answer, ConnectionId, Message, Phase, RequestId, Return, check_settled, fingerprint,
+    Answer, ConnectionId, Message, Phase, RequestId, Return, Room, check_settled, fingerprint,
 };
 
 use super::small::{STEP, Small};
@@ -13,7 +13,7 @@ use crate::world::{Fate, World};
 /// One input. What it is about is given by its place: of requests in the order of their numbers,
 /// of the rest in the order in which the world keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Op {
+pub(crate) enum Op {
     /// A request for this host.
     Request(u8),
     /// The same, to be answered within one step.
@@ -47,12 +47,16 @@ pub(super) enum Op {
     FailLate(u8),
     Deliver(u8),
     Step,
+    /// The end of all shards begins.
     ShutDown,
+    /// What carries the attempts out has gone: the same, but not for ever.
     Abandon,
+    /// It comes to the next shard, and at last to the budget.
+    End,
 }
 
 #[derive(Clone)]
-pub(super) struct Scene<'a> {
+pub(crate) struct Scene<'a> {
     small: &'a Small,
     world: World,
     /// Those that wait, in order of arrival.
@@ -62,10 +66,12 @@ pub(super) struct Scene<'a> {
     /// Attempts that are being withdrawn, and have not reported yet.
     withdrawn: Vec<(usize, ConnectionId, u32)>,
     shut_down: bool,
+    /// How far the end has come, shard by shard.
+    ending: Option<usize>,
 }
 
 impl<'a> Scene<'a> {
-    pub(super) fn new(small: &'a Small) -> Self {
+    pub(crate) fn new(small: &'a Small) -> Self {
         let mut world = World::new(small.settings.clone());
         world.multiplexed = small.capacity > 1;
         for host in 0..small.hosts {
@@ -79,11 +85,12 @@ impl<'a> Scene<'a> {
             open: Vec::new(),
             withdrawn: Vec::new(),
             shut_down: false,
+            ending: None,
         }
     }
 
     /// Two hashes of everything that decides about the future.
-    pub(super) fn fingerprint(&self) -> u128 {
+    pub(crate) fn fingerprint(&self) -> u128 {
         let mut hasher = Wide(DefaultHasher::new(), DefaultHasher::new());
         hasher.1.write_u8(1);
         let world = &self.world;
@@ -100,12 +107,12 @@ impl<'a> Scene<'a> {
         );
         let mut withdrawn: Vec<u32> = self.withdrawn.iter().map(|&(_, _, host)| host).collect();
         withdrawn.sort_unstable();
-        (withdrawn, self.shut_down).hash(&mut hasher);
+        (withdrawn, self.shut_down, self.ending).hash(&mut hasher);
         u128::from(hasher.0.finish()) << 64 | u128::from(hasher.1.finish())
     }
 
     /// Every input that is possible now.
-    pub(super) fn operations(&self) -> Vec<Op> {
+    pub(crate) fn operations(&self) -> Vec<Op> {
         let mut all = Vec::new();
         self.add_requests(&mut all);
         self.add_answers(&mut all);
@@ -116,7 +123,9 @@ impl<'a> Scene<'a> {
         if self.small.clock {
             all.push(Op::Step);
         }
-        if self.small.ends && !self.shut_down {
+        if self.ending.is_some() {
+            all.push(Op::End);
+        } else if self.small.ends && !self.shut_down {
             all.extend([Op::ShutDown, Op::Abandon]);
         }
         all
@@ -124,12 +133,14 @@ impl<'a> Scene<'a> {
 
     /// The input that brings everything nearer to its end without further requests; `None` if
     /// nothing is under way.
-    pub(super) fn finish(&self) -> Option<Op> {
+    pub(crate) fn finish(&self) -> Option<Op> {
         let place = |wanted: fn(&Fate) -> bool| {
             let place = self.world.fates.values().position(|(_, fate)| wanted(fate));
             place.map(|place| place as u8)
         };
-        if !self.world.messages.is_empty() {
+        if self.ending.is_some() {
+            Some(Op::End)
+        } else if !self.world.messages.is_empty() {
             Some(Op::Deliver(0))
         } else if !self.world.attempts.is_empty() {
             Some(Op::Connect(0))
@@ -143,7 +154,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Makes one input, and checks what can be checked after it.
-    pub(super) fn apply(&mut self, op: Op) {
+    pub(crate) fn apply(&mut self, op: Op) {
         let attempts = self.world.attempts.clone();
         self.perform(op);
         let closing = &self.world.closing;
@@ -156,13 +167,13 @@ impl<'a> Scene<'a> {
             .retain(|it| engines[it.0].is_idle(it.1) || leased.contains(it));
         self.check_order();
         self.check_slots();
-        if self.world.messages.is_empty() {
+        if self.world.messages.is_empty() && self.ending.is_none() {
             check_settled(&self.world.engines, &mut self.world.room);
         }
     }
 
     /// Nothing is under way: everybody must have been answered, and in time nothing is left.
-    pub(super) fn check_end(mut self) {
+    pub(crate) fn check_end(mut self) {
         let left = &self.world.fates;
         assert!(left.is_empty(), "I11: nothing is under way for {left:?}");
         self.world.wait(Duration::from_secs(3600));
@@ -292,9 +303,10 @@ impl<'a> Scene<'a> {
             Op::Step => self.world.wait(STEP),
             Op::ShutDown => {
                 self.shut_down = true;
-                self.world.shut_down();
+                self.begin_end();
             }
-            Op::Abandon => self.world.abandon(),
+            Op::Abandon => self.begin_end(),
+            Op::End => self.end_next(),
         }
     }
 
@@ -321,6 +333,46 @@ impl<'a> Scene<'a> {
         } = &mut self.world;
         engines[shard].capacity_changed(*now, room, id, capacity);
         self.world.drain(shard);
+    }
+
+    fn begin_end(&mut self) {
+        self.world.room.budget().freeze();
+        self.ending = Some(0);
+    }
+
+    /// What the driver does at the end, one lock after the other.
+    fn end_next(&mut self) {
+        let done = self.ending.expect("an end under way");
+        self.ending = Some(done + 1);
+        let World {
+            engines, room, now, ..
+        } = &mut self.world;
+        let shards = engines.len();
+        if done < shards {
+            if self.shut_down {
+                engines[done].shut_down(*now, room);
+            } else {
+                engines[done].abandon(*now, room);
+            }
+            assert_eq!(engines[done].totals().waiting, 0, "everybody is answered");
+            assert_eq!(engines[done].totals().idle, 0, "nothing is kept");
+            self.world.drain(done);
+        } else if self.shut_down {
+            self.ending = None;
+        } else if done == shards {
+            room.budget().thaw();
+        } else {
+            self.ending = None;
+            engines[0].resume(*now, room);
+            self.world.drain(0);
+        }
+        if done + 1 == shards {
+            let begun = &self.world.attempts;
+            assert!(
+                begun.is_empty(),
+                "I8: while all ends, none begins: {begun:?}"
+            );
+        }
     }
 
     /// The connections that are answered or held.
@@ -355,7 +407,7 @@ impl<'a> Scene<'a> {
         self.world.arrivals.clear();
     }
 
-    /// Every slot belongs to a connection, or is on its way to one (I3).
+    /// Every slot belongs to a connection that the driver has, or is on its way to one (I3).
     fn check_slots(&mut self) {
         let granted = self.world.messages.iter();
         let granted = granted.filter(|(_, message)| matches!(message, Message::Grant(_)));
@@ -367,6 +419,11 @@ impl<'a> Scene<'a> {
             .map(|engine| engine.totals().open)
             .sum();
         assert_eq!(open + granted, self.world.open(), "I3: no slot is lost");
+        let World {
+            attempts, closing, ..
+        } = &self.world;
+        let known = attempts.len() + closing.len() + self.open.len();
+        assert_eq!(known, open, "I3: what the driver has is what is counted");
     }
 }
 

@@ -40,11 +40,17 @@ fn without_clock() -> Vec<Small> {
         one_each("strict order", |settings| settings.reuse_run = 0),
         two("one each", |_| {}),
         Small {
-            hosts: 3,
-            ..two("one each, three hosts", |_| {})
+            requests: 4,
+            ..two("one each, four requests", |_| {})
         },
         Small {
             hosts: 3,
+            requests: 4,
+            ..two("three hosts, four requests", |_| {})
+        },
+        Small {
+            hosts: 3,
+            requests: 4,
             ..two("three hosts, strict order", |settings| {
                 settings.reuse_run = 0;
             })
