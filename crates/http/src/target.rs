@@ -49,15 +49,18 @@ impl Target {
         let host = host
             .try_into()
             .map_err(|_| format!("{address:?} can not be sent as the name of a host"))?;
-        let path = uri.path_and_query().cloned();
+        // Before a fragment, as in "http://h.test#top", one may be there that calls itself "/" and
+        // is sent as nothing.
+        let path = match uri.path_and_query() {
+            Some(path) if path.as_str() != "/" => path.clone(),
+            _ => PathAndQuery::from_static("/"),
+        };
         Ok(Self {
             scheme: scheme.as_str().to_owned(),
             address: address.to_owned(),
             port,
             host,
-            path: path
-                .unwrap_or_else(|| PathAndQuery::from_static("/"))
-                .into(),
+            path: path.into(),
         })
     }
 }
@@ -93,6 +96,7 @@ mod tests {
         check("HTTP://h.test:80/a?b=c", "h.test", 80, "h.test", "/a?b=c");
         check("http://h.test:81?b=c", "h.test", 81, "h.test:81", "/?b=c");
         check("http://h.test:/a#top", "h.test", 80, "h.test", "/a");
+        check("http://h.test#top", "h.test", 80, "h.test", "/");
         check("https://h.test", "h.test", 443, "h.test", "/");
         check("https://h.test:80", "h.test", 80, "h.test:80", "/");
     }
