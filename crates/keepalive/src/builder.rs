@@ -1,7 +1,7 @@
 //! Settings of a manager.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -12,9 +12,12 @@ use crate::connect::Connector;
 use crate::connect::net::Net;
 use crate::driver::Driver;
 use crate::manager::Manager;
+use crate::random::HashKey;
 
-/// How many shards a manager has: enough for two threads to meet rarely on common machines.
-const SHARDS: u16 = 16;
+/// How many shards a manager has: enough for two threads to meet rarely on common machines, or,
+/// where schedules are explored, no more than it takes for a host to be alone in one.
+const SHARDS: u16 = if EXPLORED { 2 } else { 16 };
+const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 
 /// Builds a [`Manager`]. Every setting is optional.
 ///
@@ -43,7 +46,7 @@ impl Builder<Net> {
     pub(crate) fn new() -> Self {
         Self {
             settings: Settings {
-                seed: RandomState::new().hash_one(0),
+                seed: HashKey::default().hash_one(0),
                 shards: SHARDS,
                 ..Settings::default()
             },

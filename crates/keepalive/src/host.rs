@@ -1,14 +1,15 @@
 //! What limits and reuse go by.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use crate::Address;
+use crate::random::HashKey;
 
 // One for the process: equal hosts hash alike wherever they were made, and nobody outside can
 // choose collisions.
-static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+static HASHER: LazyLock<HashKey> = LazyLock::new(HashKey::default);
 
 /// A scheme, an address and a port, and a partition if one was asked for.
 ///

@@ -48,7 +48,9 @@ mod lease;
 mod mailbox;
 mod manager;
 mod pending;
+mod random;
 mod request;
+mod runtime;
 mod shutdown;
 mod signals;
 mod stats;
@@ -70,5 +72,8 @@ pub use mailbox::{Mailbox, MailboxClosed, Response, Responses, mailbox};
 pub use manager::Manager;
 pub use pending::Pending;
 pub use request::{Request, RequestError};
+#[cfg(any(keepalive_loom, keepalive_shuttle))]
+#[doc(hidden)]
+pub use runtime::simulated;
 pub use shutdown::Shutdown;
 pub use stats::{HostStats, LeaseInfo, Stats};

@@ -6,11 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use crate::connect::Connector;
 use crate::connect::net::Net;
-use crate::driver::{Driver, has_timers};
+use crate::driver::Driver;
+use crate::runtime::{has_timers, timeout};
 use crate::stats;
 use crate::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! How the keeper is told that there is something to do.
 
 use keepalive_engine::{ConnectionId, ShardId};
-use tokio::sync::Notify;
 
+use crate::runtime::Notify;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
 /// What the keeper waits for: connections to look at, an earlier deadline, or the end.

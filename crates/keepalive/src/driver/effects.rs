@@ -5,7 +5,6 @@ use std::task::Waker;
 
 use keepalive_engine::{ConnectionId, Message, ShardId};
 use smallvec::SmallVec;
-use tokio::task::AbortHandle;
 
 use crate::connect::Connector;
 use crate::contain::contain;
@@ -13,6 +12,7 @@ use crate::driver::live::Live;
 use crate::driver::shard::Letter;
 use crate::driver::{Driver, task};
 use crate::host::Host;
+use crate::runtime::AbortHandle;
 use crate::sync::Arc;
 
 /// One thing to do outside all locks.

@@ -1,11 +1,10 @@
 //! The one task that a manager always has: it keeps time, and looks at idle connections.
 
 use keepalive_engine::{ConnectionId, ShardId};
-use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
 
 use crate::connect::Connector;
 use crate::driver::Driver;
+use crate::runtime::{Handle, timeout_at, unconstrained, yield_now};
 use crate::sync::{Arc, Weak};
 
 /// Starts the keeper on `runtime`, the one of number `era`.
@@ -21,18 +20,18 @@ pub(crate) fn start<C: Connector>(driver: &Arc<Driver<C>>, runtime: &Handle, era
         while let Some(round) = guard.keep(&mut suspects) {
             match round {
                 // A connection may wake its watch whenever it is looked at; others have a turn.
-                Round::Looked => tokio::task::yield_now().await,
+                Round::Looked => yield_now().await,
                 Round::Sleep(None) => signals.rung().await,
                 Round::Sleep(Some(at)) => {
                     // Rung or not, what is due is looked up anew.
-                    let _ = timeout_at(Instant::from_std(at), signals.rung()).await;
+                    let _ = timeout_at(at, signals.rung()).await;
                 }
             }
         }
     };
     // Looking at many connections in a row is not a reason to be told to yield: a connection
     // that is not looked at for that would never be looked at again.
-    runtime.spawn(tokio::task::coop::unconstrained(keep));
+    runtime.spawn(unconstrained(keep));
 }
 
 /// What comes after a round of the keeper.

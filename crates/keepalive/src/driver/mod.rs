@@ -18,18 +18,16 @@ use std::time::{Duration, Instant};
 use keepalive_engine::{
     Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Taken, Waiting,
 };
-use tokio::runtime::Handle;
-use tokio::sync::Notify;
 
 use crate::common::{Common, CommonRoom};
 use crate::connect::{ConnectError, Connector};
-use crate::contain::contain;
 use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Shard};
 use crate::error::Cause;
 use crate::host::Host;
 use crate::request::Request;
+use crate::runtime::{Handle, Notify, has_timers, now};
 use crate::signals::Signals;
 use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, Padded};
 
@@ -534,14 +532,3 @@ impl<C: Connector> Shard<C> {
 }
 
 const HERE: &str = "a connection that is held for a request is here";
-
-/// Whether there is a current runtime, and it has timers.
-pub(crate) fn has_timers() -> bool {
-    // There is no other way to ask.
-    Handle::try_current().is_ok() && contain(|| tokio::time::sleep(Duration::ZERO)).is_some()
-}
-
-/// The time by tokio's clock, which tests can stop.
-pub(crate) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}

@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{Action, Answer, ConnectionId, Engine, RequestId, ShardId};
-use tokio::task::AbortHandle;
 
 use crate::connect::{ConnectError, Connector};
 use crate::driver::effects::{Effect, Effects};
 use crate::driver::live::Live;
 use crate::error::Cause;
 use crate::host::Host;
-use crate::sync::{AtomicU64, Ordering};
+use crate::runtime::AbortHandle;
 
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,

@@ -4,13 +4,13 @@ use std::future::poll_fn;
 use std::task::{Context, Waker};
 
 use keepalive_engine::{ConnectionId, Phase, ShardId};
-use tokio::task::AbortHandle;
 
 use crate::connect::{Attempt, ConnectError, Connector};
 use crate::driver::Driver;
 use crate::driver::live::Live;
 use crate::driver::shard::Task;
 use crate::host::Host;
+use crate::runtime::AbortHandle;
 use crate::sync::Arc;
 
 /// Starts an attempt. False if there is no runtime to start it on.

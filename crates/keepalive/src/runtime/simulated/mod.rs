@@ -1,0 +1,53 @@
+//! A runtime in which nothing happens by itself: the clock is set by hand, and tasks run when a
+//! model of loom runs them, or shuttle's scheduler does.
+
+mod clock;
+mod notify;
+#[cfg_attr(keepalive_loom, path = "by_hand.rs")]
+#[cfg_attr(keepalive_shuttle, path = "scheduled.rs")]
+mod tasks;
+
+use std::cell::RefCell;
+
+pub use clock::advance;
+pub(crate) use clock::{now, timeout, timeout_at};
+pub(crate) use notify::Notify;
+pub use tasks::Runtime;
+pub(crate) use tasks::{AbortHandle, Handle, yield_now};
+
+thread_local! {
+    /// All threads of a model, or of a schedule, are one thread of the system.
+    static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
+}
+
+impl Runtime {
+    /// Makes it the one that requests are made in, in place of the one before.
+    pub fn enter(&self) {
+        CURRENT.set(Some(self.handle().clone()));
+    }
+}
+
+impl Handle {
+    pub(crate) fn try_current() -> Result<Self, NoRuntime> {
+        CURRENT.with_borrow(Clone::clone).ok_or(NoRuntime)
+    }
+}
+
+/// No runtime has been entered.
+#[derive(Debug)]
+pub(crate) struct NoRuntime;
+
+/// From here on nothing is left of an earlier model or schedule on this thread.
+pub fn begin() {
+    CURRENT.set(None);
+    clock::begin();
+}
+
+pub(crate) fn has_timers() -> bool {
+    Handle::try_current().is_ok()
+}
+
+/// Tasks are not told to yield here.
+pub(crate) fn unconstrained<F>(future: F) -> F {
+    future
+}
