@@ -88,23 +88,31 @@ impl<C: Connector> Driver<C> {
     ) -> (RequestId, Result<(), Cause>) {
         let host = request.host();
         let shard = self.shard_of(host);
-        if let Err(cause) = self.ensure_runtime() {
-            let number = self.lock(shard).number();
-            return (RequestId::outside(number, shard), Err(cause));
+        loop {
+            if let Err(cause) = self.ensure_runtime() {
+                let number = self.lock(shard).number();
+                return (RequestId::outside(number, shard), Err(cause));
+            }
+            let asked = self.input(shard, |shard, now, room| {
+                // Gone meanwhile, it has ended what this shard had, and would not end this.
+                if !self.has_runtime.load(Ordering::Acquire) {
+                    return None;
+                }
+                shard.engine.tick(now, room);
+                let ask = Ask {
+                    host: shard.host_with_sound_idle(host, now, room),
+                    number: shard.number(),
+                    timeout: request.own_timeout(),
+                    queue_timeout: request.own_queue_timeout(),
+                };
+                let id = shard.engine.request(now, room, ask);
+                shard.open_cell(id, location);
+                Some(id)
+            });
+            if let Some(id) = asked {
+                return (id, Ok(()));
+            }
         }
-        let id = self.input(shard, |shard, now, room| {
-            shard.engine.tick(now, room);
-            let ask = Ask {
-                host: shard.host_with_sound_idle(host, now, room),
-                number: shard.number(),
-                timeout: request.own_timeout(),
-                queue_timeout: request.own_queue_timeout(),
-            };
-            let id = shard.engine.request(now, room, ask);
-            shard.open_cell(id, location);
-            id
-        });
-        (id, Ok(()))
     }
 
     /// Takes the answer of a request, or has `context` woken when it is there.
