@@ -316,7 +316,9 @@ impl<K: Eq + Clone> Engine<K> {
         match message {
             Message::Grant(grant) => self.use_grant(now, room, grant),
             Message::MakeRoom => {
-                *room.budget().asked() = false;
+                if !planted!(EvictionAskedOnce) || self.idle.front().is_some() {
+                    *room.budget().asked() = false;
+                }
                 self.unsettled = true;
             }
         }

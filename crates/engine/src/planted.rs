@@ -124,6 +124,28 @@ catalogue! {
         TimeBookedTwice, "rule W2", "time is booked in two phases";
     }
     Shared {
+        ClaimPublishedLate, "L4: no idle connection is missed", "a claim is published after looking at what is idle";
+        EvictionAskedOnce, "L4: no idle connection is missed", "an eviction that was asked for too late is never asked for again";
+        QueueCountSplit, "L7; deadpool #18", "the queue is counted in two steps, and grows beyond its bound";
+        ThawEndsAll, "C7: nothing starts afterwards", "the end of one freeze ends all";
+        TrayClosedLate, "R4", "a closed tray is emptied before it is closed";
+        TrayWakerLate, "embassy #6964: lost wake-ups", "a tray is looked at first, and listened to then";
+        PutterCountSplit, "embassy #6964: lost wake-ups", "two who leave a tray count as one";
+        AlarmOverwritten, "T1", "a later deadline takes the place of an earlier one";
+        AlarmClearedLate, "T1", "deadlines set while the keeper looks through the shards are forgotten";
+        SuspectsTakenTwice, "C3", "the list of suspects is read in one step and emptied in another";
+        FreedUnseen, "C3; hyper #2136", "what was heard of a connection on its way back is forgotten";
+        WatchArmedLate, "C3; hyper #2136", "a connection is looked at first, and listened to then";
+        WakerRegisteredLate, "tokio #4618: lost wake-ups", "a cell is looked at first, and listened to then";
+        LetterLeftLate, "hyper #1799", "a letter is left in a cell whose answer has come meanwhile";
+        PutAfterRelease, "hyper #1433", "a connection is given on before it is there";
+        ForgetSplit, "bb8 #59, sqlx #83", "whether a withdrawn request was answered is looked up too early";
+        AnswerTakenEarly, "httpclient #309", "an answer is taken in one step and its connection in another";
+        EraIgnored, "M4", "the end of a runtime is taken for the end of the next";
+        RuntimeCheckedOnce, "M4; akka-http #1245", "a request is queued although its runtime has gone meanwhile";
+        ClosedNotedLate, "C7", "what is open is counted first, and listened to then";
+        StopLost, "C7; hackney #420", "a task that is to be stopped before its handle is known goes on";
+        LookupTwice, "X1", "two who ask for one name at the same time start two lookups";
     }
     Driver {
     }

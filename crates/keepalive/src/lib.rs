@@ -47,6 +47,8 @@ mod host;
 mod lease;
 mod mailbox;
 mod manager;
+#[cfg(all(test, keepalive_loom))]
+mod models;
 mod pending;
 mod random;
 mod request;

@@ -161,6 +161,13 @@ impl<C: Connector> Manager<C> {
         Shutdown::new(Arc::clone(self.driver()))
     }
 
+    /// Checks every invariant, when nothing is on its way.
+    #[cfg(any(keepalive_loom, keepalive_shuttle))]
+    #[doc(hidden)]
+    pub fn check(&self) {
+        self.driver().check();
+    }
+
     fn driver(&self) -> &Arc<Driver<C>> {
         &self.handle.driver
     }

@@ -1,6 +1,6 @@
 //! How the keeper is told that there is something to do.
 
-use keepalive_engine::{ConnectionId, ShardId};
+use keepalive_engine::{ConnectionId, ShardId, planted};
 
 use crate::runtime::Notify;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
@@ -28,6 +28,13 @@ impl Signals {
     /// Has the keeper wake at `nanos` at the latest. Answers whether it must be told so by
     /// [`ring`](Self::ring), outside of all locks.
     pub(crate) fn set_alarm(&self, nanos: u64) -> bool {
+        if planted!(AlarmOverwritten) {
+            let earlier = nanos < self.alarm.load(Ordering::Acquire);
+            if earlier {
+                self.alarm.store(nanos, Ordering::Release);
+            }
+            return earlier;
+        }
         nanos < self.alarm.load(Ordering::Relaxed)
             && nanos < self.alarm.fetch_min(nanos, Ordering::AcqRel)
     }
@@ -53,6 +60,11 @@ impl Signals {
 
     /// Takes the connections to look at, leaving an empty list in `into`'s place.
     pub(crate) fn take_suspects(&self, into: &mut Vec<(ShardId, ConnectionId)>) {
+        if planted!(SuspectsTakenTwice) {
+            into.clone_from(&self.suspects.lock());
+            self.suspects.lock().clear();
+            return;
+        }
         std::mem::swap(&mut *self.suspects.lock(), into);
     }
 

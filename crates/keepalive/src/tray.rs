@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
+use keepalive_engine::planted;
+
 use crate::sync::{Arc, Mutex};
 
 /// Makes a tray: what is put in at one end is taken out at the other.
@@ -63,8 +65,13 @@ impl<T> Drop for Putter<T> {
     fn drop(&mut self) {
         let waker = {
             let mut tray = self.0.lock();
-            tray.putters -= 1;
-            if tray.putters > 0 {
+            let left = tray.putters - 1;
+            if planted!(PutterCountSplit) {
+                drop(tray);
+                tray = self.0.lock();
+            }
+            tray.putters = left;
+            if left > 0 {
                 return;
             }
             tray.waker.take()
@@ -90,6 +97,10 @@ impl<T> Taker<T> {
             if tray.putters == 0 {
                 return Poll::Ready(None);
             }
+            if planted!(TrayWakerLate) {
+                drop(tray);
+                tray = self.0.lock();
+            }
             replaced = tray.waker.replace(context.waker().clone());
         }
         drop(replaced);
@@ -99,6 +110,12 @@ impl<T> Taker<T> {
 
 impl<T> Drop for Taker<T> {
     fn drop(&mut self) {
+        if planted!(TrayClosedLate) {
+            let left = std::mem::take(&mut self.0.lock().items);
+            drop(left);
+            self.0.lock().closed = true;
+            return;
+        }
         let left = {
             let mut tray = self.0.lock();
             tray.closed = true;

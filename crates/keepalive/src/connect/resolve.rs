@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use keepalive_engine::planted;
 use tokio::sync::SetOnce;
 
 use crate::address::Address;
@@ -14,7 +15,7 @@ use crate::sync::{Arc, Mutex};
 /// What a name's owner may make us hold and try.
 const MOST_ADDRESSES: usize = 64;
 
-type Addresses = Result<Arc<[IpAddr]>, ConnectError>;
+pub(crate) type Addresses = Result<Arc<[IpAddr]>, ConnectError>;
 
 /// Resolves names. All who ask for one name at the same time share one lookup; nothing is kept
 /// after that.
@@ -51,53 +52,58 @@ impl Resolver {
     }
 
     async fn share_lookup(&self, name: &str) -> Addresses {
-        let lookup = {
-            let mut lookups = self.lookups.lock();
-            if let Some(lookup) = lookups.get(name) {
-                Arc::clone(lookup)
-            } else {
-                let lookup = Arc::new(SetOnce::new());
-                lookups.insert(name.into(), Arc::clone(&lookup));
-                drop(lookups);
-                self.start(name, &lookup);
-                lookup
-            }
-        };
-        lookup.wait().await.clone()
+        let (addresses, begun) = self.join(name);
+        if let Some(lookup) = begun {
+            // Within an attempt there is a runtime.
+            tokio::spawn(lookup.run());
+        }
+        addresses.wait().await.clone()
     }
 
-    fn start(&self, name: &str, lookup: &Arc<SetOnce<Addresses>>) {
-        let guard = LookupGuard {
+    /// Where the addresses of a name will be, and the lookup, if it is to be run.
+    pub(crate) fn join(&self, name: &str) -> (Arc<SetOnce<Addresses>>, Option<Lookup>) {
+        let mut lookups = self.lookups.lock();
+        if let Some(addresses) = lookups.get(name) {
+            return (Arc::clone(addresses), None);
+        }
+        if planted!(LookupTwice) {
+            drop(lookups);
+            lookups = self.lookups.lock();
+        }
+        let addresses = Arc::new(SetOnce::new());
+        lookups.insert(name.into(), Arc::clone(&addresses));
+        let lookup = Lookup {
             lookups: Arc::clone(&self.lookups),
             name: name.into(),
-            lookup: Arc::clone(lookup),
+            addresses: Arc::clone(&addresses),
         };
-        // Within an attempt there is a runtime.
-        tokio::spawn(async move {
-            let found = system_lookup(&guard.name, 0).await;
-            guard.end(found.map(|found| found.iter().map(SocketAddr::ip).collect()));
-        });
+        (addresses, Some(lookup))
     }
 }
 
-/// Ends a lookup, also when its runtime does.
-struct LookupGuard {
+/// The lookup of a name. It ends also when its runtime does.
+pub(crate) struct Lookup {
     lookups: Arc<Lookups>,
     name: Box<str>,
-    lookup: Arc<SetOnce<Addresses>>,
+    addresses: Arc<SetOnce<Addresses>>,
 }
 
-impl LookupGuard {
-    fn end(&self, result: Addresses) {
+impl Lookup {
+    async fn run(self) {
+        let found = system_lookup(&self.name, 0).await;
+        self.end(found.map(|found| found.iter().map(SocketAddr::ip).collect()));
+    }
+
+    pub(crate) fn end(&self, result: Addresses) {
         self.lookups.lock().remove(&self.name);
         // Set already only when the guard is dropped after its end.
-        let _ = self.lookup.set(result);
+        let _ = self.addresses.set(result);
     }
 }
 
-impl Drop for LookupGuard {
+impl Drop for Lookup {
     fn drop(&mut self) {
-        if !self.lookup.initialized() {
+        if !self.addresses.initialized() {
             let error = io::Error::other("the lookup was broken off");
             self.end(Err(ConnectError::new("resolve", error)));
         }

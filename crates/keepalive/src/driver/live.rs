@@ -3,7 +3,7 @@
 use std::io;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{ConnectionId, ShardId};
+use keepalive_engine::{ConnectionId, ShardId, planted};
 
 use crate::connect::{Connection, Connector, Unusable};
 use crate::contain::contain;
@@ -109,10 +109,15 @@ impl<C: Connector> Live<C> {
 
     /// Starts to watch, and answers at once if it is of no use.
     pub(crate) fn watch(&mut self) -> Poll<()> {
-        self.watch.arm();
+        if !planted!(WatchArmedLate) {
+            self.watch.arm();
+        }
         let mut context = Context::from_waker(&self.waker);
         let io = &mut self.io;
         let poll = contain(|| io.poll_unusable(&mut context));
+        if planted!(WatchArmedLate) {
+            self.watch.arm();
+        }
         self.spent |= poll.is_none_or(|poll| poll.is_ready());
         if self.spent {
             Poll::Ready(())

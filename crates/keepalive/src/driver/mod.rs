@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use keepalive_engine::{
     Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Taken, Waiting,
+    planted,
 };
 
 use crate::common::{Common, CommonRoom};
@@ -95,7 +96,7 @@ impl<C: Connector> Driver<C> {
             }
             let asked = self.input(shard, |shard, now, room| {
                 // Gone meanwhile, it has ended what this shard had, and would not end this.
-                if !self.has_runtime.load(Ordering::Acquire) {
+                if !self.has_runtime.load(Ordering::Acquire) && !planted!(RuntimeCheckedOnce) {
                     return None;
                 }
                 shard.engine.tick(now, room);
@@ -146,10 +147,18 @@ impl<C: Connector> Driver<C> {
             }
         }
         if let Some(answer) = shard.take_answer(id) {
+            if planted!(AnswerTakenEarly) {
+                drop(shard);
+                shard = self.lock(id.shard());
+            }
             let (answer, leftover) = shard.hand_over(id, answer, handle);
             drop(shard);
             drop(leftover);
             return Poll::Ready(answer);
+        }
+        if planted!(WakerRegisteredLate) {
+            drop(shard);
+            shard = self.lock(id.shard());
         }
         let replaced = shard.wake_when_answered(id, context.waker());
         drop(shard);
@@ -175,7 +184,13 @@ impl<C: Connector> Driver<C> {
 
     /// Whoever would take the answer has gone.
     pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
-        let leftover = self.input(id.shard(), |shard, now, room| shard.forget(id, now, room));
+        let waited = planted!(ForgetSplit) && self.waiting(id).is_some();
+        let leftover = self.input(id.shard(), |shard, now, room| {
+            match waited && shard.held_for(id).is_some() {
+                true => shard.close_cell(id),
+                false => shard.forget(id, now, room),
+            }
+        });
         drop(leftover);
     }
 
@@ -195,6 +210,11 @@ impl<C: Connector> Driver<C> {
             });
         } else if live.watch().is_ready() {
             self.close(id, live);
+        } else if planted!(PutAfterRelease) {
+            self.input(id.shard(), |shard, now, room| {
+                shard.engine.released(now, room, id, Return::Reuse);
+            });
+            self.lock(id.shard()).put(live);
         } else {
             let suspect = self.input(id.shard(), |shard, now, room| {
                 let suspect = live.is_suspect();
@@ -207,7 +227,7 @@ impl<C: Connector> Driver<C> {
                 shard.engine.released(now, room, id, Return::Reuse);
                 suspect
             });
-            if suspect {
+            if suspect && !planted!(FreedUnseen) {
                 // It was heard of before it was back here, where the keeper could look at it.
                 self.signals.look(id.shard(), connection);
             }
@@ -289,9 +309,14 @@ impl<C: Connector> Driver<C> {
     }
 
     pub(crate) fn tick_all(self: &Arc<Self>) {
-        self.signals.clear_alarm();
+        if !planted!(AlarmClearedLate) {
+            self.signals.clear_alarm();
+        }
         for shard in self.ids() {
             self.input(shard, |shard, now, room| shard.engine.tick(now, room));
+        }
+        if planted!(AlarmClearedLate) {
+            self.signals.clear_alarm();
         }
     }
 
@@ -308,8 +333,9 @@ impl<C: Connector> Driver<C> {
     /// Completes when nothing is open any more, after a shutdown.
     pub(crate) async fn wait_until_closed(&self) {
         loop {
+            let late = planted!(ClosedNotedLate) && self.common.open() > 0;
             let closed = self.all_closed.notified();
-            if self.common.open() == 0 {
+            if !late && self.common.open() == 0 {
                 return;
             }
             closed.await;
@@ -319,7 +345,8 @@ impl<C: Connector> Driver<C> {
     /// The runtime that carried everything out is gone; a later request may bring another.
     pub(crate) fn runtime_lost(self: &Arc<Self>, era: u64) {
         let mut runtime = self.runtime.lock();
-        if runtime.era != era || runtime.handle.take().is_none() {
+        let other = runtime.era != era && !planted!(EraIgnored);
+        if other || runtime.handle.take().is_none() {
             return;
         }
         self.has_runtime.store(false, Ordering::Release);
@@ -348,6 +375,19 @@ impl<C: Connector> Driver<C> {
     pub(crate) fn snapshot<R>(&self, look: impl FnOnce(&[MutexGuard<'_, Shard<C>>]) -> R) -> R {
         let shards: Vec<_> = self.shards.iter().map(|shard| shard.0.lock()).collect();
         look(&shards)
+    }
+
+    /// Checks every invariant, when nothing is on its way.
+    #[cfg(any(keepalive_loom, keepalive_shuttle))]
+    pub(crate) fn check(&self) {
+        self.snapshot(|shards| {
+            let engines: Vec<_> = shards.iter().map(|shard| &shard.engine).collect();
+            let mut room = self.common.room();
+            for engine in &engines {
+                keepalive_engine::check(engine, room.budget());
+            }
+            keepalive_engine::check_settled(&engines, &mut room);
+        });
     }
 
     pub(crate) fn nanos_now(&self) -> u64 {
@@ -405,7 +445,7 @@ impl<C: Connector> Driver<C> {
         effects
     }
 
-    fn shard_of(&self, host: &Host) -> ShardId {
+    pub(crate) fn shard_of(&self, host: &Host) -> ShardId {
         // The engine's table uses the low bits and the top ones.
         let spread = (host.hash_value() >> 24) as usize % self.shards.len();
         ShardId(u16::try_from(spread).expect("shards are counted by u16"))

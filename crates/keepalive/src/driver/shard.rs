@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
-use keepalive_engine::{Action, Answer, ConnectionId, Engine, RequestId, ShardId};
+use keepalive_engine::{Action, Answer, ConnectionId, Engine, RequestId, ShardId, planted};
 
 use crate::connect::{ConnectError, Connector};
 use crate::driver::effects::{Effect, Effects};
@@ -153,7 +153,7 @@ impl<C: Connector> Shard<C> {
         letter: Box<dyn Letter>,
     ) -> Option<Box<dyn Letter>> {
         let cell = &mut self.cells[id.slot()];
-        if cell.answer.is_some() {
+        if cell.answer.is_some() && !planted!(LetterLeftLate) {
             return Some(letter);
         }
         cell.notify = Notify::Letter(letter);
@@ -274,6 +274,7 @@ impl<C: Connector> Shard<C> {
         {
             match handle.take() {
                 Some(handle) => effects.push(Effect::Stop(handle)),
+                None if planted!(StopLost) => {}
                 None => *socket = Socket::Stopping(id, *task),
             }
         }

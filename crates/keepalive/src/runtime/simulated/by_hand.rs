@@ -24,18 +24,25 @@ impl Runtime {
             if woken.peek().is_none() {
                 return;
             }
-            woken.for_each(|task| task.poll());
+            woken.for_each(Task::poll);
         }
     }
 
-    /// Stops all tasks, which ends them, and takes no more.
+    /// Ends all tasks, the youngest first, and takes no more.
     pub fn shut_down(&self) {
         self.0.ended.store(true, Ordering::Release);
         let tasks = self.0.tasks.lock().clone();
-        for task in tasks {
-            AbortHandle(task).abort();
+        for task in tasks.into_iter().rev() {
+            AbortHandle(Arc::clone(&task)).abort();
+            task.poll();
         }
-        self.run();
+    }
+
+    /// How many tasks have not ended.
+    pub fn tasks(&self) -> usize {
+        let tasks = self.0.tasks.lock();
+        let left = tasks.iter().filter(|task| task.future.lock().is_some());
+        left.count()
     }
 
     pub(super) fn handle(&self) -> &Handle {

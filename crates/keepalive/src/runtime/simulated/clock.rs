@@ -65,12 +65,12 @@ pub(crate) async fn timeout_at<F: Future>(at: Instant, future: F) -> Result<F::O
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 
-pub(super) fn begin() {
-    let sleepers = CLOCK.with_borrow_mut(|clock| {
+/// Begins anew; answers who still waited.
+pub(super) fn reset() -> Vec<Waker> {
+    CLOCK.with_borrow_mut(|clock| {
         clock.passed = Duration::ZERO;
-        std::mem::take(&mut clock.sleepers)
-    });
-    drop(sleepers);
+        std::mem::take(&mut clock.sleepers).into_values().collect()
+    })
 }
 
 struct Sleep(Instant, u64);

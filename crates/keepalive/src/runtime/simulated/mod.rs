@@ -37,10 +37,26 @@ impl Handle {
 #[derive(Debug)]
 pub(crate) struct NoRuntime;
 
-/// From here on nothing is left of an earlier model or schedule on this thread.
-pub fn begin() {
-    CURRENT.set(None);
-    clock::begin();
+/// One model or schedule, from its begin to its end: nothing of another is left in it.
+#[derive(Debug)]
+pub struct Simulation(());
+
+impl Simulation {
+    /// Begins it, at the start of the clock and without a runtime.
+    pub fn begin() -> Self {
+        clock::reset();
+        Self(())
+    }
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        let left = (CURRENT.take(), clock::reset());
+        if std::thread::panicking() {
+            // The locks of what has failed are of no use any more.
+            std::mem::forget(left);
+        }
+    }
 }
 
 pub(crate) fn has_timers() -> bool {

@@ -1,0 +1,183 @@
+//! What the models share: a driver whose attempts succeed when its runtime is run.
+
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use keepalive_engine::{Config, Settings, ShardId};
+use loom::future::block_on;
+
+use crate::connect::{Attempt, ConnectError, Connection, Connector, Unusable};
+use crate::driver::Driver;
+use crate::error::AllocateError;
+use crate::lease::Lease;
+use crate::pending::{Claim, Pending};
+use crate::request::Request;
+use crate::runtime::simulated::{Runtime, Simulation, advance};
+use crate::sync::{Arc, Mutex};
+
+/// How often a thread is interrupted at most, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
+const PREEMPTIONS: usize = 4;
+
+/// Runs a model under every schedule.
+#[allow(clippy::print_stderr)] // how many there were is for whoever looks
+pub(super) fn explore(model: impl Fn() + Send + Sync + 'static) {
+    let schedules = Arc::new(AtomicUsize::new(0));
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound.get_or_insert(PREEMPTIONS);
+    builder.max_branches = 100_000;
+    let explored = Arc::clone(&schedules);
+    builder.check(move || {
+        explored.fetch_add(1, Ordering::Relaxed);
+        let _simulation = Simulation::begin();
+        model();
+    });
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default();
+    eprintln!("{name}: {} schedules", schedules.load(Ordering::Relaxed));
+}
+
+/// A driver, and the runtime that its requests are made in.
+#[derive(Clone)]
+pub(super) struct Rig {
+    pub(super) driver: Arc<Driver<Mock>>,
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) mock: Mock,
+}
+
+impl Rig {
+    /// With two shards, and otherwise as `change` makes the settings.
+    pub(super) fn new(change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
+            shards: 2,
+            seed: 0,
+            ..Settings::default()
+        };
+        change(&mut settings);
+        let config = Config::try_from(settings).expect("sound settings");
+        let mock = Mock::default();
+        let driver = Driver::new(&config, mock.clone(), None);
+        let rig = Self {
+            driver: Arc::new(driver),
+            runtime: Arc::new(Runtime::new()),
+            mock,
+        };
+        rig.runtime.enter();
+        rig
+    }
+
+    /// Where one connection is all there may be.
+    pub(super) fn with_one_slot() -> Self {
+        Self::new(|settings| settings.max_open = 1)
+    }
+
+    /// A request for a host of this shard.
+    pub(super) fn request(&self, shard: u16) -> Request {
+        (0..)
+            .map(|n: u32| {
+                let request = Request::new("mock", "127.0.0.1", 1).expect("a request");
+                request.partition(n.to_string())
+            })
+            .find(|request| self.driver.shard_of(request.host()) == ShardId(shard))
+            .expect("some host is in each shard")
+    }
+
+    pub(super) fn ask(&self, request: Request) -> Pending<Mock> {
+        Pending::new(Claim::new(&self.driver, request, Location::caller()))
+    }
+
+    pub(super) fn lease(&self, request: Request) -> Lease<Mock> {
+        let pending = self.ask(request);
+        self.runtime.run();
+        block_on(pending).expect("an attempt succeeds")
+    }
+
+    /// An idle connection.
+    pub(super) fn idle(&self, request: Request) {
+        self.lease(request).free();
+    }
+
+    /// Lets time pass, and what is due happen.
+    pub(super) fn pass(&self, time: Duration) {
+        advance(time);
+        self.runtime.run();
+    }
+
+    /// Every invariant across the shards, now that all is at rest; and how many are open.
+    pub(super) fn rest(&self) -> usize {
+        self.driver.check();
+        self.driver.common.open()
+    }
+}
+
+/// The answer of a request, if it is there.
+pub(super) fn answer(pending: &mut Pending<Mock>) -> Option<Result<Lease<Mock>, AllocateError>> {
+    let mut context = Context::from_waker(Waker::noop());
+    match Future::poll(Pin::new(pending), &mut context) {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => None,
+    }
+}
+
+/// Opens what is good until the peer closes everything.
+#[derive(Clone, Default)]
+pub(super) struct Mock {
+    peer: Arc<Mutex<Peer>>,
+    stuck: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Peer {
+    closed: bool,
+    watchers: Vec<Waker>,
+}
+
+impl Mock {
+    /// The peer closes all connections that there are.
+    pub(super) fn close(&self) {
+        let watchers = {
+            let mut peer = self.peer.lock();
+            peer.closed = true;
+            std::mem::take(&mut peer.watchers)
+        };
+        watchers.into_iter().for_each(Waker::wake);
+    }
+
+    /// From now on attempts never end.
+    pub(super) fn stick(&self) {
+        self.stuck.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Connector for Mock {
+    type Connection = Wire;
+
+    async fn connect(&self, _attempt: &Attempt) -> Result<Wire, ConnectError> {
+        if self.stuck.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        Ok(Wire(Arc::clone(&self.peer)))
+    }
+}
+
+pub(super) struct Wire(Arc<Mutex<Peer>>);
+
+impl Connection for Wire {
+    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        let mut peer = self.0.lock();
+        if peer.closed {
+            return Poll::Ready(Unusable::Closed);
+        }
+        peer.watchers.push(context.waker().clone());
+        Poll::Pending
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        match self.0.lock().closed {
+            true => Err(Unusable::Closed),
+            false => Ok(()),
+        }
+    }
+}
