@@ -142,10 +142,13 @@ impl<C: Connector> Live<C> {
             return Err(Unusable::Closed);
         }
         let io = &mut self.io;
-        contain(|| io.check()).unwrap_or_else(|| {
+        let checked = contain(|| io.check()).unwrap_or_else(|| {
             let panicked = io::Error::other("the connection panicked");
             Err(Unusable::Failed(panicked))
-        })
+        });
+        // Others may have been promised it.
+        self.spent |= checked.is_err();
+        checked
     }
 
     /// Goes on closing it.

@@ -28,6 +28,7 @@ mod a_restless_connection_starves_nobody;
 mod a_runtime_that_goes_takes_no_slot;
 mod a_runtime_without_timers_is_an_error;
 mod a_saturated_host_delays_no_other;
+mod a_shared_connection_found_broken_is_handed_to_nobody;
 mod a_timeout_in_the_queue_says_why;
 mod a_timeout_is_posted_once;
 mod a_timeout_while_connecting_says_so;

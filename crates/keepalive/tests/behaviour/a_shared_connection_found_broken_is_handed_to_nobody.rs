@@ -1,0 +1,37 @@
+//! C4: who was promised a share of a connection does not get it once a check for another has
+//! failed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::Duration;
+
+use crate::support::{Mock, eventually, host, run};
+use keepalive::{Manager, Unusable};
+
+#[test]
+fn not_even_if_it_was_promised_before() {
+    run(async || {
+        let broken = Arc::new(AtomicBool::new(false));
+        let mock = Mock::shared(|| 2).check({
+            let broken = Arc::clone(&broken);
+            move || match broken.swap(false, SeqCst) {
+                true => Err(Unusable::Closed),
+                false => Ok(()),
+            }
+        });
+        let manager = Manager::builder().connector(mock.clone()).max_per_host(2);
+        let manager = manager.build().unwrap();
+        let first = manager.allocate(host(0));
+        eventually("answered", || first.waiting().is_none()).await;
+
+        // Open for this long, it is checked before it is promised again.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        broken.store(true, SeqCst);
+        let second = manager.allocate(host(0));
+        assert!(!broken.load(SeqCst), "it was checked");
+
+        let _leases = (first.await.unwrap(), second.await.unwrap());
+        let tally = mock.open.read();
+        assert_eq!((tally.now, tally.total), (1, 2));
+    });
+}
