@@ -1,0 +1,158 @@
+//! A network that exists only in the books of a test: hosts, latencies, faults and peers, on
+//! tokio's clock, behind the traits that a real one would implement.
+//!
+//! It counts by itself, from the call of `connect` to the drop of the connection, and so knows
+//! better than the manager what is open, who holds it, and what must not be handed out again.
+#![allow(dead_code, unused_imports)] // each test binary uses its part
+#![allow(clippy::print_stderr)] // a trace, on demand
+
+mod books;
+pub(crate) mod panics;
+mod weather;
+mod wire;
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use keepalive::{Attempt, ConnectError, Connector, Manager, Phase, Request};
+use tokio::time::sleep;
+
+pub(crate) use books::{Books, Limits, TICK, Want};
+pub(crate) use weather::{Delay, Operation, Verdict, Weather};
+pub(crate) use wire::Wire;
+
+use panics::panic_as_planned;
+use wire::Presence;
+
+/// A handle on the network, and the connector of the manager under test.
+#[derive(Clone)]
+pub(crate) struct Network(Arc<Inner>);
+
+struct Inner {
+    books: Mutex<Books>,
+    weather: Mutex<Box<dyn Weather>>,
+}
+
+impl Network {
+    /// A network with these hosts.
+    pub(crate) fn new(hosts: Vec<Request>, limits: Limits, weather: impl Weather) -> Self {
+        Self(Arc::new(Inner {
+            books: Mutex::new(Books::new(hosts, limits)),
+            weather: Mutex::new(Box::new(weather)),
+        }))
+    }
+
+    /// What the network knows; not to be held across a call of the manager.
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Other weather from now on.
+    pub(crate) fn change_weather(&self, weather: impl Weather) {
+        let before = std::mem::replace(&mut *self.weather(), Box::new(weather));
+        drop(before);
+    }
+
+    /// The peer closes a connection. Without word, whoever watches it is told only later.
+    pub(crate) fn peer_closes(&self, number: usize, word: bool) {
+        self.books().break_line(number, word);
+        if word {
+            self.wake_watcher(number);
+        }
+    }
+
+    /// Something may have happened to a connection.
+    pub(crate) fn wake_watcher(&self, number: usize) {
+        let watcher = self.books().watcher(number);
+        if let Some(watcher) = watcher {
+            watcher.wake();
+        }
+    }
+
+    /// How an operation goes, on the host or connection of this number.
+    fn verdict(&self, operation: Operation, number: usize) -> Verdict {
+        let verdict = self.weather().verdict(operation, number);
+        self.books().judged(operation, verdict, number);
+        verdict
+    }
+
+    fn delay(&self, operation: Operation, number: usize) -> Delay {
+        self.weather().delay(operation, number)
+    }
+
+    fn weather(&self) -> MutexGuard<'_, Box<dyn Weather>> {
+        let weather = self.0.weather.lock();
+        weather.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One stage of an attempt.
+    async fn stage(&self, operation: Operation, host: usize) -> Result<(), ConnectError> {
+        let delay = self.delay(operation, host);
+        turns(delay.turns).await;
+        if delay.millis > 0 {
+            sleep(Duration::from_millis(delay.millis)).await;
+        }
+        match self.verdict(operation, host) {
+            Verdict::Fine => Ok(()),
+            Verdict::Fails => {
+                let number = self.weather().error_number();
+                let error = std::io::Error::from_raw_os_error(number);
+                Err(ConnectError::new(operation.function(), error))
+            }
+            Verdict::Panics => panic_as_planned(),
+            Verdict::Hangs => std::future::pending().await,
+        }
+    }
+}
+
+impl Connector for Network {
+    type Connection = Wire;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<Wire, ConnectError> {
+        let presence = Presence::enter(self, attempt.host());
+        let host = presence.host();
+        attempt.enter(Phase::Resolve);
+        self.stage(Operation::Resolve, host).await?;
+        attempt.enter(Phase::Connect);
+        self.stage(Operation::Connect, host).await?;
+        attempt.enter(Phase::Tls);
+        self.stage(Operation::Handshake, host).await?;
+        let capacity = self.weather().capacity();
+        Ok(Wire::open(presence, capacity))
+    }
+}
+
+/// Is pending so many times, and asks to be polled again each time.
+pub(crate) async fn turns(turns: usize) {
+    let mut left = turns;
+    poll_fn(move |context| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Requests for `count` hosts, the first `partitioned` of which differ by their partition alone.
+///
+/// The manager spreads hosts by a hash that is another in each process. Labels are tried until
+/// host n is in shard n, so that a seed means the same in every process.
+pub(crate) fn hosts(count: usize, partitioned: usize) -> Vec<Request> {
+    let probe = Manager::new();
+    let shard = |request: &Request| usize::from(probe.allocate(request.clone()).id().shard().0);
+    (0..count)
+        .map(|number| {
+            let port = if number < partitioned { 1 } else { 1 + number };
+            let request = Request::new("wire", "127.0.0.1", port).expect("a request");
+            (0..)
+                .map(|label: usize| request.clone().partition(format!("{number}-{label}")))
+                .find(|request| shard(request) == number)
+                .expect("some label leads there")
+        })
+        .collect()
+}

@@ -1,0 +1,43 @@
+//! Telling panics that a test planned from those it must hear of.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic;
+use std::sync::Once;
+
+const PLANNED: &str = "as planned";
+
+thread_local! {
+    static UNPLANNED: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+pub(crate) fn panic_as_planned() -> ! {
+    panic!("{PLANNED}");
+}
+
+/// Has planned panics be silent, and others of this thread noted, wherever they are caught.
+pub(crate) fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !is_planned(info.payload()) {
+                UNPLANNED.with_borrow_mut(|unplanned| {
+                    unplanned.get_or_insert_with(|| info.to_string());
+                });
+                report(info);
+            }
+        }));
+    });
+    UNPLANNED.take();
+}
+
+pub(crate) fn is_planned(payload: &(dyn Any + Send)) -> bool {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) == Some(PLANNED)
+}
+
+/// The first panic of this thread since [`watch`] that nobody planned.
+pub(crate) fn unplanned() -> Option<String> {
+    UNPLANNED.take()
+}

@@ -1,0 +1,83 @@
+//! What goes wrong, and how long things take.
+
+/// What the network does for a manager; each may go wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    Resolve,
+    Connect,
+    Handshake,
+    Check,
+    Watch,
+    Capacity,
+    Share,
+    Close,
+    Drop,
+}
+
+impl Operation {
+    pub(crate) fn function(self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Connect => "connect",
+            Self::Handshake => "tls",
+            Self::Check => "check",
+            Self::Watch => "watch",
+            Self::Capacity => "capacity",
+            Self::Share => "share",
+            Self::Close => "close",
+            Self::Drop => "drop",
+        }
+    }
+
+    /// Whether it may go wrong in this way at all.
+    pub(crate) fn may(self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Fine | Verdict::Panics => true,
+            Verdict::Fails => !matches!(self, Self::Capacity | Self::Close | Self::Drop),
+            Verdict::Hangs => matches!(
+                self,
+                Self::Resolve | Self::Connect | Self::Handshake | Self::Close
+            ),
+        }
+    }
+}
+
+/// How an operation goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Fine,
+    Fails,
+    Panics,
+    /// It never ends.
+    Hangs,
+}
+
+/// How long an operation takes: so many turns of the event loop, and then so long.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Delay {
+    pub(crate) turns: usize,
+    pub(crate) millis: u64,
+}
+
+/// Operations of attempts are told apart by the number of their host, others by that of their
+/// connection.
+pub(crate) trait Weather: Send + 'static {
+    fn verdict(&mut self, operation: Operation, number: usize) -> Verdict;
+
+    fn delay(&mut self, operation: Operation, number: usize) -> Delay;
+
+    /// How many leases a new connection carries.
+    fn capacity(&mut self) -> usize {
+        1
+    }
+
+    /// What the system says of a failed attempt.
+    fn error_number(&mut self) -> i32 {
+        111
+    }
+
+    /// Whether a connection wakes its watcher while it is asked.
+    fn is_restless(&mut self) -> bool {
+        false
+    }
+}
