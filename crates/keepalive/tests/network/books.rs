@@ -163,6 +163,15 @@ impl Books {
         self.lines.values().map(|line| line.holders).sum()
     }
 
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// How many hosts there are.
+    pub(crate) fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
     /// The requests that lead to the hosts.
     pub(crate) fn host(&self, number: usize) -> Request {
         self.hosts[number].clone()

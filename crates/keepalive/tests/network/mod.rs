@@ -6,6 +6,7 @@
 #![allow(dead_code, unused_imports)] // each test binary uses its part
 #![allow(clippy::print_stderr)] // a trace, on demand
 
+pub(crate) mod aftermath;
 mod books;
 pub(crate) mod panics;
 mod weather;

@@ -11,6 +11,7 @@ use keepalive::{Lease, Pending, Request, Responses};
 use keepalive_testkit::dice::Dice;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::network::aftermath::free;
 use crate::network::panics::panic_as_planned;
 use crate::network::{Network, turns};
 use crate::world::{Letter, Taken, World};
@@ -206,11 +207,6 @@ pub(crate) async fn enjoy(
         }
         _ => free(lease),
     }
-}
-
-pub(crate) fn free(mut lease: Lease<Network>) {
-    lease.put_down(true);
-    lease.free();
 }
 
 /// Drops a request in the same turn in which it is woken, before it is polled again.

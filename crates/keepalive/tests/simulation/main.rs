@@ -45,7 +45,9 @@ fn the_manager_keeps_its_promises_whatever_happens() {
             counts: seen,
             requests: asked,
         } = simulate(seed);
-        if seed % TWICE == 0 || replayed.is_some() {
+        // Outside of a runtime the clock is the machine's.
+        let repeatable = !seen.contains_key("freed outside of a runtime");
+        if (seed % TWICE == 0 || replayed.is_some()) && repeatable {
             assert_eq!(trace, simulate(seed).trace, "the same seed, another run");
         }
         requests += asked;

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use keepalive::Manager;
 use keepalive_testkit::dice::Dice;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::clients::{client, enjoy, free, read_letters};
-use crate::network::{Network, TICK, Want, hosts, panics, turns};
+use crate::clients::{client, enjoy, read_letters};
+use crate::network::aftermath::{self, catch_up, free, is_gone, is_quiet};
+use crate::network::{Network, TICK, hosts, panics};
 use crate::peers::peers;
 use crate::plan::{Ending, Plan};
 use crate::storm::{Calm, Storm};
@@ -31,7 +32,7 @@ pub(crate) fn simulate(seed: u64) -> Outcome {
     panics::watch();
     let mut dice = Dice(seed);
     let plan = Plan::new(&mut dice);
-    let runtime = runtime();
+    let runtime = aftermath::runtime();
     let world = {
         let _within = runtime.enter();
         Arc::new(world(plan, &mut dice))
@@ -45,15 +46,14 @@ pub(crate) fn simulate(seed: u64) -> Outcome {
                 Instant::now()
             });
             lose(&world, runtime);
-            let second = self::runtime();
+            let second = aftermath::runtime();
             second.block_on(async {
-                catch_up(now).await;
-                world.network.books().goes_on();
+                catch_up(&world.network, now).await;
                 empty_vault(&world, &mut dice).await;
                 live(&world, busy..requests, &mut dice).await;
                 rest(&world).await;
                 let manager = world.manager.lock().take();
-                has_room(&world, &manager.expect("nobody has dropped it")).await;
+                has_room(&world, manager).await;
             });
             second.block_on(gone(&world));
         }
@@ -74,19 +74,13 @@ pub(crate) fn simulate(seed: u64) -> Outcome {
                 _ => {
                     rest(&world).await;
                     let manager = world.manager.lock().take();
-                    has_room(&world, &manager.expect("nobody has dropped it")).await;
+                    has_room(&world, manager).await;
                 }
             }
             gone(&world).await;
         }),
     }
     verdict(&world, seed)
-}
-
-fn runtime() -> Runtime {
-    let mut builder = Builder::new_current_thread();
-    let runtime = builder.enable_time().start_paused(true).build();
-    runtime.expect("a runtime")
 }
 
 fn world(plan: Plan, dice: &mut Dice) -> World {
@@ -107,15 +101,6 @@ fn world(plan: Plan, dice: &mut Dice) -> World {
         runtime_lost: AtomicBool::new(false),
         mail_lost: AtomicBool::new(false),
     }
-}
-
-/// Clocks of runtimes begin when they are made. In whole milliseconds, as timers count, so that
-/// no run depends on how long the machine took.
-async fn catch_up(with: Instant) {
-    let behind = with.saturating_duration_since(Instant::now());
-    let behind = behind.as_nanos().div_ceil(TICK.as_nanos());
-    let behind = u32::try_from(behind).expect("a run is short");
-    tokio::time::advance(TICK * behind).await;
 }
 
 /// Users come, and things happen to them.
@@ -213,7 +198,7 @@ async fn rest(world: &Arc<World>) {
     }
     look(world);
     check_figures(world, &manager);
-    is_quiet(world).await;
+    is_quiet(&world.network).await;
 }
 
 fn calm(world: &World) {
@@ -288,40 +273,11 @@ fn check_figures(world: &World, manager: &Manager<Network>) {
     }
 }
 
-/// No timer and no task is busy while nothing is to be done.
-async fn is_quiet(world: &World) {
-    let parks = || Handle::current().metrics().worker_park_count(0);
-    let before = parks();
-    sleep(Duration::from_secs(3600)).await;
-    let woken = parks() - before;
-    // A long sleep wakes a few times by itself, as its timer comes nearer.
-    if woken > 12 {
-        world.blame(format!("woken {woken} times in an idle hour"));
-    }
-}
-
-/// No slot is lost: as many connections as may be are there to be had, all at once.
-async fn has_room(world: &World, manager: &Manager<Network>) {
-    if world.leaked.load(SeqCst) > 0 {
-        return;
-    }
-    let limits = world.plan.limits;
-    for host in 0..world.plan.hosts {
-        let mut leases = Vec::new();
-        for _ in 0..limits.per_host.min(limits.total) {
-            let request = world.network.books().host(host);
-            let asked = Instant::now();
-            let request = request.timeout(Duration::from_secs(1));
-            match manager.allocate(request).await {
-                Ok(mut lease) => {
-                    let new = lease.from_cache().is_none();
-                    lease.pick_up(&Want { host, asked, new });
-                    leases.push(lease);
-                }
-                Err(error) => world.blame(format!("a slot is lost: {error}")),
-            }
-        }
-        leases.into_iter().for_each(free);
+/// Unless leases were leaked, every slot is there.
+async fn has_room(world: &World, manager: Option<Manager<Network>>) {
+    if world.leaked.load(SeqCst) == 0 {
+        let manager = manager.expect("nobody has dropped it");
+        aftermath::has_room(&world.network, &manager).await;
     }
 }
 
@@ -350,11 +306,13 @@ async fn shut_down(world: &Arc<World>, late: std::ops::Range<usize>, dice: &mut 
     let limit = world.plan.limits.close_timeout + TICK;
     let began = Instant::now();
     let out = manager.shutdown().within(limit + TICK).await;
-    if out != leaked || (leaked == 0 && began.elapsed() > limit) {
+    // Several leases may be of one connection.
+    let open = world.network.books().open();
+    if out != open || out > leaked || (leaked == 0 && began.elapsed() > limit) {
         world.blame(format!("shut down: {out} out after {:?}", began.elapsed()));
     }
     check_figures(world, &manager);
-    is_quiet(world).await;
+    is_quiet(&world.network).await;
 }
 
 /// The runtime goes, with everything on it.
@@ -399,20 +357,7 @@ fn lose(world: &Arc<World>, runtime: Runtime) {
 /// Nothing is left of a manager whose last handle has gone.
 async fn gone(world: &Arc<World>) {
     finish_tasks(world).await;
-    sleep(world.plan.limits.close_timeout + TICK).await;
-    for _ in 0..20 {
-        turns(1).await;
-    }
-    let leaked = world.leaked.load(SeqCst);
-    let open = world.network.books().open();
-    if open > leaked {
-        world.blame(format!("{open} are open in the end"));
-    }
-    // A leaked lease keeps its manager, and so the keeper.
-    let tasks = Handle::current().metrics().num_alive_tasks();
-    if tasks > usize::from(leaked > 0) {
-        world.blame(format!("{tasks} tasks are left"));
-    }
+    is_gone(&world.network, world.leaked.load(SeqCst)).await;
 }
 
 fn verdict(world: &Arc<World>, seed: u64) -> Outcome {

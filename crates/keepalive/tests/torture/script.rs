@@ -1,0 +1,136 @@
+//! Good weather but for chosen operations, counted from the beginning of a run.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use crate::network::{Delay, Operation, Verdict, Weather};
+
+/// What is to go wrong in a run, and what has been counted.
+#[derive(Clone)]
+pub(crate) struct Script(Arc<Mutex<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    /// By the number of the operation.
+    faults: Vec<(usize, Verdict)>,
+    /// How the scenario itself has the next attempt of a host end.
+    planned: Option<(usize, Verdict)>,
+    capacity: usize,
+    close_millis: u64,
+    operations: Vec<Operation>,
+    steps: usize,
+    stop_at: Option<usize>,
+    stopped: bool,
+    waker: Option<Waker>,
+}
+
+impl Script {
+    pub(crate) fn new(capacity: usize, close_millis: u64) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            capacity,
+            close_millis,
+            ..Inner::default()
+        })))
+    }
+
+    /// The operation of this number goes wrong, if it can in that way.
+    pub(crate) fn fault(&self, number: usize, verdict: Verdict) {
+        self.lock().faults.push((number, verdict));
+    }
+
+    /// The next attempt of a host comes to this end.
+    pub(crate) fn plan(&self, host: usize, verdict: Verdict) {
+        self.lock().planned = Some((host, verdict));
+    }
+
+    pub(crate) fn forget_plan(&self) {
+        self.lock().planned = None;
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn heal(&self) {
+        let mut inner = self.lock();
+        inner.faults.clear();
+        inner.planned = None;
+        inner.stop_at = None;
+    }
+
+    pub(crate) fn set_capacity(&self, capacity: usize) {
+        self.lock().capacity = capacity;
+    }
+
+    pub(crate) fn operations(&self) -> Vec<Operation> {
+        self.lock().operations.clone()
+    }
+
+    pub(crate) fn steps(&self) -> usize {
+        self.lock().steps
+    }
+
+    pub(crate) fn stop_at(&self, step: usize) {
+        self.lock().stop_at = Some(step);
+    }
+
+    /// Something has made a step. Whether it was the last.
+    pub(crate) fn step(&self, waker: Option<&Waker>) -> bool {
+        let mut inner = self.lock();
+        if let Some(waker) = waker {
+            inner.waker = Some(waker.clone());
+        }
+        inner.steps += 1;
+        if inner.stop_at.is_some_and(|at| inner.steps >= at) {
+            inner.stopped = true;
+            if let Some(waker) = inner.waker.take() {
+                drop(inner);
+                waker.wake();
+                return true;
+            }
+        }
+        inner.stopped
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Weather for Script {
+    fn verdict(&mut self, operation: Operation, at: usize) -> Verdict {
+        self.step(None);
+        let mut inner = self.lock();
+        let number = inner.operations.len();
+        inner.operations.push(operation);
+        if operation == Operation::Connect
+            && let Some((_, verdict)) = inner.planned.take_if(|(host, _)| *host == at)
+        {
+            return verdict;
+        }
+        let fault = inner.faults.iter().find(|fault| fault.0 == number);
+        fault.map_or(Verdict::Fine, |&(_, verdict)| {
+            if operation.may(verdict) {
+                verdict
+            } else {
+                Verdict::Fine
+            }
+        })
+    }
+
+    fn delay(&mut self, operation: Operation, _number: usize) -> Delay {
+        self.step(None);
+        let close_millis = self.lock().close_millis;
+        match operation {
+            Operation::Close => Delay {
+                turns: 0,
+                millis: close_millis,
+            },
+            _ => Delay {
+                turns: 1,
+                millis: 1,
+            },
+        }
+    }
+
+    fn capacity(&mut self) -> usize {
+        self.lock().capacity
+    }
+}

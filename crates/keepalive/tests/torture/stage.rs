@@ -1,0 +1,232 @@
+//! Where a scenario plays: a manager, a network, and the one future that may be dropped early.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use keepalive::{AllocateError, Lease, Manager, Request};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::network::aftermath::free;
+use crate::network::{Network, Want};
+use crate::script::Script;
+
+pub(crate) struct Stage {
+    pub(crate) network: Network,
+    pub(crate) script: Script,
+    manager: Mutex<Option<Manager<Network>>>,
+    cut: Cut,
+    /// Nothing but the cut goes wrong, so everybody else is served.
+    pub(crate) strict: bool,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+    polls: AtomicUsize,
+    /// How long the future under test took, in milliseconds.
+    took: AtomicU64,
+    nonces: AtomicU64,
+}
+
+/// When the future under test is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    Never,
+    /// As it is about to be polled for this time: what it waits for has happened.
+    Before(usize),
+    /// Once it has been polled so often, and is pending.
+    After(usize),
+    /// After so many milliseconds.
+    At(u64),
+}
+
+pub(crate) type Answer = Result<Lease<Network>, AllocateError>;
+
+impl Stage {
+    pub(crate) fn new(
+        network: Network,
+        script: Script,
+        manager: Manager<Network>,
+        cut: Cut,
+        strict: bool,
+    ) -> Self {
+        Self {
+            network,
+            script,
+            manager: Mutex::new(Some(manager)),
+            cut,
+            strict,
+            tasks: Mutex::default(),
+            polls: AtomicUsize::new(0),
+            took: AtomicU64::new(0),
+            nonces: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn manager(&self) -> Manager<Network> {
+        let manager = lock(&self.manager).clone();
+        manager.expect("the scenario has not dropped it")
+    }
+
+    /// Takes the last handle away, if it is still there.
+    pub(crate) fn take_manager(&self) -> Option<Manager<Network>> {
+        lock(&self.manager).take()
+    }
+
+    pub(crate) fn polls(&self) -> usize {
+        self.polls.load(SeqCst)
+    }
+
+    pub(crate) fn took(&self) -> u64 {
+        self.took.load(SeqCst)
+    }
+
+    pub(crate) fn host(&self, number: usize) -> Request {
+        self.network.books().host(number)
+    }
+
+    /// The future that may be dropped early; `None` if it was.
+    pub(crate) async fn under_test<F: Future>(&self, future: F) -> Option<F::Output> {
+        let began = Instant::now();
+        let mut future = Some(Box::pin(future));
+        let mut time_is_up = match self.cut {
+            Cut::At(millis) => Some(Box::pin(sleep(Duration::from_millis(millis)))),
+            _ => None,
+        };
+        let output = poll_fn(|context| {
+            let poll = 1 + self.polls.fetch_add(1, SeqCst);
+            if self.cut == Cut::Before(poll) {
+                future = None;
+            }
+            let Some(running) = &mut future else {
+                return Poll::Ready(None);
+            };
+            if let Poll::Ready(output) = running.as_mut().poll(context) {
+                return Poll::Ready(Some(output));
+            }
+            let is_up = |sleep: &mut Pin<Box<Sleep>>| sleep.as_mut().poll(context).is_ready();
+            if self.cut == Cut::After(poll) || time_is_up.as_mut().is_some_and(is_up) {
+                future = None;
+                return Poll::Ready(None);
+            }
+            Poll::Pending
+        })
+        .await;
+        let took = u64::try_from(began.elapsed().as_millis()).expect("a run is short");
+        self.took.store(took, SeqCst);
+        output
+    }
+
+    /// Waits for a lease, unless dropped early, and holds it for so long.
+    pub(crate) async fn test(
+        &self,
+        asked: impl Future<Output = Option<Lease<Network>>>,
+        millis: u64,
+    ) {
+        let lease = self.under_test(asked).await.flatten();
+        self.enjoy(lease, millis).await;
+    }
+
+    /// Asks at once, and answers with the lease of a host.
+    pub(crate) fn ask(&self, host: usize) -> impl Future<Output = Option<Lease<Network>>> + Send {
+        self.ask_for(host, self.host(host), true)
+    }
+
+    /// Asks for a connection that need not be had.
+    pub(crate) fn try_ask(
+        &self,
+        host: usize,
+        request: Request,
+    ) -> impl Future<Output = Option<Lease<Network>>> + Send {
+        self.ask_for(host, request, false)
+    }
+
+    fn ask_for(
+        &self,
+        host: usize,
+        request: Request,
+        must: bool,
+    ) -> impl Future<Output = Option<Lease<Network>>> + Send {
+        let asked = Instant::now();
+        let pending = self.manager().allocate(request);
+        async move { self.got(host, asked, pending.await, must) }
+    }
+
+    /// An answer has come.
+    pub(crate) fn got(
+        &self,
+        host: usize,
+        asked: Instant,
+        answer: Answer,
+        must: bool,
+    ) -> Option<Lease<Network>> {
+        match answer {
+            Ok(mut lease) => {
+                let new = lease.from_cache().is_none();
+                lease.pick_up(&Want { host, asked, new });
+                Some(lease)
+            }
+            Err(error) => {
+                if must && self.strict {
+                    self.blame(format!("somebody else was not served: {error}"));
+                }
+                None
+            }
+        }
+    }
+
+    /// Holds a lease for so long, with an exchange on it, and gives it back.
+    pub(crate) async fn enjoy(&self, lease: Option<Lease<Network>>, millis: u64) {
+        let Some(mut lease) = lease else { return };
+        let nonce = self.nonces.fetch_add(1, SeqCst);
+        let latency = Duration::from_millis(millis);
+        lease.send(nonce, latency);
+        sleep(latency).await;
+        match lease.receive() {
+            Some(answer) if answer == nonce => free(lease),
+            Some(_) => self.blame("the answer was another's"),
+            None => lease.close(),
+        }
+    }
+
+    /// Asks, and holds what it gets for so long.
+    pub(crate) fn visit(&self, host: usize, millis: u64) -> impl Future<Output = ()> + Send {
+        let asked = self.ask(host);
+        async move { self.enjoy(asked.await, millis).await }
+    }
+
+    /// Does something beside the scenario.
+    pub(crate) fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        let script = self.script.clone();
+        let mut work = Box::pin(work);
+        let task = tokio::spawn(poll_fn(move |context| {
+            script.step(None);
+            work.as_mut().poll(context)
+        }));
+        lock(&self.tasks).push(task);
+    }
+
+    /// Waits for what was spawned.
+    pub(crate) async fn join(&self) {
+        loop {
+            let Some(task) = lock(&self.tasks).pop() else {
+                return;
+            };
+            // Its panics are noted where they happen.
+            let _ = task.await;
+        }
+    }
+
+    pub(crate) fn blame(&self, fault: impl Into<String>) {
+        self.network.books().blame(fault);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) async fn wait(millis: u64) {
+    sleep(Duration::from_millis(millis)).await;
+}
