@@ -2,8 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
@@ -37,7 +38,8 @@ pub struct HttpConnection<T = NetStream>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    sender: SendRequest<Empty<Bytes>>,
+    /// There until hyper's task has ended while a request was sent.
+    sender: Option<SendRequest<Empty<Bytes>>>,
     task: JoinHandle<Unusable>,
     ended: bool,
     shared: Shared<T>,
@@ -76,7 +78,7 @@ where
             }
         });
         Ok(Self {
-            sender,
+            sender: Some(sender),
             task,
             ended: false,
             shared,
@@ -92,8 +94,20 @@ where
         request: Request<Empty<Bytes>>,
     ) -> Result<Response<Incoming>, Unanswered> {
         let before = self.shared.received();
-        let response = self.sender.try_send_request(request).await;
-        response.map_err(|mut failure| Unanswered {
+        let sender = self.sender.as_mut();
+        let sender = sender.expect("a connection that has ended is not used again");
+        let mut response = pin!(sender.try_send_request(request));
+        let response = poll_fn(|cx| {
+            if let Poll::Ready(response) = response.as_mut().poll(cx) {
+                return Poll::Ready(response);
+            }
+            ready!(self.poll_ended(cx));
+            // A request that met the end of the task may lie in its channel, where nobody will look
+            // (tokio #8179). Without the channel's other end, it comes back.
+            self.sender = None;
+            response.as_mut().poll(cx)
+        });
+        response.await.map_err(|mut failure| Unanswered {
             sent: failure.take_message().is_none(),
             answered: self.shared.received() > before,
             error: failure.into_error(),
@@ -105,15 +119,14 @@ where
     /// The end of a body is known a little before that (B16). In between hyper finds out whether
     /// the peer closes, or has sent more than it announced.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        self.sender.poll_ready(cx).map(|ready| ready.is_ok())
+        match &mut self.sender {
+            Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
+            None => Poll::Ready(false),
+        }
     }
-}
 
-impl<T> Connection for HttpConnection<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
-    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+    /// Waits for the end of hyper's task.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
         if self.ended {
             return Poll::Ready(Unusable::Closed);
         }
@@ -123,8 +136,21 @@ where
         Poll::Ready(end.unwrap_or(Unusable::Closed))
     }
 
+    fn is_closed(&self) -> bool {
+        self.sender.as_ref().is_none_or(SendRequest::is_closed)
+    }
+}
+
+impl<T> Connection for HttpConnection<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        self.poll_ended(cx)
+    }
+
     fn check(&mut self) -> Result<(), Unusable> {
-        if self.task.is_finished() || self.sender.is_closed() {
+        if self.task.is_finished() || self.is_closed() {
             return Err(Unusable::Closed);
         }
         self.shared.check()
@@ -160,8 +186,11 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpConnection")
-            .field("closed", &self.sender.is_closed())
-            .field("ready", &self.sender.is_ready())
+            .field("closed", &self.is_closed())
+            .field(
+                "ready",
+                &self.sender.as_ref().is_some_and(SendRequest::is_ready),
+            )
             .finish_non_exhaustive()
     }
 }

@@ -117,6 +117,33 @@ async fn a_byte_of_an_answer_is_told_apart_from_none() {
     }
 }
 
+// hyper's task may end between two steps of the channel by which it is sent a request (tokio #8179).
+#[test]
+fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let meet = async |spins: u32| {
+        let (tcp, mut peer) = transport().await;
+        peer.write_all(b"!").await.unwrap();
+        let mut connection = HttpConnection::open(tcp).await.unwrap();
+        for _ in 0..spins {
+            std::hint::spin_loop();
+        }
+        let send = connection.send(get());
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(5), send).await;
+        assert!(answer.expect("it ends").is_err());
+    };
+    // From outside of the runtime: hyper's task runs on another thread at once.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..4000).for_each(|turn| runtime.block_on(meet(turn % 400))));
+        }
+    });
+}
+
 fn get() -> Request<Empty<Bytes>> {
     let request = Request::get("/").header("host", "h.test");
     request.body(Empty::new()).unwrap()
@@ -133,20 +160,21 @@ async fn answer(peer: &mut TcpStream, bytes: &[u8]) {
 
 /// A connection, its peer, and a count: 2 as long as the connection has its socket.
 async fn connected() -> (HttpConnection<Tcp>, TcpStream, Arc<()>) {
+    let (tcp, peer) = transport().await;
+    let alive = Arc::clone(&tcp.1);
+    (HttpConnection::open(tcp).await.unwrap(), peer, alive)
+}
+
+async fn transport() -> (Tcp, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap())
         .await
         .unwrap();
     let (peer, _) = listener.accept().await.unwrap();
-    let alive = Arc::new(());
-    let tcp = Tcp(stream, Arc::clone(&alive));
-    (HttpConnection::open(tcp).await.unwrap(), peer, alive)
+    (Tcp(stream, Arc::new(())), peer)
 }
 
-struct Tcp(
-    TcpStream,
-    #[expect(dead_code, reason = "it is counted")] Arc<()>,
-);
+struct Tcp(TcpStream, Arc<()>);
 
 impl Connection for Tcp {
     fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {

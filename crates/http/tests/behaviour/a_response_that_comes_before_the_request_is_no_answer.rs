@@ -1,0 +1,57 @@
+//! B10: what a server says before it was asked answers nothing, on a new connection too.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::support::{Server, ok, within};
+use keepalive::{Attempt, ConnectError, Connector, Manager, Net, NetStream};
+use keepalive_http::{Client, Http};
+use tokio::join;
+use tokio::task::JoinSet;
+
+/// Connects as [`Net`] does, and waits until the server has spoken.
+struct Patient(Net);
+
+impl Connector for Patient {
+    type Connection = NetStream;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
+        let stream = self.0.connect(attempt).await?;
+        stream.as_tcp().unwrap().readable().await.unwrap();
+        Ok(stream)
+    }
+}
+
+#[tokio::test]
+async fn on_a_new_connection() {
+    check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_the_threads_do() {
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        tasks.spawn(async {
+            for _ in 0..100 {
+                check().await;
+            }
+        });
+    }
+    within(tasks.join_all()).await;
+}
+
+async fn check() {
+    let server = Server::start().await;
+    let builder = Manager::builder().connector(Http::over(Patient(Net::new())));
+    let client = Client::new(builder.build().unwrap());
+    let speak_first = async {
+        let mut peer = server.accept().await;
+        peer.send(&ok("smuggled")).await;
+        peer.closed().await;
+    };
+    // Without its response the connection closes, so that a wrong answer is no hang.
+    let ask = async { within(client.get(server.uri("/"))).await.map(drop) };
+    let (answer, ()) = join!(ask, speak_first);
+    let error = answer.expect_err("nothing was answered");
+    assert_eq!(error.function(), "request", "{error}");
+    assert_eq!(error.resent(), 0);
+}
