@@ -7,6 +7,8 @@ pub mod coverage;
 pub mod dice;
 pub mod explore;
 pub mod model;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod replay;
 pub mod swarm;
 pub mod world;

@@ -10,15 +10,17 @@ mod server;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use keepalive::AllocateError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Builder;
-use tokio::sync::watch;
 
+#[cfg(target_os = "linux")]
+pub(crate) use keepalive_testkit::net::census::descriptors_to;
+pub(crate) use keepalive_testkit::net::gauge::{Entered, Gauge};
 pub(crate) use mock::{Mock, host};
 pub(crate) use probe::Probe;
 pub(crate) use server::{Order, Refusing, Server, Silent};
@@ -120,73 +122,7 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// How many descriptors of this process are sockets connected to `port`, as the system says.
-#[cfg(target_os = "linux")]
-pub(crate) fn descriptors_to(port: u16) -> usize {
-    let descriptors: Vec<_> = std::fs::read_dir("/proc/self/fd")
-        .expect("a list of descriptors")
-        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-        .collect();
-    let sockets = std::fs::read_to_string("/proc/self/net/tcp").expect("a table of sockets");
-    let is_ours = |line: &str| {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let (remote, inode) = (fields[2], fields[9]);
-        let descriptor = format!("socket:[{inode}]");
-        remote.ends_with(&format!(":{port:04X}"))
-            && descriptors
-                .iter()
-                .any(|open| open.as_os_str() == descriptor.as_str())
-    };
-    sockets.lines().skip(1).filter(|line| is_ours(line)).count()
-}
-
 /// Polls once, with a waker that wakes nobody.
 pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// How many of something there are, were at most, and were in all; exact, and awaitable.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Gauge(Arc<watch::Sender<Tally>>);
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
-    pub(crate) now: usize,
-    pub(crate) highest: usize,
-    pub(crate) total: usize,
-    pub(crate) gone: usize,
-}
-
-impl Gauge {
-    /// Counts one until the answer is dropped.
-    pub(crate) fn enter(&self) -> Entered {
-        self.0.send_modify(|tally| {
-            tally.total += 1;
-            tally.now += 1;
-            tally.highest = tally.highest.max(tally.now);
-        });
-        Entered(self.clone())
-    }
-
-    pub(crate) fn read(&self) -> Tally {
-        *self.0.borrow()
-    }
-
-    /// Waits for a change of the tally.
-    pub(crate) async fn until(&self, reached: impl FnMut(&Tally) -> bool) {
-        let mut tallies = self.0.subscribe();
-        tallies.wait_for(reached).await.expect("self is a sender");
-    }
-}
-
-/// One, as its gauge counts.
-pub(crate) struct Entered(Gauge);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.0.0.send_modify(|tally| {
-            tally.now -= 1;
-            tally.gone += 1;
-        });
-    }
 }

@@ -1,0 +1,11 @@
+//! The HTTP client against peers that do everything wrong, over real sockets: see
+//! `keepalive_testkit::net::load`.
+
+#![cfg(target_os = "linux")]
+
+use keepalive_testkit::net::load::{HttpCaller, trials};
+
+#[test]
+fn whatever_the_peers_do_answers_are_right_and_nothing_is_left() {
+    trials::run::<HttpCaller>("keepalive-http");
+}

@@ -1,0 +1,161 @@
+//! What this process holds, as the system says.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::within;
+
+/// Descriptors, tasks, threads and memory of this process at one instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Descriptors by kind: `socket`, `pipe`, `anon_inode`, `file`.
+    pub descriptors: BTreeMap<String, usize>,
+    /// Tasks of the runtime within which it was taken.
+    pub tasks: usize,
+    pub threads: usize,
+    /// Resident memory, in bytes.
+    pub resident: usize,
+}
+
+impl Census {
+    pub fn take() -> Self {
+        Self {
+            descriptors: descriptors(),
+            tasks: Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks()),
+            threads: entries("/proc/self/task"),
+            resident: resident(),
+        }
+    }
+
+    pub fn sockets(&self) -> usize {
+        self.descriptors.get("socket").copied().unwrap_or(0)
+    }
+
+    pub fn open(&self) -> usize {
+        self.descriptors.values().sum()
+    }
+
+    /// Waits until no more is held than in `self`.
+    ///
+    /// # Errors
+    ///
+    /// What is left when `limit` has passed. Memory does not count: allocators keep it.
+    pub async fn returns(&self, limit: Duration) -> Result<(), Left> {
+        let mut left = Vec::new();
+        let back = within(limit, || {
+            left = self.left(&Self::take());
+            left.is_empty()
+        });
+        if back.await { Ok(()) } else { Err(Left(left)) }
+    }
+
+    fn left(&self, now: &Self) -> Vec<String> {
+        let mut left = Vec::new();
+        let mut more = |what: &str, was: usize, is: usize| {
+            if is > was {
+                left.push(format!("{} {what} more than the {was} at first", is - was));
+            }
+        };
+        for (kind, &is) in &now.descriptors {
+            let was = self.descriptors.get(kind).copied().unwrap_or(0);
+            more(&format!("descriptors of kind {kind}"), was, is);
+        }
+        more("tasks", self.tasks, now.tasks);
+        more("threads", self.threads, now.threads);
+        left
+    }
+}
+
+/// What did not go.
+#[derive(Debug)]
+pub struct Left(Vec<String>);
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join(", "))
+    }
+}
+
+/// How many descriptors of this process are sockets connected to `port`.
+pub fn descriptors_to(port: u16) -> usize {
+    states_to(&[port]).len()
+}
+
+/// The states of those sockets, in the numbers of the kernel: 1 is established, 8 is `CLOSE_WAIT`.
+pub fn states_to(ports: &[u16]) -> Vec<u8> {
+    let sockets = fs::read_to_string("/proc/self/net/tcp").expect("a table of sockets");
+    // Most lines are of sockets that nobody holds any more, so they are not taken apart.
+    let remotes: Vec<_> = ports.iter().map(|port| format!(":{port:04X} ")).collect();
+    let lines = sockets.lines().skip(1).filter(|line| {
+        let remote = line.get(REMOTE).unwrap_or_default();
+        remotes.iter().any(|port| remote.ends_with(port))
+    });
+    let connected: Vec<Vec<_>> = lines
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let descriptors = links();
+    let held = connected.iter().filter(|fields| {
+        let descriptor = format!("socket:[{}]", fields[9]);
+        descriptors.contains(&descriptor)
+    });
+    held.map(|fields| u8::from_str_radix(fields[3], 16).expect("a number"))
+        .collect()
+}
+
+/// Where the table has the remote address, and the space after it.
+const REMOTE: std::ops::Range<usize> = 20..34;
+
+fn descriptors() -> BTreeMap<String, usize> {
+    let mut kinds = BTreeMap::new();
+    for link in links() {
+        let kind = match link.split_once(':') {
+            Some((kind, _)) => kind,
+            None => "file",
+        };
+        *kinds.entry(kind.to_owned()).or_default() += 1;
+    }
+    kinds
+}
+
+/// What the descriptors are, without the one that is open to list them.
+fn links() -> Vec<String> {
+    fs::read_dir("/proc/self/fd")
+        .expect("a list of descriptors")
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .map(|link| link.to_string_lossy().into_owned())
+        .filter(|link| !link.starts_with("/proc/"))
+        .collect()
+}
+
+fn entries(directory: &str) -> usize {
+    fs::read_dir(directory).expect("procfs").count()
+}
+
+fn resident() -> usize {
+    let pages = fs::read_to_string("/proc/self/statm").expect("procfs");
+    let pages = pages.split_whitespace().nth(1).expect("a column");
+    pages.parse::<usize>().expect("a number") * rustix::param::page_size()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_socket_counts_while_it_is_held() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("bound");
+        let stream = TcpStream::connect(address).expect("it listens");
+        assert_eq!(states_to(&[address.port()]), [1]);
+        drop(listener.accept());
+        assert_eq!(states_to(&[1, address.port()]), [8]);
+        drop(stream);
+        assert_eq!(descriptors_to(address.port()), 0);
+    }
+}

@@ -1,0 +1,103 @@
+//! A connector that counts.
+
+use std::collections::HashMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use keepalive::{Attempt, ConnectError, Connection, Connector, Net, NetStream, Unusable};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::net::gauge::{Entered, Gauge};
+
+/// Connects as [`Net`] does, and counts without a gap: from before the socket is there until after
+/// it is gone.
+#[derive(Clone, Default)]
+pub struct Counted {
+    all: Gauge,
+    ports: Arc<Mutex<HashMap<u16, Gauge>>>,
+    net: Net,
+}
+
+impl Counted {
+    /// Connections opened, and the most at once, to all hosts together.
+    pub fn all(&self) -> Gauge {
+        self.all.clone()
+    }
+
+    /// The most at once to any one port.
+    pub fn most_to_one(&self) -> usize {
+        let ports = self.ports.lock().expect("no panic");
+        ports
+            .values()
+            .map(|port| port.read().highest)
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn port(&self, port: u16) -> Gauge {
+        let mut ports = self.ports.lock().expect("no panic");
+        ports.entry(port).or_default().clone()
+    }
+}
+
+impl Connector for Counted {
+    type Connection = CountedStream;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<CountedStream, ConnectError> {
+        let entered = [self.all.enter(), self.port(attempt.host().port()).enter()];
+        Ok(CountedStream {
+            stream: self.net.connect(attempt).await?,
+            _entered: entered,
+        })
+    }
+}
+
+/// A socket that is dropped before it is counted out.
+pub struct CountedStream {
+    stream: NetStream,
+    _entered: [Entered; 2],
+}
+
+impl Connection for CountedStream {
+    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        self.stream.poll_unusable(context)
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        self.stream.check()
+    }
+
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.stream.poll_close(context)
+    }
+}
+
+impl AsyncRead for CountedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for CountedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,85 @@
+//! What came of many questions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Ending, Late};
+
+/// How questions ended, counted.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    pub asked: u64,
+    pub answered: u64,
+    pub withdrawn: u64,
+    /// Those that had no answer, by what they were told.
+    pub failures: BTreeMap<String, u64>,
+    /// What must never happen; the first few.
+    pub wrong: Vec<String>,
+    pub wrong_count: u64,
+    /// By how much managers answered after a deadline, for each answer that came after it.
+    late: Vec<Late>,
+}
+
+const STRAYED: &str = "a stray answer, on its way when it was asked";
+
+const FIRST_FEW: usize = 5;
+
+impl Figures {
+    /// Counts one; `None` is one that was withdrawn.
+    pub fn count(&mut self, ended: Option<(Ending, Late)>) {
+        self.asked += 1;
+        let Some((ending, late)) = ended else {
+            self.withdrawn += 1;
+            return;
+        };
+        if !late.is_zero() {
+            self.late.push(late);
+        }
+        match ending {
+            Ending::Answered => self.answered += 1,
+            Ending::NotConnected(text) | Ending::Broken(text) => self.failed(text),
+            Ending::Impatient => self.failed("no answer in time".to_owned()),
+            Ending::Strayed => self.failed(STRAYED.to_owned()),
+            Ending::Wrong(text) => {
+                self.wrong_count += 1;
+                if self.wrong.len() < FIRST_FEW {
+                    self.wrong.push(text);
+                }
+            }
+        }
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.asked += other.asked;
+        self.answered += other.answered;
+        self.withdrawn += other.withdrawn;
+        for (text, count) in other.failures {
+            *self.failures.entry(text).or_default() += count;
+        }
+        self.wrong_count += other.wrong_count;
+        self.wrong.extend(other.wrong);
+        self.wrong.truncate(FIRST_FEW);
+        self.late.extend(other.late);
+    }
+
+    pub fn failed_count(&self) -> u64 {
+        self.failures.values().sum()
+    }
+
+    /// The longest that a manager was late.
+    pub fn latest(&self) -> Late {
+        self.late.iter().copied().max().unwrap_or_default()
+    }
+
+    /// How late all but `per_mille` thousandths of all questions were at most.
+    pub fn late_for_all_but(&self, per_mille: u64) -> Duration {
+        let beyond = (self.asked * per_mille / 1000) as usize;
+        let mut late = self.late.clone();
+        late.sort_unstable_by(|one, other| other.cmp(one));
+        late.get(beyond).copied().unwrap_or_default()
+    }
+
+    fn failed(&mut self, text: String) {
+        *self.failures.entry(text).or_default() += 1;
+    }
+}

@@ -1,0 +1,159 @@
+//! Clients that ask much, and check every answer.
+
+mod counted;
+mod figures;
+mod http;
+mod raw;
+mod script;
+pub mod trial;
+pub mod trials;
+
+use std::time::{Duration, Instant};
+
+use keepalive::{Counts, ErrorKind};
+
+pub use counted::Counted;
+pub use figures::Figures;
+pub use http::HttpCaller;
+pub use raw::RawCaller;
+pub use script::{Peer, ask_many};
+
+use super::chaos::Protocol;
+use super::echo::answer;
+use super::pump::micros;
+
+/// What the clients of one manager may do, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub max_per_host: usize,
+    pub max_open: usize,
+    /// From a request to its connection.
+    pub timeout: Duration,
+    /// From there to the end of the answer.
+    pub patience: Duration,
+}
+
+/// One question.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    pub port: u16,
+    /// The tag of the server behind that port.
+    pub tag: &'a str,
+    pub nonce: u64,
+    pub size: usize,
+    /// Chooses among the ways to ask, and to be done.
+    pub way: u64,
+}
+
+/// How a question ended.
+#[derive(Debug)]
+pub enum Ending {
+    Answered,
+    /// There was no connection.
+    NotConnected(String),
+    /// There was one, and it failed.
+    Broken(String),
+    /// The answer took longer than the client's patience.
+    Impatient,
+    /// A stray answer that nobody could have noticed before.
+    Strayed,
+    /// What must never happen.
+    Wrong(String),
+}
+
+/// A client that asks through a manager.
+pub trait Caller: Clone + Send + Sync + 'static {
+    const PROTOCOL: Protocol;
+
+    fn new(limits: Limits) -> Self;
+
+    fn ask(&self, question: Question<'_>) -> impl Future<Output = (Ending, Late)> + Send;
+
+    fn limits(&self) -> Limits;
+
+    /// Every connection that it opens, counted without a gap.
+    fn counted(&self) -> &Counted;
+
+    fn totals(&self) -> Counts;
+
+    /// Answers how many leases were still out after `limit`.
+    fn shut_down(&self, limit: Duration) -> impl Future<Output = usize> + Send;
+}
+
+/// By how much the answer of a manager came after its deadline.
+pub type Late = Duration;
+
+/// When an answer from a manager came, against when it had to.
+fn late(asked: Instant, limits: Limits) -> Late {
+    asked.elapsed().saturating_sub(limits.timeout)
+}
+
+/// Whether an error of a manager is one that a fault of the network may cause.
+fn not_connected(error: &keepalive::AllocateError) -> Ending {
+    let function = error.function();
+    let text = format!("{function}: {}", error.error_str());
+    let system = error.error_num().is_some() && !error.error_str().is_empty();
+    let sensible = match error.kind() {
+        ErrorKind::Timeout => system && matches!(function, "queue" | "resolve" | "connect"),
+        ErrorKind::Connect => system && matches!(function, "connect" | "socket"),
+        ErrorKind::QueueFull => function == "queue",
+        _ => false,
+    };
+    if sensible {
+        Ending::NotConnected(text)
+    } else {
+        Ending::Wrong(format!("an error that makes no sense: {error:?}"))
+    }
+}
+
+/// When a connection was handed out, at the earliest, and whether anybody had used it before.
+#[derive(Clone, Copy)]
+struct HandedOut {
+    at: Instant,
+    reused: bool,
+}
+
+/// How long a stray answer may stay unnoticed: a connection idle for less than a millisecond is
+/// asked by the reactor alone (C4), and on a loaded machine a thread may not run for long.
+const UNNOTICED: Duration = Duration::from_millis(250);
+
+/// Judges an answer. `number` is that of the server's connection, once it is known.
+fn judge(
+    text: &str,
+    question: &Question<'_>,
+    handed_out: HandedOut,
+    number: &mut Option<usize>,
+) -> Ending {
+    let words: Vec<_> = text.split(' ').collect();
+    if let ["stray", sent, in_one_piece] = words[..] {
+        return judge_stray(sent, in_one_piece == "1", handed_out);
+    }
+    let Some(connection) = words.get(1).and_then(|number| number.parse().ok()) else {
+        return Ending::Wrong(format!("{question:?} was answered with {text:?}"));
+    };
+    let expected = *number.get_or_insert(connection);
+    if text != answer(question.tag, expected, question.nonce, question.size) {
+        return Ending::Wrong(format!(
+            "{question:?} on connection {expected} was answered with {text:?}"
+        ));
+    }
+    Ending::Answered
+}
+
+fn judge_stray(sent: &str, in_one_piece: bool, handed_out: HandedOut) -> Ending {
+    let sent: u128 = sent.parse().unwrap_or(0);
+    let known = sent + UNNOTICED.as_micros() < micros(handed_out.at);
+    if handed_out.reused && (in_one_piece || known) {
+        return Ending::Wrong(format!(
+            "a connection was handed out at {}, with an answer on it that came {} {}",
+            micros(handed_out.at),
+            if in_one_piece {
+                "with the one before, at"
+            } else {
+                "at"
+            },
+            sent
+        ));
+    }
+    Ending::Strayed
+}

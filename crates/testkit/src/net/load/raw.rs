@@ -1,0 +1,131 @@
+//! Asks in lines, over plain connections.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use keepalive::{Counts, Lease, Manager, Request};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use super::{
+    Caller, Counted, Ending, HandedOut, Late, Limits, Question, judge, late, not_connected,
+};
+use crate::net::chaos::Protocol;
+
+#[derive(Clone)]
+pub struct RawCaller {
+    manager: Manager<Counted>,
+    counted: Counted,
+    limits: Limits,
+}
+
+impl Caller for RawCaller {
+    const PROTOCOL: Protocol = Protocol::Line;
+
+    fn new(limits: Limits) -> Self {
+        let counted = Counted::default();
+        let manager = Manager::builder()
+            .max_per_host(limits.max_per_host)
+            .max_open(limits.max_open)
+            .timeout(limits.timeout)
+            .keep_alive(Duration::from_secs(3600))
+            .connector(counted.clone());
+        Self {
+            manager: manager.build().expect("limits that can work"),
+            counted,
+            limits,
+        }
+    }
+
+    async fn ask(&self, question: Question<'_>) -> (Ending, Late) {
+        let request = Request::new("ask", "127.0.0.1", question.port).expect("a request");
+        let asked = Instant::now();
+        let allocated = self.manager.allocate(request).await;
+        let late = late(asked, self.limits);
+        let mut lease = match allocated {
+            Ok(lease) => lease,
+            Err(error) => return (not_connected(&error), late),
+        };
+        let handed_out = HandedOut {
+            at: asked + lease.timing().total(),
+            reused: lease.from_cache().is_some(),
+        };
+        let exchange = exchange(&mut lease, &question, handed_out);
+        let ending = match timeout(self.limits.patience, exchange).await {
+            Ok(Ok(ending)) => ending,
+            Ok(Err(error)) => Ending::Broken(format!("{:?}", error.kind())),
+            Err(_) => Ending::Impatient,
+        };
+        match (&ending, question.way % 8) {
+            (Ending::Answered, 2..) => lease.free(),
+            (Ending::Answered, 1) => lease.close(),
+            _ => drop(lease),
+        }
+        (ending, late)
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn counted(&self) -> &Counted {
+        &self.counted
+    }
+
+    fn totals(&self) -> Counts {
+        self.manager.totals()
+    }
+
+    async fn shut_down(&self, limit: Duration) -> usize {
+        self.manager.shutdown().within(limit).await
+    }
+}
+
+/// Asks once or twice. The end of the line is read byte by byte, so that what follows it stays in
+/// the socket, for the manager to find.
+async fn exchange(
+    lease: &mut Lease<Counted>,
+    question: &Question<'_>,
+    mut handed_out: HandedOut,
+) -> io::Result<Ending> {
+    let mut number = None;
+    for turn in 0..1 + question.way / 8 % 2 {
+        let question = Question {
+            nonce: question.nonce + turn,
+            ..*question
+        };
+        let line = format!("ask {} {}\n", question.nonce, question.size);
+        lease.write_all(line.as_bytes()).await?;
+        let text = read_line(lease, question.size).await?;
+        match judge(&text, &question, handed_out, &mut number) {
+            Ending::Answered => {}
+            other => return Ok(other),
+        }
+        // What comes before the second turn is for this client to notice.
+        handed_out.reused = false;
+    }
+    Ok(Ending::Answered)
+}
+
+async fn read_line(lease: &mut Lease<Counted>, size: usize) -> io::Result<String> {
+    let mut line = vec![0; size];
+    let mut length = 0;
+    // A stray answer may be shorter than what was asked for.
+    while length < size && !line[..length].contains(&b'\n') {
+        length += match lease.read(&mut line[length..]).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => n,
+        };
+    }
+    line.truncate(length);
+    if let Some(end) = line.iter().position(|&byte| byte == b'\n') {
+        line.truncate(end);
+        return Ok(String::from_utf8_lossy(&line).into_owned());
+    }
+    loop {
+        match lease.read_u8().await? {
+            b'\n' => return Ok(String::from_utf8_lossy(&line).into_owned()),
+            byte => line.push(byte),
+        }
+    }
+}

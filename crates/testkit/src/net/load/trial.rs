@@ -1,0 +1,286 @@
+//! Many clients against one combination of toxics, and everything that must hold then.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::time::timeout;
+
+use super::{Caller, Figures, Limits, Peer, Question, ask_many};
+use crate::dice::Dice;
+use crate::net::census::states_to;
+use crate::net::chaos::Proxy;
+use crate::net::combinations::Combination;
+use crate::net::crowd::Crowd;
+use crate::net::echo::Echo;
+use crate::net::toxic::{Deed, Toxic};
+use crate::net::within;
+
+const SERVERS: usize = 3;
+const CLIENTS: u64 = 16;
+const QUESTIONS: u64 = 200;
+/// How often more is asked, until every toxic has happened.
+const MOST_MORE: u64 = 20;
+const LIMITS: Limits = Limits {
+    max_per_host: 3,
+    max_open: 6,
+    timeout: Duration::from_millis(200),
+    patience: Duration::from_millis(200),
+};
+
+/// For what happens at once on a machine that has time.
+const SOON: Duration = Duration::from_secs(10);
+/// By how much a manager may be late on a machine that has none.
+const MOST_LATE: Duration = Duration::from_secs(2);
+
+/// What one trial came to.
+pub struct Trial {
+    pub figures: Figures,
+    pub faults: BTreeMap<String, u64>,
+    pub opened: usize,
+    pub took: Duration,
+}
+
+/// Runs it on a runtime of its own, with its servers on `peers`.
+///
+/// # Errors
+///
+/// What did not hold.
+pub fn run<C: Caller>(
+    combination: &Combination,
+    seed: u64,
+    threads: usize,
+    peers: &Handle,
+) -> Result<Trial, String> {
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(threads).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(async {
+        let limit = Duration::from_secs(60);
+        match timeout(limit, trial::<C>(combination, seed, peers)).await {
+            Ok(ended) => ended,
+            Err(_) => Err(format!("not done within {limit:?}")),
+        }
+    })
+}
+
+async fn trial<C: Caller>(
+    combination: &Combination,
+    seed: u64,
+    peers: &Handle,
+) -> Result<Trial, String> {
+    let start = Instant::now();
+    let site = Site::open(C::PROTOCOL, seed, peers).await;
+    let caller = C::new(LIMITS);
+
+    site.set(combination);
+    let enough = Arc::default();
+    let mut figures = ask_many(&caller, &site.peers, CLIENTS, QUESTIONS, seed, &enough).await;
+    for more in 0..MOST_MORE {
+        if site.missing(combination).is_none() {
+            break;
+        }
+        // Fewer clients leave connections idle for longer.
+        let seed = seed + more;
+        figures.add(ask_many(&caller, &site.peers, 2, QUESTIONS / 10, seed, &enough).await);
+    }
+    let missing = site.missing(combination);
+    let faults = site.faults();
+    site.set(&Combination(Vec::new()));
+
+    if let Some(wrong) = figures.wrong.first() {
+        return Err(format!("{} wrong, such as: {wrong}", figures.wrong_count));
+    }
+    if figures.latest() > MOST_LATE {
+        return Err(format!("an answer was late by {:?}", figures.latest()));
+    }
+    if let Some(toxic) = missing {
+        return Err(format!("{toxic} never happened: the trial proves nothing"));
+    }
+    site.check_limits(&caller)?;
+    check_rest(&caller).await?;
+    check_recovery(&caller, &site, seed).await?;
+    check_no_close_wait(&caller, &site, seed).await?;
+    check_end(caller, &site).await?;
+    Ok(Trial {
+        figures,
+        faults,
+        opened: site
+            .servers
+            .iter()
+            .map(|server| server.connections.read().total)
+            .sum(),
+        took: start.elapsed(),
+    })
+}
+
+/// Servers, each behind a proxy, and how many clients they have at once.
+struct Site {
+    servers: Vec<Echo>,
+    proxies: Vec<Proxy>,
+    peers: Arc<[Peer]>,
+    crowds: Vec<Arc<Crowd>>,
+}
+
+impl Site {
+    async fn open(protocol: crate::net::chaos::Protocol, seed: u64, runtime: &Handle) -> Self {
+        let all = Crowd::new(LIMITS.max_open);
+        let mut site = Self {
+            servers: Vec::new(),
+            proxies: Vec::new(),
+            peers: Arc::new([]),
+            crowds: vec![Arc::clone(&all)],
+        };
+        for number in 0..SERVERS {
+            let server = Echo::start(runtime, &format!("server{number}")).await;
+            let one = Crowd::new(LIMITS.max_per_host);
+            let crowds = vec![Arc::clone(&one), Arc::clone(&all)];
+            let seed = seed + number as u64;
+            let proxy = Proxy::start(runtime, protocol, server.address(), crowds, seed);
+            site.crowds.push(one);
+            site.servers.push(server);
+            site.proxies.push(proxy);
+        }
+        let peers = site.servers.iter().zip(&site.proxies);
+        site.peers = peers
+            .map(|(server, proxy)| Peer {
+                port: proxy.port(),
+                tag: Arc::from(server.tag()),
+            })
+            .collect();
+        site
+    }
+
+    fn set(&self, combination: &Combination) {
+        for proxy in &self.proxies {
+            proxy.set(&combination.0);
+        }
+    }
+
+    fn faults(&self) -> BTreeMap<String, u64> {
+        let mut sum = BTreeMap::new();
+        for (toxic, count) in self.proxies.iter().flat_map(Proxy::faults) {
+            *sum.entry(toxic).or_default() += count;
+        }
+        sum
+    }
+
+    /// What has not happened yet.
+    fn missing(&self, combination: &Combination) -> Option<Toxic> {
+        let faults = self.faults();
+        let mut toxics = combination.0.iter().copied();
+        toxics.find(|toxic| !faults.contains_key(&toxic.to_string()))
+    }
+
+    /// The states of the sockets that clients hold.
+    fn sockets(&self) -> Vec<u8> {
+        let ports: Vec<_> = self.peers.iter().map(|peer| peer.port).collect();
+        states_to(&ports)
+    }
+
+    /// What the servers counted, and what the connector did.
+    fn check_limits(&self, caller: &impl Caller) -> Result<(), String> {
+        for crowd in &self.crowds {
+            if crowd.most() > crowd.limit() {
+                let (most, limit) = (crowd.most(), crowd.limit());
+                return Err(format!(
+                    "{most} connections at a server, the limit is {limit}"
+                ));
+            }
+        }
+        let limits = caller.limits();
+        let counted = caller.counted();
+        let (one, all) = (counted.most_to_one(), counted.all().read().highest);
+        if one > limits.max_per_host || all > limits.max_open {
+            return Err(format!(
+                "{one} connections to one host, {all} in all: {limits:?}"
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Nobody asks any more: nothing waits, nothing is in use.
+async fn check_rest(caller: &impl Caller) -> Result<(), String> {
+    let at_rest = || {
+        let totals = caller.totals();
+        totals.waiting == 0 && totals.leased == 0 && totals.connecting == 0 && totals.closing == 0
+    };
+    if within(SOON, at_rest).await {
+        Ok(())
+    } else {
+        Err(format!(
+            "not at rest when nobody asks: {:?}",
+            caller.totals()
+        ))
+    }
+}
+
+/// Nothing goes wrong any more: each server answers again, once what is broken has been replaced.
+async fn check_recovery(caller: &impl Caller, site: &Site, seed: u64) -> Result<(), String> {
+    let mut dice = Dice(seed);
+    for peer in &*site.peers {
+        let start = Instant::now();
+        loop {
+            let question = Question {
+                port: peer.port,
+                tag: &peer.tag,
+                nonce: dice.roll(),
+                size: 10,
+                way: 15,
+            };
+            let (ending, _) = caller.ask(question).await;
+            match ending {
+                super::Ending::Answered => break,
+                super::Ending::Wrong(wrong) => return Err(wrong),
+                _ if start.elapsed() < SOON => {}
+                other => return Err(format!("no answer after all is well again: {other:?}")),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The peers end what is idle: its descriptors go, with no more traffic.
+async fn check_no_close_wait(caller: &impl Caller, site: &Site, seed: u64) -> Result<(), String> {
+    let deed = [Deed::Close, Deed::Reset, Deed::HalfClose, Deed::Stray][seed as usize % 4];
+    for proxy in &site.proxies {
+        proxy.order(deed);
+    }
+    if within(SOON, || {
+        site.sockets().is_empty() && caller.totals().open == 0
+    })
+    .await
+    {
+        return Ok(());
+    }
+    let states = site.sockets();
+    Err(format!(
+        "after the peers did {deed} to what was idle, sockets are left in the states {states:?} \
+         (8 is CLOSE_WAIT), and the manager has {:?}",
+        caller.totals()
+    ))
+}
+
+/// Everything goes.
+async fn check_end<C: Caller>(caller: C, site: &Site) -> Result<(), String> {
+    let out = caller.shut_down(SOON).await;
+    let totals = caller.totals();
+    if out != 0 || totals.open != 0 || totals.waiting != 0 {
+        return Err(format!("{out} leases out after the shutdown: {totals:?}"));
+    }
+    drop(caller);
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    if within(SOON, || site.sockets().is_empty() && tasks() == 0).await {
+        Ok(())
+    } else {
+        let (descriptors, tasks) = (site.sockets().len(), tasks());
+        Err(format!(
+            "{descriptors} descriptors and {tasks} tasks are left"
+        ))
+    }
+}

@@ -1,0 +1,35 @@
+//! Real sockets: servers that tag their answers, a proxy that fails on purpose, and counters of what
+//! the process holds. Most of it needs Linux, which tells what a process holds.
+
+#[cfg(target_os = "linux")]
+pub mod census;
+#[cfg(target_os = "linux")]
+pub mod chaos;
+pub mod combinations;
+#[cfg(target_os = "linux")]
+pub mod crowd;
+pub mod echo;
+mod exchange;
+pub mod faults;
+pub mod gauge;
+#[cfg(all(feature = "load", target_os = "linux"))]
+pub mod load;
+#[cfg(target_os = "linux")]
+mod pump;
+#[cfg(target_os = "linux")]
+mod stream;
+pub mod toxic;
+
+use std::time::{Duration, Instant};
+
+/// Waits for what nothing announces; says whether it came in time.
+pub async fn within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while !holds() {
+        if start.elapsed() > limit {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    true
+}
