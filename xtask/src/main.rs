@@ -7,6 +7,7 @@ mod check;
 mod mutants;
 mod planted;
 mod sim;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ enum Command {
     Sim(sim::Arguments),
     Planted(planted::Arguments),
     Mutants(mutants::Arguments),
+    Soak(soak::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Planted(arguments) => planted::run(&arguments),
+        Command::Soak(arguments) => soak::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,11 +16,14 @@ pub struct Figures {
     /// What must never happen; the first few.
     pub wrong: Vec<String>,
     pub wrong_count: u64,
-    /// By how much managers answered after a deadline, for each answer that came after it.
-    late: Vec<Late>,
+    /// How many answers of managers came after their deadline, by how much: in [`STEP`]s.
+    late: BTreeMap<u32, u64>,
 }
 
 const STRAYED: &str = "a stray answer, on its way when it was asked";
+
+/// As exactly as lateness is kept, so that a long run takes no more memory than a short one.
+const STEP: Duration = Duration::from_micros(100);
 
 const FIRST_FEW: usize = 5;
 
@@ -33,7 +36,8 @@ impl Figures {
             return;
         };
         if !late.is_zero() {
-            self.late.push(late);
+            let steps = late.as_micros().div_ceil(STEP.as_micros());
+            *self.late.entry(steps as u32).or_default() += 1;
         }
         match ending {
             Ending::Answered => self.answered += 1,
@@ -59,7 +63,9 @@ impl Figures {
         self.wrong_count += other.wrong_count;
         self.wrong.extend(other.wrong);
         self.wrong.truncate(FIRST_FEW);
-        self.late.extend(other.late);
+        for (late, count) in other.late {
+            *self.late.entry(late).or_default() += count;
+        }
     }
 
     pub fn failed_count(&self) -> u64 {
@@ -68,15 +74,20 @@ impl Figures {
 
     /// The longest that a manager was late.
     pub fn latest(&self) -> Late {
-        self.late.iter().copied().max().unwrap_or_default()
+        let latest = self.late.last_key_value();
+        latest.map_or(Duration::ZERO, |(late, _)| STEP * *late)
     }
 
     /// How late all but `per_mille` thousandths of all questions were at most.
     pub fn late_for_all_but(&self, per_mille: u64) -> Duration {
-        let beyond = (self.asked * per_mille / 1000) as usize;
-        let mut late = self.late.clone();
-        late.sort_unstable_by(|one, other| other.cmp(one));
-        late.get(beyond).copied().unwrap_or_default()
+        let mut beyond = self.asked * per_mille / 1000;
+        for (late, count) in self.late.iter().rev() {
+            match beyond.checked_sub(*count) {
+                Some(left) => beyond = left,
+                None => return STEP * *late,
+            }
+        }
+        Duration::ZERO
     }
 
     fn failed(&mut self, text: String) {

@@ -47,6 +47,13 @@ impl Caller for HttpCaller {
         }
     }
 
+    async fn hold(&self, port: u16) -> Option<Box<dyn Send>> {
+        let url = format!("http://127.0.0.1:{port}/1/100000/length");
+        let response = self.client.get(url.parse().expect("a URL"));
+        let limit = self.limits.timeout + self.limits.patience;
+        Some(Box::new(timeout(limit, response).await.ok()?.ok()?))
+    }
+
     fn limits(&self) -> Limits {
         self.limits
     }

@@ -5,6 +5,7 @@ mod figures;
 mod http;
 mod raw;
 mod script;
+mod site;
 pub mod trial;
 pub mod trials;
 
@@ -16,7 +17,8 @@ pub use counted::Counted;
 pub use figures::Figures;
 pub use http::HttpCaller;
 pub use raw::RawCaller;
-pub use script::{Peer, ask_many};
+pub use script::{Peer, Script};
+pub use site::Site;
 
 use super::chaos::Protocol;
 use super::echo::answer;
@@ -68,6 +70,9 @@ pub trait Caller: Clone + Send + Sync + 'static {
     fn new(limits: Limits) -> Self;
 
     fn ask(&self, question: Question<'_>) -> impl Future<Output = (Ending, Late)> + Send;
+
+    /// Something that keeps a connection in use until it is dropped; nothing if there is none.
+    fn hold(&self, port: u16) -> impl Future<Output = Option<Box<dyn Send>>> + Send;
 
     fn limits(&self) -> Limits;
 

@@ -64,6 +64,12 @@ impl Caller for RawCaller {
         (ending, late)
     }
 
+    async fn hold(&self, port: u16) -> Option<Box<dyn Send>> {
+        let request = Request::new("ask", "127.0.0.1", port).expect("a request");
+        let lease = self.manager.allocate(request).await.ok()?;
+        Some(Box::new(lease))
+    }
+
     fn limits(&self) -> Limits {
         self.limits
     }

@@ -1,23 +1,17 @@
 //! Many clients against one combination of toxics, and everything that must hold then.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 
-use super::{Caller, Figures, Limits, Peer, Question, ask_many};
+use super::{Caller, Ending, Figures, Limits, Question, Script, Site};
 use crate::dice::Dice;
-use crate::net::census::states_to;
-use crate::net::chaos::Proxy;
 use crate::net::combinations::Combination;
-use crate::net::crowd::Crowd;
-use crate::net::echo::Echo;
-use crate::net::toxic::{Deed, Toxic};
+use crate::net::toxic::Deed;
 use crate::net::within;
 
-const SERVERS: usize = 3;
 const CLIENTS: u64 = 16;
 const QUESTIONS: u64 = 200;
 /// How often more is asked, until every toxic has happened.
@@ -74,21 +68,21 @@ async fn trial<C: Caller>(
     peers: &Handle,
 ) -> Result<Trial, String> {
     let start = Instant::now();
-    let site = Site::open(C::PROTOCOL, seed, peers).await;
+    let site = Site::open(C::PROTOCOL, LIMITS, seed, peers).await;
     let caller = C::new(LIMITS);
 
     site.set(combination);
-    let enough = Arc::default();
-    let mut figures = ask_many(&caller, &site.peers, CLIENTS, QUESTIONS, seed, &enough).await;
+    let script = Script::new(&site.peers);
+    script.ask(&caller, CLIENTS, QUESTIONS, seed).await;
     for more in 0..MOST_MORE {
         if site.missing(combination).is_none() {
             break;
         }
         // Fewer clients leave connections idle for longer.
-        let seed = seed + more;
-        figures.add(ask_many(&caller, &site.peers, 2, QUESTIONS / 10, seed, &enough).await);
+        script.ask(&caller, 2, QUESTIONS / 10, seed + more).await;
     }
     let missing = site.missing(combination);
+    let figures = script.figures();
     let faults = site.faults();
     site.set(&Combination(Vec::new()));
 
@@ -109,99 +103,9 @@ async fn trial<C: Caller>(
     Ok(Trial {
         figures,
         faults,
-        opened: site
-            .servers
-            .iter()
-            .map(|server| server.connections.read().total)
-            .sum(),
+        opened: site.opened(),
         took: start.elapsed(),
     })
-}
-
-/// Servers, each behind a proxy, and how many clients they have at once.
-struct Site {
-    servers: Vec<Echo>,
-    proxies: Vec<Proxy>,
-    peers: Arc<[Peer]>,
-    crowds: Vec<Arc<Crowd>>,
-}
-
-impl Site {
-    async fn open(protocol: crate::net::chaos::Protocol, seed: u64, runtime: &Handle) -> Self {
-        let all = Crowd::new(LIMITS.max_open);
-        let mut site = Self {
-            servers: Vec::new(),
-            proxies: Vec::new(),
-            peers: Arc::new([]),
-            crowds: vec![Arc::clone(&all)],
-        };
-        for number in 0..SERVERS {
-            let server = Echo::start(runtime, &format!("server{number}")).await;
-            let one = Crowd::new(LIMITS.max_per_host);
-            let crowds = vec![Arc::clone(&one), Arc::clone(&all)];
-            let seed = seed + number as u64;
-            let proxy = Proxy::start(runtime, protocol, server.address(), crowds, seed);
-            site.crowds.push(one);
-            site.servers.push(server);
-            site.proxies.push(proxy);
-        }
-        let peers = site.servers.iter().zip(&site.proxies);
-        site.peers = peers
-            .map(|(server, proxy)| Peer {
-                port: proxy.port(),
-                tag: Arc::from(server.tag()),
-            })
-            .collect();
-        site
-    }
-
-    fn set(&self, combination: &Combination) {
-        for proxy in &self.proxies {
-            proxy.set(&combination.0);
-        }
-    }
-
-    fn faults(&self) -> BTreeMap<String, u64> {
-        let mut sum = BTreeMap::new();
-        for (toxic, count) in self.proxies.iter().flat_map(Proxy::faults) {
-            *sum.entry(toxic).or_default() += count;
-        }
-        sum
-    }
-
-    /// What has not happened yet.
-    fn missing(&self, combination: &Combination) -> Option<Toxic> {
-        let faults = self.faults();
-        let mut toxics = combination.0.iter().copied();
-        toxics.find(|toxic| !faults.contains_key(&toxic.to_string()))
-    }
-
-    /// The states of the sockets that clients hold.
-    fn sockets(&self) -> Vec<u8> {
-        let ports: Vec<_> = self.peers.iter().map(|peer| peer.port).collect();
-        states_to(&ports)
-    }
-
-    /// What the servers counted, and what the connector did.
-    fn check_limits(&self, caller: &impl Caller) -> Result<(), String> {
-        for crowd in &self.crowds {
-            if crowd.most() > crowd.limit() {
-                let (most, limit) = (crowd.most(), crowd.limit());
-                return Err(format!(
-                    "{most} connections at a server, the limit is {limit}"
-                ));
-            }
-        }
-        let limits = caller.limits();
-        let counted = caller.counted();
-        let (one, all) = (counted.most_to_one(), counted.all().read().highest);
-        if one > limits.max_per_host || all > limits.max_open {
-            return Err(format!(
-                "{one} connections to one host, {all} in all: {limits:?}"
-            ));
-        }
-        Ok(())
-    }
 }
 
 /// Nobody asks any more: nothing waits, nothing is in use.
@@ -235,8 +139,8 @@ async fn check_recovery(caller: &impl Caller, site: &Site, seed: u64) -> Result<
             };
             let (ending, _) = caller.ask(question).await;
             match ending {
-                super::Ending::Answered => break,
-                super::Ending::Wrong(wrong) => return Err(wrong),
+                Ending::Answered => break,
+                Ending::Wrong(wrong) => return Err(wrong),
                 _ if start.elapsed() < SOON => {}
                 other => return Err(format!("no answer after all is well again: {other:?}")),
             }
@@ -248,9 +152,7 @@ async fn check_recovery(caller: &impl Caller, site: &Site, seed: u64) -> Result<
 /// The peers end what is idle: its descriptors go, with no more traffic.
 async fn check_no_close_wait(caller: &impl Caller, site: &Site, seed: u64) -> Result<(), String> {
     let deed = [Deed::Close, Deed::Reset, Deed::HalfClose, Deed::Stray][seed as usize % 4];
-    for proxy in &site.proxies {
-        proxy.order(deed);
-    }
+    site.order(deed);
     if within(SOON, || {
         site.sockets().is_empty() && caller.totals().open == 0
     })
