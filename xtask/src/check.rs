@@ -67,6 +67,10 @@ const STEPS: &[Step] = &[
         .with(&[("KEEPALIVE_EXPLORE", "full")]),
     step("engine: 200,000 cases beside the model", "cargo", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "model", "--", "--nocapture"])
         .with(&[("KEEPALIVE_MODEL_CASES", "200000")]),
+    step("driver: 2,000 seeds", "cargo", &["test", "--locked", "--release", "-p", "keepalive", "--test", "simulation", "--", "--nocapture"])
+        .with(&[("KEEPALIVE_DRIVER_SEEDS", "2000")]),
+    step("driver: what threads share", "cargo", &["test", "--locked", "--release", "-p", "keepalive", "--lib", "models", "--", "--nocapture"])
+        .when(&["keepalive_planted", "keepalive_loom"]),
     step("planted bugs", "cargo", &["xtask", "planted"]),
     step("licences, bans and sources", "bash", &[".ci/deny"]),
 ];

@@ -96,8 +96,8 @@ struct ConnectionView {
 struct HolderView {
     taken: bool,
     from_cache: u8,
-    /// It counts again if the connection goes before it is taken.
-    deadline: Option<u128>,
+    /// They count again if the connection goes before it is taken.
+    deadlines: [Option<u128>; 2],
 }
 
 impl<'a, K: Ord + Hash + Clone> View<'a, K> {
@@ -259,7 +259,8 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
                     Some(FromCache::Immediate) => 1,
                     Some(FromCache::Deferred) => 2,
                 },
-                deadline: request.deadline.filter(|_| !taken).map(|at| self.until(at)),
+                deadlines: [request.deadline, request.attempt_deadline]
+                    .map(|at| at.filter(|_| !taken).map(|at| self.until(at))),
             });
         }
         for view in open.values_mut() {
@@ -321,6 +322,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             since: _,
             timing: _,
             deadline,
+            attempt_deadline,
             counted,
         } = request;
         let stage = match stage {
@@ -329,7 +331,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             Stage::Attended(_) => 2,
             Stage::Assigned(..) | Stage::Refused | Stage::Held(_) => 3,
         };
-        let deadline = deadline.map(|at| self.until(at));
+        let deadline = [deadline, attempt_deadline].map(|at| at.map(|at| self.until(at)));
         // The mark goes into the claim; who has had one needs it no more.
         let mark = (stage == 0).then(|| self.mark(*mark));
         (stage, self.rank(*ticket), mark, deadline, *counted)

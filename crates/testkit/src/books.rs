@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use keepalive_engine::{ConnectionId, Return};
 
 /// All connections that have a slot, as the engine's actions tell of them.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Books {
     pages: BTreeMap<(usize, ConnectionId), Page>,
 }
 
+#[derive(Clone)]
 struct Page {
     host: u32,
     stage: Stage,
