@@ -246,6 +246,12 @@ impl<'a> Scene<'a> {
         }
     }
 
+    fn closing(&self, shard: usize, id: ConnectionId) -> usize {
+        let mut closing = self.world.closing.iter();
+        let place = closing.position(|&it| it == (shard, id));
+        place.expect("what is withdrawn is closing")
+    }
+
     fn perform(&mut self, op: Op) {
         match op {
             Op::Request(host) => self.ask(host, None, None),
@@ -281,20 +287,13 @@ impl<'a> Scene<'a> {
             Op::FinishClose(index) => self.world.finish_close(index.into()),
             Op::ConnectLate(index) => {
                 let (shard, id, _) = self.withdrawn.remove(index.into());
-                let World {
-                    engines, room, now, ..
-                } = &mut self.world;
-                assert!(!engines[shard].connected(*now, room, id, 1), "withdrawn");
-                self.world.drain(shard);
+                let index = self.closing(shard, id);
+                assert!(self.world.connect_late(index), "withdrawn");
             }
             Op::FailLate(index) => {
                 let (shard, id, _) = self.withdrawn.remove(index.into());
-                self.world.closing.retain(|&it| it != (shard, id));
-                let World {
-                    engines, room, now, ..
-                } = &mut self.world;
-                engines[shard].failed(*now, room, id);
-                self.world.drain(shard);
+                let index = self.closing(shard, id);
+                assert!(self.world.fail_late(index), "withdrawn");
             }
             Op::Deliver(index) => {
                 self.world.messages.swap(0, index.into());
@@ -328,11 +327,7 @@ impl<'a> Scene<'a> {
 
     fn change_capacity(&mut self, index: u8, capacity: usize) {
         let (shard, id) = self.open[usize::from(index)];
-        let World {
-            engines, room, now, ..
-        } = &mut self.world;
-        engines[shard].capacity_changed(*now, room, id, capacity);
-        self.world.drain(shard);
+        self.world.set_capacity(shard, id, capacity);
     }
 
     fn begin_end(&mut self) {
