@@ -96,7 +96,13 @@ fn compare((mut reference, operations, made): Case) -> Tally {
 
 /// Says what the shortest case does.
 fn explain((mut reference, operations, _): Case) {
-    eprintln!("{:#?}", reference.scope);
+    let Scope {
+        settings,
+        hosts,
+        capacity,
+        ..
+    } = &reference.scope;
+    eprintln!("{settings:#?}\nhosts: {hosts}, capacity: {capacity}");
     for operation in operations {
         reference = Reference::apply(reference, &operation);
         if let Some((input, _)) = reference.last {
