@@ -30,7 +30,7 @@ use crate::host::Host;
 use crate::request::Request;
 use crate::runtime::{Handle, Notify, has_timers, now};
 use crate::signals::Signals;
-use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, Padded};
+use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded};
 
 /// Idle for longer than this, a connection is asked with a system call before it is handed out
 /// (SPEC C4).
@@ -43,7 +43,8 @@ pub(crate) struct Driver<C: Connector> {
     pub(crate) connector: C,
     pub(crate) bind_address: Option<IpAddr>,
     runtime: Mutex<Runtime>,
-    has_runtime: AtomicBool,
+    /// The number of the runtime that there is, or none.
+    era: AtomicU64,
     shut_down: AtomicBool,
     /// Told when nothing is open after a shutdown.
     all_closed: Notify,
@@ -56,6 +57,9 @@ struct Runtime {
     /// Counts the runtimes, so that the end of one is not taken for the end of the next.
     era: u64,
 }
+
+/// Stands for "none" among the numbers of runtimes.
+const NO_RUNTIME: u64 = 0;
 
 /// An answer as its user takes it.
 pub(crate) type Outcome<C> = (Taken, Result<Box<Live<C>>, Cause>);
@@ -75,7 +79,7 @@ impl<C: Connector> Driver<C> {
             connector,
             bind_address,
             runtime: Mutex::default(),
-            has_runtime: AtomicBool::new(false),
+            era: AtomicU64::new(NO_RUNTIME),
             shut_down: AtomicBool::new(false),
             all_closed: Notify::new(),
         }
@@ -96,8 +100,12 @@ impl<C: Connector> Driver<C> {
             }
             let asked = self.input(shard, |shard, now, room| {
                 // Gone meanwhile, it has ended what this shard had, and would not end this.
-                if !self.has_runtime.load(Ordering::Acquire) && !planted!(RuntimeCheckedOnce) {
+                let era = self.era.load(Ordering::Acquire);
+                if era == NO_RUNTIME && !planted!(RuntimeCheckedOnce) {
                     return None;
+                }
+                if !planted!(NextEraSwept) {
+                    shard.runtime_lost(now, room, era.saturating_sub(1));
                 }
                 shard.engine.tick(now, room);
                 let ask = Ask {
@@ -349,11 +357,11 @@ impl<C: Connector> Driver<C> {
         if other || runtime.handle.take().is_none() {
             return;
         }
-        self.has_runtime.store(false, Ordering::Release);
+        self.era.store(NO_RUNTIME, Ordering::Release);
         self.common.freeze();
         drop(runtime);
         for shard in self.ids() {
-            self.input(shard, |shard, now, room| shard.engine.abandon(now, room));
+            self.input(shard, |shard, now, room| shard.runtime_lost(now, room, era));
         }
         self.common.thaw();
         self.input(ShardId(0), |shard, now, room| {
@@ -457,7 +465,7 @@ impl<C: Connector> Driver<C> {
     }
 
     fn ensure_runtime(self: &Arc<Self>) -> Result<(), Cause> {
-        if self.has_runtime.load(Ordering::Acquire) {
+        if self.era.load(Ordering::Acquire) != NO_RUNTIME {
             return Ok(());
         }
         let Ok(current) = Handle::try_current() else {
@@ -471,7 +479,7 @@ impl<C: Connector> Driver<C> {
             runtime.era += 1;
             let era = runtime.era;
             runtime.handle = Some(current.clone());
-            self.has_runtime.store(true, Ordering::Release);
+            self.era.store(era, Ordering::Release);
             drop(runtime);
             keeper::start(self, &current, era);
         }
@@ -559,6 +567,16 @@ impl<C: Connector> Shard<C> {
         self.look_at_held(id, now, room);
         self.engine.forget(now, room, id);
         self.close_cell(id)
+    }
+
+    /// The runtime of this number has gone, and with it those before: ends what they carried.
+    ///
+    /// A request within the next runtime does so first, or it would be ended along with them.
+    fn runtime_lost(&mut self, now: Instant, room: &mut impl Room, era: u64) {
+        if self.lost < era {
+            self.lost = era;
+            self.engine.abandon(now, room);
+        }
     }
 
     /// Looks at the connection that is held for a request, which may go to another user now.

@@ -22,6 +22,8 @@ pub(crate) struct Shard<C: Connector> {
     /// By the slots of connections.
     sockets: Vec<Socket<C>>,
     numbers: Range<u64>,
+    /// The last runtime whose loss has come to this shard.
+    pub(crate) lost: u64,
 }
 
 /// What the driver knows of a request that the engine need not.
@@ -81,6 +83,7 @@ impl<C: Connector> Shard<C> {
             cells: Vec::new(),
             sockets: Vec::new(),
             numbers: 0..0,
+            lost: 0,
         }
     }
 

@@ -48,6 +48,24 @@ fn a_request_that_comes_as_its_runtime_goes_is_answered() {
 }
 
 #[test]
+fn the_loss_of_a_runtime_ends_no_request_of_the_next() {
+    explore(|| {
+        let mut rig = Rig::new(|_| {});
+        rig.idle(rig.request(0));
+        let old = replace_runtime(&mut rig);
+        let ending = thread::spawn(move || old.shut_down());
+        let mut pending = rig.ask(rig.request(1));
+        let carried = rig.runtime.tasks() > 0;
+        ending.join().expect("the old one is gone");
+        rig.runtime.run();
+        if carried {
+            assert!(matches!(answer(&mut pending), Some(Ok(_))), "M4");
+        }
+        rig.rest();
+    });
+}
+
+#[test]
 fn who_waits_for_the_end_is_told() {
     explore(|| {
         let rig = Rig::new(|_| {});
