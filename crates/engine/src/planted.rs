@@ -149,8 +149,25 @@ catalogue! {
         LookupTwice, "X1", "two who ask for one name at the same time start two lookups";
     }
     Driver {
+        DroppedLeaseReused, "hyper #2646, akka #17403", "a lease that is dropped, not freed, is used again";
+        UnreadDataIgnored, "CVE-2025-4366 of pingora, ureq #372", "a freed connection is not looked at for unread data";
+        SuspectsIgnored, "hyper #2420, urllib3 #2100", "an idle connection that the peer closes stays until it is asked for";
+        StaleHandOut, "rule C4", "a connection that went while its answer waited is handed out";
+        CheckForgotten, "found here", "a shared connection that failed a check goes to those it was promised to";
+        CloseWithoutLimit, "sqlx #4349", "a peer that never answers the close holds a slot for ever";
+        StoppedTaskUnreported, "bb8 #67, deadpool #18", "an attempt that is withdrawn or panics loses its slot";
+        RuntimeLossUnnoticed, "rule M4", "what a runtime took along when it went is never given back";
+        AlarmNotRung, "rule T1", "a deadline earlier than all before is noticed late";
+        StaleWaker, "the contract of futures", "a request that moves to another task wakes the first";
+        DroppedRequestKept, "bb8 #59, sqlx #83", "a pending request that is dropped keeps its place and its connection";
+        UnreadLetterKept, "hackney #420, poolboy #70", "an answer to a mailbox that nobody reads keeps its connection";
+        MessageLost, "go #32336", "a slot that goes to another shard is lost on its way";
     }
     Http {
+        ReusedBeforeReady, "hyper #1433", "a connection goes back before hyper is done with it";
+        ExtraBytesIgnored, "CVE-2025-4366 of pingora, dusty #112", "bytes after a response are not looked for before reuse";
+        ResentWhenFresh, "hyper #2136, gatling #3609", "a request is sent again whatever its connection was and answered";
+        ResentForEver, "hyper #3553", "a request is sent again as often as the server closes";
     }
 }
 

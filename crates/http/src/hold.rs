@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use keepalive::Lease;
+use keepalive_engine::planted;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
@@ -37,6 +38,7 @@ impl<C: StreamConnector> Hold<C> {
         };
         let reusable = match lease.poll_ready(cx) {
             Poll::Ready(reusable) => reusable,
+            Poll::Pending if planted!(ReusedBeforeReady) => true,
             Poll::Pending => {
                 ready!(self.poll_patience(cx));
                 false

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use keepalive_engine::{FromCache, RequestId, Timing};
+use keepalive_engine::{FromCache, RequestId, Timing, planted};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connect::Connector;
@@ -112,6 +112,9 @@ const HELD: &str = "a lease has its connection until it ends";
 impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
         if let Some(live) = self.live.take() {
+            if planted!(DroppedLeaseReused) {
+                return self.driver.give_back(self.id, live);
+            }
             self.driver.close(self.id, live);
         }
     }

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use keepalive_engine::{RequestId, Timing, Waiting};
+use keepalive_engine::{RequestId, Timing, Waiting, planted};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
@@ -179,7 +179,9 @@ impl<C: Connector> Claim<C> {
 
 impl<C: Connector> Drop for Claim<C> {
     fn drop(&mut self) {
-        if let State::Asked(driver) = &self.state {
+        if let State::Asked(driver) = &self.state
+            && !planted!(DroppedRequestKept)
+        {
             driver.forget(self.id);
         }
     }

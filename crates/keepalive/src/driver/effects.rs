@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use keepalive_engine::{ConnectionId, Message, ShardId};
+use keepalive_engine::{ConnectionId, Message, ShardId, planted};
 use smallvec::SmallVec;
 
 use crate::connect::Connector;
@@ -68,6 +68,7 @@ pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
                     }));
                 }
             }
+            Effect::Tell(..) if planted!(MessageLost) => {}
             Effect::Tell(to, message) => {
                 pending.extend(driver.collect(to, |shard, now, room| {
                     shard.engine.told(now, room, message);

@@ -147,7 +147,7 @@ impl<C: Connector> Live<C> {
             Err(Unusable::Failed(panicked))
         });
         // Others may have been promised it.
-        self.spent |= checked.is_err();
+        self.spent |= checked.is_err() && !planted!(CheckForgotten);
         checked
     }
 

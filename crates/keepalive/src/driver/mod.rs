@@ -216,7 +216,7 @@ impl<C: Connector> Driver<C> {
                 shard.engine.released(now, room, id, Return::Reuse);
                 shard.look_at(connection, now, room);
             });
-        } else if live.watch().is_ready() {
+        } else if !planted!(UnreadDataIgnored) && live.watch().is_ready() {
             self.close(id, live);
         } else if planted!(PutAfterRelease) {
             self.input(id.shard(), |shard, now, room| {
@@ -354,7 +354,7 @@ impl<C: Connector> Driver<C> {
     pub(crate) fn runtime_lost(self: &Arc<Self>, era: u64) {
         let mut runtime = self.runtime.lock();
         let other = runtime.era != era && !planted!(EraIgnored);
-        if other || runtime.handle.take().is_none() {
+        if planted!(RuntimeLossUnnoticed) || other || runtime.handle.take().is_none() {
             return;
         }
         self.era.store(NO_RUNTIME, Ordering::Release);
@@ -447,6 +447,7 @@ impl<C: Connector> Driver<C> {
         shard.forward(&mut effects, error);
         if let Some((at, _)) = shard.engine.poll_timeout()
             && self.signals.set_alarm(self.common.nanos_of(Some(at)))
+            && !planted!(AlarmNotRung)
         {
             effects.push(Effect::Ring);
         }
@@ -549,7 +550,7 @@ impl<C: Connector> Shard<C> {
             true => Some(live.share().ok_or(None)?),
             false => None,
         };
-        if !live.is_suspect() || live.check().is_ok() {
+        if planted!(StaleHandOut) || !live.is_suspect() || live.check().is_ok() {
             Ok(handle)
         } else {
             Err(handle)

@@ -140,7 +140,8 @@ impl<C: Connector> Shard<C> {
     /// Has `waker` woken when the answer is there; answers the waker it replaces.
     pub(crate) fn wake_when_answered(&mut self, id: RequestId, waker: &Waker) -> Option<Waker> {
         let notify = &mut self.cells[id.slot()].notify;
-        if matches!(notify, Notify::Waker(known) if known.will_wake(waker)) {
+        if matches!(notify, Notify::Waker(known) if planted!(StaleWaker) || known.will_wake(waker))
+        {
             return None;
         }
         match std::mem::replace(notify, Notify::Waker(waker.clone())) {
@@ -244,6 +245,7 @@ impl<C: Connector> Shard<C> {
                     let host = self.engine.key(host).expect("a host in use is known");
                     effects.push(Effect::Connect(self.id, id, host.clone()));
                 }
+                Action::Abandon(_) if planted!(CloseWithoutLimit) => {}
                 Action::Cancel(id) | Action::Abandon(id) => self.stop_task(effects, id),
                 Action::Close(id) => {
                     let live = self.take_live(id);

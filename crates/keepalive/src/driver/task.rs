@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::task::{Context, Waker};
 
-use keepalive_engine::{ConnectionId, Phase, ShardId};
+use keepalive_engine::{ConnectionId, Phase, ShardId, planted};
 
 use crate::connect::{Attempt, ConnectError, Connector};
 use crate::driver::Driver;
@@ -139,7 +139,7 @@ impl<C: Connector> Report<C> {
 
 impl<C: Connector> Drop for Report<C> {
     fn drop(&mut self) {
-        if self.reported {
+        if self.reported || planted!(StoppedTaskUnreported) {
             return;
         }
         let (shard, id) = (self.shard, self.id);

@@ -46,6 +46,21 @@ pub(crate) async fn has_room(network: &Network, manager: &Manager<Network>) {
     }
 }
 
+/// What the peers close is noticed, although nobody asks.
+pub(crate) async fn is_watched(network: &Network) {
+    let numbers = network.books().numbers();
+    for number in numbers {
+        network.peer_closes(number, true);
+    }
+    let limits = network.books().limits();
+    sleep(limits.close_timeout + super::TICK).await;
+    let mut books = network.books();
+    let open = books.open();
+    if open > 0 {
+        books.blame(format!("{open} are kept that the peer has closed"));
+    }
+}
+
 /// Nothing is left of a manager whose last handle has gone, except what was leaked.
 pub(crate) async fn is_gone(network: &Network, leaked: usize) {
     let limits = network.books().limits();

@@ -308,7 +308,10 @@ impl Books {
     pub(crate) fn begins_to_close(&mut self, number: usize) {
         let line = self.line(number);
         let holders = line.holders;
-        line.closing_since.get_or_insert_with(Instant::now);
+        // Outside of a runtime nobody keeps the time.
+        if tokio::runtime::Handle::try_current().is_ok() {
+            line.closing_since.get_or_insert_with(Instant::now);
+        }
         line.condemned = true;
         if holders > 0 {
             self.blame(format!("closed under {holders} users"));

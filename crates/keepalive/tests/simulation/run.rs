@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clients::{client, enjoy, read_letters};
-use crate::network::aftermath::{self, catch_up, free, is_gone, is_quiet};
+use crate::network::aftermath::{self, catch_up, free, is_gone, is_quiet, is_watched};
 use crate::network::{Network, TICK, hosts, panics};
 use crate::peers::peers;
 use crate::plan::{Ending, Plan};
@@ -278,6 +278,7 @@ async fn has_room(world: &World, manager: Option<Manager<Network>>) {
     if world.leaked.load(SeqCst) == 0 {
         let manager = manager.expect("nobody has dropped it");
         aftermath::has_room(&world.network, &manager).await;
+        is_watched(&world.network).await;
     }
 }
 

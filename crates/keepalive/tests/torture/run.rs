@@ -8,7 +8,7 @@ use std::time::Duration;
 use keepalive::Manager;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::network::aftermath::{catch_up, has_room, is_gone, is_quiet, runtime};
+use crate::network::aftermath::{catch_up, has_room, is_gone, is_quiet, is_watched, runtime};
 use crate::network::{Limits, Network, Operation, TICK, Verdict, hosts, panics};
 use crate::scenarios::Scenario;
 use crate::script::Script;
@@ -126,6 +126,7 @@ async fn rest(stage: &Stage) {
         }
         is_quiet(&stage.network).await;
         has_room(&stage.network, &manager).await;
+        is_watched(&stage.network).await;
     }
     is_gone(&stage.network, 0).await;
 }
@@ -162,6 +163,7 @@ fn stop(scenario: &Scenario, stage: &Arc<Stage>, scenario_first: bool) -> Counte
         catch_up(&stage.network, now).await;
         if let Some(manager) = stage.take_manager() {
             has_room(&stage.network, &manager).await;
+            is_watched(&stage.network).await;
             sleep(TIMEOUT + KEEP_ALIVE + CLOSE_TIMEOUT + TICK).await;
             let totals = manager.totals();
             if totals.open + totals.waiting > 0 {

@@ -419,6 +419,20 @@ fn sharing() -> Vec<Scenario> {
         })
         .capacity(2)
         .slow_close(2),
+        scenario!(
+            "a share that was promised before a check",
+            (2, 2),
+            |stage| {
+                let first = stage.ask(0);
+                wait(6).await;
+                // Open for this long, it is checked before it is promised again.
+                let second = stage.ask(0);
+                join!(stage.test(first, 2), async {
+                    stage.enjoy(second.await, 1).await;
+                });
+            }
+        )
+        .capacity(2),
         scenario!("one that becomes narrow", (1, 1), |stage| {
             stage.visit(0, 1).await;
             let asked = stage.ask(0);

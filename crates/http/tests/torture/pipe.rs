@@ -1,0 +1,162 @@
+//! A transport in memory, and the server at its other end.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use keepalive::{Attempt, ConnectError, Connection, Connector, Unusable};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Answers each request by what its path says, a few bytes at a time.
+#[derive(Clone, Default)]
+pub(crate) struct Server {
+    pub(crate) open: Arc<AtomicUsize>,
+    pub(crate) opened: Arc<AtomicUsize>,
+}
+
+impl Connector for Server {
+    type Connection = Pipe;
+
+    async fn connect(&self, _attempt: &Attempt) -> Result<Pipe, ConnectError> {
+        self.open.fetch_add(1, SeqCst);
+        self.opened.fetch_add(1, SeqCst);
+        Ok(Pipe {
+            open: Arc::clone(&self.open),
+            line: Arc::default(),
+        })
+    }
+}
+
+/// One connection.
+pub(crate) struct Pipe {
+    open: Arc<AtomicUsize>,
+    line: Arc<Mutex<Line>>,
+}
+
+#[derive(Default)]
+struct Line {
+    asked: Vec<u8>,
+    answers: VecDeque<u8>,
+    /// The server has closed.
+    closed: bool,
+    reader: Option<Waker>,
+    turns: usize,
+}
+
+/// What the server sends in one go.
+const SLICE: usize = 7;
+
+impl Line {
+    /// Reads what has come of a request; answers it if that is all of it.
+    fn serve(&mut self) {
+        let Some(end) = self.asked.windows(4).position(|end| end == b"\r\n\r\n") else {
+            return;
+        };
+        let head: Vec<u8> = self.asked.drain(..end + 4).collect();
+        let head = String::from_utf8_lossy(&head);
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        let body = format!("this is {path}");
+        let length = body.len();
+        let answer = match path.split('/').nth(1) {
+            Some("length") => format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"),
+            Some("chunked") => format!(
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
+            ),
+            Some("empty") => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+            Some("extra") => {
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}HTTP/1.1 200 OK")
+            }
+            Some("close") => {
+                self.closed = true;
+                format!(
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+                )
+            }
+            _ => format!("HTTP/1.1 200 OK\r\n\r\n{body}"),
+        };
+        self.closed |= path.starts_with("/until");
+        self.answers.extend(answer.bytes());
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+impl Pipe {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut line = self.line();
+        if line.answers.is_empty() {
+            if line.closed {
+                return Poll::Ready(Ok(()));
+            }
+            line.reader = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        line.turns += 1;
+        if line.turns % 2 == 1 {
+            // One turn of the event loop lies between any two slices.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let slice = SLICE.min(line.answers.len()).min(buffer.remaining());
+        let bytes: Vec<u8> = line.answers.drain(..slice).collect();
+        buffer.put_slice(&bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut line = self.line();
+        let slice = bytes.len().min(5 * SLICE);
+        line.asked.extend_from_slice(&bytes[..slice]);
+        line.serve();
+        Poll::Ready(Ok(slice))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Connection for Pipe {
+    fn poll_unusable(&mut self, _context: &mut Context<'_>) -> Poll<Unusable> {
+        unreachable!("hyper's task reads while it is idle");
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        let line = self.line();
+        match (line.answers.is_empty(), line.closed) {
+            (false, _) => Err(Unusable::UnexpectedData),
+            (true, true) => Err(Unusable::Closed),
+            (true, false) => Ok(()),
+        }
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.open.fetch_sub(1, SeqCst);
+    }
+}
