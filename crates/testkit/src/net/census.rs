@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -87,22 +88,24 @@ pub fn descriptors_to(port: u16) -> usize {
 
 /// The states of those sockets, in the numbers of the kernel: 1 is established, 8 is `CLOSE_WAIT`.
 pub fn states_to(ports: &[u16]) -> Vec<u8> {
-    let sockets = fs::read_to_string("/proc/self/net/tcp").expect("a table of sockets");
-    // Most lines are of sockets that nobody holds any more, so they are not taken apart.
+    let table = File::open("/proc/self/net/tcp").expect("a table of sockets");
     let remotes: Vec<_> = ports.iter().map(|port| format!(":{port:04X} ")).collect();
-    let lines = sockets.lines().skip(1).filter(|line| {
+    let mut connected = Vec::new();
+    // Most lines are of sockets that nobody holds any more, so they are neither kept nor taken apart.
+    for line in BufReader::with_capacity(1 << 16, table).lines().skip(1) {
+        let line = line.expect("text");
         let remote = line.get(REMOTE).unwrap_or_default();
-        remotes.iter().any(|port| remote.ends_with(port))
-    });
-    let connected: Vec<Vec<_>> = lines
-        .map(|line| line.split_whitespace().collect())
-        .collect();
+        if remotes.iter().any(|port| remote.ends_with(port)) {
+            let fields = line.split_whitespace().map(str::to_owned);
+            connected.push(Vec::from_iter(fields));
+        }
+    }
     let descriptors = links();
     let held = connected.iter().filter(|fields| {
         let descriptor = format!("socket:[{}]", fields[9]);
         descriptors.contains(&descriptor)
     });
-    held.map(|fields| u8::from_str_radix(fields[3], 16).expect("a number"))
+    held.map(|fields| u8::from_str_radix(&fields[3], 16).expect("a number"))
         .collect()
 }
 

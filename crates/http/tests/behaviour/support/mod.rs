@@ -55,7 +55,12 @@ impl Peer {
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
-        within(self.0.write_all(text.as_bytes())).await.unwrap();
+        self.try_send(text).await.unwrap();
+    }
+
+    /// Fails once the client has closed.
+    pub(crate) async fn try_send(&mut self, text: &str) -> std::io::Result<()> {
+        within(self.0.write_all(text.as_bytes())).await
     }
 
     /// Reads a request, and answers it.

@@ -1,0 +1,25 @@
+//! RFC 9112, section 6.3: 204 and 304 have no body; what comes in its place is no answer.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::support::{Server, allocation, client, ok, text};
+use tokio::join;
+
+#[tokio::test]
+async fn and_what_follows_it_is_not_the_next_answer() {
+    for status in ["204 No Content", "304 Not Modified"] {
+        let (server, client) = (Server::start().await, client(1));
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: 5\r\n\r\n{}",
+            ok("smuggled")
+        );
+        let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(answer));
+        assert_eq!(text(response.unwrap()).await, "");
+        peer.closed().await;
+
+        let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+        let response = response.unwrap();
+        assert_eq!(allocation(&response).from_cache, None);
+        assert_eq!(text(response).await, "two");
+    }
+}
