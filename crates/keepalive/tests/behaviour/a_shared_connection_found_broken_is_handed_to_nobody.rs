@@ -19,7 +19,9 @@ fn not_even_if_it_was_promised_before() {
                 false => Ok(()),
             }
         });
-        let manager = Manager::builder().connector(mock.clone()).max_per_host(2);
+        let manager = Manager::builder().connector(mock.clone());
+        // One attempt at a time, or the first request has one of its own begin when it asks again.
+        let manager = manager.max_per_host(2).max_connecting(1);
         let manager = manager.build().unwrap();
         let first = manager.allocate(host(0));
         eventually("answered", || first.waiting().is_none()).await;
