@@ -1,20 +1,22 @@
 //! Every state of small worlds, reached by every order of inputs: see `keepalive_testkit::explore`.
 //!
 //! `KEEPALIVE_EXPLORE=full cargo test --release -p keepalive-engine --test explore -- --nocapture`
-//! explores all that CI explores, and `KEEPALIVE_EXPLORE='name: inputs'` goes one way again.
+//! explores all that CI explores, `KEEPALIVE_EXPLORE=endless` goes on until all states are known, and
+//! `KEEPALIVE_EXPLORE='name: inputs'` goes one way again.
 
 use keepalive_testkit::explore::small::all;
 use keepalive_testkit::explore::{Explored, explore, replay};
 
 /// States of each small world, in an ordinary test and in full.
 const FEW: usize = 400;
-const FULL: usize = 150_000;
+const FULL: usize = 200_000;
 
 #[test]
 fn every_state_of_a_small_world_keeps_the_invariants_and_comes_to_its_end() {
     let limit = match std::env::var("KEEPALIVE_EXPLORE") {
         Err(_) => FEW,
         Ok(full) if full == "full" => FULL,
+        Ok(endless) if endless == "endless" => usize::MAX,
         Ok(way) => return replay(&way),
     };
     println!("{}", Explored::HEAD);

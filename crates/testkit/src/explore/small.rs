@@ -97,7 +97,7 @@ fn without_clock() -> Vec<Small> {
         },
         Small {
             ends: true,
-            ..wide("the end", |_| {})
+            ..two("the end", |_| {})
         },
         Small {
             ends: true,
