@@ -6,6 +6,8 @@ pub mod books;
 pub mod coverage;
 pub mod dice;
 pub mod explore;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 pub mod model;
 #[cfg(feature = "net")]
 pub mod net;

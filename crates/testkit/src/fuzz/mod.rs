@@ -1,0 +1,23 @@
+//! What the fuzz targets in `fuzz/` do with the bytes they are given; `tests/corpus.rs` does the
+//! same with the bytes that are kept.
+
+mod bytes;
+mod engine;
+mod request;
+mod resolver;
+mod url;
+
+pub use self::engine::engine;
+pub use self::request::request;
+pub use self::resolver::resolver;
+pub use self::url::url;
+
+pub type Target = fn(&[u8]);
+
+/// All targets by name.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("engine", engine),
+    ("request", request),
+    ("url", url),
+    ("resolver", resolver),
+];

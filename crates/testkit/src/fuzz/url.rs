@@ -1,0 +1,121 @@
+//! URLs as the HTTP client takes them: where it connects to, and what it sends there.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use keepalive::{Attempt, ConnectError, Connection, Connector, Host, Manager, Request, Unusable};
+use keepalive_http::{Client, Http};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
+};
+
+/// The bytes are a URL. A client asks for it, and a server in memory looks at what comes.
+pub fn url(bytes: &[u8]) {
+    let Ok(uri) = http::Uri::try_from(bytes) else {
+        return;
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(ask(uri));
+}
+
+async fn ask(uri: http::Uri) {
+    let server = Server::default();
+    let manager = Manager::builder().connector(Http::over(server.clone()));
+    let client = Client::new(manager.build().expect("sound settings"));
+    let answer = client.get(uri.clone()).await;
+    let seen = server.0.lock().expect("no panic").take();
+    let Some((host, head)) = seen else {
+        answer.expect_err("nobody was asked");
+        return;
+    };
+    answer.expect("an answer");
+    let scheme = uri.scheme_str().expect("absolute");
+    let authority = uri.authority().expect("absolute").as_str();
+    assert!(!authority.contains('@'), "a password is sent to nobody");
+    let authority = authority.strip_suffix(':').unwrap_or(authority);
+    let same: Request = format!("{scheme}://{authority}").parse().expect("a host");
+    assert_eq!(&host, same.host());
+    assert!(matches!(host.scheme(), "http" | "https"), "{host}");
+
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let default = if host.scheme() == "http" { 80 } else { 443 };
+    let name = uri.host().expect("absolute");
+    let name = match host.port() {
+        port if port == default => name.to_owned(),
+        port => format!("{name}:{port}"),
+    };
+    let expected = format!("GET {slash}{path} HTTP/1.1\r\nhost: {name}\r\n\r\n");
+    assert_eq!(head, expected);
+}
+
+/// Notes where an attempt goes and the first head that comes, and answers it.
+#[derive(Clone, Default)]
+struct Server(Arc<Mutex<Option<(Host, String)>>>);
+
+impl Connector for Server {
+    type Connection = Pipe;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<Pipe, ConnectError> {
+        let (near, mut far) = duplex(1 << 16);
+        let host = attempt.host().clone();
+        let Self(seen) = self.clone();
+        tokio::spawn(async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                match far.read_u8().await {
+                    Ok(byte) => head.push(byte),
+                    Err(_) => return,
+                }
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            *seen.lock().expect("no panic") = Some((host, head));
+            let _ = far.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+        });
+        Ok(Pipe(near))
+    }
+}
+
+struct Pipe(DuplexStream);
+
+impl Connection for Pipe {
+    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
+        Poll::Pending
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        Ok(())
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
