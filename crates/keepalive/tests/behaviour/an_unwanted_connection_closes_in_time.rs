@@ -21,8 +21,11 @@ fn a_connection_that_came_too_late_and_never_closes_is_dropped() {
             .close_timeout(Duration::from_millis(20))
             .build()
             .unwrap();
-        let error = error(manager.allocate(host(0)).await);
-        assert_eq!(error.kind(), ErrorKind::Timeout);
+        // On a loaded machine an attempt may be withdrawn before it has begun; that proves nothing.
+        while mock.attempts.read().total == 0 {
+            let error = error(manager.allocate(host(0)).await);
+            assert_eq!(error.kind(), ErrorKind::Timeout);
+        }
         mock.open.until(|tally| tally.gone == 1).await;
         eventually("the slot is back", || manager.totals().open == 0).await;
     });
