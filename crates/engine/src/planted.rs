@@ -162,6 +162,9 @@ catalogue! {
         DroppedRequestKept, "bb8 #59, sqlx #83", "a pending request that is dropped keeps its place and its connection";
         UnreadLetterKept, "hackney #420, poolboy #70", "an answer to a mailbox that nobody reads keeps its connection";
         MessageLost, "go #32336", "a slot that goes to another shard is lost on its way";
+        CloseNotAwaited, "L1: a closing socket still counts", "a connection that takes time to close frees its slot at once";
+        LastHandleSilent, "M5; akka-http #1245", "the last handle goes, and requests wait for ever";
+        SuspectTrusted, "C4; hyper #2136, haproxy #1423", "a connection is handed out although its watch has fired";
     }
     Http {
         ReusedBeforeReady, "hyper #1433", "a connection goes back before hyper is done with it";

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
 
-use keepalive_engine::{Counts, RequestId, Waiting};
+use keepalive_engine::{Counts, RequestId, Waiting, planted};
 
 use crate::builder::Builder;
 use crate::connect::Connector;
@@ -197,6 +197,9 @@ impl<C: Connector> fmt::Debug for Manager<C> {
 
 impl<C: Connector> Drop for Handle<C> {
     fn drop(&mut self) {
+        if planted!(LastHandleSilent) {
+            return;
+        }
         self.driver.shut_down();
     }
 }

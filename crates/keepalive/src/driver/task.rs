@@ -76,7 +76,7 @@ pub(crate) fn close<C: Connector>(
         poll_fn(|context| closing.poll(context)).await;
     });
     started(driver, shard, id, Task::Close, task.abort_handle());
-    false
+    planted!(CloseNotAwaited)
 }
 
 fn started<C: Connector>(

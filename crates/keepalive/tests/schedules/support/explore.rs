@@ -1,0 +1,75 @@
+//! Running a scenario under many schedules.
+
+#![allow(clippy::print_stderr)] // how many there were, and which one failed
+
+use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use keepalive::simulated::Simulation;
+use shuttle::future::block_on;
+use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
+use shuttle::{Config, Runner};
+
+/// Preemptions of one schedule that change what is found, plus one.
+const DEPTH: usize = 3;
+
+/// What all scenarios have run.
+static TOTAL: AtomicUsize = AtomicUsize::new(0);
+
+/// Runs a scenario with both schedulers, or the one schedule that is asked for.
+pub(crate) fn explore(scenario: impl AsyncFn() + Copy + Send + Sync + 'static) {
+    let run = move || {
+        let _simulation = Simulation::begin();
+        block_on(scenario());
+    };
+    let thread = std::thread::current();
+    let name = thread.name().unwrap_or_default().to_owned();
+    if let Ok(schedule) = std::env::var("KEEPALIVE_SCHEDULE") {
+        let mut replay = ReplayScheduler::new_from_encoded(&schedule);
+        // It ends where it failed, which it may do no more.
+        replay.set_allow_incomplete();
+        runner(replay).run(run);
+        return;
+    }
+    let schedules = from_environment("KEEPALIVE_SCHEDULES", 200);
+    let seed = from_environment("KEEPALIVE_SEED", 0);
+    let _replay = Replay(&name);
+    let start = Instant::now();
+    let random = runner(RandomScheduler::new_from_seed(seed, schedules)).run(run);
+    let pct = runner(PctScheduler::new_from_seed(seed, DEPTH, schedules)).run(run);
+    let total = TOTAL.fetch_add(random + pct, Ordering::Relaxed) + random + pct;
+    eprintln!(
+        "{name}: {random} random and {pct} PCT schedules in {:.1} s; {total} of all scenarios",
+        start.elapsed().as_secs_f64()
+    );
+}
+
+fn runner<S: Scheduler + 'static>(scheduler: S) -> Runner<S> {
+    let mut config = Config::new();
+    config.stack_size = 1 << 17;
+    config.silence_warnings = true;
+    Runner::new(scheduler, config)
+}
+
+fn from_environment<T: FromStr>(name: &str, default: T) -> T {
+    match std::env::var(name) {
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name}={value}")),
+        Err(_) => default,
+    }
+}
+
+/// Says how to run a schedule again that failed.
+struct Replay<'a>(&'a str);
+
+impl Drop for Replay<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "again, with the schedule printed above: KEEPALIVE_SCHEDULE=... RUSTFLAGS=\"--cfg \
+                 keepalive_shuttle\" cargo test --release -p keepalive --test schedules {}",
+                self.0
+            );
+        }
+    }
+}
