@@ -130,16 +130,17 @@ fn judge(
     number: &mut Option<usize>,
 ) -> Ending {
     let words: Vec<_> = text.split(' ').collect();
+    let shown: String = text.chars().take(60).collect();
     if let ["stray", sent, in_one_piece] = words[..] {
         return judge_stray(sent, in_one_piece == "1", handed_out);
     }
     let Some(connection) = words.get(1).and_then(|number| number.parse().ok()) else {
-        return Ending::Wrong(format!("{question:?} was answered with {text:?}"));
+        return Ending::Wrong(format!("{question:?} was answered with {shown:?}"));
     };
     let expected = *number.get_or_insert(connection);
     if text != answer(question.tag, expected, question.nonce, question.size) {
         return Ending::Wrong(format!(
-            "{question:?} on connection {expected} was answered with {text:?}"
+            "{question:?} on connection {expected} was answered with {shown:?}"
         ));
     }
     Ending::Answered
