@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::build::{Build, root};
+use crate::sim;
 
 /// Runs everything that must hold: what CI runs, after installing nginx
 #[derive(clap::Args)]
@@ -14,7 +15,13 @@ pub(crate) struct Arguments {
     /// Only list the steps
     #[arg(long)]
     list: bool,
+    /// What chance is drawn from; without it, a number that changes with the time
+    #[arg(long)]
+    number: Option<u64>,
 }
+
+/// Stands for the number that changes from run to run.
+const NUMBER: &str = "{number}";
 
 /// One step: a name, and what to run.
 struct Step {
@@ -51,6 +58,15 @@ impl Step {
     }
 }
 
+/// A release build of the tests of one binary, run with its output shown.
+const fn prove(
+    name: &'static str,
+    arguments: &'static [&'static str],
+    environment: &'static [(&'static str, &'static str)],
+) -> Step {
+    step(name, "cargo", arguments).with(environment)
+}
+
 #[rustfmt::skip] // a table
 const STEPS: &[Step] = &[
     step("formatting", "cargo", &["fmt", "--all", "--check"]),
@@ -62,15 +78,24 @@ const STEPS: &[Step] = &[
     step("example mailbox", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "mailbox"]),
     step("example shared", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "shared"]),
     step("demo", "cargo", &["run", "--locked", "--release", "-p", "keepalive-cli", "--", "demo"]),
-    step("engine: 100,000,000 random steps", "cargo", &["xtask", "sim", "--total", "100000000"]),
-    step("engine: all states of small worlds", "cargo", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "explore", "--", "--nocapture"])
-        .with(&[("KEEPALIVE_EXPLORE", "full")]),
-    step("engine: 200,000 cases beside the model", "cargo", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "model", "--", "--nocapture"])
-        .with(&[("KEEPALIVE_MODEL_CASES", "200000")]),
-    step("driver: 2,000 seeds", "cargo", &["test", "--locked", "--release", "-p", "keepalive", "--test", "simulation", "--", "--nocapture"])
-        .with(&[("KEEPALIVE_DRIVER_SEEDS", "2000")]),
-    step("driver: what threads share", "cargo", &["test", "--locked", "--release", "-p", "keepalive", "--lib", "models", "--", "--nocapture"])
+    step("fuzz targets build", "cargo", &["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]),
+    step("engine: random lives", "cargo", &["xtask", "sim", "--total", "100000000", "--seed", NUMBER]),
+    prove("engine: all states of small worlds", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "explore", "--", "--nocapture"],
+        &[("KEEPALIVE_EXPLORE", "full")]),
+    prove("engine: beside the model", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "model", "--", "--nocapture"],
+        &[("KEEPALIVE_MODEL_CASES", "200000"), ("KEEPALIVE_MODEL_SEED", NUMBER)]),
+    prove("engine: withdrawn without a trace", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "cancel", "--", "--nocapture"],
+        &[("KEEPALIVE_CANCEL_SEEDS", "200000")]),
+    prove("driver: simulated", &["test", "--locked", "--release", "-p", "keepalive", "--test", "simulation", "--", "--nocapture"],
+        &[("KEEPALIVE_DRIVER_SEEDS", "2000"), ("KEEPALIVE_DRIVER_BASE", NUMBER)]),
+    prove("driver: dropped and failed everywhere", &["test", "--locked", "--release", "-p", "keepalive", "-p", "keepalive-http", "--test", "torture", "--", "--nocapture"], &[]),
+    prove("driver: what threads share", &["test", "--locked", "--release", "-p", "keepalive", "--lib", "models", "--", "--nocapture"], &[])
         .when(&["keepalive_planted", "keepalive_loom"]),
+    prove("driver: schedules", &["test", "--locked", "--release", "-p", "keepalive", "--test", "schedules", "--", "--nocapture"],
+        &[("KEEPALIVE_SCHEDULES", "8400")])
+        .when(&["keepalive_planted", "keepalive_shuttle"]),
+    prove("sockets: peers that fail", &["test", "--locked", "--release", "-p", "keepalive", "-p", "keepalive-http", "--test", "chaos", "--", "--nocapture"],
+        &[("KEEPALIVE_CHAOS", "full")]),
     step("planted bugs", "cargo", &["xtask", "planted"]),
     step("licences, bans and sources", "bash", &[".ci/deny"]),
 ];
@@ -80,6 +105,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         let only = &arguments.only;
         only.is_empty() || only.iter().any(|part| step.name.contains(part.as_str()))
     };
+    let number = arguments.number.unwrap_or_else(sim::changing_seed);
+    if !arguments.list {
+        println!("chance is drawn from {number}; again: cargo xtask check --number {number}");
+    }
     let start = Instant::now();
     let mut times = Vec::new();
     for step in STEPS.iter().filter(wanted) {
@@ -89,7 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         }
         println!("\n== {} (after {} s)", step.name, start.elapsed().as_secs());
         let begun = Instant::now();
-        step.run()?;
+        step.run(&number.to_string())?;
         times.push((step.name, begun.elapsed().as_secs_f64()));
     }
     if !arguments.list {
@@ -103,22 +132,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
 }
 
 impl Step {
-    fn run(&self) -> Result<(), String> {
+    fn run(&self, number: &str) -> Result<(), String> {
+        let fill = |text: &str| text.replace(NUMBER, number);
         let mut command = Command::new(self.program);
-        command.current_dir(root()).args(self.arguments);
-        command.envs(self.environment.iter().copied());
+        command
+            .current_dir(root())
+            .args(self.arguments.iter().map(|text| fill(text)))
+            .envs(
+                self.environment
+                    .iter()
+                    .map(|&(name, text)| (name, fill(text))),
+            );
         Build::conditions(&mut command, self.conditions);
         let status = command
             .status()
             .map_err(|error| format!("{}: {error}", self.program))?;
         match status.success() {
             true => Ok(()),
-            false => Err(format!("{}: {status}; {}", self.name, self.again())),
+            false => Err(format!(
+                "{}: {status}; again: cargo xtask check --number {number} --only {:?}",
+                self.name, self.name
+            )),
         }
-    }
-
-    /// How to run the step by itself.
-    fn again(&self) -> String {
-        format!("again: cargo xtask check --only {:?}", self.name)
     }
 }

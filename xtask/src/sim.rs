@@ -113,7 +113,7 @@ fn live(seed: u64, steps: usize) -> Option<swarm::Report> {
 }
 
 /// A number that no two runs share.
-fn changing_seed() -> u64 {
+pub(crate) fn changing_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |now| now.as_secs()) * 1_000_000
 }
