@@ -181,15 +181,15 @@ async fn send<C: StreamConnector>(
 ) -> Result<Response<Incoming>, Failure> {
     let reused = lease.from_cache().is_some();
     let (method, host) = (exchange.method(), exchange.host());
-    // The manager does not ask the system about a connection that is new, or was idle for less
-    // than a millisecond. Here a byte too many would become the answer to this request (B10), so we
-    // do.
-    if !planted!(ExtraBytesIgnored)
+    // The manager does not ask the system about a connection that was idle for less than a
+    // millisecond. Here a byte too many would become the answer to this request (B10), so we do.
+    if reused
+        && !planted!(ExtraBytesIgnored)
         && let Err(unusable) = lease.check()
     {
         return Err(Failure {
             error: Error::request(method, host, unusable.to_string()),
-            repeatable: reused,
+            repeatable: true,
         });
     }
     lease
