@@ -11,7 +11,7 @@ use keepalive_engine::planted::{CATALOGUE, Entry, Part};
 use crate::build::{Build, Tests};
 
 /// A test that says nothing for so long hangs, which is a way to notice a bug.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(40);
 const LINGER: Duration = Duration::from_millis(50);
 
 /// Puts each bug of the catalogue to work, and prints which check caught it
