@@ -28,13 +28,21 @@ impl<K: Eq + Clone> Engine<K> {
     /// than an input before it.
     pub(crate) fn advance(&mut self, now: Instant, room: &mut impl Room) -> Instant {
         let now = self.clamp(now);
+        let mut left = Vec::new();
         while let Some((at, due)) = self.poll_timeout() {
             if at > now {
                 break;
             }
             match due {
                 Due::KeepAlive => self.expire_oldest(now, room),
-                Due::Request | Due::Connection => self.fire(now, room),
+                Due::Request | Due::Connection => left.extend(self.fire(now, room)),
+            }
+        }
+        // What those leave who are out of time is not for others who are, too: they would say that
+        // they had waited for it.
+        for host in left {
+            if self.hosts.is_known(host) {
+                self.rebalance(now, room, host);
             }
         }
         now
@@ -67,13 +75,15 @@ impl<K: Eq + Clone> Engine<K> {
         }
     }
 
-    fn fire(&mut self, now: Instant, room: &mut impl Room) {
-        let Some((_, key)) = self.timers.peek() else {
-            return;
-        };
+    /// Does what the earliest deadline is for. Answers the host that a request has left by it.
+    fn fire(&mut self, now: Instant, room: &mut impl Room) -> Option<u32> {
+        let (_, key) = self.timers.peek()?;
         self.timers.withdraw(key);
         match key {
-            TimerKey::Request(slot) => self.time_out(now, room, slot),
+            TimerKey::Request(slot) => {
+                let host = self.time_out(now, room, slot);
+                return Some(host).filter(|_| !planted!(TimeoutLeavesAttempt));
+            }
             TimerKey::Connection(slot) => match self.connections[slot].state {
                 State::Connecting => self.withdraw_attempt(room, slot),
                 State::Idle => {
@@ -89,17 +99,15 @@ impl<K: Eq + Clone> Engine<K> {
                 }
             },
         }
+        None
     }
 
-    fn time_out(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+    fn time_out(&mut self, now: Instant, room: &mut impl Room, slot: u32) -> u32 {
         let host = self.requests[slot].host;
         let waiting = self.waiting_of(now, room, slot);
         self.hosts.count(host, |counts| counts.timed_out += 1);
         self.leave_queue(now, room, slot);
         self.refuse(slot, Answer::TimedOut(waiting));
-        if planted!(TimeoutLeavesAttempt) {
-            return;
-        }
-        self.rebalance(now, room, host);
+        host
     }
 }

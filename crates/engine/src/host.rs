@@ -133,6 +133,11 @@ impl<K: Eq + Clone> Hosts<K> {
             .filter(|host| host.serial == id.serial)
     }
 
+    /// Whether there is a host in this slot.
+    pub(crate) fn is_known(&self, slot: u32) -> bool {
+        self.arena.get(slot).is_some()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Host<K>)> {
         self.arena.iter()
     }
@@ -185,7 +190,7 @@ impl<K: Eq + Clone> Hosts<K> {
     pub(crate) fn note_all(&mut self) {
         let hosts: Vec<u32> = self.arena.iter().map(|(slot, _)| slot).collect();
         for slot in hosts {
-            if self.arena.get(slot).is_some() {
+            if self.is_known(slot) {
                 self.note_use(slot);
             }
         }

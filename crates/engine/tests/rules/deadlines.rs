@@ -101,3 +101,22 @@ fn what_is_due_happens_before_progress() {
         (Reason::Resolving, ms(10))
     );
 }
+
+#[test]
+fn who_is_out_of_time_together_with_others_says_what_it_waited_for() {
+    let mut world = World::new(limits(1, 8));
+    let ids = [0; 3].map(|host| world.ask(host, Some(ms(10)), None));
+    world.wait(ms(12));
+    let reasons = ids.map(|id| match world.answer(id) {
+        Some(Answer::TimedOut(waiting)) => (waiting.reason(), waiting.elapsed()),
+        other => panic!("{id}: {other:?}"),
+    });
+    let limit = Reason::HostLimit { in_use: 1, max: 1 };
+    let expected = [Reason::Resolving, limit, limit].map(|reason| (reason, ms(12)));
+    assert_eq!(reasons, expected);
+    assert_eq!(
+        world.attempts.len(),
+        0,
+        "nobody is left who could use the attempt"
+    );
+}

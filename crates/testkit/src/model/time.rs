@@ -25,17 +25,22 @@ impl Model {
         deadline.into_iter().chain(expiry).min_by_key(|&(at, _)| at)
     }
 
-    /// In the order of its time, all of it now.
+    /// In the order of its time, all of it now. What is left by those who are out of time is given
+    /// to others when none of these waits any more.
     pub(super) fn do_what_is_due(&mut self) {
+        let mut left = Vec::new();
         while let Some((at, due)) = self.next_due()
             && at <= self.now
         {
             match (due, self.next_deadline()) {
                 (Due::KeepAlive, _) => self.expire(self.idle_longest()),
-                (_, Some((_, Whose::Request(request)))) => self.time_out(request),
+                (_, Some((_, Whose::Request(request)))) => left.push(self.time_out(request)),
                 (_, Some((_, Whose::Connection(connection)))) => self.end_of_time(connection),
                 (_, None) => unreachable!("it is due"),
             }
+        }
+        for host in left {
+            self.align(host);
         }
     }
 
@@ -91,13 +96,13 @@ impl Model {
         Some(longest.idle_since + self.settings.keep_alive)
     }
 
-    fn time_out(&mut self, number: usize) {
+    fn time_out(&mut self, number: usize) -> usize {
         let (reason, elapsed) = self.waiting(number);
         let host = self.request_at(number).host;
         self.since_start(host).timed_out += 1;
         self.leave_queue(number);
         self.refuse(number, Outcome::TimedOut(reason, elapsed));
-        self.align(host);
+        host
     }
 
     fn end_of_time(&mut self, number: usize) {
