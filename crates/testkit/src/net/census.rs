@@ -89,12 +89,12 @@ pub fn descriptors_to(port: u16) -> usize {
 /// The states of those sockets, in the numbers of the kernel: 1 is established, 8 is `CLOSE_WAIT`.
 pub fn states_to(ports: &[u16]) -> Vec<u8> {
     let table = File::open("/proc/self/net/tcp").expect("a table of sockets");
-    let remotes: Vec<_> = ports.iter().map(|port| format!(":{port:04X} ")).collect();
+    let remotes: Vec<_> = ports.iter().map(|port| format!(":{port:04X}")).collect();
     let mut connected = Vec::new();
     // Most lines are of sockets that nobody holds any more, so they are neither kept nor taken apart.
     for line in BufReader::with_capacity(1 << 16, table).lines().skip(1) {
         let line = line.expect("text");
-        let remote = line.get(REMOTE).unwrap_or_default();
+        let remote = line.split_ascii_whitespace().nth(2).unwrap_or_default();
         if remotes.iter().any(|port| remote.ends_with(port)) {
             let fields = line.split_whitespace().map(str::to_owned);
             connected.push(Vec::from_iter(fields));
@@ -108,9 +108,6 @@ pub fn states_to(ports: &[u16]) -> Vec<u8> {
     held.map(|fields| u8::from_str_radix(&fields[3], 16).expect("a number"))
         .collect()
 }
-
-/// Where the table has the remote address, and the space after it.
-const REMOTE: std::ops::Range<usize> = 20..34;
 
 fn descriptors() -> BTreeMap<String, usize> {
     let mut kinds = BTreeMap::new();
