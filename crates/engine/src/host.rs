@@ -196,6 +196,11 @@ impl<K: Eq + Clone> Hosts<K> {
         }
     }
 
+    /// How many hosts can be found by their keys.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     pub(crate) fn vacant(&self) -> usize {
         self.vacant.len as usize
     }

@@ -101,3 +101,43 @@ pub struct ShardId(pub u16);
 /// A place in the order of arrival, across all shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::hash_map::DefaultHasher;
+
+    use super::*;
+
+    fn hash(id: RequestId) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn a_request_is_its_number() {
+        let [first, again, second] =
+            [(7, 0, 0), (7, 3, 1), (8, 0, 0)].map(|(number, slot, shard)| {
+                let shard = ShardId(shard);
+                RequestId {
+                    number,
+                    slot,
+                    shard,
+                }
+            });
+        assert!(first == again && first != second);
+        assert_eq!(first.partial_cmp(&second), Some(Ordering::Less));
+        assert!(hash(first) == hash(again) && hash(first) != hash(second));
+        assert_eq!(again.slot(), 3);
+        assert_eq!(format!("{first} {first:?}"), "7 RequestId(7)");
+    }
+
+    #[test]
+    fn one_that_no_engine_has_is_in_no_slot() {
+        let outside = RequestId::outside(7, ShardId(2));
+        assert_eq!(
+            (outside.slot(), outside.shard()),
+            (u32::MAX as usize, ShardId(2))
+        );
+    }
+}

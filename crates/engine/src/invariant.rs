@@ -56,6 +56,8 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
         );
     }
     assert_eq!(vacant, engine.hosts.vacant(), "vacant hosts are remembered");
+    let hosts = engine.hosts.iter().count();
+    assert_eq!(hosts, engine.hosts.len(), "every host is found by its key");
     if engine.shut_down {
         let left = total.waiting + total.idle + total.connecting;
         assert_eq!(
