@@ -40,9 +40,9 @@ fn waiting_in_the_queue_counts() {
     assert_eq!(results.len(), 2);
     // Which of the two came first is up to the tasks; the one that hangs fails in any case.
     assert_eq!(results[0]["error"]["function"], "body", "{run:?}");
+    // The other may be given the connection's place in the instant in which its own time is over.
     let second = &results[1];
-    assert!(
-        second["error"]["function"] == "queue" || second["status"] == 200,
-        "{run:?}"
-    );
+    let waited = second["timing"]["queued_us"].as_u64().expect("a time") > 250_000;
+    let timed_out = second["error"]["function"] != "body" && second["error"].is_object();
+    assert!((waited && timed_out) || second["status"] == 200, "{run:?}");
 }
