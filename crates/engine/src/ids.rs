@@ -133,6 +133,12 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_is_where_it_is_kept() {
+        let connection = ConnectionId { slot: 3, serial: 9 };
+        assert_eq!(connection.slot(), 3);
+    }
+
+    #[test]
     fn one_that_no_engine_has_is_in_no_slot() {
         let outside = RequestId::outside(7, ShardId(2));
         assert_eq!(
