@@ -18,6 +18,8 @@ struct Page {
     stage: Stage,
     capacity: usize,
     leases: usize,
+    /// Whether it has been handed out.
+    lent: bool,
     /// A user or the peer has ended it: it may serve nobody any more.
     spoiled: bool,
 }
@@ -58,6 +60,7 @@ impl Books {
             stage: Stage::Opening,
             capacity: 1,
             leases: 0,
+            lent: false,
             spoiled: false,
         };
         let known = self.pages.insert((shard, id), page);
@@ -75,14 +78,15 @@ impl Books {
         self.page(shard, id).capacity = capacity;
     }
 
-    /// A request is answered with the connection.
-    pub fn lent(&mut self, shard: usize, id: ConnectionId, host: u32) {
+    /// A request is answered with the connection. Answers whether it is the first.
+    pub fn lent(&mut self, shard: usize, id: ConnectionId, host: u32) -> bool {
         let page = self.page(shard, id);
         assert_eq!(page.stage, Stage::Open, "I6: what is handed out is open");
         assert_eq!(page.host, host, "I6: a connection serves its own host");
         assert!(!page.spoiled, "I6: what has ended serves nobody");
         page.leases += 1;
         assert!(page.leases <= page.capacity, "I7: a lease has one holder");
+        !std::mem::replace(&mut page.lent, true)
     }
 
     pub fn returned(&mut self, shard: usize, id: ConnectionId, how: Return) {

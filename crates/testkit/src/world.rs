@@ -36,8 +36,9 @@ pub struct World {
     /// What the driver would know of each connection.
     pub books: Books,
     pub coverage: Coverage,
-    /// The order in which requests were answered with a connection.
-    pub served: Vec<RequestId>,
+    /// The order in which requests were answered with a connection, and whether they were the
+    /// first to be given it.
+    pub served: Vec<(RequestId, bool)>,
     /// Requests in the order they came, or came again.
     pub arrivals: Vec<RequestId>,
     /// Connections that have been taken.
@@ -430,8 +431,8 @@ impl World {
             "{id:?}: {fate:?} and {answer:?}"
         );
         if let Answer::Connection(connection) = answer {
-            self.books.lent(usize::from(id.shard().0), connection, host);
-            self.served.push(id);
+            let first = self.books.lent(usize::from(id.shard().0), connection, host);
+            self.served.push((id, first));
         }
         self.fates.insert(id, (host, Fate::Answered(answer)));
     }

@@ -385,7 +385,7 @@ impl<'a> Scene<'a> {
     fn check_order(&mut self) {
         let fates = &self.world.fates;
         let waits = |id: &RequestId| matches!(fates.get(id), Some((_, Fate::Waiting)));
-        for served in std::mem::take(&mut self.world.served) {
+        for (served, _) in std::mem::take(&mut self.world.served) {
             let Some((host, _)) = fates.get(&served) else {
                 continue;
             };

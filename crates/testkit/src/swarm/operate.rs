@@ -108,7 +108,7 @@ fn give_back(world: &mut World, dice: &mut Dice, mix: &Mix) {
     });
     let before = world.served.len();
     world.release(id, how);
-    if let Some(&next) = world.served.get(before)
+    if let Some(&(next, _)) = world.served.get(before)
         && world.is_served(next)
         && dice.below(16) == 0
     {
