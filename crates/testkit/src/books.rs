@@ -111,12 +111,17 @@ impl Books {
         page.stage = Stage::Withdrawn(None);
     }
 
+    /// Whether it is an attempt that was withdrawn and has not reported yet.
+    pub fn is_withdrawn(&self, shard: usize, id: ConnectionId) -> bool {
+        let page = self.pages.get(&(shard, id));
+        page.is_some_and(|page| page.stage == Stage::Withdrawn(None))
+    }
+
     /// Whether the attempt was withdrawn; if so, it closes like others from now on.
     pub fn withdrawn(&mut self, shard: usize, id: ConnectionId, now: Instant) -> bool {
-        let page = self.page(shard, id);
-        let withdrawn = page.stage == Stage::Withdrawn(None);
+        let withdrawn = self.is_withdrawn(shard, id);
         if withdrawn {
-            page.stage = Stage::Withdrawn(Some(now));
+            self.page(shard, id).stage = Stage::Withdrawn(Some(now));
         }
         withdrawn
     }

@@ -157,10 +157,10 @@ impl<'a> Scene<'a> {
     pub(crate) fn apply(&mut self, op: Op) {
         let attempts = self.world.attempts.clone();
         self.perform(op);
-        let closing = &self.world.closing;
+        let books = &self.world.books;
         self.withdrawn.extend(attempts);
         self.withdrawn
-            .retain(|&(shard, id, _)| closing.contains(&(shard, id)));
+            .retain(|&(shard, id, _)| books.is_withdrawn(shard, id));
         let leased: Vec<_> = self.leased().collect();
         let engines = &self.world.engines;
         self.open
