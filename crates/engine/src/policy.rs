@@ -65,6 +65,19 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_those_of_the_generators_authors() {
+        let mut random = Random::new(1_234_567);
+        for known in [
+            6_457_827_717_110_365_317_u64,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+        ] {
+            let fraction = (known >> 11) as f64 / (1_u64 << 53) as f64;
+            assert_eq!(random.fraction().to_bits(), fraction.to_bits());
+        }
+    }
+
+    #[test]
     fn an_endless_lifetime_has_no_end() {
         let mut random = Random::new(1);
         let opened = Instant::now();

@@ -211,3 +211,40 @@ impl Request {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_names_the_limit_and_how_much_of_it_is_used() {
+        let reasons = [
+            (
+                Reason::HostLimit { in_use: 3, max: 4 },
+                "3 of 4 connections to this host",
+            ),
+            (
+                Reason::TotalLimit { open: 7, max: 8 },
+                "7 of 8 connections in total",
+            ),
+            (
+                Reason::ConnectLimit {
+                    connecting: 1,
+                    max: 2,
+                },
+                "1 of 2 attempts",
+            ),
+            (Reason::Resolving, "the name"),
+            (Reason::Connecting, "the peer"),
+            (Reason::Handshaking, "the handshake"),
+        ];
+        for (reason, start) in reasons {
+            assert!(reason.to_string().starts_with(start), "{reason}");
+        }
+        let waiting = Waiting {
+            reason: Reason::Resolving,
+            elapsed: Duration::from_millis(5),
+        };
+        assert_eq!(waiting.to_string(), "the name is being resolved (for 5ms)");
+    }
+}
