@@ -148,6 +148,10 @@ impl<C: Connector> Driver<C> {
                         if shard.held_for(id) == Some(held) {
                             shard.forget_answer(id);
                             shard.engine.reject(now, room, id);
+                            if self.era.load(Ordering::Acquire) == NO_RUNTIME {
+                                // Nobody would keep its time, or open anything for it.
+                                shard.engine.abandon(now, room);
+                            }
                         }
                     });
                     shard = self.lock(id.shard());

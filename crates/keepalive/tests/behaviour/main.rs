@@ -27,6 +27,7 @@ mod a_panic_returns_the_slot;
 mod a_peer_that_never_reads_costs_its_user_alone;
 mod a_queue_timeout_ends_when_an_attempt_starts;
 mod a_received_fin_is_never_handed_out;
+mod a_request_that_loses_its_connection_after_its_runtime_ends;
 mod a_response_echoes_what_was_asked;
 mod a_restless_connection_starves_nobody;
 mod a_runtime_that_goes_takes_no_slot;
