@@ -83,11 +83,11 @@ const STEPS: &[Step] = &[
     prove("engine: all states of small worlds", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "explore", "--", "--nocapture"],
         &[("KEEPALIVE_EXPLORE", "full")]),
     prove("engine: beside the model", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "model", "--", "--nocapture"],
-        &[("KEEPALIVE_MODEL_CASES", "200000"), ("KEEPALIVE_MODEL_SEED", NUMBER)]),
+        &[("KEEPALIVE_MODEL_CASES", "200000")]),
     prove("engine: withdrawn without a trace", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "cancel", "--", "--nocapture"],
         &[("KEEPALIVE_CANCEL_SEEDS", "200000")]),
     prove("driver: simulated", &["test", "--locked", "--release", "-p", "keepalive", "--test", "simulation", "--", "--nocapture"],
-        &[("KEEPALIVE_DRIVER_SEEDS", "2000"), ("KEEPALIVE_DRIVER_BASE", NUMBER)]),
+        &[("KEEPALIVE_DRIVER_SEEDS", "2000")]),
     prove("driver: dropped and failed everywhere", &["test", "--locked", "--release", "-p", "keepalive", "-p", "keepalive-http", "--test", "torture", "--", "--nocapture"], &[]),
     prove("driver: what threads share", &["test", "--locked", "--release", "-p", "keepalive", "--lib", "models", "--", "--nocapture"], &[])
         .when(&["keepalive_planted", "keepalive_loom"]),

@@ -117,7 +117,7 @@ impl Connection {
     /// Whether another request could use it.
     pub(crate) fn has_room(&self) -> bool {
         matches!(self.state, State::Leased | State::Idle)
-            && !self.retiring
+            && (!self.retiring || planted!(RetiredServesOn))
             && self.leases < self.capacity
             && !self.is_worn()
     }

@@ -60,7 +60,7 @@ impl<K: Eq + Clone> Engine<K> {
         if worn || self.shut_down || (used && self.keeps_nothing(slot)) {
             self.connections[slot].retiring = true;
         }
-        if self.connections[slot].retiring && !planted!(RetiredServesOn) {
+        if self.connections[slot].retiring {
             self.retire(now, room, slot);
         } else {
             if last {

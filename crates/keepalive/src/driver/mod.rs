@@ -148,10 +148,6 @@ impl<C: Connector> Driver<C> {
                         if shard.held_for(id) == Some(held) {
                             shard.forget_answer(id);
                             shard.engine.reject(now, room, id);
-                            if self.era.load(Ordering::Acquire) == NO_RUNTIME {
-                                // Nobody would keep its time, or open anything for it.
-                                shard.engine.abandon(now, room);
-                            }
                         }
                     });
                     shard = self.lock(id.shard());
@@ -447,6 +443,10 @@ impl<C: Connector> Driver<C> {
         let mut shard = self.lock(shard);
         let mut room = self.common.room();
         input(&mut shard, now, &mut room);
+        if self.era.load(Ordering::Acquire) == NO_RUNTIME {
+            // Nobody watches what is idle, or keeps the time of who waits.
+            shard.engine.abandon(now, &mut room);
+        }
         drop(room);
         shard.forward(&mut effects, error);
         if let Some((at, _)) = shard.engine.poll_timeout()

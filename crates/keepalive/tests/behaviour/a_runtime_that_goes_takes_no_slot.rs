@@ -1,6 +1,6 @@
 //! M4: when the runtime goes, everything pending ends and no slot is lost.
 
-use crate::support::{Server, Silent, echo, error, eventually, run};
+use crate::support::{Mock, Server, Silent, echo, error, eventually, host, run};
 use keepalive::{ErrorKind, Manager};
 use tokio::runtime::Builder;
 
@@ -58,4 +58,22 @@ fn an_idle_connection_of_a_runtime_that_has_gone_is_replaced() {
         echo(&mut lease, "after").await;
         assert_eq!(manager.totals().open, 1);
     });
+}
+
+#[test]
+fn what_is_freed_without_a_runtime_is_closed() {
+    let mock = Mock::new();
+    let manager = Manager::builder().connector(mock.clone()).build().unwrap();
+    let (lease, unread) = elsewhere(async || {
+        let lease = manager.allocate(host(0)).await.unwrap();
+        let unread = manager.allocate(host(0));
+        eventually("answered", || unread.waiting().is_none()).await;
+        (lease, unread)
+    });
+
+    // Nobody would watch them, or close them in time.
+    lease.free();
+    assert_eq!(mock.open.read().now, 1);
+    drop(unread);
+    assert_eq!((mock.open.read().now, manager.totals().open), (0, 0));
 }

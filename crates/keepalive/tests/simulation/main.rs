@@ -46,7 +46,7 @@ fn the_manager_keeps_its_promises_whatever_happens() {
             requests: asked,
         } = simulate(seed);
         // Outside of a runtime the clock is the machine's.
-        let repeatable = !seen.contains_key("freed outside of a runtime");
+        let repeatable = !seen.contains_key("runtime lost");
         if (seed % TWICE == 0 || replayed.is_some()) && repeatable {
             assert_eq!(trace, simulate(seed).trace, "the same seed, another run");
         }

@@ -184,9 +184,14 @@ async fn rest(world: &Arc<World>) {
         return;
     };
     let plan = &world.plan;
-    // What nobody waits for any more may go on for as long as a request may.
-    let idle = plan.keep_alive + plan.limits.close_timeout + TICK;
-    sleep(plan.timeout + plan.limits.close_timeout + TICK).await;
+    // What nobody waits for any more may go on for as long as a request may; and a letter that
+    // nobody will read waits for as long before that.
+    let mut idle = plan.keep_alive + plan.limits.close_timeout + TICK;
+    if world.runtime_lost.load(SeqCst) {
+        // A stopped clock begins anew with each runtime, behind the times that the manager knows.
+        idle += Duration::from_secs(60);
+    }
+    sleep(2 * plan.timeout + plan.limits.close_timeout + TICK).await;
     if manager.totals().connecting > 0 {
         world.blame(format!("attempts go on: {:?}", manager.totals()));
     }
