@@ -105,6 +105,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         let only = &arguments.only;
         only.is_empty() || only.iter().any(|part| step.name.contains(part.as_str()))
     };
+    if !STEPS.iter().any(|step| wanted(&step)) {
+        return Err(format!(
+            "no step has {:?} in its name; see --list",
+            arguments.only
+        ));
+    }
     let number = arguments.number.unwrap_or_else(sim::changing_seed);
     if !arguments.list {
         println!("chance is drawn from {number}; again: cargo xtask check --number {number}");

@@ -24,13 +24,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     seed: Option<u64>,
     /// How many seeds; without it, as many as --total takes
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Random inputs per seed
     #[arg(long, default_value_t = 1_400, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
     /// Random inputs in all
-    #[arg(long, default_value_t = 100_000_000)]
+    #[arg(long, default_value_t = 100_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     total: u64,
     /// Threads; without it, one per core
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let jobs = arguments.jobs.unwrap_or_else(cores);
     println!(
         "seeds {first} to {}, {steps} steps each, {jobs} threads",
-        first + seeds.max(1) - 1
+        first.saturating_add(seeds - 1)
     );
 
     let start = Instant::now();
@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
                         break;
                     }
                     for seed in from..seeds.min(from + BATCH) {
-                        let Some(report) = live(first + seed, steps) else {
+                        let Some(report) = live(first.wrapping_add(seed), steps) else {
                             failed.fetch_add(1, Ordering::Relaxed);
                             break;
                         };
