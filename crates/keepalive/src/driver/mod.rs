@@ -445,7 +445,10 @@ impl<C: Connector> Driver<C> {
         input(&mut shard, now, &mut room);
         if self.era.load(Ordering::Acquire) == NO_RUNTIME {
             // Nobody watches what is idle, or keeps the time of who waits.
-            shard.engine.abandon(now, &mut room);
+            let totals = shard.engine.totals();
+            if totals.waiting + totals.connecting + totals.idle > 0 {
+                shard.engine.abandon(now, &mut room);
+            }
         }
         drop(room);
         shard.forward(&mut effects, error);
