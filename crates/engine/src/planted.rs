@@ -142,7 +142,7 @@ catalogue! {
         ForgetSplit, "bb8 #59, sqlx #83", "whether a withdrawn request was answered is looked up too early";
         AnswerTakenEarly, "httpclient #309", "an answer is taken in one step and its connection in another";
         EraIgnored, "M4", "the end of a runtime is taken for the end of the next";
-        RuntimeCheckedOnce, "M4; akka-http #1245", "a request is queued although its runtime has gone meanwhile";
+        KeptWithoutRuntime, "M4; akka-http #1245", "what comes as the runtime goes waits, or stays idle, for ever";
         NextEraSwept, "M4", "the loss of a runtime ends requests that the next one carries";
         ClosedNotedLate, "C7", "what is open is counted first, and listened to then";
         StopLost, "C7; hackney #420", "a task that is to be stopped before its handle is known goes on";

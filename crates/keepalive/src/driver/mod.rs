@@ -93,35 +93,27 @@ impl<C: Connector> Driver<C> {
     ) -> (RequestId, Result<(), Cause>) {
         let host = request.host();
         let shard = self.shard_of(host);
-        loop {
-            if let Err(cause) = self.ensure_runtime() {
-                let number = self.lock(shard).number();
-                return (RequestId::outside(number, shard), Err(cause));
-            }
-            let asked = self.input(shard, |shard, now, room| {
-                // Gone meanwhile, it has ended what this shard had, and would not end this.
-                let era = self.era.load(Ordering::Acquire);
-                if era == NO_RUNTIME && !planted!(RuntimeCheckedOnce) {
-                    return None;
-                }
-                if !planted!(NextEraSwept) {
-                    shard.runtime_lost(now, room, era.saturating_sub(1));
-                }
-                shard.engine.tick(now, room);
-                let ask = Ask {
-                    host: shard.host_with_sound_idle(host, now, room),
-                    number: shard.number(),
-                    timeout: request.own_timeout(),
-                    queue_timeout: request.own_queue_timeout(),
-                };
-                let id = shard.engine.request(now, room, ask);
-                shard.open_cell(id, location);
-                Some(id)
-            });
-            if let Some(id) = asked {
-                return (id, Ok(()));
-            }
+        if let Err(cause) = self.ensure_runtime() {
+            let number = self.lock(shard).number();
+            return (RequestId::outside(number, shard), Err(cause));
         }
+        let id = self.input(shard, |shard, now, room| {
+            if !planted!(NextEraSwept) {
+                let era = self.era.load(Ordering::Acquire);
+                shard.runtime_lost(now, room, era.saturating_sub(1));
+            }
+            shard.engine.tick(now, room);
+            let ask = Ask {
+                host: shard.host_with_sound_idle(host, now, room),
+                number: shard.number(),
+                timeout: request.own_timeout(),
+                queue_timeout: request.own_queue_timeout(),
+            };
+            let id = shard.engine.request(now, room, ask);
+            shard.open_cell(id, location);
+            id
+        });
+        (id, Ok(()))
     }
 
     /// Takes the answer of a request, or has `context` woken when it is there.
@@ -443,7 +435,7 @@ impl<C: Connector> Driver<C> {
         let mut shard = self.lock(shard);
         let mut room = self.common.room();
         input(&mut shard, now, &mut room);
-        if self.era.load(Ordering::Acquire) == NO_RUNTIME {
+        if self.era.load(Ordering::Acquire) == NO_RUNTIME && !planted!(KeptWithoutRuntime) {
             // Nobody watches what is idle, or keeps the time of who waits.
             let totals = shard.engine.totals();
             if totals.waiting + totals.connecting + totals.idle > 0 {

@@ -22,7 +22,7 @@
 //! | `answers::a_withdrawn_request_keeps_no_connection` | `ForgetSplit` |
 //! | `answers::a_request_is_cancelled_or_served` | `AnswerTakenEarly` |
 //! | `ends::the_end_of_a_runtime_spares_the_next` | `EraIgnored` |
-//! | `ends::a_request_that_comes_as_its_runtime_goes_is_answered` | `RuntimeCheckedOnce` |
+//! | `ends::a_request_that_comes_as_its_runtime_goes_is_answered` | `KeptWithoutRuntime` |
 //! | `ends::the_loss_of_a_runtime_ends_no_request_of_the_next` | `NextEraSwept` |
 //! | `ends::who_waits_for_the_end_is_told` | `ClosedNotedLate` |
 //! | `ends::a_task_that_is_stopped_as_it_starts_ends` | `StopLost` |
