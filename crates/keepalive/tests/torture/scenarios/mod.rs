@@ -1,0 +1,78 @@
+//! The scenarios: each has one future that may be dropped early, and others that must not care.
+
+mod closing;
+mod ending;
+mod letters;
+mod making_room;
+mod opening;
+mod sharing;
+mod waiting;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use keepalive::{Builder, Request};
+
+use crate::stage::Stage;
+
+type Play = fn(Arc<Stage>) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    /// Connections per host, and in total.
+    pub(crate) limits: (usize, usize),
+    pub(crate) capacity: usize,
+    pub(crate) close_millis: u64,
+    pub(crate) settings: fn(Builder) -> Builder,
+    pub(crate) hosts: Vec<Request>,
+    pub(crate) play: Play,
+}
+
+pub(crate) fn all() -> Vec<Scenario> {
+    [
+        opening::all(),
+        waiting::all(),
+        making_room::all(),
+        letters::all(),
+        sharing::all(),
+        ending::all(),
+        closing::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+impl Scenario {
+    fn capacity(self, capacity: usize) -> Self {
+        Self { capacity, ..self }
+    }
+
+    fn slow_close(self, close_millis: u64) -> Self {
+        Self {
+            close_millis,
+            ..self
+        }
+    }
+
+    fn settings(self, settings: fn(Builder) -> Builder) -> Self {
+        Self { settings, ..self }
+    }
+}
+
+/// Names a scenario, its limits, and what happens on the stage.
+macro_rules! scenario {
+    ($name:literal, $limits:expr, |$stage:ident| $play:block) => {
+        $crate::scenarios::Scenario {
+            name: $name,
+            limits: $limits,
+            capacity: 1,
+            close_millis: 0,
+            settings: |builder| builder,
+            hosts: $crate::run::three_hosts(),
+            play: |$stage| Box::pin(async move { $play }),
+        }
+    };
+}
+
+use scenario;
