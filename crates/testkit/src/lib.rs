@@ -12,5 +12,7 @@ pub mod model;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod replay;
+#[cfg(feature = "simulated")]
+pub mod simulated;
 pub mod swarm;
 pub mod world;

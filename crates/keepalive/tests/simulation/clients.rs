@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use keepalive::{Lease, Pending, Request, Responses};
 use keepalive_testkit::dice::Dice;
+use keepalive_testkit::simulated::aftermath::free;
+use keepalive_testkit::simulated::panics::panic_as_planned;
+use keepalive_testkit::simulated::{Network, turns};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::network::aftermath::free;
-use crate::network::panics::panic_as_planned;
-use crate::network::{Network, turns};
 use crate::world::{Letter, Taken, World};
 
 /// One request, from the question to the end of its lease.

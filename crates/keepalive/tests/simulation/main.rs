@@ -8,8 +8,6 @@
 #![allow(clippy::print_stderr)] // how to replay a failure, and what was covered
 
 mod clients;
-#[path = "../network/mod.rs"]
-mod network;
 mod peers;
 mod plan;
 mod run;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use keepalive::{Builder, IdleOrder, Manager};
 use keepalive_testkit::dice::Dice;
+use keepalive_testkit::simulated::{Limits, Network};
 
-use crate::network::{Limits, Network};
 use crate::storm::Rates;
 
 pub(crate) struct Plan {

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use keepalive::Manager;
 use keepalive_testkit::dice::Dice;
+use keepalive_testkit::simulated::aftermath::{
+    self, catch_up, free, is_gone, is_quiet, is_watched,
+};
+use keepalive_testkit::simulated::{Network, TICK, hosts, panics};
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clients::{client, enjoy, read_letters};
-use crate::network::aftermath::{self, catch_up, free, is_gone, is_quiet, is_watched};
-use crate::network::{Network, TICK, hosts, panics};
 use crate::peers::peers;
 use crate::plan::{Ending, Plan};
 use crate::storm::{Calm, Storm};

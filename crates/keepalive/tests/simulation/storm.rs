@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use keepalive_testkit::dice::Dice;
-
-use crate::network::{Delay, Operation, Verdict, Weather};
+use keepalive_testkit::simulated::{Delay, Operation, Verdict, Weather};
 
 /// How often things go wrong, in a thousand.
 #[derive(Clone, Copy, Debug)]

@@ -9,10 +9,10 @@ use keepalive::{
     AllocateError, ErrorKind, FromCache, Lease, Mailbox, Manager, Pending, Request, RequestId,
 };
 use keepalive_testkit::dice::Dice;
+use keepalive_testkit::simulated::{Network, TICK, Want};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::network::{Network, TICK, Want};
 use crate::plan::Plan;
 
 pub(crate) struct World {

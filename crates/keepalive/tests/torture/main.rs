@@ -3,16 +3,14 @@
 
 #![allow(clippy::print_stderr)] // how much was run
 
-#[path = "../network/mod.rs"]
-mod network;
 mod run;
 mod scenarios;
 mod script;
 mod stage;
 
 use keepalive_testkit::dice::Dice;
+use keepalive_testkit::simulated::Verdict;
 
-use network::Verdict;
 use run::{Counted, Trouble, run};
 use scenarios::{Scenario, all};
 use stage::Cut;

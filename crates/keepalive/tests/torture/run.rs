@@ -6,10 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use keepalive::Manager;
+use keepalive_testkit::simulated::aftermath::{
+    catch_up, has_room, is_gone, is_quiet, is_watched, runtime,
+};
+use keepalive_testkit::simulated::{Limits, Network, Operation, TICK, Verdict, hosts, panics};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::network::aftermath::{catch_up, has_room, is_gone, is_quiet, is_watched, runtime};
-use crate::network::{Limits, Network, Operation, TICK, Verdict, hosts, panics};
 use crate::scenarios::Scenario;
 use crate::script::Script;
 use crate::stage::{Cut, Stage};

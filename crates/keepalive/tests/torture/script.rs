@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-use crate::network::{Delay, Operation, Verdict, Weather};
+use keepalive_testkit::simulated::{Delay, Operation, Verdict, Weather};
 
 /// What is to go wrong in a run, and what has been counted.
 #[derive(Clone)]

@@ -8,11 +8,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use keepalive::{AllocateError, Lease, Manager, Request};
+use keepalive_testkit::simulated::aftermath::free;
+use keepalive_testkit::simulated::{Network, Want};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::network::aftermath::free;
-use crate::network::{Network, Want};
 use crate::script::Script;
 
 pub(crate) struct Stage {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use keepalive_testkit::simulated::Verdict;
 use tokio::join;
 
 use super::{Scenario, scenario};
-use crate::network::Verdict;
 use crate::stage::wait;
 
 pub(super) fn all() -> Vec<Scenario> {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keepalive_testkit::simulated::panics::panic_as_planned;
 use tokio::join;
 use tokio::time::Instant;
 
 use super::{Scenario, scenario};
-use crate::network::panics::panic_as_planned;
 use crate::stage::wait;
 
 pub(super) fn all() -> Vec<Scenario> {

@@ -1,4 +1,5 @@
 //! What the network knows: every connection, who holds it, and what is wrong with it.
+#![allow(clippy::print_stderr)] // a trace, on demand
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
@@ -11,27 +12,27 @@ use tokio::time::Instant;
 use super::weather::{Operation, Verdict};
 
 /// A timer of tokio's fires within the millisecond after its time.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
+pub const TICK: Duration = Duration::from_millis(1);
 
 /// What the manager under test promised.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) per_host: usize,
-    pub(crate) total: usize,
-    pub(crate) connecting: usize,
-    pub(crate) close_timeout: Duration,
+pub struct Limits {
+    pub per_host: usize,
+    pub total: usize,
+    pub connecting: usize,
+    pub close_timeout: Duration,
 }
 
 /// What a user asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Want {
-    pub(crate) host: usize,
-    pub(crate) asked: Instant,
+pub struct Want {
+    pub host: usize,
+    pub asked: Instant,
     /// Whether the manager says that nobody has used the connection before.
-    pub(crate) new: bool,
+    pub new: bool,
 }
 
-pub(crate) struct Books {
+pub struct Books {
     hosts: Vec<Request>,
     limits: Limits,
     /// Of each host: attempts and connections.
@@ -42,7 +43,7 @@ pub(crate) struct Books {
     lines: BTreeMap<usize, Line>,
     faults: Vec<String>,
     /// How often each thing has happened.
-    pub(crate) counts: BTreeMap<String, u64>,
+    pub counts: BTreeMap<String, u64>,
     /// What has happened, and when, as one number.
     trace: u64,
     prints: bool,
@@ -51,12 +52,12 @@ pub(crate) struct Books {
     /// Of runtimes before.
     before: u128,
     /// A runtime is going: in an order of its own, and nobody keeps the time.
-    pub(crate) runtime_goes: bool,
+    pub runtime_goes: bool,
     streams: usize,
 }
 
 /// One open connection.
-pub(crate) struct Line {
+struct Line {
     host: usize,
     /// Closed by the peer, or with something on it that nobody asked for.
     broken: bool,
@@ -67,7 +68,7 @@ pub(crate) struct Line {
     capacity: usize,
     /// The largest capacity there was.
     widest: usize,
-    pub(crate) holders: usize,
+    holders: usize,
     uses: usize,
     /// Answers on their way, and when they are there, by stream.
     streams: BTreeMap<usize, VecDeque<(u64, Instant)>>,
@@ -76,7 +77,7 @@ pub(crate) struct Line {
 }
 
 impl Books {
-    pub(crate) fn new(hosts: Vec<Request>, limits: Limits) -> Self {
+    pub(super) fn new(hosts: Vec<Request>, limits: Limits) -> Self {
         Self {
             open: vec![0; hosts.len()],
             hosts,
@@ -97,7 +98,7 @@ impl Books {
     }
 
     /// Notes that something happened.
-    pub(crate) fn note(&mut self, event: &str, number: u64) {
+    pub fn note(&mut self, event: &str, number: u64) {
         // Outside of a runtime, time is that of the machine, and no two runs are alike.
         if tokio::runtime::Handle::try_current().is_ok() {
             let began = *self.began.get_or_insert_with(Instant::now);
@@ -124,60 +125,60 @@ impl Books {
     }
 
     /// Goes on in another runtime.
-    pub(crate) fn goes_on(&mut self) {
+    pub(super) fn goes_on(&mut self) {
         self.before = self.micros;
         self.began = None;
     }
 
     /// Says that the manager did what it must not.
-    pub(crate) fn blame(&mut self, fault: impl Into<String>) {
+    pub fn blame(&mut self, fault: impl Into<String>) {
         let fault = fault.into();
         self.note(&fault, 0);
         self.faults.push(fault);
     }
 
     /// What the manager did that it must not.
-    pub(crate) fn faults(&self) -> &[String] {
+    pub fn faults(&self) -> &[String] {
         &self.faults
     }
 
-    pub(crate) fn trace(&self) -> u64 {
+    pub fn trace(&self) -> u64 {
         self.trace
     }
 
     /// Attempts and connections of all hosts.
-    pub(crate) fn open(&self) -> usize {
+    pub fn open(&self) -> usize {
         self.open.iter().sum()
     }
 
-    pub(crate) fn opened(&self) -> usize {
+    pub fn opened(&self) -> usize {
         self.opened
     }
 
     /// The numbers of the connections that there are.
-    pub(crate) fn numbers(&self) -> Vec<usize> {
+    pub fn numbers(&self) -> Vec<usize> {
         self.lines.keys().copied().collect()
     }
 
-    pub(crate) fn holders(&self) -> usize {
+    pub fn holders(&self) -> usize {
         self.lines.values().map(|line| line.holders).sum()
     }
 
-    pub(crate) fn limits(&self) -> Limits {
+    pub fn limits(&self) -> Limits {
         self.limits
     }
 
     /// How many hosts there are.
-    pub(crate) fn hosts(&self) -> usize {
+    pub fn hosts(&self) -> usize {
         self.hosts.len()
     }
 
     /// The requests that lead to the hosts.
-    pub(crate) fn host(&self, number: usize) -> Request {
+    pub fn host(&self, number: usize) -> Request {
         self.hosts[number].clone()
     }
 
-    pub(crate) fn judged(&mut self, operation: Operation, verdict: Verdict, number: usize) {
+    pub(super) fn judged(&mut self, operation: Operation, verdict: Verdict, number: usize) {
         if verdict != Verdict::Fine {
             let mut event = String::new();
             let _ = write!(event, "{operation:?} {verdict:?}");
@@ -185,7 +186,7 @@ impl Books {
         }
     }
 
-    pub(crate) fn attempt_begins(&mut self, host: &Host) -> usize {
+    pub(super) fn attempt_begins(&mut self, host: &Host) -> usize {
         let found = self.hosts.iter().position(|known| known.host() == host);
         let number = found.expect("nobody asks for other hosts");
         self.open[number] += 1;
@@ -205,12 +206,12 @@ impl Books {
         number
     }
 
-    pub(crate) fn attempt_ends(&mut self, host: usize) {
+    pub(super) fn attempt_ends(&mut self, host: usize) {
         self.connecting -= 1;
         self.note("attempt ends", host as u64);
     }
 
-    pub(crate) fn line_opens(&mut self, host: usize, capacity: usize) -> usize {
+    pub(super) fn line_opens(&mut self, host: usize, capacity: usize) -> usize {
         self.opened += 1;
         let number = self.opened;
         self.note("opened", number as u64);
@@ -232,7 +233,7 @@ impl Books {
     }
 
     /// Nothing of an attempt or of a connection is left.
-    pub(crate) fn leaves(&mut self, host: usize, line: Option<usize>) {
+    pub(super) fn leaves(&mut self, host: usize, line: Option<usize>) {
         self.open[host] -= 1;
         let Some(number) = line else { return };
         self.note("gone", number as u64);
@@ -246,34 +247,34 @@ impl Books {
         }
     }
 
-    pub(crate) fn stream_begins(&mut self, number: usize) -> usize {
+    pub(super) fn stream_begins(&mut self, number: usize) -> usize {
         self.streams += 1;
         let stream = self.streams;
         self.line(number).streams.insert(stream, VecDeque::new());
         stream
     }
 
-    pub(crate) fn stream_ends(&mut self, number: usize, stream: usize) {
+    pub(super) fn stream_ends(&mut self, number: usize, stream: usize) {
         self.line(number).streams.remove(&stream);
     }
 
-    pub(crate) fn stream(&mut self, number: usize, stream: usize) -> &mut VecDeque<(u64, Instant)> {
+    pub(super) fn stream(&mut self, number: usize, stream: usize) -> &mut VecDeque<(u64, Instant)> {
         self.line(number).streams.entry(stream).or_default()
     }
 
     /// Changes a connection's capacity.
-    pub(crate) fn set_capacity(&mut self, number: usize, capacity: usize) {
+    pub fn set_capacity(&mut self, number: usize, capacity: usize) {
         self.line(number).capacity = capacity;
     }
 
     /// The capacity, as the manager is told it.
-    pub(crate) fn tell_capacity(&mut self, number: usize) -> usize {
+    pub(super) fn tell_capacity(&mut self, number: usize) -> usize {
         let line = self.line(number);
         line.widest = line.widest.max(line.capacity);
         line.capacity
     }
 
-    pub(crate) fn break_line(&mut self, number: usize, word: bool) {
+    pub(super) fn break_line(&mut self, number: usize, word: bool) {
         let line = self.line(number);
         line.broken = true;
         if word && line.watcher.is_some() {
@@ -282,16 +283,16 @@ impl Books {
     }
 
     /// Notes who is to be told, until then.
-    pub(crate) fn watch(&mut self, number: usize, waker: Waker) {
+    pub(super) fn watch(&mut self, number: usize, waker: Waker) {
         self.line(number).watcher = Some(waker);
     }
 
-    pub(crate) fn watcher(&mut self, number: usize) -> Option<Waker> {
+    pub(super) fn watcher(&mut self, number: usize) -> Option<Waker> {
         self.lines.get_mut(&number)?.watcher.take()
     }
 
     /// Whether the connection can be used again, for whoever asks now.
-    pub(crate) fn is_sound(&mut self, number: usize) -> bool {
+    pub(super) fn is_sound(&mut self, number: usize) -> bool {
         let now = Instant::now();
         let line = self.line(number);
         let arrived = |answers: &VecDeque<(u64, Instant)>| {
@@ -301,11 +302,11 @@ impl Books {
     }
 
     /// The manager is told that the connection is of no use.
-    pub(crate) fn condemn(&mut self, number: usize) {
+    pub(super) fn condemn(&mut self, number: usize) {
         self.line(number).condemned = true;
     }
 
-    pub(crate) fn begins_to_close(&mut self, number: usize) {
+    pub(super) fn begins_to_close(&mut self, number: usize) {
         let line = self.line(number);
         let holders = line.holders;
         // Outside of a runtime nobody keeps the time.
@@ -319,7 +320,7 @@ impl Books {
     }
 
     /// A user has got the connection for a request to `host`.
-    pub(crate) fn pick_up(&mut self, number: usize, stream: usize, want: &Want) {
+    pub(super) fn pick_up(&mut self, number: usize, stream: usize, want: &Want) {
         self.note("lease", number as u64);
         let line = self.line(number);
         let sole = line.widest == 1;
@@ -356,7 +357,7 @@ impl Books {
     }
 
     /// A user lets the connection go.
-    pub(crate) fn put_down(&mut self, number: usize, reusable: bool) {
+    pub(super) fn put_down(&mut self, number: usize, reusable: bool) {
         let line = self.line(number);
         line.holders -= 1;
         if !reusable {
@@ -364,7 +365,7 @@ impl Books {
         }
     }
 
-    pub(crate) fn is_broken(&mut self, number: usize) -> bool {
+    pub(super) fn is_broken(&mut self, number: usize) -> bool {
         self.line(number).broken
     }
 

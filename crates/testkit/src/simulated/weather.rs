@@ -2,7 +2,7 @@
 
 /// What the network does for a manager; each may go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Operation {
+pub enum Operation {
     Resolve,
     Connect,
     Handshake,
@@ -15,7 +15,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) fn function(self) -> &'static str {
+    pub(super) fn function(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
             Self::Connect => "connect",
@@ -30,7 +30,7 @@ impl Operation {
     }
 
     /// Whether it may go wrong in this way at all.
-    pub(crate) fn may(self, verdict: Verdict) -> bool {
+    pub fn may(self, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Fine | Verdict::Panics => true,
             Verdict::Fails => !matches!(self, Self::Capacity | Self::Close | Self::Drop),
@@ -44,7 +44,7 @@ impl Operation {
 
 /// How an operation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     Fine,
     Fails,
     Panics,
@@ -54,14 +54,14 @@ pub(crate) enum Verdict {
 
 /// How long an operation takes: so many turns of the event loop, and then so long.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Delay {
-    pub(crate) turns: usize,
-    pub(crate) millis: u64,
+pub struct Delay {
+    pub turns: usize,
+    pub millis: u64,
 }
 
 /// Operations of attempts are told apart by the number of their host, others by that of their
 /// connection.
-pub(crate) trait Weather: Send + 'static {
+pub trait Weather: Send + 'static {
     fn verdict(&mut self, operation: Operation, number: usize) -> Verdict;
 
     fn delay(&mut self, operation: Operation, number: usize) -> Delay;

@@ -11,12 +11,12 @@ thread_local! {
     static UNPLANNED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-pub(crate) fn panic_as_planned() -> ! {
+pub fn panic_as_planned() -> ! {
     panic!("{PLANNED}");
 }
 
 /// Has planned panics be silent, and others of this thread noted, wherever they are caught.
-pub(crate) fn watch() {
+pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let report = panic::take_hook();
@@ -32,12 +32,12 @@ pub(crate) fn watch() {
     UNPLANNED.take();
 }
 
-pub(crate) fn is_planned(payload: &(dyn Any + Send)) -> bool {
+pub fn is_planned(payload: &(dyn Any + Send)) -> bool {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) == Some(PLANNED)
 }
 
 /// The first panic of this thread since [`watch`] that nobody planned.
-pub(crate) fn unplanned() -> Option<String> {
+pub fn unplanned() -> Option<String> {
     UNPLANNED.take()
 }

@@ -3,12 +3,10 @@
 //!
 //! It counts by itself, from the call of `connect` to the drop of the connection, and so knows
 //! better than the manager what is open, who holds it, and what must not be handed out again.
-#![allow(dead_code, unused_imports)] // each test binary uses its part
-#![allow(clippy::print_stderr)] // a trace, on demand
 
-pub(crate) mod aftermath;
+pub mod aftermath;
 mod books;
-pub(crate) mod panics;
+pub mod panics;
 mod weather;
 mod wire;
 
@@ -20,16 +18,16 @@ use std::time::Duration;
 use keepalive::{Attempt, ConnectError, Connector, Manager, Phase, Request};
 use tokio::time::sleep;
 
-pub(crate) use books::{Books, Limits, TICK, Want};
-pub(crate) use weather::{Delay, Operation, Verdict, Weather};
-pub(crate) use wire::Wire;
+pub use books::{Books, Limits, TICK, Want};
+pub use weather::{Delay, Operation, Verdict, Weather};
+pub use wire::Wire;
 
 use panics::panic_as_planned;
 use wire::Presence;
 
 /// A handle on the network, and the connector of the manager under test.
 #[derive(Clone)]
-pub(crate) struct Network(Arc<Inner>);
+pub struct Network(Arc<Inner>);
 
 struct Inner {
     books: Mutex<Books>,
@@ -38,7 +36,7 @@ struct Inner {
 
 impl Network {
     /// A network with these hosts.
-    pub(crate) fn new(hosts: Vec<Request>, limits: Limits, weather: impl Weather) -> Self {
+    pub fn new(hosts: Vec<Request>, limits: Limits, weather: impl Weather) -> Self {
         Self(Arc::new(Inner {
             books: Mutex::new(Books::new(hosts, limits)),
             weather: Mutex::new(Box::new(weather)),
@@ -46,18 +44,18 @@ impl Network {
     }
 
     /// What the network knows; not to be held across a call of the manager.
-    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+    pub fn books(&self) -> MutexGuard<'_, Books> {
         self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Other weather from now on.
-    pub(crate) fn change_weather(&self, weather: impl Weather) {
+    pub fn change_weather(&self, weather: impl Weather) {
         let before = std::mem::replace(&mut *self.weather(), Box::new(weather));
         drop(before);
     }
 
     /// The peer closes a connection. Without word, whoever watches it is told only later.
-    pub(crate) fn peer_closes(&self, number: usize, word: bool) {
+    pub fn peer_closes(&self, number: usize, word: bool) {
         self.books().break_line(number, word);
         if word {
             self.wake_watcher(number);
@@ -65,7 +63,7 @@ impl Network {
     }
 
     /// Something may have happened to a connection.
-    pub(crate) fn wake_watcher(&self, number: usize) {
+    pub fn wake_watcher(&self, number: usize) {
         let watcher = self.books().watcher(number);
         if let Some(watcher) = watcher {
             watcher.wake();
@@ -126,7 +124,7 @@ impl Connector for Network {
 }
 
 /// Is pending so many times, and asks to be polled again each time.
-pub(crate) async fn turns(turns: usize) {
+pub async fn turns(turns: usize) {
     let mut left = turns;
     poll_fn(move |context| {
         if left == 0 {
@@ -143,7 +141,7 @@ pub(crate) async fn turns(turns: usize) {
 ///
 /// The manager spreads hosts by a hash that is another in each process. Labels are tried until
 /// host n is in shard n, so that a seed means the same in every process.
-pub(crate) fn hosts(count: usize, partitioned: usize) -> Vec<Request> {
+pub fn hosts(count: usize, partitioned: usize) -> Vec<Request> {
     let probe = Manager::new();
     let shard = |request: &Request| usize::from(probe.allocate(request.clone()).id().shard().0);
     (0..count)

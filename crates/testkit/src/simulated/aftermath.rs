@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::{Network, Want, turns};
 
 /// No timer and no task is busy while nothing is to be done.
-pub(crate) async fn is_quiet(network: &Network) {
+pub async fn is_quiet(network: &Network) {
     let parks = || Handle::current().metrics().worker_park_count(0);
     let before = parks();
     sleep(Duration::from_secs(3600)).await;
@@ -22,7 +22,7 @@ pub(crate) async fn is_quiet(network: &Network) {
 }
 
 /// No slot is lost: as many connections as may be are there to be had, all at once.
-pub(crate) async fn has_room(network: &Network, manager: &Manager<Network>) {
+pub async fn has_room(network: &Network, manager: &Manager<Network>) {
     let (limits, hosts) = {
         let books = network.books();
         (books.limits(), books.hosts())
@@ -47,7 +47,7 @@ pub(crate) async fn has_room(network: &Network, manager: &Manager<Network>) {
 }
 
 /// What the peers close is noticed, although nobody asks.
-pub(crate) async fn is_watched(network: &Network) {
+pub async fn is_watched(network: &Network) {
     let numbers = network.books().numbers();
     for number in numbers {
         network.peer_closes(number, true);
@@ -62,7 +62,7 @@ pub(crate) async fn is_watched(network: &Network) {
 }
 
 /// Nothing is left of a manager whose last handle has gone, except what was leaked.
-pub(crate) async fn is_gone(network: &Network, leaked: usize) {
+pub async fn is_gone(network: &Network, leaked: usize) {
     let limits = network.books().limits();
     sleep(limits.close_timeout + super::TICK).await;
     turns(20).await;
@@ -79,14 +79,14 @@ pub(crate) async fn is_gone(network: &Network, leaked: usize) {
 }
 
 /// A user gives a connection back for reuse.
-pub(crate) fn free(mut lease: Lease<Network>) {
+pub fn free(mut lease: Lease<Network>) {
     lease.put_down(true);
     lease.free();
 }
 
 /// Clocks of runtimes begin when they are made. In whole milliseconds, as timers count, so that
 /// no run depends on how long the machine took.
-pub(crate) async fn catch_up(network: &Network, with: Instant) {
+pub async fn catch_up(network: &Network, with: Instant) {
     let behind = with.saturating_duration_since(Instant::now());
     let behind = behind.as_nanos().div_ceil(super::TICK.as_nanos());
     let behind = u32::try_from(behind).expect("a run is short");
@@ -95,7 +95,7 @@ pub(crate) async fn catch_up(network: &Network, with: Instant) {
 }
 
 /// A runtime whose clock only its timers move.
-pub(crate) fn runtime() -> tokio::runtime::Runtime {
+pub fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build();
     runtime.expect("a runtime")

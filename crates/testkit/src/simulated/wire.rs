@@ -16,7 +16,7 @@ use super::panics::panic_as_planned;
 use super::weather::{Operation, Verdict};
 
 /// An open connection, or one of several handles on it.
-pub(crate) struct Wire {
+pub struct Wire {
     presence: Arc<Presence>,
     /// Whose answers it reads.
     stream: usize,
@@ -84,26 +84,26 @@ impl Wire {
         }
     }
 
-    pub(crate) fn number(&self) -> usize {
+    pub(super) fn number(&self) -> usize {
         self.presence.line.expect("a wire is a line's")
     }
 
     /// The user says that it has the connection.
-    pub(crate) fn pick_up(&mut self, want: &Want) {
+    pub fn pick_up(&mut self, want: &Want) {
         let (number, stream) = (self.number(), self.stream);
         self.network().books().pick_up(number, stream, want);
         self.held = true;
     }
 
     /// The user says that it gives the connection back: for reuse, or not.
-    pub(crate) fn put_down(&mut self, reusable: bool) {
+    pub(super) fn put_down(&mut self, reusable: bool) {
         let number = self.number();
         self.network().books().put_down(number, reusable);
         self.held = false;
     }
 
     /// Asks the peer to say the same; it does after so long.
-    pub(crate) fn send(&mut self, nonce: u64, after: Duration) {
+    pub fn send(&mut self, nonce: u64, after: Duration) {
         let (number, stream) = (self.number(), self.stream);
         let there = Instant::now() + after;
         let mut books = self.network().books();
@@ -111,7 +111,7 @@ impl Wire {
     }
 
     /// What the peer said first; `None` if it has closed.
-    pub(crate) fn receive(&mut self) -> Option<u64> {
+    pub fn receive(&mut self) -> Option<u64> {
         let (number, stream) = (self.number(), self.stream);
         let mut books = self.network().books();
         if books.is_broken(number) {
