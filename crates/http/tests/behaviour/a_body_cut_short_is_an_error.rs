@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, allocation, client, ok, within};
+use crate::support::{Server, allocation, client, exchange, ok, within};
 use http_body_util::BodyExt;
-use tokio::join;
 
 const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
 const NO_CHUNK: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno chunk\r\n";
@@ -21,7 +20,7 @@ async fn and_so_is_a_chunk_that_is_none() {
 
 async fn check(answer: &str) {
     let (server, client) = (Server::start().await, client(1));
-    let (response, peer) = join!(client.get(server.uri("/")), server.serve(answer));
+    let (response, peer) = exchange(client.get(server.uri("/")), server.serve(answer)).await;
     drop(peer);
     let error = within(response.unwrap().into_body().collect())
         .await
@@ -30,6 +29,6 @@ async fn check(answer: &str) {
     let tried = format!("GET http://127.0.0.1:{}: body: ", server.port());
     assert!(error.to_string().starts_with(&tried), "{error}");
 
-    let (response, _peer) = join!(client.get(server.uri("/")), server.serve(ok("")));
+    let (response, _peer) = exchange(client.get(server.uri("/")), server.serve(ok(""))).await;
     assert_eq!(allocation(&response.unwrap()).from_cache, None);
 }

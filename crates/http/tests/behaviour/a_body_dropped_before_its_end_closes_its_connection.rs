@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, allocation, client, ok, text};
+use crate::support::{Server, allocation, client, exchange, ok, text};
 use http_body_util::BodyExt;
-use tokio::join;
 
 const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
 const WHOLE_CHUNKS: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n";
@@ -27,7 +26,7 @@ async fn though_all_of_it_has_arrived() {
 
 async fn check(answer: &str, read: bool) {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/")), server.serve(answer));
+    let (response, mut peer) = exchange(client.get(server.uri("/")), server.serve(answer)).await;
     let mut body = response.unwrap().into_body();
     if read {
         let frame = body.frame().await.unwrap().unwrap();
@@ -36,7 +35,7 @@ async fn check(answer: &str, read: bool) {
     drop(body);
     peer.closed().await;
 
-    let (response, _peer) = join!(client.get(server.uri("/")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/")), server.serve(ok("two"))).await;
     let response = response.unwrap();
     assert_eq!(allocation(&response).from_cache, None);
     assert_eq!(text(response).await, "two");

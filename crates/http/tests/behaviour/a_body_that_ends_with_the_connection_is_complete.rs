@@ -1,7 +1,6 @@
 //! A body without a length ends where the connection does.
 
-use crate::support::{Server, allocation, client, ok, text};
-use tokio::join;
+use crate::support::{Server, allocation, client, exchange, ok, text};
 
 #[tokio::test]
 async fn a_body_that_ends_with_the_connection_is_complete() {
@@ -9,9 +8,9 @@ async fn a_body_that_ends_with_the_connection_is_complete() {
     let serve = async {
         server.serve("HTTP/1.1 200 OK\r\n\r\nall there is").await;
     };
-    let (response, ()) = join!(client.get(server.uri("/")), serve);
+    let (response, ()) = exchange(client.get(server.uri("/")), serve).await;
     assert_eq!(text(response.unwrap()).await, "all there is");
 
-    let (response, _peer) = join!(client.get(server.uri("/")), server.serve(ok("")));
+    let (response, _peer) = exchange(client.get(server.uri("/")), server.serve(ok(""))).await;
     assert_eq!(allocation(&response.unwrap()).from_cache, None);
 }

@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, allocation, client, ok, within};
+use crate::support::{Server, allocation, client, exchange, ok};
 use http_body_util::BodyExt;
 use keepalive::FromCache;
-use tokio::join;
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: sum\r\n\r\n";
 
@@ -21,10 +20,10 @@ async fn with_its_trailers() {
 
 async fn check(chunks: &str, sum: Option<&str>) {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/")), server.serve(HEAD));
+    let (response, mut peer) = exchange(client.get(server.uri("/")), server.serve(HEAD)).await;
     let response = response.unwrap();
 
-    let (body, ()) = join!(within(response.into_body().collect()), peer.send(chunks));
+    let (body, ()) = exchange(response.into_body().collect(), peer.send(chunks)).await;
     let body = body.unwrap();
     let trailer = body
         .trailers()
@@ -32,7 +31,7 @@ async fn check(chunks: &str, sum: Option<&str>) {
     assert_eq!(trailer, sum);
     assert_eq!(body.to_bytes(), "in parts");
 
-    let (response, _) = join!(client.get(server.uri("/")), peer.serve(ok("")));
+    let (response, _) = exchange(client.get(server.uri("/")), peer.serve(ok(""))).await;
     assert_eq!(
         allocation(&response.unwrap()).from_cache,
         Some(FromCache::Immediate)

@@ -3,17 +3,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, allocation, client, ok, text};
-use tokio::join;
+use crate::support::{Server, allocation, client, exchange, ok, text};
 
 #[tokio::test]
 async fn a_server_that_keeps_to_it_is_asked_again_on_the_same_connection() {
     let (server, client) = (Server::start().await, client(1));
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n";
-    let (response, mut peer) = join!(client.head(server.uri("/1")), server.serve(answer));
+    let (response, mut peer) = exchange(client.head(server.uri("/1")), server.serve(answer)).await;
     assert_eq!(text(response.unwrap()).await, "");
 
-    let (response, _) = join!(client.get(server.uri("/2")), peer.serve(ok("two")));
+    let (response, _) = exchange(client.get(server.uri("/2")), peer.serve(ok("two"))).await;
     let response = response.unwrap();
     assert!(allocation(&response).from_cache.is_some());
     assert_eq!(text(response).await, "two");
@@ -23,11 +22,13 @@ async fn a_server_that_keeps_to_it_is_asked_again_on_the_same_connection() {
 async fn a_server_that_sends_a_body_is_not_asked_again_on_that_connection() {
     for body in ["hello", &ok("smuggled")] {
         let (server, client) = (Server::start().await, client(1));
-        let (response, mut peer) = join!(client.head(server.uri("/1")), server.serve(ok(body)));
+        let (response, mut peer) =
+            exchange(client.head(server.uri("/1")), server.serve(ok(body))).await;
         assert_eq!(text(response.unwrap()).await, "");
         peer.closed().await;
 
-        let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+        let (response, _peer) =
+            exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
         let response = response.unwrap();
         assert_eq!(allocation(&response).from_cache, None);
         assert_eq!(text(response).await, "two");

@@ -1,13 +1,12 @@
 //! W3: it is the user's line, not one of ours.
 
-use crate::support::{Server, client, ok, text};
-use tokio::join;
+use crate::support::{Server, client, exchange, ok, text};
 
 #[tokio::test]
 async fn a_lease_names_the_line_that_asked() {
     let (server, client) = (Server::start().await, client(1));
     let (asked, line) = (client.get(server.uri("/")), line!());
-    let (response, _peer) = join!(asked, server.serve(ok("one")));
+    let (response, _peer) = exchange(asked, server.serve(ok("one"))).await;
 
     let leases = client.manager().leases();
     let [lease] = &leases[..] else {

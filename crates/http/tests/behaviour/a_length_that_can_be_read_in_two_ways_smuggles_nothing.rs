@@ -3,9 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, allocation, client, ok, text};
+use crate::support::{Server, allocation, client, exchange, ok, text};
 use http_body_util::BodyExt;
-use tokio::join;
 
 #[tokio::test]
 async fn a_length_besides_chunks_does_not_count() {
@@ -15,7 +14,7 @@ async fn a_length_besides_chunks_does_not_count() {
     let answer = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"
     );
-    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(answer));
+    let (response, mut peer) = exchange(client.get(server.uri("/1")), server.serve(answer)).await;
     match response {
         Ok(response) => assert_eq!(text(response).await, ""),
         Err(error) => assert_eq!(error.function(), "response"),
@@ -36,7 +35,8 @@ async fn lengths_that_differ_or_make_no_sense_are_an_error() {
     ] {
         let (server, client) = (Server::start().await, client(1));
         let answer = format!("HTTP/1.1 200 OK\r\n{lengths}\r\n\r\nabcd");
-        let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(answer));
+        let (response, mut peer) =
+            exchange(client.get(server.uri("/1")), server.serve(answer)).await;
         let error = response.expect_err(lengths);
         assert_eq!(error.function(), "response", "{lengths}: {error}");
         peer.closed().await;
@@ -51,7 +51,8 @@ async fn a_chunk_whose_size_makes_no_sense_is_an_error() {
         let answer = format!(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{size}\r\na\r\n0\r\n\r\n"
         );
-        let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(answer));
+        let (response, mut peer) =
+            exchange(client.get(server.uri("/1")), server.serve(answer)).await;
         let body = response.unwrap().into_body().collect().await;
         assert_eq!(body.expect_err(size).function(), "body", "{size}");
         peer.closed().await;
@@ -60,7 +61,7 @@ async fn a_chunk_whose_size_makes_no_sense_is_an_error() {
 }
 
 async fn next_is_right(server: &Server, client: &keepalive_http::Client) {
-    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
     let response = response.unwrap();
     assert_eq!(allocation(&response).from_cache, None);
     assert_eq!(text(response).await, "two");

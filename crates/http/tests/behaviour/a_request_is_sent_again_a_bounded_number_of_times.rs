@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Peer, Server, allocation, client, ok, text};
+use crate::support::{Peer, Server, allocation, client, exchange, ok, text};
 use keepalive_http::Client;
-use tokio::join;
 
 #[tokio::test]
 async fn a_request_is_sent_again_a_bounded_number_of_times() {
     let (server, client) = (Server::start().await, client(2).retries(1));
     let peers = two_idle(&server, &client).await;
-    let (response, ()) = join!(client.get(server.uri("/")), fail(peers));
+    let (response, ()) = exchange(client.get(server.uri("/")), fail(peers)).await;
     let error = response.unwrap_err();
     assert_eq!(error.function(), "response");
     assert_eq!(error.resent(), 1);
@@ -26,7 +25,7 @@ async fn until_a_connection_answers() {
         fail(peers).await;
         server.serve(ok("at last")).await
     };
-    let (response, _peer) = join!(client.get(server.uri("/")), serve);
+    let (response, _peer) = exchange(client.get(server.uri("/")), serve).await;
     let response = response.unwrap();
     assert_eq!(allocation(&response).resent, 2);
     assert_eq!(text(response).await, "at last");
@@ -34,8 +33,8 @@ async fn until_a_connection_answers() {
 
 /// Two connections that have served a request each; the one that is used next is the last.
 async fn two_idle(server: &Server, client: &Client) -> [Peer; 2] {
-    let (one, first) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
-    let (two, second) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    let (one, first) = exchange(client.get(server.uri("/1")), server.serve(ok("one"))).await;
+    let (two, second) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
     text(one.unwrap()).await;
     text(two.unwrap()).await;
     [first, second]

@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Peer, Server, allocation, client, ok, text};
+use crate::support::{Peer, Server, allocation, client, exchange, ok, text};
 use keepalive::FromCache;
-use tokio::join;
 
 #[tokio::test]
 async fn with_a_fin() {
@@ -18,7 +17,8 @@ async fn with_a_reset() {
 
 async fn check(close: fn(Peer)) {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
+    let (response, mut peer) =
+        exchange(client.get(server.uri("/1")), server.serve(ok("one"))).await;
     assert_eq!(text(response.unwrap()).await, "one");
 
     let serve = async {
@@ -28,13 +28,13 @@ async fn check(close: fn(Peer)) {
         assert_eq!(peer.serve(ok("two")).await, first);
         peer
     };
-    let (response, mut peer) = join!(client.get(server.uri("/2")), serve);
+    let (response, mut peer) = exchange(client.get(server.uri("/2")), serve).await;
     let response = response.unwrap();
     assert_eq!(allocation(&response).resent, 1);
     assert_eq!(allocation(&response).from_cache, None);
     assert_eq!(text(response).await, "two");
 
-    let (response, _) = join!(client.get(server.uri("/3")), peer.serve(ok("three")));
+    let (response, _) = exchange(client.get(server.uri("/3")), peer.serve(ok("three"))).await;
     let response = response.unwrap();
     assert_eq!(allocation(&response).resent, 0);
     assert_eq!(allocation(&response).from_cache, Some(FromCache::Immediate));

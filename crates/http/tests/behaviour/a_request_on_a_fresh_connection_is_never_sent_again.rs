@@ -1,7 +1,6 @@
 //! B11: only a reused connection can have been closed just as we used it.
 
-use crate::support::{Server, client};
-use tokio::join;
+use crate::support::{Server, client, exchange};
 
 #[tokio::test]
 async fn a_request_on_a_fresh_connection_is_never_sent_again() {
@@ -9,7 +8,7 @@ async fn a_request_on_a_fresh_connection_is_never_sent_again() {
     let serve = async {
         server.accept().await.request().await;
     };
-    let (response, ()) = join!(client.get(server.uri("/secret?token=1")), serve);
+    let (response, ()) = exchange(client.get(server.uri("/secret?token=1")), serve).await;
     let error = response.unwrap_err();
     assert_eq!(error.function(), "response");
     assert_eq!(error.error_num(), None);
@@ -33,7 +32,7 @@ async fn the_systems_error_is_told() {
         peer.request().await;
         peer.reset();
     };
-    let (response, ()) = join!(client.get(server.uri("/")), serve);
+    let (response, ()) = exchange(client.get(server.uri("/")), serve).await;
     let error = response.unwrap_err();
     assert_eq!(error.function(), "response");
     assert_eq!(error.error_str(), "Connection reset by peer");

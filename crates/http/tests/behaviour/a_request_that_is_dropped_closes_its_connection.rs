@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Peer, Server, allocation, client, ok, text};
+use crate::support::{Peer, Server, allocation, client, exchange, ok, text};
 use keepalive_http::{Client, Error};
-use tokio::join;
 
 #[tokio::test]
 async fn sent_on_a_fresh_connection() {
@@ -22,7 +21,8 @@ async fn sent_on_a_fresh_connection() {
 #[tokio::test]
 async fn sent_on_a_reused_connection() {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
+    let (response, mut peer) =
+        exchange(client.get(server.uri("/1")), server.serve(ok("one"))).await;
     text(response.unwrap()).await;
     let request = client.get(server.uri("/2"));
     let sent = async {
@@ -46,7 +46,7 @@ async fn and_one_that_was_never_polled_disturbs_nothing() {
     let (server, client) = (Server::start().await, client(1));
     drop(client.get(server.uri("/1")));
     assert_eq!(client.manager().totals().waiting, 0);
-    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
     assert_eq!(text(response.unwrap()).await, "two");
 }
 
@@ -63,7 +63,7 @@ async fn abandon<R, T>(
 
 async fn check(server: &Server, client: &Client, mut peer: Peer) {
     peer.closed().await;
-    let (response, _peer) = join!(client.get(server.uri("/3")), server.serve(ok("three")));
+    let (response, _peer) = exchange(client.get(server.uri("/3")), server.serve(ok("three"))).await;
     let response = response.unwrap();
     assert_eq!(allocation(&response).from_cache, None);
     assert_eq!(text(response).await, "three");

@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, client};
-use tokio::join;
+use crate::support::{Server, client, exchange};
 
 #[tokio::test]
 async fn one_of_too_many_bytes() {
@@ -25,7 +24,7 @@ async fn one_of_too_many_fields() {
 
 async fn check(answer: &str) {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/")), server.serve(answer));
+    let (response, mut peer) = exchange(client.get(server.uri("/")), server.serve(answer)).await;
     let error = response.unwrap_err();
     assert_eq!(error.function(), "response");
     assert!(error.error_str().contains("too large"), "{error}");

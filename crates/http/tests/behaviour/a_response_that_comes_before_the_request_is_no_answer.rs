@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, ok, within};
+use crate::support::{Server, exchange, ok, within};
 use keepalive::{Attempt, ConnectError, Connector, Manager, Net, NetStream};
 use keepalive_http::{Client, Http};
-use tokio::join;
 use tokio::task::JoinSet;
 
 /// Connects as [`Net`] does, and waits until the server has spoken.
@@ -49,8 +48,8 @@ async fn check() {
         peer.closed().await;
     };
     // Without its response the connection closes, so that a wrong answer is no hang.
-    let ask = async { within(client.get(server.uri("/"))).await.map(drop) };
-    let (answer, ()) = join!(ask, speak_first);
+    let ask = async { client.get(server.uri("/")).await.map(drop) };
+    let (answer, ()) = exchange(ask, speak_first).await;
     let error = answer.expect_err("nothing was answered");
     assert_eq!(error.function(), "request", "{error}");
     assert_eq!(error.resent(), 0);

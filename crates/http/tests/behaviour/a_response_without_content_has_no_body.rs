@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, allocation, client, ok, text};
-use tokio::join;
+use crate::support::{Server, allocation, client, exchange, ok, text};
 
 #[tokio::test]
 async fn and_what_follows_it_is_not_the_next_answer() {
@@ -13,11 +12,13 @@ async fn and_what_follows_it_is_not_the_next_answer() {
             "HTTP/1.1 {status}\r\ncontent-length: 5\r\n\r\n{}",
             ok("smuggled")
         );
-        let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(answer));
+        let (response, mut peer) =
+            exchange(client.get(server.uri("/1")), server.serve(answer)).await;
         assert_eq!(text(response.unwrap()).await, "");
         peer.closed().await;
 
-        let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+        let (response, _peer) =
+            exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
         let response = response.unwrap();
         assert_eq!(allocation(&response).from_cache, None);
         assert_eq!(text(response).await, "two");

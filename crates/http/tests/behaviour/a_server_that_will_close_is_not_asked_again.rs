@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, allocation, client, ok, text};
+use crate::support::{Server, allocation, client, exchange, ok, text};
 use http::Request;
-use tokio::join;
 
 #[tokio::test]
 async fn after_connection_close() {
@@ -26,7 +25,7 @@ async fn nor_one_that_was_asked_to_close() {
     let (server, client) = (Server::start().await, client(1));
     let request = Request::get(server.uri("/")).header("connection", "close");
     let request = client.request(request.body(()).unwrap());
-    let (response, mut peer) = join!(request, server.serve(ok("one")));
+    let (response, mut peer) = exchange(request, server.serve(ok("one"))).await;
     assert_eq!(text(response.unwrap()).await, "one");
     peer.closed().await;
 }
@@ -34,11 +33,11 @@ async fn nor_one_that_was_asked_to_close() {
 /// The client closes by itself: this server never does.
 async fn check(answer: &str) {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/")), server.serve(answer));
+    let (response, mut peer) = exchange(client.get(server.uri("/")), server.serve(answer)).await;
     text(response.unwrap()).await;
     peer.closed().await;
 
-    let (response, _peer) = join!(client.get(server.uri("/")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/")), server.serve(ok("two"))).await;
     let response = response.unwrap();
     assert_eq!(allocation(&response).from_cache, None);
     assert_eq!(text(response).await, "two");

@@ -1,8 +1,7 @@
 //! What the server sees of a URL, and which URLs it never sees.
 
-use crate::support::{Server, client, ok, text, within};
+use crate::support::{Server, client, exchange, ok, text, within};
 use http::{Request, Uri};
-use tokio::join;
 
 #[tokio::test]
 async fn a_url_decides_what_is_sent() {
@@ -12,7 +11,7 @@ async fn a_url_decides_what_is_sent() {
         let mut peer = server.accept().await;
         (peer.serve(ok("")).await, peer)
     };
-    let (response, (head, mut peer)) = join!(client.get(server.uri("?a=b")), serve);
+    let (response, (head, mut peer)) = exchange(client.get(server.uri("?a=b")), serve).await;
     text(response.unwrap()).await;
     assert_eq!(
         head,
@@ -21,7 +20,7 @@ async fn a_url_decides_what_is_sent() {
 
     let request = Request::head(server.uri("/a/b")).header("host", "h.test");
     let request = request.header("accept", "*/*").body(()).unwrap();
-    let (response, head) = join!(client.request(request), peer.serve(ok("")));
+    let (response, head) = exchange(client.request(request), peer.serve(ok(""))).await;
     text(response.unwrap()).await;
     assert_eq!(
         head,

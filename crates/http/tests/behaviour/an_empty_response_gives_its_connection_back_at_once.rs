@@ -1,16 +1,15 @@
 //! Where there is no body to read, nobody has to read it.
 
-use crate::support::{Server, allocation, client};
+use crate::support::{Server, allocation, client, exchange};
 use http::{Method, Request};
 use http_body::Body as _;
 use keepalive::FromCache;
-use tokio::join;
 
 #[tokio::test]
 async fn an_empty_response_gives_its_connection_back_at_once() {
     let (server, client) = (Server::start().await, client(1));
     let get = client.get(server.uri("/"));
-    let (first, mut peer) = join!(get, server.serve("HTTP/1.1 204 No Content\r\n\r\n"));
+    let (first, mut peer) = exchange(get, server.serve("HTTP/1.1 204 No Content\r\n\r\n")).await;
     let mut held = vec![first.unwrap()];
 
     for (method, answer) in [
@@ -27,7 +26,7 @@ async fn an_empty_response_gives_its_connection_back_at_once() {
     ] {
         let request = Request::builder().method(&method).uri(server.uri("/"));
         let request = client.request(request.body(()).unwrap());
-        let (response, head) = join!(request, peer.serve(answer));
+        let (response, head) = exchange(request, peer.serve(answer)).await;
         assert!(head.starts_with(method.as_str()), "{head}");
         let response = response.unwrap();
         assert_eq!(allocation(&response).from_cache, Some(FromCache::Immediate));

@@ -1,17 +1,16 @@
 //! B10: what is left unread on a reused connection would be taken for the next response.
 
-use crate::support::{Server, client, ok, text};
-use tokio::join;
+use crate::support::{Server, client, exchange, ok, text};
 
 #[tokio::test]
 async fn sent_together_with_the_response() {
     let (server, client) = (Server::start().await, client(1));
     let two = ok("one") + &ok("smuggled");
-    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(&two));
+    let (response, mut peer) = exchange(client.get(server.uri("/1")), server.serve(&two)).await;
     assert_eq!(text(response.unwrap()).await, "one");
     peer.closed().await;
 
-    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
     assert_eq!(text(response.unwrap()).await, "two");
 }
 
@@ -19,11 +18,12 @@ async fn sent_together_with_the_response() {
 #[tokio::test]
 async fn sent_just_before_the_next_request() {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
+    let (response, mut peer) =
+        exchange(client.get(server.uri("/1")), server.serve(ok("one"))).await;
     assert_eq!(text(response.unwrap()).await, "one");
 
     peer.send(&ok("smuggled")).await;
-    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
     assert_eq!(text(response.unwrap()).await, "two");
     peer.closed().await;
 }
@@ -32,11 +32,13 @@ async fn sent_just_before_the_next_request() {
 async fn whatever_the_threads_do() {
     for _ in 0..200 {
         let (server, client) = (Server::start().await, client(1));
-        let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
+        let (response, mut peer) =
+            exchange(client.get(server.uri("/1")), server.serve(ok("one"))).await;
         assert_eq!(text(response.unwrap()).await, "one");
 
         peer.send(&ok("smuggled")).await;
-        let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+        let (response, _peer) =
+            exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
         assert_eq!(text(response.unwrap()).await, "two");
     }
 }

@@ -3,8 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::{Server, allocation, client, ok, text};
-use tokio::join;
+use crate::support::{Server, allocation, client, exchange, ok, text};
 
 const TIMEOUT: &str =
     "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -12,12 +11,13 @@ const TIMEOUT: &str =
 #[tokio::test]
 async fn before_the_next_request() {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
+    let (response, mut peer) =
+        exchange(client.get(server.uri("/1")), server.serve(ok("one"))).await;
     assert_eq!(text(response.unwrap()).await, "one");
     peer.send(TIMEOUT).await;
     peer.closed().await;
 
-    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
     let response = response.unwrap();
     assert_eq!(
         (response.status(), allocation(&response).from_cache),
@@ -29,12 +29,13 @@ async fn before_the_next_request() {
 #[tokio::test]
 async fn while_the_next_request_is_made() {
     let (server, client) = (Server::start().await, client(1));
-    let (response, mut peer) = join!(client.get(server.uri("/1")), server.serve(ok("one")));
+    let (response, mut peer) =
+        exchange(client.get(server.uri("/1")), server.serve(ok("one"))).await;
     assert_eq!(text(response.unwrap()).await, "one");
     peer.send(TIMEOUT).await;
     drop(peer);
 
-    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
     let response = response.unwrap();
     assert_eq!(response.status(), http::StatusCode::OK);
     assert_eq!(text(response).await, "two");
@@ -45,11 +46,11 @@ async fn while_the_next_request_is_made() {
 async fn a_server_that_keeps_nothing_alive_is_asked_on_a_new_connection() {
     let (server, client) = (Server::start().await, client(1));
     let answer = "HTTP/1.1 200 OK\r\nkeep-alive: timeout=0\r\ncontent-length: 3\r\n\r\none";
-    let (response, peer) = join!(client.get(server.uri("/1")), server.serve(answer));
+    let (response, peer) = exchange(client.get(server.uri("/1")), server.serve(answer)).await;
     assert_eq!(text(response.unwrap()).await, "one");
     drop(peer);
 
-    let (response, _peer) = join!(client.get(server.uri("/2")), server.serve(ok("two")));
+    let (response, _peer) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
     let response = response.unwrap();
     assert_eq!(allocation(&response).from_cache, None);
     assert_eq!(text(response).await, "two");

@@ -9,6 +9,7 @@ use http_body_util::BodyExt;
 use keepalive::Manager;
 use keepalive_http::{Allocation, Body, Client, Http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::join;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Listens on a port of its own; nothing happens until the test accepts.
@@ -106,9 +107,14 @@ pub(crate) fn allocation(response: &Response<Body>) -> Allocation {
     *response.extensions().get().expect("every response has one")
 }
 
+/// What the client does, while the server does its part.
+pub(crate) async fn exchange<A: Future, B: Future>(ask: A, serve: B) -> (A::Output, B::Output) {
+    within(async { join!(ask, serve) }).await
+}
+
 /// Fails a test that would hang.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    let limit = Duration::from_secs(20);
+    let limit = Duration::from_secs(10);
     tokio::time::timeout(limit, future)
         .await
         .expect("nothing happens any more")
