@@ -1,18 +1,17 @@
 //! Who may open a connection: attempts, claims for room, grants and evictions (SPEC L1 to L7).
 
-use std::time::Instant;
-
 use crate::action::{Action, Answer, Message};
 use crate::budget::{Grant, Slot};
 use crate::connection::{Connection, State};
 use crate::engine::Engine;
 use crate::request::{Request, Stage};
 use crate::room::Room;
+use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone> Engine<K> {
     /// Brings a host's attempts and claims in line with its queue and its limit.
-    pub(crate) fn rebalance(&mut self, now: Instant, room: &mut impl Room, host: u32) {
+    pub(crate) fn rebalance(&mut self, now: Time, room: &mut impl Room, host: u32) {
         while let Some(orphan) = self.hosts.at(host).orphans.front()
             && let Some(request) = self.hosts.at(host).queue.first_unattended()
             && !planted!(CancelKillsAttempt)
@@ -95,7 +94,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// A slot has come from another shard's release.
-    pub(crate) fn use_grant(&mut self, now: Instant, room: &mut impl Room, grant: Grant) {
+    pub(crate) fn use_grant(&mut self, now: Time, room: &mut impl Room, grant: Grant) {
         let host = grant.host.slot;
         debug_assert!(
             self.hosts.get(grant.host).is_some(),
@@ -121,7 +120,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// An attempt has failed: its owner alone is answered (SPEC L6).
-    pub(crate) fn fail(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+    pub(crate) fn fail(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
         let mut owner = self.connections[slot].owner.take();
         if planted!(FailureHitsTheOldest) {
@@ -169,7 +168,7 @@ impl<K: Eq + Clone> Engine<K> {
         self.actions.push_back(Action::Cancel(id));
     }
 
-    pub(crate) fn evict(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+    pub(crate) fn evict(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
         self.hosts.count(host, |counts| counts.evicted += 1);
         self.retire(now, room, slot);
@@ -177,7 +176,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// The owner of a finished attempt and the first in the queue exchange attempts, so that
     /// the connection goes to the first and nobody is left without an attempt.
-    pub(crate) fn swap_with_front(&mut self, now: Instant, host: u32, finished: u32, owner: u32) {
+    pub(crate) fn swap_with_front(&mut self, now: Time, host: u32, finished: u32, owner: u32) {
         let Some(front) = self.hosts.at(host).queue.front() else {
             return;
         };
@@ -199,7 +198,7 @@ impl<K: Eq + Clone> Engine<K> {
         self.connections[attempt].owner = Some(owner);
     }
 
-    pub(crate) fn leave_attempt(&mut self, now: Instant, attempt: u32) {
+    pub(crate) fn leave_attempt(&mut self, now: Time, attempt: u32) {
         self.connections[attempt].owner = None;
         let host = self.connections[attempt].host;
         let Self {
@@ -262,7 +261,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     fn start_attempt(
         &mut self,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
         host: u32,
         request: u32,
@@ -278,7 +277,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Gives a request without an attempt one of its own.
-    fn attend(&mut self, now: Instant, room: &mut impl Room, request: u32, attempt: u32) {
+    fn attend(&mut self, now: Time, room: &mut impl Room, request: u32, attempt: u32) {
         self.requests[request].book(now, None);
         self.leave_count(room, request);
         self.requests[request].attempt_deadline = None;

@@ -1,16 +1,15 @@
 //! What happens because time passes.
 
-use std::time::Instant;
-
 use crate::action::{Action, Answer, Due};
 use crate::connection::State;
 use crate::engine::Engine;
 use crate::room::Room;
+use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone> Engine<K> {
     /// When the driver must call `tick` at the latest, and what for. `None`: nothing is due ever.
-    pub fn poll_timeout(&self) -> Option<(Instant, Due)> {
+    pub fn poll_timeout(&self) -> Option<(Time, Due)> {
         let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
         let expiry = expiry.filter(|_| !planted!(IdleNeverExpires));
         let timer = self.timers.peek().map(|(at, key)| match key {
@@ -26,7 +25,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// Does what is due at `now`, and answers the time that counts for the input: never earlier
     /// than an input before it.
-    pub(crate) fn advance(&mut self, now: Instant, room: &mut impl Room) -> Instant {
+    pub(crate) fn advance(&mut self, now: Time, room: &mut impl Room) -> Time {
         let now = self.clamp(now);
         let mut left = Vec::new();
         while let Some((at, due)) = self.poll_timeout() {
@@ -48,7 +47,7 @@ impl<K: Eq + Clone> Engine<K> {
         now
     }
 
-    pub(crate) fn clamp(&mut self, now: Instant) -> Instant {
+    pub(crate) fn clamp(&mut self, now: Time) -> Time {
         let now = match planted!(ClockGoesBack) {
             true => now,
             false => self.now.map_or(now, |before| before.max(now)),
@@ -57,13 +56,13 @@ impl<K: Eq + Clone> Engine<K> {
         now
     }
 
-    fn next_expiry(&self) -> Option<Instant> {
+    fn next_expiry(&self) -> Option<Time> {
         let oldest = self.idle.front()?;
         let since = self.connections[oldest].idle_since;
         since.checked_add(self.settings.keep_alive)
     }
 
-    fn expire_oldest(&mut self, now: Instant, room: &mut impl Room) {
+    fn expire_oldest(&mut self, now: Time, room: &mut impl Room) {
         if let Some(slot) = self.idle.front() {
             let host = self.connections[slot].host;
             self.hosts.count(host, |counts| counts.expired += 1);
@@ -76,7 +75,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Does what the earliest deadline is for. Answers the host that a request has left by it.
-    fn fire(&mut self, now: Instant, room: &mut impl Room) -> Option<u32> {
+    fn fire(&mut self, now: Time, room: &mut impl Room) -> Option<u32> {
         let (_, key) = self.timers.peek()?;
         self.timers.withdraw(key);
         match key {
@@ -102,7 +101,7 @@ impl<K: Eq + Clone> Engine<K> {
         None
     }
 
-    fn time_out(&mut self, now: Instant, room: &mut impl Room, slot: u32) -> u32 {
+    fn time_out(&mut self, now: Time, room: &mut impl Room, slot: u32) -> u32 {
         let host = self.requests[slot].host;
         let waiting = self.waiting_of(now, room, slot);
         self.hosts.count(host, |counts| counts.timed_out += 1);

@@ -1,9 +1,8 @@
 //! The life of a connection, as a table of legal moves.
 
-use std::time::Instant;
-
 use crate::arena::Link;
 use crate::budget::Slot;
+use crate::time::Time;
 
 /// A stage of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,14 +66,14 @@ pub(crate) struct Connection {
     pub(crate) host_link: Link,
     /// Place among the idle connections of the shard.
     pub(crate) idle_link: Link,
-    pub(crate) idle_since: Instant,
+    pub(crate) idle_since: Time,
     pub(crate) leases: u32,
     pub(crate) capacity: u32,
     /// Leases so far, and how many there may be.
     pub(crate) uses: u64,
     pub(crate) max_uses: u64,
     /// When its lifetime is over.
-    pub(crate) ends: Option<Instant>,
+    pub(crate) ends: Option<Time>,
     /// Waiters served while an earlier claim of another host waited.
     pub(crate) run: u32,
     /// Whether it is in its host's list of connections with room.
@@ -84,7 +83,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn attempt(serial: u64, host: u32, slot: Slot, owner: u32, now: Instant) -> Self {
+    pub(crate) fn attempt(serial: u64, host: u32, slot: Slot, owner: u32, now: Time) -> Self {
         Self {
             serial,
             host,

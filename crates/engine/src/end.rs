@@ -1,16 +1,15 @@
 //! The end: everything pending is answered, everything idle closed.
 
-use std::time::Instant;
-
 use crate::action::Answer;
 use crate::connection::State;
 use crate::engine::Engine;
 use crate::request::Stage;
 use crate::room::Room;
+use crate::time::Time;
 
 impl<K: Eq + Clone> Engine<K> {
     /// The budget gives slots again, after it gave none while all engines came to an end.
-    pub fn resume(&mut self, now: Instant, room: &mut impl Room) {
+    pub fn resume(&mut self, now: Time, room: &mut impl Room) {
         self.advance(now, room);
         self.unsettled = !planted!(ThawWakesNobody);
         self.settle(room);
@@ -22,7 +21,7 @@ impl<K: Eq + Clone> Engine<K> {
     ///
     /// Of several engines, the budget is to be [frozen](crate::Budget::freeze) first, or what
     /// one lets go is opened again by the next.
-    pub fn shut_down(&mut self, now: Instant, room: &mut impl Room) {
+    pub fn shut_down(&mut self, now: Time, room: &mut impl Room) {
         self.shut_down = true;
         self.end_all(now, room, Answer::ShutDown);
     }
@@ -30,7 +29,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// What carried the attempts out has gone: answers all that wait [`Answer::Abandoned`], and
     /// closes all idle connections. Later requests are served again. The budget is to be frozen
     /// meanwhile, as for [`shut_down`](Self::shut_down).
-    pub fn abandon(&mut self, now: Instant, room: &mut impl Room) {
+    pub fn abandon(&mut self, now: Time, room: &mut impl Room) {
         self.end_all(now, room, Answer::Abandoned);
     }
 
@@ -39,7 +38,7 @@ impl<K: Eq + Clone> Engine<K> {
         self.connections.len() == 0
     }
 
-    fn end_all(&mut self, now: Instant, room: &mut impl Room, answer: Answer) {
+    fn end_all(&mut self, now: Time, room: &mut impl Room, answer: Answer) {
         let now = self.advance(now, room);
         let waiting: Vec<u32> = self
             .requests

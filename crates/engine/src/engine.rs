@@ -1,8 +1,5 @@
 //! The engine: its inputs and outputs, without policy.
 
-use std::collections::VecDeque;
-use std::time::Instant;
-
 use crate::action::{Action, Answer, Message};
 use crate::arena::{Arena, List};
 use crate::config::{Config, Settings};
@@ -14,7 +11,9 @@ use crate::request::{Ask, FromCache, Request, Stage, Timing};
 use crate::room::Room;
 use crate::serve::Entry;
 use crate::stats::WaitingTime;
+use crate::time::Time;
 use crate::timer::{TimerKey, Timers};
+use std::collections::VecDeque;
 
 /// One shard of a manager: its hosts, their requests and connections.
 ///
@@ -35,7 +34,7 @@ pub struct Engine<K> {
     pub(crate) actions: VecDeque<Action>,
     pub(crate) waiting_time: WaitingTime,
     pub(crate) random: Random,
-    pub(crate) now: Option<Instant>,
+    pub(crate) now: Option<Time>,
     /// Refuses all requests once it is set.
     pub(crate) shut_down: bool,
     /// Whether the budget, or what was published, may allow more than has been done.
@@ -93,14 +92,14 @@ impl<K: Eq + Clone> Engine<K> {
     ///
     /// The driver asks before a request, to look at the connection and report it by
     /// [`peer_closed`](Self::peer_closed) if it is of no use.
-    pub fn next_idle(&self, host: HostId) -> Option<(ConnectionId, Instant)> {
+    pub fn next_idle(&self, host: HostId) -> Option<(ConnectionId, Time)> {
         let slot = self.next_available(host.slot)?;
         let connection = &self.connections[slot];
         Some((self.connection_id(slot), connection.idle_since))
     }
 
     /// A user asks for a connection. The answer comes as an action.
-    pub fn request(&mut self, now: Instant, room: &mut impl Room, ask: Ask) -> RequestId {
+    pub fn request(&mut self, now: Time, room: &mut impl Room, ask: Ask) -> RequestId {
         let now = self.advance(now, room);
         let timeout = ask.timeout.unwrap_or(self.settings.timeout);
         let deadline = now.checked_add(timeout);
@@ -114,7 +113,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// The connection that is held for a request has gone before its answer was taken: it is
     /// closed, and the request asks again, at the end of the queue and within its deadline.
-    pub fn reject(&mut self, now: Instant, room: &mut impl Room, id: RequestId) {
+    pub fn reject(&mut self, now: Time, room: &mut impl Room, id: RequestId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_request(id)
             && let Stage::Assigned(connection, _) = self.requests[slot].stage
@@ -136,7 +135,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// A user withdraws a request that may have been answered, but whose answer has not been
     /// taken. Answers whether there was something to withdraw; if so, the answer is
     /// [`Answer::Cancelled`].
-    pub fn cancel(&mut self, now: Instant, room: &mut impl Room, id: RequestId) -> bool {
+    pub fn cancel(&mut self, now: Time, room: &mut impl Room, id: RequestId) -> bool {
         let now = self.advance(now, room);
         let cancelled = self.withdraw_request(now, room, id);
         self.settle(room);
@@ -144,7 +143,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Whoever would take the answer of a request has gone; its record ends here.
-    pub fn forget(&mut self, now: Instant, room: &mut impl Room, id: RequestId) {
+    pub fn forget(&mut self, now: Time, room: &mut impl Room, id: RequestId) {
         let now = self.advance(now, room);
         if self.withdraw_request(now, room, id) {
             // Nobody is left to be told.
@@ -196,7 +195,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// An attempt has come to its next phase.
-    pub fn progress(&mut self, now: Instant, room: &mut impl Room, id: ConnectionId, phase: Phase) {
+    pub fn progress(&mut self, now: Time, room: &mut impl Room, id: ConnectionId, phase: Phase) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
             let connection = &mut self.connections[slot];
@@ -217,7 +216,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// [`closed`](Self::closed).
     pub fn connected(
         &mut self,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
         id: ConnectionId,
         capacity: usize,
@@ -240,7 +239,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// An attempt has failed, and nothing of it is left. Its owner is answered
     /// [`Answer::Failed`], if it still waits.
-    pub fn failed(&mut self, now: Instant, room: &mut impl Room, id: ConnectionId) {
+    pub fn failed(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         let now = self.advance(now, room);
         match self.find_connection(id) {
             Some(slot) if self.connections[slot].state == State::Connecting => {
@@ -253,13 +252,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// A user gives back the connection that `request` was answered with.
-    pub fn released(
-        &mut self,
-        now: Instant,
-        room: &mut impl Room,
-        request: RequestId,
-        how: Return,
-    ) {
+    pub fn released(&mut self, now: Time, room: &mut impl Room, request: RequestId, how: Return) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_request(request)
             && let Stage::Held(connection) = self.requests[slot].stage
@@ -273,7 +266,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// A connection can carry another number of leases from now on.
     pub fn capacity_changed(
         &mut self,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
         id: ConnectionId,
         capacity: usize,
@@ -288,7 +281,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// An open connection is of no further use: the peer has closed it, or spoken unasked.
     ///
     /// It closes when its last lease is back; at once if it is idle.
-    pub fn peer_closed(&mut self, now: Instant, room: &mut impl Room, id: ConnectionId) {
+    pub fn peer_closed(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
             if self.connections[slot].state == State::Idle {
@@ -301,7 +294,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// A connection is closed, or its withdrawn attempt is gone.
-    pub fn closed(&mut self, now: Instant, room: &mut impl Room, id: ConnectionId) {
+    pub fn closed(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
             debug_assert_eq!(self.connections[slot].state, State::Closing);
@@ -311,7 +304,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Another shard says something.
-    pub fn told(&mut self, now: Instant, room: &mut impl Room, message: Message) {
+    pub fn told(&mut self, now: Time, room: &mut impl Room, message: Message) {
         let now = self.advance(now, room);
         match message {
             Message::Grant(grant) => self.use_grant(now, room, grant),
@@ -326,7 +319,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Time has passed: what is due at `now` happens.
-    pub fn tick(&mut self, now: Instant, room: &mut impl Room) {
+    pub fn tick(&mut self, now: Time, room: &mut impl Room) {
         self.advance(now, room);
         self.settle(room);
     }

@@ -17,10 +17,6 @@
 //! - *Figures that only grow*, phases, timings and the random generator are reported or drawn
 //!   from; they decide nothing as long as the jitter is zero.
 
-use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
-use std::time::Instant;
-
 use crate::action::Message;
 use crate::arena::{Arena, Link, List, NIL};
 use crate::budget::{Budget, Claim, Grant};
@@ -32,7 +28,10 @@ use crate::queue::Queue;
 use crate::request::{FromCache, Request, Stage};
 use crate::room::LocalRoom;
 use crate::stats::Counts;
+use crate::time::Time;
 use crate::timer::{Entry, TimerKey, Timers};
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 /// Feeds `into` with the state of all engines of a manager, their budget, and the messages on
 /// their way, as it is at `now`. The order of messages is left out: they may overtake each other.
@@ -40,7 +39,7 @@ pub fn fingerprint<'a, K: Ord + Hash + Clone + 'a>(
     engines: &[Engine<K>],
     room: &LocalRoom,
     messages: impl Iterator<Item = (usize, &'a Message)>,
-    now: Instant,
+    now: Time,
     into: &mut impl Hasher,
 ) {
     let view = View::new(engines, room, now);
@@ -58,13 +57,13 @@ pub fn fingerprint<'a, K: Ord + Hash + Clone + 'a>(
 /// What absolute figures are compared with.
 struct View<'a, K> {
     engines: &'a [Engine<K>],
-    now: Instant,
+    now: Time,
     overtakes: u64,
     max_overtakes: u64,
     /// Of all that wait, in order.
     tickets: Vec<Ticket>,
     /// Since when connections are idle, and were said to be, in order.
-    idle: Vec<Instant>,
+    idle: Vec<Time>,
 }
 
 /// A connection without its name.
@@ -101,7 +100,7 @@ struct HolderView {
 }
 
 impl<'a, K: Ord + Hash + Clone> View<'a, K> {
-    fn new(engines: &'a [Engine<K>], room: &LocalRoom, now: Instant) -> Self {
+    fn new(engines: &'a [Engine<K>], room: &LocalRoom, now: Time) -> Self {
         let Budget {
             overtakes,
             max_overtakes,
@@ -116,7 +115,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         tickets.dedup();
         let open = engines.iter().flat_map(|engine| engine.connections.iter());
         let idle = open.filter(|(_, connection)| connection.state == State::Idle);
-        let mut idle: Vec<Instant> = idle.map(|(_, connection)| connection.idle_since).collect();
+        let mut idle: Vec<Time> = idle.map(|(_, connection)| connection.idle_since).collect();
         idle.extend(room.idle.iter().flatten());
         idle.sort_unstable();
         idle.dedup();
@@ -416,12 +415,12 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         (self.overtakes - mark).min(self.max_overtakes)
     }
 
-    fn until(&self, at: Instant) -> u128 {
+    fn until(&self, at: Time) -> u128 {
         at.saturating_duration_since(self.now).as_nanos()
     }
 
     /// How many have been idle for longer.
-    fn age(&self, since: Instant) -> usize {
+    fn age(&self, since: Time) -> usize {
         self.idle.partition_point(|&other| other < since)
     }
 }

@@ -14,14 +14,12 @@
 //! # Examples
 //!
 //! ```
-//! use keepalive_engine::{Action, Answer, Ask, Config, Engine, LocalRoom, Settings, ShardId};
-//! # use std::time::Instant;
+//! use keepalive_engine::{Action, Answer, Ask, Config, Engine, LocalRoom, Settings, ShardId, Time};
 //!
 //! let config = Config::try_from(Settings::default())?;
 //! let mut room = LocalRoom::new(&config);
 //! let mut engine = Engine::new(&config, ShardId(0));
-//! # #[allow(clippy::disallowed_methods)]
-//! let now = Instant::now();
+//! let now = Time::START;
 //!
 //! let host = engine.host(7, &"tcp://127.0.0.1:80");
 //! let ask = Ask { host, number: 1, timeout: None, queue_timeout: None };
@@ -78,6 +76,7 @@ mod request;
 mod room;
 mod serve;
 mod stats;
+mod time;
 mod timer;
 mod view;
 
@@ -93,3 +92,4 @@ pub use invariant::{check, check_ended, check_settled};
 pub use request::{Ask, FromCache, Reason, Timing, Waiting};
 pub use room::{LocalRoom, Room};
 pub use stats::{Counts, WaitingTime};
+pub use time::Time;

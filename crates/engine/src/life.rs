@@ -1,17 +1,16 @@
 //! The life of an open connection: from opening over leases and idleness to its end (SPEC C).
 
-use std::time::Instant;
-
 use crate::action::Action;
 use crate::connection::{Connection, Return, State};
 use crate::engine::Engine;
 use crate::policy::lifetime_end;
 use crate::room::Room;
+use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone> Engine<K> {
     /// An attempt has become a connection: it goes to whoever came first (SPEC L5).
-    pub(crate) fn open(&mut self, now: Instant, room: &mut impl Room, slot: u32, capacity: usize) {
+    pub(crate) fn open(&mut self, now: Time, room: &mut impl Room, slot: u32, capacity: usize) {
         room.budget().attempt_ended();
         self.unsettled = true;
         let host = self.connections[slot].host;
@@ -36,7 +35,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// A lease has ended.
-    pub(crate) fn end_lease(&mut self, now: Instant, room: &mut impl Room, slot: u32, how: Return) {
+    pub(crate) fn end_lease(&mut self, now: Time, room: &mut impl Room, slot: u32, how: Return) {
         let connection = &mut self.connections[slot];
         connection.leases -= 1;
         let last = connection.leases == 0;
@@ -54,7 +53,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// A lease has ended, and its connection may serve others.
-    fn end_reuse(&mut self, now: Instant, room: &mut impl Room, slot: u32, last: bool) {
+    fn end_reuse(&mut self, now: Time, room: &mut impl Room, slot: u32, last: bool) {
         let worn = self.connections[slot].is_worn();
         let used = self.connections[slot].uses > 0;
         if worn || self.shut_down || (used && self.keeps_nothing(slot)) {
@@ -76,7 +75,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     pub(crate) fn set_capacity(
         &mut self,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
         slot: u32,
         capacity: usize,
@@ -94,7 +93,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Takes no further lease on a connection, and closes it when nobody holds it.
-    pub(crate) fn retire(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+    pub(crate) fn retire(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         match self.connections[slot].state {
             State::Leased | State::Idle => {
                 self.connections[slot].retiring = true;
@@ -108,7 +107,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Begins to close a connection that nobody holds.
-    pub(crate) fn close(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+    pub(crate) fn close(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         self.unlist(slot);
         let before = self.connections[slot].enter(State::Closing);
         let host = self.connections[slot].host;
@@ -127,7 +126,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// From now on, closing takes `close_timeout` at most (SPEC C8).
-    pub(crate) fn limit_close(&mut self, now: Instant, slot: u32) {
+    pub(crate) fn limit_close(&mut self, now: Time, slot: u32) {
         let limit = now.checked_add(self.settings.close_timeout);
         self.timers.set(TimerKey::Connection(slot), limit);
     }
@@ -188,7 +187,7 @@ impl<K: Eq + Clone> Engine<K> {
         }
     }
 
-    fn become_idle(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+    fn become_idle(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let before = self.connections[slot].enter(State::Idle);
         if !planted!(IdleSinceItOpened) {
             self.connections[slot].idle_since = now;

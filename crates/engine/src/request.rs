@@ -1,11 +1,11 @@
 //! A request, from the question until its lease is given back.
 
-use std::fmt;
-use std::time::{Duration, Instant};
-
 use crate::arena::Link;
 use crate::connection::Phase;
 use crate::ids::{HostId, Ticket};
+use crate::time::Time;
+use std::fmt;
+use std::time::Duration;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug)]
@@ -160,17 +160,17 @@ pub(crate) struct Request {
     /// How many overtakes there had been when it came.
     pub(crate) mark: u64,
     /// When its present phase began.
-    pub(crate) since: Instant,
+    pub(crate) since: Time,
     pub(crate) timing: Timing,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Option<Time>,
     /// Until when an attempt of its own must have begun; none once one has.
-    pub(crate) attempt_deadline: Option<Instant>,
+    pub(crate) attempt_deadline: Option<Time>,
     /// Whether it is counted against `max_queued`.
     pub(crate) counted: bool,
 }
 
 impl Request {
-    pub(crate) fn new(number: u64, host: u32, now: Instant, deadline: Option<Instant>) -> Self {
+    pub(crate) fn new(number: u64, host: u32, now: Time, deadline: Option<Time>) -> Self {
         Self {
             number,
             host,
@@ -198,7 +198,7 @@ impl Request {
     }
 
     /// Books the time since the present phase began; the next one begins now.
-    pub(crate) fn book(&mut self, now: Instant, phase: Option<Phase>) {
+    pub(crate) fn book(&mut self, now: Time, phase: Option<Phase>) {
         let spent = now.saturating_duration_since(self.since);
         if !planted!(TimeBookedTwice) {
             self.since = now;

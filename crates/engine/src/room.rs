@@ -1,10 +1,9 @@
 //! What an engine asks of the world it shares with the other shards.
 
-use std::time::Instant;
-
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::ids::{ShardId, Ticket};
+use crate::time::Time;
 
 /// The budget of several engines, and what they must know of each other.
 ///
@@ -29,7 +28,7 @@ pub trait Room {
     fn overtakes(&self) -> u64;
 
     /// Says since when the connection of `shard` that is idle longest has been so.
-    fn publish_idle(&mut self, shard: ShardId, since: Option<Instant>);
+    fn publish_idle(&mut self, shard: ShardId, since: Option<Time>);
 
     /// The shard whose published connection is idle longest.
     fn idle_longest(&mut self) -> Option<ShardId>;
@@ -52,7 +51,7 @@ pub trait Room {
 #[cfg_attr(feature = "check", derive(Clone))]
 pub struct LocalRoom {
     pub(crate) budget: Budget,
-    pub(crate) idle: Vec<Option<Instant>>,
+    pub(crate) idle: Vec<Option<Time>>,
     pub(crate) tickets: u64,
     pub(crate) queued: usize,
 }
@@ -83,7 +82,7 @@ impl Room for LocalRoom {
         self.budget.overtakes()
     }
 
-    fn publish_idle(&mut self, shard: ShardId, since: Option<Instant>) {
+    fn publish_idle(&mut self, shard: ShardId, since: Option<Time>) {
         self.idle[usize::from(shard.0)] = since;
     }
 

@@ -1,7 +1,5 @@
 //! Who gets which connection (SPEC L2, L5).
 
-use std::time::Instant;
-
 use crate::action::{Action, Answer};
 use crate::budget::Overtake;
 use crate::config::IdleOrder;
@@ -10,6 +8,7 @@ use crate::engine::Engine;
 use crate::ids::{RequestId, Ticket};
 use crate::request::{FromCache, Request, Stage};
 use crate::room::Room;
+use crate::time::Time;
 use crate::timer::TimerKey;
 
 /// How a request comes to wait.
@@ -25,7 +24,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// Serves a request that is in no queue with an idle connection of its host, or makes it wait.
     pub(crate) fn serve_or_queue(
         &mut self,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
         request: u32,
         entry: Entry,
@@ -39,7 +38,7 @@ impl<K: Eq + Clone> Engine<K> {
         }
     }
 
-    fn serve_at_once(&mut self, now: Instant, room: &mut impl Room, request: u32) -> bool {
+    fn serve_at_once(&mut self, now: Time, room: &mut impl Room, request: u32) -> bool {
         let host = self.requests[request].host;
         if planted!(MissedIdle) {
             return false;
@@ -55,7 +54,7 @@ impl<K: Eq + Clone> Engine<K> {
         false
     }
 
-    fn join_queue(&mut self, now: Instant, room: &mut impl Room, request: u32, entry: Entry) {
+    fn join_queue(&mut self, now: Time, room: &mut impl Room, request: u32, entry: Entry) {
         let host = self.requests[request].host;
         if let Some(max) = self.settings.max_queued
             && !self.has_attempt_at_once(room, host)
@@ -93,7 +92,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// Ends a request that has not been taken. False if there is no such request.
     pub(crate) fn withdraw_request(
         &mut self,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
         id: RequestId,
     ) -> bool {
@@ -127,7 +126,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Takes a request out of its queue; its attempt is left without owner, its claim withdrawn.
-    pub(crate) fn leave_queue(&mut self, now: Instant, room: &mut impl Room, slot: u32) {
+    pub(crate) fn leave_queue(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let stage = self.requests[slot].stage;
         match stage {
             Stage::Attended(attempt) => {
@@ -171,7 +170,7 @@ impl<K: Eq + Clone> Engine<K> {
     ///
     /// A connection that is `new` was opened for its first user in that user's turn, and gives
     /// way to nobody before that.
-    pub(crate) fn offer(&mut self, now: Instant, room: &mut impl Room, slot: u32, new: bool) {
+    pub(crate) fn offer(&mut self, now: Time, room: &mut impl Room, slot: u32, new: bool) {
         let host = self.connections[slot].host;
         let mut in_turn = new;
         while self.connections[slot].has_room()
@@ -246,7 +245,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// Holds a connection for a request that is in no queue.
     fn assign(
         &mut self,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
         slot: u32,
         request: u32,

@@ -1,7 +1,6 @@
 //! Deadlines of requests and connections: an indexed heap, so that each can be withdrawn.
 
-use std::time::Instant;
-
+use crate::time::Time;
 const ABSENT: u32 = u32::MAX;
 const BRANCHES: usize = 4;
 
@@ -15,7 +14,7 @@ pub(crate) enum TimerKey {
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Entry {
-    pub(crate) at: Instant,
+    pub(crate) at: Time,
     /// Breaks ties: what was set first is due first.
     pub(crate) serial: u64,
     pub(crate) key: TimerKey,
@@ -33,7 +32,7 @@ pub(crate) struct Timers {
 
 impl Timers {
     /// Sets the deadline of `key`, in place of an earlier one; `None` withdraws it.
-    pub(crate) fn set(&mut self, key: TimerKey, at: Option<Instant>) {
+    pub(crate) fn set(&mut self, key: TimerKey, at: Option<Time>) {
         self.withdraw(key);
         if let Some(at) = at {
             self.serial += 1;
@@ -57,12 +56,12 @@ impl Timers {
     }
 
     /// The earliest deadline.
-    pub(crate) fn peek(&self) -> Option<(Instant, TimerKey)> {
+    pub(crate) fn peek(&self) -> Option<(Time, TimerKey)> {
         self.heap.first().map(|entry| (entry.at, entry.key))
     }
 
     /// The deadline of `key`, if it has one.
-    pub(crate) fn at(&self, key: TimerKey) -> Option<Instant> {
+    pub(crate) fn at(&self, key: TimerKey) -> Option<Time> {
         let (places, slot) = match key {
             TimerKey::Request(slot) => (&self.requests, slot),
             TimerKey::Connection(slot) => (&self.connections, slot),
@@ -131,14 +130,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    #[allow(clippy::disallowed_methods)] // any instant will do as the start
-    fn start() -> Instant {
-        Instant::now()
-    }
-
     #[test]
     fn deadlines_come_out_in_order_whatever_was_withdrawn() {
-        let start = start();
+        let start = Time::START;
         let mut timers = Timers::default();
         let mut model: Vec<(u64, u32)> = Vec::new();
         let mut state = 7_u64;
@@ -174,7 +168,7 @@ mod tests {
 
     #[test]
     fn equal_deadlines_are_due_in_the_order_they_were_set() {
-        let start = start();
+        let start = Time::START;
         let mut timers = Timers::default();
         for slot in [3, 1, 2, 0] {
             timers.set(TimerKey::Connection(slot), Some(start));

@@ -1,17 +1,16 @@
 //! What can be asked of an engine.
 
-use std::time::Instant;
-
 use crate::connection::{Phase, State};
 use crate::engine::Engine;
 use crate::ids::{ConnectionId, RequestId};
 use crate::request::{Reason, Stage, Waiting};
 use crate::room::Room;
 use crate::stats::{Counts, WaitingTime};
+use crate::time::Time;
 
 impl<K: Eq + Clone> Engine<K> {
     /// Why a request waits; `None` if it does not.
-    pub fn waiting(&self, now: Instant, room: &mut impl Room, id: RequestId) -> Option<Waiting> {
+    pub fn waiting(&self, now: Time, room: &mut impl Room, id: RequestId) -> Option<Waiting> {
         let slot = self.find_request(id)?;
         let now = self.now.map_or(now, |before| before.max(now));
         self.requests[slot]
@@ -35,7 +34,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// The requests whose connections are in users' hands, and since when they are answered.
-    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Instant)> {
+    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Time)> {
         self.requests
             .iter()
             .filter(|(_, request)| matches!(request.stage, Stage::Held(_)))
@@ -57,7 +56,7 @@ impl<K: Eq + Clone> Engine<K> {
             .is_some_and(|slot| self.connections[slot].state == State::Connecting)
     }
 
-    pub(crate) fn waiting_of(&self, now: Instant, room: &mut impl Room, slot: u32) -> Waiting {
+    pub(crate) fn waiting_of(&self, now: Time, room: &mut impl Room, slot: u32) -> Waiting {
         let request = &self.requests[slot];
         let reason = match request.stage {
             Stage::Attended(attempt) => match self.connections[attempt].phase {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use keepalive_engine::{Budget, Config, Room, ShardId, Ticket, planted};
+use keepalive_engine::{Budget, Config, Room, ShardId, Ticket, Time, planted};
+
+use crate::runtime::now;
 
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, Padded};
 
@@ -22,10 +24,10 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    pub(crate) fn new(config: &Config, epoch: Instant) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let shards = usize::from(config.settings().shards);
         Self {
-            epoch,
+            epoch: now(),
             budget: Mutex::new(Budget::new(config)),
             oldest_claim: Padded(AtomicU64::new(NONE)),
             overtakes: AtomicU64::new(0),
@@ -58,18 +60,14 @@ impl Common {
         self.budget.lock().thaw();
     }
 
-    fn stamp(&self, at: Instant) -> u64 {
-        let since = at.saturating_duration_since(self.epoch);
-        u64::try_from(since.as_nanos()).map_or(NONE - 1, |nanos| nanos.min(NONE - 1))
+    /// The time, as the engines are told it.
+    pub(crate) fn now(&self) -> Time {
+        Time::after_start(now().saturating_duration_since(self.epoch))
     }
 
-    /// A time as a number, for comparison in atomics.
-    pub(crate) fn nanos_of(&self, at: Option<Instant>) -> u64 {
-        at.map_or(NONE, |at| self.stamp(at))
-    }
-
-    pub(crate) fn time_of(&self, nanos: u64) -> Option<Instant> {
-        (nanos != NONE).then(|| self.epoch + Duration::from_nanos(nanos))
+    /// When `time` is, by the clock.
+    pub(crate) fn instant_of(&self, time: Time) -> Instant {
+        self.epoch + Duration::from_nanos(time.nanos())
     }
 }
 
@@ -118,8 +116,8 @@ impl Room for CommonRoom<'_> {
         }
     }
 
-    fn publish_idle(&mut self, shard: ShardId, since: Option<Instant>) {
-        let stamp = self.common.nanos_of(since);
+    fn publish_idle(&mut self, shard: ShardId, since: Option<Time>) {
+        let stamp = since.map_or(NONE, Time::nanos);
         self.common.idle[usize::from(shard.0)]
             .0
             .store(stamp, Ordering::SeqCst);

@@ -1,14 +1,17 @@
 //! How the keeper is told that there is something to do.
 
-use keepalive_engine::{ConnectionId, ShardId, planted};
+use keepalive_engine::{ConnectionId, ShardId, Time, planted};
 
 use crate::runtime::Notify;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 
+/// Stands for "none" as the alarm.
+const NEVER: u64 = u64::MAX;
+
 /// What the keeper waits for: connections to look at, an earlier deadline, or the end.
 #[derive(Debug)]
 pub(crate) struct Signals {
-    /// When the keeper wakes by itself, in nanoseconds of the manager's life.
+    /// When the keeper wakes by itself, in nanoseconds.
     alarm: AtomicU64,
     suspects: Mutex<Vec<(ShardId, ConnectionId)>>,
     ended: AtomicBool,
@@ -18,16 +21,17 @@ pub(crate) struct Signals {
 impl Signals {
     pub(crate) fn new() -> Self {
         Self {
-            alarm: AtomicU64::new(u64::MAX),
+            alarm: AtomicU64::new(NEVER),
             suspects: Mutex::default(),
             ended: AtomicBool::new(false),
             notify: Notify::new(),
         }
     }
 
-    /// Has the keeper wake at `nanos` at the latest. Answers whether it must be told so by
+    /// Has the keeper wake at `at` at the latest. Answers whether it must be told so by
     /// [`ring`](Self::ring), outside of all locks.
-    pub(crate) fn set_alarm(&self, nanos: u64) -> bool {
+    pub(crate) fn set_alarm(&self, at: Time) -> bool {
+        let nanos = at.nanos();
         if planted!(AlarmOverwritten) {
             let earlier = nanos < self.alarm.load(Ordering::Acquire);
             if earlier {
@@ -43,13 +47,14 @@ impl Signals {
         self.notify.notify_one();
     }
 
-    pub(crate) fn alarm(&self) -> u64 {
-        self.alarm.load(Ordering::Acquire)
+    pub(crate) fn alarm(&self) -> Option<Time> {
+        let nanos = self.alarm.load(Ordering::Acquire);
+        (nanos != NEVER).then(|| Time::from_nanos(nanos))
     }
 
     /// Forgets the alarm; the shards set it again as they are looked through.
     pub(crate) fn clear_alarm(&self) {
-        self.alarm.store(u64::MAX, Ordering::Release);
+        self.alarm.store(NEVER, Ordering::Release);
     }
 
     /// Has the keeper look at a connection.

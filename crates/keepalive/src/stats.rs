@@ -8,7 +8,6 @@ use keepalive_engine::{Counts, RequestId, WaitingTime};
 use crate::connect::Connector;
 use crate::driver::Driver;
 use crate::host::Host;
-use crate::runtime::now;
 
 /// Figures of a manager, all of the same instant.
 #[derive(Clone, Debug)]
@@ -77,7 +76,7 @@ pub(crate) fn totals<C: Connector>(driver: &Driver<C>) -> Counts {
 }
 
 pub(crate) fn leases<C: Connector>(driver: &Driver<C>) -> Vec<LeaseInfo> {
-    let now = now();
+    let now = driver.common.now();
     let mut leases = driver.snapshot(|shards| {
         let mut leases = Vec::new();
         for shard in shards {

@@ -2,9 +2,9 @@
 //! not be told to do with them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use keepalive_engine::{ConnectionId, Return};
+use keepalive_engine::{ConnectionId, Return, Time};
 
 /// All connections that have a slot, as the engine's actions tell of them.
 #[derive(Clone, Default)]
@@ -29,8 +29,8 @@ enum Stage {
     Opening,
     Open,
     /// Its attempt was withdrawn. Once it has reported nevertheless, it closes like others.
-    Withdrawn(Option<Instant>),
-    Closing(Instant),
+    Withdrawn(Option<Time>),
+    Closing(Time),
     /// Closing has taken longer than it may, and the driver was told so.
     Abandoned,
 }
@@ -118,7 +118,7 @@ impl Books {
     }
 
     /// Whether the attempt was withdrawn; if so, it closes like others from now on.
-    pub fn withdrawn(&mut self, shard: usize, id: ConnectionId, now: Instant) -> bool {
+    pub fn withdrawn(&mut self, shard: usize, id: ConnectionId, now: Time) -> bool {
         let withdrawn = self.is_withdrawn(shard, id);
         if withdrawn {
             self.page(shard, id).stage = Stage::Withdrawn(Some(now));
@@ -126,7 +126,7 @@ impl Books {
         withdrawn
     }
 
-    pub fn closing(&mut self, shard: usize, id: ConnectionId, now: Instant) {
+    pub fn closing(&mut self, shard: usize, id: ConnectionId, now: Time) {
         let page = self.page(shard, id);
         assert_eq!(page.stage, Stage::Open, "a connection is closed once");
         assert_eq!(page.leases, 0, "I7: nobody holds what is closed");
@@ -146,7 +146,7 @@ impl Books {
     }
 
     /// Nothing closes for longer than it may without being given up (SPEC C8).
-    pub fn check_closings(&self, now: Instant, close_timeout: Duration) {
+    pub fn check_closings(&self, now: Time, close_timeout: Duration) {
         for ((_, id), page) in &self.pages {
             if let Stage::Closing(since) | Stage::Withdrawn(Some(since)) = page.stage {
                 let limit = since.checked_add(close_timeout);

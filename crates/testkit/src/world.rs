@@ -4,11 +4,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keepalive_engine::{
     Action, Answer, Ask, Config, ConnectionId, Engine, FromCache, HostId, LocalRoom, Message,
-    Phase, RequestId, Return, Room, Settings, ShardId, Taken, check, check_settled,
+    Phase, RequestId, Return, Room, Settings, ShardId, Taken, Time, check, check_settled,
 };
 
 use crate::books::Books;
@@ -26,8 +26,8 @@ pub enum Fate {
 pub struct World {
     pub engines: Vec<Engine<u32>>,
     pub room: LocalRoom,
-    pub start: Instant,
-    pub now: Instant,
+    pub start: Time,
+    pub now: Time,
     pub fates: BTreeMap<RequestId, (u32, Fate)>,
     pub attempts: Vec<(usize, ConnectionId, u32)>,
     pub closing: Vec<(usize, ConnectionId)>,
@@ -53,7 +53,7 @@ pub struct World {
     close_timeout: Duration,
     /// Connections that are no more, the latest last.
     gone: Vec<(usize, ConnectionId)>,
-    latest: Instant,
+    latest: Time,
     numbers: u64,
 }
 
@@ -65,7 +65,7 @@ impl World {
         let config = Config::try_from(settings).expect("sound settings");
         let shards = config.settings().shards;
         #[allow(clippy::disallowed_methods)] // any instant will do as the start
-        let start = Instant::now();
+        let start = Time::START;
         Self {
             engines: (0..shards)
                 .map(|shard| Engine::new(&config, ShardId(shard)))
@@ -319,7 +319,7 @@ impl World {
         self.end(Engine::shut_down);
     }
 
-    fn end(&mut self, end: fn(&mut Engine<u32>, Instant, &mut LocalRoom)) {
+    fn end(&mut self, end: fn(&mut Engine<u32>, Time, &mut LocalRoom)) {
         self.room.budget().freeze();
         for shard in 0..self.engines.len() {
             end(&mut self.engines[shard], self.now, &mut self.room);

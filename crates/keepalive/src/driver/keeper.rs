@@ -63,13 +63,16 @@ impl<C: Connector> KeeperGuard<C> {
             }
             driver.look_at(shard, connection);
         }
-        if driver.signals.alarm() <= driver.nanos_now() {
+        if let Some(at) = driver.signals.alarm()
+            && at <= driver.common.now()
+        {
             driver.tick_all();
         }
         Some(if looked {
             Round::Looked
         } else {
-            Round::Sleep(driver.common.time_of(driver.signals.alarm()))
+            let alarm = driver.signals.alarm();
+            Round::Sleep(alarm.map(|at| driver.common.instant_of(at)))
         })
     }
 }

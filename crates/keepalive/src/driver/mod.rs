@@ -13,11 +13,11 @@ mod task;
 use std::net::IpAddr;
 use std::panic::Location;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keepalive_engine::{
-    Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Taken, Waiting,
-    planted,
+    Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Taken, Time,
+    Waiting, planted,
 };
 
 use crate::common::{Common, CommonRoom};
@@ -28,7 +28,7 @@ use crate::driver::shard::{Letter, Shard};
 use crate::error::Cause;
 use crate::host::Host;
 use crate::request::Request;
-use crate::runtime::{Handle, Notify, has_timers, now};
+use crate::runtime::{Handle, Notify, has_timers};
 use crate::signals::Signals;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded};
 
@@ -74,7 +74,7 @@ impl<C: Connector> Driver<C> {
             shards: shards
                 .map(|id| Padded(Mutex::new(Shard::new(id, Engine::new(config, id)))))
                 .collect(),
-            common: Common::new(config, now()),
+            common: Common::new(config),
             signals: Arc::new(Signals::new()),
             connector,
             bind_address,
@@ -196,7 +196,9 @@ impl<C: Connector> Driver<C> {
 
     pub(crate) fn waiting(&self, id: RequestId) -> Option<Waiting> {
         let shard = self.shards.get(usize::from(id.shard().0))?.0.lock();
-        shard.engine.waiting(now(), &mut self.common.room(), id)
+        shard
+            .engine
+            .waiting(self.common.now(), &mut self.common.room(), id)
     }
 
     /// A user gives a connection back.
@@ -390,15 +392,11 @@ impl<C: Connector> Driver<C> {
         });
     }
 
-    pub(crate) fn nanos_now(&self) -> u64 {
-        self.common.nanos_of(Some(now()))
-    }
-
     /// One input to one shard, and all that follows from it.
     fn input<R>(
         self: &Arc<Self>,
         shard: ShardId,
-        input: impl FnOnce(&mut Shard<C>, Instant, &mut CommonRoom<'_>) -> R,
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
     ) -> R {
         let mut result = None;
         let effects = self.collect(shard, |shard, now, room| {
@@ -419,7 +417,7 @@ impl<C: Connector> Driver<C> {
     fn collect(
         &self,
         shard: ShardId,
-        input: impl FnOnce(&mut Shard<C>, Instant, &mut CommonRoom<'_>),
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>),
     ) -> Effects<C> {
         self.collect_failed(shard, &mut None, input)
     }
@@ -428,9 +426,9 @@ impl<C: Connector> Driver<C> {
         &self,
         shard: ShardId,
         error: &mut Option<ConnectError>,
-        input: impl FnOnce(&mut Shard<C>, Instant, &mut CommonRoom<'_>),
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>),
     ) -> Effects<C> {
-        let now = now();
+        let now = self.common.now();
         let mut effects = Effects::new();
         let mut shard = self.lock(shard);
         let mut room = self.common.room();
@@ -445,7 +443,7 @@ impl<C: Connector> Driver<C> {
         drop(room);
         shard.forward(&mut effects, error);
         if let Some((at, _)) = shard.engine.poll_timeout()
-            && self.signals.set_alarm(self.common.nanos_of(Some(at)))
+            && self.signals.set_alarm(at)
             && !planted!(AlarmNotRung)
         {
             effects.push(Effect::Ring);
@@ -498,7 +496,7 @@ impl<C: Connector> Shard<C> {
     fn host_with_sound_idle(
         &mut self,
         host: &Host,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
     ) -> keepalive_engine::HostId {
         loop {
@@ -561,7 +559,7 @@ impl<C: Connector> Shard<C> {
     pub(crate) fn forget(
         &mut self,
         id: RequestId,
-        now: Instant,
+        now: Time,
         room: &mut impl Room,
     ) -> shard::Leftover {
         self.look_at_held(id, now, room);
@@ -572,7 +570,7 @@ impl<C: Connector> Shard<C> {
     /// The runtime of this number has gone, and with it those before: ends what they carried.
     ///
     /// A request within the next runtime does so first, or it would be ended along with them.
-    fn runtime_lost(&mut self, now: Instant, room: &mut impl Room, era: u64) {
+    fn runtime_lost(&mut self, now: Time, room: &mut impl Room, era: u64) {
         if self.lost < era {
             self.lost = era;
             self.engine.abandon(now, room);
@@ -580,14 +578,14 @@ impl<C: Connector> Shard<C> {
     }
 
     /// Looks at the connection that is held for a request, which may go to another user now.
-    fn look_at_held(&mut self, id: RequestId, now: Instant, room: &mut impl Room) {
+    fn look_at_held(&mut self, id: RequestId, now: Time, room: &mut impl Room) {
         if let Some(held) = self.held_for(id) {
             self.look_at(held, now, room);
         }
     }
 
     /// Looks at a connection that is here, and watches it from now on.
-    fn look_at(&mut self, id: ConnectionId, now: Instant, room: &mut impl Room) {
+    fn look_at(&mut self, id: ConnectionId, now: Time, room: &mut impl Room) {
         let Some(live) = self.live(id) else { return };
         if live.watch().is_ready() {
             self.engine.peer_closed(now, room, id);

@@ -1,11 +1,11 @@
 //! One engine that takes the model's inputs and speaks its language.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keepalive_engine::{
     Action, Answer, Ask, Config, ConnectionId, Counts, Engine, HostId, LocalRoom, RequestId, Room,
-    Settings, ShardId, check, check_settled,
+    Settings, ShardId, Time, check, check_settled,
 };
 
 use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
@@ -13,10 +13,10 @@ use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
 pub struct Subject {
     pub(super) engine: Engine<u32>,
     pub(super) room: LocalRoom,
-    start: Instant,
-    pub(super) now: Instant,
+    start: Time,
+    pub(super) now: Time,
     /// The time of the last input.
-    told: Instant,
+    told: Time,
     inputs: u64,
     hosts: usize,
     /// By their numbers.
@@ -31,7 +31,7 @@ impl Subject {
         let config = Config::try_from(settings).expect("sound settings");
         assert_eq!(config.settings().shards, 1, "the model knows one shard");
         #[allow(clippy::disallowed_methods)] // any instant will do as the start
-        let start = Instant::now();
+        let start = Time::START;
         Self {
             engine: Engine::new(&config, ShardId(0)),
             room: LocalRoom::new(&config),
@@ -100,12 +100,12 @@ impl Subject {
     }
 
     /// Threads that make inputs may read the clock in another order than they come in.
-    fn time_to_tell(&self) -> Instant {
+    fn time_to_tell(&self) -> Time {
         let late = self.told == self.now && self.now > self.start && self.inputs.is_multiple_of(4);
-        self.now - Duration::from_micros(u64::from(late))
+        Time::from_nanos(self.now.nanos() - 1_000 * u64::from(late))
     }
 
-    fn act(&mut self, input: Input, now: Instant) -> Reply {
+    fn act(&mut self, input: Input, now: Time) -> Reply {
         let Self { engine, room, .. } = self;
         match input {
             Input::Request {
@@ -157,7 +157,7 @@ impl Subject {
 
     fn request(
         &mut self,
-        now: Instant,
+        now: Time,
         host: usize,
         timeout: Option<Duration>,
         queue_timeout: Option<Duration>,

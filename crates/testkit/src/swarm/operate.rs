@@ -257,9 +257,7 @@ fn disturb(world: &mut World, dice: &mut Dice, mix: &Mix) {
         world.coverage.hit("the clock goes back");
         let before = world.now;
         let back = Duration::from_millis(dice.below(50) as u64);
-        world.now = before
-            .checked_sub(back)
-            .map_or(before, |now| now.max(world.start));
+        world.now = world.start + (before - world.start).saturating_sub(back);
         match dice.below(3) {
             0 => ask(world, dice, mix),
             1 => give_back(world, dice, mix),
