@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use keepalive_engine::{FromCache, RequestId, Timing, planted};
+use keepalive_engine::{FromCache, RequestId, Taken, Timing, planted};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connect::Connector;
@@ -14,7 +14,6 @@ use crate::connect::net::Net;
 use crate::driver::Driver;
 use crate::driver::live::Live;
 use crate::host::Host;
-use crate::request::Request;
 use crate::sync::Arc;
 
 /// A connection in a user's hands, for as long as it is held.
@@ -32,7 +31,6 @@ pub struct Lease<C: Connector = Net> {
     live: Option<Box<Live<C>>>,
     driver: Arc<Driver<C>>,
     id: RequestId,
-    request: Request,
     from_cache: Option<FromCache>,
     timing: Timing,
     /// Whether the user has ended its side of the connection.
@@ -44,17 +42,14 @@ impl<C: Connector> Lease<C> {
         driver: Arc<Driver<C>>,
         live: Box<Live<C>>,
         id: RequestId,
-        request: Request,
-        from_cache: Option<FromCache>,
-        timing: Timing,
+        taken: Taken,
     ) -> Self {
         Self {
             live: Some(live),
             driver,
             id,
-            request,
-            from_cache,
-            timing,
+            from_cache: taken.from_cache,
+            timing: taken.timing,
             ended: false,
         }
     }
@@ -66,7 +61,7 @@ impl<C: Connector> Lease<C> {
 
     /// The host that it is connected to.
     pub fn host(&self) -> &Host {
-        self.request.host()
+        &self.live().host
     }
 
     /// How the connection came to be there: at once, after another user gave it back, or, if
@@ -188,7 +183,7 @@ impl<C: Connector> fmt::Debug for Lease<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")
             .field("id", &self.id)
-            .field("host", self.request.host())
+            .field("host", self.host())
             .field("from_cache", &self.from_cache)
             .field("timing", &self.timing)
             .finish_non_exhaustive()

@@ -1,6 +1,6 @@
 //! The handle that users hold.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::panic::Location;
 
@@ -79,13 +79,15 @@ impl<C: Connector> Manager<C> {
 
     /// Asks for a connection.
     ///
+    /// Takes a [`Request`], or a reference to one that is made again and again.
+    ///
     /// Never blocks. The request counts from now on, awaited or not; its answer comes when the
     /// [`Pending`] is awaited. The line that calls this is what
     /// [`leases`](Self::leases) shows of the lease.
     #[track_caller]
-    pub fn allocate(&self, request: Request) -> Pending<C> {
+    pub fn allocate(&self, request: impl Borrow<Request>) -> Pending<C> {
         let location = Location::caller();
-        Pending::new(Claim::new(self.driver(), request, location))
+        Pending::new(Claim::new(self.driver(), request.borrow(), location))
     }
 
     /// Asks for a connection, and has the answer posted to `mailbox` with `event` and `context`.
@@ -109,7 +111,7 @@ impl<C: Connector> Manager<C> {
         if mailbox.is_closed() {
             return Err(MailboxClosed(context));
         }
-        let claim = Claim::new(self.driver(), request.clone(), location);
+        let claim = Claim::new(self.driver(), &request, location);
         Ok(mailbox.address(claim, request, event.into(), context))
     }
 

@@ -6,12 +6,12 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use keepalive_engine::{RequestId, Timing, Waiting, planted};
+use keepalive_engine::{RequestId, Waiting, planted};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
 use crate::driver::Driver;
-use crate::error::{AllocateError, Cause};
+use crate::error::AllocateError;
 use crate::lease::Lease;
 use crate::request::Request;
 use crate::sync::Arc;
@@ -89,7 +89,6 @@ impl<C: Connector> fmt::Debug for Pending<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending")
             .field("id", &self.claim.id)
-            .field("host", self.claim.request.host())
             .field("waiting", &self.waiting())
             .finish()
     }
@@ -98,7 +97,6 @@ impl<C: Connector> fmt::Debug for Pending<C> {
 /// The right to one answer: taken once, or withdrawn when dropped.
 pub(crate) struct Claim<C: Connector> {
     pub(crate) id: RequestId,
-    request: Request,
     state: State<C>,
 }
 
@@ -106,7 +104,7 @@ enum State<C: Connector> {
     /// In the hands of an engine.
     Asked(Arc<Driver<C>>),
     /// Refused before it came to one.
-    Refused(Cause),
+    Refused(AllocateError),
     /// The answer has been taken.
     Done,
 }
@@ -114,16 +112,15 @@ enum State<C: Connector> {
 impl<C: Connector> Claim<C> {
     pub(crate) fn new(
         driver: &Arc<Driver<C>>,
-        request: Request,
+        request: &Request,
         location: &'static Location<'static>,
     ) -> Self {
-        let (id, asked) = driver.ask(&request, location);
+        let (id, asked) = driver.ask(request, location);
         Self {
             id,
-            request,
             state: match asked {
                 Ok(()) => State::Asked(Arc::clone(driver)),
-                Err(cause) => State::Refused(cause),
+                Err(error) => State::Refused(error),
             },
         }
     }
@@ -152,27 +149,17 @@ impl<C: Connector> Claim<C> {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<Lease<C>, AllocateError>> {
-        let (timing, answer) = match &self.state {
-            State::Asked(driver) => {
-                let (taken, answer) = ready!(driver.poll_answer(self.id, context));
-                (taken.timing, answer.map(|live| (taken.from_cache, live)))
-            }
-            State::Refused(cause) => (Timing::default(), Err(cause.clone())),
-            State::Done => panic!("the answer of a request was polled for after it was taken"),
+        let answer = match &self.state {
+            State::Asked(driver) => Some(ready!(driver.poll_answer(self.id, context))),
+            State::Refused(_) | State::Done => None,
         };
         let state = std::mem::replace(&mut self.state, State::Done);
         Poll::Ready(match (answer, state) {
-            (Ok((from_cache, live)), State::Asked(driver)) => {
-                let request = self.request.clone();
-                Ok(Lease::new(
-                    driver, live, self.id, request, from_cache, timing,
-                ))
+            (Some(Ok((live, taken))), State::Asked(driver)) => {
+                Ok(Lease::new(driver, live, self.id, taken))
             }
-            (Err(cause), _) => {
-                let host = self.request.host().clone();
-                Err(AllocateError::new(self.id, host, timing, cause))
-            }
-            (Ok(_), _) => unreachable!("only a driver answers with a connection"),
+            (Some(Err(error)), _) | (None, State::Refused(error)) => Err(error),
+            _ => panic!("the answer of a request was polled for after it was taken"),
         })
     }
 }

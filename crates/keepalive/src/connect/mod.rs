@@ -154,6 +154,10 @@ impl Attempt {
         &self.host
     }
 
+    pub(crate) fn into_host(self) -> Host {
+        self.host
+    }
+
     /// The local address to connect from, if one is set.
     pub fn bind_address(&self) -> Option<IpAddr> {
         self.bind_address

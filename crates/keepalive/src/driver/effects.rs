@@ -34,46 +34,53 @@ pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
 /// It is one loop, however much follows: nothing here calls itself. A waker or a context that
 /// panics does not keep the rest from being done, here or in the caller.
 pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
-    if effects.is_empty() {
-        return;
+    let mut following = VecDeque::new();
+    for effect in effects {
+        following.extend(carry_out(driver, effect));
     }
-    let mut pending = VecDeque::from_iter(effects);
-    while let Some(effect) = pending.pop_front() {
-        match effect {
-            Effect::Wake(waker) => {
-                contain(|| waker.wake());
-            }
-            Effect::Post(letter) => {
-                if let Some(id) = contain(|| letter.post()).flatten() {
-                    let mut leftover = None;
-                    pending.extend(driver.collect(id.shard(), |shard, now, room| {
-                        leftover = Some(shard.forget(id, now, room));
-                    }));
-                    contain(|| drop(leftover));
-                }
-            }
-            Effect::Stop(handle) => handle.abort(),
-            Effect::Ring => driver.signals.ring(),
-            Effect::Connect(shard, id, host) => {
-                if !task::connect(driver, shard, id, host) {
-                    pending.extend(driver.collect(shard, |shard, now, room| {
-                        shard.engine.failed(now, room, id);
-                    }));
-                }
-            }
-            Effect::Close(shard, id, live) => {
-                if task::close(driver, shard, id, live) {
-                    pending.extend(driver.collect(shard, |shard, now, room| {
-                        shard.engine.closed(now, room, id);
-                    }));
-                }
-            }
-            Effect::Tell(..) if planted!(MessageLost) => {}
-            Effect::Tell(to, message) => {
-                pending.extend(driver.collect(to, |shard, now, room| {
-                    shard.engine.told(now, room, message);
-                }));
+    while let Some(effect) = following.pop_front() {
+        following.extend(carry_out(driver, effect));
+    }
+}
+
+/// Does one thing, and answers what follows from it.
+fn carry_out<C: Connector>(driver: &Arc<Driver<C>>, effect: Effect<C>) -> Effects<C> {
+    let mut effects = Effects::new();
+    match effect {
+        Effect::Wake(waker) => {
+            contain(|| waker.wake());
+        }
+        Effect::Post(letter) => {
+            if let Some(id) = contain(|| letter.post()).flatten() {
+                let leftover =
+                    driver.collect(id.shard(), &mut effects, &mut None, |shard, now, room| {
+                        shard.forget(id, now, room)
+                    });
+                contain(|| drop(leftover));
             }
         }
+        Effect::Stop(handle) => handle.abort(),
+        Effect::Ring => driver.signals.ring(),
+        Effect::Connect(shard, id, host) => {
+            if !task::connect(driver, shard, id, host) {
+                driver.collect(shard, &mut effects, &mut None, |shard, now, room| {
+                    shard.engine.failed(now, room, id);
+                });
+            }
+        }
+        Effect::Close(shard, id, live) => {
+            if task::close(driver, shard, id, live) {
+                driver.collect(shard, &mut effects, &mut None, |shard, now, room| {
+                    shard.engine.closed(now, room, id);
+                });
+            }
+        }
+        Effect::Tell(..) if planted!(MessageLost) => {}
+        Effect::Tell(to, message) => {
+            driver.collect(to, &mut effects, &mut None, |shard, now, room| {
+                shard.engine.told(now, room, message);
+            });
+        }
     }
+    effects
 }

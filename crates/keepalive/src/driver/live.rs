@@ -7,6 +7,7 @@ use keepalive_engine::{ConnectionId, ShardId, planted};
 
 use crate::connect::{Connection, Connector, Unusable};
 use crate::contain::contain;
+use crate::host::Host;
 use crate::signals::Signals;
 use crate::sync::Arc;
 use crate::watch::Watch;
@@ -19,6 +20,7 @@ use crate::watch::Watch;
 pub(crate) struct Live<C: Connector> {
     pub(crate) io: C::Connection,
     pub(crate) id: ConnectionId,
+    pub(crate) host: Host,
     role: Role,
     /// What the engine was told last.
     capacity: usize,
@@ -45,11 +47,13 @@ impl<C: Connector> Live<C> {
         signals: &Arc<Signals>,
         shard: ShardId,
         id: ConnectionId,
+        host: Host,
     ) -> Self {
         let watch = Arc::new(Watch::new(Arc::clone(signals), shard, id));
         let mut live = Self {
             io,
             id,
+            host,
             role: Role::Sole,
             capacity: 1,
             spent: false,
@@ -99,6 +103,7 @@ impl<C: Connector> Live<C> {
         Some(Box::new(Self {
             io,
             id: self.id,
+            host: self.host.clone(),
             role: Role::Handle,
             capacity: self.capacity,
             spent: false,

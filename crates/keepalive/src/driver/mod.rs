@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use keepalive_engine::{
     Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Taken, Time,
-    Waiting, planted,
+    Timing, Waiting, planted,
 };
 
 use crate::common::{Common, CommonRoom};
@@ -25,7 +25,7 @@ use crate::connect::{ConnectError, Connector};
 use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Shard};
-use crate::error::Cause;
+use crate::error::{AllocateError, Cause};
 use crate::host::Host;
 use crate::request::Request;
 use crate::runtime::{Handle, Notify, has_timers};
@@ -62,10 +62,7 @@ struct Runtime {
 const NO_RUNTIME: u64 = 0;
 
 /// An answer as its user takes it.
-pub(crate) type Outcome<C> = (Taken, Result<Box<Live<C>>, Cause>);
-
-/// The handle for a user of a connection that stays in its shard.
-type Lent<C> = Option<Box<Live<C>>>;
+pub(crate) type Outcome<C> = Result<(Box<Live<C>>, Taken), AllocateError>;
 
 impl<C: Connector> Driver<C> {
     pub(crate) fn new(config: &Config, connector: C, bind_address: Option<IpAddr>) -> Self {
@@ -90,12 +87,13 @@ impl<C: Connector> Driver<C> {
         self: &Arc<Self>,
         request: &Request,
         location: &'static Location<'static>,
-    ) -> (RequestId, Result<(), Cause>) {
+    ) -> (RequestId, Result<(), AllocateError>) {
         let host = request.host();
         let shard = self.shard_of(host);
         if let Err(cause) = self.ensure_runtime() {
-            let number = self.lock(shard).number();
-            return (RequestId::outside(number, shard), Err(cause));
+            let id = RequestId::outside(self.lock(shard).number(), shard);
+            let error = AllocateError::new(id, host.clone(), Timing::default(), cause);
+            return (id, Err(error));
         }
         let id = self.input(shard, |shard, now, room| {
             if !planted!(NextEraSwept) {
@@ -110,7 +108,7 @@ impl<C: Connector> Driver<C> {
                 queue_timeout: request.own_queue_timeout(),
             };
             let id = shard.engine.request(now, room, ask);
-            shard.open_cell(id, location);
+            shard.open_cell(id, host, location);
             id
         });
         (id, Ok(()))
@@ -123,12 +121,18 @@ impl<C: Connector> Driver<C> {
         context: &mut Context<'_>,
     ) -> Poll<Outcome<C>> {
         let mut shard = self.lock(id.shard());
-        let mut handle = None;
         while let Some(held) = shard.held_for(id) {
             match shard.lend(held) {
-                Ok(lent) => {
-                    handle = lent;
-                    break;
+                Ok(live) => {
+                    if planted!(AnswerTakenEarly) {
+                        drop(shard);
+                        shard = self.lock(id.shard());
+                    }
+                    let taken = shard.engine.take(id).expect(ANSWERED);
+                    let leftover = shard.close_cell(id);
+                    drop(shard);
+                    drop(leftover);
+                    return Poll::Ready(Ok((live, taken)));
                 }
                 Err(leftover) => {
                     // It has gone while the answer waited to be taken: the request asks again.
@@ -146,15 +150,13 @@ impl<C: Connector> Driver<C> {
                 }
             }
         }
-        if let Some(answer) = shard.take_answer(id) {
-            if planted!(AnswerTakenEarly) {
-                drop(shard);
-                shard = self.lock(id.shard());
-            }
-            let (answer, leftover) = shard.hand_over(id, answer, handle);
+        if let Some(cause) = shard.take_refusal(id) {
+            let timing = shard.engine.take(id).expect(ANSWERED).timing;
+            let host = shard.host_of(id);
+            let leftover = shard.close_cell(id);
             drop(shard);
             drop(leftover);
-            return Poll::Ready(answer);
+            return Poll::Ready(Err(AllocateError::new(id, host, timing, cause)));
         }
         if planted!(WakerRegisteredLate) {
             drop(shard);
@@ -295,7 +297,8 @@ impl<C: Connector> Driver<C> {
         error: Option<ConnectError>,
     ) {
         let mut error = error;
-        let effects = self.collect_failed(shard, &mut error, |shard, now, room| {
+        let mut effects = Effects::new();
+        self.collect(shard, &mut effects, &mut error, |shard, now, room| {
             shard.task_ended(id);
             shard.engine.failed(now, room, id);
         });
@@ -398,41 +401,34 @@ impl<C: Connector> Driver<C> {
         shard: ShardId,
         input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
     ) -> R {
-        let mut result = None;
-        let effects = self.collect(shard, |shard, now, room| {
-            result = Some(input(shard, now, room));
-        });
+        let mut effects = Effects::new();
+        let result = self.collect(shard, &mut effects, &mut None, input);
         self.finish(effects);
-        result.expect("the input was made")
+        result
     }
 
     fn finish(self: &Arc<Self>, effects: Effects<C>) {
-        run(self, effects);
+        if !effects.is_empty() {
+            run(self, effects);
+        }
         if self.shut_down.load(Ordering::Relaxed) && self.common.open() == 0 {
             self.all_closed.notify_waiters();
         }
     }
 
     /// One input to one shard; what follows from it outside the lock is left to the caller.
-    fn collect(
+    /// `error` is why the attempt failed that is being reported.
+    fn collect<R>(
         &self,
         shard: ShardId,
-        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>),
-    ) -> Effects<C> {
-        self.collect_failed(shard, &mut None, input)
-    }
-
-    fn collect_failed(
-        &self,
-        shard: ShardId,
+        effects: &mut Effects<C>,
         error: &mut Option<ConnectError>,
-        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>),
-    ) -> Effects<C> {
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
+    ) -> R {
         let now = self.common.now();
-        let mut effects = Effects::new();
         let mut shard = self.lock(shard);
         let mut room = self.common.room();
-        input(&mut shard, now, &mut room);
+        let result = input(&mut shard, now, &mut room);
         if self.era.load(Ordering::Acquire) == NO_RUNTIME && !planted!(KeptWithoutRuntime) {
             // Nobody watches what is idle, or keeps the time of who waits.
             let totals = shard.engine.totals();
@@ -441,14 +437,14 @@ impl<C: Connector> Driver<C> {
             }
         }
         drop(room);
-        shard.forward(&mut effects, error);
+        shard.forward(effects, error);
         if let Some((at, _)) = shard.engine.poll_timeout()
             && self.signals.set_alarm(at)
             && !planted!(AlarmNotRung)
         {
             effects.push(Effect::Ring);
         }
-        effects
+        result
     }
 
     pub(crate) fn shard_of(&self, host: &Host) -> ShardId {
@@ -515,43 +511,23 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// Takes an answer out of its cell for its user.
-    fn hand_over(
-        &mut self,
-        id: RequestId,
-        answer: Result<ConnectionId, Cause>,
-        handle: Lent<C>,
-    ) -> (Outcome<C>, shard::Leftover) {
-        let taken = self
-            .engine
-            .take(id)
-            .expect("an answered request can be taken");
-        let answer = answer.map(|connection| {
-            handle.unwrap_or_else(|| {
-                let live = self.take_live(connection).expect(HERE);
-                live.stop_watching();
-                live
-            })
-        });
-        ((taken, answer), self.close_cell(id))
-    }
-
-    /// Makes ready to hand out a connection that is held for a request: answers the handle for
-    /// its user, if it is not lent as a whole. An error, with what is to be dropped outside the
-    /// lock, if it is known to be of no use any more.
-    fn lend(&mut self, id: ConnectionId) -> Result<Lent<C>, Lent<C>> {
-        let Some(live) = self.live(id) else {
-            return Ok(None);
-        };
+    /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.
+    /// An error, with what is to be dropped outside the lock, if it is known to be of no use any
+    /// more.
+    fn lend(&mut self, id: ConnectionId) -> Result<Box<Live<C>>, Option<Box<Live<C>>>> {
+        let live = self.live(id).expect(HERE);
         let handle = match live.is_main() {
             true => Some(live.share().ok_or(None)?),
             false => None,
         };
-        if planted!(StaleHandOut) || !live.is_suspect() || live.check().is_ok() {
-            Ok(handle)
-        } else {
-            Err(handle)
+        if !planted!(StaleHandOut) && live.is_suspect() && live.check().is_err() {
+            return Err(handle);
         }
+        Ok(handle.unwrap_or_else(|| {
+            let live = self.take_live(id).expect(HERE);
+            live.stop_watching();
+            live
+        }))
     }
 
     /// Whoever would take the answer of a request has gone. What is left is to be dropped outside
@@ -596,3 +572,4 @@ impl<C: Connector> Shard<C> {
 }
 
 const HERE: &str = "a connection that is held for a request is here";
+const ANSWERED: &str = "an answered request can be taken";

@@ -28,9 +28,10 @@ pub(crate) struct Shard<C: Connector> {
 
 /// What the driver knows of a request that the engine need not.
 struct Cell {
-    answer: Option<Result<ConnectionId, Cause>>,
+    answer: Option<Result<ConnectionId, Box<Cause>>>,
     notify: Notify,
     location: &'static Location<'static>,
+    host: Host,
 }
 
 /// Who is told that an answer is there.
@@ -44,7 +45,7 @@ enum Notify {
 
 /// What a cell held: user code may run when it is dropped.
 pub(crate) struct Leftover {
-    _answer: Option<Result<ConnectionId, Cause>>,
+    _answer: Option<Result<ConnectionId, Box<Cause>>>,
     _notify: Notify,
 }
 
@@ -101,18 +102,33 @@ impl<C: Connector> Shard<C> {
     }
 
     /// Makes the cell of a request, before its actions are forwarded.
-    pub(crate) fn open_cell(&mut self, id: RequestId, location: &'static Location<'static>) {
-        let cell = Cell {
-            answer: None,
-            notify: Notify::Nobody,
-            location,
-        };
-        if id.slot() < self.cells.len() {
-            self.cells[id.slot()] = cell;
+    pub(crate) fn open_cell(
+        &mut self,
+        id: RequestId,
+        host: &Host,
+        location: &'static Location<'static>,
+    ) {
+        if let Some(cell) = self.cells.get_mut(id.slot()) {
+            // It was closed, but an answer may have come in the same input.
+            cell.answer = None;
+            cell.location = location;
+            if !cell.host.is_same(host) {
+                cell.host = host.clone();
+            }
         } else {
             debug_assert_eq!(id.slot(), self.cells.len(), "slots are dense");
-            self.cells.push(cell);
+            self.cells.push(Cell {
+                answer: None,
+                notify: Notify::Nobody,
+                location,
+                host: host.clone(),
+            });
         }
+    }
+
+    /// Where a request whose cell is open, or was the last in it, wants to go.
+    pub(crate) fn host_of(&self, id: RequestId) -> Host {
+        self.cells[id.slot()].host.clone()
     }
 
     pub(crate) fn location(&self, id: RequestId) -> &'static Location<'static> {
@@ -124,9 +140,16 @@ impl<C: Connector> Shard<C> {
         self.cells[id.slot()].answer = None;
     }
 
-    /// Takes the answer of a request, if there is one.
-    pub(crate) fn take_answer(&mut self, id: RequestId) -> Option<Result<ConnectionId, Cause>> {
-        self.cells[id.slot()].answer.take()
+    /// Why a request is answered without a connection, if it is.
+    pub(crate) fn take_refusal(&mut self, id: RequestId) -> Option<Cause> {
+        let answer = &mut self.cells[id.slot()].answer;
+        match answer.take() {
+            Some(Err(cause)) => Some(*cause),
+            other => {
+                *answer = other;
+                None
+            }
+        }
     }
 
     /// The connection that is held for a request whose answer has not been taken.
@@ -264,7 +287,7 @@ impl<C: Connector> Shard<C> {
         answer: Result<ConnectionId, Cause>,
     ) {
         let cell = &mut self.cells[id.slot()];
-        cell.answer = Some(answer);
+        cell.answer = Some(answer.map_err(Box::new));
         match std::mem::take(&mut cell.notify) {
             Notify::Nobody => {}
             Notify::Waker(waker) => effects.push(Effect::Wake(waker)),

@@ -40,7 +40,7 @@ pub(crate) fn connect<C: Connector>(
         };
         let attempt = Attempt::new(host, driver.bind_address, enter);
         let result = driver.connector.connect(&attempt).await;
-        report.finish(result);
+        report.finish(result, attempt.into_host());
     });
     started(driver, shard, id, Task::Connect, task.abort_handle());
     true
@@ -126,9 +126,9 @@ struct Report<C: Connector> {
 }
 
 impl<C: Connector> Report<C> {
-    fn finish(mut self, result: Result<C::Connection, ConnectError>) {
+    fn finish(mut self, result: Result<C::Connection, ConnectError>, host: Host) {
         let (shard, id) = (self.shard, self.id);
-        let result = result.map(|io| Live::new(io, &self.driver.signals, shard, id));
+        let result = result.map(|io| Live::new(io, &self.driver.signals, shard, id, host));
         self.reported = true;
         match result {
             Err(error) => self.driver.attempt_failed(shard, id, Some(error)),

@@ -32,7 +32,7 @@ fn a_letter_is_posted_when_its_answer_is_there() {
         let (mailbox, mut responses) = Mailbox::pair();
         let request = rig.request(0);
         let here = std::panic::Location::caller();
-        let claim = Claim::new(&rig.driver, request.clone(), here);
+        let claim = Claim::new(&rig.driver, &request, here);
         mailbox.address(claim, request, "event".into(), ());
         drop(mailbox);
         let response = block_on(responses.recv()).expect("one request was made");

@@ -85,7 +85,7 @@ impl Rig {
     }
 
     pub(super) fn ask(&self, request: Request) -> Pending<Mock> {
-        Pending::new(Claim::new(&self.driver, request, Location::caller()))
+        Pending::new(Claim::new(&self.driver, &request, Location::caller()))
     }
 
     pub(super) fn lease(&self, request: Request) -> Lease<Mock> {
