@@ -12,6 +12,13 @@ use crate::timer::TimerKey;
 impl<K: Eq + Clone> Engine<K> {
     /// Brings a host's attempts and claims in line with its queue and its limit.
     pub(crate) fn rebalance(&mut self, now: Time, room: &mut impl Room, host: u32) {
+        if self.hosts.at(host).wants_balance() {
+            self.balance(now, room, host);
+        }
+        self.hosts.note_use(host);
+    }
+
+    fn balance(&mut self, now: Time, room: &mut impl Room, host: u32) {
         while let Some(orphan) = self.hosts.at(host).orphans.front()
             && let Some(request) = self.hosts.at(host).queue.first_unattended()
             && !planted!(CancelKillsAttempt)
@@ -52,7 +59,6 @@ impl<K: Eq + Clone> Engine<K> {
                 break;
             }
         }
-        self.hosts.note_use(host);
     }
 
     fn some_host_is_full(&self) -> bool {
@@ -63,6 +69,15 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// Passes on the slots that have become free, and has connections evicted that are in the way.
     pub(crate) fn settle(&mut self, room: &mut impl Room) {
+        if self.unsettled {
+            self.pass_on(room);
+        }
+        // It takes the budget's lock, which would hide schedules from who explores them.
+        #[cfg(all(feature = "check", not(any(keepalive_loom, keepalive_shuttle))))]
+        crate::invariant::check(self, room.budget());
+    }
+
+    fn pass_on(&mut self, room: &mut impl Room) {
         let Some(now) = self.now else { return };
         while std::mem::take(&mut self.unsettled) {
             while let Some(grant) = room.budget().poll_grant() {
@@ -88,9 +103,6 @@ impl<K: Eq + Clone> Engine<K> {
                 }
             }
         }
-        // It takes the budget's lock, which would hide schedules from who explores them.
-        #[cfg(all(feature = "check", not(any(keepalive_loom, keepalive_shuttle))))]
-        crate::invariant::check(self, room.budget());
     }
 
     /// A slot has come from another shard's release.
@@ -145,7 +157,7 @@ impl<K: Eq + Clone> Engine<K> {
             room.budget().decline(connection.slot);
         }
         self.note_limit(room, host);
-        self.hosts.count_move(host, Some(State::Connecting), None);
+        self.hosts.count_out(host, State::Connecting);
         self.unsettled = true;
         if planted!(FailureWakesNobody) {
             return;
@@ -160,7 +172,7 @@ impl<K: Eq + Clone> Engine<K> {
         self.timers.withdraw(TimerKey::Connection(slot));
         self.connections[slot].enter(State::Closing);
         self.hosts
-            .count_move(host, Some(State::Connecting), Some(State::Closing));
+            .count_move(host, State::Connecting, State::Closing);
         room.budget().attempt_ended();
         room.budget().begin_close();
         self.unsettled = true;
@@ -270,7 +282,7 @@ impl<K: Eq + Clone> Engine<K> {
         let serial = self.next_serial();
         let attempt = Connection::attempt(serial, host, slot, request, now);
         let attempt = self.connections.insert(attempt);
-        self.hosts.count_move(host, None, Some(State::Connecting));
+        self.hosts.count_in(host, State::Connecting);
         self.attend(now, room, request, attempt);
         let action = Action::Connect(self.connection_id(attempt), self.hosts.id(host));
         self.actions.push_back(action);

@@ -27,6 +27,14 @@ impl<K: Eq + Clone> Engine<K> {
     /// than an input before it.
     pub(crate) fn advance(&mut self, now: Time, room: &mut impl Room) -> Time {
         let now = self.clamp(now);
+        if self.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.do_what_is_due(now, room);
+        }
+        now
+    }
+
+    #[cold]
+    fn do_what_is_due(&mut self, now: Time, room: &mut impl Room) {
         let mut left = Vec::new();
         while let Some((at, due)) = self.poll_timeout() {
             if at > now {
@@ -44,7 +52,6 @@ impl<K: Eq + Clone> Engine<K> {
                 self.rebalance(now, room, host);
             }
         }
-        now
     }
 
     pub(crate) fn clamp(&mut self, now: Time) -> Time {

@@ -165,7 +165,8 @@ impl<K: Eq + Clone> Engine<K> {
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {
         let slot = self.find_request(id)?;
         let request = &mut self.requests[slot];
-        let timing = request.timing;
+        let spent = request.spent;
+        let timing = Timing::from(spent);
         match request.stage {
             Stage::Assigned(connection, from_cache) => {
                 request.stage = Stage::Held(connection);
@@ -175,7 +176,7 @@ impl<K: Eq + Clone> Engine<K> {
                     Some(FromCache::Deferred) => counts.reused_deferred += 1,
                     None => {}
                 });
-                self.waiting_time.record(timing.total());
+                self.waiting_time.record(spent.total());
                 Some(Taken {
                     connection: Some(self.connection_id(connection)),
                     from_cache,

@@ -319,7 +319,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             ticket,
             mark,
             since: _,
-            timing: _,
+            spent: _,
             deadline,
             attempt_deadline,
             counted,

@@ -34,6 +34,11 @@ impl<K> Host<K> {
         &mut self.vacant_link
     }
 
+    /// Whether there is a request that may want an attempt, or an attempt without a request.
+    pub(crate) fn wants_balance(&self) -> bool {
+        !self.queue.is_empty() || !self.orphans.is_empty()
+    }
+
     fn is_unused(&self) -> bool {
         self.counts.open == 0 && self.reserved == 0 && self.queue.is_empty()
     }
@@ -156,17 +161,28 @@ impl<K: Eq + Clone> Hosts<K> {
         change(&mut self.total);
     }
 
-    /// Counts a connection from one state to another; `None` is "not there".
-    pub(crate) fn count_move(&mut self, slot: u32, from: Option<State>, to: Option<State>) {
+    /// Counts a connection from one state to another.
+    pub(crate) fn count_move(&mut self, slot: u32, from: State, to: State) {
         self.count(slot, |counts| {
-            if let Some(from) = from {
-                *gauge(counts, from) -= 1;
-                counts.open -= 1;
-            }
-            if let Some(to) = to {
-                *gauge(counts, to) += 1;
-                counts.open += 1;
-            }
+            *gauge(counts, from) -= 1;
+            *gauge(counts, to) += 1;
+        });
+    }
+
+    /// Counts a connection that is there from now on.
+    pub(crate) fn count_in(&mut self, slot: u32, state: State) {
+        self.count(slot, |counts| {
+            *gauge(counts, state) += 1;
+            counts.open += 1;
+        });
+        self.note_use(slot);
+    }
+
+    /// Counts a connection that is there no more.
+    pub(crate) fn count_out(&mut self, slot: u32, state: State) {
+        self.count(slot, |counts| {
+            *gauge(counts, state) -= 1;
+            counts.open -= 1;
         });
         self.note_use(slot);
     }

@@ -114,8 +114,7 @@ impl<K: Eq + Clone> Engine<K> {
         if before == State::Idle {
             self.leave_idle(room, slot);
         }
-        self.hosts
-            .count_move(host, Some(before), Some(State::Closing));
+        self.hosts.count_move(host, before, State::Closing);
         if !planted!(ClosingHasNoLimit) {
             self.limit_close(now, slot);
         }
@@ -143,7 +142,7 @@ impl<K: Eq + Clone> Engine<K> {
         }
         let host = connection.host;
         self.note_limit(room, host);
-        self.hosts.count_move(host, Some(connection.state), None);
+        self.hosts.count_out(host, connection.state);
         self.unsettled = true;
         if planted!(CloseWakesNobody) {
             self.unsettled = false;
@@ -193,7 +192,7 @@ impl<K: Eq + Clone> Engine<K> {
             self.connections[slot].idle_since = now;
         }
         let host = self.connections[slot].host;
-        self.hosts.count_move(host, Some(before), Some(State::Idle));
+        self.hosts.count_move(host, before, State::Idle);
         self.idle
             .push_back(&mut self.connections, slot, Connection::idle_link);
         if self.idle.len == 1 {

@@ -50,6 +50,32 @@ impl Timing {
     }
 }
 
+/// [`Timing`] as a request's record keeps it, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    pub(crate) queued: u64,
+    pub(crate) resolve: u64,
+    pub(crate) connect: u64,
+    pub(crate) tls: u64,
+}
+
+impl Spent {
+    pub(crate) fn total(self) -> u64 {
+        self.queued + self.resolve + self.connect + self.tls
+    }
+}
+
+impl From<Spent> for Timing {
+    fn from(spent: Spent) -> Self {
+        Self {
+            queued: Duration::from_nanos(spent.queued),
+            resolve: Duration::from_nanos(spent.resolve),
+            connect: Duration::from_nanos(spent.connect),
+            tls: Duration::from_nanos(spent.tls),
+        }
+    }
+}
+
 /// Why a request waits, and for how long it has waited for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -161,7 +187,7 @@ pub(crate) struct Request {
     pub(crate) mark: u64,
     /// When its present phase began.
     pub(crate) since: Time,
-    pub(crate) timing: Timing,
+    pub(crate) spent: Spent,
     pub(crate) deadline: Option<Time>,
     /// Until when an attempt of its own must have begun; none once one has.
     pub(crate) attempt_deadline: Option<Time>,
@@ -179,7 +205,7 @@ impl Request {
             ticket: Ticket(0),
             mark: 0,
             since: now,
-            timing: Timing::default(),
+            spent: Spent::default(),
             deadline,
             attempt_deadline: None,
             counted: false,
@@ -199,15 +225,15 @@ impl Request {
 
     /// Books the time since the present phase began; the next one begins now.
     pub(crate) fn book(&mut self, now: Time, phase: Option<Phase>) {
-        let spent = now.saturating_duration_since(self.since);
+        let spent = now.nanos().saturating_sub(self.since.nanos());
         if !planted!(TimeBookedTwice) {
             self.since = now;
         }
         match phase {
-            None => self.timing.queued += spent,
-            Some(Phase::Resolve) => self.timing.resolve += spent,
-            Some(Phase::Connect) => self.timing.connect += spent,
-            Some(Phase::Tls) => self.timing.tls += spent,
+            None => self.spent.queued += spent,
+            Some(Phase::Resolve) => self.spent.resolve += spent,
+            Some(Phase::Connect) => self.spent.connect += spent,
+            Some(Phase::Tls) => self.spent.tls += spent,
         }
     }
 }

@@ -187,6 +187,9 @@ impl<K: Eq + Clone> Engine<K> {
             let used = (!new || planted!(NewCalledCached)) && self.connections[slot].uses > 0;
             let from_cache = used.then_some(FromCache::Deferred);
             self.leave_queue(now, room, request);
+            if !planted!(TimesOutAfterAnswer) {
+                self.timers.withdraw(TimerKey::Request(request));
+            }
             self.assign(now, room, slot, request, from_cache);
         }
         if self.connections[slot].has_room() && !self.keeps_nothing(slot) {
@@ -254,23 +257,23 @@ impl<K: Eq + Clone> Engine<K> {
         let connection = &mut self.connections[slot];
         connection.leases += 1;
         connection.uses += u64::from(!planted!(UsesNotCounted));
-        if planted!(LeasesCountAsConnections) && connection.leases > 1 {
-            self.hosts.at_mut(connection.host).reserved += 1;
+        let host = connection.host;
+        let full = !connection.has_room();
+        let idle = connection.state == State::Idle;
+        if idle {
+            connection.enter(State::Leased);
         }
-        if !connection.has_room() && !planted!(DoubleServe) {
+        if planted!(LeasesCountAsConnections) && self.connections[slot].leases > 1 {
+            self.hosts.at_mut(host).reserved += 1;
+        }
+        if full && !planted!(DoubleServe) {
             self.unlist(slot);
         }
-        if self.connections[slot].state == State::Idle {
-            self.connections[slot].enter(State::Leased);
+        if idle {
             self.leave_idle(room, slot);
-            let host = self.connections[slot].host;
-            self.hosts
-                .count_move(host, Some(State::Idle), Some(State::Leased));
+            self.hosts.count_move(host, State::Idle, State::Leased);
         }
         debug_assert!(self.requests[request].since <= now);
-        if !planted!(TimesOutAfterAnswer) {
-            self.timers.withdraw(TimerKey::Request(request));
-        }
         self.requests[request].stage = Stage::Assigned(slot, from_cache);
         let action = Action::Answer(
             self.request_id(request),

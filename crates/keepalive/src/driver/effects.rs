@@ -33,9 +33,9 @@ pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
 ///
 /// It is one loop, however much follows: nothing here calls itself. A waker or a context that
 /// panics does not keep the rest from being done, here or in the caller.
-pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: Effects<C>) {
+pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: &mut Effects<C>) {
     let mut following = VecDeque::new();
-    for effect in effects {
+    for effect in effects.drain(..) {
         following.extend(carry_out(driver, effect));
     }
     while let Some(effect) = following.pop_front() {

@@ -36,6 +36,7 @@ use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padde
 /// (SPEC C4).
 const TRUSTED_IDLE: Duration = Duration::from_millis(1);
 
+#[repr(align(128))] // what is read by all is apart from the count of handles, which all write
 pub(crate) struct Driver<C: Connector> {
     shards: Box<[Padded<Mutex<Shard<C>>>]>,
     pub(crate) common: Common,
@@ -302,7 +303,7 @@ impl<C: Connector> Driver<C> {
             shard.task_ended(id);
             shard.engine.failed(now, room, id);
         });
-        self.finish(effects);
+        self.finish(&mut effects);
         // If nobody waited for it, what is left of the error is dropped here, outside the lock
         // and after everything else.
         drop(error);
@@ -403,11 +404,11 @@ impl<C: Connector> Driver<C> {
     ) -> R {
         let mut effects = Effects::new();
         let result = self.collect(shard, &mut effects, &mut None, input);
-        self.finish(effects);
+        self.finish(&mut effects);
         result
     }
 
-    fn finish(self: &Arc<Self>, effects: Effects<C>) {
+    fn finish(self: &Arc<Self>, effects: &mut Effects<C>) {
         if !effects.is_empty() {
             run(self, effects);
         }
@@ -448,9 +449,10 @@ impl<C: Connector> Driver<C> {
     }
 
     pub(crate) fn shard_of(&self, host: &Host) -> ShardId {
-        // The engine's table uses the low bits and the top ones.
-        let spread = (host.hash_value() >> 24) as usize % self.shards.len();
-        ShardId(u16::try_from(spread).expect("shards are counted by u16"))
+        // The engine's table uses the low bits and the top ones. What is left is a fraction, and
+        // the shard that share of their number: no division.
+        let fraction = (host.hash_value() >> 24) & u64::from(u32::MAX);
+        ShardId(((fraction * self.shards.len() as u64) >> 32) as u16)
     }
 
     fn ids(&self) -> impl Iterator<Item = ShardId> + use<C> {
