@@ -1,0 +1,45 @@
+//! The pool of Cloudflare's proxy: put and get.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use pingora_pool::{ConnectionMeta, ConnectionPool};
+
+use super::{Contender, Role, Setup};
+use crate::payload::{Opener, Payload};
+
+/// pingora-pool's idle connections by key. It bounds what is idle, not what is open; the task that
+/// it would have its user start for each idle connection, to notice its end, is left out.
+#[derive(Clone)]
+pub struct Pingora {
+    pool: Arc<ConnectionPool<Payload>>,
+    opener: Opener,
+}
+
+impl Contender for Pingora {
+    const NAME: &'static str = "pingora-pool put/get";
+    const ROLE: Role = Role::Peer;
+    type Key = u32;
+
+    fn open(setup: &Setup) -> Self {
+        Self {
+            pool: Arc::new(ConnectionPool::new(setup.total())),
+            opener: setup.opener.clone(),
+        }
+    }
+
+    fn key(&self, host: u32) -> u32 {
+        host
+    }
+
+    async fn cycle(&self, host: &u32, hold: impl Future<Output = ()> + Send) {
+        let group = u64::from(*host);
+        let idle = self.pool.get(&group);
+        let mut payload = idle.unwrap_or_else(|| self.opener.open(*host));
+        payload.begin(*host);
+        hold.await;
+        payload.end();
+        let number = payload.number().cast_signed();
+        let _watched_by_nobody = self.pool.put(&ConnectionMeta::new(group, number), payload);
+    }
+}
