@@ -47,7 +47,7 @@ pub fn interleave(
     for round in 0..rounds {
         for (place, subject) in subjects.iter_mut().enumerate() {
             let figures = subject.measure().with_context(|| subject.name())?;
-            tables.resize_with(figures.len(), || vec![]);
+            tables.resize_with(figures.len(), Vec::new);
             for (lines, figure) in tables.iter_mut().zip(figures) {
                 if lines.len() <= place {
                     lines.push(line(&**subject));

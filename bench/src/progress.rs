@@ -38,6 +38,11 @@ impl Progress {
         self.bar.set_position(self.rows_done * SHARE);
     }
 
+    /// Prints without the bar in the way.
+    pub fn suspend(&self, print: impl FnOnce()) {
+        self.bar.suspend(print);
+    }
+
     /// All is done.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

@@ -35,7 +35,7 @@ const CONTENDED: Crowd = Crowd {
     warm: 4,
     ..ONE_TASK
 };
-const MANY_HOSTS: Crowd = Crowd {
+pub(super) const MANY_HOSTS: Crowd = Crowd {
     hosts: 10_000,
     per_host: 4,
     ..ONE_TASK
