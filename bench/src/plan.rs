@@ -14,6 +14,7 @@ pub struct Plan {
     pub waiters_scanned: u32,
     /// Rounds of row f.
     pub memory: usize,
+    /// Rounds of row g.
     pub sockets: Rounds,
     /// Rounds of row h.
     pub connects: usize,
@@ -34,7 +35,7 @@ impl Plan {
     /// What RESULTS.md is made of.
     pub fn full() -> Self {
         Self {
-            hot: Rounds::new(41, 80),
+            hot: Rounds::new(61, 80),
             waiters: 9,
             waiters_count: 200_000,
             waiters_scanned: 20_000,
@@ -50,14 +51,14 @@ impl Plan {
     /// For a look: less than two minutes.
     pub fn quick() -> Self {
         Self {
-            hot: Rounds::new(11, 50),
-            waiters: 5,
+            hot: Rounds::new(15, 50),
+            waiters: 7,
             waiters_count: 20_000,
             waiters_scanned: 5_000,
             memory: 1,
-            sockets: Rounds::new(11, 100),
-            connects: 7,
-            growth: Rounds::new(3, 50),
+            sockets: Rounds::new(15, 100),
+            connects: 9,
+            growth: Rounds::new(5, 50),
             growth_hosts: vec![1_000, 10_000, 100_000],
             growth_waiters: vec![10_000, 100_000],
         }

@@ -6,7 +6,7 @@ use std::future::Future;
 use bb8::{ManageConnection, Pool};
 
 use super::per_host::OneHost;
-use super::{Contender, Role, Setup};
+use super::{Contender, Queue, Role, Setup};
 use crate::payload::{Opener, Payload};
 
 /// A pool of bb8's for one host, with its defaults: oldest first, tested when handed out, a
@@ -38,6 +38,15 @@ impl Contender for Bb8 {
         let mut payload = self.pool.get().await.expect("a payload always opens");
         payload.begin(*host);
         hold.await;
+        payload.end();
+    }
+}
+
+impl Queue for Bb8 {
+    async fn touch(&self, host: &u32) {
+        let payload = self.pool.get().await;
+        let mut payload = payload.expect("a payload always opens");
+        payload.begin(*host);
         payload.end();
     }
 }

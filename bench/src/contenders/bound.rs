@@ -32,12 +32,18 @@ impl Contender for LockedVec {
     }
 
     async fn cycle(&self, host: &u32, hold: impl Future<Output = ()> + Send) {
-        let idle = self.idle.lock().expect(NO_PANIC).pop();
-        let mut payload = idle.unwrap_or_else(|| self.opener.open(*host));
+        let mut payload = self.take(*host);
         payload.begin(*host);
         hold.await;
         payload.end();
         self.idle.lock().expect(NO_PANIC).push(payload);
+    }
+}
+
+impl LockedVec {
+    fn take(&self, host: u32) -> Payload {
+        let idle = self.idle.lock().expect(NO_PANIC).pop();
+        idle.unwrap_or_else(|| self.opener.open(host))
     }
 }
 
@@ -69,8 +75,7 @@ impl Contender for LockedMap {
         (address, host): &(SocketAddr, u32),
         hold: impl Future<Output = ()> + Send,
     ) {
-        let idle = self.pop(address);
-        let mut payload = idle.unwrap_or_else(|| self.opener.open(*host));
+        let mut payload = self.take(address, *host);
         payload.begin(*host);
         hold.await;
         payload.end();
@@ -80,8 +85,11 @@ impl Contender for LockedMap {
 }
 
 impl LockedMap {
-    fn pop(&self, address: &SocketAddr) -> Option<Payload> {
-        self.idle.lock().expect(NO_PANIC).get_mut(address)?.pop()
+    fn take(&self, address: &SocketAddr, host: u32) -> Payload {
+        let mut map = self.idle.lock().expect(NO_PANIC);
+        let idle = map.get_mut(address).and_then(Vec::pop);
+        drop(map);
+        idle.unwrap_or_else(|| self.opener.open(host))
     }
 }
 

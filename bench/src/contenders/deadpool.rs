@@ -6,7 +6,7 @@ use std::future::Future;
 use deadpool::managed::{Manager, Metrics, Pool, RecycleResult};
 
 use super::per_host::OneHost;
-use super::{Contender, Role, Setup};
+use super::{Contender, Queue, Role, Setup};
 use crate::payload::{Opener, Payload};
 
 /// A pool of deadpool's for one host, with its defaults: oldest first, no timeouts.
@@ -37,6 +37,15 @@ impl Contender for Deadpool {
         let mut payload = self.pool.get().await.expect("a payload always opens");
         payload.begin(*host);
         hold.await;
+        payload.end();
+    }
+}
+
+impl Queue for Deadpool {
+    async fn touch(&self, host: &u32) {
+        let payload = self.pool.get().await;
+        let mut payload = payload.expect("a payload always opens");
+        payload.begin(*host);
         payload.end();
     }
 }

@@ -10,7 +10,7 @@ use hyper_util::client::legacy::pool::{
 };
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
-use super::{Contender, KEPT, Role, Setup, address};
+use super::{Contender, KEPT, Queue, Role, Setup, address};
 use crate::payload::{Opener, Payload};
 
 /// The pool that `hyper_util::client::legacy::Client` stands on, used as the client uses it.
@@ -56,6 +56,14 @@ impl Contender for HyperUtil {
         let mut pooled = self.connection(*address, *host).await;
         pooled.0.begin(*host);
         hold.await;
+        pooled.0.end();
+    }
+}
+
+impl Queue for HyperUtil {
+    async fn touch(&self, (address, host): &(SocketAddr, u32)) {
+        let mut pooled = self.connection(*address, *host).await;
+        pooled.0.begin(*host);
         pooled.0.end();
     }
 }

@@ -8,7 +8,7 @@ use keepalive::{
     Address, Attempt, ConnectError, Connection, Connector, Manager, Request, Unusable,
 };
 
-use super::{Contender, KEPT, Role, Setup, address, host};
+use super::{Contender, KEPT, Queue, Role, Setup, address, host};
 use crate::payload::{Opener, Payload};
 
 /// A manager with everything on: limits, deadlines, keep-alive, the watcher, figures.
@@ -57,6 +57,16 @@ impl Contender for Keepalive {
             .expect(ANSWERED);
         lease.begin(*host);
         hold.await;
+        lease.end();
+        lease.free();
+    }
+}
+
+impl Queue for Keepalive {
+    async fn touch(&self, (request, host): &(Request, u32)) {
+        let lease = self.manager.allocate(request.clone()).await;
+        let mut lease = lease.expect(ANSWERED);
+        lease.begin(*host);
         lease.end();
         lease.free();
     }

@@ -49,6 +49,13 @@ pub trait Contender: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = ()> + Send;
 }
 
+/// A pool that lets its users wait.
+pub trait Queue: Contender {
+    /// Gets a connection and gives it back at once. Nothing is held across an await, so that the
+    /// task of a waiter is what the pool makes it.
+    fn touch(&self, key: &Self::Key) -> impl Future<Output = ()> + Send;
+}
+
 /// The limits of a contender, the same for all that have any.
 #[derive(Clone)]
 pub struct Setup {

@@ -33,13 +33,23 @@ impl Contender for Pingora {
     }
 
     async fn cycle(&self, host: &u32, hold: impl Future<Output = ()> + Send) {
-        let group = u64::from(*host);
-        let idle = self.pool.get(&group);
-        let mut payload = idle.unwrap_or_else(|| self.opener.open(*host));
+        let mut payload = self.take(*host);
         payload.begin(*host);
         hold.await;
         payload.end();
-        let number = payload.number().cast_signed();
-        let _watched_by_nobody = self.pool.put(&ConnectionMeta::new(group, number), payload);
+        let meta = ConnectionMeta::new(group(*host), payload.number().cast_signed());
+        let _watched_by_nobody = self.pool.put(&meta, payload);
     }
+}
+
+impl Pingora {
+    fn take(&self, host: u32) -> Payload {
+        let idle = self.pool.get(&group(host));
+        idle.unwrap_or_else(|| self.opener.open(host))
+    }
+}
+
+/// Its keys are hashes that its user has made.
+fn group(host: u32) -> u64 {
+    host.into()
 }

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use super::{Contender, Role, Setup};
+use super::{Contender, Queue, Role, Setup};
 use crate::payload::{Opener, Payload};
 
 /// A semaphore, and a locked `Vec`: no time, no liveness, no figures, one host.
@@ -40,13 +40,34 @@ impl Contender for Semaphore {
     async fn cycle(&self, host: &u32, hold: impl Future<Output = ()> + Send) {
         let shared = &*self.shared;
         let slot = shared.slots.acquire().await.expect("it is never closed");
-        let idle = shared.idle.lock().expect(NO_PANIC).pop();
-        let mut payload = idle.unwrap_or_else(|| shared.opener.open(*host));
+        let mut payload = shared.take(*host);
         payload.begin(*host);
         hold.await;
         payload.end();
-        shared.idle.lock().expect(NO_PANIC).push(payload);
+        shared.give_back(payload);
         drop(slot);
+    }
+}
+
+impl Queue for Semaphore {
+    async fn touch(&self, host: &u32) {
+        let slot = self.shared.slots.acquire().await;
+        let mut payload = self.shared.take(*host);
+        payload.begin(*host);
+        payload.end();
+        self.shared.give_back(payload);
+        drop(slot);
+    }
+}
+
+impl Shared {
+    fn take(&self, host: u32) -> Payload {
+        let idle = self.idle.lock().expect(NO_PANIC).pop();
+        idle.unwrap_or_else(|| self.opener.open(host))
+    }
+
+    fn give_back(&self, payload: Payload) {
+        self.idle.lock().expect(NO_PANIC).push(payload);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::clock::processor_time;
 use crate::contenders::Role;
 use crate::measure::{Subject, interleave};
 use crate::progress::Progress;
+use crate::report::grouped;
 use crate::runtime;
 use crate::table::{Better, Table};
 
@@ -50,7 +51,8 @@ pub(super) fn measure(rounds: usize, progress: &Progress) -> Result<Vec<Table>> 
         subject.measure().context("while warming up")?;
     }
     let lines = interleave(&mut subjects, rounds, progress)?;
-    let title = format!("{CONNECTS} TCP connects over loopback, {AT_ONCE} at a time on 2 workers");
+    let connects = grouped(CONNECTS.into());
+    let title = format!("{connects} TCP connects over loopback, {AT_ONCE} at a time on 2 workers");
     let heads = [
         ("h-rate", "connects per second", Better::Higher),
         ("h-cpu", "us of processor time per connect", Better::Lower),

@@ -1,6 +1,6 @@
 //! Row e: a crowd waits for the only connection, in a process of its own.
 
-use std::future::ready;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{AbortHandle, yield_now};
 
-use crate::contenders::{Bb8, Contender, Deadpool, HyperUtil, Keepalive, Role, Semaphore, Setup};
+use crate::contenders::{
+    Bb8, Contender, Deadpool, HyperUtil, Keepalive, Queue, Role, Semaphore, Setup,
+};
 use crate::measure::{Subject, interleave};
 use crate::plan::Plan;
 use crate::progress::Progress;
+use crate::report::grouped;
 use crate::table::{Better, Table};
 use crate::{child, clock, runtime};
 
@@ -48,7 +51,7 @@ pub(super) fn measure(plan: &Plan, progress: &Progress) -> Result<Vec<Table>> {
     let lines = interleave(&mut subjects, plan.waiters, progress)?;
     let scanned = format!(
         "hyper-util's pool goes through all waiters for each that is cancelled, so it has {} here",
-        plan.waiters_scanned
+        grouped(plan.waiters_scanned.into())
     );
     let heads = [
         (
@@ -75,7 +78,10 @@ pub(super) fn measure(plan: &Plan, progress: &Progress) -> Result<Vec<Table>> {
         .zip(lines)
         .map(|((id, what, unit, notes), lines)| Table {
             id,
-            title: format!("{} waiters on one slot: {what}", plan.waiters_count),
+            title: format!(
+                "{} waiters on one slot: {what}",
+                grouped(plan.waiters_count.into())
+            ),
             unit,
             better: Better::Lower,
             reference: Some(Semaphore::NAME.to_owned()),
@@ -145,7 +151,7 @@ pub fn cost(contender: &str, ending: Ending, count: u32) -> Result<Cost> {
     }
 }
 
-fn cost_of<C: Contender>(ending: Ending, count: u32) -> Result<Cost> {
+fn cost_of<C: Queue>(ending: Ending, count: u32) -> Result<Cost> {
     let setup = Setup::new(1, 1);
     let opener = setup.opener.clone();
     // One worker, so that what is counted is work and not a fight for locks.
@@ -169,7 +175,7 @@ struct Scene<C: Contender> {
     all_over: Notify,
 }
 
-async fn wait<C: Contender>(setup: Setup, ending: Ending, count: u32) -> Result<Cost> {
+async fn wait<C: Queue>(setup: Setup, ending: Ending, count: u32) -> Result<Cost> {
     let contender = C::open(&setup);
     let scene = Arc::new(Scene {
         key: contender.key(0),
@@ -228,17 +234,19 @@ async fn hold<C: Contender>(
     Ok((release, holder))
 }
 
-async fn waiter<C: Contender>(scene: Arc<Scene<C>>) {
-    let scene = &*scene;
-    let _over = Over(scene);
-    scene.waiting.fetch_add(1, Ordering::Relaxed);
-    scene.contender.cycle(&scene.key, ready(())).await;
+/// The task of a waiter: one pointer, and what the pool's own future takes.
+fn waiter<C: Queue>(scene: Arc<Scene<C>>) -> impl Future<Output = ()> + Send {
+    let over = Over(scene);
+    async move {
+        over.0.waiting.fetch_add(1, Ordering::Relaxed);
+        over.0.contender.touch(&over.0.key).await;
+    }
 }
 
 /// Counts a waiter as done when it has been served, or dropped.
-struct Over<'a, C: Contender>(&'a Scene<C>);
+struct Over<C: Contender>(Arc<Scene<C>>);
 
-impl<C: Contender> Drop for Over<'_, C> {
+impl<C: Contender> Drop for Over<C> {
     fn drop(&mut self) {
         if self.0.over.fetch_add(1, Ordering::Relaxed) + 1 == self.0.count {
             self.0.all_over.notify_one();
