@@ -80,7 +80,7 @@ impl<C: Contender> Hot<C> {
 
     fn calibrate(&mut self, length: Duration) {
         loop {
-            let taken = self.run();
+            let taken = self.run(self.cycles);
             if taken >= length / 4 {
                 let share = length.as_secs_f64() / taken.as_secs_f64();
                 self.cycles = ((self.cycles as f64 * share) as u64).max(1);
@@ -90,13 +90,13 @@ impl<C: Contender> Hot<C> {
         }
     }
 
-    fn run(&mut self) -> Duration {
+    fn run(&mut self, cycles: u64) -> Duration {
         self.round += 1;
         let tasks = (0..self.crowd.tasks).map(|task| {
             let (contender, keys) = (self.contender.clone(), Arc::clone(&self.keys));
             // All contenders meet the same hosts in the same order.
             let random = Rng::with_seed((self.round << 32) | u64::from(task));
-            turns(contender, keys, self.crowd, self.cycles, random)
+            turns(contender, keys, self.crowd, cycles, random)
         });
         let tasks: Vec<_> = tasks.collect();
         let start = Instant::now();
@@ -123,7 +123,9 @@ impl<C: Contender> Subject for Hot<C> {
     }
 
     fn measure(&mut self) -> Result<Vec<f64>> {
-        let taken = self.run();
+        // The caches have forgotten this contender since its last round.
+        self.run(self.cycles / 4 + 1);
+        let taken = self.run(self.cycles);
         let cycles = self.cycles * u64::from(self.crowd.tasks);
         Ok(vec![taken.as_nanos() as f64 / cycles as f64])
     }
