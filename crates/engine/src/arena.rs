@@ -7,7 +7,13 @@ use slab::Slab;
 /// Stands for "no record" in links.
 pub(crate) const NIL: u32 = u32::MAX;
 
+/// An arena that was larger than this lets its memory go when its last record does.
+const KEPT_WHEN_EMPTY: usize = 1024;
+
 /// A slab addressed by `u32`, so that links are small.
+///
+/// It grows by an eighth at a time: most of what it holds is in use, and large blocks are grown
+/// by the system without being copied.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Arena<T> {
@@ -20,13 +26,20 @@ impl<T> Arena<T> {
     }
 
     pub(crate) fn insert(&mut self, value: T) -> u32 {
+        if self.slab.len() == self.slab.capacity() {
+            self.slab.reserve_exact(self.slab.len() / 8 + 8);
+        }
         let slot = u32::try_from(self.slab.insert(value)).unwrap_or(NIL);
         assert!(slot != NIL, "fewer than 2^32 - 1 records");
         slot
     }
 
     pub(crate) fn remove(&mut self, slot: u32) -> T {
-        self.slab.remove(slot as usize)
+        let value = self.slab.remove(slot as usize);
+        if self.slab.is_empty() && self.slab.capacity() > KEPT_WHEN_EMPTY {
+            self.slab = Slab::new();
+        }
+        value
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
@@ -140,6 +153,19 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crowd_leaves_no_memory_behind_and_a_few_keep_theirs() {
+        let mut arena = Arena::new();
+        for crowd in [10, 10_000] {
+            let slots: Vec<u32> = (0..crowd).map(|number| arena.insert(number)).collect();
+            assert!(arena.slab.capacity() < crowd * 9 / 8 + 16);
+            for slot in slots {
+                arena.remove(slot);
+            }
+            assert_eq!(arena.slab.capacity() > 0, crowd == 10);
+        }
+    }
 
     struct Record(Link);
 

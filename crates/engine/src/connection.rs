@@ -55,7 +55,7 @@ impl State {
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Connection {
-    pub(crate) serial: u64,
+    pub(crate) serial: u32,
     pub(crate) host: u32,
     pub(crate) state: State,
     pub(crate) slot: Slot,
@@ -70,8 +70,8 @@ pub(crate) struct Connection {
     pub(crate) leases: u32,
     pub(crate) capacity: u32,
     /// Leases so far, and how many there may be.
-    pub(crate) uses: u64,
-    pub(crate) max_uses: u64,
+    pub(crate) uses: u32,
+    pub(crate) max_uses: u32,
     /// When its lifetime is over.
     pub(crate) ends: Option<Time>,
     /// Waiters served while an earlier claim of another host waited.
@@ -83,7 +83,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn attempt(serial: u64, host: u32, slot: Slot, owner: u32, now: Time) -> Self {
+    pub(crate) fn attempt(serial: u32, host: u32, slot: Slot, owner: u32, now: Time) -> Self {
         Self {
             serial,
             host,
@@ -97,7 +97,7 @@ impl Connection {
             leases: 0,
             capacity: 1,
             uses: 0,
-            max_uses: u64::MAX,
+            max_uses: u32::MAX,
             ends: None,
             run: 0,
             listed: false,

@@ -7,7 +7,7 @@ use crate::connection::{Connection, Phase, Return, State};
 use crate::host::Hosts;
 use crate::ids::{ConnectionId, HostId, RequestId, ShardId};
 use crate::policy::Random;
-use crate::request::{Ask, FromCache, Request, Stage, Timing};
+use crate::request::{Ask, FromCache, Request, Stage};
 use crate::room::Room;
 use crate::serve::Entry;
 use crate::stats::WaitingTime;
@@ -39,7 +39,7 @@ pub struct Engine<K> {
     pub(crate) shut_down: bool,
     /// Whether the budget, or what was published, may allow more than has been done.
     pub(crate) unsettled: bool,
-    pub(crate) serial: u64,
+    pub(crate) serial: u32,
 }
 
 /// An answer as its user takes it.
@@ -49,8 +49,6 @@ pub struct Taken {
     pub connection: Option<ConnectionId>,
     /// How the connection came to be there.
     pub from_cache: Option<FromCache>,
-    /// Where the time went.
-    pub timing: Timing,
 }
 
 impl<K: Eq + Clone> Engine<K> {
@@ -165,8 +163,6 @@ impl<K: Eq + Clone> Engine<K> {
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {
         let slot = self.find_request(id)?;
         let request = &mut self.requests[slot];
-        let spent = request.spent;
-        let timing = Timing::from(spent);
         match request.stage {
             Stage::Assigned(connection, from_cache) => {
                 request.stage = Stage::Held(connection);
@@ -176,11 +172,11 @@ impl<K: Eq + Clone> Engine<K> {
                     Some(FromCache::Deferred) => counts.reused_deferred += 1,
                     None => {}
                 });
-                self.waiting_time.record(spent.total());
+                let waited = self.requests[slot].spent.total();
+                self.waiting_time.record(waited);
                 Some(Taken {
                     connection: Some(self.connection_id(connection)),
                     from_cache,
-                    timing,
                 })
             }
             Stage::Refused => {
@@ -188,7 +184,6 @@ impl<K: Eq + Clone> Engine<K> {
                 Some(Taken {
                     connection: None,
                     from_cache: None,
-                    timing,
                 })
             }
             _ => None,
@@ -355,8 +350,8 @@ impl<K: Eq + Clone> Engine<K> {
         (connection.serial == id.serial || planted!(LateReportHitsSuccessor)).then_some(id.slot)
     }
 
-    pub(crate) fn next_serial(&mut self) -> u64 {
-        self.serial += 1;
+    pub(crate) fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
         self.serial
     }
 

@@ -81,8 +81,8 @@ struct ConnectionView {
     due: Option<(u128, usize)>,
     leases: u32,
     capacity: u32,
-    uses: u64,
-    max_uses: u64,
+    uses: u32,
+    max_uses: u32,
     ends: Option<u128>,
     run: u32,
     listed: bool,
@@ -266,8 +266,8 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             view.holders.sort_unstable();
             // Whether one ever took it is what counts, and what withdrawn requests give back.
             let assigned = view.holders.iter().filter(|holder| !holder.taken).count();
-            if view.max_uses == u64::MAX {
-                view.uses = view.uses.saturating_sub(assigned as u64).min(1);
+            if view.max_uses == u32::MAX {
+                view.uses = view.uses.saturating_sub(assigned as u32).min(1);
             }
         }
         refused

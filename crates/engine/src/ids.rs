@@ -77,7 +77,8 @@ impl fmt::Display for RequestId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId {
     pub(crate) slot: u32,
-    pub(crate) serial: u64,
+    /// Tells the connections of one slot apart; two alike are 2^32 connections apart.
+    pub(crate) serial: u32,
 }
 
 impl ConnectionId {

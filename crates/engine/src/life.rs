@@ -27,7 +27,8 @@ impl<K: Eq + Clone> Engine<K> {
         );
         self.timers.set(TimerKey::Connection(slot), end);
         self.connections[slot].ends = end;
-        self.connections[slot].max_uses = self.settings.max_uses.unwrap_or(u64::MAX);
+        let max_uses = self.settings.max_uses.unwrap_or(u64::MAX);
+        self.connections[slot].max_uses = u32::try_from(max_uses).unwrap_or(u32::MAX);
         self.connections[slot].capacity = to_capacity(capacity);
         self.connections[slot].idle_since = now;
         self.become_idle(now, room, slot);

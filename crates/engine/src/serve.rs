@@ -256,7 +256,8 @@ impl<K: Eq + Clone> Engine<K> {
     ) {
         let connection = &mut self.connections[slot];
         connection.leases += 1;
-        connection.uses += u64::from(!planted!(UsesNotCounted));
+        let used = u32::from(!planted!(UsesNotCounted));
+        connection.uses = connection.uses.saturating_add(used);
         let host = connection.host;
         let full = !connection.has_room();
         let idle = connection.state == State::Idle;

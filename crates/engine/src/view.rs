@@ -3,7 +3,7 @@
 use crate::connection::{Phase, State};
 use crate::engine::Engine;
 use crate::ids::{ConnectionId, RequestId};
-use crate::request::{Reason, Stage, Waiting};
+use crate::request::{Reason, Stage, Timing, Waiting};
 use crate::room::Room;
 use crate::stats::{Counts, WaitingTime};
 use crate::time::Time;
@@ -16,6 +16,13 @@ impl<K: Eq + Clone> Engine<K> {
         self.requests[slot]
             .waits()
             .then(|| self.waiting_of(now, room, slot))
+    }
+
+    /// Where the time of a request went until now; `None` once it is over: an answer without
+    /// connection taken, or a connection given back.
+    pub fn timing(&self, id: RequestId) -> Option<Timing> {
+        let slot = self.find_request(id)?;
+        Some(self.requests[slot].spent.into())
     }
 
     /// Figures of all hosts together, those forgotten included.

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use keepalive_engine::{FromCache, RequestId, Taken, Timing, planted};
+use keepalive_engine::{FromCache, RequestId, Timing, planted};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connect::Connector;
@@ -30,33 +30,22 @@ pub struct Lease<C: Connector = Net> {
     /// There until the lease ends.
     live: Option<Box<Live<C>>>,
     driver: Arc<Driver<C>>,
-    id: RequestId,
-    from_cache: Option<FromCache>,
-    timing: Timing,
     /// Whether the user has ended its side of the connection.
     ended: bool,
 }
 
 impl<C: Connector> Lease<C> {
-    pub(crate) fn new(
-        driver: Arc<Driver<C>>,
-        live: Box<Live<C>>,
-        id: RequestId,
-        taken: Taken,
-    ) -> Self {
+    pub(crate) fn new(driver: Arc<Driver<C>>, live: Box<Live<C>>) -> Self {
         Self {
             live: Some(live),
             driver,
-            id,
-            from_cache: taken.from_cache,
-            timing: taken.timing,
             ended: false,
         }
     }
 
     /// The request that this answers.
     pub fn id(&self) -> RequestId {
-        self.id
+        self.live().request
     }
 
     /// The host that it is connected to.
@@ -67,12 +56,12 @@ impl<C: Connector> Lease<C> {
     /// How the connection came to be there: at once, after another user gave it back, or, if
     /// `None`, opened new and used by nobody before.
     pub fn from_cache(&self) -> Option<FromCache> {
-        self.from_cache
+        self.live().from_cache
     }
 
     /// Where the time from the request to this answer went.
     pub fn timing(&self) -> Timing {
-        self.timing
+        self.driver.timing(self.id()).unwrap_or_default()
     }
 
     /// Gives the connection back, for the next one who asks.
@@ -84,7 +73,7 @@ impl<C: Connector> Lease<C> {
         if !self.ended
             && let Some(live) = self.live.take()
         {
-            self.driver.give_back(self.id, live);
+            self.driver.give_back(live);
         }
     }
 
@@ -108,9 +97,9 @@ impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
         if let Some(live) = self.live.take() {
             if planted!(DroppedLeaseReused) {
-                return self.driver.give_back(self.id, live);
+                return self.driver.give_back(live);
             }
-            self.driver.close(self.id, live);
+            self.driver.close(live);
         }
     }
 }
@@ -182,10 +171,10 @@ where
 impl<C: Connector> fmt::Debug for Lease<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")
-            .field("id", &self.id)
+            .field("id", &self.id())
             .field("host", self.host())
-            .field("from_cache", &self.from_cache)
-            .field("timing", &self.timing)
+            .field("from_cache", &self.from_cache())
+            .field("timing", &self.timing())
             .finish_non_exhaustive()
     }
 }

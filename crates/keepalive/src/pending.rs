@@ -155,9 +155,7 @@ impl<C: Connector> Claim<C> {
         };
         let state = std::mem::replace(&mut self.state, State::Done);
         Poll::Ready(match (answer, state) {
-            (Some(Ok((live, taken))), State::Asked(driver)) => {
-                Ok(Lease::new(driver, live, self.id, taken))
-            }
+            (Some(Ok(live)), State::Asked(driver)) => Ok(Lease::new(driver, live)),
             (Some(Err(error)), _) | (None, State::Refused(error)) => Err(error),
             _ => panic!("the answer of a request was polled for after it was taken"),
         })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Answer, Due, Phase, Reason, Settings};
 
-use crate::{attempts, connect, hold, idle, limits, ms, take, waits};
+use crate::{attempts, connect, hold, idle, limits, ms, take, take_timing, waits};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -69,7 +69,7 @@ fn the_answer_says_what_it_waited_for_and_how_long() {
     };
     let reason = Reason::HostLimit { in_use: 1, max: 1 };
     assert_eq!((waiting.reason(), waiting.elapsed()), (reason, ms(10)));
-    assert_eq!(take(&mut world, id).timing.total(), ms(10));
+    assert_eq!(take_timing(&mut world, id).total(), ms(10));
 }
 
 #[test]

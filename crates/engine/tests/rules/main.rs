@@ -22,7 +22,7 @@ mod uses;
 
 use std::time::Duration;
 
-use keepalive_engine::{Ask, ConnectionId, Reason, RequestId, Return, Settings, Taken};
+use keepalive_engine::{Ask, ConnectionId, Reason, RequestId, Return, Settings, Taken, Timing};
 use keepalive_testkit::world::{Fate, World};
 
 fn limits(max_per_host: usize, max_open: usize) -> Settings {
@@ -68,6 +68,13 @@ fn waits(world: &World, id: RequestId) -> bool {
 
 fn take(world: &mut World, id: RequestId) -> Taken {
     world.take(id).expect("an answer")
+}
+
+/// Takes the answer of a request, and looks where its time went.
+fn take_timing(world: &mut World, id: RequestId) -> Timing {
+    let timing = world.engines[usize::from(id.shard().0)].timing(id);
+    take(world, id);
+    timing.expect("an answer")
 }
 
 /// A user gets a connection to `host` and keeps it.

@@ -2,7 +2,7 @@
 
 use keepalive_engine::{Answer, FromCache, Room, Settings};
 
-use crate::{attempts, connect, idle, limits, ms, take, waits};
+use crate::{attempts, connect, idle, limits, ms, take, take_timing, waits};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -33,7 +33,7 @@ fn it_keeps_its_deadline() {
     assert!(waits(&world, id));
     world.wait(ms(1));
     assert!(matches!(world.answer(id), Some(Answer::TimedOut(_))));
-    assert_eq!(take(&mut world, id).timing.total(), ms(100));
+    assert_eq!(take_timing(&mut world, id).total(), ms(100));
 }
 
 #[test]

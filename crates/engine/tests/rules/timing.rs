@@ -2,7 +2,7 @@
 
 use keepalive_engine::{Phase, Return, Timing};
 
-use crate::{connect, hold, limits, ms, take};
+use crate::{connect, hold, limits, ms, take_timing};
 use keepalive_testkit::world::World;
 
 fn phases(timing: Timing) -> [u128; 4] {
@@ -31,7 +31,7 @@ fn each_phase_has_its_own_time() {
     world.wait(ms(13));
     connect(&mut world, 0);
     world.wait(ms(100));
-    let timing = take(&mut world, id).timing;
+    let timing = take_timing(&mut world, id);
     assert_eq!(phases(timing), [5, 7, 11, 13]);
     assert_eq!(timing.total(), ms(36));
 }
@@ -48,13 +48,13 @@ fn after_a_swap_each_goes_on_in_the_phase_of_its_new_attempt() {
     world.progress(1, Phase::Tls);
     world.wait(ms(5));
     world.connect(1, 1);
-    let timing = take(&mut world, first).timing;
+    let timing = take_timing(&mut world, first);
     assert_eq!((phases(timing), timing.total()), ([0, 14, 0, 0], ms(14)));
     world.wait(ms(6));
     world.progress(0, Phase::Connect);
     world.wait(ms(7));
     world.connect(0, 1);
-    let timing = take(&mut world, second).timing;
+    let timing = take_timing(&mut world, second);
     assert_eq!(
         (phases(timing), timing.total()),
         ([0, 3 + 6, 4 + 7, 5], ms(25))
@@ -70,10 +70,10 @@ fn an_adopter_queued_before_and_goes_on_where_the_attempt_is() {
     world.progress(0, Phase::Connect);
     world.wait(ms(4));
     world.cancel(first);
-    assert_eq!(phases(take(&mut world, first).timing), [0, 3, 4, 0]);
+    assert_eq!(phases(take_timing(&mut world, first)), [0, 3, 4, 0]);
     world.wait(ms(5));
     connect(&mut world, 0);
-    assert_eq!(phases(take(&mut world, second).timing), [7, 0, 5, 0]);
+    assert_eq!(phases(take_timing(&mut world, second)), [7, 0, 5, 0]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn who_is_served_by_reuse_while_attempted_has_both_times() {
     world.progress(0, Phase::Connect);
     world.wait(ms(4));
     world.release(holder, Return::Reuse);
-    assert_eq!(phases(take(&mut world, id).timing), [0, 3, 4, 0]);
+    assert_eq!(phases(take_timing(&mut world, id)), [0, 3, 4, 0]);
 }
 
 #[test]
@@ -96,9 +96,9 @@ fn who_fails_or_times_out_has_its_times_too() {
     world.progress(0, Phase::Tls);
     world.wait(ms(4));
     world.fail(0);
-    assert_eq!(phases(take(&mut world, a).timing), [0, 3, 0, 4]);
+    assert_eq!(phases(take_timing(&mut world, a)), [0, 3, 0, 4]);
     world.wait(ms(13));
-    assert_eq!(phases(take(&mut world, b).timing), [7, 13, 0, 0]);
+    assert_eq!(phases(take_timing(&mut world, b)), [7, 13, 0, 0]);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn who_is_served_at_once_waited_for_nothing() {
     crate::idle(&mut world, 0);
     let id = world.request(0);
     world.wait(ms(10));
-    assert_eq!(take(&mut world, id).timing.total(), ms(0));
+    assert_eq!(take_timing(&mut world, id).total(), ms(0));
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn the_time_until_a_rejected_answer_counts_as_queued() {
     world.run();
     world.wait(ms(5));
     connect(&mut world, 0);
-    let timing = take(&mut world, id).timing;
+    let timing = take_timing(&mut world, id);
     assert_eq!((phases(timing), timing.total()), ([7, 7, 0, 0], ms(14)));
 }
 
@@ -140,7 +140,7 @@ fn a_rejected_answer_has_its_time_also_when_another_is_there_at_once() {
     world.wait(ms(3));
     world.reject(id);
     world.wait(ms(4));
-    assert_eq!(phases(take(&mut world, id).timing), [3, 0, 0, 0]);
+    assert_eq!(phases(take_timing(&mut world, id)), [3, 0, 0, 0]);
 }
 
 #[test]

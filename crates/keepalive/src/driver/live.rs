@@ -3,7 +3,7 @@
 use std::io;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{ConnectionId, ShardId, planted};
+use keepalive_engine::{ConnectionId, FromCache, RequestId, ShardId, planted};
 
 use crate::connect::{Connection, Connector, Unusable};
 use crate::contain::contain;
@@ -21,9 +21,12 @@ pub(crate) struct Live<C: Connector> {
     pub(crate) io: C::Connection,
     pub(crate) id: ConnectionId,
     pub(crate) host: Host,
+    /// Whose it is, or was last, and how it came to them.
+    pub(crate) request: RequestId,
+    pub(crate) from_cache: Option<FromCache>,
     role: Role,
     /// What the engine was told last.
-    capacity: usize,
+    capacity: u32,
     /// Known to be of no use.
     spent: bool,
     watch: Arc<Watch>,
@@ -54,6 +57,8 @@ impl<C: Connector> Live<C> {
             io,
             id,
             host,
+            request: RequestId::outside(0, shard),
+            from_cache: None,
             role: Role::Sole,
             capacity: 1,
             spent: false,
@@ -76,14 +81,14 @@ impl<C: Connector> Live<C> {
 
     /// How many leases it can carry, as the engine was told last.
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.capacity as usize
     }
 
     /// How many leases it can carry now, if that has changed.
     pub(crate) fn changed_capacity(&mut self) -> Option<usize> {
         let io = &self.io;
         let capacity = contain(|| io.capacity()).unwrap_or(1);
-        let capacity = capacity.max(1);
+        let capacity = u32::try_from(capacity.max(1)).unwrap_or(u32::MAX);
         if capacity == self.capacity {
             return None;
         }
@@ -93,7 +98,7 @@ impl<C: Connector> Live<C> {
             self.role = Role::Main;
         }
         self.capacity = capacity;
-        Some(capacity)
+        Some(capacity as usize)
     }
 
     /// A handle for a lease. `None` if the connection gives none, or not any more.
@@ -104,6 +109,8 @@ impl<C: Connector> Live<C> {
             io,
             id: self.id,
             host: self.host.clone(),
+            request: self.request,
+            from_cache: self.from_cache,
             role: Role::Handle,
             capacity: self.capacity,
             spent: false,

@@ -16,8 +16,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use keepalive_engine::{
-    Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Taken, Time,
-    Timing, Waiting, planted,
+    Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Time, Timing,
+    Waiting, planted,
 };
 
 use crate::common::{Common, CommonRoom};
@@ -63,7 +63,7 @@ struct Runtime {
 const NO_RUNTIME: u64 = 0;
 
 /// An answer as its user takes it.
-pub(crate) type Outcome<C> = Result<(Box<Live<C>>, Taken), AllocateError>;
+pub(crate) type Outcome<C> = Result<Box<Live<C>>, AllocateError>;
 
 impl<C: Connector> Driver<C> {
     pub(crate) fn new(config: &Config, connector: C, bind_address: Option<IpAddr>) -> Self {
@@ -124,16 +124,17 @@ impl<C: Connector> Driver<C> {
         let mut shard = self.lock(id.shard());
         while let Some(held) = shard.held_for(id) {
             match shard.lend(held) {
-                Ok(live) => {
+                Ok(mut live) => {
                     if planted!(AnswerTakenEarly) {
                         drop(shard);
                         shard = self.lock(id.shard());
                     }
-                    let taken = shard.engine.take(id).expect(ANSWERED);
+                    live.request = id;
+                    live.from_cache = shard.engine.take(id).expect(ANSWERED).from_cache;
                     let leftover = shard.close_cell(id);
                     drop(shard);
                     drop(leftover);
-                    return Poll::Ready(Ok((live, taken)));
+                    return Poll::Ready(Ok(live));
                 }
                 Err(leftover) => {
                     // It has gone while the answer waited to be taken: the request asks again.
@@ -152,7 +153,8 @@ impl<C: Connector> Driver<C> {
             }
         }
         if let Some(cause) = shard.take_refusal(id) {
-            let timing = shard.engine.take(id).expect(ANSWERED).timing;
+            let timing = shard.engine.timing(id).expect(ANSWERED);
+            shard.engine.take(id);
             let host = shard.host_of(id);
             let leftover = shard.close_cell(id);
             drop(shard);
@@ -204,9 +206,14 @@ impl<C: Connector> Driver<C> {
             .waiting(self.common.now(), &mut self.common.room(), id)
     }
 
+    /// Where the time of a request went.
+    pub(crate) fn timing(&self, id: RequestId) -> Option<Timing> {
+        self.lock(id.shard()).engine.timing(id)
+    }
+
     /// A user gives a connection back.
-    pub(crate) fn give_back(self: &Arc<Self>, id: RequestId, mut live: Box<Live<C>>) {
-        let connection = live.id;
+    pub(crate) fn give_back(self: &Arc<Self>, mut live: Box<Live<C>>) {
+        let (connection, id) = (live.id, live.request);
         if live.is_handle() {
             live.discard();
             self.input(id.shard(), |shard, now, room| {
@@ -214,7 +221,7 @@ impl<C: Connector> Driver<C> {
                 shard.look_at(connection, now, room);
             });
         } else if !planted!(UnreadDataIgnored) && live.watch().is_ready() {
-            self.close(id, live);
+            self.close(live);
         } else if planted!(PutAfterRelease) {
             self.input(id.shard(), |shard, now, room| {
                 shard.engine.released(now, room, id, Return::Reuse);
@@ -240,7 +247,8 @@ impl<C: Connector> Driver<C> {
     }
 
     /// A user is done with a connection that must not be used again.
-    pub(crate) fn close(self: &Arc<Self>, id: RequestId, mut live: Box<Live<C>>) {
+    pub(crate) fn close(self: &Arc<Self>, mut live: Box<Live<C>>) {
+        let id = live.request;
         let mut context = Context::from_waker(std::task::Waker::noop());
         let how = if live.is_handle() {
             live.discard();

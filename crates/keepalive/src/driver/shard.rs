@@ -117,6 +117,7 @@ impl<C: Connector> Shard<C> {
             }
         } else {
             debug_assert_eq!(id.slot(), self.cells.len(), "slots are dense");
+            reserve(&mut self.cells, id.slot());
             self.cells.push(Cell {
                 answer: None,
                 notify: Notify::Nobody,
@@ -310,9 +311,17 @@ impl<C: Connector> Shard<C> {
 
     fn socket(&mut self, slot: usize) -> &mut Socket<C> {
         if slot >= self.sockets.len() {
+            reserve(&mut self.sockets, slot);
             self.sockets.resize_with(slot + 1, Socket::default);
         }
         &mut self.sockets[slot]
+    }
+}
+
+/// Makes room for a record in this slot, and as much more as an engine's arenas would.
+fn reserve<T>(records: &mut Vec<T>, slot: usize) {
+    if slot >= records.capacity() {
+        records.reserve_exact(slot + 1 + slot / 8 + 8 - records.len());
     }
 }
 

@@ -173,15 +173,17 @@ impl Subject {
     }
 
     fn take(&mut self, request: usize) -> Option<Taken> {
+        let timing = self.engine.timing(self.requests[request]);
         let taken = self.engine.take(self.requests[request])?;
+        let timing = timing.expect("an answered request has one");
         Some(Taken {
             connection: taken.connection.map(|id| self.numbers[&id]),
             from_cache: taken.from_cache,
             spent: Spent {
-                queued: taken.timing.queued,
-                resolve: taken.timing.resolve,
-                connect: taken.timing.connect,
-                tls: taken.timing.tls,
+                queued: timing.queued,
+                resolve: timing.resolve,
+                connect: timing.connect,
+                tls: timing.tls,
             },
         })
     }
