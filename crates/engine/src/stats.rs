@@ -152,14 +152,40 @@ mod tests {
     }
 
     #[test]
+    fn figures_of_two_hosts_add_up() {
+        let one_to_sixteen = |times: usize| Counts {
+            open: times,
+            connecting: 2 * times,
+            leased: 3 * times,
+            idle: 4 * times,
+            closing: 5 * times,
+            waiting: 6 * times,
+            opened: 7 * times as u64,
+            reused_immediate: 8 * times as u64,
+            reused_deferred: 9 * times as u64,
+            evicted: 10 * times as u64,
+            expired: 11 * times as u64,
+            closed_by_peer: 12 * times as u64,
+            refused: 13 * times as u64,
+            failed: 14 * times as u64,
+            timed_out: 15 * times as u64,
+            cancelled: 16 * times as u64,
+        };
+        let mut sum = one_to_sixteen(1);
+        sum += one_to_sixteen(2);
+        assert_eq!(sum, one_to_sixteen(3));
+    }
+
+    #[test]
     fn figures_of_two_engines_add_up() {
         let mut a = WaitingTime::default();
         let mut b = WaitingTime::default();
         a.record(0);
+        b.record(0);
         b.record(1_000_000_000);
         b.record(100_000_000_000_000);
         a.add(&b);
-        assert_eq!(a.count(), 3);
+        assert_eq!(a.count(), 4);
         assert_eq!(a.percentile(1.0), Duration::ZERO);
         assert!(a.longest() >= Duration::from_secs(3600));
     }

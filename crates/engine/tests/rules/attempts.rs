@@ -1,6 +1,6 @@
 //! Who an attempt is for when it ends (SPEC L5, L6).
 
-use keepalive_engine::{Answer, Return, Room, Settings};
+use keepalive_engine::{Answer, ConnectionId, Return, Room, Settings};
 
 use crate::{attempt, attempts, connect, hold, idle, limits, pass, waits};
 use keepalive_testkit::world::World;
@@ -135,4 +135,21 @@ fn a_withdrawn_attempt_is_no_longer_in_flight() {
     assert_eq!(attempts(&world, 1), 0);
     world.cancel(id);
     assert_eq!((attempts(&world, 1), world.closing.len()), (1, 1));
+}
+
+#[test]
+fn an_attempt_is_wanted_until_it_is_withdrawn_or_ends() {
+    let mut world = World::new(limits(2, 2));
+    let (first, second) = (world.request(0), world.request(0));
+    let wanted = |world: &World, id| world.engines[world.shard_of(0)].is_connecting(id);
+    let ids: Vec<ConnectionId> = world.attempts.iter().map(|&(_, id, _)| id).collect();
+    assert!(ids.iter().all(|&id| wanted(&world, id)));
+
+    world.cancel(second);
+    let opened = connect(&mut world, 0);
+    assert!(
+        ids.iter().all(|&id| !wanted(&world, id)),
+        "one open, one withdrawn"
+    );
+    assert!(ids.contains(&opened) && world.is_served(first));
 }

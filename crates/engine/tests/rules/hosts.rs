@@ -2,7 +2,7 @@
 
 use keepalive_engine::Return;
 
-use crate::{hold, idle, limits};
+use crate::{connection, hold, idle, limits};
 use keepalive_testkit::world::World;
 
 const REMEMBERED: usize = 4096;
@@ -112,4 +112,19 @@ fn a_host_stays_in_use_while_its_last_attempt_fails_and_another_request_waits() 
     world.fail(0);
     assert_eq!(world.engines[0].hosts().count(), REMEMBERED + 1);
     assert!(knows(&world, 100));
+}
+
+#[test]
+fn who_holds_a_connection_is_listed_and_it_is_not_idle() {
+    let mut world = World::new(limits(2, 2));
+    let holder = hold(&mut world, 0);
+    let held = connection(&world, holder);
+    let free = idle(&mut world, 0);
+    let engine = &world.engines[world.shard_of(0)];
+    assert_eq!((engine.is_idle(held), engine.is_idle(free)), (false, true));
+    let listed: Vec<_> = engine
+        .held()
+        .map(|(id, &host, since)| (id, host, since))
+        .collect();
+    assert_eq!(listed, [(holder, 0, world.now)]);
 }
