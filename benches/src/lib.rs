@@ -1,9 +1,10 @@
-//! What is measured: the path of a request that finds an idle connection.
+//! What is measured: a request that finds an idle connection, and one that waits for it.
 //!
 //! The rows are those of the comparison with other pools in `bench/`; here they are run on one
 //! thread, to judge a change quickly. `cargo bench -p keepalive-benches` takes the time,
 //! `cargo xtask instructions` counts instructions, which repeat exactly.
 
+mod crowd;
 mod payload;
 
 use std::hint::black_box;
@@ -11,6 +12,7 @@ use std::hint::black_box;
 use keepalive::{Manager, Request};
 use tokio::runtime::Runtime;
 
+pub use crowd::Crowd;
 pub use payload::{Bytes, Payload};
 
 /// A manager with idle connections, and what to ask it for.

@@ -1,13 +1,17 @@
 //! Takes a connection and gives it back, as often as is asked: for a profiler.
 
-use keepalive_benches::Warm;
+use keepalive_benches::{Crowd, Warm};
 
 fn main() {
-    let mut numbers = std::env::args().skip(1).map(|text| text.parse::<u32>());
-    let (Some(Ok(hosts)), Some(Ok(times)), None) = (numbers.next(), numbers.next(), numbers.next())
-    else {
-        panic!("cycle HOSTS TIMES");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [row, times] = &arguments[..] else {
+        panic!("cycle a|c|d TIMES");
     };
-    let hosts = u16::try_from(hosts).expect("up to 65,535 hosts");
-    Warm::new(hosts).cycle(times.into());
+    let times = times.parse().expect("a number of times");
+    match row.as_str() {
+        "a" => Warm::new(1).cycle(times),
+        "c" => Crowd::new(64, 4).cycle(times),
+        "d" => Warm::new(10_000).cycle(times),
+        other => panic!("there is no row {other}"),
+    }
 }
