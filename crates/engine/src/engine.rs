@@ -63,7 +63,7 @@ impl<K: Eq + Clone> Engine<K> {
             requests: Arena::new(),
             connections: Arena::new(),
             idle: List::EMPTY,
-            timers: Timers::default(),
+            timers: Timers::new(),
             actions: VecDeque::new(),
             waiting_time: WaitingTime::default(),
             now: None,

@@ -338,13 +338,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
 
     /// Whose deadlines there are, the first due first.
     fn timers(&self, timers: &Timers) -> Vec<(TimerKey, u128)> {
-        let Timers {
-            heap,
-            requests: _, // places in the heap
-            connections: _,
-            serial: _,
-        } = timers;
-        let mut order: Vec<_> = heap
+        let mut order: Vec<_> = timers
             .iter()
             .map(|Entry { at, serial, key }| (*at, *serial, *key))
             .collect();

@@ -1,7 +1,12 @@
-//! Deadlines of requests and connections: an indexed heap, so that each can be withdrawn.
+//! Deadlines of requests and connections: a line of those that came in order, and an indexed heap
+//! of the others, so that each can be withdrawn.
 
+use crate::arena::{Arena, Link, List};
 use crate::time::Time;
+
 const ABSENT: u32 = u32::MAX;
+/// Marks a place in the line; without it, a place is one in the heap.
+const IN_LINE: u32 = 1 << 31;
 const BRANCHES: usize = 4;
 
 /// Whose deadline it is. Each record has at most one.
@@ -11,8 +16,7 @@ pub(crate) enum TimerKey {
     Connection(u32),
 }
 
-#[derive(Debug)]
-#[cfg_attr(feature = "check", derive(Clone))]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) at: Time,
     /// Breaks ties: what was set first is due first.
@@ -20,31 +24,85 @@ pub(crate) struct Entry {
     pub(crate) key: TimerKey,
 }
 
-/// All deadlines of an engine. Setting and withdrawing one costs O(log n).
-#[derive(Debug, Default)]
+impl Entry {
+    fn is_before(&self, other: &Self) -> bool {
+        (self.at, self.serial) < (other.at, other.serial)
+    }
+}
+
+/// All deadlines of an engine.
+///
+/// Where all have the same time-out, deadlines are set in the order in which they are due: setting
+/// and withdrawing such a one costs O(1), any other O(log n).
+#[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Timers {
-    pub(crate) heap: Vec<Entry>,
-    pub(crate) requests: Vec<u32>,
-    pub(crate) connections: Vec<u32>,
-    pub(crate) serial: u64,
+    /// Those that were due last of all when they were set.
+    line: Arena<Waiting>,
+    order: List,
+    heap: Vec<Entry>,
+    requests: Vec<u32>,
+    connections: Vec<u32>,
+    serial: u64,
+}
+
+#[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
+struct Waiting {
+    entry: Entry,
+    link: Link,
+}
+
+impl Waiting {
+    fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
 }
 
 impl Timers {
+    pub(crate) fn new() -> Self {
+        Self {
+            line: Arena::new(),
+            order: List::EMPTY,
+            heap: Vec::new(),
+            requests: Vec::new(),
+            connections: Vec::new(),
+            serial: 0,
+        }
+    }
+
     /// Sets the deadline of `key`, in place of an earlier one; `None` withdraws it.
     pub(crate) fn set(&mut self, key: TimerKey, at: Option<Time>) {
         self.withdraw(key);
-        if let Some(at) = at {
-            self.serial += 1;
-            let serial = self.serial;
-            self.heap.push(Entry { at, serial, key });
+        let Some(at) = at else { return };
+        self.serial += 1;
+        let serial = self.serial;
+        let entry = Entry { at, serial, key };
+        let last = self.order.back();
+        if last.is_none_or(|last| self.line[last].entry.at <= at) {
+            let link = Link::UNLINKED;
+            let slot = self.line.insert(Waiting { entry, link });
+            self.order.push_back(&mut self.line, slot, Waiting::link);
+            self.note(key, slot | IN_LINE);
+        } else {
+            self.heap.push(entry);
             self.rise(self.heap.len() - 1);
         }
     }
 
     pub(crate) fn withdraw(&mut self, key: TimerKey) {
-        let place = std::mem::replace(self.place(key), ABSENT);
+        let (places, slot) = self.places(key);
+        let Some(place) = places.get_mut(slot) else {
+            return;
+        };
+        let place = std::mem::replace(place, ABSENT);
         if place == ABSENT {
+            return;
+        }
+        if place & IN_LINE != 0 {
+            let slot = place & !IN_LINE;
+            self.order.remove(&mut self.line, slot, Waiting::link);
+            self.line.remove(slot);
             return;
         }
         let place = place as usize;
@@ -57,7 +115,12 @@ impl Timers {
 
     /// The earliest deadline.
     pub(crate) fn peek(&self) -> Option<(Time, TimerKey)> {
-        self.heap.first().map(|entry| (entry.at, entry.key))
+        let first = self.order.front().map(|first| &self.line[first].entry);
+        let first = match (first, self.heap.first()) {
+            (Some(first), Some(top)) if top.is_before(first) => Some(top),
+            (first, top) => first.or(top),
+        };
+        first.map(|entry| (entry.at, entry.key))
     }
 
     /// The deadline of `key`, if it has one.
@@ -67,22 +130,39 @@ impl Timers {
             TimerKey::Connection(slot) => (&self.connections, slot),
         };
         let place = *places.get(slot as usize)?;
-        (place != ABSENT).then(|| self.heap[place as usize].at)
+        if place == ABSENT {
+            None
+        } else if place & IN_LINE != 0 {
+            Some(self.line[place & !IN_LINE].entry.at)
+        } else {
+            Some(self.heap[place as usize].at)
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() + self.line.len()
     }
 
-    fn place(&mut self, key: TimerKey) -> &mut u32 {
-        let (places, slot) = match key {
+    /// All of them, in no order.
+    #[cfg(feature = "check")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        let line = self.line.iter().map(|(_, waiting)| &waiting.entry);
+        line.chain(&self.heap)
+    }
+
+    fn places(&mut self, key: TimerKey) -> (&mut Vec<u32>, usize) {
+        match key {
             TimerKey::Request(slot) => (&mut self.requests, slot as usize),
             TimerKey::Connection(slot) => (&mut self.connections, slot as usize),
-        };
+        }
+    }
+
+    fn note(&mut self, key: TimerKey, place: u32) {
+        let (places, slot) = self.places(key);
         if slot >= places.len() {
             places.resize(slot + 1, ABSENT);
         }
-        &mut places[slot]
+        places[slot] = place;
     }
 
     fn rise(&mut self, mut at: usize) {
@@ -92,10 +172,10 @@ impl Timers {
                 break;
             }
             self.heap.swap(at, parent);
-            self.note(at);
+            self.note_heap(at);
             at = parent;
         }
-        self.note(at);
+        self.note_heap(at);
     }
 
     fn sink(&mut self, mut at: usize) {
@@ -108,20 +188,18 @@ impl Timers {
                 break;
             }
             self.heap.swap(at, child);
-            self.note(at);
+            self.note_heap(at);
             at = child;
         }
-        self.note(at);
+        self.note_heap(at);
     }
 
     fn earlier(&self, a: usize, b: usize) -> bool {
-        let (a, b) = (&self.heap[a], &self.heap[b]);
-        (a.at, a.serial) < (b.at, b.serial)
+        self.heap[a].is_before(&self.heap[b])
     }
 
-    fn note(&mut self, at: usize) {
-        let key = self.heap[at].key;
-        *self.place(key) = at as u32;
+    fn note_heap(&mut self, at: usize) {
+        self.note(self.heap[at].key, at as u32);
     }
 }
 
@@ -133,7 +211,7 @@ mod tests {
     #[test]
     fn deadlines_come_out_in_order_whatever_was_withdrawn() {
         let start = Time::START;
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         let mut model: Vec<(u64, u32)> = Vec::new();
         let mut state = 7_u64;
         for round in 0..5_000_u32 {
@@ -169,7 +247,7 @@ mod tests {
     #[test]
     fn equal_deadlines_are_due_in_the_order_they_were_set() {
         let start = Time::START;
-        let mut timers = Timers::default();
+        let mut timers = Timers::new();
         for slot in [3, 1, 2, 0] {
             timers.set(TimerKey::Connection(slot), Some(start));
         }
