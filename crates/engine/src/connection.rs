@@ -121,6 +121,11 @@ impl Connection {
             && !self.is_worn()
     }
 
+    /// Whether its last lease has ended, and nobody has seen to it yet.
+    pub(crate) fn is_let_go(&self) -> bool {
+        self.state == State::Leased && self.leases == 0
+    }
+
     /// Whether it has had all the leases that it may have.
     pub(crate) fn is_worn(&self) -> bool {
         self.uses >= self.max_uses

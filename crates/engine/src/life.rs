@@ -62,15 +62,10 @@ impl<K: Eq + Clone> Engine<K> {
         }
         if self.connections[slot].retiring {
             self.retire(now, room, slot);
-        } else {
-            if last {
-                self.become_idle(now, room, slot);
-            }
-            if last || !planted!(StreamSlotLeaks) {
-                // A shared one may have had room all the time; now it is the last returned.
-                self.unlist(slot);
-                self.offer(now, room, slot, false);
-            }
+        } else if last || !planted!(StreamSlotLeaks) {
+            // A shared one may have had room all the time; now it is the last returned.
+            self.unlist(slot);
+            self.offer(now, room, slot, false);
         }
     }
 
@@ -187,7 +182,7 @@ impl<K: Eq + Clone> Engine<K> {
         }
     }
 
-    fn become_idle(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+    pub(crate) fn become_idle(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let before = self.connections[slot].enter(State::Idle);
         if !planted!(IdleSinceItOpened) {
             self.connections[slot].idle_since = now;

@@ -192,6 +192,9 @@ impl<K: Eq + Clone> Engine<K> {
             }
             self.assign(now, room, slot, request, from_cache);
         }
+        if self.connections[slot].is_let_go() {
+            self.become_idle(now, room, slot);
+        }
         if self.connections[slot].has_room() && !self.keeps_nothing(slot) {
             self.list(slot);
         } else if self.connections[slot].state == State::Idle {
