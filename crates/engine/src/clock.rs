@@ -66,7 +66,7 @@ impl<K: Eq + Clone> Engine<K> {
     fn next_expiry(&self) -> Option<Time> {
         let oldest = self.idle.front()?;
         let since = self.connections[oldest].idle_since;
-        since.checked_add(self.settings.keep_alive)
+        since.checked_add_nanos(self.keep_alive?)
     }
 
     fn expire_oldest(&mut self, now: Time, room: &mut impl Room) {

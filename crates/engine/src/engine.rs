@@ -12,6 +12,7 @@ use crate::room::Room;
 use crate::serve::Entry;
 use crate::stats::WaitingTime;
 use crate::time::Time;
+use crate::time::to_nanos;
 use crate::timer::{TimerKey, Timers};
 use std::collections::VecDeque;
 
@@ -24,6 +25,8 @@ use std::collections::VecDeque;
 #[cfg_attr(feature = "check", derive(Clone))]
 pub struct Engine<K> {
     pub(crate) settings: Settings,
+    /// The setting, in nanoseconds; `None` is longer than time can tell.
+    pub(crate) keep_alive: Option<u64>,
     pub(crate) shard: ShardId,
     pub(crate) hosts: Hosts<K>,
     pub(crate) requests: Arena<Request>,
@@ -57,6 +60,7 @@ impl<K: Eq + Clone> Engine<K> {
         let settings = config.settings().clone();
         Self {
             random: Random::new(settings.seed ^ u64::from(shard.0) << 48),
+            keep_alive: to_nanos(settings.keep_alive),
             settings,
             shard,
             hosts: Hosts::new(config.remembered_hosts()),

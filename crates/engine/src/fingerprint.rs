@@ -132,6 +132,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
     fn engine(&self, engine: &Engine<K>, into: &mut impl Hasher) {
         let Engine {
             settings,
+            keep_alive: _, // a setting
             shard,
             hosts,
             requests,

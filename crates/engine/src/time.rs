@@ -37,8 +37,11 @@ impl Time {
 
     /// The point so much later, if there is one.
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
-        let nanos = duration.as_secs().checked_mul(NANOS_PER_SECOND)?;
-        let nanos = nanos.checked_add(u64::from(duration.subsec_nanos()))?;
+        self.checked_add_nanos(to_nanos(duration)?)
+    }
+
+    /// The point so many nanoseconds later, if there is one.
+    pub(crate) fn checked_add_nanos(self, nanos: u64) -> Option<Self> {
         self.0.checked_add(nanos).map(Self)
     }
 
@@ -46,6 +49,12 @@ impl Time {
     pub fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
+}
+
+/// A duration in nanoseconds, if they can be counted.
+pub(crate) fn to_nanos(duration: Duration) -> Option<u64> {
+    let nanos = duration.as_secs().checked_mul(NANOS_PER_SECOND)?;
+    nanos.checked_add(u64::from(duration.subsec_nanos()))
 }
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;

@@ -44,6 +44,8 @@ pub(crate) struct Timers {
     requests: Vec<u32>,
     connections: Vec<u32>,
     serial: u64,
+    /// Looked at with every input, and changed by few.
+    earliest: Option<(Time, TimerKey)>,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,7 @@ impl Timers {
             requests: Vec::new(),
             connections: Vec::new(),
             serial: 0,
+            earliest: None,
         }
     }
 
@@ -88,6 +91,7 @@ impl Timers {
             self.heap.push(entry);
             self.rise(self.heap.len() - 1);
         }
+        self.earliest = self.find_earliest();
     }
 
     pub(crate) fn withdraw(&mut self, key: TimerKey) {
@@ -103,9 +107,13 @@ impl Timers {
             let slot = place & !IN_LINE;
             self.order.remove(&mut self.line, slot, Waiting::link);
             self.line.remove(slot);
-            return;
+        } else {
+            self.leave_heap(place as usize);
         }
-        let place = place as usize;
+        self.earliest = self.find_earliest();
+    }
+
+    fn leave_heap(&mut self, place: usize) {
         self.heap.swap_remove(place);
         if place < self.heap.len() {
             self.sink(place);
@@ -115,6 +123,10 @@ impl Timers {
 
     /// The earliest deadline.
     pub(crate) fn peek(&self) -> Option<(Time, TimerKey)> {
+        self.earliest
+    }
+
+    fn find_earliest(&self) -> Option<(Time, TimerKey)> {
         let first = self.order.front().map(|first| &self.line[first].entry);
         let first = match (first, self.heap.first()) {
             (Some(first), Some(top)) if top.is_before(first) => Some(top),

@@ -35,6 +35,12 @@ impl<K: Eq + Clone> Engine<K> {
         self.hosts.iter().map(|(_, host)| (&host.key, host.counts))
     }
 
+    /// Whether there is a request that waits, or whose answer was not taken, or whose connection is
+    /// in its user's hands.
+    pub fn has_requests(&self) -> bool {
+        self.requests.len() > 0
+    }
+
     /// How long requests waited.
     pub fn waiting_time(&self) -> &WaitingTime {
         &self.waiting_time

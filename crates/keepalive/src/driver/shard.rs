@@ -14,6 +14,9 @@ use crate::error::Cause;
 use crate::host::Host;
 use crate::runtime::AbortHandle;
 
+/// More cells than this are let go when there is no request any more.
+const KEPT_CELLS: usize = 1024;
+
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
     pub(crate) engine: Engine<Host>,
@@ -278,6 +281,9 @@ impl<C: Connector> Shard<C> {
                 }
                 Action::Tell(shard, message) => effects.push(Effect::Tell(shard, message)),
             }
+        }
+        if self.cells.len() > KEPT_CELLS && !self.engine.has_requests() {
+            self.cells = Vec::new();
         }
     }
 
