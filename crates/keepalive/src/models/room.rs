@@ -8,7 +8,6 @@ use loom::thread;
 use super::rig::{Rig, answer, explore};
 use crate::common::Common;
 use crate::error::ErrorKind;
-use crate::runtime::now;
 use crate::sync::Arc;
 
 #[test]
@@ -76,7 +75,7 @@ fn the_queue_is_never_longer_than_allowed() {
 fn one_end_is_not_thawed_by_another() {
     explore(|| {
         let config = Config::try_from(Settings::default()).expect("sound settings");
-        let common = Arc::new(Common::new(&config, now()));
+        let common = Arc::new(Common::new(&config));
         let ending = {
             let common = Arc::clone(&common);
             thread::spawn(move || {
@@ -92,12 +91,12 @@ fn one_end_is_not_thawed_by_another() {
             timeout: None,
             queue_timeout: Some(Duration::MAX),
         };
-        engine.request(now(), &mut common.room(), ask);
+        engine.request(common.now(), &mut common.room(), ask);
         assert!(engine.poll_action().is_none(), "nothing starts at the end");
         ending.join().expect("it ended");
         assert!(engine.poll_action().is_none(), "nothing starts at the end");
         common.thaw();
-        engine.resume(now(), &mut common.room());
+        engine.resume(common.now(), &mut common.room());
         let action = engine.poll_action();
         assert!(matches!(action, Some(Action::Connect(..))), "it goes on");
     });
