@@ -78,6 +78,7 @@ const STEPS: &[Step] = &[
     step("example mailbox", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "mailbox"]),
     step("example shared", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "shared"]),
     step("demo", "cargo", &["run", "--locked", "--release", "-p", "keepalive-cli", "--", "demo"]),
+    step("benchmark builds", "cargo", &["check", "--locked", "--manifest-path", "bench/Cargo.toml"]),
     step("fuzz targets build", "cargo", &["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]),
     step("engine: random lives", "cargo", &["xtask", "sim", "--total", "100000000", "--seed", NUMBER]),
     prove("engine: all states of small worlds", &["test", "--locked", "--release", "-p", "keepalive-engine", "--test", "explore", "--", "--nocapture"],

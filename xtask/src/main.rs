@@ -4,6 +4,7 @@
 
 mod build;
 mod check;
+mod instructions;
 mod mutants;
 mod planted;
 mod sim;
@@ -26,6 +27,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Instructions(instructions::Arguments),
     Sim(sim::Arguments),
     Planted(planted::Arguments),
     Mutants(mutants::Arguments),
@@ -35,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Planted(arguments) => planted::run(&arguments),

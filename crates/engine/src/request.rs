@@ -243,6 +243,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_total_is_all_that_was_spent() {
+        let spent = Spent {
+            queued: 2,
+            resolve: 3,
+            connect: 5,
+            tls: 7,
+        };
+        assert_eq!(spent.total(), 17);
+        assert_eq!(Timing::from(spent).total(), Duration::from_nanos(17));
+    }
+
+    #[test]
     fn a_reason_names_the_limit_and_how_much_of_it_is_used() {
         let reasons = [
             (
