@@ -70,6 +70,26 @@ impl<T> IndexMut<u32> for Arena<T> {
     }
 }
 
+/// The slot of a record, or none, in the room of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MaybeSlot(u32);
+
+impl MaybeSlot {
+    pub(crate) const NONE: Self = Self(NIL);
+
+    pub(crate) fn some(slot: u32) -> Self {
+        Self(slot)
+    }
+
+    pub(crate) fn get(self) -> Option<u32> {
+        (self.0 != NIL).then_some(self.0)
+    }
+
+    pub(crate) fn take(&mut self) -> Option<u32> {
+        std::mem::replace(self, Self::NONE).get()
+    }
+}
+
 /// The neighbours of a record in one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {

@@ -1,6 +1,7 @@
 //! Who may open a connection: attempts, claims for room, grants and evictions (SPEC L1 to L7).
 
 use crate::action::{Action, Answer, Message};
+use crate::arena::MaybeSlot;
 use crate::budget::{Grant, Slot};
 use crate::connection::{Connection, State};
 use crate::engine::Engine;
@@ -207,11 +208,11 @@ impl<K: Eq + Clone> Engine<K> {
             return;
         }
         self.requests[owner].stage = Stage::Attended(attempt);
-        self.connections[attempt].owner = Some(owner);
+        self.connections[attempt].owner = MaybeSlot::some(owner);
     }
 
     pub(crate) fn leave_attempt(&mut self, now: Time, attempt: u32) {
-        self.connections[attempt].owner = None;
+        self.connections[attempt].owner = MaybeSlot::NONE;
         let host = self.connections[attempt].host;
         let Self {
             hosts, connections, ..
@@ -297,7 +298,7 @@ impl<K: Eq + Clone> Engine<K> {
         if !planted!(QueueTimeoutWhileConnecting) {
             self.timers.set(TimerKey::Request(request), deadline);
         }
-        self.connections[attempt].owner = Some(request);
+        self.connections[attempt].owner = MaybeSlot::some(request);
         let host = self.requests[request].host;
         let Self {
             hosts, requests, ..

@@ -1,6 +1,6 @@
 //! The life of a connection, as a table of legal moves.
 
-use crate::arena::Link;
+use crate::arena::{Link, MaybeSlot};
 use crate::budget::Slot;
 use crate::time::Time;
 
@@ -61,14 +61,14 @@ pub(crate) struct Connection {
     pub(crate) slot: Slot,
     /// Of an attempt: how far it is, and the request that it was or became for.
     pub(crate) phase: Phase,
-    pub(crate) owner: Option<u32>,
+    pub(crate) owner: MaybeSlot,
     /// Place among the host's connections with room, or among its attempts without owner.
     pub(crate) host_link: Link,
     /// Place among the idle connections of the shard.
     pub(crate) idle_link: Link,
     pub(crate) idle_since: Time,
-    pub(crate) leases: u32,
-    pub(crate) capacity: u32,
+    pub(crate) leases: u16,
+    pub(crate) capacity: u16,
     /// Leases so far, and how many there may be.
     pub(crate) uses: u32,
     pub(crate) max_uses: u32,
@@ -90,7 +90,7 @@ impl Connection {
             state: State::Connecting,
             slot,
             phase: Phase::Resolve,
-            owner: Some(owner),
+            owner: MaybeSlot::some(owner),
             host_link: Link::UNLINKED,
             idle_link: Link::UNLINKED,
             idle_since: now,
@@ -145,6 +145,11 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::State::{self, Closing, Connecting, Idle, Leased};
+
+    #[test]
+    fn a_record_is_a_cache_line() {
+        assert_eq!(size_of::<super::Connection>(), 64);
+    }
 
     #[test]
     fn a_connection_opens_once_and_closes_for_good() {

@@ -200,7 +200,7 @@ impl<K: Eq + Clone> Engine<K> {
         if let Some(slot) = self.find_connection(id) {
             let connection = &mut self.connections[slot];
             let before = std::mem::replace(&mut connection.phase, phase);
-            if let (State::Connecting, Some(owner)) = (connection.state, connection.owner) {
+            if let (State::Connecting, Some(owner)) = (connection.state, connection.owner.get()) {
                 self.requests[owner].book(now, Some(before));
             }
             if planted!(DeliveredBeforeReady) && self.connections[slot].state == State::Connecting {

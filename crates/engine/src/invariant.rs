@@ -149,7 +149,11 @@ fn check_queue<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
         let stage = match request.stage {
             Stage::Attended(attempt) => {
                 let connection = &engine.connections[attempt];
-                assert_eq!(connection.owner, Some(at), "I3: an attempt knows its owner");
+                assert_eq!(
+                    connection.owner.get(),
+                    Some(at),
+                    "I3: an attempt knows its owner"
+                );
                 0
             }
             Stage::Claimed => {
@@ -194,7 +198,7 @@ fn check_lists<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
     while at != NIL {
         let connection = &engine.connections[at];
         assert_eq!(connection.state, State::Connecting);
-        assert_eq!((connection.owner, connection.host), (None, slot));
+        assert_eq!((connection.owner.get(), connection.host), (None, slot));
         length += 1;
         at = connection.host_link.next;
     }
@@ -259,7 +263,7 @@ fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
         );
         assert_eq!(
             holders.remove(&slot).unwrap_or(0),
-            connection.leases,
+            u32::from(connection.leases),
             "I7: a lease has one holder"
         );
     }
@@ -327,7 +331,7 @@ fn check_timers<K: Eq + Clone>(engine: &Engine<K>) {
         let attempt = connection.state == State::Connecting;
         let endless = engine.settings.timeout == std::time::Duration::MAX;
         assert!(
-            !attempt || endless || at.is_some() == connection.owner.is_none(),
+            !attempt || endless || at.is_some() == connection.owner.get().is_none(),
             "I9: an attempt ends with its owner, or by its own deadline"
         );
     }

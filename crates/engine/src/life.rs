@@ -197,6 +197,6 @@ impl<K: Eq + Clone> Engine<K> {
     }
 }
 
-fn to_capacity(capacity: usize) -> u32 {
-    u32::try_from(capacity.max(1)).unwrap_or(u32::MAX)
+fn to_capacity(capacity: usize) -> u16 {
+    u16::try_from(capacity.max(1)).unwrap_or(u16::MAX)
 }

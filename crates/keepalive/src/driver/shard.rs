@@ -66,10 +66,29 @@ enum Socket<C: Connector> {
     Away,
     /// Here.
     Here(Box<Live<C>>),
-    /// In a task that opens or closes it, to be stopped by the handle once that is known.
-    Task(ConnectionId, Task, Option<AbortHandle>),
-    /// In a task that must be stopped as soon as its handle is known.
-    Stopping(ConnectionId, Task),
+    /// In a task that opens or closes it.
+    Task(Box<Running>),
+}
+
+/// A task that opens or closes a connection.
+struct Running {
+    id: ConnectionId,
+    task: Task,
+    /// Stops it; there once the task has started.
+    handle: Option<AbortHandle>,
+    /// Whether it is to be stopped as soon as it has started.
+    unwanted: bool,
+}
+
+impl Running {
+    fn expected<C: Connector>(id: ConnectionId, task: Task) -> Socket<C> {
+        Socket::Task(Box::new(Self {
+            id,
+            task,
+            handle: None,
+            unwanted: false,
+        }))
+    }
 }
 
 /// What a task does with a connection. One connection has both in its life, one after the other.
@@ -227,7 +246,7 @@ impl<C: Connector> Shard<C> {
     /// What a task did is done.
     pub(crate) fn task_ended(&mut self, id: ConnectionId) {
         let socket = self.socket(id.slot());
-        if matches!(socket, Socket::Task(at, ..) | Socket::Stopping(at, _) if *at == id) {
+        if matches!(socket, Socket::Task(running) if running.id == id) {
             *socket = Socket::Away;
         }
     }
@@ -240,19 +259,22 @@ impl<C: Connector> Shard<C> {
         task: Task,
         handle: AbortHandle,
     ) -> Option<AbortHandle> {
-        match self.socket(id.slot()) {
-            Socket::Task(at, doing, known) if (*at, *doing) == (id, task) => {
-                *known = Some(handle);
-                None
-            }
-            Socket::Stopping(at, doing) if (*at, *doing) == (id, task) => Some(handle),
-            _ => None,
+        let Socket::Task(running) = self.socket(id.slot()) else {
+            return None;
+        };
+        if (running.id, running.task) != (id, task) {
+            return None;
         }
+        if running.unwanted {
+            return Some(handle);
+        }
+        running.handle = Some(handle);
+        None
     }
 
     /// A task is going to close a connection.
     pub(crate) fn expect_task(&mut self, id: ConnectionId) {
-        *self.socket(id.slot()) = Socket::Task(id, Task::Close, None);
+        *self.socket(id.slot()) = Running::expected(id, Task::Close);
     }
 
     /// Carries the engine's actions out as far as it goes under the lock; the rest goes into
@@ -268,7 +290,7 @@ impl<C: Connector> Shard<C> {
                     self.answer(effects, id, answer);
                 }
                 Action::Connect(id, host) => {
-                    *self.socket(id.slot()) = Socket::Task(id, Task::Connect, None);
+                    *self.socket(id.slot()) = Running::expected(id, Task::Connect);
                     let host = self.engine.key(host).expect("a host in use is known");
                     effects.push(Effect::Connect(self.id, id, host.clone()));
                 }
@@ -304,13 +326,12 @@ impl<C: Connector> Shard<C> {
 
     fn stop_task(&mut self, effects: &mut Effects<C>, id: ConnectionId) {
         let socket = self.socket(id.slot());
-        if let Socket::Task(at, task, handle) = socket
-            && *at == id
+        if let Socket::Task(running) = socket
+            && running.id == id
         {
-            match handle.take() {
+            match running.handle.take() {
                 Some(handle) => effects.push(Effect::Stop(handle)),
-                None if planted!(StopLost) => {}
-                None => *socket = Socket::Stopping(id, *task),
+                None => running.unwanted = !planted!(StopLost),
             }
         }
     }
