@@ -56,7 +56,7 @@ impl Crowd {
                     let (manager, request) = (self.manager.clone(), self.request.clone());
                     tokio::spawn(async move {
                         for _ in 0..each {
-                            let lease = manager.allocate(&request).await;
+                            let lease = manager.lease(&request).await;
                             let lease = lease.expect("nothing can fail");
                             black_box(lease.0);
                             yield_now().await;

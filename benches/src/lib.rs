@@ -74,7 +74,7 @@ impl Warm {
             for _ in 0..times {
                 // A full cycle through all hosts: the step is prime to any number of them here.
                 *next = (*next + 7919) % requests.len();
-                let lease = manager.allocate(&requests[*next]).await;
+                let lease = manager.lease(&requests[*next]).await;
                 let lease = lease.expect("nothing can fail");
                 black_box(lease.0);
                 lease.free();

@@ -163,6 +163,24 @@ impl<K: Eq + Clone> Engine<K> {
         self.settle(room);
     }
 
+    /// The connection that a request made by the input before was answered with at once.
+    pub fn answered_at_once(&self, id: RequestId) -> Option<ConnectionId> {
+        match self.actions.back() {
+            Some(&Action::Answer(to, Answer::Connection(connection))) if to == id => {
+                Some(connection)
+            }
+            _ => None,
+        }
+    }
+
+    /// The user takes the answer of a request that was [answered at
+    /// once](Self::answered_at_once), before its action is carried out: there is none then.
+    pub fn take_at_once(&mut self, id: RequestId) -> Option<Taken> {
+        self.answered_at_once(id)?;
+        self.actions.pop_back();
+        self.take(id)
+    }
+
     /// The user takes the answer. `None` if there is none yet.
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {
         let slot = self.find_request(id)?;

@@ -10,6 +10,8 @@ use crate::builder::Builder;
 use crate::connect::Connector;
 use crate::connect::net::Net;
 use crate::driver::Driver;
+use crate::error::AllocateError;
+use crate::lease::Lease;
 use crate::mailbox::{Mailbox, MailboxClosed, Responses};
 use crate::pending::{Claim, Pending};
 use crate::request::Request;
@@ -88,6 +90,54 @@ impl<C: Connector> Manager<C> {
     pub fn allocate(&self, request: impl Borrow<Request>) -> Pending<C> {
         let location = Location::caller();
         Pending::new(Claim::new(self.driver(), request.borrow(), location))
+    }
+
+    /// Asks for a connection and waits for it, in one: the quickest way to a lease.
+    ///
+    /// As [`allocate`](Self::allocate), but nothing is asked before this is polled, and until it is
+    /// ready the request has no name by which others could ask for it or withdraw it. A connection
+    /// that is there is taken with the same look at the manager by which it is found.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the request at once, as dropping a [`Pending`] does. A new one
+    /// asks at the end of the queue.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pending`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use keepalive::{Manager, Request};
+    ///
+    /// let manager = Manager::new();
+    /// let request = Request::new("tcp", "127.0.0.1", port)?;
+    /// for _ in 0..3 {
+    ///     let lease = manager.lease(&request).await?;
+    ///     lease.free();
+    /// }
+    /// assert_eq!(manager.totals().opened, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn lease<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> impl Future<Output = Result<Lease<C>, AllocateError>> + Send + use<'a, C> {
+        let location = Location::caller();
+        async move {
+            match Claim::or_lease(self.driver(), request, location) {
+                Ok(lease) => Ok(lease),
+                Err(claim) => Pending::new(claim).await,
+            }
+        }
     }
 
     /// Asks for a connection, and has the answer posted to `mailbox` with `event` and `context`.

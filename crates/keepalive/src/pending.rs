@@ -10,7 +10,7 @@ use keepalive_engine::{RequestId, Waiting, planted};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
-use crate::driver::Driver;
+use crate::driver::{Asked, Driver};
 use crate::error::AllocateError;
 use crate::lease::Lease;
 use crate::request::Request;
@@ -115,14 +115,29 @@ impl<C: Connector> Claim<C> {
         request: &Request,
         location: &'static Location<'static>,
     ) -> Self {
-        let (id, asked) = driver.ask(request, location);
+        let (id, asked) = driver.ask(request, location, false);
         Self {
             id,
             state: match asked {
-                Ok(()) => State::Asked(Arc::clone(driver)),
-                Err(error) => State::Refused(error),
+                Asked::Refused(error) => State::Refused(error),
+                Asked::Waits | Asked::Taken(_) => State::Asked(Arc::clone(driver)),
             },
         }
+    }
+
+    /// Asks, and takes a connection that is there.
+    pub(crate) fn or_lease(
+        driver: &Arc<Driver<C>>,
+        request: &Request,
+        location: &'static Location<'static>,
+    ) -> Result<Lease<C>, Self> {
+        let (id, asked) = driver.ask(request, location, true);
+        let state = match asked {
+            Asked::Taken(live) => return Ok(Lease::new(Arc::clone(driver), live)),
+            Asked::Waits => State::Asked(Arc::clone(driver)),
+            Asked::Refused(error) => State::Refused(error),
+        };
+        Err(Self { id, state })
     }
 
     /// The driver that has the request; `None` if the answer is there anyhow.

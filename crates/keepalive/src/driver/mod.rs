@@ -62,6 +62,16 @@ struct Runtime {
 /// Stands for "none" among the numbers of runtimes.
 const NO_RUNTIME: u64 = 0;
 
+/// What comes of asking.
+pub(crate) enum Asked<C: Connector> {
+    /// The answer is to be waited for, or only to be taken.
+    Waits,
+    /// It has been taken.
+    Taken(Box<Live<C>>),
+    /// There is no request.
+    Refused(AllocateError),
+}
+
 /// An answer as its user takes it.
 pub(crate) type Outcome<C> = Result<Box<Live<C>>, AllocateError>;
 
@@ -83,20 +93,22 @@ impl<C: Connector> Driver<C> {
         }
     }
 
-    /// A user asks. The request may have been refused before it came to an engine.
+    /// A user asks, and takes the answer if it is a connection that is there at once and if that is
+    /// `wanted_now`. The request may have been refused before it came to an engine.
     pub(crate) fn ask(
         self: &Arc<Self>,
         request: &Request,
         location: &'static Location<'static>,
-    ) -> (RequestId, Result<(), AllocateError>) {
+        wanted_now: bool,
+    ) -> (RequestId, Asked<C>) {
         let host = request.host();
         let shard = self.shard_of(host);
         if let Err(cause) = self.ensure_runtime() {
             let id = RequestId::outside(self.lock(shard).number(), shard);
             let error = AllocateError::new(id, host.clone(), Timing::default(), cause);
-            return (id, Err(error));
+            return (id, Asked::Refused(error));
         }
-        let id = self.input(shard, |shard, now, room| {
+        let (id, live) = self.input(shard, |shard, now, room| {
             if !planted!(NextEraSwept) {
                 let era = self.era.load(Ordering::Acquire);
                 shard.runtime_lost(now, room, era.saturating_sub(1));
@@ -110,9 +122,14 @@ impl<C: Connector> Driver<C> {
             };
             let id = shard.engine.request(now, room, ask);
             shard.open_cell(id, host, location);
-            id
+            let live = if wanted_now {
+                shard.take_at_once(id)
+            } else {
+                None
+            };
+            (id, live)
         });
-        (id, Ok(()))
+        (id, live.map_or(Asked::Waits, Asked::Taken))
     }
 
     /// Takes the answer of a request, or has `context` woken when it is there.
@@ -519,6 +536,19 @@ impl<C: Connector> Shard<C> {
             }
             self.engine.peer_closed(now, room, connection);
         }
+    }
+
+    /// Hands the connection with which a request was answered at once to its user; one that stays
+    /// here waits to be taken as any other.
+    fn take_at_once(&mut self, id: RequestId) -> Option<Box<Live<C>>> {
+        let connection = self.engine.answered_at_once(id)?;
+        if self.live(connection)?.is_main() {
+            return None;
+        }
+        let mut live = self.lend(connection).ok()?;
+        live.request = id;
+        live.from_cache = self.engine.take_at_once(id)?.from_cache;
+        Some(live)
     }
 
     /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.

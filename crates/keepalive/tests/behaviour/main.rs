@@ -17,6 +17,7 @@ mod a_forgotten_lease_holds_up_no_shutdown;
 mod a_freed_connection_is_immediate;
 mod a_freed_connection_serves_whoever_waits_for_an_attempt;
 mod a_hit_is_answered_after_the_call;
+mod a_lease_is_asked_for_and_taken_in_one;
 mod a_multiplexed_connection_serves_many;
 mod a_name_that_is_never_resolved_times_out;
 mod a_panic_in_a_connector_is_an_error;

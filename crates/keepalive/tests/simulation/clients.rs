@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::task::Poll;
 use std::time::Duration;
 
-use keepalive::{Lease, Pending, Request, Responses};
+use keepalive::{Lease, Manager, Pending, Request, Responses};
 use keepalive_testkit::dice::Dice;
 use keepalive_testkit::simulated::aftermath::free;
 use keepalive_testkit::simulated::panics::panic_as_planned;
@@ -24,6 +24,9 @@ pub(crate) async fn client(world: Arc<World>, number: usize, mut dice: Dice) {
     let request = world.draw(number, &mut dice);
     if dice.below(4) == 0 && !world.mail_lost.load(SeqCst) {
         return send_letter(&world, number, request, &mut dice).await;
+    }
+    if dice.below(6) == 0 && !world.is_calm() {
+        return lease(&world, number, &manager, request, dice).await;
     }
     let mut pending = manager.allocate(request);
     drop(manager);
@@ -76,6 +79,29 @@ pub(crate) async fn client(world: Arc<World>, number: usize, mut dice: Dice) {
         }
     };
     enjoy(&world, number, lease, dice).await;
+}
+
+/// Asks and waits in one, perhaps not for long.
+async fn lease(
+    world: &Arc<World>,
+    number: usize,
+    manager: &Manager<Network>,
+    request: Request,
+    mut dice: Dice,
+) {
+    let patience = match dice.below(3) {
+        0 => Duration::from_millis(dice.below(60) as u64),
+        _ => Duration::from_secs(3600),
+    };
+    let Ok(result) = timeout(patience, manager.lease(&request)).await else {
+        return world.dropped(number);
+    };
+    let id = match &result {
+        Ok(lease) => lease.id(),
+        Err(error) => error.id(),
+    };
+    world.asked(number, id);
+    enjoy(world, number, answer(world, number, result), dice).await;
 }
 
 type Answer = Result<Lease<Network>, keepalive::AllocateError>;
