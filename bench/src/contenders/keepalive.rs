@@ -52,7 +52,7 @@ impl Contender for Keepalive {
     async fn cycle(&self, (request, host): &(Request, u32), hold: impl Future<Output = ()> + Send) {
         let mut lease = self
             .manager
-            .allocate(request)
+            .lease(request)
             .await
             .expect(ANSWERED);
         lease.begin(*host);
@@ -64,7 +64,7 @@ impl Contender for Keepalive {
 
 impl Queue for Keepalive {
     async fn touch(&self, (request, host): &(Request, u32)) {
-        let lease = self.manager.allocate(request).await;
+        let lease = self.manager.lease(request).await;
         let mut lease = lease.expect(ANSWERED);
         lease.begin(*host);
         lease.end();

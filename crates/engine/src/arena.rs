@@ -42,6 +42,7 @@ impl<T> Arena<T> {
         value
     }
 
+    #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
         self.slab.get(slot as usize)
     }
@@ -77,14 +78,17 @@ pub(crate) struct MaybeSlot(u32);
 impl MaybeSlot {
     pub(crate) const NONE: Self = Self(NIL);
 
+    #[inline]
     pub(crate) fn some(slot: u32) -> Self {
         Self(slot)
     }
 
+    #[inline]
     pub(crate) fn get(self) -> Option<u32> {
         (self.0 != NIL).then_some(self.0)
     }
 
+    #[inline]
     pub(crate) fn take(&mut self) -> Option<u32> {
         std::mem::replace(self, Self::NONE).get()
     }
@@ -121,14 +125,17 @@ impl List {
         len: 0,
     };
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
+    #[inline]
     pub(crate) fn front(&self) -> Option<u32> {
         (self.front != NIL).then_some(self.front)
     }
 
+    #[inline]
     pub(crate) fn back(&self) -> Option<u32> {
         (self.back != NIL).then_some(self.back)
     }

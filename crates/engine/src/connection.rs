@@ -105,15 +105,18 @@ impl Connection {
         }
     }
 
+    #[inline]
     pub(crate) fn host_link(&mut self) -> &mut Link {
         &mut self.host_link
     }
 
+    #[inline]
     pub(crate) fn idle_link(&mut self) -> &mut Link {
         &mut self.idle_link
     }
 
     /// Whether another request could use it.
+    #[inline]
     pub(crate) fn has_room(&self) -> bool {
         matches!(self.state, State::Leased | State::Idle)
             && (!self.retiring || planted!(RetiredServesOn))
@@ -122,16 +125,19 @@ impl Connection {
     }
 
     /// Whether its last lease has ended, and nobody has seen to it yet.
+    #[inline]
     pub(crate) fn is_let_go(&self) -> bool {
         self.state == State::Leased && self.leases == 0
     }
 
     /// Whether it has had all the leases that it may have.
+    #[inline]
     pub(crate) fn is_worn(&self) -> bool {
         self.uses >= self.max_uses
     }
 
     /// Moves on, and answers where it was.
+    #[inline]
     pub(crate) fn enter(&mut self, next: State) -> State {
         debug_assert!(
             self.state.may_become(next),

@@ -25,11 +25,13 @@ impl RequestId {
     }
 
     /// The shard that holds the request.
+    #[inline]
     pub fn shard(self) -> ShardId {
         self.shard
     }
 
     /// Where the shard keeps the request: small, and used again by later requests.
+    #[inline]
     pub fn slot(self) -> usize {
         self.slot as usize
     }
@@ -83,6 +85,7 @@ pub struct ConnectionId {
 
 impl ConnectionId {
     /// Where the shard keeps the connection: small, and used again by later connections.
+    #[inline]
     pub fn slot(self) -> usize {
         self.slot as usize
     }

@@ -23,11 +23,13 @@ impl Queue {
         self.list.len as usize
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
     /// The request that came first.
+    #[inline]
     pub(crate) fn front(&self) -> Option<u32> {
         self.list.front()
     }
@@ -37,14 +39,17 @@ impl Queue {
     }
 
     /// The first request without an attempt of its own.
+    #[inline]
     pub(crate) fn first_unattended(&self) -> Option<u32> {
         self.first_claimed().or_else(|| self.first_parked())
     }
 
+    #[inline]
     pub(crate) fn first_claimed(&self) -> Option<u32> {
         (self.first_claimed != NIL).then_some(self.first_claimed)
     }
 
+    #[inline]
     pub(crate) fn first_parked(&self) -> Option<u32> {
         (self.first_parked != NIL).then_some(self.first_parked)
     }

@@ -45,6 +45,7 @@ pub struct Timing {
 
 impl Timing {
     /// All of it: the time from the request to its answer.
+    #[inline]
     pub fn total(&self) -> Duration {
         self.queued + self.resolve + self.connect + self.tls
     }
@@ -60,6 +61,7 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
+    #[inline]
     pub(crate) fn total(self) -> u64 {
         self.queued + self.resolve + self.connect + self.tls
     }
@@ -196,6 +198,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    #[inline]
     pub(crate) fn new(number: u64, host: u32, now: Time, deadline: Option<Time>) -> Self {
         Self {
             number,
@@ -212,10 +215,12 @@ impl Request {
         }
     }
 
+    #[inline]
     pub(crate) fn link(&mut self) -> &mut Link {
         &mut self.link
     }
 
+    #[inline]
     pub(crate) fn waits(&self) -> bool {
         matches!(
             self.stage,
@@ -224,6 +229,7 @@ impl Request {
     }
 
     /// Books the time since the present phase began; the next one begins now.
+    #[inline]
     pub(crate) fn book(&mut self, now: Time, phase: Option<Phase>) {
         let spent = now.nanos().saturating_sub(self.since.nanos());
         if !planted!(TimeBookedTwice) {

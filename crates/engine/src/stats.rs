@@ -112,6 +112,7 @@ impl WaitingTime {
         }
     }
 
+    #[inline]
     pub(crate) fn record(&mut self, nanos: u64) {
         let micros = nanos / 1_000;
         if micros == 0 {

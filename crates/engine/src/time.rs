@@ -19,11 +19,13 @@ impl Time {
     pub const START: Self = Self(NonZeroU64::MIN);
 
     /// The point so many nanoseconds after the start, up to 584 years.
+    #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     /// The point so long after the start, up to 584 years.
+    #[inline]
     pub fn after_start(duration: Duration) -> Self {
         Self::START
             .checked_add(duration)
@@ -31,27 +33,32 @@ impl Time {
     }
 
     /// Nanoseconds since the start.
+    #[inline]
     pub const fn nanos(self) -> u64 {
         self.0.get() - 1
     }
 
     /// The point so much later, if there is one.
+    #[inline]
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         self.checked_add_nanos(to_nanos(duration)?)
     }
 
     /// The point so many nanoseconds later, if there is one.
+    #[inline]
     pub(crate) fn checked_add_nanos(self, nanos: u64) -> Option<Self> {
         self.0.checked_add(nanos).map(Self)
     }
 
     /// The time from `earlier` to this; zero if that was later.
+    #[inline]
     pub fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 
 /// A duration in nanoseconds, if they can be counted.
+#[inline]
 pub(crate) fn to_nanos(duration: Duration) -> Option<u64> {
     let nanos = duration.as_secs().checked_mul(NANOS_PER_SECOND)?;
     nanos.checked_add(u64::from(duration.subsec_nanos()))

@@ -56,6 +56,7 @@ struct Waiting {
 }
 
 impl Waiting {
+    #[inline]
     fn link(&mut self) -> &mut Link {
         &mut self.link
     }
@@ -122,6 +123,7 @@ impl Timers {
     }
 
     /// The earliest deadline.
+    #[inline]
     pub(crate) fn peek(&self) -> Option<(Time, TimerKey)> {
         self.earliest
     }

@@ -183,7 +183,7 @@ impl Streams for KeepaliveStreams {
     }
 
     async fn exchange(&self, (): &mut (), message: &[u8; MESSAGE]) -> Result<()> {
-        let mut lease = self.manager.allocate(self.request.clone()).await?;
+        let mut lease = self.manager.lease(&self.request).await?;
         exchange(&mut lease, message).await?;
         lease.free();
         Ok(())
