@@ -103,14 +103,40 @@ impl<K: Eq + Clone> Engine<K> {
     /// A user asks for a connection. The answer comes as an action.
     pub fn request(&mut self, now: Time, room: &mut impl Room, ask: Ask) -> RequestId {
         let now = self.advance(now, room);
+        let slot = self.admit(now, ask);
+        self.serve_or_queue(now, room, slot, Entry::New);
+        self.settle(room);
+        self.request_id(slot)
+    }
+
+    /// A user asks for a connection, and takes it if it is `expected`, the one that
+    /// [`next_idle`](Self::next_idle) named: then no action says so.
+    pub fn request_now(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        ask: Ask,
+        expected: ConnectionId,
+    ) -> (RequestId, Option<Taken>) {
+        let now = self.advance(now, room);
+        let slot = self.admit(now, ask);
+        let id = self.request_id(slot);
+        let mut taken = None;
+        match self.find_at_once(now, room, slot) {
+            Some(found) if self.connection_id(found) == expected => taken = self.take(id),
+            Some(found) => self.tell(slot, found),
+            None => self.serve_or_queue(now, room, slot, Entry::New),
+        }
+        self.settle(room);
+        (id, taken)
+    }
+
+    fn admit(&mut self, now: Time, ask: Ask) -> u32 {
         let timeout = ask.timeout.unwrap_or(self.settings.timeout);
         let deadline = now.checked_add(timeout);
         let mut request = Request::new(ask.number, ask.host.slot, now, deadline);
         request.attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
-        let slot = self.requests.insert(request);
-        self.serve_or_queue(now, room, slot, Entry::New);
-        self.settle(room);
-        self.request_id(slot)
+        self.requests.insert(request)
     }
 
     /// The connection that is held for a request has gone before its answer was taken: it is
@@ -161,24 +187,6 @@ impl<K: Eq + Clone> Engine<K> {
             self.requests.remove(slot);
         }
         self.settle(room);
-    }
-
-    /// The connection that a request made by the input before was answered with at once.
-    pub fn answered_at_once(&self, id: RequestId) -> Option<ConnectionId> {
-        match self.actions.back() {
-            Some(&Action::Answer(to, Answer::Connection(connection))) if to == id => {
-                Some(connection)
-            }
-            _ => None,
-        }
-    }
-
-    /// The user takes the answer of a request that was [answered at
-    /// once](Self::answered_at_once), before its action is carried out: there is none then.
-    pub fn take_at_once(&mut self, id: RequestId) -> Option<Taken> {
-        self.answered_at_once(id)?;
-        self.actions.pop_back();
-        self.take(id)
     }
 
     /// The user takes the answer. `None` if there is none yet.

@@ -31,27 +31,35 @@ impl<K: Eq + Clone> Engine<K> {
     ) {
         if self.shut_down && !planted!(ServesAfterShutdown) {
             self.refuse(request, Answer::ShutDown);
-        } else if !self.serve_at_once(now, room, request) {
+        } else if let Some(connection) = self.find_at_once(now, room, request) {
+            self.tell(request, connection);
+        } else {
             self.join_queue(now, room, request, entry);
             // A time-out of zero leaves time for what is there at once, and for nothing else.
             self.advance(now, room);
         }
     }
 
-    fn serve_at_once(&mut self, now: Time, room: &mut impl Room, request: u32) -> bool {
+    /// Holds an idle connection of its host for a request that is in no queue, if there is one.
+    pub(crate) fn find_at_once(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        request: u32,
+    ) -> Option<u32> {
         let host = self.requests[request].host;
         if planted!(MissedIdle) {
-            return false;
+            return None;
         }
         while let Some(connection) = self.next_available(host) {
             if self.must_give_way(room, connection, None) {
                 self.evict(now, room, connection);
             } else {
                 self.assign(now, room, connection, request, Some(FromCache::Immediate));
-                return true;
+                return Some(connection);
             }
         }
-        false
+        None
     }
 
     fn join_queue(&mut self, now: Time, room: &mut impl Room, request: u32, entry: Entry) {
@@ -191,6 +199,7 @@ impl<K: Eq + Clone> Engine<K> {
                 self.timers.withdraw(TimerKey::Request(request));
             }
             self.assign(now, room, slot, request, from_cache);
+            self.tell(request, slot);
         }
         if self.connections[slot].is_let_go() {
             self.become_idle(now, room, slot);
@@ -279,6 +288,10 @@ impl<K: Eq + Clone> Engine<K> {
         }
         debug_assert!(self.requests[request].since <= now);
         self.requests[request].stage = Stage::Assigned(slot, from_cache);
+    }
+
+    /// Answers a request with the connection that is held for it.
+    pub(crate) fn tell(&mut self, request: u32, slot: u32) {
         let action = Action::Answer(
             self.request_id(request),
             Answer::Connection(self.connection_id(slot)),

@@ -1,6 +1,7 @@
 //! What the rules say, scenario by scenario: one file per behaviour (SPEC L, T, C).
 
 mod abandon;
+mod at_once;
 mod attempts;
 mod closing;
 mod deadlines;

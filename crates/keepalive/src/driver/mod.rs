@@ -16,8 +16,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use keepalive_engine::{
-    Ask, Config, ConnectionId, Engine, Phase, RequestId, Return, Room, ShardId, Time, Timing,
-    Waiting, planted,
+    Ask, Config, ConnectionId, Engine, HostId, Phase, RequestId, Return, Room, ShardId, Taken,
+    Time, Timing, Waiting, planted,
 };
 
 use crate::common::{Common, CommonRoom};
@@ -114,20 +114,22 @@ impl<C: Connector> Driver<C> {
                 shard.runtime_lost(now, room, era.saturating_sub(1));
             }
             shard.engine.tick(now, room);
+            let (at, sound) = shard.host_with_sound_idle(host, now, room);
             let ask = Ask {
-                host: shard.host_with_sound_idle(host, now, room),
+                host: at,
                 number: shard.number(),
                 timeout: request.own_timeout(),
                 queue_timeout: request.own_queue_timeout(),
             };
-            let id = shard.engine.request(now, room, ask);
-            shard.open_cell(id, host, location);
-            let live = if wanted_now {
-                shard.take_at_once(id)
+            if wanted_now && let Some(sound) = sound {
+                let (id, taken) = shard.engine.request_now(now, room, ask, sound);
+                shard.open_cell(id, host, location);
+                (id, taken.map(|taken| shard.lend_whole(id, sound, taken)))
             } else {
-                None
-            };
-            (id, live)
+                let id = shard.engine.request(now, room, ask);
+                shard.open_cell(id, host, location);
+                (id, None)
+            }
         });
         (id, live.map_or(Asked::Waits, Asked::Taken))
     }
@@ -516,39 +518,41 @@ impl<C: Connector> Drop for Driver<C> {
 
 impl<C: Connector> Shard<C> {
     /// Finds a host for a request, with the connection that it would be given known to be sound.
+    /// Answers it too, if it is lent as a whole.
     fn host_with_sound_idle(
         &mut self,
         host: &Host,
         now: Time,
         room: &mut impl Room,
-    ) -> keepalive_engine::HostId {
+    ) -> (HostId, Option<ConnectionId>) {
         loop {
             let id = self.engine.host(host.hash_value(), host);
             let Some((connection, since)) = self.engine.next_idle(id) else {
-                return id;
+                return (id, None);
+            };
+            let Some(live) = self.live(connection) else {
+                return (id, None);
             };
             let trusted = now.saturating_duration_since(since) <= TRUSTED_IDLE;
-            let sound = self
-                .live(connection)
-                .is_none_or(|live| (trusted && !live.is_suspect()) || live.check().is_ok());
-            if sound {
-                return id;
+            if (trusted && !live.is_suspect()) || live.check().is_ok() {
+                return (id, Some(connection).filter(|_| !live.is_main()));
             }
             self.engine.peer_closed(now, room, connection);
         }
     }
 
-    /// Hands the connection with which a request was answered at once to its user; one that stays
-    /// here waits to be taken as any other.
-    fn take_at_once(&mut self, id: RequestId) -> Option<Box<Live<C>>> {
-        let connection = self.engine.answered_at_once(id)?;
-        if self.live(connection)?.is_main() {
-            return None;
-        }
-        let mut live = self.lend(connection).ok()?;
+    /// Hands a connection that was taken to its user, as a whole.
+    fn lend_whole(
+        &mut self,
+        id: RequestId,
+        connection: ConnectionId,
+        taken: Taken,
+    ) -> Box<Live<C>> {
+        let mut live = self.take_live(connection).expect(HERE);
+        live.stop_watching();
         live.request = id;
-        live.from_cache = self.engine.take_at_once(id)?.from_cache;
-        Some(live)
+        live.from_cache = taken.from_cache;
+        live
     }
 
     /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.
