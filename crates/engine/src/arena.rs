@@ -8,7 +8,7 @@ use slab::Slab;
 pub(crate) const NIL: u32 = u32::MAX;
 
 /// An arena that was larger than this lets its memory go when its last record does.
-const KEPT_WHEN_EMPTY: usize = 1024;
+pub(crate) const KEPT_WHEN_EMPTY: usize = 1024;
 
 /// A slab addressed by `u32`, so that links are small.
 ///

@@ -1,7 +1,7 @@
 //! Deadlines of requests and connections: a line of those that came in order, and an indexed heap
 //! of the others, so that each can be withdrawn.
 
-use crate::arena::{Arena, Link, List};
+use crate::arena::{Arena, KEPT_WHEN_EMPTY, Link, List};
 use crate::time::Time;
 
 const ABSENT: u32 = u32::MAX;
@@ -112,6 +112,12 @@ impl Timers {
             self.leave_heap(place as usize);
         }
         self.earliest = self.find_earliest();
+        let records = self.heap.capacity().max(self.requests.len());
+        if self.earliest.is_none() && records.max(self.connections.len()) > KEPT_WHEN_EMPTY {
+            self.heap = Vec::new();
+            self.requests = Vec::new();
+            self.connections = Vec::new();
+        }
     }
 
     fn leave_heap(&mut self, place: usize) {
@@ -256,6 +262,23 @@ mod tests {
             assert!(timers.peek().is_none_or(|(next, _)| next >= at));
             assert_eq!(timers.at(key), None);
         }
+    }
+
+    #[test]
+    fn a_crowd_leaves_no_memory_behind() {
+        let mut timers = Timers::new();
+        let crowd = 0..10_000;
+        for slot in crowd.clone() {
+            let at = Time::from_nanos(u64::from(10_000 - slot));
+            timers.set(TimerKey::Request(slot), Some(at));
+        }
+        for slot in crowd {
+            timers.withdraw(TimerKey::Request(slot));
+        }
+        assert_eq!((timers.heap.capacity(), timers.requests.capacity()), (0, 0));
+        timers.withdraw(TimerKey::Request(7));
+        timers.set(TimerKey::Request(7), Some(Time::START));
+        assert_eq!(timers.at(TimerKey::Request(7)), Some(Time::START));
     }
 
     #[test]
