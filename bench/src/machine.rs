@@ -34,7 +34,7 @@ impl Machine {
             available_parallelism().ok().map(|cores| cores.to_string()),
         );
         fact("load before the run", load());
-        fact("kernel", first_line("/proc/sys/kernel/osrelease"));
+        fact("kernel", kernel());
         fact("compiler", output("rustc", &["--version"]));
         for name in ["bb8", "deadpool", "hyper-util", "pingora-pool", "tokio"] {
             fact(name, version(name));
@@ -58,6 +58,13 @@ fn processor() -> Option<String> {
     let text = read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// Its version, without what its builder appended.
+fn kernel() -> Option<String> {
+    let release = first_line("/proc/sys/kernel/osrelease")?;
+    let version = release.split(|c: char| !c.is_ascii_digit() && c != '.');
+    Some(version.into_iter().next()?.to_owned())
 }
 
 /// Processes that ran or wanted to, over the last minute.

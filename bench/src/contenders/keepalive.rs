@@ -50,11 +50,7 @@ impl Contender for Keepalive {
     }
 
     async fn cycle(&self, (request, host): &(Request, u32), hold: impl Future<Output = ()> + Send) {
-        let mut lease = self
-            .manager
-            .lease(request)
-            .await
-            .expect(ANSWERED);
+        let mut lease = self.manager.lease(request).await.expect(ANSWERED);
         lease.begin(*host);
         hold.await;
         lease.end();
