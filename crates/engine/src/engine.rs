@@ -1,5 +1,7 @@
 //! The engine: its inputs and outputs, without policy.
 
+use std::collections::VecDeque;
+
 use crate::action::{Action, Answer, Message};
 use crate::arena::{Arena, List};
 use crate::config::{Config, Settings};
@@ -11,10 +13,8 @@ use crate::request::{Ask, FromCache, Request, Stage};
 use crate::room::Room;
 use crate::serve::Entry;
 use crate::stats::WaitingTime;
-use crate::time::Time;
-use crate::time::to_nanos;
+use crate::time::{Time, to_nanos};
 use crate::timer::{TimerKey, Timers};
-use std::collections::VecDeque;
 
 /// One shard of a manager: its hosts, their requests and connections.
 ///

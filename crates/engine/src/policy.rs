@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::time::Time;
+
 /// A small generator (SplitMix64, Steele et al. 2014): good enough to spread deadlines.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);

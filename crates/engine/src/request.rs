@@ -1,11 +1,12 @@
 //! A request, from the question until its lease is given back.
 
+use std::fmt;
+use std::time::Duration;
+
 use crate::arena::Link;
 use crate::connection::Phase;
 use crate::ids::{HostId, Ticket};
 use crate::time::Time;
-use std::fmt;
-use std::time::Duration;
 
 /// What a request asks for.
 #[derive(Clone, Copy, Debug)]

@@ -282,6 +282,18 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_in_the_heap_comes_before_an_equal_one_that_was_set_later() {
+        let [late, early] = [10, 5].map(Time::from_nanos);
+        let mut timers = Timers::new();
+        timers.set(TimerKey::Request(0), Some(late));
+        timers.set(TimerKey::Request(1), Some(early));
+        timers.withdraw(TimerKey::Request(0));
+        timers.set(TimerKey::Request(2), Some(early));
+        assert_eq!((timers.heap.len(), timers.line.len()), (1, 1));
+        assert_eq!(timers.peek(), Some((early, TimerKey::Request(1))));
+    }
+
+    #[test]
     fn equal_deadlines_are_due_in_the_order_they_were_set() {
         let start = Time::START;
         let mut timers = Timers::new();

@@ -75,7 +75,7 @@ pub trait Connection: Send + 'static {
     ///
     /// Asked when the connection is new, and again each time a lease comes back and each time
     /// [`poll_unusable`](Self::poll_unusable) is pending after a wake. More than 1 needs
-    /// [`share`](Self::share). 0 counts as 1.
+    /// [`share`](Self::share). 0 counts as 1, and more than 65,535 as that.
     fn capacity(&self) -> usize {
         1
     }
