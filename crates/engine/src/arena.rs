@@ -25,6 +25,7 @@ impl<T> Arena<T> {
         Self { slab: Slab::new() }
     }
 
+    #[inline]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         if self.slab.len() == self.slab.capacity() {
             self.slab.reserve_exact(self.slab.len() / 8 + 8);
@@ -34,12 +35,19 @@ impl<T> Arena<T> {
         slot
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, slot: u32) -> T {
         let value = self.slab.remove(slot as usize);
         if self.slab.is_empty() && self.slab.capacity() > KEPT_WHEN_EMPTY {
             self.slab = Slab::new();
         }
         value
+    }
+
+    /// Removes a record that nobody wants to see again.
+    #[inline]
+    pub(crate) fn discard(&mut self, slot: u32) {
+        drop(self.remove(slot));
     }
 
     #[inline]
@@ -140,6 +148,7 @@ impl List {
         (self.back != NIL).then_some(self.back)
     }
 
+    #[inline]
     pub(crate) fn push_back<T>(
         &mut self,
         arena: &mut Arena<T>,
@@ -158,6 +167,7 @@ impl List {
         self.len += 1;
     }
 
+    #[inline]
     pub(crate) fn remove<T>(
         &mut self,
         arena: &mut Arena<T>,

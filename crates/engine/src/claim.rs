@@ -69,6 +69,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Passes on the slots that have become free, and has connections evicted that are in the way.
+    #[inline]
     pub(crate) fn settle(&mut self, room: &mut impl Room) {
         if self.unsettled {
             self.pass_on(room);

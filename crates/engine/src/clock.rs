@@ -9,6 +9,7 @@ use crate::timer::TimerKey;
 
 impl<K: Eq + Clone> Engine<K> {
     /// When the driver must call `tick` at the latest, and what for. `None`: nothing is due ever.
+    #[inline]
     pub fn poll_timeout(&self) -> Option<(Time, Due)> {
         let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
         let expiry = expiry.filter(|_| !planted!(IdleNeverExpires));
@@ -25,12 +26,18 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// Does what is due at `now`, and answers the time that counts for the input: never earlier
     /// than an input before it.
+    #[inline]
     pub(crate) fn advance(&mut self, now: Time, room: &mut impl Room) -> Time {
         let now = self.clamp(now);
-        if self.poll_timeout().is_some_and(|(at, _)| at <= now) {
+        if self.is_due(now) {
             self.do_what_is_due(now, room);
         }
         now
+    }
+
+    #[inline]
+    pub(crate) fn is_due(&self, now: Time) -> bool {
+        self.poll_timeout().is_some_and(|(at, _)| at <= now)
     }
 
     #[cold]
@@ -54,6 +61,7 @@ impl<K: Eq + Clone> Engine<K> {
         }
     }
 
+    #[inline]
     pub(crate) fn clamp(&mut self, now: Time) -> Time {
         let now = match planted!(ClockGoesBack) {
             true => now,
@@ -63,6 +71,7 @@ impl<K: Eq + Clone> Engine<K> {
         now
     }
 
+    #[inline]
     fn next_expiry(&self) -> Option<Time> {
         let oldest = self.idle.front()?;
         let since = self.connections[oldest].idle_since;

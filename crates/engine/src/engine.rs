@@ -109,28 +109,6 @@ impl<K: Eq + Clone> Engine<K> {
         self.request_id(slot)
     }
 
-    /// A user asks for a connection, and takes it if it is `expected`, the one that
-    /// [`next_idle`](Self::next_idle) named: then no action says so.
-    pub fn request_now(
-        &mut self,
-        now: Time,
-        room: &mut impl Room,
-        ask: Ask,
-        expected: ConnectionId,
-    ) -> (RequestId, Option<Taken>) {
-        let now = self.advance(now, room);
-        let slot = self.admit(now, ask);
-        let id = self.request_id(slot);
-        let mut taken = None;
-        match self.find_at_once(now, room, slot) {
-            Some(found) if self.connection_id(found) == expected => taken = self.take(id),
-            Some(found) => self.tell(slot, found),
-            None => self.serve_or_queue(now, room, slot, Entry::New),
-        }
-        self.settle(room);
-        (id, taken)
-    }
-
     fn admit(&mut self, now: Time, ask: Ask) -> u32 {
         let timeout = ask.timeout.unwrap_or(self.settings.timeout);
         let deadline = now.checked_add(timeout);
@@ -280,7 +258,8 @@ impl<K: Eq + Clone> Engine<K> {
     /// A user gives back the connection that `request` was answered with.
     pub fn released(&mut self, now: Time, room: &mut impl Room, request: RequestId, how: Return) {
         let now = self.advance(now, room);
-        if let Some(slot) = self.find_request(request)
+        if !self.take_back(now, room, request, how)
+            && let Some(slot) = self.find_request(request)
             && let Stage::Held(connection) = self.requests[slot].stage
         {
             self.requests.remove(slot);
@@ -351,6 +330,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// The next thing to do; to be asked until there is none.
+    #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
@@ -363,6 +343,7 @@ impl<K: Eq + Clone> Engine<K> {
         }
     }
 
+    #[inline]
     pub(crate) fn find_request(&self, id: RequestId) -> Option<u32> {
         let request = self.requests.get(id.slot)?;
         (request.number == id.number).then_some(id.slot)

@@ -69,6 +69,7 @@ impl<K: Eq + Clone> Hosts<K> {
         }
     }
 
+    #[inline]
     pub(crate) fn find(&self, hash: u64, key: &K) -> Option<u32> {
         let arena = &self.arena;
         self.table
@@ -147,15 +148,18 @@ impl<K: Eq + Clone> Hosts<K> {
         self.arena.iter()
     }
 
+    #[inline]
     pub(crate) fn at(&self, slot: u32) -> &Host<K> {
         &self.arena[slot]
     }
 
+    #[inline]
     pub(crate) fn at_mut(&mut self, slot: u32) -> &mut Host<K> {
         &mut self.arena[slot]
     }
 
     /// Changes the figures of a host and of all hosts alike.
+    #[inline]
     pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Counts)) {
         change(&mut self.arena[slot].counts);
         change(&mut self.total);

@@ -63,6 +63,7 @@ mod end;
 mod engine;
 #[cfg(feature = "check")]
 mod fingerprint;
+mod hit;
 mod host;
 mod ids;
 mod invariant;

@@ -149,6 +149,7 @@ impl<K: Eq + Clone> Engine<K> {
         }
     }
 
+    #[inline]
     pub(crate) fn leave_idle(&mut self, room: &mut impl Room, slot: u32) {
         let was_oldest = self.idle.front() == Some(slot);
         self.idle
@@ -184,11 +185,16 @@ impl<K: Eq + Clone> Engine<K> {
 
     pub(crate) fn become_idle(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let before = self.connections[slot].enter(State::Idle);
+        let host = self.connections[slot].host;
+        self.hosts.count_move(host, before, State::Idle);
+        self.enter_idle(now, room, slot);
+    }
+
+    #[inline]
+    pub(crate) fn enter_idle(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         if !planted!(IdleSinceItOpened) {
             self.connections[slot].idle_since = now;
         }
-        let host = self.connections[slot].host;
-        self.hosts.count_move(host, before, State::Idle);
         self.idle
             .push_back(&mut self.connections, slot, Connection::idle_link);
         if self.idle.len == 1 {

@@ -109,6 +109,8 @@ catalogue! {
         TimeoutLeavesAttempt, "rule L5", "the attempt of a request that timed out is left to itself";
         OldestIdleFirst, "rule C4", "the connection idle longest is handed out first";
         NewCalledCached, "rule R8", "a connection that was shared while it opened is called used";
+        TakenPastAClaim, "rule L2", "what is found and taken in one is taken from under an older claim";
+        BackPastTheQueue, "rule L5", "a connection that comes back is kept although its host has waiters";
         KeepsWithoutKeepAlive, "rule M2", "keep_alive 0 keeps connections";
         UsesNotCounted, "rule C6", "max_uses has no effect";
         RetiredServesOn, "rule C6", "a connection whose time is over goes on when its lease comes back";

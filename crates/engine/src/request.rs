@@ -216,6 +216,15 @@ impl Request {
         }
     }
 
+    /// One that is answered and taken as soon as it is made.
+    #[inline]
+    pub(crate) fn held(number: u64, host: u32, now: Time, connection: u32) -> Self {
+        Self {
+            stage: Stage::Held(connection),
+            ..Self::new(number, host, now, None)
+        }
+    }
+
     #[inline]
     pub(crate) fn link(&mut self) -> &mut Link {
         &mut self.link

@@ -165,6 +165,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// The connection that a request for `host` would be given.
+    #[inline]
     pub(crate) fn next_available(&self, host: u32) -> Option<u32> {
         let available = &self.hosts.at(host).available;
         match self.settings.idle_order {

@@ -38,6 +38,7 @@ impl Common {
     }
 
     /// What an engine may ask during one input.
+    #[inline]
     pub(crate) fn room(&self) -> CommonRoom<'_> {
         CommonRoom {
             common: self,
@@ -61,6 +62,7 @@ impl Common {
     }
 
     /// The time, as the engines are told it.
+    #[inline]
     pub(crate) fn now(&self) -> Time {
         Time::after_start(now().saturating_duration_since(self.epoch))
     }
@@ -81,6 +83,7 @@ pub(crate) struct CommonRoom<'a> {
 impl CommonRoom<'_> {
     /// Tells the other shards of the oldest claim. They read it after publishing what they have
     /// idle, and this shard reads that after publishing the claim: one sees the other.
+    #[inline]
     fn publish_claim(&self) {
         if let Some(budget) = &self.budget {
             let claim = budget.oldest_claim().map_or(NONE, |Ticket(ticket)| ticket);
@@ -101,6 +104,7 @@ impl Room for CommonRoom<'_> {
         Ticket(self.common.tickets.0.fetch_add(1, Ordering::Relaxed))
     }
 
+    #[inline]
     fn oldest_claim(&self) -> Option<Ticket> {
         if let Some(budget) = &self.budget {
             return budget.oldest_claim();
@@ -116,6 +120,7 @@ impl Room for CommonRoom<'_> {
         }
     }
 
+    #[inline]
     fn publish_idle(&mut self, shard: ShardId, since: Option<Time>) {
         let stamp = since.map_or(NONE, Time::nanos);
         self.common.idle[usize::from(shard.0)]

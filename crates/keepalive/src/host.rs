@@ -74,11 +74,13 @@ impl Host {
     }
 
     /// Equal for equal hosts for as long as the process lives; another value in the next.
+    #[inline]
     pub(crate) fn hash_value(&self) -> u64 {
         self.0.hash
     }
 
     /// Whether it is the same record: quicker to tell than whether it is the same host.
+    #[inline]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }

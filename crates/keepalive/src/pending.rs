@@ -115,14 +115,7 @@ impl<C: Connector> Claim<C> {
         request: &Request,
         location: &'static Location<'static>,
     ) -> Self {
-        let (id, asked) = driver.ask(request, location, false);
-        Self {
-            id,
-            state: match asked {
-                Asked::Refused(error) => State::Refused(error),
-                Asked::Waits | Asked::Taken(_) => State::Asked(Arc::clone(driver)),
-            },
-        }
+        Self::asked(driver, driver.ask(request, location))
     }
 
     /// Asks, and takes a connection that is there.
@@ -131,13 +124,18 @@ impl<C: Connector> Claim<C> {
         request: &Request,
         location: &'static Location<'static>,
     ) -> Result<Lease<C>, Self> {
-        let (id, asked) = driver.ask(request, location, true);
+        match driver.lease(request, location) {
+            Ok(live) => Ok(Lease::new(Arc::clone(driver), live)),
+            Err(asked) => Err(Self::asked(driver, asked)),
+        }
+    }
+
+    fn asked(driver: &Arc<Driver<C>>, (id, asked): Asked) -> Self {
         let state = match asked {
-            Asked::Taken(live) => return Ok(Lease::new(Arc::clone(driver), live)),
-            Asked::Waits => State::Asked(Arc::clone(driver)),
-            Asked::Refused(error) => State::Refused(error),
+            Ok(()) => State::Asked(Arc::clone(driver)),
+            Err(error) => State::Refused(error),
         };
-        Err(Self { id, state })
+        Self { id, state }
     }
 
     /// The driver that has the request; `None` if the answer is there anyhow.

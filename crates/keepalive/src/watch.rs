@@ -36,17 +36,20 @@ impl Watch {
     }
 
     /// Listens from now on.
+    #[inline]
     pub(crate) fn arm(&self) {
         self.fired.store(false, Ordering::Relaxed);
         self.armed.store(true, Ordering::Release);
     }
 
     /// Listens no more: the connection has a user, and what happens is the user's.
+    #[inline]
     pub(crate) fn disarm(&self) {
         self.armed.store(false, Ordering::Relaxed);
     }
 
     /// Whether something happened since it was armed.
+    #[inline]
     pub(crate) fn has_fired(&self) -> bool {
         self.fired.load(Ordering::Acquire)
     }

@@ -100,7 +100,12 @@ impl World {
 
     pub fn host(&mut self, host: u32) -> HostId {
         let shard = self.shard_of(host);
-        self.engines[shard].host(u64::from(host).wrapping_mul(0x9E37_79B9_7F4A_7C15), &host)
+        self.engines[shard].host(Self::hash(host), &host)
+    }
+
+    /// The hash of a host's key.
+    pub fn hash(host: u32) -> u64 {
+        u64::from(host).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
     pub fn request(&mut self, host: u32) -> RequestId {
@@ -126,6 +131,35 @@ impl World {
         self.arrivals.push(id);
         self.drain(shard);
         id
+    }
+
+    /// Asks and takes in one, if that can be.
+    pub fn lease_now(&mut self, host: u32) -> Option<RequestId> {
+        self.numbers += 1;
+        let shard = self.shard_of(host);
+        let idle = self.host(host);
+        let next = self.engines[shard].next_idle(idle);
+        let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
+        let leased = engine.lease_now(
+            now,
+            room,
+            Self::hash(host),
+            &host,
+            self.numbers,
+            |id, since| {
+                assert_eq!(next, Some((id, since)), "R8: what is next is what is lent");
+                true
+            },
+        );
+        let Some((id, connection)) = leased else {
+            self.drain(shard);
+            return None;
+        };
+        self.used.insert((shard, connection));
+        self.fates.insert(id, (host, Fate::Held(connection)));
+        self.books.lent(shard, connection, host);
+        self.drain(shard);
+        Some(id)
     }
 
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {

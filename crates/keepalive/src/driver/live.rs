@@ -2,6 +2,7 @@
 
 use std::io;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use keepalive_engine::{ConnectionId, FromCache, RequestId, ShardId, planted};
 
@@ -32,6 +33,10 @@ pub(crate) struct Live<C: Connector> {
     watch: Arc<Watch>,
     waker: Waker,
 }
+
+/// Idle for longer than this, a connection is asked with a system call before it is handed out
+/// (SPEC C4).
+const TRUSTED_IDLE: Duration = Duration::from_millis(1);
 
 /// How a connection is lent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,6 +90,7 @@ impl<C: Connector> Live<C> {
     }
 
     /// How many leases it can carry now, if that has changed.
+    #[inline]
     pub(crate) fn changed_capacity(&mut self) -> Option<usize> {
         let io = &self.io;
         let capacity = contain(|| io.capacity()).unwrap_or(1);
@@ -139,13 +145,21 @@ impl<C: Connector> Live<C> {
     }
 
     /// The user has it, and what happens to it is the user's.
+    #[inline]
     pub(crate) fn stop_watching(&self) {
         self.watch.disarm();
     }
 
     /// Whether something has happened to it since it is watched.
+    #[inline]
     pub(crate) fn is_suspect(&self) -> bool {
         self.spent || (self.watch.has_fired() && !planted!(SuspectTrusted))
+    }
+
+    /// Whether it is of use, after having been idle for so long.
+    #[inline]
+    pub(crate) fn is_sound(&mut self, idle: Duration) -> bool {
+        (idle <= TRUSTED_IDLE && !self.is_suspect()) || self.check().is_ok()
     }
 
     /// Asks the system whether it is of use.

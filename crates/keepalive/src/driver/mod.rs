@@ -13,11 +13,10 @@ mod task;
 use std::net::IpAddr;
 use std::panic::Location;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use keepalive_engine::{
-    Ask, Config, ConnectionId, Engine, HostId, Phase, RequestId, Return, Room, ShardId, Taken,
-    Time, Timing, Waiting, planted,
+    Ask, Config, ConnectionId, Engine, HostId, Phase, RequestId, Return, Room, ShardId, Time,
+    Timing, Waiting, planted,
 };
 
 use crate::common::{Common, CommonRoom};
@@ -31,10 +30,6 @@ use crate::request::Request;
 use crate::runtime::{Handle, Notify, has_timers};
 use crate::signals::Signals;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded};
-
-/// Idle for longer than this, a connection is asked with a system call before it is handed out
-/// (SPEC C4).
-const TRUSTED_IDLE: Duration = Duration::from_millis(1);
 
 #[repr(align(128))] // what is read by all is apart from the count of handles, which all write
 pub(crate) struct Driver<C: Connector> {
@@ -62,15 +57,8 @@ struct Runtime {
 /// Stands for "none" among the numbers of runtimes.
 const NO_RUNTIME: u64 = 0;
 
-/// What comes of asking.
-pub(crate) enum Asked<C: Connector> {
-    /// The answer is to be waited for, or only to be taken.
-    Waits,
-    /// It has been taken.
-    Taken(Box<Live<C>>),
-    /// There is no request.
-    Refused(AllocateError),
-}
+/// A request, and why it did not come to an engine if it did not.
+pub(crate) type Asked = (RequestId, Result<(), AllocateError>);
 
 /// An answer as its user takes it.
 pub(crate) type Outcome<C> = Result<Box<Live<C>>, AllocateError>;
@@ -93,45 +81,75 @@ impl<C: Connector> Driver<C> {
         }
     }
 
-    /// A user asks, and takes the answer if it is a connection that is there at once and if that is
-    /// `wanted_now`. The request may have been refused before it came to an engine.
+    /// A user asks, and takes a connection that is there if nothing must be thought of first.
+    /// Otherwise it is as with [`ask`](Self::ask).
+    pub(crate) fn lease(
+        self: &Arc<Self>,
+        request: &Request,
+        location: &'static Location<'static>,
+    ) -> Result<Box<Live<C>>, Asked> {
+        let era = self.era.load(Ordering::Acquire);
+        if era == NO_RUNTIME {
+            return Err(self.ask(request, location));
+        }
+        let host = request.host();
+        let now = self.common.now();
+        let mut shard = self.lock(self.shard_of(host));
+        if shard.lost + 1 >= era
+            && let Some(live) = shard.lease_now(host, location, now, &mut self.common.room())
+        {
+            return Ok(live);
+        }
+        let mut effects = Effects::new();
+        let id = self.collect_within(shard, now, &mut effects, &mut None, |shard, now, room| {
+            self.request(request, location, shard, now, room)
+        });
+        self.finish(&mut effects);
+        Err((id, Ok(())))
+    }
+
+    /// A user asks. The request may be refused before it comes to an engine.
     pub(crate) fn ask(
         self: &Arc<Self>,
         request: &Request,
         location: &'static Location<'static>,
-        wanted_now: bool,
-    ) -> (RequestId, Asked<C>) {
+    ) -> Asked {
         let host = request.host();
         let shard = self.shard_of(host);
         if let Err(cause) = self.ensure_runtime() {
             let id = RequestId::outside(self.lock(shard).number(), shard);
             let error = AllocateError::new(id, host.clone(), Timing::default(), cause);
-            return (id, Asked::Refused(error));
+            return (id, Err(error));
         }
-        let (id, live) = self.input(shard, |shard, now, room| {
-            if !planted!(NextEraSwept) {
-                let era = self.era.load(Ordering::Acquire);
-                shard.runtime_lost(now, room, era.saturating_sub(1));
-            }
-            shard.engine.tick(now, room);
-            let (at, sound) = shard.host_with_sound_idle(host, now, room);
-            let ask = Ask {
-                host: at,
-                number: shard.number(),
-                timeout: request.own_timeout(),
-                queue_timeout: request.own_queue_timeout(),
-            };
-            if wanted_now && let Some(sound) = sound {
-                let (id, taken) = shard.engine.request_now(now, room, ask, sound);
-                shard.open_cell(id, host, location);
-                (id, taken.map(|taken| shard.lend_whole(id, sound, taken)))
-            } else {
-                let id = shard.engine.request(now, room, ask);
-                shard.open_cell(id, host, location);
-                (id, None)
-            }
+        let id = self.input(shard, |shard, now, room| {
+            self.request(request, location, shard, now, room)
         });
-        (id, live.map_or(Asked::Waits, Asked::Taken))
+        (id, Ok(()))
+    }
+
+    fn request(
+        &self,
+        request: &Request,
+        location: &'static Location<'static>,
+        shard: &mut Shard<C>,
+        now: Time,
+        room: &mut CommonRoom<'_>,
+    ) -> RequestId {
+        if !planted!(NextEraSwept) {
+            let era = self.era.load(Ordering::Acquire);
+            shard.runtime_lost(now, room, era.saturating_sub(1));
+        }
+        shard.engine.tick(now, room);
+        let host = request.host();
+        let ask = Ask {
+            host: shard.host_with_sound_idle(host, now, room),
+            number: shard.number(),
+            timeout: request.own_timeout(),
+            queue_timeout: request.own_queue_timeout(),
+        };
+        let id = shard.engine.request(now, room, ask);
+        shard.open_cell(id, host, location);
+        id
     }
 
     /// Takes the answer of a request, or has `context` woken when it is there.
@@ -454,7 +472,17 @@ impl<C: Connector> Driver<C> {
         input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
     ) -> R {
         let now = self.common.now();
-        let mut shard = self.lock(shard);
+        self.collect_within(self.lock(shard), now, effects, error, input)
+    }
+
+    fn collect_within<R>(
+        &self,
+        mut shard: MutexGuard<'_, Shard<C>>,
+        now: Time,
+        effects: &mut Effects<C>,
+        error: &mut Option<ConnectError>,
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
+    ) -> R {
         let mut room = self.common.room();
         let result = input(&mut shard, now, &mut room);
         if self.era.load(Ordering::Acquire) == NO_RUNTIME && !planted!(KeptWithoutRuntime) {
@@ -518,41 +546,20 @@ impl<C: Connector> Drop for Driver<C> {
 
 impl<C: Connector> Shard<C> {
     /// Finds a host for a request, with the connection that it would be given known to be sound.
-    /// Answers it too, if it is lent as a whole.
-    fn host_with_sound_idle(
-        &mut self,
-        host: &Host,
-        now: Time,
-        room: &mut impl Room,
-    ) -> (HostId, Option<ConnectionId>) {
+    fn host_with_sound_idle(&mut self, host: &Host, now: Time, room: &mut impl Room) -> HostId {
         loop {
             let id = self.engine.host(host.hash_value(), host);
             let Some((connection, since)) = self.engine.next_idle(id) else {
-                return (id, None);
+                return id;
             };
             let Some(live) = self.live(connection) else {
-                return (id, None);
+                return id;
             };
-            let trusted = now.saturating_duration_since(since) <= TRUSTED_IDLE;
-            if (trusted && !live.is_suspect()) || live.check().is_ok() {
-                return (id, Some(connection).filter(|_| !live.is_main()));
+            if live.is_sound(now.saturating_duration_since(since)) {
+                return id;
             }
             self.engine.peer_closed(now, room, connection);
         }
-    }
-
-    /// Hands a connection that was taken to its user, as a whole.
-    fn lend_whole(
-        &mut self,
-        id: RequestId,
-        connection: ConnectionId,
-        taken: Taken,
-    ) -> Box<Live<C>> {
-        let mut live = self.take_live(connection).expect(HERE);
-        live.stop_watching();
-        live.request = id;
-        live.from_cache = taken.from_cache;
-        live
     }
 
     /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.

@@ -5,7 +5,9 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
-use keepalive_engine::{Action, Answer, ConnectionId, Engine, RequestId, ShardId, planted};
+use keepalive_engine::{
+    Action, Answer, ConnectionId, Engine, FromCache, RequestId, Room, ShardId, Time, planted,
+};
 
 use crate::connect::{ConnectError, Connector};
 use crate::driver::effects::{Effect, Effects};
@@ -111,6 +113,7 @@ impl<C: Connector> Shard<C> {
     }
 
     /// A number that no other request of the process has.
+    #[inline]
     pub(crate) fn number(&mut self) -> u64 {
         const BLOCK: u64 = 1 << 12;
         static BLOCKS: AtomicU64 = AtomicU64::new(0);
@@ -123,7 +126,36 @@ impl<C: Connector> Shard<C> {
         }
     }
 
+    /// Lends a connection that is there to a user who takes it, as a whole.
+    #[inline]
+    pub(crate) fn lease_now(
+        &mut self,
+        host: &Host,
+        location: &'static Location<'static>,
+        now: Time,
+        room: &mut impl Room,
+    ) -> Option<Box<Live<C>>> {
+        let (number, hash) = (self.number(), host.hash_value());
+        let sockets = &mut self.sockets;
+        let is_sound = |id: ConnectionId, since| match sockets.get_mut(id.slot()) {
+            Some(Socket::Here(live)) => {
+                !live.is_main() && live.is_sound(now.saturating_duration_since(since))
+            }
+            _ => false,
+        };
+        let (id, connection) = self
+            .engine
+            .lease_now(now, room, hash, host, number, is_sound)?;
+        self.open_cell(id, host, location);
+        let mut live = self.take_live(connection)?;
+        live.stop_watching();
+        live.request = id;
+        live.from_cache = Some(FromCache::Immediate);
+        Some(live)
+    }
+
     /// Makes the cell of a request, before its actions are forwarded.
+    #[inline]
     pub(crate) fn open_cell(
         &mut self,
         id: RequestId,
@@ -220,11 +252,13 @@ impl<C: Connector> Shard<C> {
         }
     }
 
+    #[inline]
     pub(crate) fn put(&mut self, live: Box<Live<C>>) {
         let slot = live.id.slot();
         *self.socket(slot) = Socket::Here(live);
     }
 
+    #[inline]
     pub(crate) fn take_live(&mut self, id: ConnectionId) -> Option<Box<Live<C>>> {
         let socket = self.socket(id.slot());
         match std::mem::take(socket) {
@@ -336,6 +370,7 @@ impl<C: Connector> Shard<C> {
         }
     }
 
+    #[inline]
     fn socket(&mut self, slot: usize) -> &mut Socket<C> {
         if slot >= self.sockets.len() {
             reserve(&mut self.sockets, slot);

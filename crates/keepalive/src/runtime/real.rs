@@ -13,6 +13,7 @@ use tokio::time::{Timeout, sleep};
 use crate::contain::contain;
 
 /// The time by tokio's clock, which tests can stop.
+#[inline]
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -16,6 +16,8 @@ use crate::world::{Fate, World};
 pub(crate) enum Op {
     /// A request for this host.
     Request(u8),
+    /// The same, taken in one.
+    Lease(u8),
     /// The same, to be answered within one step.
     Hurried(u8),
     /// The same, whose attempt must begin within one step.
@@ -197,7 +199,7 @@ impl<'a> Scene<'a> {
             return;
         }
         for host in 0..self.small.hosts {
-            all.push(Op::Request(host));
+            all.extend([Op::Request(host), Op::Lease(host)]);
             if self.small.clock {
                 all.extend([Op::Hurried(host), Op::Impatient(host)]);
             }
@@ -255,6 +257,9 @@ impl<'a> Scene<'a> {
     fn perform(&mut self, op: Op) {
         match op {
             Op::Request(host) => self.ask(host, None, None),
+            Op::Lease(host) => {
+                self.world.lease_now(host.into());
+            }
             Op::Hurried(host) => self.ask(host, Some(STEP), None),
             Op::Impatient(host) => self.ask(host, None, Some(STEP)),
             Op::Take(index) => {

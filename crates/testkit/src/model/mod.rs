@@ -100,6 +100,7 @@ impl Model {
                 timeout,
                 queue_timeout,
             } => self.request(host, timeout, queue_timeout),
+            Input::Lease(host) => return Reply::Taken(self.lease(host)),
             Input::Release(request, how) => self.release(request, how),
             Input::Cancel(request) => return Reply::Cancelled(self.cancel(request)),
             Input::Forget(request) => self.forget(request),
@@ -141,6 +142,19 @@ impl Model {
             spent: Spent::default(),
         });
         self.serve_or_queue(number);
+    }
+
+    fn lease(&mut self, host: usize) -> Option<Taken> {
+        let number = self.requests_so_far;
+        self.request(host, None, None);
+        let Some(Stage::Assigned(..)) = self.stage(number) else {
+            return None;
+        };
+        let taken = self.take(number);
+        // Who has it need not be told.
+        self.effects
+            .retain(|effect| !matches!(effect, Effect::Answer(told, _) if *told == number));
+        taken
     }
 
     fn take(&mut self, number: usize) -> Option<Taken> {

@@ -18,7 +18,7 @@ pub struct Scope {
     weights: [(Kind, usize); KINDS],
 }
 
-const KINDS: usize = 18;
+const KINDS: usize = 19;
 
 impl Scope {
     /// How many draws make a scope.
@@ -71,6 +71,7 @@ pub struct Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Request,
+    Lease,
     Take,
     Release,
     Withdraw,
@@ -93,6 +94,7 @@ pub enum Kind {
 /// How often each kind is drawn where there is something for it to act on.
 const WEIGHTS: [(Kind, usize); KINDS] = [
     (Kind::Request, 30),
+    (Kind::Lease, 10),
     (Kind::Take, 40),
     (Kind::Release, 30),
     (Kind::Withdraw, 8),
@@ -136,6 +138,7 @@ impl Model {
         let [first, second, third] = operation.picks.map(usize::from);
         let input = match operation.kind {
             Kind::Request => Some(self.new_request(first, second, third)),
+            Kind::Lease => Some(Input::Lease(first % self.hosts.len())),
             Kind::Take => self.pick_request(first, is_answered).map(Input::Take),
             Kind::Release => self.returned(first, second),
             Kind::Withdraw => self
@@ -184,7 +187,7 @@ impl Model {
         let request = |wanted: fn(&Request) -> bool| self.requests.iter().any(wanted);
         let connection = |wanted: fn(&Connection) -> bool| self.connections.iter().any(wanted);
         match kind {
-            Kind::Request | Kind::Wait | Kind::Pass | Kind::Abandon => true,
+            Kind::Request | Kind::Lease | Kind::Wait | Kind::Pass | Kind::Abandon => true,
             Kind::Take => request(is_answered),
             Kind::Release => request(is_held),
             Kind::Withdraw => !self.requests.is_empty(),

@@ -13,6 +13,8 @@ pub enum Input {
         timeout: Option<Duration>,
         queue_timeout: Option<Duration>,
     },
+    /// A request that is taken at once, if it is answered with a connection at once.
+    Lease(usize),
     Take(usize),
     Release(usize, Return),
     Cancel(usize),

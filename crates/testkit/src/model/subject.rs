@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, HostId, LocalRoom, RequestId, Room,
-    Settings, ShardId, Time, check, check_settled,
+    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, LocalRoom,
+    RequestId, Room, Settings, ShardId, Time, check, check_settled,
 };
 
 use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
@@ -53,19 +53,29 @@ impl Subject {
 
     /// Makes one input, checks every invariant, and gathers what the engine wants done.
     pub fn input(&mut self, input: Input) -> Reply {
+        self.effects.clear();
         let reply = self.act(input, self.time_to_tell());
         if !matches!(input, Input::Pass(_) | Input::Take(_)) {
             self.told = self.now;
         }
         self.inputs += 1;
-        self.drain();
+        self.check();
+        self.gather();
         reply
     }
 
     pub(super) fn drain(&mut self) {
         self.effects.clear();
+        self.check();
+        self.gather();
+    }
+
+    fn check(&mut self) {
         check(&self.engine, self.room.budget());
         check_settled(std::slice::from_ref(&self.engine), &mut self.room);
+    }
+
+    fn gather(&mut self) {
         while let Some(action) = self.engine.poll_action() {
             let effect = self.effect(&action);
             self.effects.push(effect);
@@ -113,6 +123,7 @@ impl Subject {
                 timeout,
                 queue_timeout,
             } => self.request(now, host, timeout, queue_timeout),
+            Input::Lease(host) => return Reply::Taken(self.lease(now, host)),
             Input::Take(request) => return Reply::Taken(self.take(request)),
             Input::Release(request, how) => {
                 engine.released(now, room, self.requests[request], how);
@@ -170,6 +181,27 @@ impl Subject {
         };
         let id = self.engine.request(now, &mut self.room, ask);
         self.requests.push(id);
+    }
+
+    fn lease(&mut self, now: Time, host: usize) -> Option<Taken> {
+        let number = self.requests.len();
+        let key = u32::try_from(host).expect("few hosts");
+        let (engine, room) = (&mut self.engine, &mut self.room);
+        let leased = engine.lease_now(now, room, u64::from(key), &key, number as u64, |_, _| true);
+        if let Some((id, connection)) = leased {
+            self.requests.push(id);
+            return Some(Taken {
+                connection: Some(self.numbers[&connection]),
+                from_cache: Some(FromCache::Immediate),
+                spent: Spent::default(),
+            });
+        }
+        self.request(now, host, None, None);
+        self.gather();
+        let told = |effect: &Effect| matches!(effect, Effect::Answer(id, Outcome::Connection(_)) if *id == number);
+        let told = self.effects.iter().position(told)?;
+        self.effects.remove(told);
+        self.take(number)
     }
 
     fn take(&mut self, request: usize) -> Option<Taken> {

@@ -66,6 +66,9 @@ pub(super) fn operate(world: &mut World, dice: &mut Dice, mix: &Mix) {
 
 fn ask(world: &mut World, dice: &mut Dice, mix: &Mix) {
     let host = dice.below(mix.hosts) as u32;
+    if dice.below(3) == 0 && world.lease_now(host).is_some() {
+        return world.coverage.hit("found and taken in one");
+    }
     let limit = |dice: &mut Dice| {
         (dice.below(4) == 0).then(|| Duration::from_millis(dice.below(100) as u64))
     };

@@ -1,0 +1,123 @@
+//! The way of a hit, there and back, when nothing stands in it: nobody waits for this host, and no
+//! claim of another is older. It leads to where the long way through [`serve`](crate::serve) and
+//! [`life`](crate::life) leads, past the questions whose answer is known.
+
+use crate::connection::{Connection, Return, State};
+use crate::engine::Engine;
+use crate::ids::{ConnectionId, RequestId};
+use crate::request::{Request, Stage};
+use crate::room::Room;
+use crate::time::Time;
+
+impl<K: Eq + Clone> Engine<K> {
+    /// A user asks for a connection and takes it, if one is idle that `is_sound`, given its name and
+    /// since when it is idle, finds to be of use.
+    ///
+    /// `None`, and nothing has come of it, if that takes a [`request`](Self::request): nothing is
+    /// idle, or something is due, or another request must be thought of first.
+    #[inline]
+    pub fn lease_now(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        hash: u64,
+        key: &K,
+        number: u64,
+        is_sound: impl FnOnce(ConnectionId, Time) -> bool,
+    ) -> Option<(RequestId, ConnectionId)> {
+        let now = self.clamp(now);
+        let claimed = room.oldest_claim().is_some() && !planted!(TakenPastAClaim);
+        if claimed || self.shut_down || self.is_due(now) {
+            return None;
+        }
+        let host = self.hosts.find(hash, key)?;
+        let slot = self.next_available(host)?;
+        let connection = &self.connections[slot];
+        let id = ConnectionId {
+            slot,
+            serial: connection.serial,
+        };
+        if connection.capacity != 1 || !is_sound(id, connection.idle_since) {
+            return None;
+        }
+        self.lend(room, host, slot);
+        let request = Request::held(number, host, now, slot);
+        let slot = self.requests.insert(request);
+        self.settle(room);
+        let request = RequestId {
+            number,
+            slot,
+            shard: self.shard,
+        };
+        Some((request, id))
+    }
+
+    #[inline]
+    fn lend(&mut self, room: &mut impl Room, host: u32, slot: u32) {
+        let connection = &mut self.connections[slot];
+        debug_assert!(connection.state == State::Idle && connection.has_room());
+        connection.state = State::Leased;
+        connection.leases = 1;
+        connection.uses = connection.uses.saturating_add(1);
+        connection.run = 0;
+        connection.listed = false;
+        let available = &mut self.hosts.at_mut(host).available;
+        available.remove(&mut self.connections, slot, Connection::host_link);
+        self.leave_idle(room, slot);
+        self.hosts.count(host, |counts| {
+            counts.idle -= 1;
+            counts.leased += 1;
+            counts.reused_immediate += 1;
+        });
+        self.waiting_time.record(0);
+    }
+
+    /// Takes back a connection that serves one at a time and may serve the next. False if that
+    /// takes the long way.
+    #[inline]
+    pub(crate) fn take_back(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        request: RequestId,
+        how: Return,
+    ) -> bool {
+        let Some(held) = self.find_request(request) else {
+            return false;
+        };
+        let Stage::Held(slot) = self.requests[held].stage else {
+            return false;
+        };
+        let connection = &mut self.connections[slot];
+        if how != Return::Reuse
+            || connection.capacity != 1
+            || connection.leases != 1
+            || connection.retiring
+            || connection.is_worn()
+            || self.shut_down
+            || self.keep_alive == Some(0)
+        {
+            return false;
+        }
+        let host = self.hosts.at_mut(connection.host);
+        if host.wants_balance() && !planted!(BackPastTheQueue) {
+            return false;
+        }
+        connection.state = State::Idle;
+        connection.leases = 0;
+        connection.listed = true;
+        let host_slot = connection.host;
+        let available = &mut host.available;
+        available.push_back(&mut self.connections, slot, Connection::host_link);
+        self.hosts.count(host_slot, |counts| {
+            counts.leased -= 1;
+            counts.idle += 1;
+        });
+        self.enter_idle(now, room, slot);
+        self.requests.discard(held);
+        if room.oldest_claim().is_some() {
+            self.unsettled = true;
+        }
+        true
+    }
+}
