@@ -152,7 +152,7 @@ impl<K: Eq + Clone> Engine<K> {
             None => self.remove_orphan(host, slot),
         }
         self.timers.withdraw(TimerKey::Connection(slot));
-        let connection = self.connections.remove(slot);
+        let connection = self.forget_connection(slot);
         if planted!(LeakOnConnectFailure) {
             drop(connection.slot);
         } else {

@@ -64,8 +64,6 @@ pub(crate) struct Connection {
     pub(crate) owner: MaybeSlot,
     /// Place among the host's connections with room, or among its attempts without owner.
     pub(crate) host_link: Link,
-    /// Place among the idle connections of the shard.
-    pub(crate) idle_link: Link,
     pub(crate) idle_since: Time,
     pub(crate) leases: u16,
     pub(crate) capacity: u16,
@@ -92,7 +90,6 @@ impl Connection {
             phase: Phase::Resolve,
             owner: MaybeSlot::some(owner),
             host_link: Link::UNLINKED,
-            idle_link: Link::UNLINKED,
             idle_since: now,
             leases: 0,
             capacity: 1,
@@ -108,11 +105,6 @@ impl Connection {
     #[inline]
     pub(crate) fn host_link(&mut self) -> &mut Link {
         &mut self.host_link
-    }
-
-    #[inline]
-    pub(crate) fn idle_link(&mut self) -> &mut Link {
-        &mut self.idle_link
     }
 
     /// Whether another request could use it.
@@ -153,8 +145,8 @@ mod tests {
     use super::State::{self, Closing, Connecting, Idle, Leased};
 
     #[test]
-    fn a_record_is_a_cache_line() {
-        assert_eq!(size_of::<super::Connection>(), 64);
+    fn a_record_fits_a_cache_line() {
+        assert_eq!(size_of::<super::Connection>(), 56);
     }
 
     #[test]

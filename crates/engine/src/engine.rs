@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 
 use crate::action::{Action, Answer, Message};
-use crate::arena::{Arena, List};
+use crate::arena::Arena;
 use crate::config::{Config, Settings};
 use crate::connection::{Connection, Phase, Return, State};
 use crate::host::Hosts;
+use crate::idle::Idle;
 use crate::ids::{ConnectionId, HostId, RequestId, ShardId};
 use crate::policy::Random;
 use crate::request::{Ask, FromCache, Request, Stage};
@@ -31,8 +32,7 @@ pub struct Engine<K> {
     pub(crate) hosts: Hosts<K>,
     pub(crate) requests: Arena<Request>,
     pub(crate) connections: Arena<Connection>,
-    /// All idle connections, the one idle longest in front.
-    pub(crate) idle: List,
+    pub(crate) idle: Idle,
     pub(crate) timers: Timers,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) waiting_time: WaitingTime,
@@ -66,7 +66,7 @@ impl<K: Eq + Clone> Engine<K> {
             hosts: Hosts::new(config.remembered_hosts()),
             requests: Arena::new(),
             connections: Arena::new(),
-            idle: List::EMPTY,
+            idle: Idle::new(),
             timers: Timers::new(),
             actions: VecDeque::new(),
             waiting_time: WaitingTime::default(),

@@ -166,7 +166,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             }
         }
         let refused = self.holders(requests, &mut open);
-        for (place, slot) in walk(connections, *idle, |connection| connection.idle_link) {
+        for (place, slot) in idle.iter().enumerate() {
             open.entry(slot).or_default().idle = Some(place);
         }
         let Hosts {
@@ -283,7 +283,6 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             phase: _,
             owner: _,     // the request knows it
             host_link: _, // a place in a list
-            idle_link: _,
             idle_since,
             leases,
             capacity,

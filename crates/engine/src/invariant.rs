@@ -83,7 +83,7 @@ pub fn check_settled<K: Eq + Clone>(engines: &[impl Borrow<Engine<K>>], room: &m
     for engine in engines {
         let engine: &Engine<K> = engine.borrow();
         open += engine.connections.len();
-        idle += engine.idle.len;
+        idle += engine.idle.len();
         let requests = engine.requests.iter();
         counted += requests.filter(|(_, request)| request.counted).count();
         let requests = engine.requests.iter();
@@ -219,7 +219,7 @@ fn check_totals<K: Eq + Clone>(engine: &Engine<K>, recount: Counts) {
         engine.connections.len(),
         "I3: every connection counts"
     );
-    assert_eq!(total.idle, engine.idle.len as usize);
+    assert_eq!(total.idle, engine.idle.len());
 }
 
 fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
@@ -287,14 +287,12 @@ fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
             "I1: a host's figures equal the recount"
         );
     }
-    let mut at = engine.idle.front;
     let mut since = None;
-    while at != NIL {
-        let connection = &engine.connections[at];
+    for slot in engine.idle.iter() {
+        let connection = &engine.connections[slot];
         assert_eq!(connection.state, State::Idle);
         assert!(since.is_none_or(|before| before <= connection.idle_since));
         since = Some(connection.idle_since);
-        at = connection.idle_link.next;
     }
 }
 

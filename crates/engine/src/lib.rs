@@ -65,6 +65,7 @@ mod engine;
 mod fingerprint;
 mod hit;
 mod host;
+mod idle;
 mod ids;
 mod invariant;
 mod life;

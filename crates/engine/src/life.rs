@@ -131,7 +131,7 @@ impl<K: Eq + Clone> Engine<K> {
         if !planted!(DeadlineOutlivesConnection) {
             self.timers.withdraw(TimerKey::Connection(slot));
         }
-        let connection = self.connections.remove(slot);
+        let connection = self.forget_connection(slot);
         match connection.state {
             State::Closing => room.budget().closed(connection.slot),
             _ => room.budget().release(connection.slot),
@@ -149,11 +149,18 @@ impl<K: Eq + Clone> Engine<K> {
         }
     }
 
+    pub(crate) fn forget_connection(&mut self, slot: u32) -> Connection {
+        let connection = self.connections.remove(slot);
+        if self.connections.len() == 0 {
+            self.idle.release();
+        }
+        connection
+    }
+
     #[inline]
     pub(crate) fn leave_idle(&mut self, room: &mut impl Room, slot: u32) {
         let was_oldest = self.idle.front() == Some(slot);
-        self.idle
-            .remove(&mut self.connections, slot, Connection::idle_link);
+        self.idle.remove(slot);
         if was_oldest && !planted!(IdleStaysPublished) {
             let oldest = self.idle.front();
             let since = oldest.map(|oldest| self.connections[oldest].idle_since);
@@ -195,9 +202,8 @@ impl<K: Eq + Clone> Engine<K> {
         if !planted!(IdleSinceItOpened) {
             self.connections[slot].idle_since = now;
         }
-        self.idle
-            .push_back(&mut self.connections, slot, Connection::idle_link);
-        if self.idle.len == 1 {
+        self.idle.push_back(slot);
+        if self.idle.len() == 1 {
             room.publish_idle(self.shard, Some(now));
         }
     }

@@ -1,0 +1,139 @@
+//! The idle connections of a shard, in the order in which they became so.
+
+use crate::arena::NIL;
+
+/// A doubly linked list by slots, whose links lie apart from the records: whoever joins or leaves
+/// touches its neighbours, which are anywhere, and small links stay where the processor finds them.
+#[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
+pub(crate) struct Idle {
+    front: u32,
+    back: u32,
+    len: u32,
+    links: Vec<(u32, u32)>,
+}
+
+impl Idle {
+    pub(crate) fn new() -> Self {
+        Self {
+            front: NIL,
+            back: NIL,
+            len: 0,
+            links: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// The one idle longest.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<u32> {
+        (self.front != NIL).then_some(self.front)
+    }
+
+    pub(crate) fn back(&self) -> Option<u32> {
+        (self.back != NIL).then_some(self.back)
+    }
+
+    #[inline]
+    pub(crate) fn push_back(&mut self, slot: u32) {
+        let at = slot as usize;
+        if at >= self.links.len() {
+            self.grow(at);
+        }
+        self.links[at] = (self.back, NIL);
+        match self.back {
+            NIL => self.front = slot,
+            back => self.links[back as usize].1 = slot,
+        }
+        self.back = slot;
+        self.len += 1;
+    }
+
+    #[inline]
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let (previous, next) = self.links[slot as usize];
+        match previous {
+            NIL => self.front = next,
+            _ => self.links[previous as usize].1 = next,
+        }
+        match next {
+            NIL => self.back = previous,
+            _ => self.links[next as usize].0 = previous,
+        }
+        self.len -= 1;
+    }
+
+    /// All of them, the one idle longest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
+        std::iter::successors(self.front(), |&slot| {
+            let next = self.links[slot as usize].1;
+            (next != NIL).then_some(next)
+        })
+    }
+
+    /// There are no connections any more: lets its memory go if it is much.
+    pub(crate) fn release(&mut self) {
+        if self.links.len() > crate::arena::KEPT_WHEN_EMPTY {
+            self.links = Vec::new();
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, at: usize) {
+        if at >= self.links.capacity() {
+            self.links.reserve_exact(at + 1 + at / 8 - self.links.len());
+        }
+        self.links.resize(at + 1, (NIL, NIL));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(idle: &Idle) -> Vec<u32> {
+        let mut slots = Vec::new();
+        let mut at = idle.front;
+        while at != NIL {
+            slots.push(at);
+            at = idle.links[at as usize].1;
+        }
+        assert_eq!(slots.len(), idle.len());
+        assert_eq!(slots.last().copied(), idle.back());
+        slots
+    }
+
+    #[test]
+    fn connections_leave_from_any_place() {
+        let mut idle = Idle::new();
+        for slot in [3, 0, 2, 1] {
+            idle.push_back(slot);
+        }
+        assert_eq!(order(&idle), [3, 0, 2, 1]);
+        idle.remove(0);
+        assert_eq!(order(&idle), [3, 2, 1]);
+        idle.remove(1);
+        assert_eq!(order(&idle), [3, 2]);
+        idle.remove(3);
+        idle.push_back(0);
+        assert_eq!(order(&idle), [2, 0]);
+        idle.remove(2);
+        idle.remove(0);
+        assert_eq!(order(&idle), []);
+    }
+
+    #[test]
+    fn a_crowd_leaves_no_memory_behind_and_a_few_keep_theirs() {
+        for crowd in [10, 10_000] {
+            let mut idle = Idle::new();
+            (0..crowd).for_each(|slot| idle.push_back(slot));
+            (0..crowd).for_each(|slot| idle.remove(slot));
+            idle.release();
+            assert_eq!(idle.links.capacity() > 0, crowd == 10);
+        }
+    }
+}
