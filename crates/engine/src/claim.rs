@@ -146,7 +146,7 @@ impl<K: Eq + Clone> Engine<K> {
                 self.requests[owner].book(now, Some(phase));
                 self.requests[owner].stage = Stage::Refused;
                 self.unqueue(owner);
-                self.hosts.count(host, |counts| counts.failed += 1);
+                self.hosts.count(host, |counts| counts.rare().failed += 1);
                 self.refuse(owner, Answer::Failed);
             }
             None => self.remove_orphan(host, slot),
@@ -184,7 +184,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     pub(crate) fn evict(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
-        self.hosts.count(host, |counts| counts.evicted += 1);
+        self.hosts.count(host, |counts| counts.rare().evicted += 1);
         self.retire(now, room, slot);
     }
 
@@ -254,7 +254,7 @@ impl<K: Eq + Clone> Engine<K> {
     pub(crate) fn may_claim(&self, host: u32) -> bool {
         let host = self.hosts.at(host);
         let one_more = usize::from(planted!(OverHostLimit));
-        host.counts.open + (host.reserved as usize) < self.settings.max_per_host + one_more
+        host.in_use() < self.settings.max_per_host + one_more
     }
 
     /// Whether a request that joins a host's queue now would have an attempt of its own at once.
@@ -268,7 +268,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// While a host is at its own limit, its requests do not wait for room.
     pub(crate) fn note_limit(&mut self, room: &mut impl Room, host: u32) {
         let host = self.hosts.at_mut(host);
-        if host.counts.open >= self.settings.max_per_host {
+        if host.counts.open as usize >= self.settings.max_per_host {
             host.mark = room.overtakes();
         }
     }

@@ -81,7 +81,7 @@ impl<K: Eq + Clone> Engine<K> {
     fn expire_oldest(&mut self, now: Time, room: &mut impl Room) {
         if let Some(slot) = self.idle.front() {
             let host = self.connections[slot].host;
-            self.hosts.count(host, |counts| counts.expired += 1);
+            self.hosts.count(host, |counts| counts.rare().expired += 1);
             self.close(now, room, slot);
             if planted!(ExpiredStaysOpen) {
                 let closed = self.actions.pop_back();
@@ -103,7 +103,7 @@ impl<K: Eq + Clone> Engine<K> {
                 State::Connecting => self.withdraw_attempt(room, slot),
                 State::Idle => {
                     let host = self.connections[slot].host;
-                    self.hosts.count(host, |counts| counts.expired += 1);
+                    self.hosts.count(host, |counts| counts.rare().expired += 1);
                     self.close(now, room, slot);
                 }
                 State::Leased if planted!(LifetimeEndsIdleOnly) => {}
@@ -120,7 +120,8 @@ impl<K: Eq + Clone> Engine<K> {
     fn time_out(&mut self, now: Time, room: &mut impl Room, slot: u32) -> u32 {
         let host = self.requests[slot].host;
         let waiting = self.waiting_of(now, room, slot);
-        self.hosts.count(host, |counts| counts.timed_out += 1);
+        self.hosts
+            .count(host, |counts| counts.rare().timed_out += 1);
         self.leave_queue(now, room, slot);
         self.refuse(slot, Answer::TimedOut(waiting));
         host

@@ -125,7 +125,8 @@ impl<K: Eq + Clone> Engine<K> {
             && let Stage::Assigned(connection, _) = self.requests[slot].stage
         {
             let host = self.requests[slot].host;
-            self.hosts.count(host, |counts| counts.closed_by_peer += 1);
+            self.hosts
+                .count(host, |counts| counts.rare().closed_by_peer += 1);
             self.requests[slot].stage = Stage::Parked;
             self.requests[slot].book(now, None);
             self.end_lease(now, room, connection, Return::Close);
@@ -291,7 +292,8 @@ impl<K: Eq + Clone> Engine<K> {
         if let Some(slot) = self.find_connection(id) {
             if self.connections[slot].state == State::Idle {
                 let host = self.connections[slot].host;
-                self.hosts.count(host, |counts| counts.closed_by_peer += 1);
+                self.hosts
+                    .count(host, |counts| counts.rare().closed_by_peer += 1);
             }
             self.retire(now, room, slot);
         }

@@ -181,7 +181,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             vacant.len as usize <= *remembered && arena.len() <= *remembered,
             "while none is forgotten, the order of vacant hosts decides nothing"
         );
-        gauges(*total).hash(into);
+        gauges(Counts::from(total)).hash(into);
         for slot in order {
             self.host(engine, slot, &due, &mut open, into);
         }
@@ -216,7 +216,14 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             vacant_link: _,
             vacant,
         } = engine.hosts.at(slot);
-        (key, reserved, gauges(*counts), self.mark(*mark), vacant).hash(into);
+        (
+            key,
+            reserved,
+            gauges(Counts::from(counts)),
+            self.mark(*mark),
+            vacant,
+        )
+            .hash(into);
         for (place, slot) in walk(&engine.requests, *list, |request| request.link) {
             let marks = (slot == *first_claimed, slot == *first_parked);
             (marks, self.request(&engine.requests[slot])).hash(into);

@@ -6,23 +6,24 @@ use crate::arena::{Arena, Link, List};
 use crate::connection::State;
 use crate::ids::HostId;
 use crate::queue::Queue;
-use crate::stats::Counts;
+use crate::tally::Tally;
 
-/// One host.
+/// One host. What a hit looks at comes first, and is together.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
+#[repr(C)]
 pub(crate) struct Host<K> {
     pub(crate) key: K,
-    pub(crate) hash: u64,
-    pub(crate) serial: u64,
-    pub(crate) queue: Queue,
     /// Open connections that could serve another request, the one returned first in front.
     pub(crate) available: List,
+    pub(crate) queue: Queue,
     /// Attempts whose request has gone.
     pub(crate) orphans: List,
     /// Claims for room, and grants on their way.
     pub(crate) reserved: u32,
-    pub(crate) counts: Counts,
+    pub(crate) counts: Tally,
+    pub(crate) hash: u64,
+    pub(crate) serial: u64,
     /// How many overtakes there had been when it was last at its own limit.
     pub(crate) mark: u64,
     pub(crate) vacant_link: Link,
@@ -37,6 +38,11 @@ impl<K> Host<K> {
     /// Whether there is a request that may want an attempt, or an attempt without a request.
     pub(crate) fn wants_balance(&self) -> bool {
         !self.queue.is_empty() || !self.orphans.is_empty()
+    }
+
+    /// Connections that count against the host's limit: those that are open, or are to be.
+    pub(crate) fn in_use(&self) -> usize {
+        self.counts.open as usize + self.reserved as usize
     }
 
     fn is_unused(&self) -> bool {
@@ -54,7 +60,7 @@ pub(crate) struct Hosts<K> {
     pub(crate) remembered: usize,
     pub(crate) serial: u64,
     /// Figures of hosts no longer remembered are part of it.
-    pub(crate) total: Counts,
+    pub(crate) total: Tally,
 }
 
 impl<K: Eq + Clone> Hosts<K> {
@@ -65,7 +71,7 @@ impl<K: Eq + Clone> Hosts<K> {
             vacant: List::EMPTY,
             remembered,
             serial: 0,
-            total: Counts::default(),
+            total: Tally::default(),
         }
     }
 
@@ -95,7 +101,7 @@ impl<K: Eq + Clone> Hosts<K> {
             available: List::EMPTY,
             orphans: List::EMPTY,
             reserved: 0,
-            counts: Counts::default(),
+            counts: Tally::default(),
             mark: 0,
             vacant_link: Link::UNLINKED,
             vacant: true,
@@ -160,7 +166,7 @@ impl<K: Eq + Clone> Hosts<K> {
 
     /// Changes the figures of a host and of all hosts alike.
     #[inline]
-    pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Counts)) {
+    pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Tally)) {
         change(&mut self.arena[slot].counts);
         change(&mut self.total);
     }
@@ -168,15 +174,15 @@ impl<K: Eq + Clone> Hosts<K> {
     /// Counts a connection from one state to another.
     pub(crate) fn count_move(&mut self, slot: u32, from: State, to: State) {
         self.count(slot, |counts| {
-            *gauge(counts, from) -= 1;
-            *gauge(counts, to) += 1;
+            *counts.gauge(from) -= 1;
+            *counts.gauge(to) += 1;
         });
     }
 
     /// Counts a connection that is there from now on.
     pub(crate) fn count_in(&mut self, slot: u32, state: State) {
         self.count(slot, |counts| {
-            *gauge(counts, state) += 1;
+            *counts.gauge(state) += 1;
             counts.open += 1;
         });
         self.note_use(slot);
@@ -185,7 +191,7 @@ impl<K: Eq + Clone> Hosts<K> {
     /// Counts a connection that is there no more.
     pub(crate) fn count_out(&mut self, slot: u32, state: State) {
         self.count(slot, |counts| {
-            *gauge(counts, state) -= 1;
+            *counts.gauge(state) -= 1;
             counts.open -= 1;
         });
         self.note_use(slot);
@@ -226,11 +232,10 @@ impl<K: Eq + Clone> Hosts<K> {
     }
 }
 
-fn gauge(counts: &mut Counts, state: State) -> &mut usize {
-    match state {
-        State::Connecting => &mut counts.connecting,
-        State::Leased => &mut counts.leased,
-        State::Idle => &mut counts.idle,
-        State::Closing => &mut counts.closing,
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_record_is_small() {
+        assert_eq!(size_of::<super::Host<u64>>(), 152);
     }
 }

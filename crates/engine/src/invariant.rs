@@ -29,7 +29,7 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
     let mut total = Counts::default();
     let mut vacant = 0;
     for (slot, host) in engine.hosts.iter() {
-        let counts = host.counts;
+        let counts = Counts::from(&host.counts);
         assert!(
             counts.open + host.reserved as usize <= settings.max_per_host,
             "I2: open of one host"
@@ -175,7 +175,7 @@ fn check_queue<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
     assert_eq!(first_claimed, host.queue.first_claimed());
     assert_eq!(first_parked, host.queue.first_parked());
     assert_eq!(length, host.queue.len());
-    assert_eq!(length, host.counts.waiting);
+    assert_eq!(length, host.counts.waiting as usize);
     assert!(claimed <= host.reserved, "I3: every claim is reserved");
 }
 
@@ -206,7 +206,7 @@ fn check_lists<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
 }
 
 fn check_totals<K: Eq + Clone>(engine: &Engine<K>, recount: Counts) {
-    let total = engine.hosts.total;
+    let total = Counts::from(&engine.hosts.total);
     let gauges = |counts: Counts| {
         (
             (counts.open, counts.connecting, counts.leased),
@@ -270,7 +270,7 @@ fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
     assert!(holders.is_empty(), "I3: what is held is there");
     for (slot, host) in engine.hosts.iter() {
         let recount = per_host.remove(&slot).unwrap_or_default();
-        let counts = host.counts;
+        let counts = Counts::from(&host.counts);
         assert_eq!(
             (
                 counts.connecting,

@@ -78,6 +78,7 @@ mod request;
 mod room;
 mod serve;
 mod stats;
+mod tally;
 mod time;
 mod timer;
 mod view;

@@ -72,7 +72,7 @@ impl<K: Eq + Clone> Engine<K> {
                 Entry::Again => usize::MAX,
             };
             if !room.enter_queue(bound) {
-                self.hosts.count(host, |counts| counts.refused += 1);
+                self.hosts.count(host, |counts| counts.rare().refused += 1);
                 self.refuse(request, Answer::QueueFull { max });
                 return;
             }
@@ -128,7 +128,8 @@ impl<K: Eq + Clone> Engine<K> {
             }
             Stage::Refused | Stage::Held(_) => return false,
         }
-        self.hosts.count(host, |counts| counts.cancelled += 1);
+        self.hosts
+            .count(host, |counts| counts.rare().cancelled += 1);
         self.refuse(slot, Answer::Cancelled);
         true
     }

@@ -27,12 +27,14 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// Figures of all hosts together, those forgotten included.
     pub fn totals(&self) -> Counts {
-        self.hosts.total
+        Counts::from(&self.hosts.total)
     }
 
     /// Figures of each host that is in use or remembered.
     pub fn hosts(&self) -> impl Iterator<Item = (&K, Counts)> {
-        self.hosts.iter().map(|(_, host)| (&host.key, host.counts))
+        self.hosts
+            .iter()
+            .map(|(_, host)| (&host.key, Counts::from(&host.counts)))
     }
 
     /// Whether there is a request that waits, or whose answer was not taken, or whose connection is
@@ -86,7 +88,7 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     fn reason_in_queue(&self, room: &mut impl Room, host: u32) -> Reason {
-        let in_use = self.hosts.at(host).counts.open;
+        let in_use = self.hosts.at(host).counts.open as usize;
         let max = self.settings.max_per_host;
         let budget = room.budget();
         if in_use >= max {

@@ -33,7 +33,10 @@ use crate::{Address, Host};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Request {
-    target: Arc<Target>,
+    host: Host,
+    /// That of the host, kept where asking for it is no detour.
+    hash: u64,
+    given: Arc<Given>,
     timeout: Option<Duration>,
     queue_timeout: Option<Duration>,
 }
@@ -129,31 +132,37 @@ impl Request {
     /// ```
     #[must_use]
     pub fn partition(mut self, label: impl Into<String>) -> Self {
-        let target = Arc::make_mut(&mut self.target);
-        target.host = target.host.with_partition(label.into());
+        self.host = self.host.with_partition(label.into());
+        self.hash = self.host.hash_value();
         self
     }
 
     /// The host that limits and reuse go by.
     pub fn host(&self) -> &Host {
-        &self.target.host
+        &self.host
     }
 
     /// The scheme as it was given; [`Host::scheme`] is in lower case.
     pub fn scheme(&self) -> &str {
-        &self.target.scheme
+        &self.given.scheme
     }
 
     /// The address as it was given, brackets included; [`Host::address`] is the one to compare.
     ///
     /// A path that is not UTF-8 has its other bytes replaced here.
     pub fn address(&self) -> &str {
-        &self.target.address
+        &self.given.address
     }
 
     /// The port; 0 for a unix socket.
     pub fn port(&self) -> u16 {
-        self.target.host.port()
+        self.host.port()
+    }
+
+    /// The hash of its host, without a look at the host.
+    #[inline]
+    pub(crate) fn hash_value(&self) -> u64 {
+        self.hash
     }
 
     pub(crate) fn own_timeout(&self) -> Option<Duration> {
@@ -196,13 +205,10 @@ impl Request {
     fn from_checked(scheme: &str, given: &str, address: Address, port: u16) -> Self {
         let host = Host::new(scheme, address, port);
         let (scheme, address) = (scheme.into(), given.into());
-        let target = Arc::new(Target {
-            host,
-            scheme,
-            address,
-        });
         Self {
-            target,
+            hash: host.hash_value(),
+            host,
+            given: Arc::new(Given { scheme, address }),
             timeout: None,
             queue_timeout: None,
         }
@@ -284,9 +290,9 @@ impl RequestError {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Target {
-    host: Host,
+/// The host in its user's spelling.
+#[derive(Debug)]
+struct Given {
     scheme: Box<str>,
     address: Box<str>,
 }
@@ -382,7 +388,7 @@ mod tests {
     fn a_clone_shares_its_text_and_a_partition_leaves_it_alone() {
         let request = Request::new("http", "Example.test", 80).unwrap();
         let clone = request.clone();
-        assert!(Arc::ptr_eq(&request.target, &clone.target));
+        assert!(Arc::ptr_eq(&request.given, &clone.given));
         assert_eq!(clone.partition("blue").address(), "Example.test");
         assert_eq!(request.host().partition(), None);
     }

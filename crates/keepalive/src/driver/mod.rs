@@ -92,11 +92,10 @@ impl<C: Connector> Driver<C> {
         if era == NO_RUNTIME {
             return Err(self.ask(request, location));
         }
-        let host = request.host();
         let now = self.common.now();
-        let mut shard = self.lock(self.shard_of(host));
+        let mut shard = self.lock(self.shard_of(request));
         if shard.lost + 1 >= era
-            && let Some(live) = shard.lease_now(host, location, now, &mut self.common.room())
+            && let Some(live) = shard.lease_now(request, location, now, &mut self.common.room())
         {
             return Ok(live);
         }
@@ -114,11 +113,10 @@ impl<C: Connector> Driver<C> {
         request: &Request,
         location: &'static Location<'static>,
     ) -> Asked {
-        let host = request.host();
-        let shard = self.shard_of(host);
+        let shard = self.shard_of(request);
         if let Err(cause) = self.ensure_runtime() {
             let id = RequestId::outside(self.lock(shard).number(), shard);
-            let error = AllocateError::new(id, host.clone(), Timing::default(), cause);
+            let error = AllocateError::new(id, request.host().clone(), Timing::default(), cause);
             return (id, Err(error));
         }
         let id = self.input(shard, |shard, now, room| {
@@ -503,10 +501,10 @@ impl<C: Connector> Driver<C> {
         result
     }
 
-    pub(crate) fn shard_of(&self, host: &Host) -> ShardId {
+    pub(crate) fn shard_of(&self, request: &Request) -> ShardId {
         // The engine's table uses the low bits and the top ones. What is left is a fraction, and
         // the shard that share of their number: no division.
-        let fraction = (host.hash_value() >> 24) & u64::from(u32::MAX);
+        let fraction = (request.hash_value() >> 24) & u64::from(u32::MAX);
         ShardId(((fraction * self.shards.len() as u64) >> 32) as u16)
     }
 

@@ -14,6 +14,7 @@ use crate::driver::effects::{Effect, Effects};
 use crate::driver::live::Live;
 use crate::error::Cause;
 use crate::host::Host;
+use crate::request::Request;
 use crate::runtime::AbortHandle;
 
 /// More cells than this are let go when there is no request any more.
@@ -130,12 +131,12 @@ impl<C: Connector> Shard<C> {
     #[inline]
     pub(crate) fn lease_now(
         &mut self,
-        host: &Host,
+        request: &Request,
         location: &'static Location<'static>,
         now: Time,
         room: &mut impl Room,
     ) -> Option<Box<Live<C>>> {
-        let (number, hash) = (self.number(), host.hash_value());
+        let (number, hash, host) = (self.number(), request.hash_value(), request.host());
         let sockets = &mut self.sockets;
         let is_sound = |id: ConnectionId, since| match sockets.get_mut(id.slot()) {
             Some(Socket::Here(live)) => {

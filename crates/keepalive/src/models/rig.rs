@@ -80,7 +80,7 @@ impl Rig {
                 let request = Request::new("mock", "127.0.0.1", 1).expect("a request");
                 request.partition(n.to_string())
             })
-            .find(|request| self.driver.shard_of(request.host()) == ShardId(shard))
+            .find(|request| self.driver.shard_of(request) == ShardId(shard))
             .expect("some host is in each shard")
     }
 

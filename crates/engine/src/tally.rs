@@ -1,0 +1,72 @@
+//! Figures as records keep them: what each request changes is small and together.
+
+use crate::connection::State;
+use crate::stats::Counts;
+
+/// [`Counts`] of one host, or of an engine.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) open: u32,
+    pub(crate) connecting: u32,
+    pub(crate) leased: u32,
+    pub(crate) idle: u32,
+    pub(crate) closing: u32,
+    pub(crate) waiting: u32,
+    pub(crate) opened: u64,
+    pub(crate) reused_immediate: u64,
+    pub(crate) reused_deferred: u64,
+    /// Made when the first of it happens: to most hosts none ever does.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rare {
+    pub(crate) evicted: u64,
+    pub(crate) expired: u64,
+    pub(crate) closed_by_peer: u64,
+    pub(crate) refused: u64,
+    pub(crate) failed: u64,
+    pub(crate) timed_out: u64,
+    pub(crate) cancelled: u64,
+}
+
+impl Tally {
+    #[inline]
+    pub(crate) fn gauge(&mut self, state: State) -> &mut u32 {
+        match state {
+            State::Connecting => &mut self.connecting,
+            State::Leased => &mut self.leased,
+            State::Idle => &mut self.idle,
+            State::Closing => &mut self.closing,
+        }
+    }
+
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+}
+
+impl From<&Tally> for Counts {
+    fn from(tally: &Tally) -> Self {
+        let none = Rare::default();
+        let rare = tally.rare.as_deref().unwrap_or(&none);
+        Self {
+            open: tally.open as usize,
+            connecting: tally.connecting as usize,
+            leased: tally.leased as usize,
+            idle: tally.idle as usize,
+            closing: tally.closing as usize,
+            waiting: tally.waiting as usize,
+            opened: tally.opened,
+            reused_immediate: tally.reused_immediate,
+            reused_deferred: tally.reused_deferred,
+            evicted: rare.evicted,
+            expired: rare.expired,
+            closed_by_peer: rare.closed_by_peer,
+            refused: rare.refused,
+            failed: rare.failed,
+            timed_out: rare.timed_out,
+            cancelled: rare.cancelled,
+        }
+    }
+}
