@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
-use crate::driver::Driver;
+use crate::driver::anchor::Anchor;
 use crate::driver::live::Live;
 use crate::host::Host;
 use crate::sync::Arc;
@@ -29,16 +29,16 @@ use crate::sync::Arc;
 pub struct Lease<C: Connector = Net> {
     /// There until the lease ends.
     live: Option<Box<Live<C>>>,
-    driver: Arc<Driver<C>>,
+    anchor: Arc<Anchor<C>>,
     /// Whether the user has ended its side of the connection.
     ended: bool,
 }
 
 impl<C: Connector> Lease<C> {
-    pub(crate) fn new(driver: Arc<Driver<C>>, live: Box<Live<C>>) -> Self {
+    pub(crate) fn new(anchor: Arc<Anchor<C>>, live: Box<Live<C>>) -> Self {
         Self {
             live: Some(live),
-            driver,
+            anchor,
             ended: false,
         }
     }
@@ -61,7 +61,7 @@ impl<C: Connector> Lease<C> {
 
     /// Where the time from the request to this answer went.
     pub fn timing(&self) -> Timing {
-        self.driver.timing(self.id()).unwrap_or_default()
+        self.anchor.driver.timing(self.id()).unwrap_or_default()
     }
 
     /// Gives the connection back, for the next one who asks.
@@ -73,7 +73,7 @@ impl<C: Connector> Lease<C> {
         if !self.ended
             && let Some(live) = self.live.take()
         {
-            self.driver.give_back(live);
+            self.anchor.driver.give_back(live);
         }
     }
 
@@ -97,9 +97,9 @@ impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
         if let Some(live) = self.live.take() {
             if planted!(DroppedLeaseReused) {
-                return self.driver.give_back(live);
+                return self.anchor.driver.give_back(live);
             }
-            self.driver.close(live);
+            self.anchor.driver.close(live);
         }
     }
 }

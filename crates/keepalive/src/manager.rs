@@ -10,6 +10,7 @@ use crate::builder::Builder;
 use crate::connect::Connector;
 use crate::connect::net::Net;
 use crate::driver::Driver;
+use crate::driver::anchor::Anchor;
 use crate::error::AllocateError;
 use crate::lease::Lease;
 use crate::mailbox::{Mailbox, MailboxClosed, Responses};
@@ -53,6 +54,8 @@ pub struct Manager<C: Connector = Net> {
 /// Counts the handles: its drop is the last one's.
 struct Handle<C: Connector> {
     driver: Arc<Driver<C>>,
+    /// By shards.
+    anchors: Box<[Arc<Anchor<C>>]>,
 }
 
 impl Manager {
@@ -72,10 +75,10 @@ impl Manager {
 
 impl<C: Connector> Manager<C> {
     pub(crate) fn from_driver(driver: Driver<C>) -> Self {
+        let driver = Arc::new(driver);
+        let anchors = Anchor::all(&driver);
         Self {
-            handle: Arc::new(Handle {
-                driver: Arc::new(driver),
-            }),
+            handle: Arc::new(Handle { driver, anchors }),
         }
     }
 
@@ -89,7 +92,8 @@ impl<C: Connector> Manager<C> {
     #[track_caller]
     pub fn allocate(&self, request: impl Borrow<Request>) -> Pending<C> {
         let location = Location::caller();
-        Pending::new(Claim::new(self.driver(), request.borrow(), location))
+        let request = request.borrow();
+        Pending::new(Claim::new(self.anchor(request), request, location))
     }
 
     /// Asks for a connection and waits for it, in one: the quickest way to a lease.
@@ -133,7 +137,7 @@ impl<C: Connector> Manager<C> {
     ) -> impl Future<Output = Result<Lease<C>, AllocateError>> + Send + use<'a, C> {
         let location = Location::caller();
         async move {
-            match Claim::or_lease(self.driver(), request, location) {
+            match Claim::or_lease(self.anchor(request), request, location) {
                 Ok(lease) => Ok(lease),
                 Err(claim) => Pending::new(claim).await,
             }
@@ -161,7 +165,7 @@ impl<C: Connector> Manager<C> {
         if mailbox.is_closed() {
             return Err(MailboxClosed(context));
         }
-        let claim = Claim::new(self.driver(), &request, location);
+        let claim = Claim::new(self.anchor(&request), &request, location);
         Ok(mailbox.address(claim, request, event.into(), context))
     }
 
@@ -218,6 +222,10 @@ impl<C: Connector> Manager<C> {
     #[doc(hidden)]
     pub fn check(&self) {
         self.driver().check();
+    }
+
+    fn anchor(&self, request: &Request) -> &Arc<Anchor<C>> {
+        &self.handle.anchors[usize::from(self.driver().shard_of(request).0)]
     }
 
     fn driver(&self) -> &Arc<Driver<C>> {

@@ -10,6 +10,7 @@ use keepalive_engine::{RequestId, Waiting, planted};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
+use crate::driver::anchor::Anchor;
 use crate::driver::{Asked, Driver};
 use crate::error::AllocateError;
 use crate::lease::Lease;
@@ -102,7 +103,7 @@ pub(crate) struct Claim<C: Connector> {
 
 enum State<C: Connector> {
     /// In the hands of an engine.
-    Asked(Arc<Driver<C>>),
+    Asked(Arc<Anchor<C>>),
     /// Refused before it came to one.
     Refused(AllocateError),
     /// The answer has been taken.
@@ -111,28 +112,28 @@ enum State<C: Connector> {
 
 impl<C: Connector> Claim<C> {
     pub(crate) fn new(
-        driver: &Arc<Driver<C>>,
+        anchor: &Arc<Anchor<C>>,
         request: &Request,
         location: &'static Location<'static>,
     ) -> Self {
-        Self::asked(driver, driver.ask(request, location))
+        Self::asked(anchor, anchor.driver.ask(request, location))
     }
 
     /// Asks, and takes a connection that is there.
     pub(crate) fn or_lease(
-        driver: &Arc<Driver<C>>,
+        anchor: &Arc<Anchor<C>>,
         request: &Request,
         location: &'static Location<'static>,
     ) -> Result<Lease<C>, Self> {
-        match driver.lease(request, location) {
-            Ok(live) => Ok(Lease::new(Arc::clone(driver), live)),
-            Err(asked) => Err(Self::asked(driver, asked)),
+        match anchor.driver.lease(request, location) {
+            Ok(live) => Ok(Lease::new(Arc::clone(anchor), live)),
+            Err(asked) => Err(Self::asked(anchor, asked)),
         }
     }
 
-    fn asked(driver: &Arc<Driver<C>>, (id, asked): Asked) -> Self {
+    fn asked(anchor: &Arc<Anchor<C>>, (id, asked): Asked) -> Self {
         let state = match asked {
-            Ok(()) => State::Asked(Arc::clone(driver)),
+            Ok(()) => State::Asked(Arc::clone(anchor)),
             Err(error) => State::Refused(error),
         };
         Self { id, state }
@@ -141,7 +142,7 @@ impl<C: Connector> Claim<C> {
     /// The driver that has the request; `None` if the answer is there anyhow.
     pub(crate) fn driver(&self) -> Option<&Arc<Driver<C>>> {
         match &self.state {
-            State::Asked(driver) => Some(driver),
+            State::Asked(anchor) => Some(&anchor.driver),
             State::Refused(_) | State::Done => None,
         }
     }
@@ -163,12 +164,12 @@ impl<C: Connector> Claim<C> {
         context: &mut Context<'_>,
     ) -> Poll<Result<Lease<C>, AllocateError>> {
         let answer = match &self.state {
-            State::Asked(driver) => Some(ready!(driver.poll_answer(self.id, context))),
+            State::Asked(anchor) => Some(ready!(anchor.driver.poll_answer(self.id, context))),
             State::Refused(_) | State::Done => None,
         };
         let state = std::mem::replace(&mut self.state, State::Done);
         Poll::Ready(match (answer, state) {
-            (Some(Ok(live)), State::Asked(driver)) => Ok(Lease::new(driver, live)),
+            (Some(Ok(live)), State::Asked(anchor)) => Ok(Lease::new(anchor, live)),
             (Some(Err(error)), _) | (None, State::Refused(error)) => Err(error),
             _ => panic!("the answer of a request was polled for after it was taken"),
         })
@@ -177,10 +178,10 @@ impl<C: Connector> Claim<C> {
 
 impl<C: Connector> Drop for Claim<C> {
     fn drop(&mut self) {
-        if let State::Asked(driver) = &self.state
+        if let State::Asked(anchor) = &self.state
             && !planted!(DroppedRequestKept)
         {
-            driver.forget(self.id);
+            anchor.driver.forget(self.id);
         }
     }
 }

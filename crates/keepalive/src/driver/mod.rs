@@ -4,6 +4,7 @@
 //! closes or calls elsewhere is done after the lock is released. Never two shard locks at once,
 //! except by [`Driver::snapshot`], in the shards' order; a shard's lock before the budget's.
 
+pub(crate) mod anchor;
 pub(crate) mod effects;
 mod keeper;
 pub(crate) mod live;
@@ -508,7 +509,7 @@ impl<C: Connector> Driver<C> {
         ShardId(((fraction * self.shards.len() as u64) >> 32) as u16)
     }
 
-    fn ids(&self) -> impl Iterator<Item = ShardId> + use<C> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ShardId> + use<C> {
         let shards = u16::try_from(self.shards.len()).expect("shards are counted by u16");
         (0..shards).map(ShardId)
     }

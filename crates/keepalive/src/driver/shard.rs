@@ -147,7 +147,11 @@ impl<C: Connector> Shard<C> {
         let (id, connection) = self
             .engine
             .lease_now(now, room, hash, host, number, is_sound)?;
-        self.open_cell(id, host, location);
+        match self.cells.get_mut(id.slot()) {
+            // Nobody will ask it where the request goes: the host of the last in it may stay.
+            Some(cell) => cell.location = location,
+            None => self.open_cell(id, host, location),
+        }
         let mut live = self.take_live(connection)?;
         live.stop_watching();
         live.request = id;

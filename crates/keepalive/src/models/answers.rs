@@ -4,6 +4,7 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::rig::{Rig, answer, explore};
+use crate::driver::anchor::Anchor;
 use crate::error::ErrorKind;
 use crate::mailbox::Mailbox;
 use crate::pending::Claim;
@@ -32,7 +33,7 @@ fn a_letter_is_posted_when_its_answer_is_there() {
         let (mailbox, mut responses) = Mailbox::pair();
         let request = rig.request(0);
         let here = std::panic::Location::caller();
-        let claim = Claim::new(&rig.driver, &request, here);
+        let claim = Claim::new(&Anchor::new(&rig.driver), &request, here);
         mailbox.address(claim, request, "event".into(), ());
         drop(mailbox);
         let response = block_on(responses.recv()).expect("one request was made");

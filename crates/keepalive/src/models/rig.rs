@@ -11,6 +11,7 @@ use loom::future::block_on;
 
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Unusable};
 use crate::driver::Driver;
+use crate::driver::anchor::Anchor;
 use crate::error::AllocateError;
 use crate::lease::Lease;
 use crate::pending::{Claim, Pending};
@@ -85,7 +86,11 @@ impl Rig {
     }
 
     pub(super) fn ask(&self, request: Request) -> Pending<Mock> {
-        Pending::new(Claim::new(&self.driver, &request, Location::caller()))
+        Pending::new(Claim::new(
+            &Anchor::new(&self.driver),
+            &request,
+            Location::caller(),
+        ))
     }
 
     pub(super) fn lease(&self, request: Request) -> Lease<Mock> {
