@@ -29,7 +29,7 @@ use crate::request::{FromCache, Request, Stage};
 use crate::room::LocalRoom;
 use crate::stats::Counts;
 use crate::time::Time;
-use crate::timer::{Entry, TimerKey, Timers};
+use crate::timer::{TimerKey, Timers};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
@@ -347,7 +347,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
     fn timers(&self, timers: &Timers) -> Vec<(TimerKey, u128)> {
         let mut order: Vec<_> = timers
             .iter()
-            .map(|Entry { at, serial, key }| (*at, *serial, *key))
+            .map(|entry| (entry.at, entry.serial, entry.key()))
             .collect();
         order.sort_unstable_by_key(|&(at, serial, _)| (at, serial));
         let order = order.into_iter();

@@ -1,13 +1,15 @@
 //! Deadlines of requests and connections: a line of those that came in order, and an indexed heap
 //! of the others, so that each can be withdrawn.
 
-use crate::arena::{Arena, KEPT_WHEN_EMPTY, Link, List};
+use std::collections::VecDeque;
+
+use crate::arena::KEPT_WHEN_EMPTY;
 use crate::time::Time;
 
-const ABSENT: u32 = u32::MAX;
-/// Marks a place in the line; without it, a place is one in the heap.
-const IN_LINE: u32 = 1 << 31;
 const BRANCHES: usize = 4;
+
+/// How many withdrawn deadlines may lie in the line beside as many as are still set.
+const STALE_KEPT: usize = 32;
 
 /// Whose deadline it is. Each record has at most one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,17 +18,73 @@ pub(crate) enum TimerKey {
     Connection(u32),
 }
 
+/// A [`TimerKey`] in the room of a slot.
+#[derive(Clone, Copy, Debug)]
+struct Key(u32);
+
+impl Key {
+    const CONNECTION: u32 = 1 << 31;
+
+    fn new(key: TimerKey) -> Self {
+        let (slot, kind) = match key {
+            TimerKey::Request(slot) => (slot, 0),
+            TimerKey::Connection(slot) => (slot, Self::CONNECTION),
+        };
+        assert!(slot < Self::CONNECTION, "fewer than 2^31 records");
+        Self(slot | kind)
+    }
+
+    fn get(self) -> TimerKey {
+        match self.0 & Self::CONNECTION {
+            0 => TimerKey::Request(self.0),
+            _ => TimerKey::Connection(self.0 & !Self::CONNECTION),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     pub(crate) at: Time,
     /// Breaks ties: what was set first is due first.
-    pub(crate) serial: u64,
-    pub(crate) key: TimerKey,
+    pub(crate) serial: u32,
+    key: Key,
 }
 
 impl Entry {
+    #[cfg(feature = "check")]
+    pub(crate) fn key(&self) -> TimerKey {
+        self.key.get()
+    }
+
     fn is_before(&self, other: &Self) -> bool {
-        (self.at, self.serial) < (other.at, other.serial)
+        // Serials begin anew after 2^32; two at the same nanosecond are closer than half of that.
+        let earlier = (self.serial.wrapping_sub(other.serial) as i32) < 0;
+        self.at < other.at || (self.at == other.at && earlier)
+    }
+}
+
+/// Where the deadline of a record is: in the heap, in the line, or nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place(u32);
+
+impl Place {
+    const ABSENT: Self = Self(u32::MAX);
+    const IN_LINE: u32 = 1 << 31;
+
+    fn in_heap(at: usize) -> Self {
+        Self(at as u32)
+    }
+
+    /// `number` counts through the line, and begins anew when there is no more room for it.
+    fn in_line(number: u32) -> Self {
+        Self((number % Self::NUMBERS) | Self::IN_LINE)
+    }
+
+    /// One less than there would be room for, or a place would look like none.
+    const NUMBERS: u32 = Self::IN_LINE - 1;
+
+    fn number(self) -> Option<u32> {
+        (self.0 & Self::IN_LINE != 0).then_some(self.0 & !Self::IN_LINE)
     }
 }
 
@@ -37,36 +95,27 @@ impl Entry {
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Timers {
-    /// Those that were due last of all when they were set.
-    line: Arena<Waiting>,
-    order: List,
+    /// Those that were due last of all when they were set. One that is withdrawn stays until it is
+    /// at an end of the line, or until such are most of it: its neighbours need not be looked at.
+    line: VecDeque<Entry>,
+    /// The number of the first in line.
+    first: u32,
+    /// How many of these are withdrawn; the first in line is not.
+    stale: usize,
     heap: Vec<Entry>,
-    requests: Vec<u32>,
-    connections: Vec<u32>,
-    serial: u64,
+    requests: Vec<Place>,
+    connections: Vec<Place>,
+    serial: u32,
     /// Looked at with every input, and changed by few.
     earliest: Option<(Time, TimerKey)>,
-}
-
-#[derive(Debug)]
-#[cfg_attr(feature = "check", derive(Clone))]
-struct Waiting {
-    entry: Entry,
-    link: Link,
-}
-
-impl Waiting {
-    #[inline]
-    fn link(&mut self) -> &mut Link {
-        &mut self.link
-    }
 }
 
 impl Timers {
     pub(crate) fn new() -> Self {
         Self {
-            line: Arena::new(),
-            order: List::EMPTY,
+            line: VecDeque::new(),
+            first: 0,
+            stale: 0,
             heap: Vec::new(),
             requests: Vec::new(),
             connections: Vec::new(),
@@ -79,20 +128,31 @@ impl Timers {
     pub(crate) fn set(&mut self, key: TimerKey, at: Option<Time>) {
         self.withdraw(key);
         let Some(at) = at else { return };
-        self.serial += 1;
-        let serial = self.serial;
-        let entry = Entry { at, serial, key };
-        let last = self.order.back();
-        if last.is_none_or(|last| self.line[last].entry.at <= at) {
-            let link = Link::UNLINKED;
-            let slot = self.line.insert(Waiting { entry, link });
-            self.order.push_back(&mut self.line, slot, Waiting::link);
-            self.note(key, slot | IN_LINE);
+        self.serial = self.serial.wrapping_add(1);
+        let entry = Entry {
+            at,
+            serial: self.serial,
+            key: Key::new(key),
+        };
+        while let Some(last) = self.line.len().checked_sub(1)
+            && self.is_stale(last)
+        {
+            self.line.pop_back();
+            self.stale -= 1;
+        }
+        if self.line.back().is_none_or(|last| last.at <= at) {
+            if self.line.len() == self.line.capacity() {
+                self.line.reserve_exact(self.line.len() / 8 + 8);
+            }
+            self.line.push_back(entry);
+            self.note(key, self.place_in_line(self.line.len() - 1));
         } else {
             self.heap.push(entry);
             self.rise(self.heap.len() - 1);
         }
-        self.earliest = self.find_earliest();
+        if self.earliest.is_none_or(|(earliest, _)| at < earliest) {
+            self.earliest = Some((at, key));
+        }
     }
 
     pub(crate) fn withdraw(&mut self, key: TimerKey) {
@@ -100,24 +160,55 @@ impl Timers {
         let Some(place) = places.get_mut(slot) else {
             return;
         };
-        let place = std::mem::replace(place, ABSENT);
-        if place == ABSENT {
+        let place = std::mem::replace(place, Place::ABSENT);
+        if place == Place::ABSENT {
             return;
         }
-        if place & IN_LINE != 0 {
-            let slot = place & !IN_LINE;
-            self.order.remove(&mut self.line, slot, Waiting::link);
-            self.line.remove(slot);
-        } else {
-            self.leave_heap(place as usize);
+        match place.number() {
+            Some(number) => self.leave_line(number),
+            None => self.leave_heap(place.0 as usize),
         }
-        self.earliest = self.find_earliest();
-        let records = self.heap.capacity().max(self.requests.len());
-        if self.earliest.is_none() && records.max(self.connections.len()) > KEPT_WHEN_EMPTY {
-            self.heap = Vec::new();
-            self.requests = Vec::new();
-            self.connections = Vec::new();
+        if self.earliest.is_some_and(|(_, earliest)| earliest == key) {
+            self.earliest = self.find_earliest();
+            self.let_go();
         }
+    }
+
+    fn leave_line(&mut self, number: u32) {
+        self.stale += 1;
+        if number == self.first {
+            while !self.line.is_empty() && self.is_stale(0) {
+                self.line.pop_front();
+                self.first = (self.first + 1) % Place::NUMBERS;
+                self.stale -= 1;
+            }
+        } else if self.stale > self.line.len() / 2 + STALE_KEPT {
+            self.close_ranks();
+        }
+    }
+
+    /// Drops what is withdrawn from the line.
+    fn close_ranks(&mut self) {
+        let mut kept = VecDeque::with_capacity(self.line.len() - self.stale);
+        for at in 0..self.line.len() {
+            if !self.is_stale(at) {
+                kept.push_back(self.line[at]);
+            }
+        }
+        self.line = kept;
+        self.stale = 0;
+        for at in 0..self.line.len() {
+            self.note(self.line[at].key.get(), self.place_in_line(at));
+        }
+    }
+
+    fn place_in_line(&self, at: usize) -> Place {
+        Place::in_line(self.first + at as u32)
+    }
+
+    /// Whether what is at this place of the line has been withdrawn, or set anew elsewhere.
+    fn is_stale(&self, at: usize) -> bool {
+        self.place(self.line[at].key.get()) != self.place_in_line(at)
     }
 
     fn leave_heap(&mut self, place: usize) {
@@ -128,6 +219,17 @@ impl Timers {
         }
     }
 
+    /// A crowd takes its memory along when its last deadline goes.
+    fn let_go(&mut self) {
+        let records = self.heap.capacity().max(self.requests.len());
+        if self.earliest.is_none() && records.max(self.connections.len()) > KEPT_WHEN_EMPTY {
+            self.line = VecDeque::new();
+            self.heap = Vec::new();
+            self.requests = Vec::new();
+            self.connections = Vec::new();
+        }
+    }
+
     /// The earliest deadline.
     #[inline]
     pub(crate) fn peek(&self) -> Option<(Time, TimerKey)> {
@@ -135,52 +237,59 @@ impl Timers {
     }
 
     fn find_earliest(&self) -> Option<(Time, TimerKey)> {
-        let first = self.order.front().map(|first| &self.line[first].entry);
-        let first = match (first, self.heap.first()) {
+        let first = match (self.line.front(), self.heap.first()) {
             (Some(first), Some(top)) if top.is_before(first) => Some(top),
             (first, top) => first.or(top),
         };
-        first.map(|entry| (entry.at, entry.key))
+        first.map(|entry| (entry.at, entry.key.get()))
     }
 
     /// The deadline of `key`, if it has one.
     pub(crate) fn at(&self, key: TimerKey) -> Option<Time> {
-        let (places, slot) = match key {
-            TimerKey::Request(slot) => (&self.requests, slot),
-            TimerKey::Connection(slot) => (&self.connections, slot),
-        };
-        let place = *places.get(slot as usize)?;
-        if place == ABSENT {
-            None
-        } else if place & IN_LINE != 0 {
-            Some(self.line[place & !IN_LINE].entry.at)
-        } else {
-            Some(self.heap[place as usize].at)
+        let place = self.place(key);
+        if place == Place::ABSENT {
+            return None;
         }
+        Some(match place.number() {
+            Some(number) => {
+                let at = (number + Place::NUMBERS - self.first) % Place::NUMBERS;
+                self.line[at as usize].at
+            }
+            None => self.heap[place.0 as usize].at,
+        })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.heap.len() + self.line.len()
+        self.heap.len() + self.line.len() - self.stale
     }
 
     /// All of them, in no order.
     #[cfg(feature = "check")]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        let line = self.line.iter().map(|(_, waiting)| &waiting.entry);
-        line.chain(&self.heap)
+        let line = (0..self.line.len()).filter(|&at| !self.is_stale(at));
+        line.map(|at| &self.line[at]).chain(&self.heap)
     }
 
-    fn places(&mut self, key: TimerKey) -> (&mut Vec<u32>, usize) {
+    fn place(&self, key: TimerKey) -> Place {
+        let (places, slot) = match key {
+            TimerKey::Request(slot) => (&self.requests, slot),
+            TimerKey::Connection(slot) => (&self.connections, slot),
+        };
+        let place = places.get(slot as usize);
+        place.copied().unwrap_or(Place::ABSENT)
+    }
+
+    fn places(&mut self, key: TimerKey) -> (&mut Vec<Place>, usize) {
         match key {
             TimerKey::Request(slot) => (&mut self.requests, slot as usize),
             TimerKey::Connection(slot) => (&mut self.connections, slot as usize),
         }
     }
 
-    fn note(&mut self, key: TimerKey, place: u32) {
+    fn note(&mut self, key: TimerKey, place: Place) {
         let (places, slot) = self.places(key);
         if slot >= places.len() {
-            places.resize(slot + 1, ABSENT);
+            places.resize(slot + 1, Place::ABSENT);
         }
         places[slot] = place;
     }
@@ -219,7 +328,7 @@ impl Timers {
     }
 
     fn note_heap(&mut self, at: usize) {
-        self.note(self.heap[at].key, at as u32);
+        self.note(self.heap[at].key.get(), Place::in_heap(at));
     }
 }
 
@@ -265,6 +374,43 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_in_line_takes_20_bytes() {
+        assert_eq!(size_of::<Entry>() + size_of::<Place>(), 20);
+    }
+
+    #[test]
+    fn the_line_is_no_longer_than_it_must_be_and_counts_on_for_ever() {
+        let mut timers = Timers::new();
+        timers.first = Place::NUMBERS - 1_000;
+        for slot in 0..10_000 {
+            let at = Time::from_nanos(u64::from(slot));
+            timers.set(TimerKey::Request(slot), Some(at));
+        }
+        for slot in (0..10_000).rev().filter(|slot| slot % 10 != 0) {
+            timers.withdraw(TimerKey::Request(slot));
+            assert!(timers.line.len() <= 2 * (timers.len() + STALE_KEPT));
+        }
+        for slot in (0..10_000).step_by(10) {
+            let at = Time::from_nanos(u64::from(slot));
+            assert_eq!(timers.peek(), Some((at, TimerKey::Request(slot))));
+            assert_eq!(timers.at(TimerKey::Request(slot)), Some(at));
+            timers.withdraw(TimerKey::Request(slot));
+        }
+        assert_eq!((timers.len(), timers.line.len()), (0, 0));
+    }
+
+    #[test]
+    fn who_left_the_end_of_the_line_is_in_nobodys_way() {
+        let [early, late] = [5, 10].map(Time::from_nanos);
+        let mut timers = Timers::new();
+        timers.set(TimerKey::Connection(0), Some(early));
+        timers.set(TimerKey::Request(0), Some(late));
+        timers.withdraw(TimerKey::Request(0));
+        timers.set(TimerKey::Request(1), Some(early));
+        assert_eq!((timers.heap.len(), timers.line.len()), (0, 2));
+    }
+
+    #[test]
     fn a_crowd_leaves_no_memory_behind() {
         let mut timers = Timers::new();
         let crowd = 0..10_000;
@@ -275,7 +421,8 @@ mod tests {
         for slot in crowd {
             timers.withdraw(TimerKey::Request(slot));
         }
-        assert_eq!((timers.heap.capacity(), timers.requests.capacity()), (0, 0));
+        let left = timers.heap.capacity() + timers.line.capacity() + timers.requests.capacity();
+        assert_eq!(left, 0);
         timers.withdraw(TimerKey::Request(7));
         timers.set(TimerKey::Request(7), Some(Time::START));
         assert_eq!(timers.at(TimerKey::Request(7)), Some(Time::START));
