@@ -5,7 +5,7 @@ use crate::arena::MaybeSlot;
 use crate::budget::{Grant, Slot};
 use crate::connection::{Connection, State};
 use crate::engine::Engine;
-use crate::request::{Request, Stage};
+use crate::request::Stage;
 use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
@@ -44,8 +44,8 @@ impl<K: Eq + Clone> Engine<K> {
                 hosts, requests, ..
             } = self;
             hosts.at_mut(host).queue.claim(requests, request);
-            let Request { ticket, mark, .. } = self.requests[request];
-            let mark = mark.max(self.hosts.at(host).mark);
+            let ticket = self.requests[request].ticket();
+            let mark = self.requests[request].mark.max(self.hosts.at(host).mark);
             let id = self.hosts.id(host);
             match room.budget().claim(ticket, self.shard, id, mark) {
                 Some(slot) => {
@@ -120,7 +120,7 @@ impl<K: Eq + Clone> Engine<K> {
         // Slots of one host are alike; but one whose request has gone is not for a later
         // request of the host, which has its own place among the claims.
         let first = self.hosts.at(host).queue.first_claimed();
-        let due = first.filter(|&first| !room.budget().has_claim(self.requests[first].ticket));
+        let due = first.filter(|&first| !room.budget().has_claim(self.requests[first].ticket()));
         match due {
             Some(request) => self.start_attempt(now, room, host, request, grant.slot),
             None if planted!(GrantLost) => drop(grant.slot),
@@ -243,9 +243,9 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     pub(crate) fn withdraw_claim(&mut self, room: &mut impl Room, request: u32) {
-        let Request { ticket, host, .. } = self.requests[request];
-        if room.budget().withdraw(ticket) {
-            self.hosts.at_mut(host).reserved -= 1;
+        let request = &self.requests[request];
+        if room.budget().withdraw(request.ticket()) {
+            self.hosts.at_mut(request.host).reserved -= 1;
         }
         self.unsettled = true;
     }

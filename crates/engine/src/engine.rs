@@ -127,8 +127,8 @@ impl<K: Eq + Clone> Engine<K> {
             let host = self.requests[slot].host;
             self.hosts
                 .count(host, |counts| counts.rare().closed_by_peer += 1);
-            self.requests[slot].stage = Stage::Parked;
             self.requests[slot].book(now, None);
+            self.requests[slot].stage = Stage::Parked;
             self.end_lease(now, room, connection, Return::Close);
             if planted!(RejectedIsForgotten) {
                 self.requests[slot].stage = Stage::Refused;
@@ -181,7 +181,7 @@ impl<K: Eq + Clone> Engine<K> {
                     Some(FromCache::Deferred) => counts.reused_deferred += 1,
                     None => {}
                 });
-                let waited = self.requests[slot].spent.total();
+                let waited = self.requests[slot].spent().total();
                 self.waiting_time.record(waited);
                 Some(Taken {
                     connection: Some(self.connection_id(connection)),

@@ -109,7 +109,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         } = room.budget;
         let requests = engines.iter().flat_map(|engine| engine.requests.iter());
         let waiting = requests.filter(|(_, request)| request.waits());
-        let mut tickets: Vec<Ticket> = waiting.map(|(_, request)| request.ticket).collect();
+        let mut tickets: Vec<Ticket> = waiting.map(|(_, request)| request.ticket()).collect();
         tickets.extend(claims.keys());
         tickets.sort_unstable();
         tickets.dedup();
@@ -323,7 +323,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             host: _, // it stands in its queue
             stage,
             link: _,
-            ticket,
+            ticket_or_queued: _,
             mark,
             since: _,
             spent: _,
@@ -340,7 +340,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         let deadline = [deadline, attempt_deadline].map(|at| at.map(|at| self.until(at)));
         // The mark goes into the claim; who has had one needs it no more.
         let mark = (stage == 0).then(|| self.mark(*mark));
-        (stage, self.rank(*ticket), mark, deadline, *counted)
+        (stage, self.rank(request.ticket()), mark, deadline, *counted)
     }
 
     /// Whose deadlines there are, the first due first.

@@ -142,10 +142,10 @@ fn check_queue<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
         let request = &engine.requests[at];
         assert_eq!(request.host, slot, "a queue holds its own host's requests");
         assert!(
-            ticket.is_none_or(|before| before < request.ticket),
+            ticket.is_none_or(|before| before < request.ticket()),
             "I5: a queue is in order of arrival"
         );
-        ticket = Some(request.ticket);
+        ticket = Some(request.ticket());
         let stage = match request.stage {
             Stage::Attended(attempt) => {
                 let connection = &engine.connections[attempt];

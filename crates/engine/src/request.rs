@@ -185,12 +185,14 @@ pub(crate) struct Request {
     pub(crate) stage: Stage,
     /// Place in its host's queue while it waits.
     pub(crate) link: Link,
-    pub(crate) ticket: Ticket,
+    /// While it waits, its ticket; afterwards the nanoseconds in the queue, if `spent` is none.
+    pub(crate) ticket_or_queued: u64,
     /// How many overtakes there had been when it came.
     pub(crate) mark: u64,
     /// When its present phase began.
     pub(crate) since: Time,
-    pub(crate) spent: Spent,
+    /// Made when there is more to book than one time in the queue.
+    pub(crate) spent: Option<Box<Spent>>,
     pub(crate) deadline: Option<Time>,
     /// Until when an attempt of its own must have begun; none once one has.
     pub(crate) attempt_deadline: Option<Time>,
@@ -206,10 +208,10 @@ impl Request {
             host,
             stage: Stage::Parked,
             link: Link::UNLINKED,
-            ticket: Ticket(0),
+            ticket_or_queued: 0,
             mark: 0,
             since: now,
-            spent: Spent::default(),
+            spent: None,
             deadline,
             attempt_deadline: None,
             counted: false,
@@ -222,6 +224,31 @@ impl Request {
         Self {
             stage: Stage::Held(connection),
             ..Self::new(number, host, now, None)
+        }
+    }
+
+    /// Its place in the order of arrival, while it waits.
+    #[inline]
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket(self.ticket_or_queued)
+    }
+
+    /// It is going to wait.
+    pub(crate) fn enter_queue(&mut self, ticket: Ticket, mark: u64) {
+        self.ticket_or_queued = ticket.0;
+        self.mark = mark;
+    }
+
+    /// Where its time went, as far as it is booked.
+    #[inline]
+    pub(crate) fn spent(&self) -> Spent {
+        match &self.spent {
+            Some(spent) => **spent,
+            None if self.waits() => Spent::default(),
+            None => Spent {
+                queued: self.ticket_or_queued,
+                ..Spent::default()
+            },
         }
     }
 
@@ -238,25 +265,79 @@ impl Request {
         )
     }
 
+    /// Leaves the queue without an attempt of its own, and its ticket with it.
+    pub(crate) fn leave_queue(&mut self, now: Time) {
+        if self.spent.is_some() {
+            self.book(now, None);
+        } else {
+            self.ticket_or_queued = self.begin_phase(now);
+        }
+    }
+
     /// Books the time since the present phase began; the next one begins now.
-    #[inline]
     pub(crate) fn book(&mut self, now: Time, phase: Option<Phase>) {
-        let spent = now.nanos().saturating_sub(self.since.nanos());
+        let before = self.spent();
+        let nanos = self.begin_phase(now);
+        let spent = self.spent.get_or_insert_with(|| Box::new(before));
+        match phase {
+            None => spent.queued += nanos,
+            Some(Phase::Resolve) => spent.resolve += nanos,
+            Some(Phase::Connect) => spent.connect += nanos,
+            Some(Phase::Tls) => spent.tls += nanos,
+        }
+    }
+
+    /// Answers for how many nanoseconds the present phase has lasted; the next one begins.
+    #[inline]
+    fn begin_phase(&mut self, now: Time) -> u64 {
+        let nanos = now.nanos().saturating_sub(self.since.nanos());
         if !planted!(TimeBookedTwice) {
             self.since = now;
         }
-        match phase {
-            None => self.spent.queued += spent,
-            Some(Phase::Resolve) => self.spent.resolve += spent,
-            Some(Phase::Connect) => self.spent.connect += spent,
-            Some(Phase::Tls) => self.spent.tls += spent,
-        }
+        nanos
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_small() {
+        assert_eq!(size_of::<Request>(), 80);
+        assert_eq!(size_of::<Option<Request>>(), 80);
+    }
+
+    #[test]
+    fn time_is_booked_with_an_attempt_and_without() {
+        let at = Time::from_nanos;
+        let mut request = Request::new(1, 0, at(100), None);
+        request.enter_queue(Ticket(7), 0);
+        assert_eq!(request.spent(), Spent::default());
+        request.leave_queue(at(103));
+        request.stage = Stage::Assigned(0, None);
+        let queued = |queued| Spent {
+            queued,
+            ..Spent::default()
+        };
+        assert_eq!(request.spent(), queued(3));
+
+        // It asks again, and has an attempt of its own.
+        request.book(at(104), None);
+        request.stage = Stage::Parked;
+        request.enter_queue(Ticket(8), 0);
+        assert_eq!((request.ticket(), request.spent()), (Ticket(8), queued(4)));
+        request.book(at(109), None);
+        request.stage = Stage::Attended(0);
+        request.book(at(116), Some(Phase::Connect));
+        let spent = Spent {
+            connect: 7,
+            ..queued(9)
+        };
+        assert_eq!((request.ticket(), request.spent()), (Ticket(8), spent));
+        request.stage = Stage::Refused;
+        assert_eq!(request.spent(), spent);
+    }
 
     #[test]
     fn the_total_is_all_that_was_spent() {

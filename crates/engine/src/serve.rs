@@ -85,8 +85,7 @@ impl<K: Eq + Clone> Engine<K> {
         } = self.requests[request];
         let attempt_deadline = attempt_deadline.filter(|_| !planted!(QueueTimeoutIgnored));
         let first = deadline.into_iter().chain(attempt_deadline).min();
-        self.requests[request].ticket = room.ticket();
-        self.requests[request].mark = room.overtakes();
+        self.requests[request].enter_queue(room.ticket(), room.overtakes());
         self.timers.set(TimerKey::Request(request), first);
         self.hosts.count(host, |counts| counts.waiting += 1);
         let Self {
@@ -148,14 +147,14 @@ impl<K: Eq + Clone> Engine<K> {
                 }
             }
             _ => {
-                self.requests[slot].book(now, None);
+                if stage == Stage::Claimed && !planted!(ClaimOutlivesRequest) {
+                    self.withdraw_claim(room, slot);
+                }
+                self.requests[slot].leave_queue(now);
                 if !planted!(QueueCountLeaks) {
                     self.leave_count(room, slot);
                 }
             }
-        }
-        if stage == Stage::Claimed && !planted!(ClaimOutlivesRequest) {
-            self.withdraw_claim(room, slot);
         }
         if planted!(CancelOnlyFromFront)
             && self.hosts.at(self.requests[slot].host).queue.front() != Some(slot)
@@ -189,7 +188,7 @@ impl<K: Eq + Clone> Engine<K> {
                 false => self.hosts.at(host).queue.front(),
             }
         {
-            let ticket = self.requests[request].ticket;
+            let ticket = self.requests[request].ticket();
             if !std::mem::take(&mut in_turn) && self.must_give_way(room, slot, Some(ticket)) {
                 self.evict(now, room, slot);
                 break;

@@ -22,7 +22,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// connection taken, or a connection given back.
     pub fn timing(&self, id: RequestId) -> Option<Timing> {
         let slot = self.find_request(id)?;
-        Some(self.requests[slot].spent.into())
+        Some(self.requests[slot].spent().into())
     }
 
     /// Figures of all hosts together, those forgotten included.
