@@ -34,25 +34,30 @@ pub(crate) struct Shard<C: Connector> {
 
 /// What the driver knows of a request that the engine need not.
 struct Cell {
-    answer: Option<Result<ConnectionId, Box<Cause>>>,
-    notify: Notify,
+    answer: Answered,
     location: &'static Location<'static>,
     host: Host,
 }
 
-/// Who is told that an answer is there.
+/// The answer of a request, or who is told when it is there.
 #[derive(Default)]
-enum Notify {
+enum Answered {
+    /// Not yet, and nobody waits for it.
     #[default]
-    Nobody,
-    Waker(Waker),
-    Letter(Box<dyn Letter>),
+    No,
+    /// Not yet, and somebody is to be woken.
+    Wakes(Waker),
+    /// Not yet, and it is to be posted.
+    Posts(Box<dyn Letter>),
+    /// With this connection, which is held for it.
+    With(ConnectionId),
+    /// Without a connection.
+    Without(Box<Cause>),
 }
 
 /// What a cell held: user code may run when it is dropped.
 pub(crate) struct Leftover {
-    _answer: Option<Result<ConnectionId, Box<Cause>>>,
-    _notify: Notify,
+    _answer: Answered,
 }
 
 /// Something that is posted when an answer is there.
@@ -169,7 +174,7 @@ impl<C: Connector> Shard<C> {
     ) {
         if let Some(cell) = self.cells.get_mut(id.slot()) {
             // It was closed, but an answer may have come in the same input.
-            cell.answer = None;
+            cell.answer = Answered::No;
             cell.location = location;
             if !cell.host.is_same(host) {
                 cell.host = host.clone();
@@ -178,8 +183,7 @@ impl<C: Connector> Shard<C> {
             debug_assert_eq!(id.slot(), self.cells.len(), "slots are dense");
             reserve(&mut self.cells, id.slot());
             self.cells.push(Cell {
-                answer: None,
-                notify: Notify::Nobody,
+                answer: Answered::No,
                 location,
                 host: host.clone(),
             });
@@ -197,14 +201,14 @@ impl<C: Connector> Shard<C> {
 
     /// An answer is to be replaced by another.
     pub(crate) fn forget_answer(&mut self, id: RequestId) {
-        self.cells[id.slot()].answer = None;
+        self.cells[id.slot()].answer = Answered::No;
     }
 
     /// Why a request is answered without a connection, if it is.
     pub(crate) fn take_refusal(&mut self, id: RequestId) -> Option<Cause> {
         let answer = &mut self.cells[id.slot()].answer;
-        match answer.take() {
-            Some(Err(cause)) => Some(*cause),
+        match std::mem::take(answer) {
+            Answered::Without(cause) => Some(*cause),
             other => {
                 *answer = other;
                 None
@@ -215,21 +219,21 @@ impl<C: Connector> Shard<C> {
     /// The connection that is held for a request whose answer has not been taken.
     pub(crate) fn held_for(&self, id: RequestId) -> Option<ConnectionId> {
         match self.cells.get(id.slot())?.answer {
-            Some(Ok(connection)) => Some(connection),
+            Answered::With(connection) => Some(connection),
             _ => None,
         }
     }
 
     /// Has `waker` woken when the answer is there; answers the waker it replaces.
     pub(crate) fn wake_when_answered(&mut self, id: RequestId, waker: &Waker) -> Option<Waker> {
-        let notify = &mut self.cells[id.slot()].notify;
-        if matches!(notify, Notify::Waker(known) if planted!(StaleWaker) || known.will_wake(waker))
-        {
-            return None;
-        }
-        match std::mem::replace(notify, Notify::Waker(waker.clone())) {
-            Notify::Waker(before) => Some(before),
-            _ => None,
+        let answer = &mut self.cells[id.slot()].answer;
+        match answer {
+            Answered::Wakes(known) if planted!(StaleWaker) || known.will_wake(waker) => None,
+            Answered::Wakes(known) => Some(std::mem::replace(known, waker.clone())),
+            _ => {
+                *answer = Answered::Wakes(waker.clone());
+                None
+            }
         }
     }
 
@@ -240,10 +244,11 @@ impl<C: Connector> Shard<C> {
         letter: Box<dyn Letter>,
     ) -> Option<Box<dyn Letter>> {
         let cell = &mut self.cells[id.slot()];
-        if cell.answer.is_some() && !planted!(LetterLeftLate) {
+        let answered = matches!(cell.answer, Answered::With(_) | Answered::Without(_));
+        if answered && !planted!(LetterLeftLate) {
             return Some(letter);
         }
-        cell.notify = Notify::Letter(letter);
+        cell.answer = Answered::Posts(letter);
         None
     }
 
@@ -252,8 +257,7 @@ impl<C: Connector> Shard<C> {
     pub(crate) fn close_cell(&mut self, id: RequestId) -> Leftover {
         let cell = &mut self.cells[id.slot()];
         Leftover {
-            _answer: cell.answer.take(),
-            _notify: std::mem::take(&mut cell.notify),
+            _answer: std::mem::take(&mut cell.answer),
         }
     }
 
@@ -323,8 +327,8 @@ impl<C: Connector> Shard<C> {
             match action {
                 Action::Answer(id, answer) => {
                     let answer = match answer {
-                        Answer::Connection(connection) => Ok(connection),
-                        other => Err(cause(other, error)),
+                        Answer::Connection(connection) => Answered::With(connection),
+                        other => Answered::Without(Box::new(cause(other, error))),
                     };
                     self.answer(effects, id, answer);
                 }
@@ -348,18 +352,13 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    fn answer(
-        &mut self,
-        effects: &mut Effects<C>,
-        id: RequestId,
-        answer: Result<ConnectionId, Cause>,
-    ) {
+    fn answer(&mut self, effects: &mut Effects<C>, id: RequestId, answer: Answered) {
         let cell = &mut self.cells[id.slot()];
-        cell.answer = Some(answer.map_err(Box::new));
-        match std::mem::take(&mut cell.notify) {
-            Notify::Nobody => {}
-            Notify::Waker(waker) => effects.push(Effect::Wake(waker)),
-            Notify::Letter(letter) => effects.push(Effect::Post(letter)),
+        match std::mem::replace(&mut cell.answer, answer) {
+            Answered::Wakes(waker) => effects.push(Effect::Wake(waker)),
+            Answered::Posts(letter) => effects.push(Effect::Post(letter)),
+            // Of two answers that nobody has taken, the later one counts.
+            Answered::No | Answered::With(_) | Answered::Without(_) => {}
         }
     }
 
@@ -403,5 +402,13 @@ fn cause(answer: Answer, error: &mut Option<ConnectError>) -> Cause {
             None => Cause::RuntimeGone,
         },
         Answer::Cancelled | Answer::Connection(_) => Cause::Cancelled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cell_is_small() {
+        assert_eq!(size_of::<super::Cell>(), 40);
     }
 }
