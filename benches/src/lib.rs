@@ -6,6 +6,7 @@
 
 mod crowd;
 mod payload;
+mod queue;
 
 use std::hint::black_box;
 
@@ -14,6 +15,7 @@ use tokio::runtime::Runtime;
 
 pub use crowd::Crowd;
 pub use payload::{Bytes, Payload};
+pub use queue::Queue;
 
 /// A manager with idle connections, and what to ask it for.
 #[derive(Debug)]

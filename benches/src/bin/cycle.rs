@@ -1,16 +1,18 @@
 //! Takes a connection and gives it back, as often as is asked: for a profiler.
 
-use keepalive_benches::{Crowd, Warm};
+use keepalive_benches::{Crowd, Queue, Warm};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [row, times] = &arguments[..] else {
-        panic!("cycle a|c|d TIMES");
+        panic!("cycle a|c|d|drain|cancel TIMES");
     };
     let times = times.parse().expect("a number of times");
     match row.as_str() {
         "a" => Warm::new(1).cycle(times),
         "c" => Crowd::new(64, 4).cycle(times),
+        "drain" => Queue::new().drain(times),
+        "cancel" => Queue::new().cancel(times),
         "d" => Warm::new(10_000).cycle(times),
         other => panic!("there is no row {other}"),
     }
