@@ -109,8 +109,10 @@ impl<K: Eq + Clone> Engine<K> {
         let host = self.requests[slot].host;
         match self.requests[slot].stage {
             Stage::Parked | Stage::Claimed | Stage::Attended(_) => {
-                self.leave_queue(now, room, slot);
-                self.rebalance(now, room, host);
+                let stage = self.leave_queue(now, room, slot);
+                if stage != Stage::Parked {
+                    self.rebalance(now, room, host);
+                }
             }
             Stage::Assigned(connection, _) => {
                 // Nobody has used it for this request, so it stays as good as it was.
@@ -134,7 +136,8 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Takes a request out of its queue; its attempt is left without owner, its claim withdrawn.
-    pub(crate) fn leave_queue(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+    /// Answers the stage that it was in: one that was parked leaves nothing to be balanced.
+    pub(crate) fn leave_queue(&mut self, now: Time, room: &mut impl Room, slot: u32) -> Stage {
         let stage = self.requests[slot].stage;
         match stage {
             Stage::Attended(attempt) => {
@@ -159,9 +162,10 @@ impl<K: Eq + Clone> Engine<K> {
         if planted!(CancelOnlyFromFront)
             && self.hosts.at(self.requests[slot].host).queue.front() != Some(slot)
         {
-            return;
+            return stage;
         }
         self.unqueue(slot);
+        stage
     }
 
     /// The connection that a request for `host` would be given.
@@ -182,6 +186,7 @@ impl<K: Eq + Clone> Engine<K> {
     pub(crate) fn offer(&mut self, now: Time, room: &mut impl Room, slot: u32, new: bool) {
         let host = self.connections[slot].host;
         let mut in_turn = new;
+        let mut balanced = true;
         while self.connections[slot].has_room()
             && let Some(request) = match planted!(LastComeFirstServed) {
                 true => self.hosts.at(host).queue.back(),
@@ -195,7 +200,7 @@ impl<K: Eq + Clone> Engine<K> {
             }
             let used = (!new || planted!(NewCalledCached)) && self.connections[slot].uses > 0;
             let from_cache = used.then_some(FromCache::Deferred);
-            self.leave_queue(now, room, request);
+            balanced &= self.leave_queue(now, room, request) == Stage::Parked;
             if !planted!(TimesOutAfterAnswer) {
                 self.timers.withdraw(TimerKey::Request(request));
             }
@@ -210,7 +215,9 @@ impl<K: Eq + Clone> Engine<K> {
         } else if self.connections[slot].state == State::Idle {
             self.close(now, room, slot);
         }
-        self.rebalance(now, room, host);
+        if !balanced {
+            self.rebalance(now, room, host);
+        }
         if room.oldest_claim().is_some() {
             self.unsettled = true;
         }

@@ -19,7 +19,7 @@ pub(crate) enum TimerKey {
 }
 
 /// A [`TimerKey`] in the room of a slot.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key(u32);
 
 impl Key {
@@ -68,23 +68,22 @@ impl Entry {
 struct Place(u32);
 
 impl Place {
-    const ABSENT: Self = Self(u32::MAX);
     const IN_LINE: u32 = 1 << 31;
+    /// No heap is as large.
+    const ABSENT: Self = Self(Self::IN_LINE - 1);
 
     fn in_heap(at: usize) -> Self {
         Self(at as u32)
     }
 
-    /// `number` counts through the line, and begins anew when there is no more room for it.
+    /// `number` counts through the line. The bits that have room here tell places apart: no line
+    /// is longer than that.
     fn in_line(number: u32) -> Self {
-        Self((number % Self::NUMBERS) | Self::IN_LINE)
+        Self(number | Self::IN_LINE)
     }
 
-    /// One less than there would be room for, or a place would look like none.
-    const NUMBERS: u32 = Self::IN_LINE - 1;
-
-    fn number(self) -> Option<u32> {
-        (self.0 & Self::IN_LINE != 0).then_some(self.0 & !Self::IN_LINE)
+    fn is_in_line(self) -> bool {
+        self.0 & Self::IN_LINE != 0
     }
 }
 
@@ -107,7 +106,7 @@ pub(crate) struct Timers {
     connections: Vec<Place>,
     serial: u32,
     /// Looked at with every input, and changed by few.
-    earliest: Option<(Time, TimerKey)>,
+    earliest: Option<Entry>,
 }
 
 impl Timers {
@@ -134,9 +133,7 @@ impl Timers {
             serial: self.serial,
             key: Key::new(key),
         };
-        while let Some(last) = self.line.len().checked_sub(1)
-            && self.is_stale(last)
-        {
+        while self.stale > 0 && self.is_stale(self.line.len() - 1) {
             self.line.pop_back();
             self.stale -= 1;
         }
@@ -150,8 +147,8 @@ impl Timers {
             self.heap.push(entry);
             self.rise(self.heap.len() - 1);
         }
-        if self.earliest.is_none_or(|(earliest, _)| at < earliest) {
-            self.earliest = Some((at, key));
+        if self.earliest.is_none_or(|earliest| at < earliest.at) {
+            self.earliest = Some(entry);
         }
     }
 
@@ -164,26 +161,36 @@ impl Timers {
         if place == Place::ABSENT {
             return;
         }
-        match place.number() {
-            Some(number) => self.leave_line(number),
-            None => self.leave_heap(place.0 as usize),
+        if place.is_in_line() {
+            self.leave_line(place);
+        } else {
+            self.leave_heap(place.0 as usize);
         }
-        if self.earliest.is_some_and(|(_, earliest)| earliest == key) {
+        if self
+            .earliest
+            .is_some_and(|earliest| earliest.key == Key::new(key))
+        {
             self.earliest = self.find_earliest();
-            self.let_go();
+            if self.earliest.is_none() {
+                self.let_go();
+            }
         }
     }
 
-    fn leave_line(&mut self, number: u32) {
-        self.stale += 1;
-        if number == self.first {
-            while !self.line.is_empty() && self.is_stale(0) {
+    fn leave_line(&mut self, place: Place) {
+        if place == Place::in_line(self.first) {
+            self.line.pop_front();
+            self.first = self.first.wrapping_add(1);
+            while self.stale > 0 && self.is_stale(0) {
                 self.line.pop_front();
-                self.first = (self.first + 1) % Place::NUMBERS;
+                self.first = self.first.wrapping_add(1);
                 self.stale -= 1;
             }
-        } else if self.stale > self.line.len() / 2 + STALE_KEPT {
-            self.close_ranks();
+        } else {
+            self.stale += 1;
+            if self.stale > self.line.len() / 2 + STALE_KEPT {
+                self.close_ranks();
+            }
         }
     }
 
@@ -203,7 +210,7 @@ impl Timers {
     }
 
     fn place_in_line(&self, at: usize) -> Place {
-        Place::in_line(self.first + at as u32)
+        Place::in_line(self.first.wrapping_add(at as u32))
     }
 
     /// Whether what is at this place of the line has been withdrawn, or set anew elsewhere.
@@ -222,7 +229,7 @@ impl Timers {
     /// A crowd takes its memory along when its last deadline goes.
     fn let_go(&mut self) {
         let records = self.heap.capacity().max(self.requests.len());
-        if self.earliest.is_none() && records.max(self.connections.len()) > KEPT_WHEN_EMPTY {
+        if records.max(self.connections.len()) > KEPT_WHEN_EMPTY {
             self.line = VecDeque::new();
             self.heap = Vec::new();
             self.requests = Vec::new();
@@ -233,15 +240,15 @@ impl Timers {
     /// The earliest deadline.
     #[inline]
     pub(crate) fn peek(&self) -> Option<(Time, TimerKey)> {
-        self.earliest
+        self.earliest.map(|entry| (entry.at, entry.key.get()))
     }
 
-    fn find_earliest(&self) -> Option<(Time, TimerKey)> {
-        let first = match (self.line.front(), self.heap.first()) {
+    fn find_earliest(&self) -> Option<Entry> {
+        match (self.line.front(), self.heap.first()) {
             (Some(first), Some(top)) if top.is_before(first) => Some(top),
             (first, top) => first.or(top),
-        };
-        first.map(|entry| (entry.at, entry.key.get()))
+        }
+        .copied()
     }
 
     /// The deadline of `key`, if it has one.
@@ -250,12 +257,11 @@ impl Timers {
         if place == Place::ABSENT {
             return None;
         }
-        Some(match place.number() {
-            Some(number) => {
-                let at = (number + Place::NUMBERS - self.first) % Place::NUMBERS;
-                self.line[at as usize].at
-            }
-            None => self.heap[place.0 as usize].at,
+        Some(if place.is_in_line() {
+            let at = place.0.wrapping_sub(self.first) & !Place::IN_LINE;
+            self.line[at as usize].at
+        } else {
+            self.heap[place.0 as usize].at
         })
     }
 
@@ -381,7 +387,7 @@ mod tests {
     #[test]
     fn the_line_is_no_longer_than_it_must_be_and_counts_on_for_ever() {
         let mut timers = Timers::new();
-        timers.first = Place::NUMBERS - 1_000;
+        timers.first = Place::IN_LINE - 1_000;
         for slot in 0..10_000 {
             let at = Time::from_nanos(u64::from(slot));
             timers.set(TimerKey::Request(slot), Some(at));
