@@ -14,7 +14,7 @@ use crate::driver::anchor::Anchor;
 use crate::error::AllocateError;
 use crate::lease::Lease;
 use crate::mailbox::{Mailbox, MailboxClosed, Responses};
-use crate::pending::{Claim, Pending};
+use crate::pending::{Claim, Leasing, Pending};
 use crate::request::Request;
 use crate::shutdown::Shutdown;
 use crate::stats::{self, LeaseInfo, Stats};
@@ -135,13 +135,7 @@ impl<C: Connector> Manager<C> {
         &'a self,
         request: &'a Request,
     ) -> impl Future<Output = Result<Lease<C>, AllocateError>> + Send + use<'a, C> {
-        let location = Location::caller();
-        async move {
-            match Claim::or_lease(self.anchor(request), request, location) {
-                Ok(lease) => Ok(lease),
-                Err(claim) => Pending::new(claim).await,
-            }
-        }
+        Leasing::new(self.anchor(request), request, Location::caller())
     }
 
     /// Asks for a connection, and has the answer posted to `mailbox` with `event` and `context`.

@@ -95,6 +95,59 @@ impl<C: Connector> fmt::Debug for Pending<C> {
     }
 }
 
+/// A request that is made when this is first polled.
+///
+/// Written by hand, because every waiter has one: what it asks with and what it waits with share
+/// their room.
+pub(crate) enum Leasing<'a, C: Connector> {
+    New {
+        anchor: &'a Arc<Anchor<C>>,
+        request: &'a Request,
+        location: &'static Location<'static>,
+    },
+    Asked(Claim<C>),
+    Done,
+}
+
+impl<'a, C: Connector> Leasing<'a, C> {
+    pub(crate) fn new(
+        anchor: &'a Arc<Anchor<C>>,
+        request: &'a Request,
+        location: &'static Location<'static>,
+    ) -> Self {
+        Self::New {
+            anchor,
+            request,
+            location,
+        }
+    }
+}
+
+impl<C: Connector> Future for Leasing<'_, C> {
+    type Output = Result<Lease<C>, AllocateError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Self::New {
+            anchor,
+            request,
+            location,
+        } = *self
+        {
+            match Claim::or_lease(anchor, request, location) {
+                Ok(lease) => {
+                    *self = Self::Done;
+                    return Poll::Ready(Ok(lease));
+                }
+                Err(claim) => *self = Self::Asked(claim),
+            }
+        }
+        match &mut *self {
+            Self::Asked(claim) => claim.poll(context),
+            Self::New { .. } | Self::Done => panic!("a lease was polled for after it was there"),
+        }
+    }
+}
+
 /// The right to one answer: taken once, or withdrawn when dropped.
 pub(crate) struct Claim<C: Connector> {
     pub(crate) id: RequestId,
@@ -183,5 +236,16 @@ impl<C: Connector> Drop for Claim<C> {
         {
             anchor.driver.forget(self.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_takes_little_room() {
+        assert_eq!(size_of::<Leasing<'_, Net>>(), 32);
+        assert_eq!(size_of::<Pending>(), 32);
     }
 }
