@@ -144,26 +144,25 @@ impl<K: Eq + Clone> Engine<K> {
     /// [`Answer::Cancelled`].
     pub fn cancel(&mut self, now: Time, room: &mut impl Room, id: RequestId) -> bool {
         let now = self.advance(now, room);
-        let cancelled = self.withdraw_request(now, room, id);
+        let slot = self.find_request(id);
+        let cancelled = slot.filter(|&slot| self.withdraw_request(now, room, slot));
+        if let Some(slot) = cancelled {
+            self.refuse(slot, Answer::Cancelled);
+        }
         self.settle(room);
-        cancelled
+        cancelled.is_some()
     }
 
     /// Whoever would take the answer of a request has gone; its record ends here.
     pub fn forget(&mut self, now: Time, room: &mut impl Room, id: RequestId) {
         let now = self.advance(now, room);
-        if self.withdraw_request(now, room, id) {
-            // Nobody is left to be told.
-            let answer = self.actions.pop_back();
-            debug_assert!(matches!(
-                answer,
-                Some(Action::Answer(told, Answer::Cancelled)) if told == id
-            ));
-        }
-        if let Some(slot) = self.find_request(id)
-            && self.requests[slot].stage == Stage::Refused
-        {
-            self.requests.remove(slot);
+        if let Some(slot) = self.find_request(id) {
+            if self.withdraw_request(now, room, slot) {
+                self.timers.withdraw(TimerKey::Request(slot));
+                self.requests.remove(slot);
+            } else if self.requests[slot].stage == Stage::Refused {
+                self.requests.remove(slot);
+            }
         }
         self.settle(room);
     }

@@ -5,7 +5,7 @@ use crate::budget::Overtake;
 use crate::config::IdleOrder;
 use crate::connection::{Return, State};
 use crate::engine::Engine;
-use crate::ids::{RequestId, Ticket};
+use crate::ids::Ticket;
 use crate::request::{FromCache, Request, Stage};
 use crate::room::Room;
 use crate::time::Time;
@@ -96,16 +96,9 @@ impl<K: Eq + Clone> Engine<K> {
         self.rebalance(now, room, host);
     }
 
-    /// Ends a request that has not been taken. False if there is no such request.
-    pub(crate) fn withdraw_request(
-        &mut self,
-        now: Time,
-        room: &mut impl Room,
-        id: RequestId,
-    ) -> bool {
-        let Some(slot) = self.find_request(id) else {
-            return false;
-        };
+    /// Takes a request out that waits, or was answered with a connection that has not been taken.
+    /// False if it is neither; otherwise the caller ends it.
+    pub(crate) fn withdraw_request(&mut self, now: Time, room: &mut impl Room, slot: u32) -> bool {
         let host = self.requests[slot].host;
         match self.requests[slot].stage {
             Stage::Parked | Stage::Claimed | Stage::Attended(_) => {
@@ -131,7 +124,6 @@ impl<K: Eq + Clone> Engine<K> {
         }
         self.hosts
             .count(host, |counts| counts.rare().cancelled += 1);
-        self.refuse(slot, Answer::Cancelled);
         true
     }
 
