@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use keepalive_engine::{ConnectionId, Message, ShardId, planted};
+use keepalive_engine::{ConnectionId, Message, ShardId, Time, planted};
 use smallvec::SmallVec;
 
+use crate::common::CommonRoom;
 use crate::connect::Connector;
 use crate::contain::contain;
 use crate::driver::live::Live;
-use crate::driver::shard::Letter;
+use crate::driver::shard::{Letter, Shard};
 use crate::driver::{Driver, task};
 use crate::host::Host;
 use crate::runtime::AbortHandle;
@@ -34,28 +35,32 @@ pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
 /// It is one loop, however much follows: nothing here calls itself. A waker or a context that
 /// panics does not keep the rest from being done, here or in the caller.
 pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: &mut Effects<C>) {
-    let mut following = VecDeque::new();
+    let mut following = Following::new();
     for effect in effects.drain(..) {
-        following.extend(carry_out(driver, effect));
+        carry_out(driver, effect, &mut following);
     }
     while let Some(effect) = following.pop_front() {
-        following.extend(carry_out(driver, effect));
+        carry_out(driver, effect, &mut following);
     }
 }
 
-/// Does one thing, and answers what follows from it.
-fn carry_out<C: Connector>(driver: &Arc<Driver<C>>, effect: Effect<C>) -> Effects<C> {
-    let mut effects = Effects::new();
+type Following<C> = VecDeque<Effect<C>>;
+
+/// Does one thing, and notes what follows from it.
+fn carry_out<C: Connector>(
+    driver: &Arc<Driver<C>>,
+    effect: Effect<C>,
+    following: &mut Following<C>,
+) {
     match effect {
         Effect::Wake(waker) => {
             contain(|| waker.wake());
         }
         Effect::Post(letter) => {
             if let Some(id) = contain(|| letter.post()).flatten() {
-                let leftover =
-                    driver.collect(id.shard(), &mut effects, &mut None, |shard, now, room| {
-                        shard.forget(id, now, room)
-                    });
+                let leftover = input(driver, id.shard(), following, |shard, now, room| {
+                    shard.forget(id, now, room)
+                });
                 contain(|| drop(leftover));
             }
         }
@@ -63,24 +68,36 @@ fn carry_out<C: Connector>(driver: &Arc<Driver<C>>, effect: Effect<C>) -> Effect
         Effect::Ring => driver.signals.ring(),
         Effect::Connect(shard, id, host) => {
             if !task::connect(driver, shard, id, host) {
-                driver.collect(shard, &mut effects, &mut None, |shard, now, room| {
+                input(driver, shard, following, |shard, now, room| {
                     shard.engine.failed(now, room, id);
                 });
             }
         }
         Effect::Close(shard, id, live) => {
             if task::close(driver, shard, id, live) {
-                driver.collect(shard, &mut effects, &mut None, |shard, now, room| {
+                input(driver, shard, following, |shard, now, room| {
                     shard.engine.closed(now, room, id);
                 });
             }
         }
         Effect::Tell(..) if planted!(MessageLost) => {}
         Effect::Tell(to, message) => {
-            driver.collect(to, &mut effects, &mut None, |shard, now, room| {
+            input(driver, to, following, |shard, now, room| {
                 shard.engine.told(now, room, message);
             });
         }
     }
-    effects
+}
+
+/// One input to one shard; what it leaves to do follows.
+fn input<C: Connector, R>(
+    driver: &Arc<Driver<C>>,
+    shard: ShardId,
+    following: &mut Following<C>,
+    input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
+) -> R {
+    let mut effects = Effects::new();
+    let result = driver.collect(shard, &mut effects, &mut None, input);
+    following.extend(effects);
+    result
 }
