@@ -37,6 +37,12 @@ impl<K: Eq + Clone> Engine<K> {
             .map(|(_, host)| (&host.key, Counts::from(&host.counts)))
     }
 
+    /// Whether a request has not been answered yet.
+    pub fn waits(&self, id: RequestId) -> bool {
+        self.find_request(id)
+            .is_some_and(|slot| self.requests[slot].waits())
+    }
+
     /// Whether there is a request that waits, or whose answer was not taken, or whose connection is
     /// in its user's hands.
     pub fn has_requests(&self) -> bool {

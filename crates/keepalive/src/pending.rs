@@ -133,12 +133,18 @@ impl<C: Connector> Future for Leasing<'_, C> {
             location,
         } = *self
         {
-            match Claim::or_lease(anchor, request, location) {
-                Ok(lease) => {
+            match anchor.driver.lease(request, location, context.waker()) {
+                Ok(live) => {
                     *self = Self::Done;
-                    return Poll::Ready(Ok(lease));
+                    return Poll::Ready(Ok(Lease::new(Arc::clone(anchor), live)));
                 }
-                Err(claim) => *self = Self::Asked(claim),
+                Err(asked) => {
+                    let listens = asked.listens;
+                    *self = Self::Asked(Claim::asked(anchor, asked));
+                    if listens {
+                        return Poll::Pending;
+                    }
+                }
             }
         }
         match &mut *self {
@@ -172,24 +178,15 @@ impl<C: Connector> Claim<C> {
         Self::asked(anchor, anchor.driver.ask(request, location))
     }
 
-    /// Asks, and takes a connection that is there.
-    pub(crate) fn or_lease(
-        anchor: &Arc<Anchor<C>>,
-        request: &Request,
-        location: &'static Location<'static>,
-    ) -> Result<Lease<C>, Self> {
-        match anchor.driver.lease(request, location) {
-            Ok(live) => Ok(Lease::new(Arc::clone(anchor), live)),
-            Err(asked) => Err(Self::asked(anchor, asked)),
-        }
-    }
-
-    fn asked(anchor: &Arc<Anchor<C>>, (id, asked): Asked) -> Self {
-        let state = match asked {
-            Ok(()) => State::Asked(Arc::clone(anchor)),
-            Err(error) => State::Refused(error),
+    fn asked(anchor: &Arc<Anchor<C>>, asked: Asked) -> Self {
+        let state = match asked.refused {
+            None => State::Asked(Arc::clone(anchor)),
+            Some(error) => State::Refused(error),
         };
-        Self { id, state }
+        Self {
+            id: asked.id,
+            state,
+        }
     }
 
     /// The driver that has the request; `None` if the answer is there anyhow.

@@ -13,7 +13,7 @@ mod task;
 
 use std::net::IpAddr;
 use std::panic::Location;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use keepalive_engine::{
     Ask, Config, ConnectionId, Engine, HostId, Phase, RequestId, Return, Room, ShardId, Time,
@@ -22,6 +22,7 @@ use keepalive_engine::{
 
 use crate::common::{Common, CommonRoom};
 use crate::connect::{ConnectError, Connector};
+use crate::contain::contain;
 use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Shard};
@@ -58,8 +59,14 @@ struct Runtime {
 /// Stands for "none" among the numbers of runtimes.
 const NO_RUNTIME: u64 = 0;
 
-/// A request, and why it did not come to an engine if it did not.
-pub(crate) type Asked = (RequestId, Result<(), AllocateError>);
+/// What comes of asking.
+pub(crate) struct Asked {
+    pub(crate) id: RequestId,
+    /// Why the request did not come to an engine, if it did not.
+    pub(crate) refused: Option<AllocateError>,
+    /// Whether who asked will be woken when the answer is there.
+    pub(crate) listens: bool,
+}
 
 /// An answer as its user takes it.
 pub(crate) type Outcome<C> = Result<Box<Live<C>>, AllocateError>;
@@ -83,11 +90,13 @@ impl<C: Connector> Driver<C> {
     }
 
     /// A user asks, and takes a connection that is there if nothing must be thought of first.
-    /// Otherwise it is as with [`ask`](Self::ask).
+    /// Otherwise it is as with [`ask`](Self::ask), but `waker` is woken when a request that
+    /// has to wait is answered.
     pub(crate) fn lease(
         self: &Arc<Self>,
         request: &Request,
         location: &'static Location<'static>,
+        waker: &Waker,
     ) -> Result<Box<Live<C>>, Asked> {
         let era = self.era.load(Ordering::Acquire);
         if era == NO_RUNTIME {
@@ -101,11 +110,20 @@ impl<C: Connector> Driver<C> {
             return Ok(live);
         }
         let mut effects = Effects::new();
-        let id = self.collect_within(shard, now, &mut effects, &mut None, |shard, now, room| {
-            self.request(request, location, shard, now, room)
+        let asked = self.collect_within(shard, now, &mut effects, &mut None, |shard, now, room| {
+            let id = self.request(request, location, shard, now, room);
+            let listens = shard.engine.waits(id);
+            if listens {
+                shard.wake_when_answered(id, waker);
+            }
+            Asked {
+                id,
+                refused: None,
+                listens,
+            }
         });
         self.finish(&mut effects);
-        Err((id, Ok(())))
+        Err(asked)
     }
 
     /// A user asks. The request may be refused before it comes to an engine.
@@ -118,12 +136,20 @@ impl<C: Connector> Driver<C> {
         if let Err(cause) = self.ensure_runtime() {
             let id = RequestId::outside(self.lock(shard).number(), shard);
             let error = AllocateError::new(id, request.host().clone(), Timing::default(), cause);
-            return (id, Err(error));
+            return Asked {
+                id,
+                refused: Some(error),
+                listens: false,
+            };
         }
         let id = self.input(shard, |shard, now, room| {
             self.request(request, location, shard, now, room)
         });
-        (id, Ok(()))
+        Asked {
+            id,
+            refused: None,
+            listens: false,
+        }
     }
 
     fn request(
@@ -232,7 +258,8 @@ impl<C: Connector> Driver<C> {
                 false => shard.forget(id, now, room),
             }
         });
-        drop(leftover);
+        // Whoever drops many requests drops them all, whatever one of them holds.
+        contain(|| drop(leftover));
     }
 
     pub(crate) fn waiting(&self, id: RequestId) -> Option<Waiting> {
@@ -285,7 +312,7 @@ impl<C: Connector> Driver<C> {
     /// A user is done with a connection that must not be used again.
     pub(crate) fn close(self: &Arc<Self>, mut live: Box<Live<C>>) {
         let id = live.request;
-        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut context = Context::from_waker(Waker::noop());
         let how = if live.is_handle() {
             live.discard();
             Return::Close
