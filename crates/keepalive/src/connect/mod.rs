@@ -47,6 +47,18 @@ pub trait Connector: Send + Sync + 'static {
         &self,
         attempt: &Attempt,
     ) -> impl Future<Output = Result<Self::Connection, ConnectError>> + Send;
+
+    /// Whether a connection to `host` is mostly open as soon as it is asked for, as one to the
+    /// machine itself is.
+    ///
+    /// If so, `connect` is polled once on the thread whose call to the manager began the attempt,
+    /// within the manager's runtime, and goes on in a task of its own only if it is pending then.
+    /// An error there is not the attempt's: `connect` is called again, in a task. The default is
+    /// to begin in a task.
+    fn is_prompt(&self, host: &Host) -> bool {
+        let _ = host;
+        false
+    }
 }
 
 /// One open connection, as its manager sees it.
@@ -133,19 +145,20 @@ impl fmt::Display for Unusable {
 pub struct Attempt {
     host: Host,
     bind_address: Option<IpAddr>,
-    enter: Box<dyn Fn(Phase) + Send + Sync>,
+    steps: Arc<dyn Steps>,
+}
+
+/// Who is told of an attempt's progress.
+pub(crate) trait Steps: Send + Sync {
+    fn enter(&self, phase: Phase);
 }
 
 impl Attempt {
-    pub(crate) fn new(
-        host: Host,
-        bind_address: Option<IpAddr>,
-        enter: impl Fn(Phase) + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn new(host: Host, bind_address: Option<IpAddr>, steps: Arc<dyn Steps>) -> Self {
         Self {
             host,
             bind_address,
-            enter: Box::new(enter),
+            steps,
         }
     }
 
@@ -165,7 +178,7 @@ impl Attempt {
 
     /// Says that `phase` begins now; timeouts and timings go by it.
     pub fn enter(&self, phase: Phase) {
-        (self.enter)(phase);
+        self.steps.enter(phase);
     }
 }
 

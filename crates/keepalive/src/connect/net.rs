@@ -9,11 +9,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::address::Address;
 use crate::connect::resolve::Resolver;
 use crate::connect::scheme::{AnyConnector, Stream};
 use crate::connect::{
     Attempt, ConnectError, Connection, Connector, Phase, Unusable, socket, tcp, unix,
 };
+use crate::host::Host;
 use crate::sync::Arc;
 
 /// Opens connections by scheme: `unix` is a Unix socket, every other scheme plain TCP, unless a
@@ -63,6 +65,12 @@ impl Connector for Net {
             Kind::Tcp(tcp::connect(attempt, &addresses).await?)
         };
         Ok(NetStream { kind })
+    }
+
+    fn is_prompt(&self, host: &Host) -> bool {
+        let local = matches!(host.address(), Address::Ip(ip) if ip.is_loopback());
+        let scheme = host.scheme();
+        local && !matches!(scheme, "https" | "wss" | "unix") && !self.schemes.contains_key(scheme)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use tokio::net::{TcpSocket, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
 
 use crate::connect::{Attempt, ConnectError, Phase};
 
@@ -33,18 +34,34 @@ async fn connect_one(address: SocketAddr, bind: Option<IpAddr>) -> Result<TcpStr
     let failed = |function: &'static str| {
         move |error: io::Error| ConnectError::new(function, error).detail(address.to_string())
     };
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }
-    .map_err(failed("socket"))?;
-    socket.set_nodelay(true).map_err(failed("socket"))?;
+    let kind = Type::STREAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))
+        .map_err(failed("socket"))?;
+    socket.set_tcp_nodelay(true).map_err(failed("socket"))?;
     if let Some(bind) = bind {
-        socket.bind(SocketAddr::new(bind, 0)).map_err(|error| {
+        let bound = socket.bind(&SocketAddr::new(bind, 0).into());
+        bound.map_err(|error| {
             ConnectError::new("bind", error).detail(format!("to {bind} for {address}"))
         })?;
     }
-    socket.connect(address).await.map_err(failed("connect"))
+    finish(socket, address).await.map_err(failed("connect"))
+}
+
+async fn finish(socket: Socket, address: SocketAddr) -> io::Result<TcpStream> {
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        _ => {}
+    }
+    // The machine itself has mostly answered by now, and the reactor need not be waited for.
+    let connected = address.ip().is_loopback() && socket.peer_addr().is_ok();
+    let stream = TcpStream::from_std(socket.into())?;
+    if !connected {
+        stream.writable().await?;
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+    }
+    Ok(stream)
 }
 
 fn no_address(bind: Option<IpAddr>, addresses: &[SocketAddr]) -> ConnectError {

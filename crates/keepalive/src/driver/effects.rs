@@ -11,6 +11,7 @@ use crate::connect::Connector;
 use crate::contain::contain;
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Shard};
+use crate::driver::task::Begun;
 use crate::driver::{Driver, task};
 use crate::host::Host;
 use crate::runtime::AbortHandle;
@@ -36,21 +37,26 @@ pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
 /// panics does not keep the rest from being done, here or in the caller.
 pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: &mut Effects<C>) {
     let mut following = Following::new();
+    // One attempt may begin here and now; the others do so in tasks, or they would wait for each
+    // other, and the caller for all of them.
+    let mut here = true;
     for effect in effects.drain(..) {
-        carry_out(driver, effect, &mut following);
+        carry_out(driver, effect, &mut following, &mut here);
     }
+    here = false;
     while let Some(effect) = following.pop_front() {
-        carry_out(driver, effect, &mut following);
+        carry_out(driver, effect, &mut following, &mut here);
     }
 }
 
 type Following<C> = VecDeque<Effect<C>>;
 
-/// Does one thing, and notes what follows from it.
+/// Does one thing, and notes what follows from it. One attempt may begin `here`.
 fn carry_out<C: Connector>(
     driver: &Arc<Driver<C>>,
     effect: Effect<C>,
     following: &mut Following<C>,
+    here: &mut bool,
 ) {
     match effect {
         Effect::Wake(waker) => {
@@ -67,10 +73,16 @@ fn carry_out<C: Connector>(
         Effect::Stop(handle) => handle.abort(),
         Effect::Ring => driver.signals.ring(),
         Effect::Connect(shard, id, host) => {
-            if !task::connect(driver, shard, id, host) {
-                input(driver, shard, following, |shard, now, room| {
+            match task::connect(driver, shard, id, host, std::mem::take(here)) {
+                Begun::Runs => {}
+                Begun::Open(live, phases) => {
+                    let mut effects = Effects::new();
+                    driver.opened(shard, &mut effects, live, &phases);
+                    following.extend(effects);
+                }
+                Begun::NoRuntime => input(driver, shard, following, |shard, now, room| {
                     shard.engine.failed(now, room, id);
-                });
+                }),
             }
         }
         Effect::Close(shard, id, live) => {

@@ -331,15 +331,38 @@ impl<C: Connector> Driver<C> {
         });
     }
 
-    pub(crate) fn enter_phase(self: &Arc<Self>, shard: ShardId, id: ConnectionId, phase: Phase) {
-        self.input(shard, |shard, now, room| {
-            shard.engine.progress(now, room, id, phase);
+    pub(crate) fn enter_phase(
+        self: &Arc<Self>,
+        shard: ShardId,
+        id: ConnectionId,
+        phase: Phase,
+        at: Time,
+    ) {
+        self.input(shard, |shard, _, room| {
+            shard.engine.progress(at, room, id, phase);
         });
     }
 
     pub(crate) fn attempt_succeeded(self: &Arc<Self>, shard: ShardId, live: Box<Live<C>>) {
+        let mut effects = Effects::new();
+        self.opened(shard, &mut effects, live, &[]);
+        self.finish(&mut effects);
+    }
+
+    /// An attempt has ended in a connection, after phases that nobody was told of; what follows
+    /// from it outside the lock is left to the caller.
+    pub(crate) fn opened(
+        &self,
+        shard: ShardId,
+        effects: &mut Effects<C>,
+        live: Box<Live<C>>,
+        phases: &[(Phase, Time)],
+    ) {
         let id = live.id;
-        let unwanted = self.input(shard, |shard, now, room| {
+        let unwanted = self.collect(shard, effects, &mut None, |shard, now, room| {
+            for &(phase, at) in phases {
+                shard.engine.progress(at, room, id, phase);
+            }
             let capacity = live.capacity();
             if shard.engine.connected(now, room, id, capacity) {
                 let watched = shard.engine.is_idle(id) || live.is_main();
@@ -353,10 +376,8 @@ impl<C: Connector> Driver<C> {
                 Some(live)
             }
         });
-        if unwanted.is_some() && task::close(self, shard, id, unwanted) {
-            self.input(shard, |shard, now, room| {
-                shard.engine.closed(now, room, id);
-            });
+        if unwanted.is_some() {
+            effects.push(Effect::Close(shard, id, unwanted));
         }
     }
 

@@ -1,49 +1,173 @@
 //! The tasks of a manager: one per attempt, and one per connection that takes time to close.
 
-use std::future::poll_fn;
-use std::task::{Context, Waker};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{ConnectionId, Phase, ShardId, planted};
+use keepalive_engine::{ConnectionId, Phase, ShardId, Time, planted};
+use smallvec::SmallVec;
 
-use crate::connect::{Attempt, ConnectError, Connector};
+use crate::connect::{Attempt, ConnectError, Connector, Steps};
+use crate::contain::contain;
 use crate::driver::Driver;
 use crate::driver::live::Live;
 use crate::driver::shard::Task;
 use crate::host::Host;
-use crate::runtime::AbortHandle;
-use crate::sync::Arc;
+use crate::runtime::{AbortHandle, consume_budget};
+use crate::sync::{Arc, Mutex};
 
-/// Starts an attempt. False if there is no runtime to start it on.
+/// What comes of beginning an attempt.
+pub(crate) enum Begun<C: Connector> {
+    /// A task goes on with it.
+    Runs,
+    /// It is over already, after these phases.
+    Open(Box<Live<C>>, Phases),
+    /// There is no runtime to begin it on.
+    NoRuntime,
+}
+
+/// Phases that an attempt has come to, and when.
+pub(crate) type Phases = SmallVec<[(Phase, Time); 2]>;
+
+/// Begins an attempt: if it may be `here`, and is likely to be over at once, then on this thread,
+/// and otherwise in a task.
 pub(crate) fn connect<C: Connector>(
     driver: &Arc<Driver<C>>,
     shard: ShardId,
     id: ConnectionId,
     host: Host,
-) -> bool {
+    here: bool,
+) -> Begun<C> {
     let Some((era, runtime)) = driver.runtime() else {
-        return false;
+        return Begun::NoRuntime;
     };
-    let report = Report {
-        driver: Arc::clone(driver),
+    let report = |driver| Report {
+        driver,
         era,
         shard,
         id,
         reported: false,
     };
-    let task = runtime.spawn(async move {
-        // Declared first, dropped last: a slot is free when nothing of the attempt is left.
-        let report = report;
-        let driver = Arc::clone(&report.driver);
-        let enter = {
-            let driver = Arc::clone(&driver);
-            move |phase: Phase| driver.enter_phase(shard, id, phase)
-        };
-        let attempt = Attempt::new(host, driver.bind_address, enter);
-        let result = driver.connector.connect(&attempt).await;
-        report.finish(result, attempt.into_host());
-    });
+    let task = if here && contain(|| driver.connector.is_prompt(&host)) == Some(true) {
+        let progress = Progress::new(driver, shard, id, Some(Phases::new()));
+        let opening = open(host.clone(), Arc::clone(&progress));
+        let mut opening = Box::pin(async {
+            // Or a task that opens one after the other would never make way for others.
+            consume_budget().await;
+            opening.await
+        });
+        // Another waker follows with the task.
+        let mut context = Context::from_waker(Waker::noop());
+        let polled = contain(|| {
+            let _within = runtime.enter();
+            opening.as_mut().poll(&mut context)
+        });
+        match polled {
+            Some(Poll::Ready((Ok(io), host))) => {
+                let live = Live::new(io, &driver.signals, shard, id, host);
+                return Begun::Open(Box::new(live), progress.tell());
+            }
+            Some(Poll::Pending) => {
+                let opening = Opening {
+                    future: opening,
+                    progress,
+                    report: report(Arc::clone(driver)),
+                };
+                runtime.spawn(opening.go_on())
+            }
+            // The task will meet the same.
+            Some(Poll::Ready((Err(_), _))) | None => {
+                contain(|| drop((opening, polled)));
+                runtime.spawn(begin(report(Arc::clone(driver)), host))
+            }
+        }
+    } else {
+        runtime.spawn(begin(report(Arc::clone(driver)), host))
+    };
     started(driver, shard, id, Task::Connect, task.abort_handle());
-    true
+    Begun::Runs
+}
+
+async fn begin<C: Connector>(report: Report<C>, host: Host) {
+    // Declared first, dropped last: a slot is free when nothing of the attempt is left.
+    let report = report;
+    let progress = Progress::new(&report.driver, report.shard, report.id, None);
+    let (result, host) = open(host, progress).await;
+    report.finish(result, host);
+}
+
+async fn open<C: Connector>(
+    host: Host,
+    progress: Arc<Progress<C>>,
+) -> (Result<C::Connection, ConnectError>, Host) {
+    let driver = Arc::clone(&progress.driver);
+    let attempt = Attempt::new(host, driver.bind_address, progress);
+    let result = driver.connector.connect(&attempt).await;
+    (result, attempt.into_host())
+}
+
+/// An attempt that was begun on another thread. It is dropped before its end is reported.
+struct Opening<C: Connector, F> {
+    future: Pin<Box<F>>,
+    progress: Arc<Progress<C>>,
+    report: Report<C>,
+}
+
+impl<C: Connector, F> Opening<C, F>
+where
+    F: Future<Output = (Result<C::Connection, ConnectError>, Host)>,
+{
+    async fn go_on(self) {
+        let report = self.report;
+        let future = self.future;
+        for (phase, at) in self.progress.tell() {
+            report
+                .driver
+                .enter_phase(report.shard, report.id, phase, at);
+        }
+        let (result, host) = future.await;
+        report.finish(result, host);
+    }
+}
+
+/// Takes what an attempt says of its progress to the engine.
+struct Progress<C: Connector> {
+    driver: Arc<Driver<C>>,
+    shard: ShardId,
+    id: ConnectionId,
+    /// What is not told yet, as long as it must not be: the effects of an input wait for others.
+    untold: Mutex<Option<Phases>>,
+}
+
+impl<C: Connector> Progress<C> {
+    fn new(
+        driver: &Arc<Driver<C>>,
+        shard: ShardId,
+        id: ConnectionId,
+        untold: Option<Phases>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            driver: Arc::clone(driver),
+            shard,
+            id,
+            untold: Mutex::new(untold),
+        })
+    }
+
+    /// What was not told, which is for the caller to do. From now on all is told at once.
+    fn tell(&self) -> Phases {
+        self.untold.lock().take().unwrap_or_default()
+    }
+}
+
+impl<C: Connector> Steps for Progress<C> {
+    fn enter(&self, phase: Phase) {
+        let now = self.driver.common.now();
+        if let Some(untold) = &mut *self.untold.lock() {
+            return untold.push((phase, now));
+        }
+        self.driver.enter_phase(self.shard, self.id, phase, now);
+    }
 }
 
 /// Closes a connection that nobody holds. True if it is closed already; otherwise a task does
@@ -99,10 +223,10 @@ struct Closing<C: Connector> {
 }
 
 impl<C: Connector> Closing<C> {
-    fn poll(&mut self, context: &mut Context<'_>) -> std::task::Poll<()> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.live {
             Some(live) => live.poll_close(context),
-            None => std::task::Poll::Ready(()),
+            None => Poll::Ready(()),
         }
     }
 }

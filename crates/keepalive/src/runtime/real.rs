@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use tokio::runtime::Handle;
 pub(crate) use tokio::sync::Notify;
-pub(crate) use tokio::task::coop::unconstrained;
+pub(crate) use tokio::task::coop::{consume_budget, unconstrained};
 pub(crate) use tokio::task::{AbortHandle, yield_now};
 pub(crate) use tokio::time::timeout;
 use tokio::time::{Timeout, sleep};

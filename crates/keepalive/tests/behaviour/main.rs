@@ -26,6 +26,7 @@ mod a_panic_of_a_connection_is_its_failure;
 mod a_panic_of_a_waker_loses_nothing;
 mod a_panic_returns_the_slot;
 mod a_peer_that_never_reads_costs_its_user_alone;
+mod a_prompt_connection_needs_no_task;
 mod a_queue_timeout_ends_when_an_attempt_starts;
 mod a_received_fin_is_never_handed_out;
 mod a_request_that_loses_its_connection_after_its_runtime_ends;

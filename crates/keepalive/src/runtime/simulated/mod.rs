@@ -31,7 +31,16 @@ impl Handle {
     pub(crate) fn try_current() -> Result<Self, NoRuntime> {
         CURRENT.with_borrow(Clone::clone).ok_or(NoRuntime)
     }
+
+    /// Which runtime a poll is within makes no difference here.
+    #[expect(clippy::unused_self, reason = "as tokio's")]
+    pub(crate) fn enter(&self) -> Within {
+        Within
+    }
 }
+
+/// As long as it is there, one is within a runtime.
+pub(crate) struct Within;
 
 /// No runtime has been entered.
 #[derive(Debug)]
@@ -64,6 +73,8 @@ pub(crate) fn has_timers() -> bool {
 }
 
 /// Tasks are not told to yield here.
+pub(crate) async fn consume_budget() {}
+
 pub(crate) fn unconstrained<F>(future: F) -> F {
     future
 }
