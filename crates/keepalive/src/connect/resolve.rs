@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use keepalive_engine::planted;
+use smallvec::{SmallVec, smallvec};
 use tokio::sync::SetOnce;
 
 use crate::address::Address;
@@ -14,6 +15,9 @@ use crate::sync::{Arc, Mutex};
 
 /// What a name's owner may make us hold and try.
 const MOST_ADDRESSES: usize = 64;
+
+/// Where an attempt may connect to: one place for most.
+pub(crate) type Sockets = SmallVec<[SocketAddr; 1]>;
 
 pub(crate) type Addresses = Result<Arc<[IpAddr]>, ConnectError>;
 
@@ -31,13 +35,17 @@ type Lookups = Mutex<HashMap<Box<str>, Arc<SetOnce<Addresses>>>>;
 
 impl Resolver {
     /// The socket addresses of an attempt's host.
-    pub(crate) async fn resolve(&self, attempt: &Attempt) -> Result<Vec<SocketAddr>, ConnectError> {
+    pub(crate) async fn resolve(&self, attempt: &Attempt) -> Result<Sockets, ConnectError> {
         let port = attempt.host().port();
+        // What has to wait is boxed, or every attempt would be as large.
         match attempt.host().address() {
-            Address::Ip(ip) => Ok(vec![SocketAddr::new(*ip, port)]),
-            Address::Zoned(ip, zone) => system_lookup(&format!("{ip}%{zone}"), port).await,
+            Address::Ip(ip) => Ok(smallvec![SocketAddr::new(*ip, port)]),
+            Address::Zoned(ip, zone) => {
+                let text = format!("{ip}%{zone}");
+                Ok(Box::pin(system_lookup(&text, port)).await?.into())
+            }
             Address::Name(name) => {
-                let addresses = self.share_lookup(name).await?;
+                let addresses = Box::pin(self.share_lookup(name)).await?;
                 let sockets = addresses.iter().map(|&ip| SocketAddr::new(ip, port));
                 Ok(sockets.collect())
             }

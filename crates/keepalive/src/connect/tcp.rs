@@ -1,5 +1,6 @@
 //! Opening TCP connections.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -31,37 +32,45 @@ pub(crate) async fn connect(
 }
 
 async fn connect_one(address: SocketAddr, bind: Option<IpAddr>) -> Result<TcpStream, ConnectError> {
-    let failed = |function: &'static str| {
-        move |error: io::Error| ConnectError::new(function, error).detail(address.to_string())
-    };
+    let failed = |error| failed("connect", error, address);
+    let (stream, connected) = begin(address, bind)?;
+    if !connected {
+        let writable = poll_fn(|context| stream.poll_write_ready(context));
+        writable.await.map_err(failed)?;
+        if let Some(error) = stream.take_error().map_err(failed)? {
+            return Err(failed(error));
+        }
+    }
+    Ok(stream)
+}
+
+/// A socket that connects, and whether it has done so.
+fn begin(address: SocketAddr, bind: Option<IpAddr>) -> Result<(TcpStream, bool), ConnectError> {
     let kind = Type::STREAM.nonblocking().cloexec();
     let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))
-        .map_err(failed("socket"))?;
-    socket.set_tcp_nodelay(true).map_err(failed("socket"))?;
+        .and_then(|socket| socket.set_tcp_nodelay(true).map(|()| socket))
+        .map_err(|error| failed("socket", error, address))?;
     if let Some(bind) = bind {
         let bound = socket.bind(&SocketAddr::new(bind, 0).into());
         bound.map_err(|error| {
             ConnectError::new("bind", error).detail(format!("to {bind} for {address}"))
         })?;
     }
-    finish(socket, address).await.map_err(failed("connect"))
-}
-
-async fn finish(socket: Socket, address: SocketAddr) -> io::Result<TcpStream> {
     match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => {
+            return Err(failed("connect", error, address));
+        }
         _ => {}
     }
     // The machine itself has mostly answered by now, and the reactor need not be waited for.
     let connected = address.ip().is_loopback() && socket.peer_addr().is_ok();
-    let stream = TcpStream::from_std(socket.into())?;
-    if !connected {
-        stream.writable().await?;
-        if let Some(error) = stream.take_error()? {
-            return Err(error);
-        }
-    }
-    Ok(stream)
+    let stream = TcpStream::from_std(socket.into());
+    let stream = stream.map_err(|error| failed("connect", error, address))?;
+    Ok((stream, connected))
+}
+
+fn failed(function: &'static str, error: io::Error, address: SocketAddr) -> ConnectError {
+    ConnectError::new(function, error).detail(address.to_string())
 }
 
 fn no_address(bind: Option<IpAddr>, addresses: &[SocketAddr]) -> ConnectError {

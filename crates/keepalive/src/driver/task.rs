@@ -88,9 +88,8 @@ pub(crate) fn connect<C: Connector>(
     Begun::Runs
 }
 
+/// The report is dropped last: a slot is free when nothing of the attempt is left.
 async fn begin<C: Connector>(report: Report<C>, host: Host) {
-    // Declared first, dropped last: a slot is free when nothing of the attempt is left.
-    let report = report;
     let progress = Progress::new(&report.driver, report.shard, report.id, None);
     let (result, host) = open(host, progress).await;
     report.finish(result, host);
