@@ -68,9 +68,13 @@ impl Connector for Net {
     }
 
     fn is_prompt(&self, host: &Host) -> bool {
-        let local = matches!(host.address(), Address::Ip(ip) if ip.is_loopback());
         let scheme = host.scheme();
-        local && !matches!(scheme, "https" | "wss" | "unix") && !self.schemes.contains_key(scheme)
+        let local = match host.address() {
+            Address::Ip(ip) => ip.is_loopback() && !matches!(scheme, "https" | "wss" | "unix"),
+            Address::Path(_) => scheme == "unix",
+            _ => false,
+        };
+        local && !self.schemes.contains_key(scheme)
     }
 }
 

@@ -1,15 +1,38 @@
-//! What tcp and unix sockets have in common: how to tell whether one is still good.
+//! What tcp and unix sockets have in common: how one is made, and how to tell whether it is still
+//! good.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::connect::Unusable;
+
+/// A stream socket that does not block, in as few system calls as there can be.
+pub(crate) fn new(domain: Domain, protocol: Option<Protocol>) -> io::Result<socket2::Socket> {
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    return socket2::Socket::new(domain, Type::STREAM.nonblocking(), protocol);
+
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    {
+        let socket = socket2::Socket::new(domain, Type::STREAM, protocol)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
+}
+
+/// Begins to connect. True if the system has said that it is done.
+pub(crate) fn connect(socket: &socket2::Socket, address: &SockAddr) -> io::Result<bool> {
+    match socket.connect(address) {
+        Ok(()) => Ok(true),
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
 
 /// A socket that tokio watches.
 pub(crate) trait Socket: AsFd {

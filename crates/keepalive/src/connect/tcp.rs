@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol};
 use tokio::net::TcpStream;
 
-use crate::connect::{Attempt, ConnectError, Phase};
+use crate::connect::{Attempt, ConnectError, Phase, socket};
 
 /// Connects to the first of `addresses` that answers, from the attempt's bind address if it has
 /// one. `TCP_NODELAY` is on: a request is written in one piece, and waiting for more only delays
@@ -46,8 +46,7 @@ async fn connect_one(address: SocketAddr, bind: Option<IpAddr>) -> Result<TcpStr
 
 /// A socket that connects, and whether it has done so.
 fn begin(address: SocketAddr, bind: Option<IpAddr>) -> Result<(TcpStream, bool), ConnectError> {
-    let kind = Type::STREAM.nonblocking().cloexec();
-    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))
+    let socket = socket::new(Domain::for_address(address), Some(Protocol::TCP))
         .and_then(|socket| socket.set_tcp_nodelay(true).map(|()| socket))
         .map_err(|error| failed("socket", error, address))?;
     if let Some(bind) = bind {
@@ -56,17 +55,13 @@ fn begin(address: SocketAddr, bind: Option<IpAddr>) -> Result<(TcpStream, bool),
             ConnectError::new("bind", error).detail(format!("to {bind} for {address}"))
         })?;
     }
-    match socket.connect(&address.into()) {
-        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => {
-            return Err(failed("connect", error, address));
-        }
-        _ => {}
-    }
-    // The machine itself has mostly answered by now, and the reactor need not be waited for.
-    let connected = address.ip().is_loopback() && socket.peer_addr().is_ok();
-    let stream = TcpStream::from_std(socket.into());
-    let stream = stream.map_err(|error| failed("connect", error, address))?;
-    Ok((stream, connected))
+    let begun = || {
+        // The machine itself has mostly answered by now, and the reactor need not be waited for.
+        let connected = socket::connect(&socket, &address.into())?
+            || address.ip().is_loopback() && socket.peer_addr().is_ok();
+        Ok((TcpStream::from_std(socket.into())?, connected))
+    };
+    begun().map_err(|error| failed("connect", error, address))
 }
 
 fn failed(function: &'static str, error: io::Error, address: SocketAddr) -> ConnectError {

@@ -1,11 +1,14 @@
 //! Opening Unix socket connections.
 
+use std::future::poll_fn;
 use std::io;
+use std::path::Path;
 
+use socket2::{Domain, SockAddr};
 use tokio::net::UnixStream;
 
 use crate::address::Address;
-use crate::connect::{Attempt, ConnectError, Phase};
+use crate::connect::{Attempt, ConnectError, Phase, socket};
 
 pub(crate) async fn connect(attempt: &Attempt) -> Result<UnixStream, ConnectError> {
     let Address::Path(path) = attempt.host().address() else {
@@ -13,7 +16,21 @@ pub(crate) async fn connect(attempt: &Attempt) -> Result<UnixStream, ConnectErro
         return Err(ConnectError::new("connect", error));
     };
     attempt.enter(Phase::Connect);
-    UnixStream::connect(path)
+    open(path)
         .await
         .map_err(|error| ConnectError::new("connect", error).detail(path.display().to_string()))
+}
+
+async fn open(path: &Path) -> io::Result<UnixStream> {
+    let socket = socket::new(Domain::UNIX, None)?;
+    // Here the reactor need not be waited for either, but on systems that say so.
+    let connected = socket::connect(&socket, &SockAddr::unix(path)?)?;
+    let stream = UnixStream::from_std(socket.into())?;
+    if !connected {
+        poll_fn(|context| stream.poll_write_ready(context)).await?;
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+    }
+    Ok(stream)
 }

@@ -1,7 +1,9 @@
 //! What is open as soon as it is asked for is opened by whoever asks; what is not goes on in a
 //! task, and nobody sees a difference.
 
+use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll};
@@ -12,6 +14,7 @@ use keepalive::{
     Request, Unusable,
 };
 use socket2::{Domain, Socket, Type};
+use tokio::io::AsyncWriteExt;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -71,6 +74,23 @@ fn a_connection_to_the_machine_itself_is_there_before_it_is_awaited() {
         assert!(at_once);
         let mut lease = manager.allocate(server.request()).await.unwrap();
         echo(&mut lease, "it works").await;
+    });
+}
+
+#[test]
+fn a_unix_socket_is_there_before_it_is_awaited() {
+    run(async || {
+        let name = format!("keepalive-prompt-{}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = UnixListener::bind(&path).unwrap();
+        let manager = Manager::new();
+        let pending = manager.allocate(Request::unix(&path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(pending.waiting().is_none());
+        let mut lease = pending.await.unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        lease.write_all(b"x").await.unwrap();
+        peer.read_exact(&mut [0]).unwrap();
     });
 }
 
