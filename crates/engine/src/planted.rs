@@ -148,6 +148,7 @@ catalogue! {
         NextEraSwept, "M4", "the loss of a runtime ends requests that the next one carries";
         ClosedNotedLate, "C7", "what is open is counted first, and listened to then";
         StopLost, "C7; hackney #420", "a task that is to be stopped before its handle is known goes on";
+        PromptUnwantedKept, "bb8 #67, hackney #420", "what opens at once, as its request goes, keeps its slot for ever";
         LookupTwice, "X1", "two who ask for one name at the same time start two lookups";
     }
     Driver {
@@ -165,6 +166,9 @@ catalogue! {
         UnreadLetterKept, "hackney #420, poolboy #70", "an answer to a mailbox that nobody reads keeps its connection";
         MessageLost, "go #32336", "a slot that goes to another shard is lost on its way";
         CloseNotAwaited, "L1: a closing socket still counts", "a connection that takes time to close frees its slot at once";
+        PromptErrorForgotten, "deadpool #18", "an attempt that fails at once keeps its slot";
+        PhasesUntold, "rule W1", "the phases of an attempt that has to wait after all are not told";
+        AttemptsNest, "the stack", "a connector that asks its manager is called within itself";
         LastHandleSilent, "M5; akka-http #1245", "the last handle goes, and requests wait for ever";
         SuspectTrusted, "C4; hyper #2136, haproxy #1423", "a connection is handed out although its watch has fired";
     }

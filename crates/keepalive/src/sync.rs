@@ -17,6 +17,13 @@ use shuttle::sync as system;
 #[cfg(not(any(keepalive_loom, keepalive_shuttle)))]
 use std::sync as system;
 
+#[cfg(keepalive_loom)]
+pub(crate) use loom::thread_local;
+#[cfg(keepalive_shuttle)]
+pub(crate) use shuttle::thread_local;
+#[cfg(not(any(keepalive_loom, keepalive_shuttle)))]
+pub(crate) use std::thread_local;
+
 pub(crate) use system::MutexGuard;
 #[cfg(not(keepalive_loom))]
 pub(crate) use system::atomic::AtomicU64;

@@ -39,7 +39,7 @@ pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: &mut Effects<C
     let mut following = Following::new();
     // One attempt may begin here and now; the others do so in tasks, or they would wait for each
     // other, and the caller for all of them.
-    let mut here = true;
+    let mut here = driver.begins_here;
     for effect in effects.drain(..) {
         carry_out(driver, effect, &mut following, &mut here);
     }
@@ -78,7 +78,17 @@ fn carry_out<C: Connector>(
                 Begun::Open(live, phases) => {
                     let mut effects = Effects::new();
                     driver.opened(shard, &mut effects, live, &phases);
+                    if planted!(PromptUnwantedKept) {
+                        effects.retain(|effect| !matches!(effect, Effect::Close(..)));
+                    }
                     following.extend(effects);
+                }
+                Begun::Failed(..) if planted!(PromptErrorForgotten) => {}
+                Begun::Failed(error, phases) => {
+                    let (mut effects, mut error) = (Effects::new(), Some(error));
+                    driver.failed(shard, &mut effects, id, &mut error, &phases);
+                    following.extend(effects);
+                    contain(|| drop(error));
                 }
                 Begun::NoRuntime => input(driver, shard, following, |shard, now, room| {
                     shard.engine.failed(now, room, id);

@@ -40,6 +40,9 @@ pub(crate) struct Driver<C: Connector> {
     pub(crate) signals: Arc<Signals>,
     pub(crate) connector: C,
     pub(crate) bind_address: Option<IpAddr>,
+    /// Whether attempts may begin outside of tasks. What `max_connecting` bounds may not: it does
+    /// not count an attempt that is withdrawn, and whose task has yet to end before the next begins.
+    pub(crate) begins_here: bool,
     runtime: Mutex<Runtime>,
     /// The number of the runtime that there is, or none.
     era: AtomicU64,
@@ -82,6 +85,7 @@ impl<C: Connector> Driver<C> {
             signals: Arc::new(Signals::new()),
             connector,
             bind_address,
+            begins_here: config.settings().max_connecting.is_none(),
             runtime: Mutex::default(),
             era: AtomicU64::new(NO_RUNTIME),
             shut_down: AtomicBool::new(false),
@@ -360,9 +364,7 @@ impl<C: Connector> Driver<C> {
     ) {
         let id = live.id;
         let unwanted = self.collect(shard, effects, &mut None, |shard, now, room| {
-            for &(phase, at) in phases {
-                shard.engine.progress(at, room, id, phase);
-            }
+            shard.catch_up(room, id, phases);
             let capacity = live.capacity();
             if shard.engine.connected(now, room, id, capacity) {
                 let watched = shard.engine.is_idle(id) || live.is_main();
@@ -391,14 +393,28 @@ impl<C: Connector> Driver<C> {
     ) {
         let mut error = error;
         let mut effects = Effects::new();
-        self.collect(shard, &mut effects, &mut error, |shard, now, room| {
-            shard.task_ended(id);
-            shard.engine.failed(now, room, id);
-        });
+        self.failed(shard, &mut effects, id, &mut error, &[]);
         self.finish(&mut effects);
         // If nobody waited for it, what is left of the error is dropped here, outside the lock
         // and after everything else.
         drop(error);
+    }
+
+    /// The same, after phases that nobody was told of; what follows from it outside the lock, and
+    /// an error that nobody waited for, are left to the caller.
+    pub(crate) fn failed(
+        &self,
+        shard: ShardId,
+        effects: &mut Effects<C>,
+        id: ConnectionId,
+        error: &mut Option<ConnectError>,
+        phases: &[(Phase, Time)],
+    ) {
+        self.collect(shard, effects, error, |shard, now, room| {
+            shard.catch_up(room, id, phases);
+            shard.task_ended(id);
+            shard.engine.failed(now, room, id);
+        });
     }
 
     /// The keeper was told that something happened to an idle connection.

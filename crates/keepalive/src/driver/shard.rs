@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{
-    Action, Answer, ConnectionId, Engine, FromCache, RequestId, Room, ShardId, Time, planted,
+    Action, Answer, ConnectionId, Engine, FromCache, Phase, RequestId, Room, ShardId, Time, planted,
 };
 
+use crate::common::CommonRoom;
 use crate::connect::{ConnectError, Connector};
 use crate::driver::effects::{Effect, Effects};
 use crate::driver::live::Live;
@@ -283,6 +284,18 @@ impl<C: Connector> Shard<C> {
         match self.socket(id.slot()) {
             Socket::Here(live) if live.id == id => Some(live),
             _ => None,
+        }
+    }
+
+    /// An attempt has come to these phases meanwhile.
+    pub(crate) fn catch_up(
+        &mut self,
+        room: &mut CommonRoom<'_>,
+        id: ConnectionId,
+        phases: &[(Phase, Time)],
+    ) {
+        for &(phase, at) in phases {
+            self.engine.progress(at, room, id, phase);
         }
     }
 

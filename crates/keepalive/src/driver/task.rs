@@ -1,5 +1,6 @@
 //! The tasks of a manager: one per attempt, and one per connection that takes time to close.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -14,7 +15,7 @@ use crate::driver::live::Live;
 use crate::driver::shard::Task;
 use crate::host::Host;
 use crate::runtime::{AbortHandle, consume_budget};
-use crate::sync::{Arc, Mutex};
+use crate::sync::{Arc, Mutex, thread_local};
 
 /// What comes of beginning an attempt.
 pub(crate) enum Begun<C: Connector> {
@@ -22,6 +23,7 @@ pub(crate) enum Begun<C: Connector> {
     Runs,
     /// It is over already, after these phases.
     Open(Box<Live<C>>, Phases),
+    Failed(ConnectError, Phases),
     /// There is no runtime to begin it on.
     NoRuntime,
 }
@@ -48,9 +50,10 @@ pub(crate) fn connect<C: Connector>(
         id,
         reported: false,
     };
-    let task = if here && contain(|| driver.connector.is_prompt(&host)) == Some(true) {
+    let alone = if here { Alone::enter() } else { None };
+    let task = if alone.is_some() && contain(|| driver.connector.is_prompt(&host)) == Some(true) {
         let progress = Progress::new(driver, shard, id, Some(Phases::new()));
-        let opening = open(host.clone(), Arc::clone(&progress));
+        let opening = open(host, Arc::clone(&progress));
         let mut opening = Box::pin(async {
             // Or a task that opens one after the other would never make way for others.
             consume_budget().await;
@@ -67,6 +70,8 @@ pub(crate) fn connect<C: Connector>(
                 let live = Live::new(io, &driver.signals, shard, id, host);
                 return Begun::Open(Box::new(live), progress.tell());
             }
+            Some(Poll::Ready((Err(error), _))) => return Begun::Failed(error, progress.tell()),
+            None => return Begun::Failed(panicked(), progress.tell()),
             Some(Poll::Pending) => {
                 let opening = Opening {
                     future: opening,
@@ -75,17 +80,35 @@ pub(crate) fn connect<C: Connector>(
                 };
                 runtime.spawn(opening.go_on())
             }
-            // The task will meet the same.
-            Some(Poll::Ready((Err(_), _))) | None => {
-                contain(|| drop((opening, polled)));
-                runtime.spawn(begin(report(Arc::clone(driver)), host))
-            }
         }
     } else {
         runtime.spawn(begin(report(Arc::clone(driver)), host))
     };
     started(driver, shard, id, Task::Connect, task.abort_handle());
     Begun::Runs
+}
+
+thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom takes none")]
+    static BEGINS: Cell<bool> = Cell::new(false);
+}
+
+/// An attempt begins on this thread. As long as it does, no other may: a connector that asks its
+/// manager for a connection would be called within itself, as deep as there are hosts.
+struct Alone;
+
+impl Alone {
+    fn enter() -> Option<Self> {
+        let first = BEGINS.try_with(|begins| !begins.replace(true));
+        (first.unwrap_or(false) || planted!(AttemptsNest)).then_some(Self)
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        // It was there when this was made.
+        let _ = BEGINS.try_with(|begins| begins.set(false));
+    }
 }
 
 /// The report is dropped last: a slot is free when nothing of the attempt is left.
@@ -119,10 +142,11 @@ where
     async fn go_on(self) {
         let report = self.report;
         let future = self.future;
+        let (shard, id) = (report.shard, report.id);
         for (phase, at) in self.progress.tell() {
-            report
-                .driver
-                .enter_phase(report.shard, report.id, phase, at);
+            if !planted!(PhasesUntold) {
+                report.driver.enter_phase(shard, id, phase, at);
+            }
         }
         let (result, host) = future.await;
         report.finish(result, host);
@@ -271,7 +295,11 @@ impl<C: Connector> Drop for Report<C> {
             // Nobody stopped this task, so it was its runtime.
             self.driver.runtime_lost(self.era);
         }
-        let error = panicked.then(|| ConnectError::new("connect", "the connector panicked"));
+        let error = panicked.then(self::panicked);
         self.driver.attempt_failed(shard, id, error);
     }
+}
+
+fn panicked() -> ConnectError {
+    ConnectError::new("connect", "the connector panicked")
 }

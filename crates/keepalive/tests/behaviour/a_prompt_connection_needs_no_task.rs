@@ -122,16 +122,18 @@ fn an_attempt_that_has_to_wait_can_be_withdrawn() {
 }
 
 #[test]
-fn an_error_or_a_panic_is_that_of_the_task() {
+fn an_error_or_a_panic_is_there_before_it_is_awaited() {
     run(async || {
         let (server, prompt) = (Server::start(), Prompt::default());
         let manager = manager(&prompt);
-        let failed = error(manager.allocate(request("fails", &server)).await);
+        let pending = manager.allocate(request("fails", &server));
+        assert!(pending.waiting().is_none());
+        let failed = error(pending.await);
         assert_eq!(
             (failed.kind(), failed.function()),
             (ErrorKind::Connect, "dial")
         );
-        assert_eq!(prompt.begun.load(SeqCst), 2);
+        assert_eq!(prompt.begun.load(SeqCst), 1);
         let panicked = error(manager.allocate(request("panics", &server)).await);
         assert_eq!(panicked.error_str(), "the connector panicked");
         assert_eq!(manager.totals().open, 0);
@@ -214,5 +216,16 @@ fn who_opens_one_after_the_other_makes_way() {
         yield_now().await;
         met.store(true, SeqCst);
         task.await.unwrap();
+    });
+}
+
+#[test]
+fn where_attempts_are_bounded_each_has_its_task() {
+    run(async || {
+        let manager = Manager::builder().connector(Thin).max_connecting(1).build();
+        let manager = manager.unwrap();
+        let pending = manager.allocate(Request::new("thin", "127.0.0.1", 1).unwrap());
+        assert!(pending.waiting().is_some());
+        pending.await.unwrap().free();
     });
 }
