@@ -26,11 +26,13 @@
 //! | `ends::the_loss_of_a_runtime_ends_no_request_of_the_next` | `NextEraSwept` |
 //! | `ends::who_waits_for_the_end_is_told` | `ClosedNotedLate` |
 //! | `ends::a_task_that_is_stopped_as_it_starts_ends` | `StopLost` |
+//! | `prompt::what_opens_at_once_as_the_manager_ends_is_closed` | `PromptUnwantedKept` |
 //! | `lookups::a_name_has_one_lookup_at_a_time` | `LookupTwice` |
 
 mod answers;
 mod ends;
 mod lookups;
+mod prompt;
 mod rig;
 mod room;
 mod signals;

@@ -13,6 +13,7 @@ use crate::connect::{Attempt, ConnectError, Connection, Connector, Unusable};
 use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
 use crate::error::AllocateError;
+use crate::host::Host;
 use crate::lease::Lease;
 use crate::pending::{Claim, Pending};
 use crate::request::Request;
@@ -131,11 +132,13 @@ pub(super) fn answer(pending: &mut Pending<Mock>) -> Option<Result<Lease<Mock>, 
 pub(super) struct Mock {
     peer: Arc<Mutex<Peer>>,
     stuck: Arc<AtomicBool>,
+    prompt: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
 struct Peer {
     closed: bool,
+    refuses: bool,
     watchers: Vec<Waker>,
 }
 
@@ -148,6 +151,16 @@ impl Mock {
             std::mem::take(&mut peer.watchers)
         };
         watchers.into_iter().for_each(Waker::wake);
+    }
+
+    /// From now on attempts fail.
+    pub(super) fn refuse(&self) {
+        self.peer.lock().refuses = true;
+    }
+
+    /// From now on attempts are polled first by whoever begins them.
+    pub(super) fn hurry(&self) {
+        self.prompt.store(true, Ordering::Relaxed);
     }
 
     /// From now on attempts never end.
@@ -163,7 +176,14 @@ impl Connector for Mock {
         if self.stuck.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
+        if self.peer.lock().refuses {
+            return Err(ConnectError::new("connect", "refused"));
+        }
         Ok(Wire(Arc::clone(&self.peer)))
+    }
+
+    fn is_prompt(&self, _: &Host) -> bool {
+        self.prompt.load(Ordering::Relaxed)
     }
 }
 

@@ -103,6 +103,10 @@ impl Weather for Storm {
 
     fn delay(&mut self, operation: Operation, number: usize) -> Delay {
         self.roll_for(operation, number);
+        let attempt = [Operation::Resolve, Operation::Connect, Operation::Handshake];
+        if attempt.contains(&operation) && self.is_prompt(number) && self.hits(800) {
+            return Delay::default();
+        }
         let slow = self.hits(self.rates.slow);
         Delay {
             turns: [0, 0, 1, 4][self.dice.below(4)],
@@ -112,6 +116,10 @@ impl Weather for Storm {
                 0
             },
         }
+    }
+
+    fn is_prompt(&self, host: usize) -> bool {
+        Dice(self.seed ^ host as u64).below(2) == 0
     }
 
     fn capacity(&mut self) -> usize {

@@ -13,6 +13,7 @@ use keepalive_testkit::simulated::Verdict;
 
 use run::{Counted, Trouble, run};
 use scenarios::{Scenario, all};
+use script::Pace;
 use stage::Cut;
 
 const WRONG: [Verdict; 3] = [Verdict::Fails, Verdict::Panics, Verdict::Hangs];
@@ -79,10 +80,12 @@ fn torture(what: &str, mut troubles: impl FnMut(&Counted) -> Vec<Trouble>) -> us
     let scenarios: Vec<Scenario> = all();
     let mut runs = 0;
     for scenario in &scenarios {
-        let counted = run(scenario, &Trouble::Cut(Cut::Never));
-        for trouble in troubles(&counted) {
-            run(scenario, &trouble);
-            runs += 1;
+        for pace in Pace::ALL {
+            let counted = run(scenario, pace, &Trouble::Cut(Cut::Never));
+            for trouble in troubles(&counted) {
+                run(scenario, pace, &trouble);
+                runs += 1;
+            }
         }
     }
     eprintln!("{what}: {} scenarios, {runs} runs", scenarios.len());

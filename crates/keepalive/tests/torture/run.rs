@@ -13,7 +13,7 @@ use keepalive_testkit::simulated::{Limits, Network, Operation, TICK, Verdict, ho
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scenarios::Scenario;
-use crate::script::Script;
+use crate::script::{Pace, Script};
 use crate::stage::{Cut, Stage};
 
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_millis(50);
@@ -40,9 +40,9 @@ pub(crate) struct Counted {
     pub(crate) steps: usize,
 }
 
-pub(crate) fn run(scenario: &Scenario, trouble: &Trouble) -> Counted {
+pub(crate) fn run(scenario: &Scenario, pace: Pace, trouble: &Trouble) -> Counted {
     panics::watch();
-    let script = Script::new(scenario.capacity, scenario.close_millis);
+    let script = Script::new(scenario.capacity, scenario.close_millis, pace);
     let (cut, strict) = match trouble {
         Trouble::Cut(cut) => (*cut, true),
         Trouble::Faults(faults) => {
@@ -65,7 +65,7 @@ pub(crate) fn run(scenario: &Scenario, trouble: &Trouble) -> Counted {
     let unplanned = panics::unplanned();
     assert!(
         faults.is_empty() && unplanned.is_none(),
-        "{}, {trouble:?}: {faults} {unplanned:?}",
+        "{}, {pace:?}, {trouble:?}: {faults} {unplanned:?}",
         scenario.name
     );
     counted

@@ -9,6 +9,21 @@ use keepalive_testkit::simulated::{Delay, Operation, Verdict, Weather};
 #[derive(Clone)]
 pub(crate) struct Script(Arc<Mutex<Inner>>);
 
+/// How attempts go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pace {
+    #[default]
+    Task,
+    /// Whoever begins them polls them first; they are over then.
+    AtOnce,
+    /// Whoever begins them polls them first; they go on in a task.
+    BegunAtOnce,
+}
+
+impl Pace {
+    pub(crate) const ALL: [Self; 3] = [Self::Task, Self::AtOnce, Self::BegunAtOnce];
+}
+
 #[derive(Default)]
 struct Inner {
     /// By the number of the operation.
@@ -17,6 +32,7 @@ struct Inner {
     planned: Option<(usize, Verdict)>,
     capacity: usize,
     close_millis: u64,
+    pace: Pace,
     operations: Vec<Operation>,
     steps: usize,
     stop_at: Option<usize>,
@@ -25,10 +41,11 @@ struct Inner {
 }
 
 impl Script {
-    pub(crate) fn new(capacity: usize, close_millis: u64) -> Self {
+    pub(crate) fn new(capacity: usize, close_millis: u64, pace: Pace) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             capacity,
             close_millis,
+            pace,
             ..Inner::default()
         })))
     }
@@ -117,8 +134,16 @@ impl Weather for Script {
 
     fn delay(&mut self, operation: Operation, _number: usize) -> Delay {
         self.step(None);
-        let close_millis = self.lock().close_millis;
+        let (close_millis, pace) = {
+            let inner = self.lock();
+            (inner.close_millis, inner.pace)
+        };
         match operation {
+            Operation::Resolve | Operation::Connect | Operation::Handshake
+                if pace == Pace::AtOnce =>
+            {
+                Delay::default()
+            }
             Operation::Close => Delay {
                 turns: 0,
                 millis: close_millis,
@@ -128,6 +153,10 @@ impl Weather for Script {
                 millis: 1,
             },
         }
+    }
+
+    fn is_prompt(&self, _host: usize) -> bool {
+        self.lock().pace != Pace::Task
     }
 
     fn capacity(&mut self) -> usize {

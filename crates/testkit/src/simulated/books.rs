@@ -186,9 +186,13 @@ impl Books {
         }
     }
 
-    pub(super) fn attempt_begins(&mut self, host: &Host) -> usize {
+    pub(super) fn number_of(&self, host: &Host) -> usize {
         let found = self.hosts.iter().position(|known| known.host() == host);
-        let number = found.expect("nobody asks for other hosts");
+        found.expect("nobody asks for other hosts")
+    }
+
+    pub(super) fn attempt_begins(&mut self, host: &Host) -> usize {
+        let number = self.number_of(host);
         self.open[number] += 1;
         self.connecting += 1;
         self.note("attempt", number as u64);
