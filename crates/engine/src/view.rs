@@ -37,10 +37,10 @@ impl<K: Eq + Clone> Engine<K> {
             .map(|(_, host)| (&host.key, Counts::from(&host.counts)))
     }
 
-    /// Whether a request has not been answered yet.
-    pub fn waits(&self, id: RequestId) -> bool {
+    /// Whether a request waits, and has no attempt of its own.
+    pub fn is_queued(&self, id: RequestId) -> bool {
         self.find_request(id)
-            .is_some_and(|slot| self.requests[slot].waits())
+            .is_some_and(|slot| matches!(self.requests[slot].stage, Stage::Parked | Stage::Claimed))
     }
 
     /// Whether there is a request that waits, or whose answer was not taken, or whose connection is

@@ -116,7 +116,8 @@ impl<C: Connector> Driver<C> {
         let mut effects = Effects::new();
         let asked = self.collect_within(shard, now, &mut effects, &mut None, |shard, now, room| {
             let id = self.request(request, location, shard, now, room);
-            let listens = shard.engine.waits(id);
+            // An attempt that begins now may end before this does.
+            let listens = shard.engine.is_queued(id);
             if listens {
                 shard.wake_when_answered(id, waker);
             }
