@@ -28,7 +28,7 @@ const ADDRESSES: u32 = 8;
 
 const TO_ITSELF: &str = "keepalive opens connections to the machine itself without a task, because \
 they are open at once. One to another machine takes a task; what that costs shows in the line for it, \
-whose connector does not say that it is prompt.";
+whose connector does not say that it is prompt";
 
 /// A way to open a connection.
 trait Dialer: Send + Sync + 'static {
