@@ -1,6 +1,6 @@
 //! The idle connections of a shard, in the order in which they became so.
 
-use crate::arena::NIL;
+use crate::arena::{KEPT_WHEN_EMPTY, NIL};
 
 /// A doubly linked list by slots, whose links lie apart from the records: whoever joins or leaves
 /// touches its neighbours, which are anywhere, and small links stay where the processor finds them.
@@ -77,7 +77,7 @@ impl Idle {
 
     /// There are no connections any more: lets its memory go if it is much.
     pub(crate) fn release(&mut self) {
-        if self.links.len() > crate::arena::KEPT_WHEN_EMPTY {
+        if self.links.len() > KEPT_WHEN_EMPTY {
             self.links = Vec::new();
         }
     }
@@ -131,6 +131,11 @@ mod tests {
         for crowd in [10, 10_000] {
             let mut idle = Idle::new();
             (0..crowd).for_each(|slot| idle.push_back(slot));
+            let room = idle.links.capacity();
+            assert!(
+                (crowd as usize..crowd as usize * 9 / 8 + 16).contains(&room),
+                "{room}"
+            );
             (0..crowd).for_each(|slot| idle.remove(slot));
             idle.release();
             assert_eq!(idle.links.capacity() > 0, crowd == 10);
