@@ -10,8 +10,9 @@ use keepalive_engine::{RequestId, Waiting, planted};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
+use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
-use crate::driver::{Asked, Driver};
+use crate::driver::requests::Asked;
 use crate::error::AllocateError;
 use crate::lease::Lease;
 use crate::request::Request;

@@ -8,26 +8,21 @@ pub(crate) mod anchor;
 pub(crate) mod effects;
 mod keeper;
 pub(crate) mod live;
+pub(crate) mod requests;
 pub(crate) mod shard;
 mod task;
 
 use std::net::IpAddr;
-use std::panic::Location;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
-use keepalive_engine::{
-    Ask, Config, ConnectionId, Engine, HostId, Phase, RequestId, Return, Room, ShardId, Time,
-    Timing, Waiting, planted,
-};
+use keepalive_engine::{Config, ConnectionId, Engine, Phase, Return, Room, ShardId, Time, planted};
 
 use crate::common::{Common, CommonRoom};
 use crate::connect::{ConnectError, Connector};
-use crate::contain::contain;
 use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::live::Live;
-use crate::driver::shard::{Letter, Shard};
-use crate::error::{AllocateError, Cause};
-use crate::host::Host;
+use crate::driver::shard::Shard;
+use crate::error::Cause;
 use crate::request::Request;
 use crate::runtime::{Handle, Notify, has_timers};
 use crate::signals::Signals;
@@ -62,18 +57,6 @@ struct Runtime {
 /// Stands for "none" among the numbers of runtimes.
 const NO_RUNTIME: u64 = 0;
 
-/// What comes of asking.
-pub(crate) struct Asked {
-    pub(crate) id: RequestId,
-    /// Why the request did not come to an engine, if it did not.
-    pub(crate) refused: Option<AllocateError>,
-    /// Whether who asked will be woken when the answer is there.
-    pub(crate) listens: bool,
-}
-
-/// An answer as its user takes it.
-pub(crate) type Outcome<C> = Result<Box<Live<C>>, AllocateError>;
-
 impl<C: Connector> Driver<C> {
     pub(crate) fn new(config: &Config, connector: C, bind_address: Option<IpAddr>) -> Self {
         let shards = (0..config.settings().shards).map(ShardId);
@@ -91,192 +74,6 @@ impl<C: Connector> Driver<C> {
             shut_down: AtomicBool::new(false),
             all_closed: Notify::new(),
         }
-    }
-
-    /// A user asks, and takes a connection that is there if nothing must be thought of first.
-    /// Otherwise it is as with [`ask`](Self::ask), but `waker` is woken when a request that
-    /// has to wait is answered.
-    pub(crate) fn lease(
-        self: &Arc<Self>,
-        request: &Request,
-        location: &'static Location<'static>,
-        waker: &Waker,
-    ) -> Result<Box<Live<C>>, Asked> {
-        let era = self.era.load(Ordering::Acquire);
-        if era == NO_RUNTIME {
-            return Err(self.ask(request, location));
-        }
-        let now = self.common.now();
-        let mut shard = self.lock(self.shard_of(request));
-        if shard.lost + 1 >= era
-            && let Some(live) = shard.lease_now(request, location, now, &mut self.common.room())
-        {
-            return Ok(live);
-        }
-        let mut effects = Effects::new();
-        let asked = self.collect_within(shard, now, &mut effects, &mut None, |shard, now, room| {
-            let id = self.request(request, location, shard, now, room);
-            // An attempt that begins now may end before this does.
-            let listens = shard.engine.is_queued(id);
-            if listens {
-                shard.wake_when_answered(id, waker);
-            }
-            Asked {
-                id,
-                refused: None,
-                listens,
-            }
-        });
-        self.finish(&mut effects);
-        Err(asked)
-    }
-
-    /// A user asks. The request may be refused before it comes to an engine.
-    pub(crate) fn ask(
-        self: &Arc<Self>,
-        request: &Request,
-        location: &'static Location<'static>,
-    ) -> Asked {
-        let shard = self.shard_of(request);
-        if let Err(cause) = self.ensure_runtime() {
-            let id = RequestId::outside(self.lock(shard).number(), shard);
-            let error = AllocateError::new(id, request.host().clone(), Timing::default(), cause);
-            return Asked {
-                id,
-                refused: Some(error),
-                listens: false,
-            };
-        }
-        let id = self.input(shard, |shard, now, room| {
-            self.request(request, location, shard, now, room)
-        });
-        Asked {
-            id,
-            refused: None,
-            listens: false,
-        }
-    }
-
-    fn request(
-        &self,
-        request: &Request,
-        location: &'static Location<'static>,
-        shard: &mut Shard<C>,
-        now: Time,
-        room: &mut CommonRoom<'_>,
-    ) -> RequestId {
-        if !planted!(NextEraSwept) {
-            let era = self.era.load(Ordering::Acquire);
-            shard.runtime_lost(now, room, era.saturating_sub(1));
-        }
-        shard.engine.tick(now, room);
-        let host = request.host();
-        let ask = Ask {
-            host: shard.host_with_sound_idle(host, now, room),
-            number: shard.number(),
-            timeout: request.own_timeout(),
-            queue_timeout: request.own_queue_timeout(),
-        };
-        let id = shard.engine.request(now, room, ask);
-        shard.open_cell(id, host, location);
-        id
-    }
-
-    /// Takes the answer of a request, or has `context` woken when it is there.
-    pub(crate) fn poll_answer(
-        self: &Arc<Self>,
-        id: RequestId,
-        context: &mut Context<'_>,
-    ) -> Poll<Outcome<C>> {
-        let mut shard = self.lock(id.shard());
-        while let Some(held) = shard.held_for(id) {
-            match shard.lend(held) {
-                Ok(mut live) => {
-                    if planted!(AnswerTakenEarly) {
-                        drop(shard);
-                        shard = self.lock(id.shard());
-                    }
-                    live.request = id;
-                    live.from_cache = shard.engine.take(id).expect(ANSWERED).from_cache;
-                    let leftover = shard.close_cell(id);
-                    drop(shard);
-                    drop(leftover);
-                    return Poll::Ready(Ok(live));
-                }
-                Err(leftover) => {
-                    // It has gone while the answer waited to be taken: the request asks again.
-                    drop(shard);
-                    if let Some(leftover) = leftover {
-                        leftover.discard();
-                    }
-                    self.input(id.shard(), |shard, now, room| {
-                        if shard.held_for(id) == Some(held) {
-                            shard.forget_answer(id);
-                            shard.engine.reject(now, room, id);
-                        }
-                    });
-                    shard = self.lock(id.shard());
-                }
-            }
-        }
-        if let Some(cause) = shard.take_refusal(id) {
-            let timing = shard.engine.timing(id).expect(ANSWERED);
-            shard.engine.take(id);
-            let host = shard.host_of(id);
-            let leftover = shard.close_cell(id);
-            drop(shard);
-            drop(leftover);
-            return Poll::Ready(Err(AllocateError::new(id, host, timing, cause)));
-        }
-        if planted!(WakerRegisteredLate) {
-            drop(shard);
-            shard = self.lock(id.shard());
-        }
-        let replaced = shard.wake_when_answered(id, context.waker());
-        drop(shard);
-        drop(replaced);
-        Poll::Pending
-    }
-
-    /// Has a letter posted when the answer is there, which may be now.
-    pub(crate) fn post_when_answered(self: &Arc<Self>, id: RequestId, letter: Box<dyn Letter>) {
-        let now = self.lock(id.shard()).post_when_answered(id, letter);
-        if let Some(unwanted) = now.and_then(Letter::post) {
-            self.forget(unwanted);
-        }
-    }
-
-    pub(crate) fn cancel(self: &Arc<Self>, id: RequestId) -> bool {
-        usize::from(id.shard().0) < self.shards.len()
-            && self.input(id.shard(), |shard, now, room| {
-                shard.look_at_held(id, now, room);
-                shard.engine.cancel(now, room, id)
-            })
-    }
-
-    /// Whoever would take the answer has gone.
-    pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
-        let waited = planted!(ForgetSplit) && self.waiting(id).is_some();
-        let leftover = self.input(id.shard(), |shard, now, room| {
-            match waited && shard.held_for(id).is_some() {
-                true => shard.close_cell(id),
-                false => shard.forget(id, now, room),
-            }
-        });
-        // Whoever drops many requests drops them all, whatever one of them holds.
-        contain(|| drop(leftover));
-    }
-
-    pub(crate) fn waiting(&self, id: RequestId) -> Option<Waiting> {
-        let shard = self.shards.get(usize::from(id.shard().0))?.0.lock();
-        shard
-            .engine
-            .waiting(self.common.now(), &mut self.common.room(), id)
-    }
-
-    /// Where the time of a request went.
-    pub(crate) fn timing(&self, id: RequestId) -> Option<Timing> {
-        self.lock(id.shard()).engine.timing(id)
     }
 
     /// A user gives a connection back.
@@ -609,55 +406,6 @@ impl<C: Connector> Drop for Driver<C> {
 }
 
 impl<C: Connector> Shard<C> {
-    /// Finds a host for a request, with the connection that it would be given known to be sound.
-    fn host_with_sound_idle(&mut self, host: &Host, now: Time, room: &mut impl Room) -> HostId {
-        loop {
-            let id = self.engine.host(host.hash_value(), host);
-            let Some((connection, since)) = self.engine.next_idle(id) else {
-                return id;
-            };
-            let Some(live) = self.live(connection) else {
-                return id;
-            };
-            if live.is_sound(now.saturating_duration_since(since)) {
-                return id;
-            }
-            self.engine.peer_closed(now, room, connection);
-        }
-    }
-
-    /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.
-    /// An error, with what is to be dropped outside the lock, if it is known to be of no use any
-    /// more.
-    fn lend(&mut self, id: ConnectionId) -> Result<Box<Live<C>>, Option<Box<Live<C>>>> {
-        let live = self.live(id).expect(HERE);
-        let handle = match live.is_main() {
-            true => Some(live.share().ok_or(None)?),
-            false => None,
-        };
-        if !planted!(StaleHandOut) && live.is_suspect() && live.check().is_err() {
-            return Err(handle);
-        }
-        Ok(handle.unwrap_or_else(|| {
-            let live = self.take_live(id).expect(HERE);
-            live.stop_watching();
-            live
-        }))
-    }
-
-    /// Whoever would take the answer of a request has gone. What is left is to be dropped outside
-    /// the lock.
-    pub(crate) fn forget(
-        &mut self,
-        id: RequestId,
-        now: Time,
-        room: &mut impl Room,
-    ) -> shard::Leftover {
-        self.look_at_held(id, now, room);
-        self.engine.forget(now, room, id);
-        self.close_cell(id)
-    }
-
     /// The runtime of this number has gone, and with it those before: ends what they carried.
     ///
     /// A request within the next runtime does so first, or it would be ended along with them.
@@ -665,13 +413,6 @@ impl<C: Connector> Shard<C> {
         if self.lost < era {
             self.lost = era;
             self.engine.abandon(now, room);
-        }
-    }
-
-    /// Looks at the connection that is held for a request, which may go to another user now.
-    fn look_at_held(&mut self, id: RequestId, now: Time, room: &mut impl Room) {
-        if let Some(held) = self.held_for(id) {
-            self.look_at(held, now, room);
         }
     }
 
@@ -685,6 +426,3 @@ impl<C: Connector> Shard<C> {
         }
     }
 }
-
-const HERE: &str = "a connection that is held for a request is here";
-const ANSWERED: &str = "an answered request can be taken";
