@@ -1,37 +1,49 @@
-//! The way of a hit, there and back, when nothing stands in it: nobody waits for this host, and no
-//! claim of another is older. It leads to where the long way through [`serve`](crate::serve) and
-//! [`life`](crate::life) leads, past the questions whose answer is known.
+//! The way of a hit, there and back, when nothing stands in it: no claim of another is older. It
+//! leads to where the long way through [`serve`](crate::serve) and [`life`](crate::life) leads, past
+//! the questions whose answer is known. If somebody waits, it goes on in
+//! [`handover`](crate::handover).
 
 use crate::connection::{Connection, Return, State};
 use crate::engine::Engine;
 use crate::ids::{ConnectionId, RequestId};
-use crate::request::{Request, Stage};
+use crate::request::{Ask, Request, Stage};
 use crate::room::Room;
 use crate::time::Time;
 
+/// What comes of asking and taking in one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leased {
+    /// The request holds this connection, and has taken it.
+    Here(RequestId, ConnectionId),
+    /// The request waits. The answer comes as an action.
+    Waits(RequestId),
+}
+
 impl<K: Eq + Clone> Engine<K> {
-    /// A user asks for a connection and takes it, if one is idle that `is_sound`, given its name and
-    /// since when it is idle, finds to be of use.
+    /// A user asks for a connection of the host with this hash and key, and takes it, if one is
+    /// idle that `is_sound`, given its name and since when it is idle, finds to be of use. If all
+    /// that the host may have are in use, the request waits.
     ///
-    /// `None`, and nothing has come of it, if that takes a [`request`](Self::request): nothing is
-    /// idle, or something is due, or another request must be thought of first.
+    /// `None`, and nothing has come of it, if there is more to be thought of, which takes a
+    /// [`request`](Self::request).
     #[inline]
-    pub fn lease_now(
+    pub fn lease(
         &mut self,
         now: Time,
         room: &mut impl Room,
-        hash: u64,
-        key: &K,
-        number: u64,
+        ask: Ask<(u64, &K)>,
         is_sound: impl FnOnce(ConnectionId, Time) -> bool,
-    ) -> Option<(RequestId, ConnectionId)> {
+    ) -> Option<Leased> {
         let now = self.clamp(now);
         let claimed = room.oldest_claim().is_some() && !planted!(TakenPastAClaim);
         if claimed || self.shut_down || self.is_due(now) {
             return None;
         }
+        let (hash, key) = ask.host;
         let host = self.hosts.find(hash, key)?;
-        let slot = self.next_available(host)?;
+        let Some(slot) = self.next_available(host) else {
+            return self.wait(now, room, host, &ask).map(Leased::Waits);
+        };
         let connection = &self.connections[slot];
         let id = ConnectionId {
             slot,
@@ -41,6 +53,7 @@ impl<K: Eq + Clone> Engine<K> {
             return None;
         }
         self.lend(room, host, slot);
+        let number = ask.number;
         let request = Request::held(number, host, now, slot);
         let slot = self.requests.insert(request);
         self.settle(room);
@@ -49,7 +62,7 @@ impl<K: Eq + Clone> Engine<K> {
             slot,
             shard: self.shard,
         };
-        Some((request, id))
+        Some(Leased::Here(request, id))
     }
 
     #[inline]
@@ -72,8 +85,8 @@ impl<K: Eq + Clone> Engine<K> {
         self.waiting_time.record(0);
     }
 
-    /// Takes back a connection that serves one at a time and may serve the next. False if that
-    /// takes the long way.
+    /// Takes back a connection that serves one at a time and may serve the next, who may have it
+    /// at once. False if that takes the long way.
     #[inline]
     pub(crate) fn take_back(
         &mut self,
@@ -99,14 +112,14 @@ impl<K: Eq + Clone> Engine<K> {
         {
             return false;
         }
-        let host = self.hosts.at_mut(connection.host);
+        let host_slot = connection.host;
+        let host = self.hosts.at_mut(host_slot);
         if host.wants_balance() && !planted!(BackPastTheQueue) {
-            return false;
+            return self.hand_over(now, room, held, slot);
         }
         connection.state = State::Idle;
         connection.leases = 0;
         connection.listed = true;
-        let host_slot = connection.host;
         let available = &mut host.available;
         available.push_back(&mut self.connections, slot, Connection::host_link);
         self.hosts.count(host_slot, |counts| {

@@ -63,6 +63,7 @@ mod end;
 mod engine;
 #[cfg(feature = "check")]
 mod fingerprint;
+mod handover;
 mod hit;
 mod host;
 mod idle;
@@ -90,6 +91,7 @@ pub use connection::{Phase, Return};
 pub use engine::{Engine, Taken};
 #[cfg(feature = "check")]
 pub use fingerprint::fingerprint;
+pub use hit::Leased;
 pub use ids::{ConnectionId, HostId, RequestId, ShardId, Ticket};
 pub use invariant::{check, check_ended, check_settled};
 pub use request::{Ask, FromCache, Reason, Timing, Waiting};

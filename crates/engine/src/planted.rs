@@ -110,6 +110,8 @@ catalogue! {
         OldestIdleFirst, "rule C4", "the connection idle longest is handed out first";
         NewCalledCached, "rule R8", "a connection that was shared while it opened is called used";
         TakenPastAClaim, "rule L2", "what is found and taken in one is taken from under an older claim";
+        WaitsWithoutDeadline, "rule T1", "who asks and has to wait in one is never out of time";
+        HandedOverPastAClaim, "rule L2", "what comes back goes to its host's next although a claim is older";
         BackPastTheQueue, "rule L5", "a connection that comes back is kept although its host has waiters";
         KeepsWithoutKeepAlive, "rule M2", "keep_alive 0 keeps connections";
         UsesNotCounted, "rule C6", "max_uses has no effect";

@@ -8,11 +8,11 @@ use crate::connection::Phase;
 use crate::ids::{HostId, Ticket};
 use crate::time::Time;
 
-/// What a request asks for.
+/// What a request asks for, of a host by its name or otherwise.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask {
+pub struct Ask<H = HostId> {
     /// Where to.
-    pub host: HostId,
+    pub host: H,
     /// Names the request; never used before in this process.
     pub number: u64,
     /// Time until it must be answered; `None` is the manager's.

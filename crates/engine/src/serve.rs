@@ -87,11 +87,7 @@ impl<K: Eq + Clone> Engine<K> {
         let first = deadline.into_iter().chain(attempt_deadline).min();
         self.requests[request].enter_queue(room.ticket(), room.overtakes());
         self.timers.set(TimerKey::Request(request), first);
-        self.hosts.count(host, |counts| counts.waiting += 1);
-        let Self {
-            hosts, requests, ..
-        } = self;
-        hosts.at_mut(host).queue.push(requests, request);
+        self.enqueue(request);
         self.hosts.note_use(host);
         self.rebalance(now, room, host);
     }
@@ -213,6 +209,15 @@ impl<K: Eq + Clone> Engine<K> {
         if room.oldest_claim().is_some() {
             self.unsettled = true;
         }
+    }
+
+    pub(crate) fn enqueue(&mut self, request: u32) {
+        let host = self.requests[request].host;
+        let Self {
+            hosts, requests, ..
+        } = self;
+        hosts.at_mut(host).queue.push(requests, request);
+        self.hosts.count(host, |counts| counts.waiting += 1);
     }
 
     pub(crate) fn unqueue(&mut self, request: u32) {

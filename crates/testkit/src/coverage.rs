@@ -43,6 +43,7 @@ const EVENTS: &[&str] = &[
     "timed out: an attempt",
     "served from the cache at once",
     "found and taken in one",
+    "asked and waits in one",
     "served from the cache after waiting",
     "served by a new connection",
     "evicted for another host",

@@ -7,8 +7,8 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Engine, FromCache, HostId, LocalRoom, Message,
-    Phase, RequestId, Return, Room, Settings, ShardId, Taken, Time, check, check_settled,
+    Action, Answer, Ask, Config, ConnectionId, Engine, FromCache, HostId, Leased, LocalRoom,
+    Message, Phase, RequestId, Return, Room, Settings, ShardId, Taken, Time, check, check_settled,
 };
 
 use crate::books::Books;
@@ -133,33 +133,38 @@ impl World {
         id
     }
 
-    /// Asks and takes in one, if that can be.
-    pub fn lease_now(&mut self, host: u32) -> Option<RequestId> {
+    /// Asks and takes in one, or waits, if that can be.
+    pub fn lease(&mut self, host: u32, timeout: Option<Duration>) -> Option<Leased> {
         self.numbers += 1;
         let shard = self.shard_of(host);
         let idle = self.host(host);
         let next = self.engines[shard].next_idle(idle);
-        let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
-        let leased = engine.lease_now(
-            now,
-            room,
-            Self::hash(host),
-            &host,
-            self.numbers,
-            |id, since| {
-                assert_eq!(next, Some((id, since)), "R8: what is next is what is lent");
-                true
-            },
-        );
-        let Some((id, connection)) = leased else {
-            self.drain(shard);
-            return None;
+        let ask = Ask {
+            host: (Self::hash(host), &host),
+            number: self.numbers,
+            timeout,
+            queue_timeout: None,
         };
-        self.used.insert((shard, connection));
-        self.fates.insert(id, (host, Fate::Held(connection)));
-        self.books.lent(shard, connection, host);
+        let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
+        let leased = engine.lease(now, room, ask, |id, since| {
+            assert_eq!(next, Some((id, since)), "R8: what is next is what is lent");
+            true
+        });
+        match leased {
+            Some(Leased::Here(id, connection)) => {
+                self.used.insert((shard, connection));
+                self.fates.insert(id, (host, Fate::Held(connection)));
+                self.books.lent(shard, connection, host);
+            }
+            Some(Leased::Waits(id)) => {
+                assert_eq!(next, None, "R8: nobody waits while there is an idle one");
+                self.fates.insert(id, (host, Fate::Waiting));
+                self.arrivals.push(id);
+            }
+            None => {}
+        }
         self.drain(shard);
-        Some(id)
+        leased
     }
 
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {

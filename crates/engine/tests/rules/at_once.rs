@@ -1,24 +1,31 @@
 //! Asking for a connection and taking it in one (SPEC R8).
 
-use keepalive_engine::{ConnectionId, RequestId, Return, Settings};
+use std::time::Duration;
 
-use crate::{hold, idle, limits, waits};
+use keepalive_engine::{Answer, Ask, ConnectionId, Due, Leased, Return, Settings};
+
+use crate::{hold, idle, limits, ms, pass, waits};
 use keepalive_testkit::world::World;
 
 /// Asks for a connection of host 0 that `is_sound`.
-fn lease(
-    world: &mut World,
-    is_sound: impl FnOnce(ConnectionId) -> bool,
-) -> Option<(RequestId, ConnectionId)> {
+fn lease(world: &mut World, is_sound: impl FnOnce(ConnectionId) -> bool) -> Option<Leased> {
     let (engine, now, room) = (&mut world.engines[0], world.now, &mut world.room);
-    engine.lease_now(now, room, World::hash(0), &0, 1 << 40, |id, _| is_sound(id))
+    let ask = Ask {
+        host: (World::hash(0), &0),
+        number: 1 << 40,
+        timeout: None,
+        queue_timeout: None,
+    };
+    engine.lease(now, room, ask, |id, _| is_sound(id))
 }
 
 #[test]
 fn what_is_idle_is_taken_and_nothing_is_said() {
     let mut world = World::new(limits(2, 2));
     let connection = idle(&mut world, 0);
-    let (id, taken) = lease(&mut world, |_| true).expect("it is there");
+    let Some(Leased::Here(id, taken)) = lease(&mut world, |_| true) else {
+        panic!("it is there");
+    };
     assert_eq!(taken, connection);
     let engine = &mut world.engines[0];
     assert!(engine.poll_action().is_none());
@@ -45,10 +52,46 @@ fn what_is_not_sound_is_left_where_it_is() {
 }
 
 #[test]
-fn who_finds_nothing_has_asked_nothing() {
-    let mut world = World::new(limits(1, 1));
+fn who_may_have_a_new_one_has_asked_nothing() {
+    let mut world = World::new(limits(2, 2));
     hold(&mut world, 0);
     assert!(lease(&mut world, |_| panic!("there is none to look at")).is_none());
+    assert_eq!(world.engines[0].totals().waiting, 0);
+}
+
+#[test]
+fn who_finds_all_in_use_waits_and_is_served_in_turn() {
+    let mut world = World::new(limits(1, 2));
+    let held = hold(&mut world, 0);
+    let first = world.request(0);
+    let Some(Leased::Waits(second)) = world.lease(0, None) else {
+        panic!("nothing else can be done");
+    };
+    assert_eq!(world.engines[0].totals().waiting, 2);
+    pass(&mut world, held, first);
+    assert!(waits(&world, second));
+    pass(&mut world, first, second);
+    assert_eq!(world.engines[0].totals().reused_deferred, 2);
+}
+
+#[test]
+fn who_waits_has_a_deadline() {
+    let mut world = World::new(limits(1, 2));
+    hold(&mut world, 0);
+    let Some(Leased::Waits(id)) = world.lease(0, Some(ms(5))) else {
+        panic!("nothing else can be done");
+    };
+    let due = world.engines[0].poll_timeout();
+    assert_eq!(due, Some((world.now + ms(5), Due::Request)));
+    world.wait(ms(5));
+    assert!(matches!(world.answer(id), Some(Answer::TimedOut(_))));
+}
+
+#[test]
+fn who_has_no_time_to_wait_asks_the_long_way() {
+    let mut world = World::new(limits(1, 2));
+    hold(&mut world, 0);
+    assert_eq!(world.lease(0, Some(Duration::ZERO)), None);
     assert_eq!(world.engines[0].totals().waiting, 0);
 }
 

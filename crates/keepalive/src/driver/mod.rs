@@ -346,6 +346,20 @@ impl<C: Connector> Driver<C> {
     ) -> R {
         let mut room = self.common.room();
         let result = input(&mut shard, now, &mut room);
+        self.conclude(shard, now, room, effects, error);
+        result
+    }
+
+    /// Carries out what an input has led to, as far as it goes under the lock.
+    #[inline(always)]
+    fn conclude(
+        &self,
+        mut shard: MutexGuard<'_, Shard<C>>,
+        now: Time,
+        mut room: CommonRoom<'_>,
+        effects: &mut Effects<C>,
+        error: &mut Option<ConnectError>,
+    ) {
         if self.era.load(Ordering::Acquire) == NO_RUNTIME && !planted!(KeptWithoutRuntime) {
             // Nobody watches what is idle, or keeps the time of who waits.
             let totals = shard.engine.totals();
@@ -361,7 +375,6 @@ impl<C: Connector> Driver<C> {
         {
             effects.push(Effect::Ring);
         }
-        result
     }
 
     pub(crate) fn shard_of(&self, request: &Request) -> ShardId {

@@ -12,7 +12,7 @@ use crate::connect::Connector;
 use crate::contain::contain;
 use crate::driver::effects::Effects;
 use crate::driver::live::Live;
-use crate::driver::shard::{self, Letter, Shard};
+use crate::driver::shard::{self, Leased, Letter, Shard};
 use crate::driver::{Driver, NO_RUNTIME};
 use crate::error::AllocateError;
 use crate::host::Host;
@@ -47,10 +47,22 @@ impl<C: Connector> Driver<C> {
         }
         let now = self.common.now();
         let mut shard = self.lock(self.shard_of(request));
-        if shard.lost + 1 >= era
-            && let Some(live) = shard.lease_now(request, location, now, &mut self.common.room())
-        {
-            return Ok(live);
+        if shard.lost + 1 >= era {
+            let mut room = self.common.room();
+            match shard.lease(request, location, waker, now, &mut room) {
+                Some(Leased::Here(live)) => return Ok(live),
+                Some(Leased::Waits(id)) => {
+                    let mut effects = Effects::new();
+                    self.conclude(shard, now, room, &mut effects, &mut None);
+                    self.finish(&mut effects);
+                    return Err(Asked {
+                        id,
+                        refused: None,
+                        listens: true,
+                    });
+                }
+                None => {}
+            }
         }
         let mut effects = Effects::new();
         let asked = self.collect_within(shard, now, &mut effects, &mut None, |shard, now, room| {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{
-    Action, Answer, ConnectionId, Engine, FromCache, Phase, RequestId, Room, ShardId, Time, planted,
+    self as engine, Action, Answer, Ask, ConnectionId, Engine, FromCache, Phase, RequestId, Room,
+    ShardId, Time, planted,
 };
 
 use crate::common::CommonRoom;
@@ -65,6 +66,14 @@ pub(crate) struct Leftover {
 pub(crate) trait Letter: Send {
     /// Posts it. Answers the request to forget, if nobody is there to take the answer.
     fn post(self: Box<Self>) -> Option<RequestId>;
+}
+
+/// What comes of asking and taking in one.
+pub(crate) enum Leased<C: Connector> {
+    /// The user has it.
+    Here(Box<Live<C>>),
+    /// The user will be woken.
+    Waits(RequestId),
 }
 
 /// Where a connection is that the engine knows.
@@ -133,16 +142,24 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// Lends a connection that is there to a user who takes it, as a whole.
+    /// Lends a connection that is there to a user who takes it, as a whole, or has the user wait
+    /// for one and `waker` woken then. `None`, and nothing has come of it, if it is not as simple.
     #[inline]
-    pub(crate) fn lease_now(
+    pub(crate) fn lease(
         &mut self,
         request: &Request,
         location: &'static Location<'static>,
+        waker: &Waker,
         now: Time,
         room: &mut impl Room,
-    ) -> Option<Box<Live<C>>> {
-        let (number, hash, host) = (self.number(), request.hash_value(), request.host());
+    ) -> Option<Leased<C>> {
+        let host = request.host();
+        let ask = Ask {
+            host: (request.hash_value(), host),
+            number: self.number(),
+            timeout: request.own_timeout(),
+            queue_timeout: request.own_queue_timeout(),
+        };
         let sockets = &mut self.sockets;
         let is_sound = |id: ConnectionId, since| match sockets.get_mut(id.slot()) {
             Some(Socket::Here(live)) => {
@@ -150,19 +167,26 @@ impl<C: Connector> Shard<C> {
             }
             _ => false,
         };
-        let (id, connection) = self
-            .engine
-            .lease_now(now, room, hash, host, number, is_sound)?;
-        match self.cells.get_mut(id.slot()) {
-            // Nobody will ask it where the request goes: the host of the last in it may stay.
-            Some(cell) => cell.location = location,
-            None => self.open_cell(id, host, location),
+        match self.engine.lease(now, room, ask, is_sound)? {
+            engine::Leased::Here(id, connection) => {
+                match self.cells.get_mut(id.slot()) {
+                    // Nobody will ask it where the request goes: the host of the last in it may
+                    // stay.
+                    Some(cell) => cell.location = location,
+                    None => self.open_cell(id, host, location),
+                }
+                let mut live = self.take_live(connection)?;
+                live.stop_watching();
+                live.request = id;
+                live.from_cache = Some(FromCache::Immediate);
+                Some(Leased::Here(live))
+            }
+            engine::Leased::Waits(id) => {
+                self.open_cell(id, host, location);
+                self.cells[id.slot()].answer = Answered::Wakes(waker.clone());
+                Some(Leased::Waits(id))
+            }
         }
-        let mut live = self.take_live(connection)?;
-        live.stop_watching();
-        live.request = id;
-        live.from_cache = Some(FromCache::Immediate);
-        Some(live)
     }
 
     /// Makes the cell of a request, before its actions are forwarded.

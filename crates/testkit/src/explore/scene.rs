@@ -258,7 +258,7 @@ impl<'a> Scene<'a> {
         match op {
             Op::Request(host) => self.ask(host, None, None),
             Op::Lease(host) => {
-                self.world.lease_now(host.into());
+                self.world.lease(host.into(), None);
             }
             Op::Hurried(host) => self.ask(host, Some(STEP), None),
             Op::Impatient(host) => self.ask(host, None, Some(STEP)),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, LocalRoom,
-    RequestId, Room, Settings, ShardId, Time, check, check_settled,
+    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, Leased,
+    LocalRoom, RequestId, Room, Settings, ShardId, Time, check, check_settled,
 };
 
 use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
@@ -186,17 +186,25 @@ impl Subject {
     fn lease(&mut self, now: Time, host: usize) -> Option<Taken> {
         let number = self.requests.len();
         let key = u32::try_from(host).expect("few hosts");
+        let ask = Ask {
+            host: (u64::from(key), &key),
+            number: number as u64,
+            timeout: None,
+            queue_timeout: None,
+        };
         let (engine, room) = (&mut self.engine, &mut self.room);
-        let leased = engine.lease_now(now, room, u64::from(key), &key, number as u64, |_, _| true);
-        if let Some((id, connection)) = leased {
-            self.requests.push(id);
-            return Some(Taken {
-                connection: Some(self.numbers[&connection]),
-                from_cache: Some(FromCache::Immediate),
-                spent: Spent::default(),
-            });
+        match engine.lease(now, room, ask, |_, _| true) {
+            Some(Leased::Here(id, connection)) => {
+                self.requests.push(id);
+                return Some(Taken {
+                    connection: Some(self.numbers[&connection]),
+                    from_cache: Some(FromCache::Immediate),
+                    spent: Spent::default(),
+                });
+            }
+            Some(Leased::Waits(id)) => self.requests.push(id),
+            None => self.request(now, host, None, None),
         }
-        self.request(now, host, None, None);
         self.gather();
         let told = |effect: &Effect| matches!(effect, Effect::Answer(id, Outcome::Connection(_)) if *id == number);
         let told = self.effects.iter().position(told)?;

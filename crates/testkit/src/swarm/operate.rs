@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Answer, FromCache, Phase, RequestId, Return};
+use keepalive_engine::{Answer, FromCache, Leased, Phase, RequestId, Return};
 
 use crate::dice::Dice;
 use crate::world::{Fate, World};
@@ -66,13 +66,18 @@ pub(super) fn operate(world: &mut World, dice: &mut Dice, mix: &Mix) {
 
 fn ask(world: &mut World, dice: &mut Dice, mix: &Mix) {
     let host = dice.below(mix.hosts) as u32;
-    if dice.below(3) == 0 && world.lease_now(host).is_some() {
-        return world.coverage.hit("found and taken in one");
-    }
     let limit = |dice: &mut Dice| {
         (dice.below(4) == 0).then(|| Duration::from_millis(dice.below(100) as u64))
     };
     let (timeout, queue_timeout) = (limit(dice), limit(dice));
+    if dice.below(3) == 0
+        && let Some(leased) = world.lease(host, timeout)
+    {
+        return world.coverage.hit(match leased {
+            Leased::Here(..) => "found and taken in one",
+            Leased::Waits(_) => "asked and waits in one",
+        });
+    }
     let id = world.ask(host, timeout, queue_timeout);
     if world.is_served(id) && dice.below(16) == 0 {
         world

@@ -1,0 +1,71 @@
+//! The way from hand to hand, where all that a host may have are in use: who asks waits at the end
+//! of the queue, and what is given back goes to its front. It leads to where the long way through
+//! [`serve`](crate::serve) leads, past the questions whose answer is known.
+
+use crate::engine::Engine;
+use crate::ids::RequestId;
+use crate::request::{Ask, FromCache, Request, Stage};
+use crate::room::Room;
+use crate::time::Time;
+use crate::timer::TimerKey;
+
+impl<K: Eq + Clone> Engine<K> {
+    /// Makes a request wait that can do nothing else: its host is at its limit, and no attempt is
+    /// left to adopt. `None`, and nothing has come of it, if that takes the long way.
+    #[inline(never)]
+    pub(crate) fn wait<H>(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        host: u32,
+        ask: &Ask<H>,
+    ) -> Option<RequestId> {
+        let deadline = now.checked_add(ask.timeout.unwrap_or(self.settings.timeout));
+        if self.may_claim(host)
+            || !self.hosts.at(host).orphans.is_empty()
+            || self.settings.max_queued.is_some()
+            || ask.queue_timeout.is_some()
+            || deadline.is_some_and(|deadline| deadline <= now)
+        {
+            return None;
+        }
+        let mut request = Request::new(ask.number, host, now, deadline);
+        request.enter_queue(room.ticket(), room.overtakes());
+        let slot = self.requests.insert(request);
+        if !planted!(WaitsWithoutDeadline) {
+            self.timers.set(TimerKey::Request(slot), deadline);
+        }
+        self.enqueue(slot);
+        self.settle(room);
+        Some(self.request_id(slot))
+    }
+
+    /// Passes a connection from the request that has `held` it to the first in the queue, if that
+    /// is parked, and no claim is older. False, and nothing has come of it, if it takes the long way.
+    #[inline(never)]
+    pub(crate) fn hand_over(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        held: u32,
+        slot: u32,
+    ) -> bool {
+        let queue = &self.hosts.at(self.requests[held].host).queue;
+        let Some(next) = queue.front().filter(|_| !planted!(LastComeFirstServed)) else {
+            return false;
+        };
+        let claimed = room.oldest_claim().is_some() && !planted!(HandedOverPastAClaim);
+        if claimed || self.requests[next].stage != Stage::Parked {
+            return false;
+        }
+        self.leave_queue(now, room, next);
+        self.timers.withdraw(TimerKey::Request(next));
+        let connection = &mut self.connections[slot];
+        connection.uses = connection.uses.saturating_add(1);
+        connection.run = 0;
+        self.requests[next].stage = Stage::Assigned(slot, Some(FromCache::Deferred));
+        self.requests.discard(held);
+        self.tell(next, slot);
+        true
+    }
+}
