@@ -110,6 +110,12 @@ catalogue! {
         OldestIdleFirst, "rule C4", "the connection idle longest is handed out first";
         NewCalledCached, "rule R8", "a connection that was shared while it opened is called used";
         TakenPastAClaim, "rule L2", "what is found and taken in one is taken from under an older claim";
+        RaceWaitsAfterFailure, "RFC 8305, 5", "an address that failed has its successor wait all the same";
+        RaceOneFamilyFirst, "RFC 8305, 4", "all addresses of a family are tried before the other's";
+        RaceLostWhileSought, "RFC 8305, 3", "a race is given up while a lookup could still help";
+        RaceForgetsTheLast, "RFC 8305, 4", "the address that worked last is tried in its turn";
+        RaceAllAtOnce, "RFC 8305, 5", "all addresses are tried at once";
+        RaceDoesNotWaitForBetter, "RFC 8305, 3", "IPv4 begins although IPv6 may be found in a moment";
         WaitsWithoutDeadline, "rule T1", "who asks and has to wait in one is never out of time";
         HandedOverPastAClaim, "rule L2", "what comes back goes to its host's next although a claim is older";
         BackPastTheQueue, "rule L5", "a connection that comes back is kept although its host has waiters";

@@ -15,6 +15,7 @@ mod order;
 mod overtaking;
 mod queue_limit;
 mod queue_timeout;
+mod race;
 mod reasons;
 mod reject;
 mod shutdown;
