@@ -9,6 +9,7 @@ use keepalive_engine::{Config, ConfigError, IdleOrder, Settings};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect::Connector;
+use crate::connect::bind::BindAddresses;
 use crate::connect::net::Net;
 use crate::driver::Driver;
 use crate::manager::Manager;
@@ -38,7 +39,7 @@ const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 #[must_use]
 pub struct Builder<C = Net> {
     settings: Settings,
-    bind_address: Option<IpAddr>,
+    bind_addresses: BindAddresses,
     connector: C,
 }
 
@@ -50,7 +51,7 @@ impl Builder<Net> {
                 shards: SHARDS,
                 ..Settings::default()
             },
-            bind_address: None,
+            bind_addresses: BindAddresses::default(),
             connector: Net::new(),
         }
     }
@@ -185,9 +186,11 @@ impl<C> Builder<C> {
 
     /// The local address to connect from. Default none: the system chooses.
     ///
-    /// A host of the other address family is answered with an error of function `bind`.
+    /// It is for hosts of its own family. Of the other family none is connected to, unless it is
+    /// given an address, too, by another call; a host that has no other address is answered with
+    /// an error of function `bind`.
     pub fn bind_address(mut self, address: IpAddr) -> Self {
-        self.bind_address = Some(address);
+        self.bind_addresses.set(address);
         self
     }
 
@@ -195,7 +198,7 @@ impl<C> Builder<C> {
     pub fn connector<D: Connector>(self, connector: D) -> Builder<D> {
         Builder {
             settings: self.settings,
-            bind_address: self.bind_address,
+            bind_addresses: self.bind_addresses,
             connector,
         }
     }
@@ -209,7 +212,7 @@ impl<C: Connector> Builder<C> {
     /// The first setting that cannot work, with its value and what is allowed.
     pub fn build(self) -> Result<Manager<C>, ConfigError> {
         let config = Config::try_from(self.settings)?;
-        let driver = Driver::new(&config, self.connector, self.bind_address);
+        let driver = Driver::new(&config, self.connector, self.bind_addresses);
         Ok(Manager::from_driver(driver))
     }
 }
@@ -218,7 +221,7 @@ impl<C> fmt::Debug for Builder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("settings", &self.settings)
-            .field("bind_address", &self.bind_address)
+            .field("bind_addresses", &self.bind_addresses)
             .finish_non_exhaustive()
     }
 }

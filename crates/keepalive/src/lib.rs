@@ -63,7 +63,7 @@ mod watch;
 pub use address::Address;
 pub use builder::Builder;
 pub use connect::net::{Net, NetStream};
-pub use connect::{Attempt, ConnectError, Connection, Connector, Phase, Unusable};
+pub use connect::{Attempt, ConnectError, Connection, Connector, Phase, TcpOptions, Unusable};
 pub use error::{AllocateError, ErrorKind};
 pub use host::Host;
 pub use keepalive_engine::{

@@ -10,9 +10,16 @@ use std::task::{Context, Poll};
 
 use crate::host::Host;
 
+use crate::connect::bind::BindAddresses;
+use crate::connect::dial::AllFailed;
+
+pub use crate::connect::options::TcpOptions;
 pub use keepalive_engine::Phase;
 
+pub(crate) mod bind;
+mod dial;
 pub(crate) mod net;
+mod options;
 pub(crate) mod resolve;
 mod scheme;
 mod socket;
@@ -145,7 +152,7 @@ impl fmt::Display for Unusable {
 /// One try to open a connection: what to open, and where to report progress.
 pub struct Attempt {
     host: Host,
-    bind_address: Option<IpAddr>,
+    bind_addresses: BindAddresses,
     steps: Arc<dyn Steps>,
 }
 
@@ -155,10 +162,10 @@ pub(crate) trait Steps: Send + Sync {
 }
 
 impl Attempt {
-    pub(crate) fn new(host: Host, bind_address: Option<IpAddr>, steps: Arc<dyn Steps>) -> Self {
+    pub(crate) fn new(host: Host, bind_addresses: BindAddresses, steps: Arc<dyn Steps>) -> Self {
         Self {
             host,
-            bind_address,
+            bind_addresses,
             steps,
         }
     }
@@ -172,9 +179,17 @@ impl Attempt {
         self.host
     }
 
-    /// The local address to connect from, if one is set.
-    pub fn bind_address(&self) -> Option<IpAddr> {
-        self.bind_address
+    /// The local address to connect to `peer` from, if one is set for its family.
+    ///
+    /// # Errors
+    ///
+    /// Of function `bind`, if a local address is set for the other family only.
+    pub fn bind_address_for(&self, peer: IpAddr) -> Result<Option<IpAddr>, ConnectError> {
+        self.bind_addresses.for_peer(peer)
+    }
+
+    pub(crate) fn bind_addresses(&self) -> BindAddresses {
+        self.bind_addresses
     }
 
     /// Says that `phase` begins now; timeouts and timings go by it.
@@ -187,7 +202,7 @@ impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attempt")
             .field("host", &self.host)
-            .field("bind_address", &self.bind_address)
+            .field("bind_addresses", &self.bind_addresses)
             .finish_non_exhaustive()
     }
 }
@@ -208,6 +223,28 @@ impl ConnectError {
             detail: None,
             source: Arc::from(source.into()),
         }
+    }
+
+    /// That none of several attempts succeeded: what is said of the last holds for all, as far as
+    /// one can speak for them.
+    fn of_all(mut failures: Vec<Self>) -> Self {
+        let Some(last) = failures.pop() else {
+            let none = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+            return Self::new("resolve", none);
+        };
+        if failures.is_empty() {
+            return last;
+        }
+        let function = last.function;
+        failures.push(last);
+        Self::new(function, AllFailed(failures.into()))
+    }
+
+    /// What became of each address, where several were tried: the errors in the order in which
+    /// they came.
+    pub fn attempts(&self) -> &[Self] {
+        let all = self.source.downcast_ref::<AllFailed>();
+        all.map_or(&[], |all| &all.0)
     }
 
     /// Adds what was tried, for example the socket address; it must hold no secret.
@@ -256,6 +293,9 @@ impl fmt::Display for ConnectError {
         write!(f, "{}", self.function)?;
         if let Some(detail) = &self.detail {
             write!(f, " {detail}")?;
+        }
+        if !self.attempts().is_empty() {
+            return write!(f, ": {}", self.source);
         }
         write!(f, ": {}", self.error_str())?;
         if let Some(number) = self.error_num() {

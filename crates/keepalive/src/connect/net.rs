@@ -2,19 +2,25 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+use keepalive_engine::Pace;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::address::Address;
-use crate::connect::resolve::Resolver;
+use crate::connect::dial::Dial;
+use crate::connect::options::TcpOptions;
+use crate::connect::resolve::{self, Resolver};
 use crate::connect::scheme::{AnyConnector, Stream};
-use crate::connect::{
-    Attempt, ConnectError, Connection, Connector, Phase, Unusable, socket, tcp, unix,
-};
+use crate::connect::tcp::Connecting;
+use crate::connect::{Attempt, ConnectError, Connection, Connector, Phase, Unusable, socket, unix};
 use crate::host::Host;
 use crate::sync::Arc;
 
@@ -22,11 +28,15 @@ use crate::sync::Arc;
 /// connector is registered for it.
 ///
 /// Names are resolved by the system's resolver, one lookup at a time per name, and their addresses
-/// tried in order. TLS is not built in yet: `https` and `wss` are answered with an error of
+/// raced as RFC 8305 says ("Happy Eyeballs"): the families take turns, the next address is tried
+/// when one has failed or not answered for [`attempt_delay`](Self::attempt_delay), and the first
+/// connection that is there is used. A race counts as one connection against the limits. TLS is not built in yet: `https` and `wss` are answered with an error of
 /// function `tls`.
 #[derive(Clone, Default)]
 pub struct Net {
     resolver: Arc<Resolver>,
+    tcp: TcpOptions,
+    pace: Pace,
     schemes: HashMap<String, Arc<dyn AnyConnector>>,
 }
 
@@ -34,6 +44,32 @@ impl Net {
     /// The built-in schemes alone.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Options of the sockets that this opens by itself, not of those of registered connectors.
+    #[must_use]
+    pub fn tcp(mut self, options: TcpOptions) -> Self {
+        self.tcp = options;
+        self
+    }
+
+    /// How long an address of a name has to answer before the next is tried beside it. Default
+    /// 250 ms, as RFC 8305 recommends; less than 10 ms counts as that.
+    ///
+    /// Too short, and servers see connections that are given up at once; too long, and a path that
+    /// is dead delays everything.
+    #[must_use]
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        self.pace.attempt_delay = delay;
+        self
+    }
+
+    /// How long the IPv4 addresses of a name wait for its IPv6 addresses, where the resolver asks
+    /// for both separately. Default 50 ms, as RFC 8305 recommends.
+    #[must_use]
+    pub fn resolution_delay(mut self, delay: Duration) -> Self {
+        self.pace.resolution_delay = delay;
+        self
     }
 
     /// Has `connector` open the connections of `scheme`, whose case does not matter.
@@ -49,6 +85,29 @@ impl Net {
     }
 }
 
+impl Net {
+    async fn connect_tcp(&self, attempt: &Attempt) -> Result<TcpStream, ConnectError> {
+        let host = attempt.host();
+        let address = match host.address() {
+            Address::Ip(ip) => SocketAddr::new(*ip, host.port()),
+            Address::Zoned(ip, zone) => Box::pin(resolve::zoned(*ip, zone, host.port())).await?,
+            Address::Name(name) => {
+                let lookups = self.resolver.lookups(name);
+                // What may have to wait for long is boxed, or every attempt would be as large.
+                return Box::pin(Dial::new(attempt, &self.tcp, self.pace, lookups, None)).await;
+            }
+            Address::Path(_) => {
+                let error = "a path is only for scheme unix";
+                let error = io::Error::new(io::ErrorKind::InvalidInput, error);
+                return Err(ConnectError::new("resolve", error));
+            }
+        };
+        attempt.enter(Phase::Connect);
+        let mut connecting = Connecting::begin(address, attempt.bind_addresses(), &self.tcp)?;
+        poll_fn(|context| connecting.poll(context)).await
+    }
+}
+
 impl Connector for Net {
     type Connection = NetStream;
 
@@ -61,8 +120,7 @@ impl Connector for Net {
         } else if matches!(scheme, "https" | "wss") {
             return Err(no_tls(attempt));
         } else {
-            let addresses = self.resolver.resolve(attempt).await?;
-            Kind::Tcp(tcp::connect(attempt, &addresses).await?)
+            Kind::Tcp(self.connect_tcp(attempt).await?)
         };
         Ok(NetStream { kind })
     }
@@ -96,6 +154,8 @@ impl fmt::Debug for Net {
         schemes.sort_unstable();
         f.debug_struct("Net")
             .field("resolver", &self.resolver)
+            .field("tcp", &self.tcp)
+            .field("pace", &self.pace)
             .field("schemes", &schemes)
             .finish()
     }

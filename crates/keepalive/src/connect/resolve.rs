@@ -3,23 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 
-use keepalive_engine::planted;
-use smallvec::{SmallVec, smallvec};
+use keepalive_engine::{Family, planted};
 use tokio::sync::SetOnce;
 
-use crate::address::Address;
-use crate::connect::{Attempt, ConnectError};
+use crate::connect::ConnectError;
+use crate::connect::dial::{self, Found};
 use crate::sync::{Arc, Mutex};
 
 /// What a name's owner may make us hold and try.
 const MOST_ADDRESSES: usize = 64;
-
-/// Where an attempt may connect to: one place for most.
-pub(crate) type Sockets = SmallVec<[SocketAddr; 1]>;
-
-pub(crate) type Addresses = Result<Arc<[IpAddr]>, ConnectError>;
 
 /// Resolves names. All who ask for one name at the same time share one lookup; nothing is kept
 /// after that.
@@ -31,35 +25,19 @@ pub(crate) struct Resolver {
     lookups: Arc<Lookups>,
 }
 
-type Lookups = Mutex<HashMap<Box<str>, Arc<SetOnce<Addresses>>>>;
+type Lookups = Mutex<HashMap<Box<str>, Arc<SetOnce<Found>>>>;
 
 impl Resolver {
-    /// The socket addresses of an attempt's host.
-    pub(crate) async fn resolve(&self, attempt: &Attempt) -> Result<Sockets, ConnectError> {
-        let port = attempt.host().port();
-        // What has to wait is boxed, or every attempt would be as large.
-        match attempt.host().address() {
-            Address::Ip(ip) => Ok(smallvec![SocketAddr::new(*ip, port)]),
-            Address::Zoned(ip, zone) => {
-                let text = format!("{ip}%{zone}");
-                Ok(Box::pin(system_lookup(&text, port)).await?.into())
-            }
-            Address::Name(name) => {
-                let addresses = Box::pin(self.share_lookup(name)).await?;
-                let sockets = addresses.iter().map(|&ip| SocketAddr::new(ip, port));
-                Ok(sockets.collect())
-            }
-            _ => {
-                let error = io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "a path is only for scheme unix",
-                );
-                Err(ConnectError::new("resolve", error))
-            }
-        }
+    /// The lookups that find the addresses of a name.
+    pub(crate) fn lookups(self: &Arc<Self>, name: &str) -> [dial::Lookup; 1] {
+        let (resolver, name) = (Arc::clone(self), Box::<str>::from(name));
+        [dial::Lookup {
+            families: &[Family::V4, Family::V6],
+            addresses: Box::pin(async move { resolver.share_lookup(&name).await }),
+        }]
     }
 
-    async fn share_lookup(&self, name: &str) -> Addresses {
+    async fn share_lookup(&self, name: &str) -> Found {
         let (addresses, begun) = self.join(name);
         if let Some(lookup) = begun {
             // Within an attempt there is a runtime.
@@ -69,7 +47,7 @@ impl Resolver {
     }
 
     /// Where the addresses of a name will be, and the lookup, if it is to be run.
-    pub(crate) fn join(&self, name: &str) -> (Arc<SetOnce<Addresses>>, Option<Lookup>) {
+    pub(crate) fn join(&self, name: &str) -> (Arc<SetOnce<Found>>, Option<Lookup>) {
         let mut lookups = self.lookups.lock();
         if let Some(addresses) = lookups.get(name) {
             return (Arc::clone(addresses), None);
@@ -93,7 +71,7 @@ impl Resolver {
 pub(crate) struct Lookup {
     lookups: Arc<Lookups>,
     name: Box<str>,
-    addresses: Arc<SetOnce<Addresses>>,
+    addresses: Arc<SetOnce<Found>>,
 }
 
 impl Lookup {
@@ -102,7 +80,7 @@ impl Lookup {
         self.end(found.map(|found| found.iter().map(SocketAddr::ip).collect()));
     }
 
-    pub(crate) fn end(&self, result: Addresses) {
+    pub(crate) fn end(&self, result: Found) {
         self.lookups.lock().remove(&self.name);
         // Set already only when the guard is dropped after its end.
         let _ = self.addresses.set(result);
@@ -116,6 +94,12 @@ impl Drop for Lookup {
             self.end(Err(ConnectError::new("resolve", error)));
         }
     }
+}
+
+/// The socket address of an address within a zone, whose number only the system knows.
+pub(crate) async fn zoned(ip: Ipv6Addr, zone: &str, port: u16) -> Result<SocketAddr, ConnectError> {
+    let found = system_lookup(&format!("{ip}%{zone}"), port).await?;
+    Ok(found[0])
 }
 
 async fn system_lookup(name: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {

@@ -12,12 +12,12 @@ pub(crate) mod requests;
 pub(crate) mod shard;
 mod task;
 
-use std::net::IpAddr;
 use std::task::{Context, Waker};
 
 use keepalive_engine::{Config, ConnectionId, Engine, Phase, Return, Room, ShardId, Time, planted};
 
 use crate::common::{Common, CommonRoom};
+use crate::connect::bind::BindAddresses;
 use crate::connect::{ConnectError, Connector};
 use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::live::Live;
@@ -34,7 +34,7 @@ pub(crate) struct Driver<C: Connector> {
     pub(crate) common: Common,
     pub(crate) signals: Arc<Signals>,
     pub(crate) connector: C,
-    pub(crate) bind_address: Option<IpAddr>,
+    pub(crate) bind_addresses: BindAddresses,
     /// Whether attempts may begin outside of tasks. What `max_connecting` bounds may not: it does
     /// not count an attempt that is withdrawn, and whose task has yet to end before the next begins.
     pub(crate) begins_here: bool,
@@ -58,7 +58,7 @@ struct Runtime {
 const NO_RUNTIME: u64 = 0;
 
 impl<C: Connector> Driver<C> {
-    pub(crate) fn new(config: &Config, connector: C, bind_address: Option<IpAddr>) -> Self {
+    pub(crate) fn new(config: &Config, connector: C, bind_addresses: BindAddresses) -> Self {
         let shards = (0..config.settings().shards).map(ShardId);
         Self {
             shards: shards
@@ -67,7 +67,7 @@ impl<C: Connector> Driver<C> {
             common: Common::new(config),
             signals: Arc::new(Signals::new()),
             connector,
-            bind_address,
+            bind_addresses,
             begins_here: config.settings().max_connecting.is_none(),
             runtime: Mutex::default(),
             era: AtomicU64::new(NO_RUNTIME),

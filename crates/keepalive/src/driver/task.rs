@@ -123,7 +123,7 @@ async fn open<C: Connector>(
     progress: Arc<Progress<C>>,
 ) -> (Result<C::Connection, ConnectError>, Host) {
     let driver = Arc::clone(&progress.driver);
-    let attempt = Attempt::new(host, driver.bind_address, progress);
+    let attempt = Attempt::new(host, driver.bind_addresses, progress);
     let result = driver.connector.connect(&attempt).await;
     (result, attempt.into_host())
 }

@@ -77,6 +77,7 @@ mod shutdown_starts_nothing;
 mod shutdown_waits_for_leases;
 mod shutdown_within_needs_no_runtime;
 mod shutdown_works_after_thousands_of_hosts;
+mod socket_options_are_set;
 mod stats_are_consistent;
 mod ten_thousand_requests_stay_within_max_open;
 mod the_bind_address_is_what_the_server_sees;

@@ -55,3 +55,28 @@ fn a_bind_address_of_another_machine_is_an_error_of_bind() {
     let elsewhere = Ipv4Addr::new(192, 0, 2, 1);
     run(async || assert_bind_fails(&Server::start(), elsewhere.into()).await);
 }
+
+#[test]
+fn each_family_has_its_own_bind_address() {
+    let v6 = (Ipv6Addr::LOCALHOST, 0);
+    if TcpListener::bind(v6).is_err() {
+        return; // This machine has no IPv6.
+    }
+    run(async || {
+        let v4 = Ipv4Addr::new(127, 0, 0, 3);
+        let manager = Manager::builder()
+            .bind_address(v4.into())
+            .bind_address(Ipv6Addr::LOCALHOST.into())
+            .build()
+            .expect("good settings");
+        for (server, from) in [
+            (Server::start(), IpAddr::from(v4)),
+            (Server::on(v6.into()), Ipv6Addr::LOCALHOST.into()),
+        ] {
+            let lease = manager.allocate(server.request()).await;
+            let client = ask(&mut lease.expect("a connection"), "who").await;
+            let client: SocketAddr = client.parse().expect("the client's address");
+            assert_eq!(client.ip(), from);
+        }
+    });
+}

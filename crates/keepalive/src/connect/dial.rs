@@ -1,0 +1,357 @@
+//! Connecting to whichever address of a name answers first.
+
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use keepalive_engine::{Family, Pace, Race, Step, Time};
+use smallvec::SmallVec;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::connect::options::TcpOptions;
+use crate::connect::tcp::Connecting;
+use crate::connect::{Attempt, ConnectError, Phase};
+
+/// A lookup under way, of some families of a name's addresses.
+pub(crate) struct Lookup {
+    pub(crate) families: &'static [Family],
+    pub(crate) addresses: Pin<Box<dyn Future<Output = Found> + Send>>,
+}
+
+pub(crate) type Found = Result<Arc<[IpAddr]>, ConnectError>;
+
+/// The race to a name. Its attempts that have not won are closed with it.
+pub(crate) struct Dial<'a> {
+    attempt: &'a Attempt,
+    options: &'a TcpOptions,
+    race: Race,
+    began: Instant,
+    lookups: SmallVec<[Lookup; 2]>,
+    running: Vec<Connecting>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Why lookups found nothing.
+    unresolved: Vec<ConnectError>,
+    /// Why addresses were of no use.
+    failures: Vec<ConnectError>,
+    connects: bool,
+}
+
+impl<'a> Dial<'a> {
+    /// A race to what `lookups` find, to begin with `last`, the address that worked last.
+    pub(crate) fn new(
+        attempt: &'a Attempt,
+        options: &'a TcpOptions,
+        pace: Pace,
+        lookups: impl IntoIterator<Item = Lookup>,
+        last: Option<IpAddr>,
+    ) -> Self {
+        let lookups: SmallVec<[Lookup; 2]> = lookups.into_iter().collect();
+        let families: SmallVec<[Family; 2]> = lookups
+            .iter()
+            .flat_map(|lookup| lookup.families)
+            .copied()
+            .collect();
+        Self {
+            attempt,
+            options,
+            race: Race::new(pace, &families, last),
+            began: Instant::now(),
+            lookups,
+            running: Vec::new(),
+            timer: None,
+            unresolved: Vec::new(),
+            failures: Vec::new(),
+            connects: false,
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::after_start(self.began.elapsed())
+    }
+
+    /// Takes what lookups have found.
+    fn drive_lookups(&mut self, context: &mut Context<'_>) {
+        let mut at = 0;
+        while at < self.lookups.len() {
+            let Poll::Ready(found) = self.lookups[at].addresses.as_mut().poll(context) else {
+                at += 1;
+                continue;
+            };
+            let families = self.lookups.swap_remove(at).families;
+            let found = found.unwrap_or_else(|error| {
+                self.unresolved.push(error);
+                Arc::default()
+            });
+            let usable = self.reachable(&found);
+            let now = self.now();
+            self.race.found(now, families, &usable);
+        }
+    }
+
+    /// Those that the local addresses allow; the others are noted.
+    fn reachable(&mut self, found: &[IpAddr]) -> SmallVec<[IpAddr; 4]> {
+        let mut usable = SmallVec::new();
+        for &address in found {
+            match self.attempt.bind_addresses().for_peer(address) {
+                Ok(_) => usable.push(address),
+                Err(error) => self.failures.push(error),
+            }
+        }
+        usable
+    }
+
+    /// Looks whether an attempt has ended.
+    fn drive_attempts(&mut self, context: &mut Context<'_>) -> Poll<TcpStream> {
+        let mut at = 0;
+        while at < self.running.len() {
+            match self.running[at].poll(context) {
+                Poll::Pending => at += 1,
+                Poll::Ready(Ok(stream)) => return Poll::Ready(stream),
+                Poll::Ready(Err(error)) => {
+                    drop(self.running.remove(at));
+                    self.fail(error);
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    fn start(&mut self, address: IpAddr) {
+        if !std::mem::replace(&mut self.connects, true) {
+            self.attempt.enter(Phase::Connect);
+        }
+        let address = SocketAddr::new(address, self.attempt.host().port());
+        match Connecting::begin(address, self.attempt.bind_addresses(), self.options) {
+            Ok(connecting) => self.running.push(connecting),
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn fail(&mut self, error: ConnectError) {
+        self.failures.push(error);
+        let now = self.now();
+        self.race.failed(now);
+    }
+
+    /// Ready when `until` has come.
+    fn poll_timer(&mut self, context: &mut Context<'_>, until: Time) -> Poll<()> {
+        let at = self.began + until.saturating_duration_since(Time::START);
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if timer.deadline() != at {
+            timer.as_mut().reset(at);
+        }
+        timer.as_mut().poll(context)
+    }
+}
+
+impl Future for Dial<'_> {
+    type Output = Result<TcpStream, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let dial = &mut *self;
+        loop {
+            dial.drive_lookups(context);
+            if let Poll::Ready(stream) = dial.drive_attempts(context) {
+                return Poll::Ready(Ok(stream));
+            }
+            match dial.race.poll(dial.now()) {
+                Step::Start(address) => dial.start(address),
+                Step::Wait(None) => return Poll::Pending,
+                Step::Wait(Some(until)) => {
+                    if dial.poll_timer(context, until).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Step::Lost => {
+                    let mut failures = std::mem::take(&mut dial.unresolved);
+                    failures.append(&mut dial.failures);
+                    return Poll::Ready(Err(ConnectError::of_all(failures)));
+                }
+            }
+        }
+    }
+}
+
+/// Why no address of a name could be connected to: one error for each that was tried.
+#[derive(Debug)]
+pub(super) struct AllFailed(pub(super) Box<[ConnectError]>);
+
+impl fmt::Display for AllFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "none of {} attempts succeeded", self.0.len())?;
+        for (at, error) in self.0.iter().enumerate() {
+            let separator = if at == 0 { ": " } else { "; " };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for AllFailed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.last()?)
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(any(keepalive_loom, keepalive_shuttle))))]
+mod tests {
+    use std::time::Duration;
+
+    use keepalive_testkit::net::census::descriptors_to;
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::connect::Steps;
+    use crate::connect::bind::BindAddresses;
+    use crate::request::Request;
+
+    struct Nobody;
+
+    impl Steps for Nobody {
+        fn enter(&self, _: Phase) {}
+    }
+
+    const BOTH: &[Family] = &[Family::V4, Family::V6];
+
+    fn local(last: u8) -> IpAddr {
+        IpAddr::from([127, 0, 0, last])
+    }
+
+    /// A lookup that takes some time.
+    fn lookup(families: &'static [Family], takes: Duration, addresses: &[IpAddr]) -> Lookup {
+        let addresses: Arc<[IpAddr]> = addresses.into();
+        Lookup {
+            families,
+            addresses: Box::pin(async move {
+                sleep(takes).await;
+                Ok(addresses)
+            }),
+        }
+    }
+
+    /// Races to `port`, and answers what came of it and how long it took.
+    async fn race(port: u16, lookups: Vec<Lookup>) -> (Result<IpAddr, ConnectError>, Duration) {
+        let request = Request::new("test", "name.test", port).expect("a request");
+        let attempt = Attempt::new(
+            request.host().clone(),
+            BindAddresses::default(),
+            Arc::new(Nobody),
+        );
+        let options = TcpOptions::new();
+        let began = Instant::now();
+        let dial = Dial::new(&attempt, &options, Pace::default(), lookups, None);
+        let stream = dial.await;
+        let peer = stream.map(|stream| stream.peer_addr().expect("connected").ip());
+        (peer, began.elapsed())
+    }
+
+    /// Listens on an address of this machine, and on a port that others of it may have, too.
+    async fn listen(last: u8, port: u16) -> TcpListener {
+        TcpListener::bind((local(last), port))
+            .await
+            .expect("a port")
+    }
+
+    /// An address that takes no connection and refuses none: its queue is full.
+    async fn silent(last: u8, port: u16) -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let address = SocketAddr::new(local(last), port);
+        socket.bind(address).expect("a port");
+        let listener = socket.listen(1).expect("a listener");
+        let mut queue = Vec::new();
+        let patience = Duration::from_millis(100);
+        while let Ok(stream) = tokio::time::timeout(patience, TcpStream::connect(address)).await {
+            queue.push(stream.expect("room in the queue"));
+        }
+        (listener, queue)
+    }
+
+    /// A port at which nobody listens on any of this machine's addresses but one.
+    async fn alone(last: u8) -> (TcpListener, u16) {
+        let listener = listen(last, 0).await;
+        let port = listener.local_addr().expect("bound").port();
+        (listener, port)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_refuses_costs_no_time() {
+        let (_listener, port) = alone(3).await;
+        let found = lookup(BOTH, Duration::ZERO, &[local(2), local(4), local(3)]);
+        let (peer, took) = race(port, vec![found]).await;
+        assert_eq!(peer.expect("the third answers"), local(3));
+        assert!(took < Duration::from_millis(10), "{took:?}");
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_silent_costs_the_delay_and_is_closed() {
+        let (_listener, port) = alone(3).await;
+        let _silent = silent(2, port).await;
+        let before = descriptors_to(port);
+        let found = lookup(BOTH, Duration::ZERO, &[local(2), local(3)]);
+        let (peer, took) = race(port, vec![found]).await;
+        assert_eq!(peer.expect("the second answers"), local(3));
+        assert!(took >= Duration::from_millis(250), "{took:?}");
+        assert_eq!(descriptors_to(port), before, "who lost is closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_answer_for_ipv6_is_waited_for_but_a_moment() {
+        let (_listener, port) = alone(3).await;
+        let v4 = lookup(&[Family::V4], Duration::from_millis(5), &[local(3)]);
+        let v6 = lookup(&[Family::V6], Duration::from_secs(2), &[]);
+        let (peer, took) = race(port, vec![v6, v4]).await;
+        assert_eq!(peer.expect("it answers"), local(3));
+        assert_eq!(took.as_millis(), 55);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_address_that_failed_is_named() {
+        let (listener, port) = alone(9).await;
+        drop(listener);
+        let found = lookup(BOTH, Duration::ZERO, &[local(2), local(3)]);
+        let (failed, _) = race(port, vec![found]).await;
+        let failed = failed.expect_err("nobody listens");
+        assert_eq!(failed.function(), "connect");
+        assert_eq!(failed.error_num(), Some(libc::ECONNREFUSED));
+        assert_eq!(failed.attempts().len(), 2);
+        let text = failed.to_string();
+        for last in [2, 3] {
+            let one = format!("connect 127.0.0.{last}:{port}: Connection refused (os error 111)");
+            assert!(text.contains(&one), "{text}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_looked_up_is_named_beside_what_failed() {
+        let (listener, port) = alone(9).await;
+        drop(listener);
+        let v4 = lookup(&[Family::V4], Duration::ZERO, &[local(2)]);
+        let error = std::io::Error::other("the server did not answer");
+        let v6 = Lookup {
+            families: &[Family::V6],
+            addresses: Box::pin(async { Err(ConnectError::new("resolve", error)) }),
+        };
+        let (failed, _) = race(port, vec![v4, v6]).await;
+        let failed = failed.expect_err("nobody listens");
+        assert_eq!(failed.function(), "connect", "an address was tried");
+        let text = failed.to_string();
+        assert!(
+            text.contains("resolve: the server did not answer"),
+            "{text}"
+        );
+        assert!(text.contains(&format!("127.0.0.2:{port}")), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_without_addresses_is_an_error_of_resolve() {
+        let (failed, _) = race(1, vec![lookup(BOTH, Duration::ZERO, &[])]).await;
+        let failed = failed.expect_err("there is nothing to connect to");
+        assert_eq!(failed.function(), "resolve");
+        assert!(failed.attempts().is_empty());
+    }
+}

@@ -1,0 +1,115 @@
+//! What is asked of sockets is set on them, and what the system refuses is an error that names it.
+
+#![cfg(target_os = "linux")]
+
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::support::{Server, error, run};
+use keepalive::{Lease, Manager, Net, TcpOptions};
+
+async fn lease(server: &Server, options: TcpOptions) -> Lease {
+    let manager = Manager::builder()
+        .connector(Net::new().tcp(options))
+        .build();
+    let manager = manager.expect("good settings");
+    let lease = manager.allocate(server.request()).await;
+    lease.expect("a connection")
+}
+
+fn look<R>(lease: &Lease, at: impl FnOnce(SockRef<'_>) -> std::io::Result<R>) -> R {
+    let stream = lease.as_tcp().expect("a tcp socket");
+    at(SockRef::from(stream)).expect("an open socket")
+}
+
+#[test]
+fn small_writes_are_sent_at_once_and_nothing_else_is_set() {
+    run(async || {
+        let lease = lease(&Server::start(), TcpOptions::new()).await;
+        assert!(look(&lease, |socket| socket.tcp_nodelay()));
+        assert!(!look(&lease, |socket| socket.keepalive()));
+        assert_eq!(look(&lease, |socket| socket.tcp_user_timeout()), None);
+    });
+}
+
+#[test]
+fn nodelay_may_be_left_alone() {
+    run(async || {
+        let lease = lease(&Server::start(), TcpOptions::new().nodelay(false)).await;
+        assert!(!look(&lease, |socket| socket.tcp_nodelay()));
+    });
+}
+
+#[test]
+fn probes_are_set() {
+    run(async || {
+        let options = TcpOptions::new()
+            .probe_after(Duration::from_secs(60))
+            .probe_every(Duration::from_secs(7))
+            .probes(3);
+        let lease = lease(&Server::start(), options).await;
+        assert!(look(&lease, |socket| socket.keepalive()));
+        assert_eq!(
+            look(&lease, |socket| socket.tcp_keepalive_time()),
+            Duration::from_secs(60)
+        );
+        assert_eq!(
+            look(&lease, |socket| socket.tcp_keepalive_interval()),
+            Duration::from_secs(7)
+        );
+        assert_eq!(look(&lease, |socket| socket.tcp_keepalive_retries()), 3);
+    });
+}
+
+#[test]
+fn the_time_for_an_acknowledgement_is_set() {
+    run(async || {
+        let time = Duration::from_millis(12_345);
+        let lease = lease(&Server::start(), TcpOptions::new().user_timeout(time)).await;
+        assert_eq!(look(&lease, |socket| socket.tcp_user_timeout()), Some(time));
+    });
+}
+
+#[test]
+fn buffers_are_as_large_as_asked() {
+    run(async || {
+        let options = TcpOptions::new()
+            .send_buffer(32 * 1024)
+            .receive_buffer(48 * 1024);
+        let lease = lease(&Server::start(), options).await;
+        assert_eq!(
+            look(&lease, |socket| socket.send_buffer_size()),
+            64 * 1024,
+            "Linux doubles it"
+        );
+        assert_eq!(look(&lease, |socket| socket.recv_buffer_size()), 96 * 1024);
+    });
+}
+
+#[test]
+fn an_interface_may_be_chosen() {
+    run(async || {
+        let lease = lease(&Server::start(), TcpOptions::new().interface("lo")).await;
+        let device = look(&lease, |socket| socket.device());
+        assert_eq!(device.as_deref(), Some(&b"lo"[..]));
+    });
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_an_error_that_names_it() {
+    run(async || {
+        let options = TcpOptions::new().interface("nowhere0");
+        let manager = Manager::builder()
+            .connector(Net::new().tcp(options))
+            .build();
+        let manager = manager.expect("good settings");
+        let server = Server::start();
+        let failed = error(manager.allocate(server.request()).await);
+        assert_eq!(failed.function(), "setsockopt", "{failed}");
+        assert_eq!(failed.error_num(), Some(libc::ENODEV), "{failed}");
+        let text = failed.to_string();
+        assert!(text.contains("SO_BINDTODEVICE nowhere0"), "{text}");
+        assert_eq!(manager.totals().open, 0);
+    });
+}
