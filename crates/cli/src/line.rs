@@ -54,6 +54,7 @@ struct TimingLine {
     queued_us: u64,
     resolve_us: u64,
     connect_us: u64,
+    proxy_us: u64,
     tls_us: u64,
 }
 
@@ -63,6 +64,7 @@ impl From<Timing> for TimingLine {
             queued_us: micros(timing.queued),
             resolve_us: micros(timing.resolve),
             connect_us: micros(timing.connect),
+            proxy_us: micros(timing.proxy),
             tls_us: micros(timing.tls),
         }
     }

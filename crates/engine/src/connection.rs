@@ -12,6 +12,8 @@ pub enum Phase {
     Resolve,
     /// The transport is being opened.
     Connect,
+    /// A proxy is being asked for a way to the host.
+    Proxy,
     /// A TLS or protocol handshake is under way.
     Tls,
 }

@@ -40,6 +40,8 @@ pub struct Timing {
     pub resolve: Duration,
     /// Opening the transport.
     pub connect: Duration,
+    /// Asking a proxy for a way to the host.
+    pub proxy: Duration,
     /// TLS or another handshake.
     pub tls: Duration,
 }
@@ -48,7 +50,7 @@ impl Timing {
     /// All of it: the time from the request to its answer.
     #[inline]
     pub fn total(&self) -> Duration {
-        self.queued + self.resolve + self.connect + self.tls
+        self.queued + self.resolve + self.connect + self.proxy + self.tls
     }
 }
 
@@ -58,13 +60,14 @@ pub(crate) struct Spent {
     pub(crate) queued: u64,
     pub(crate) resolve: u64,
     pub(crate) connect: u64,
+    pub(crate) proxy: u64,
     pub(crate) tls: u64,
 }
 
 impl Spent {
     #[inline]
     pub(crate) fn total(self) -> u64 {
-        self.queued + self.resolve + self.connect + self.tls
+        self.queued + self.resolve + self.connect + self.proxy + self.tls
     }
 }
 
@@ -74,6 +77,7 @@ impl From<Spent> for Timing {
             queued: Duration::from_nanos(spent.queued),
             resolve: Duration::from_nanos(spent.resolve),
             connect: Duration::from_nanos(spent.connect),
+            proxy: Duration::from_nanos(spent.proxy),
             tls: Duration::from_nanos(spent.tls),
         }
     }
@@ -133,6 +137,8 @@ pub enum Reason {
     Resolving,
     /// Its attempt opens the transport.
     Connecting,
+    /// Its attempt asks a proxy for a way to the host.
+    Tunnelling,
     /// Its attempt shakes hands.
     Handshaking,
 }
@@ -156,6 +162,7 @@ impl fmt::Display for Reason {
             ),
             Self::Resolving => f.write_str("the name is being resolved"),
             Self::Connecting => f.write_str("the peer has not answered"),
+            Self::Tunnelling => f.write_str("the proxy has not opened a way to the host"),
             Self::Handshaking => f.write_str("the handshake has not ended"),
         }
     }
@@ -283,6 +290,7 @@ impl Request {
             None => spent.queued += nanos,
             Some(Phase::Resolve) => spent.resolve += nanos,
             Some(Phase::Connect) => spent.connect += nanos,
+            Some(Phase::Proxy) => spent.proxy += nanos,
             Some(Phase::Tls) => spent.tls += nanos,
         }
     }
@@ -345,10 +353,11 @@ mod tests {
             queued: 2,
             resolve: 3,
             connect: 5,
+            proxy: 11,
             tls: 7,
         };
-        assert_eq!(spent.total(), 17);
-        assert_eq!(Timing::from(spent).total(), Duration::from_nanos(17));
+        assert_eq!(spent.total(), 28);
+        assert_eq!(Timing::from(spent).total(), Duration::from_nanos(28));
     }
 
     #[test]
@@ -371,6 +380,7 @@ mod tests {
             ),
             (Reason::Resolving, "the name"),
             (Reason::Connecting, "the peer"),
+            (Reason::Tunnelling, "the proxy"),
             (Reason::Handshaking, "the handshake"),
         ];
         for (reason, start) in reasons {

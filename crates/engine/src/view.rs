@@ -83,6 +83,7 @@ impl<K: Eq + Clone> Engine<K> {
             Stage::Attended(attempt) => match self.connections[attempt].phase {
                 Phase::Resolve => Reason::Resolving,
                 Phase::Connect => Reason::Connecting,
+                Phase::Proxy => Reason::Tunnelling,
                 Phase::Tls => Reason::Handshaking,
             },
             _ => self.reason_in_queue(room, request.host),

@@ -245,6 +245,7 @@ fn phase(reason: Reason) -> &'static str {
     match reason {
         Reason::Resolving => "resolve",
         Reason::Connecting => "connect",
+        Reason::Tunnelling => "proxy",
         Reason::Handshaking => "tls",
         _ => "queue",
     }

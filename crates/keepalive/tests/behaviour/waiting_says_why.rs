@@ -44,6 +44,7 @@ fn each_phase_of_an_attempt_is_the_reason() {
         for (phase, reason) in [
             (Phase::Resolve, Reason::Resolving),
             (Phase::Connect, Reason::Connecting),
+            (Phase::Proxy, Reason::Tunnelling),
             (Phase::Tls, Reason::Handshaking),
         ] {
             let server = Server::start();

@@ -134,8 +134,8 @@ fn check(answer: Result<Lease<Oracle>, keepalive::AllocateError>, leases: &mut V
     }
 }
 
-const FUNCTIONS: [&str; 4] = ["resolve", "bind", "connect", "tls"];
-const PHASES: [Phase; 3] = [Phase::Resolve, Phase::Connect, Phase::Tls];
+const FUNCTIONS: [&str; 5] = ["resolve", "bind", "connect", "proxy", "tls"];
+const PHASES: [Phase; 4] = [Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls];
 
 /// Answers attempts as its script says, and counts what is open.
 #[derive(Clone, Default)]

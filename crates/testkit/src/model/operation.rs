@@ -153,8 +153,8 @@ impl Model {
                 .map(|id| Input::Connected(id, 1 + second % scope.capacity)),
             Kind::Fail => self.pick_connection(first, is_attempt).map(Input::Failed),
             Kind::Progress => self.pick_connection(first, is_attempt).map(|id| {
-                let phases = [Phase::Connect, Phase::Tls, Phase::Resolve];
-                Input::Progress(id, phases[second % 3])
+                let phases = [Phase::Connect, Phase::Tls, Phase::Proxy, Phase::Resolve];
+                Input::Progress(id, phases[second % phases.len()])
             }),
             Kind::Close => self
                 .pick_connection(first, Connection::is_closing)

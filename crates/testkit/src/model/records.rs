@@ -78,6 +78,7 @@ pub struct Spent {
     pub queued: Duration,
     pub resolve: Duration,
     pub connect: Duration,
+    pub proxy: Duration,
     pub tls: Duration,
 }
 
@@ -87,6 +88,7 @@ impl Spent {
             None => &mut self.queued,
             Some(Phase::Resolve) => &mut self.resolve,
             Some(Phase::Connect) => &mut self.connect,
+            Some(Phase::Proxy) => &mut self.proxy,
             Some(_) => &mut self.tls,
         };
         *place += time;

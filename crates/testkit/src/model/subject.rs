@@ -223,6 +223,7 @@ impl Subject {
                 queued: timing.queued,
                 resolve: timing.resolve,
                 connect: timing.connect,
+                proxy: timing.proxy,
                 tls: timing.tls,
             },
         })

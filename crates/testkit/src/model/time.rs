@@ -58,6 +58,7 @@ impl Model {
             Stage::Attended(attempt) => match self.connection_at(attempt).phase {
                 Phase::Resolve => Reason::Resolving,
                 Phase::Connect => Reason::Connecting,
+                Phase::Proxy => Reason::Tunnelling,
                 _ => Reason::Handshaking,
             },
             _ => self.reason_in_queue(request.host),

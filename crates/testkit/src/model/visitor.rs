@@ -29,7 +29,7 @@ impl Subject {
         waiting.is_some_and(|waiting| {
             !matches!(
                 waiting.reason(),
-                Reason::Resolving | Reason::Connecting | Reason::Handshaking
+                Reason::Resolving | Reason::Connecting | Reason::Tunnelling | Reason::Handshaking
             )
         })
     }

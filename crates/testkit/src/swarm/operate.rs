@@ -142,7 +142,7 @@ fn end_attempt(world: &mut World, dice: &mut Dice, mix: &Mix) {
         }
         1 => {
             world.coverage.hit("an attempt moves on");
-            let phase = [Phase::Resolve, Phase::Connect, Phase::Tls][dice.below(3)];
+            let phase = [Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls][dice.below(4)];
             world.progress(index, phase);
         }
         _ => {
