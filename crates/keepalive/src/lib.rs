@@ -64,6 +64,8 @@ pub use address::Address;
 pub use builder::Builder;
 pub use connect::net::{Net, NetStream};
 pub use connect::{Attempt, ConnectError, Connection, Connector, Phase, TcpOptions, Unusable};
+#[cfg(feature = "proxy")]
+pub use connect::{Proxies, Proxy, ProxyError};
 pub use error::{AllocateError, ErrorKind};
 pub use host::Host;
 pub use keepalive_engine::{

@@ -49,7 +49,13 @@ fn a_success_has_every_field() {
         assert_eq!(result["resent"], 0);
         assert_eq!(result["file"], Value::Null);
         assert_eq!(result["error"], Value::Null);
-        for phase in ["queued_us", "resolve_us", "connect_us", "proxy_us", "tls_us"] {
+        for phase in [
+            "queued_us",
+            "resolve_us",
+            "connect_us",
+            "proxy_us",
+            "tls_us",
+        ] {
             assert!(result["timing"][phase].is_u64(), "{phase}: {result}");
         }
         assert!(result["total_us"].as_u64().unwrap() > 0, "{result}");

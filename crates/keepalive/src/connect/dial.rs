@@ -27,6 +27,7 @@ pub(crate) type Found = Result<Arc<[IpAddr]>, ConnectError>;
 /// The race to a name. Its attempts that have not won are closed with it.
 pub(crate) struct Dial<'a> {
     attempt: &'a Attempt,
+    port: u16,
     options: &'a TcpOptions,
     race: Race,
     began: Instant,
@@ -44,6 +45,7 @@ impl<'a> Dial<'a> {
     /// A race to what `lookups` find, to begin with `last`, the address that worked last.
     pub(crate) fn new(
         attempt: &'a Attempt,
+        port: u16,
         options: &'a TcpOptions,
         pace: Pace,
         lookups: impl IntoIterator<Item = Lookup>,
@@ -57,6 +59,7 @@ impl<'a> Dial<'a> {
             .collect();
         Self {
             attempt,
+            port,
             options,
             race: Race::new(pace, &families, last),
             began: Instant::now(),
@@ -124,7 +127,7 @@ impl<'a> Dial<'a> {
         if !std::mem::replace(&mut self.connects, true) {
             self.attempt.enter(Phase::Connect);
         }
-        let address = SocketAddr::new(address, self.attempt.host().port());
+        let address = SocketAddr::new(address, self.port);
         match Connecting::begin(address, self.attempt.bind_addresses(), self.options) {
             Ok(connecting) => self.running.push(connecting),
             Err(error) => self.fail(error),
@@ -244,7 +247,7 @@ mod tests {
         );
         let options = TcpOptions::new();
         let began = Instant::now();
-        let dial = Dial::new(&attempt, &options, Pace::default(), lookups, None);
+        let dial = Dial::new(&attempt, port, &options, Pace::default(), lookups, None);
         let stream = dial.await;
         let peer = stream.map(|stream| stream.peer_addr().expect("connected").ip());
         (peer, began.elapsed())

@@ -14,13 +14,18 @@ use crate::connect::bind::BindAddresses;
 use crate::connect::dial::AllFailed;
 
 pub use crate::connect::options::TcpOptions;
+#[cfg(feature = "proxy")]
+pub use crate::connect::proxy::{Proxies, Proxy, ProxyError};
 pub use keepalive_engine::Phase;
 
 pub(crate) mod bind;
 mod dial;
 pub(crate) mod net;
 mod options;
+#[cfg(feature = "proxy")]
+mod proxy;
 pub(crate) mod resolve;
+mod route;
 mod scheme;
 mod socket;
 mod tcp;
@@ -251,6 +256,16 @@ impl ConnectError {
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds where else it was on the way to.
+    #[cfg(feature = "proxy")]
+    fn on_the_way_to(mut self, place: String) -> Self {
+        self.detail = Some(match self.detail.take() {
+            Some(detail) => format!("{detail} ({place})").into(),
+            None => place.into(),
+        });
         self
     }
 

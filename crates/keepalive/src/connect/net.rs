@@ -2,24 +2,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use keepalive_engine::Pace;
-
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::address::Address;
-use crate::connect::dial::Dial;
 use crate::connect::options::TcpOptions;
-use crate::connect::resolve::{self, Resolver};
+#[cfg(feature = "proxy")]
+use crate::connect::proxy::Proxies;
+use crate::connect::route::Route;
 use crate::connect::scheme::{AnyConnector, Stream};
-use crate::connect::tcp::Connecting;
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Phase, Unusable, socket, unix};
 use crate::host::Host;
 use crate::sync::Arc;
@@ -34,9 +29,7 @@ use crate::sync::Arc;
 /// function `tls`.
 #[derive(Clone, Default)]
 pub struct Net {
-    resolver: Arc<Resolver>,
-    tcp: TcpOptions,
-    pace: Pace,
+    route: Route,
     schemes: HashMap<String, Arc<dyn AnyConnector>>,
 }
 
@@ -49,7 +42,7 @@ impl Net {
     /// Options of the sockets that this opens by itself, not of those of registered connectors.
     #[must_use]
     pub fn tcp(mut self, options: TcpOptions) -> Self {
-        self.tcp = options;
+        self.route.options = options;
         self
     }
 
@@ -60,7 +53,7 @@ impl Net {
     /// is dead delays everything.
     #[must_use]
     pub fn attempt_delay(mut self, delay: Duration) -> Self {
-        self.pace.attempt_delay = delay;
+        self.route.pace.attempt_delay = delay;
         self
     }
 
@@ -68,7 +61,22 @@ impl Net {
     /// for both separately. Default 50 ms, as RFC 8305 recommends.
     #[must_use]
     pub fn resolution_delay(mut self, delay: Duration) -> Self {
-        self.pace.resolution_delay = delay;
+        self.route.pace.resolution_delay = delay;
+        self
+    }
+
+    /// Reaches all hosts by one proxy, or hosts by their proxies, as [`Proxies`] says. Default
+    /// none.
+    ///
+    /// It is for what this opens by itself over TCP, TLS included, not for registered connectors.
+    /// Connections of a host are shared among its requests; the proxy of a host never changes
+    /// within one manager.
+    ///
+    /// [`Proxies`]: crate::Proxies
+    #[cfg(feature = "proxy")]
+    #[must_use]
+    pub fn proxy(mut self, proxies: impl Into<Proxies>) -> Self {
+        self.route.proxies = proxies.into();
         self
     }
 
@@ -85,29 +93,6 @@ impl Net {
     }
 }
 
-impl Net {
-    async fn connect_tcp(&self, attempt: &Attempt) -> Result<TcpStream, ConnectError> {
-        let host = attempt.host();
-        let address = match host.address() {
-            Address::Ip(ip) => SocketAddr::new(*ip, host.port()),
-            Address::Zoned(ip, zone) => Box::pin(resolve::zoned(*ip, zone, host.port())).await?,
-            Address::Name(name) => {
-                let lookups = self.resolver.lookups(name);
-                // What may have to wait for long is boxed, or every attempt would be as large.
-                return Box::pin(Dial::new(attempt, &self.tcp, self.pace, lookups, None)).await;
-            }
-            Address::Path(_) => {
-                let error = "a path is only for scheme unix";
-                let error = io::Error::new(io::ErrorKind::InvalidInput, error);
-                return Err(ConnectError::new("resolve", error));
-            }
-        };
-        attempt.enter(Phase::Connect);
-        let mut connecting = Connecting::begin(address, attempt.bind_addresses(), &self.tcp)?;
-        poll_fn(|context| connecting.poll(context)).await
-    }
-}
-
 impl Connector for Net {
     type Connection = NetStream;
 
@@ -120,17 +105,17 @@ impl Connector for Net {
         } else if matches!(scheme, "https" | "wss") {
             return Err(no_tls(attempt));
         } else {
-            Kind::Tcp(self.connect_tcp(attempt).await?)
+            Kind::Tcp(self.route.connect(attempt).await?)
         };
         Ok(NetStream { kind })
     }
 
     fn is_prompt(&self, host: &Host) -> bool {
         let scheme = host.scheme();
-        let local = match host.address() {
-            Address::Ip(ip) => ip.is_loopback() && !matches!(scheme, "https" | "wss" | "unix"),
-            Address::Path(_) => scheme == "unix",
-            _ => false,
+        let local = match scheme {
+            "unix" => true,
+            "https" | "wss" => false,
+            _ => self.route.is_local(host),
         };
         local && !self.schemes.contains_key(scheme)
     }
@@ -153,9 +138,7 @@ impl fmt::Debug for Net {
         let mut schemes: Vec<_> = self.schemes.keys().collect();
         schemes.sort_unstable();
         f.debug_struct("Net")
-            .field("resolver", &self.resolver)
-            .field("tcp", &self.tcp)
-            .field("pace", &self.pace)
+            .field("route", &self.route)
             .field("schemes", &schemes)
             .finish()
     }

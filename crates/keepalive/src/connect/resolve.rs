@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+#[cfg(feature = "proxy")]
+use std::net::IpAddr;
 use std::net::{Ipv6Addr, SocketAddr};
 
 use keepalive_engine::{Family, planted};
@@ -94,6 +96,23 @@ impl Drop for Lookup {
             self.end(Err(ConnectError::new("resolve", error)));
         }
     }
+}
+
+/// The first address that lookups find, for who can use but one.
+#[cfg(feature = "proxy")]
+pub(crate) async fn first(
+    lookups: impl IntoIterator<Item = dial::Lookup>,
+) -> Result<IpAddr, ConnectError> {
+    let mut failed = None;
+    for lookup in lookups {
+        match lookup.addresses.await {
+            Ok(found) if !found.is_empty() => return Ok(found[0]),
+            Ok(_) => {}
+            Err(error) => failed = Some(error),
+        }
+    }
+    let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    Err(failed.unwrap_or_else(|| ConnectError::new("resolve", none())))
 }
 
 /// The socket address of an address within a zone, whose number only the system knows.

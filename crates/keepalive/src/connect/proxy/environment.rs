@@ -1,0 +1,126 @@
+//! What the environment says of proxies.
+
+use std::ffi::OsString;
+
+use super::{Fault, Proxies, Proxy, ProxyError};
+
+/// Variables in the order in which they win, and the scheme of the hosts that they are for.
+const SCHEMES: [(&str, &[&str]); 4] = [
+    ("http", &["http_proxy"]),
+    ("https", &["https_proxy", "HTTPS_PROXY"]),
+    ("ws", &["ws_proxy", "WS_PROXY"]),
+    ("wss", &["wss_proxy", "WSS_PROXY"]),
+];
+
+pub(super) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Proxies, ProxyError> {
+    let mut proxies = Proxies::new();
+    for (scheme, names) in SCHEMES {
+        if let Some(proxy) = first(&variable, names, proxy)? {
+            proxies = proxies.scheme(scheme, proxy);
+        }
+    }
+    if let Some(proxy) = first(&variable, &["all_proxy", "ALL_PROXY"], proxy)? {
+        proxies = proxies.all(proxy);
+    }
+    let except = |list: &str| proxies.clone().except(list);
+    let excepted = first(&variable, &["no_proxy", "NO_PROXY"], except)?;
+    Ok(excepted.unwrap_or(proxies))
+}
+
+/// What the first of these variables says that says something.
+fn first<T>(
+    variable: &impl Fn(&str) -> Option<OsString>,
+    names: &[&'static str],
+    parse: impl Fn(&str) -> Result<T, ProxyError>,
+) -> Result<Option<T>, ProxyError> {
+    let mut set = names.iter().filter_map(|&name| {
+        let value = variable(name).filter(|value| !value.is_empty())?;
+        Some((name, value))
+    });
+    let Some((variable, value)) = set.next() else {
+        return Ok(None);
+    };
+    let wrong = |fault| {
+        let fault = Box::new(fault);
+        ProxyError::from(Fault::Environment { variable, fault })
+    };
+    let text = value.to_str().ok_or_else(|| wrong(Fault::NotUnicode))?;
+    parse(text).map(Some).map_err(|error| wrong(error.fault))
+}
+
+fn proxy(text: &str) -> Result<Proxy, ProxyError> {
+    match text.contains("://") {
+        true => text.parse(),
+        false => format!("http://{text}").parse(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Request;
+
+    fn way(variables: &[(&str, &str)], scheme: &str, address: &str) -> Result<String, String> {
+        let variable = |name: &str| {
+            let found = variables.iter().find(|(set, _)| *set == name);
+            found.map(|(_, value)| OsString::from(value))
+        };
+        let proxies = read(variable).map_err(|error| error.to_string())?;
+        let request = Request::new(scheme, address, 1).expect("a request");
+        let proxy = proxies.of(request.host());
+        Ok(proxy.map_or("straight".to_owned(), ToString::to_string))
+    }
+
+    #[test]
+    fn each_scheme_has_its_variable_and_there_is_one_for_all() {
+        let variables = [
+            ("http_proxy", "http://h:1"),
+            ("HTTPS_PROXY", "s:2"),
+            ("all_proxy", "socks5://a:3"),
+            ("NO_PROXY", "near.test"),
+        ];
+        for (scheme, address, expected) in [
+            ("http", "far.test", "http://h:1"),
+            ("https", "far.test", "http://s:2"),
+            ("redis", "far.test", "socks5://a:3"),
+            ("http", "near.test", "straight"),
+        ] {
+            assert_eq!(way(&variables, scheme, address).as_deref(), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn small_letters_win_and_empty_is_not_set() {
+        let variables = [
+            ("https_proxy", "http://small"),
+            ("HTTPS_PROXY", "http://large"),
+        ];
+        assert_eq!(
+            way(&variables, "https", "a.test").as_deref(),
+            Ok("http://small:80")
+        );
+        let variables = [("https_proxy", ""), ("HTTPS_PROXY", "http://large")];
+        assert_eq!(
+            way(&variables, "https", "a.test").as_deref(),
+            Ok("http://large:80")
+        );
+    }
+
+    #[test]
+    fn what_a_server_sets_from_a_header_is_not_read() {
+        let variables = [("HTTP_PROXY", "http://evil.test")];
+        assert_eq!(way(&variables, "http", "a.test").as_deref(), Ok("straight"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_without_credentials() {
+        let error = way(&[("all_proxy", "ftp://me:secret@x")], "a", "a.test").unwrap_err();
+        assert!(
+            error.contains("all_proxy") && error.contains("\"ftp\""),
+            "{error}"
+        );
+        assert!(!error.contains("secret"), "{error}");
+        let error = way(&[("no_proxy", "a:b")], "a", "a.test").unwrap_err();
+        assert!(error.contains("no_proxy"), "{error}");
+    }
+}

@@ -1,0 +1,302 @@
+//! Proxies: servers that open a way to a host for their clients.
+
+mod environment;
+mod http;
+mod rules;
+mod socks;
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+use tokio::net::TcpStream;
+
+use crate::address::Address;
+
+pub use rules::Proxies;
+
+/// A proxy, as its URL says: `http://proxy:3128`, `socks5://user:password@proxy`.
+///
+/// | scheme | protocol | names are resolved | port by default |
+/// |---|---|---|---|
+/// | `http` | `CONNECT` (RFC 9110 section 9.3.6), for every scheme of a host | by the proxy | 80 |
+/// | `socks5` | SOCKS 5 (RFC 1928) | here | 1080 |
+/// | `socks5h` | SOCKS 5 | by the proxy | 1080 |
+///
+/// User and password may be percent-encoded. They are sent as Basic credentials (RFC 7617) or by
+/// RFC 1929, and appear in no error, log or `Debug`. What is said to the proxy is not encrypted.
+///
+/// # Examples
+///
+/// ```
+/// use keepalive::{Manager, Net, Proxy};
+///
+/// let proxy: Proxy = "socks5h://user:secret@127.0.0.1:1080".parse()?;
+/// assert_eq!(proxy.to_string(), "socks5h://127.0.0.1:1080");
+/// let manager = Manager::builder().connector(Net::new().proxy(proxy)).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    protocol: Protocol,
+    address: Address,
+    port: u16,
+    credentials: Option<Arc<Credentials>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Http,
+    /// Names are resolved here.
+    Socks5,
+    /// Names are resolved by the proxy.
+    Socks5h,
+}
+
+#[derive(PartialEq, Eq)]
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+impl Proxy {
+    /// The proxy's own address and port.
+    pub(crate) fn server(&self) -> (&Address, u16) {
+        (&self.address, self.port)
+    }
+
+    /// Whether the proxy is to be given addresses, not names.
+    pub(crate) fn takes_addresses(&self) -> bool {
+        self.protocol == Protocol::Socks5
+    }
+
+    /// Asks the proxy, to which `stream` leads, for a way to `target`.
+    pub(crate) async fn open(
+        &self,
+        stream: &mut TcpStream,
+        target: &Address,
+        port: u16,
+    ) -> io::Result<()> {
+        let credentials = self.credentials.as_deref();
+        match self.protocol {
+            Protocol::Http => http::open(stream, target, port, credentials).await,
+            Protocol::Socks5 | Protocol::Socks5h => {
+                socks::open(stream, target, port, credentials).await
+            }
+        }
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = ProxyError;
+
+    fn from_str(url: &str) -> Result<Self, ProxyError> {
+        let (scheme, rest) = url.split_once("://").ok_or(Fault::NoScheme)?;
+        let (protocol, default_port) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (Protocol::Http, 80),
+            "socks5" => (Protocol::Socks5, 1080),
+            "socks5h" => (Protocol::Socks5h, 1080),
+            other => return Err(Fault::Scheme(other.to_owned()).into()),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (credentials, server) = match rest.rsplit_once('@') {
+            Some((credentials, server)) => (Some(Credentials::parse(credentials)?), server),
+            None => (None, rest),
+        };
+        if server.contains(['/', '?', '#']) {
+            return Err(Fault::Path.into());
+        }
+        let (address, port) = split_port(server).ok_or(Fault::Port)?;
+        let address = Address::parse(address).map_err(|fault| Fault::Address(fault.to_string()))?;
+        Ok(Self {
+            protocol,
+            address,
+            port: port.unwrap_or(default_port),
+            credentials: credentials.map(Arc::new),
+        })
+    }
+}
+
+/// Splits `host`, `host:port`, `[::1]` or `[::1]:port`.
+fn split_port(server: &str) -> Option<(&str, Option<u16>)> {
+    let colon = match server.rfind(']') {
+        Some(bracket) => server[bracket..].find(':').map(|at| bracket + at),
+        None => server.rfind(':'),
+    };
+    let Some(colon) = colon else {
+        return Some((server, None));
+    };
+    let port = &server[colon + 1..];
+    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let port: u16 = port.parse().ok().filter(|&port| digits && port != 0)?;
+    Some((&server[..colon], Some(port)))
+}
+
+impl Credentials {
+    fn parse(text: &str) -> Result<Self, Fault> {
+        let (user, password) = text.split_once(':').unwrap_or((text, ""));
+        let decode = |part| {
+            let part = percent_decode_str(part).decode_utf8();
+            part.map(String::from).map_err(|_| Fault::Credentials)
+        };
+        let credentials = Self {
+            user: decode(user)?,
+            password: decode(password)?,
+        };
+        // RFC 7617, section 2; RFC 1929, section 2.
+        let too_long = credentials.user.len() > 255 || credentials.password.len() > 255;
+        let control = |text: &str| text.chars().any(char::is_control);
+        if credentials.user.is_empty()
+            || credentials.user.contains(':')
+            || too_long
+            || control(&credentials.user)
+            || control(&credentials.password)
+        {
+            return Err(Fault::Credentials);
+        }
+        Ok(credentials)
+    }
+}
+
+/// Writes the URL without its credentials.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.protocol {
+            Protocol::Http => "http",
+            Protocol::Socks5 => "socks5",
+            Protocol::Socks5h => "socks5h",
+        };
+        write!(f, "{scheme}://{}", authority(&self.address, self.port))
+    }
+}
+
+/// Tells whether there are credentials, not which.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("url", &format_args!("{self}"))
+            .field("credentials", &self.credentials.is_some())
+            .finish()
+    }
+}
+
+/// `host:port`, with brackets around IPv6.
+fn authority(address: &Address, port: u16) -> String {
+    match address {
+        Address::Ip(ip) if ip.is_ipv6() => format!("[{ip}]:{port}"),
+        Address::Zoned(..) => format!("[{address}]:{port}"),
+        _ => format!("{address}:{port}"),
+    }
+}
+
+/// Why a text is no proxy, or no rule for one. It never repeats credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}")]
+pub struct ProxyError {
+    fault: Fault,
+}
+
+impl From<Fault> for ProxyError {
+    fn from(fault: Fault) -> Self {
+        Self { fault }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum Fault {
+    #[error("a proxy is given as a URL, as in http://proxy:3128 or socks5://127.0.0.1:1080")]
+    NoScheme,
+    #[error("{0:?} is no scheme of a proxy; http, socks5 and socks5h are")]
+    Scheme(String),
+    #[error("a proxy's URL ends with its port: it has no path, query or fragment")]
+    Path,
+    #[error("the port of a proxy is a number from 1 to 65535")]
+    Port,
+    #[error("the address of a proxy is wrong: {0}")]
+    Address(String),
+    #[error(
+        "user and password of a proxy are at most 255 bytes of text each, without control \
+         characters, and the user has no ':' and is not empty; other signs are given as %XX"
+    )]
+    Credentials,
+    #[error(
+        "{0:?} is no exception from proxies: a name, an address, a network such as 10.0.0.0/8, \
+         each with or without a port, or *"
+    )]
+    Exception(String),
+    #[error("the environment variable {variable} is wrong: {fault}")]
+    Environment {
+        variable: &'static str,
+        fault: Box<Fault>,
+    },
+    #[error("it is not Unicode")]
+    NotUnicode,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proxy(url: &str) -> Result<Proxy, String> {
+        url.parse().map_err(|error: ProxyError| error.to_string())
+    }
+
+    #[test]
+    fn a_url_is_a_proxy() {
+        for (url, written) in [
+            ("http://proxy", "http://proxy:80"),
+            ("HTTP://Proxy.Test.:3128/", "http://proxy.test:3128"),
+            ("socks5://127.0.0.1", "socks5://127.0.0.1:1080"),
+            ("socks5h://[::1]:9", "socks5h://[::1]:9"),
+            ("http://[::1]", "http://[::1]:80"),
+            ("http://user:p%40ss@proxy:1", "http://proxy:1"),
+        ] {
+            assert_eq!(
+                proxy(url).map(|proxy| proxy.to_string()),
+                Ok(written.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn credentials_are_decoded_and_never_shown() {
+        let secret = proxy("http://us%65r:s%3acret:@proxy").expect("a proxy");
+        let credentials = secret.credentials.as_ref().expect("there are some");
+        assert_eq!(
+            (&*credentials.user, &*credentials.password),
+            ("user", "s:cret:")
+        );
+        for shown in [format!("{secret:?}"), secret.to_string()] {
+            assert!(
+                !shown.contains("user") && !shown.contains("cret"),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_credentials() {
+        for (url, said) in [
+            ("proxy:3128", "as a URL"),
+            ("https://proxy", "\"https\" is no scheme"),
+            ("http://proxy:0", "port"),
+            ("http://proxy:65536", "port"),
+            ("http://proxy:", "port"),
+            ("http://proxy:+1", "port"),
+            ("http://secret:secret@proxy:x", "port"),
+            ("http://secret:secret@", "address"),
+            ("http://secret:secret@1.2.3.4.5", "address"),
+            ("http://proxy/path", "no path"),
+            ("http://:secret@proxy", "user"),
+            ("http://secret%00:x@proxy", "user"),
+            ("http://secret%FF:x@proxy", "user"),
+            ("http://secret%0d%0a:x@proxy", "user"),
+        ] {
+            let error = proxy(url).expect_err(url);
+            assert!(error.contains(said), "{url}: {error}");
+            assert!(!error.contains("secret"), "{url}: {error}");
+        }
+    }
+}
