@@ -18,7 +18,11 @@ pub struct Budget {
     /// `reuse_run * max_open`: how many requests may overtake one that waits (SPEC L2).
     pub(crate) max_overtakes: u64,
     pub(crate) open: usize,
+    /// Attempts that have not ended, those that were withdrawn among them.
     pub(crate) connecting: usize,
+    /// Attempts that were withdrawn and have not ended.
+    pub(crate) withdrawn: usize,
+    /// Connections whose slots are being freed, withdrawn attempts among them.
     pub(crate) closing: usize,
     pub(crate) overtakes: u64,
     pub(crate) asked: bool,
@@ -75,6 +79,7 @@ impl Budget {
             max_overtakes: u64::from(settings.reuse_run).saturating_mul(settings.max_open as u64),
             open: 0,
             connecting: 0,
+            withdrawn: 0,
             closing: 0,
             overtakes: 0,
             asked: false,
@@ -89,12 +94,12 @@ impl Budget {
         self.open
     }
 
-    /// Attempts in flight now.
+    /// Attempts in flight now. One that was withdrawn is so until its end is reported.
     pub fn connecting(&self) -> usize {
         self.connecting
     }
 
-    /// Connections being closed now.
+    /// Connections being closed now, and attempts being withdrawn.
     pub fn closing(&self) -> usize {
         self.closing
     }
@@ -137,7 +142,11 @@ impl Budget {
 
     /// Whether attempts in flight are at their limit.
     pub(crate) fn may_connect(&self) -> bool {
-        self.connecting
+        let counted = match planted!(WithdrawnMakesWay) {
+            true => self.connecting - self.withdrawn,
+            false => self.connecting,
+        };
+        counted
             < self
                 .max_connecting
                 .saturating_add(usize::from(planted!(OverConnectLimit)))
@@ -179,9 +188,21 @@ impl Budget {
         self.claims.contains_key(&ticket)
     }
 
-    /// An attempt has ended in a connection, or is being withdrawn.
+    /// An attempt has ended.
     pub(crate) fn attempt_ended(&mut self) {
         self.connecting -= 1;
+    }
+
+    /// An attempt is withdrawn. Until it has ended, it counts as one, and its slot is in use.
+    pub(crate) fn begin_withdrawal(&mut self) {
+        self.withdrawn += 1;
+        self.begin_close();
+    }
+
+    /// An attempt that was withdrawn has ended; what is left of it closes.
+    pub(crate) fn withdrawal_ended(&mut self) {
+        self.withdrawn -= 1;
+        self.attempt_ended();
     }
 
     /// A connection begins to close; its slot will be free when it has closed.
@@ -232,11 +253,14 @@ impl Budget {
 
     /// Whether an idle connection must be closed to make room (SPEC L4): some claim could use a
     /// slot, and fewer are being freed than could be used.
+    ///
+    /// An attempt that is being withdrawn leaves its place among the attempts with its slot.
     pub(crate) fn needs_eviction(&self) -> bool {
+        let connecting = self.connecting - self.withdrawn;
         let wanted = self
             .claims
             .len()
-            .min(self.max_connecting.saturating_sub(self.connecting));
+            .min(self.max_connecting.saturating_sub(connecting));
         let free = self.max_open.saturating_sub(self.open);
         self.frozen == 0
             && wanted > free.saturating_add(self.closing)

@@ -172,14 +172,21 @@ impl<K: Eq + Clone> Engine<K> {
         let host = self.connections[slot].host;
         self.remove_orphan(host, slot);
         self.timers.withdraw(TimerKey::Connection(slot));
-        self.connections[slot].enter(State::Closing);
+        self.connections[slot].enter(State::Withdrawn);
         self.hosts
-            .count_move(host, State::Connecting, State::Closing);
-        room.budget().attempt_ended();
-        room.budget().begin_close();
+            .count_move(host, State::Connecting, State::Withdrawn);
+        room.budget().begin_withdrawal();
         self.unsettled = true;
         let id = self.connection_id(slot);
         self.actions.push_back(Action::Cancel(id));
+    }
+
+    /// An attempt that was withdrawn has ended in a connection all the same: that closes.
+    pub(crate) fn close_unwanted(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+        self.connections[slot].enter(State::Closing);
+        self.limit_close(now, slot);
+        room.budget().withdrawal_ended();
+        self.unsettled = true;
     }
 
     pub(crate) fn evict(&mut self, now: Time, room: &mut impl Room, slot: u32) {

@@ -108,7 +108,7 @@ impl<K: Eq + Clone> Engine<K> {
                 }
                 State::Leased if planted!(LifetimeEndsIdleOnly) => {}
                 State::Leased => self.retire(now, room, slot),
-                State::Closing => {
+                State::Withdrawn | State::Closing => {
                     let id = self.connection_id(slot);
                     self.actions.push_back(Action::Abandon(id));
                 }

@@ -38,18 +38,25 @@ pub(crate) enum State {
     Leased,
     /// It is open and nobody holds it.
     Idle,
-    /// It is being closed, or its attempt withdrawn.
+    /// Its attempt was withdrawn, and has not ended.
+    Withdrawn,
+    /// It is being closed.
     Closing,
 }
 
 impl State {
     fn may_become(self, next: Self) -> bool {
-        use State::{Closing, Connecting, Idle, Leased};
+        use State::{Closing, Connecting, Idle, Leased, Withdrawn};
         match (self, next) {
-            (Connecting, Leased | Idle | Closing)
+            (Connecting, Leased | Idle | Withdrawn)
             | (Leased, Idle | Closing)
-            | (Idle, Leased | Closing) => true,
-            (_, Connecting) | (Closing, _) | (Leased, Leased) | (Idle, Idle) => false,
+            | (Idle, Leased | Closing)
+            | (Withdrawn, Closing) => true,
+            (Connecting, Closing)
+            | (_, Connecting | Withdrawn)
+            | (Withdrawn | Closing, _)
+            | (Leased, Leased)
+            | (Idle, Idle) => false,
         }
     }
 }
@@ -144,7 +151,7 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
-    use super::State::{self, Closing, Connecting, Idle, Leased};
+    use super::State::{self, Closing, Connecting, Idle, Leased, Withdrawn};
 
     #[test]
     fn a_record_fits_a_cache_line() {
@@ -153,11 +160,12 @@ mod tests {
 
     #[test]
     fn a_connection_opens_once_and_closes_for_good() {
-        let all = [Connecting, Leased, Idle, Closing];
+        let all = [Connecting, Leased, Idle, Withdrawn, Closing];
         let next = |state: State| all.map(|next| state.may_become(next));
-        assert_eq!(next(Connecting), [false, true, true, true]);
-        assert_eq!(next(Leased), [false, false, true, true]);
-        assert_eq!(next(Idle), [false, true, false, true]);
-        assert_eq!(next(Closing), [false; 4]);
+        assert_eq!(next(Connecting), [false, true, true, true, false]);
+        assert_eq!(next(Leased), [false, false, true, false, true]);
+        assert_eq!(next(Idle), [false, true, false, false, true]);
+        assert_eq!(next(Withdrawn), [false, false, false, false, true]);
+        assert_eq!(next(Closing), [false; 5]);
     }
 }

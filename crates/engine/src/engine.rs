@@ -232,7 +232,7 @@ impl<K: Eq + Clone> Engine<K> {
                 true
             }
             Some(slot) => {
-                self.limit_close(now, slot);
+                self.close_unwanted(now, room, slot);
                 false
             }
             None => false,
@@ -303,7 +303,8 @@ impl<K: Eq + Clone> Engine<K> {
     pub fn closed(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
-            debug_assert_eq!(self.connections[slot].state, State::Closing);
+            let state = self.connections[slot].state;
+            debug_assert!(matches!(state, State::Withdrawn | State::Closing));
             self.remove_connection(room, slot);
         }
         self.settle(room);

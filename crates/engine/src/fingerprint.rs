@@ -367,6 +367,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             max_overtakes: _,
             open,
             connecting,
+            withdrawn,
             closing,
             overtakes: _,
             asked,
@@ -376,7 +377,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         } = budget;
         let idle = idle.iter().map(|since| since.map(|since| self.age(since)));
         (idle.collect::<Vec<_>>(), queued).hash(into);
-        (open, connecting, closing, asked, frozen).hash(into);
+        (open, connecting, withdrawn, closing, asked, frozen).hash(into);
         for (ticket, claim) in claims {
             let Claim { shard, host, mark } = claim;
             let host = self.host_of(*shard, *host);

@@ -77,12 +77,21 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
 /// If an invariant does not hold, which is a bug of this crate.
 pub fn check_settled<K: Eq + Clone>(engines: &[impl Borrow<Engine<K>>], room: &mut impl Room) {
     let mut open = 0;
+    let (mut connecting, mut withdrawn, mut closing) = (0, 0, 0);
     let mut counted = 0;
     let mut claimed = 0;
     let mut idle = 0;
     for engine in engines {
         let engine: &Engine<K> = engine.borrow();
         open += engine.connections.len();
+        for (_, connection) in engine.connections.iter() {
+            match connection.state {
+                State::Connecting => connecting += 1,
+                State::Withdrawn => withdrawn += 1,
+                State::Closing => closing += 1,
+                State::Leased | State::Idle => {}
+            }
+        }
         idle += engine.idle.len();
         let requests = engine.requests.iter();
         counted += requests.filter(|(_, request)| request.counted).count();
@@ -102,6 +111,11 @@ pub fn check_settled<K: Eq + Clone>(engines: &[impl Borrow<Engine<K>>], room: &m
     );
     let budget = room.budget();
     assert_eq!(open, budget.open(), "I1: the counter equals the recount");
+    assert_eq!(
+        (connecting + withdrawn, withdrawn, withdrawn + closing),
+        (budget.connecting, budget.withdrawn, budget.closing),
+        "I1: a withdrawn attempt counts as one until it has ended"
+    );
     assert_eq!(claimed, budget.claims(), "I3: every claim has its request");
     assert!(
         !(budget.claims() > 0
@@ -236,7 +250,7 @@ fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
             State::Connecting => counts.connecting += 1,
             State::Leased => counts.leased += 1,
             State::Idle => counts.idle += 1,
-            State::Closing => counts.closing += 1,
+            State::Withdrawn | State::Closing => counts.closing += 1,
         }
         let used = connection.leases > 0;
         assert_eq!(used, connection.state == State::Leased, "I3: one state");

@@ -98,7 +98,7 @@ impl<K: Eq + Clone> Engine<K> {
                     self.close(now, room, slot);
                 }
             }
-            State::Connecting | State::Closing => {}
+            State::Connecting | State::Withdrawn | State::Closing => {}
         }
     }
 
@@ -133,6 +133,10 @@ impl<K: Eq + Clone> Engine<K> {
         }
         let connection = self.forget_connection(slot);
         match connection.state {
+            State::Withdrawn => {
+                room.budget().withdrawal_ended();
+                room.budget().closed(connection.slot);
+            }
             State::Closing => room.budget().closed(connection.slot),
             _ => room.budget().release(connection.slot),
         }

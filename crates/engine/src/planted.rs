@@ -100,6 +100,7 @@ catalogue! {
         QueueCountLeaks, "rule L7", "requests that leave still count as queued";
         ClaimOutlivesRequest, "bb8 #223 (B4)", "a slot is granted to a request that has gone";
         GrantStaysReserved, "rule L1", "a granted slot counts twice against its host";
+        WithdrawnMakesWay, "rule L7", "an attempt that is withdrawn counts no longer, although it has not ended";
         GrantLost, "sqlx #1211 (B4)", "a slot on its way to a request that has gone is lost";
         GrantsTheYoungest, "rule L2", "room in total goes to the youngest claim";
         ReuseStarvesOthers, "rule L2", "a busy host keeps its connections although others wait";

@@ -128,7 +128,7 @@ pub enum Reason {
     },
     /// An attempt of its own: too many are in flight.
     ConnectLimit {
-        /// Attempts in flight.
+        /// Attempts in flight, those among them that were withdrawn and have not ended.
         connecting: usize,
         /// What `max_connecting` allows.
         max: usize,

@@ -11,13 +11,14 @@ use hdrhistogram::Histogram;
 pub struct Counts {
     /// Connections now: connecting, leased, idle and closing together.
     pub open: usize,
-    /// Attempts in flight now.
+    /// Attempts in flight now that somebody may want. One that is withdrawn counts as closing
+    /// until it has ended, and still against `max_connecting`.
     pub connecting: usize,
     /// Connections in users' hands now.
     pub leased: usize,
     /// Connections held by nobody now.
     pub idle: usize,
-    /// Connections that are being closed now.
+    /// Connections that are being closed now, and attempts that are being withdrawn.
     pub closing: usize,
     /// Requests not answered yet.
     pub waiting: usize,

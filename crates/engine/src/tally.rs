@@ -37,7 +37,7 @@ impl Tally {
             State::Connecting => &mut self.connecting,
             State::Leased => &mut self.leased,
             State::Idle => &mut self.idle,
-            State::Closing => &mut self.closing,
+            State::Withdrawn | State::Closing => &mut self.closing,
         }
     }
 

@@ -102,7 +102,8 @@ impl<C> Builder<C> {
 
     /// Attempts to open a connection that are in flight at once.
     ///
-    /// Default unlimited, at least 1. Too few let one peer that does not answer hold up others.
+    /// One that is withdrawn counts until nothing of it is left. Default unlimited, at least 1. Too
+    /// few let one peer that does not answer hold up others.
     pub fn max_connecting(mut self, attempts: usize) -> Self {
         self.settings.max_connecting = Some(attempts);
         self

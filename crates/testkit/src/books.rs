@@ -41,13 +41,18 @@ impl Books {
         self.pages.len()
     }
 
-    /// Attempts in flight, and connections that are being closed.
-    pub fn opening_and_closing(&self) -> (usize, usize) {
+    /// Attempts that have not reported their end, those that were withdrawn among them.
+    pub fn under_way(&self) -> usize {
         let stages = self.pages.values().map(|page| page.stage);
-        let opening = stages.clone().filter(|&stage| stage == Stage::Opening);
-        let open = stages.filter(|&stage| stage == Stage::Open);
-        let opening = opening.count();
-        (opening, self.len() - opening - open.count())
+        let under_way = |stage: &Stage| matches!(stage, Stage::Opening | Stage::Withdrawn(None));
+        stages.filter(under_way).count()
+    }
+
+    /// Connections that are being closed, and attempts that were withdrawn.
+    pub fn leaving(&self) -> usize {
+        let stages = self.pages.values().map(|page| page.stage);
+        let closing = |stage: &Stage| !matches!(stage, Stage::Opening | Stage::Open);
+        stages.filter(closing).count()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -51,6 +51,7 @@ pub struct World {
     pub loud: bool,
     pub timeout: Duration,
     close_timeout: Duration,
+    max_connecting: usize,
     /// Connections that are no more, the latest last.
     gone: Vec<(usize, ConnectionId)>,
     latest: Time,
@@ -89,6 +90,7 @@ impl World {
             loud: std::env::var_os("KEEPALIVE_TRACE").is_some(),
             timeout: config.settings().timeout,
             close_timeout: config.settings().close_timeout,
+            max_connecting: config.settings().max_connecting.unwrap_or(usize::MAX),
             latest: start,
             numbers: 0,
         }
@@ -422,11 +424,12 @@ impl World {
         let granted = self.messages.iter();
         let granted = granted.filter(|(_, message)| matches!(message, Message::Grant(_)));
         let granted = granted.count();
-        let (opening, closing) = self.books.opening_and_closing();
+        let (under_way, closing) = (self.books.under_way(), self.books.leaving());
+        assert!(under_way <= self.max_connecting, "I2: attempts under way");
         let budget = self.room.budget();
         assert_eq!(
             (budget.open(), budget.connecting(), budget.closing()),
-            (self.books.len() + granted, opening + granted, closing),
+            (self.books.len() + granted, under_way + granted, closing),
             "I3: the books are the driver's"
         );
     }

@@ -125,16 +125,42 @@ fn hold_closed(world: &mut World, id: keepalive_engine::RequestId) -> bool {
 }
 
 #[test]
-fn a_withdrawn_attempt_is_no_longer_in_flight() {
-    let mut world = World::new(Settings {
-        max_connecting: Some(1),
-        ..limits(1, 8)
-    });
+fn a_withdrawn_attempt_is_in_flight_until_it_has_ended() {
+    let ends: [fn(&mut World); 3] = [
+        |world| world.finish_close(0),
+        |world| assert!(world.fail_late(0)),
+        |world| assert!(world.connect_late(0)),
+    ];
+    for end in ends {
+        let mut world = World::new(Settings {
+            max_connecting: Some(1),
+            ..limits(1, 8)
+        });
+        let id = world.request(0);
+        world.request(1);
+        world.cancel(id);
+        assert_eq!((attempts(&world, 1), world.closing.len()), (0, 1));
+        end(&mut world);
+        assert_eq!(attempts(&world, 1), 1);
+        assert_eq!(world.room.budget().connecting(), 1);
+    }
+}
+
+#[test]
+fn a_withdrawn_attempt_counts_as_closing_until_it_has_ended() {
+    let mut world = World::new(limits(1, 8));
     let id = world.request(0);
-    world.request(1);
-    assert_eq!(attempts(&world, 1), 0);
+    let count = |world: &World| {
+        let totals = world.engines[0].totals();
+        (totals.open, totals.connecting, totals.closing)
+    };
+    assert_eq!(count(&world), (1, 1, 0));
     world.cancel(id);
-    assert_eq!((attempts(&world, 1), world.closing.len()), (1, 1));
+    assert_eq!(count(&world), (1, 0, 1));
+    assert!(world.connect_late(0));
+    assert_eq!(count(&world), (1, 0, 1));
+    world.finish_close(0);
+    assert_eq!(count(&world), (0, 0, 0));
 }
 
 #[test]

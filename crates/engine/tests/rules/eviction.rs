@@ -137,6 +137,25 @@ fn only_as_many_close_as_may_connect() {
 }
 
 #[test]
+fn the_slot_of_a_withdrawn_attempt_is_for_one_and_another_needs_room() {
+    for (waiting, closing) in [(1, 1), (2, 2)] {
+        let mut world = World::new(Settings {
+            max_connecting: Some(2),
+            ..limits(1, 2)
+        });
+        idle(&mut world, 0);
+        let id = world.request(1);
+        world.cancel(id);
+        for host in 0..waiting {
+            world.request(2 + host);
+        }
+        assert_eq!(world.closing.len(), closing);
+        world.run();
+        assert_eq!(world.attempts.len(), closing);
+    }
+}
+
+#[test]
 fn what_comes_back_makes_room_if_nobody_of_its_host_waits() {
     let mut world = World::new(limits(1, 1));
     let id = hold(&mut world, 0);

@@ -58,6 +58,23 @@ fn too_many_attempts_are_in_flight() {
 }
 
 #[test]
+fn a_withdrawn_attempt_has_not_ended() {
+    let mut world = World::new(Settings {
+        max_connecting: Some(1),
+        ..limits(4, 8)
+    });
+    let [withdrawn, id] = [0, 1].map(|host| world.request(host));
+    world.cancel(withdrawn);
+    let limit = Reason::ConnectLimit {
+        connecting: 1,
+        max: 1,
+    };
+    assert_eq!(reason(&mut world, id), Some(limit));
+    world.run();
+    assert_eq!(reason(&mut world, id), Some(Reason::Resolving));
+}
+
+#[test]
 fn its_attempt_is_in_a_phase() {
     let mut world = World::new(limits(1, 8));
     let id = world.request(0);

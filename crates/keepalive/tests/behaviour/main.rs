@@ -44,6 +44,7 @@ mod a_thread_that_is_blocked_loses_nothing;
 mod a_timeout_in_the_queue_says_why;
 mod a_timeout_is_posted_once;
 mod a_timeout_while_connecting_says_so;
+mod a_withdrawn_attempt_counts_until_it_has_ended;
 mod an_attempt_outlives_the_request_that_started_it;
 mod an_idle_connection_that_the_peer_closes_goes_at_once;
 mod an_idle_connection_with_a_stray_byte_goes_at_once;

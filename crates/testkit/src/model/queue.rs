@@ -119,8 +119,11 @@ impl Model {
         }
     }
 
+    /// An attempt that is being withdrawn leaves its place among the attempts with its slot.
     pub(super) fn needs_eviction(&self) -> bool {
-        let may_begin = self.max_connecting() - self.connecting();
+        let wanted = self.connections.iter();
+        let wanted = wanted.filter(|it| it.state == State::Connecting);
+        let may_begin = self.max_connecting() - wanted.count();
         let wanted = self.claims().len().min(may_begin);
         let closing = self.connections.iter().filter(|it| it.is_closing());
         let free = self.settings.max_open - self.connections.len();
@@ -270,11 +273,11 @@ impl Model {
         connections.filter(|it| it.host == host).count()
     }
 
+    /// Attempts under way: one that was withdrawn is so until its end is reported.
     pub(super) fn connecting(&self) -> usize {
         let connections = self.connections.iter();
-        connections
-            .filter(|it| it.state == State::Connecting)
-            .count()
+        let under_way = |state| matches!(state, State::Connecting | State::Withdrawn);
+        connections.filter(|it| under_way(it.state)).count()
     }
 
     pub(super) fn max_connecting(&self) -> usize {

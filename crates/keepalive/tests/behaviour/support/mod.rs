@@ -30,8 +30,13 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs a test on each kind of runtime.
 pub(crate) fn run(test: impl AsyncFn()) {
-    run_on(&mut Builder::new_current_thread(), LIMIT, &test);
+    run_on_one_thread(&test);
     run_on_threads(LIMIT, test);
+}
+
+/// Runs a test on one thread: no task goes on while the test does.
+pub(crate) fn run_on_one_thread(test: impl AsyncFn()) {
+    run_on(&mut Builder::new_current_thread(), LIMIT, &test);
 }
 
 /// Runs a test on two threads.
