@@ -65,9 +65,9 @@ pub trait Connector: Send + Sync + 'static {
     ///
     /// If so, `connect` is polled once on the thread whose call to the manager began the attempt,
     /// within the manager's runtime, and goes on in a task of its own only if it is pending then.
-    /// That thread waits for it, so it must be as quick there as in a task. It goes on in a task
-    /// from the beginning if `max_connecting` is set, if it is begun by another `connect` that is
-    /// polled so, or if the manager begins several at once. The default is a task.
+    /// That thread waits for it, so it must be as quick there as in a task. It is in a task from the
+    /// beginning if it is begun by another `connect` that is polled so, or if the manager begins
+    /// several at once. The default is a task.
     fn is_prompt(&self, host: &Host) -> bool {
         let _ = host;
         false

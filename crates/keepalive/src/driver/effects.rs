@@ -39,7 +39,7 @@ pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: &mut Effects<C
     let mut following = Following::new();
     // One attempt may begin here and now; the others do so in tasks, or they would wait for each
     // other, and the caller for all of them.
-    let mut here = driver.begins_here;
+    let mut here = true;
     for effect in effects.drain(..) {
         carry_out(driver, effect, &mut following, &mut here);
     }

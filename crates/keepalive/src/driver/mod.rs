@@ -35,9 +35,6 @@ pub(crate) struct Driver<C: Connector> {
     pub(crate) signals: Arc<Signals>,
     pub(crate) connector: C,
     pub(crate) bind_addresses: BindAddresses,
-    /// Whether attempts may begin outside of tasks. What `max_connecting` bounds may not: it does
-    /// not count an attempt that is withdrawn, and whose task has yet to end before the next begins.
-    pub(crate) begins_here: bool,
     runtime: Mutex<Runtime>,
     /// The number of the runtime that there is, or none.
     era: AtomicU64,
@@ -68,7 +65,6 @@ impl<C: Connector> Driver<C> {
             signals: Arc::new(Signals::new()),
             connector,
             bind_addresses,
-            begins_here: config.settings().max_connecting.is_none(),
             runtime: Mutex::default(),
             era: AtomicU64::new(NO_RUNTIME),
             shut_down: AtomicBool::new(false),

@@ -220,12 +220,12 @@ fn who_opens_one_after_the_other_makes_way() {
 }
 
 #[test]
-fn where_attempts_are_bounded_each_has_its_task() {
+fn where_attempts_are_bounded_it_needs_none_either() {
     run(async || {
         let manager = Manager::builder().connector(Thin).max_connecting(1).build();
         let manager = manager.unwrap();
         let pending = manager.allocate(Request::new("thin", "127.0.0.1", 1).unwrap());
-        assert!(pending.waiting().is_some());
+        assert!(pending.waiting().is_none());
         pending.await.unwrap().free();
     });
 }
