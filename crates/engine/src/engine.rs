@@ -93,7 +93,9 @@ impl<K: Eq + Clone> Engine<K> {
     /// The connection that a request for `host` would be given now, and since when it is idle.
     ///
     /// The driver asks before a request, to look at the connection and report it by
-    /// [`peer_closed`](Self::peer_closed) if it is of no use.
+    /// [`peer_closed`](Self::peer_closed) if it is of no use. If the request is given another all
+    /// the same, because this one must give way to an older claim, there is an
+    /// [`Action::Doubt`].
     pub fn next_idle(&self, host: HostId) -> Option<(ConnectionId, Time)> {
         let slot = self.next_available(host.slot)?;
         let connection = &self.connections[slot];

@@ -128,6 +128,7 @@ catalogue! {
         DeadlineOutlivesConnection, "rule I9", "the deadline of a closed connection stays";
         IdleStaysPublished, "rule L4", "a shard says that it has an idle connection when it has none";
         IdleSinceItOpened, "rule C5", "keep_alive runs from the opening, not from the return";
+        NextIsTrusted, "rule C4", "after an idle connection that gave way, the next is given to a request unasked";
         RejectedIsForgotten, "rule R6", "a request whose connection died before it was taken has no answer";
         LateReportHitsSuccessor, "rule I6", "a late report about a closed connection ends its successor";
         OpensWhileEnding, "rule C7", "what a shutdown leaves is opened again";
@@ -165,6 +166,7 @@ catalogue! {
         UnreadDataIgnored, "CVE-2025-4366 of pingora, ureq #372", "a freed connection is not looked at for unread data";
         SuspectsIgnored, "hyper #2420, urllib3 #2100", "an idle connection that the peer closes stays until it is asked for";
         StaleHandOut, "rule C4", "a connection that went while its answer waited is handed out";
+        DoubtForgotten, "rule C4", "an idle connection that was not looked at, because another was, is handed out";
         CheckForgotten, "found here", "a shared connection that failed a check goes to those it was promised to";
         CloseWithoutLimit, "sqlx #4349", "a peer that never answers the close holds a slot for ever";
         StoppedTaskUnreported, "bb8 #67, deadpool #18", "an attempt that is withdrawn or panics loses its slot";

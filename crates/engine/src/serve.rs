@@ -31,7 +31,7 @@ impl<K: Eq + Clone> Engine<K> {
     ) {
         if self.shut_down && !planted!(ServesAfterShutdown) {
             self.refuse(request, Answer::ShutDown);
-        } else if let Some(connection) = self.find_at_once(now, room, request) {
+        } else if let Some(connection) = self.find_at_once(now, room, request, entry) {
             self.tell(request, connection);
         } else {
             self.join_queue(now, room, request, entry);
@@ -41,20 +41,29 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Holds an idle connection of its host for a request that is in no queue, if there is one.
-    pub(crate) fn find_at_once(
+    ///
+    /// The driver has looked at the first, before a new request. Any other is in doubt.
+    fn find_at_once(
         &mut self,
         now: Time,
         room: &mut impl Room,
         request: u32,
+        entry: Entry,
     ) -> Option<u32> {
         let host = self.requests[request].host;
         if planted!(MissedIdle) {
             return None;
         }
+        let mut looked_at = entry == Entry::New;
         while let Some(connection) = self.next_available(host) {
             if self.must_give_way(room, connection, None) {
                 self.evict(now, room, connection);
+                looked_at = planted!(NextIsTrusted);
             } else {
+                if !looked_at {
+                    let id = self.connection_id(connection);
+                    self.actions.push_back(Action::Doubt(id));
+                }
                 self.assign(now, room, connection, request, Some(FromCache::Immediate));
                 return Some(connection);
             }

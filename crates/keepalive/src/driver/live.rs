@@ -28,8 +28,7 @@ pub(crate) struct Live<C: Connector> {
     role: Role,
     /// What the engine was told last.
     capacity: u32,
-    /// Known to be of no use.
-    spent: bool,
+    standing: Standing,
     watch: Arc<Watch>,
     waker: Waker,
 }
@@ -37,6 +36,17 @@ pub(crate) struct Live<C: Connector> {
 /// Idle for longer than this, a connection is asked with a system call before it is handed out
 /// (SPEC C4).
 const TRUSTED_IDLE: Duration = Duration::from_millis(1);
+
+/// What is known of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nothing against it.
+    Good,
+    /// It must be asked before a user gets it, however short it is idle.
+    Doubted,
+    /// It is of no use.
+    Spent,
+}
 
 /// How a connection is lent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,7 +76,7 @@ impl<C: Connector> Live<C> {
             from_cache: None,
             role: Role::Sole,
             capacity: 1,
-            spent: false,
+            standing: Standing::Good,
             waker: watch.waker(),
             watch,
         };
@@ -119,7 +129,7 @@ impl<C: Connector> Live<C> {
             from_cache: self.from_cache,
             role: Role::Handle,
             capacity: self.capacity,
-            spent: false,
+            standing: Standing::Good,
             watch: Arc::clone(&self.watch),
             waker: self.waker.clone(),
         }))
@@ -136,8 +146,10 @@ impl<C: Connector> Live<C> {
         if planted!(WatchArmedLate) {
             self.watch.arm();
         }
-        self.spent |= poll.is_none_or(|poll| poll.is_ready());
-        if self.spent {
+        if poll.is_none_or(|poll| poll.is_ready()) {
+            self.standing = Standing::Spent;
+        }
+        if self.standing == Standing::Spent {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -150,10 +162,17 @@ impl<C: Connector> Live<C> {
         self.watch.disarm();
     }
 
-    /// Whether something has happened to it since it is watched.
+    /// Nobody has looked at it, and a user is going to get it.
+    pub(crate) fn doubt(&mut self) {
+        if self.standing == Standing::Good && !planted!(DoubtForgotten) {
+            self.standing = Standing::Doubted;
+        }
+    }
+
+    /// Whether something may have happened to it since it was looked at.
     #[inline]
     pub(crate) fn is_suspect(&self) -> bool {
-        self.spent || (self.watch.has_fired() && !planted!(SuspectTrusted))
+        self.standing != Standing::Good || (self.watch.has_fired() && !planted!(SuspectTrusted))
     }
 
     /// Whether it is of use, after having been idle for so long.
@@ -164,7 +183,7 @@ impl<C: Connector> Live<C> {
 
     /// Asks the system whether it is of use.
     pub(crate) fn check(&mut self) -> Result<(), Unusable> {
-        if self.spent {
+        if self.standing == Standing::Spent {
             return Err(Unusable::Closed);
         }
         let io = &mut self.io;
@@ -172,8 +191,11 @@ impl<C: Connector> Live<C> {
             let panicked = io::Error::other("the connection panicked");
             Err(Unusable::Failed(panicked))
         });
-        // Others may have been promised it.
-        self.spent |= checked.is_err() && !planted!(CheckForgotten);
+        self.standing = match checked {
+            // Others may have been promised it.
+            Err(_) if !planted!(CheckForgotten) => Standing::Spent,
+            _ => Standing::Good,
+        };
         checked
     }
 

@@ -281,10 +281,14 @@ impl<C: Connector> Shard<C> {
         self.close_cell(id)
     }
 
-    /// Looks at the connection that is held for a request, which may go to another user now.
+    /// Looks at the connection that is held for a request, which may go to another user now. Its
+    /// time idle begins anew with that, however long it has been unused: so it is doubted.
     fn look_at_held(&mut self, id: RequestId, now: Time, room: &mut impl Room) {
         if let Some(held) = self.held_for(id) {
             self.look_at(held, now, room);
+            if let Some(live) = self.live(held) {
+                live.doubt();
+            }
         }
     }
 }

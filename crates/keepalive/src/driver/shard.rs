@@ -376,6 +376,11 @@ impl<C: Connector> Shard<C> {
                 }
                 Action::Abandon(_) if planted!(CloseWithoutLimit) => {}
                 Action::Cancel(id) | Action::Abandon(id) => self.stop_task(effects, id),
+                Action::Doubt(id) => {
+                    if let Some(live) = self.live(id) {
+                        live.doubt();
+                    }
+                }
                 Action::Close(id) => {
                     let live = self.take_live(id);
                     self.expect_task(id);

@@ -92,4 +92,5 @@ mod unix_sockets_are_cached;
 mod unread_data_closes_a_freed_connection;
 mod waiters_are_served_in_arrival_order;
 mod waiting_says_why;
+mod what_nobody_looked_at_is_asked_before_it_is_lent;
 mod without_a_runtime_it_is_an_error;

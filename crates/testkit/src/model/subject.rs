@@ -240,6 +240,7 @@ impl Subject {
             }
             Action::Answer(id, answer) => Effect::Answer(number(id), self.outcome(answer)),
             Action::Cancel(id) => Effect::Cancel(self.numbers[&id]),
+            Action::Doubt(id) => Effect::Doubt(self.numbers[&id]),
             Action::Close(id) => Effect::Close(self.numbers[&id]),
             Action::Abandon(id) => Effect::Abandon(self.numbers[&id]),
             Action::Tell(..) => panic!("there is no other shard"),
