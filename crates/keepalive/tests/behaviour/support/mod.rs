@@ -5,6 +5,7 @@
 
 mod mock;
 mod probe;
+pub(crate) mod proxy;
 mod server;
 
 use std::future::Future;

@@ -1,0 +1,130 @@
+//! Hosts are reached by the proxy that is set for them.
+
+use std::net::SocketAddr;
+
+use crate::support::proxy::HttpProxy;
+use crate::support::{Server, ask, echo, run};
+use keepalive::{FromCache, Manager, Net, Proxies, Proxy, Request};
+
+const OPEN: &str = "HTTP/1.1 200 Connection established\r\nVia: a proxy\r\n\r\n";
+
+fn by(proxies: impl Into<Proxies>) -> Manager {
+    let manager = Manager::builder()
+        .connector(Net::new().proxy(proxies))
+        .build();
+    manager.expect("good settings")
+}
+
+fn at(address: SocketAddr, user: &str) -> Proxy {
+    format!("http://{user}{address}").parse().expect("a proxy")
+}
+
+fn of(server: &Server) -> SocketAddr {
+    ([127, 0, 0, 1], server.port()).into()
+}
+
+#[test]
+fn the_proxy_is_asked_for_the_host_and_the_way_is_kept() {
+    run(async || {
+        let server = Server::start();
+        let proxy = HttpProxy::start(OPEN, Some(of(&server))).await;
+        let manager = by(at(proxy.address, ""));
+        for expected in [None, Some(FromCache::Immediate)] {
+            let lease = manager.allocate(server.request()).await;
+            let mut lease = lease.expect("a connection");
+            assert_eq!(lease.from_cache(), expected);
+            echo(&mut lease, "by a proxy").await;
+            lease.free();
+        }
+        let port = server.port();
+        let head = format!("CONNECT 127.0.0.1:{port} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+        assert_eq!(proxy.heads(), [head]);
+    });
+}
+
+#[test]
+fn names_are_left_to_the_proxy() {
+    run(async || {
+        let server = Server::start();
+        let proxy = HttpProxy::start(OPEN, Some(of(&server))).await;
+        let manager = by(at(proxy.address, ""));
+        let request = Request::new("test", "Only.The.Proxy.Knows.test", 9).expect("a request");
+        let mut lease = manager.allocate(request).await.expect("a connection");
+        echo(&mut lease, "who knows").await;
+        let head = &proxy.heads()[0];
+        assert!(
+            head.starts_with("CONNECT only.the.proxy.knows.test:9 HTTP/1.1\r\n"),
+            "{head}"
+        );
+    });
+}
+
+#[test]
+fn credentials_are_sent() {
+    run(async || {
+        let server = Server::start();
+        let proxy = HttpProxy::start(OPEN, Some(of(&server))).await;
+        let manager = by(at(proxy.address, "Aladdin:open%20sesame@"));
+        let lease = manager.allocate(server.request()).await;
+        lease.expect("a connection").close();
+        // The example of RFC 7617, section 2.
+        let line = "\r\nProxy-Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";
+        assert!(proxy.heads()[0].contains(line), "{:?}", proxy.heads());
+    });
+}
+
+#[test]
+fn two_hosts_behind_one_proxy_have_a_way_each() {
+    run(async || {
+        let server = Server::start();
+        let proxy = HttpProxy::start(OPEN, Some(of(&server))).await;
+        let manager = by(at(proxy.address, ""));
+        for name in ["one.test", "two.test", "one.test"] {
+            let lease = manager.allocate(server.request_at(name)).await;
+            let mut lease = lease.expect("a connection");
+            echo(&mut lease, name).await;
+            lease.free();
+        }
+        let asked: Vec<_> = proxy
+            .heads()
+            .iter()
+            .map(|head| head[8..16].to_owned())
+            .collect();
+        assert_eq!(asked, ["one.test", "two.test"]);
+    });
+}
+
+#[test]
+fn what_the_host_says_first_is_not_lost() {
+    run(async || {
+        let answer = format!("{OPEN}welcome\n");
+        let proxy = HttpProxy::start(answer, None).await;
+        let manager = by(at(proxy.address, ""));
+        let request = Request::new("smtp", "mail.test", 25).expect("a request");
+        let mut lease = manager.allocate(request).await.expect("a connection");
+        let mut said = [0; 8];
+        tokio::io::AsyncReadExt::read_exact(&mut lease, &mut said)
+            .await
+            .expect("it has been said");
+        assert_eq!(&said, b"welcome\n");
+    });
+}
+
+#[test]
+fn an_exception_is_reached_straight() {
+    run(async || {
+        let server = Server::start();
+        let proxy = HttpProxy::start(OPEN, Some(of(&server))).await;
+        let proxies = Proxies::from(at(proxy.address, ""));
+        let manager = by(proxies.except("127.0.0.0/8").expect("a network"));
+        let lease = manager.allocate(server.request()).await;
+        let mut lease = lease.expect("a connection");
+        let own = lease
+            .as_tcp()
+            .expect("tcp")
+            .local_addr()
+            .expect("connected");
+        assert_eq!(ask(&mut lease, "who").await, own.to_string());
+        assert_eq!(proxy.heads(), [""; 0]);
+    });
+}
