@@ -1,5 +1,5 @@
 //! The way from hand to hand, where all that a host may have are in use: who asks waits at the end
-//! of the queue, and what is given back goes to its front. It leads to where the long way through
+//! of the queue, and leaves it as easily; what is given back goes to its front. It leads to where the long way through
 //! [`serve`](crate::serve) leads, past the questions whose answer is known.
 
 use crate::engine::Engine;
@@ -38,6 +38,29 @@ impl<K: Eq + Clone> Engine<K> {
         self.enqueue(slot);
         self.settle(room);
         Some(self.request_id(slot))
+    }
+
+    /// Whoever would take the answer of a request has gone, and it is parked: the queue is shorter
+    /// by one, and no more comes of that. False, and nothing has come of it, if it is not.
+    ///
+    /// It needs no time: what is due meanwhile stays so until the next input that has one.
+    pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> bool {
+        let (Some(now), Some(slot)) = (self.now, self.find_request(id)) else {
+            return false;
+        };
+        let Request { stage, host, .. } = self.requests[slot];
+        if stage != Stage::Parked {
+            return false;
+        }
+        self.leave_queue(now, room, slot);
+        if !planted!(ForgottenStaysDue) {
+            self.timers.withdraw(TimerKey::Request(slot));
+        }
+        self.hosts
+            .count(host, |counts| counts.rare().cancelled += 1);
+        self.requests.discard(slot);
+        self.settle(room);
+        true
     }
 
     /// Passes a connection from the request that has `held` it to the first in the queue, if that

@@ -117,6 +117,7 @@ catalogue! {
         RaceForgetsTheLast, "RFC 8305, 4", "the address that worked last is tried in its turn";
         RaceAllAtOnce, "RFC 8305, 5", "all addresses are tried at once";
         RaceDoesNotWaitForBetter, "RFC 8305, 3", "IPv4 begins although IPv6 may be found in a moment";
+        ForgottenStaysDue, "rule T3", "the deadline of a request that was dropped in the queue stays behind";
         WaitsWithoutDeadline, "rule T1", "who asks and has to wait in one is never out of time";
         HandedOverPastAClaim, "rule L2", "what comes back goes to its host's next although a claim is older";
         BackPastTheQueue, "rule L5", "a connection that comes back is kept although its host has waiters";

@@ -208,6 +208,14 @@ impl<C: Connector> Driver<C> {
     /// Whoever would take the answer has gone.
     pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
         let waited = planted!(ForgetSplit) && self.waiting(id).is_some();
+        let mut shard = self.lock(id.shard());
+        if shard.engine.forget_parked(&mut self.common.room(), id) {
+            let leftover = shard.close_cell(id);
+            drop(shard);
+            contain(|| drop(leftover));
+            return;
+        }
+        drop(shard);
         let leftover = self.input(id.shard(), |shard, now, room| {
             match waited && shard.held_for(id).is_some() {
                 true => shard.close_cell(id),

@@ -132,7 +132,14 @@ impl Subject {
                 let cancelled = engine.cancel(now, room, self.requests[request]);
                 return Reply::Cancelled(cancelled);
             }
-            Input::Forget(request) => engine.forget(now, room, self.requests[request]),
+            Input::Forget(request) => {
+                let id = self.requests[request];
+                // What is due has happened first.
+                engine.tick(now, room);
+                if !engine.forget_parked(room, id) {
+                    engine.forget(now, room, id);
+                }
+            }
             Input::Reject(request) => engine.reject(now, room, self.requests[request]),
             Input::Connected(attempt, capacity) => {
                 let id = self.connections[attempt];
