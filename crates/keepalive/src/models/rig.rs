@@ -9,6 +9,7 @@ use std::time::Duration;
 use keepalive_engine::{Config, Settings, ShardId};
 use loom::future::block_on;
 
+use crate::connect::bind::BindAddresses;
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Unusable};
 use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
@@ -60,7 +61,7 @@ impl Rig {
         change(&mut settings);
         let config = Config::try_from(settings).expect("sound settings");
         let mock = Mock::default();
-        let driver = Driver::new(&config, mock.clone(), None);
+        let driver = Driver::new(&config, mock.clone(), BindAddresses::default());
         let rig = Self {
             driver: Arc::new(driver),
             runtime: Arc::new(Runtime::new()),
