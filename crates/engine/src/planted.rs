@@ -161,6 +161,7 @@ catalogue! {
         StopLost, "C7; hackney #420", "a task that is to be stopped before its handle is known goes on";
         PromptUnwantedKept, "bb8 #67, hackney #420", "what opens at once, as its request goes, keeps its slot for ever";
         LookupTwice, "X1", "two who ask for one name at the same time start two lookups";
+        GoneUnfenced, "C3; hyper #2136", "a connection to an address that its name loses as it comes back is kept";
     }
     Driver {
         DroppedLeaseReused, "hyper #2646, akka #17403", "a lease that is dropped, not freed, is used again";
@@ -183,6 +184,9 @@ catalogue! {
         AttemptsNest, "the stack", "a connector that asks its manager is called within itself";
         LastHandleSilent, "M5; akka-http #1245", "the last handle goes, and requests wait for ever";
         SuspectTrusted, "C4; hyper #2136, haproxy #1423", "a connection is handed out although its watch has fired";
+        VanishedKept, "rule X1: names move", "connections stay although their name has lost their address";
+        LookupsUnbounded, "rule X1", "as many names are looked up at once as are asked for";
+        FailureKept, "rule E1", "that a lookup failed is remembered as if the name had no address";
     }
     Http {
         ReusedBeforeReady, "hyper #1433", "a connection goes back before hyper is done with it";

@@ -32,6 +32,12 @@
 //! - [`mailbox`]: the other way to be answered, by posted [`Response`]s with a context.
 //! - [`AllocateError`]: why there is no connection. [`Waiting`]: why there is none yet.
 //! - [`Connector`] and [`Connection`]: how to manage connections of your own kind.
+//! - [`Net`]: the connector that there is, and how it resolves names. [`Resolve`]: how to do so in
+//!   your own way.
+//!
+//! # Features
+//!
+//! - `hickory-dns`: `HickoryResolver`, a resolver that speaks DNS itself.
 
 #[cfg(not(unix))]
 compile_error!("keepalive needs a unix system: it watches idle sockets by their descriptors");
@@ -63,6 +69,10 @@ mod watch;
 pub use address::Address;
 pub use builder::Builder;
 pub use connect::net::{Net, NetStream};
+#[cfg(feature = "hickory-dns")]
+pub use connect::resolve::hickory::HickoryResolver;
+pub use connect::resolve::system::SystemResolver;
+pub use connect::resolve::{Addresses, Families, Resolve, ResolveError};
 pub use connect::{Attempt, ConnectError, Connection, Connector, Phase, TcpOptions, Unusable};
 #[cfg(feature = "proxy")]
 pub use connect::{Proxies, Proxy, ProxyError};

@@ -280,7 +280,11 @@ pub struct RequestError {
 }
 
 impl RequestError {
-    fn new(part: &'static str, given: String, reason: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(
+        part: &'static str,
+        given: String,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Self {
         let reason = reason.into();
         Self {
             part,

@@ -27,7 +27,7 @@ pub(crate) use std::thread_local;
 pub(crate) use system::MutexGuard;
 #[cfg(not(keepalive_loom))]
 pub(crate) use system::atomic::AtomicU64;
-pub(crate) use system::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) use system::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 // A count of holders is the system's in every build: only its own is a receiver of methods.
 pub(crate) use std::sync::{Arc, Weak};
 

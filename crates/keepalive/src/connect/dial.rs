@@ -4,7 +4,6 @@ use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use keepalive_engine::{Family, Pace, Race, Step, Time};
@@ -13,16 +12,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::connect::options::TcpOptions;
+use crate::connect::resolve::Families;
+use crate::connect::resolve::lookup::Lookup;
 use crate::connect::tcp::Connecting;
 use crate::connect::{Attempt, ConnectError, Phase};
-
-/// A lookup under way, of some families of a name's addresses.
-pub(crate) struct Lookup {
-    pub(crate) families: &'static [Family],
-    pub(crate) addresses: Pin<Box<dyn Future<Output = Found> + Send>>,
-}
-
-pub(crate) type Found = Result<Arc<[IpAddr]>, ConnectError>;
 
 /// The race to a name. Its attempts that have not won are closed with it.
 pub(crate) struct Dial<'a> {
@@ -52,16 +45,12 @@ impl<'a> Dial<'a> {
         last: Option<IpAddr>,
     ) -> Self {
         let lookups: SmallVec<[Lookup; 2]> = lookups.into_iter().collect();
-        let families: SmallVec<[Family; 2]> = lookups
-            .iter()
-            .flat_map(|lookup| lookup.families)
-            .copied()
-            .collect();
+        let sought: SmallVec<[Family; 2]> = lookups.iter().flat_map(families).copied().collect();
         Self {
             attempt,
             port,
             options,
-            race: Race::new(pace, &families, last),
+            race: Race::new(pace, &sought, last),
             began: Instant::now(),
             lookups,
             running: Vec::new(),
@@ -80,18 +69,20 @@ impl<'a> Dial<'a> {
     fn drive_lookups(&mut self, context: &mut Context<'_>) {
         let mut at = 0;
         while at < self.lookups.len() {
-            let Poll::Ready(found) = self.lookups[at].addresses.as_mut().poll(context) else {
+            let Poll::Ready(found) = Pin::new(&mut self.lookups[at]).poll(context) else {
                 at += 1;
                 continue;
             };
-            let families = self.lookups.swap_remove(at).families;
-            let found = found.unwrap_or_else(|error| {
-                self.unresolved.push(error);
-                Arc::default()
-            });
-            let usable = self.reachable(&found);
+            let sought = families(&self.lookups.swap_remove(at));
+            let usable = match found {
+                Ok(found) => self.reachable(&found),
+                Err(error) => {
+                    self.unresolved.push(error);
+                    SmallVec::new()
+                }
+            };
             let now = self.now();
-            self.race.found(now, families, &usable);
+            self.race.found(now, sought, &usable);
         }
     }
 
@@ -108,12 +99,14 @@ impl<'a> Dial<'a> {
     }
 
     /// Looks whether an attempt has ended.
-    fn drive_attempts(&mut self, context: &mut Context<'_>) -> Poll<TcpStream> {
+    fn drive_attempts(&mut self, context: &mut Context<'_>) -> Poll<(TcpStream, IpAddr)> {
         let mut at = 0;
         while at < self.running.len() {
             match self.running[at].poll(context) {
                 Poll::Pending => at += 1,
-                Poll::Ready(Ok(stream)) => return Poll::Ready(stream),
+                Poll::Ready(Ok(stream)) => {
+                    return Poll::Ready((stream, self.running[at].address().ip()));
+                }
                 Poll::Ready(Err(error)) => {
                     drop(self.running.remove(at));
                     self.fail(error);
@@ -152,14 +145,15 @@ impl<'a> Dial<'a> {
 }
 
 impl Future for Dial<'_> {
-    type Output = Result<TcpStream, ConnectError>;
+    /// The stream, and the address that it leads to.
+    type Output = Result<(TcpStream, IpAddr), ConnectError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let dial = &mut *self;
         loop {
             dial.drive_lookups(context);
-            if let Poll::Ready(stream) = dial.drive_attempts(context) {
-                return Poll::Ready(Ok(stream));
+            if let Poll::Ready(reached) = dial.drive_attempts(context) {
+                return Poll::Ready(Ok(reached));
             }
             match dial.race.poll(dial.now()) {
                 Step::Start(address) => dial.start(address),
@@ -170,12 +164,24 @@ impl Future for Dial<'_> {
                     }
                 }
                 Step::Lost => {
-                    let mut failures = std::mem::take(&mut dial.unresolved);
-                    failures.append(&mut dial.failures);
-                    return Poll::Ready(Err(ConnectError::of_all(failures)));
+                    let mut unresolved = std::mem::take(&mut dial.unresolved);
+                    if dial.failures.is_empty() {
+                        // Nothing was tried, and one answer says as much as two.
+                        unresolved.truncate(1);
+                    }
+                    unresolved.append(&mut dial.failures);
+                    return Poll::Ready(Err(ConnectError::of_all(unresolved)));
                 }
             }
         }
+    }
+}
+
+fn families(lookup: &Lookup) -> &'static [Family] {
+    match lookup.families() {
+        Families::V4 => &[Family::V4],
+        Families::V6 => &[Family::V6],
+        Families::Both => &[Family::V4, Family::V6],
     }
 }
 
@@ -206,11 +212,12 @@ mod tests {
 
     use keepalive_testkit::net::census::descriptors_to;
     use tokio::net::{TcpListener, TcpSocket};
-    use tokio::time::sleep;
 
     use super::*;
     use crate::connect::Steps;
     use crate::connect::bind::BindAddresses;
+    use crate::connect::resolve::Addresses;
+    use crate::connect::resolve::names::Found;
     use crate::request::Request;
 
     struct Nobody;
@@ -219,22 +226,15 @@ mod tests {
         fn enter(&self, _: Phase) {}
     }
 
-    const BOTH: &[Family] = &[Family::V4, Family::V6];
-
     fn local(last: u8) -> IpAddr {
         IpAddr::from([127, 0, 0, last])
     }
 
     /// A lookup that takes some time.
-    fn lookup(families: &'static [Family], takes: Duration, addresses: &[IpAddr]) -> Lookup {
-        let addresses: Arc<[IpAddr]> = addresses.into();
-        Lookup {
-            families,
-            addresses: Box::pin(async move {
-                sleep(takes).await;
-                Ok(addresses)
-            }),
-        }
+    fn lookup(families: Families, takes: Duration, addresses: &[IpAddr]) -> Lookup {
+        let found = Addresses::new(addresses.iter().copied());
+        let answer = Found::new(&found, families).map_err(|error| error.of("name.test"));
+        Lookup::takes(takes, families, answer)
     }
 
     /// Races to `port`, and answers what came of it and how long it took.
@@ -243,13 +243,16 @@ mod tests {
         let attempt = Attempt::new(
             request.host().clone(),
             BindAddresses::default(),
-            Arc::new(Nobody),
+            std::sync::Arc::new(Nobody),
         );
         let options = TcpOptions::new();
         let began = Instant::now();
         let dial = Dial::new(&attempt, port, &options, Pace::default(), lookups, None);
-        let stream = dial.await;
-        let peer = stream.map(|stream| stream.peer_addr().expect("connected").ip());
+        let reached = dial.await;
+        let peer = reached.map(|(stream, address)| {
+            assert_eq!(stream.peer_addr().expect("connected").ip(), address);
+            address
+        });
         (peer, began.elapsed())
     }
 
@@ -284,7 +287,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_address_that_refuses_costs_no_time() {
         let (_listener, port) = alone(3).await;
-        let found = lookup(BOTH, Duration::ZERO, &[local(2), local(4), local(3)]);
+        let found = lookup(
+            Families::Both,
+            Duration::ZERO,
+            &[local(2), local(4), local(3)],
+        );
         let (peer, took) = race(port, vec![found]).await;
         assert_eq!(peer.expect("the third answers"), local(3));
         assert!(took < Duration::from_millis(10), "{took:?}");
@@ -295,7 +302,7 @@ mod tests {
         let (_listener, port) = alone(3).await;
         let _silent = silent(2, port).await;
         let before = descriptors_to(port);
-        let found = lookup(BOTH, Duration::ZERO, &[local(2), local(3)]);
+        let found = lookup(Families::Both, Duration::ZERO, &[local(2), local(3)]);
         let (peer, took) = race(port, vec![found]).await;
         assert_eq!(peer.expect("the second answers"), local(3));
         assert!(took >= Duration::from_millis(250), "{took:?}");
@@ -305,8 +312,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_answer_for_ipv6_is_waited_for_but_a_moment() {
         let (_listener, port) = alone(3).await;
-        let v4 = lookup(&[Family::V4], Duration::from_millis(5), &[local(3)]);
-        let v6 = lookup(&[Family::V6], Duration::from_secs(2), &[]);
+        let v4 = lookup(Families::V4, Duration::from_millis(5), &[local(3)]);
+        let v6 = lookup(Families::V6, Duration::from_secs(2), &[]);
         let (peer, took) = race(port, vec![v6, v4]).await;
         assert_eq!(peer.expect("it answers"), local(3));
         assert_eq!(took.as_millis(), 55);
@@ -316,7 +323,7 @@ mod tests {
     async fn every_address_that_failed_is_named() {
         let (listener, port) = alone(9).await;
         drop(listener);
-        let found = lookup(BOTH, Duration::ZERO, &[local(2), local(3)]);
+        let found = lookup(Families::Both, Duration::ZERO, &[local(2), local(3)]);
         let (failed, _) = race(port, vec![found]).await;
         let failed = failed.expect_err("nobody listens");
         assert_eq!(failed.function(), "connect");
@@ -333,12 +340,10 @@ mod tests {
     async fn what_could_not_be_looked_up_is_named_beside_what_failed() {
         let (listener, port) = alone(9).await;
         drop(listener);
-        let v4 = lookup(&[Family::V4], Duration::ZERO, &[local(2)]);
+        let v4 = lookup(Families::V4, Duration::ZERO, &[local(2)]);
         let error = std::io::Error::other("the server did not answer");
-        let v6 = Lookup {
-            families: &[Family::V6],
-            addresses: Box::pin(async { Err(ConnectError::new("resolve", error)) }),
-        };
+        let error = ConnectError::new("resolve", error);
+        let v6 = Lookup::takes(Duration::ZERO, Families::V6, Err(error));
         let (failed, _) = race(port, vec![v4, v6]).await;
         let failed = failed.expect_err("nobody listens");
         assert_eq!(failed.function(), "connect", "an address was tried");
@@ -352,7 +357,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_name_without_addresses_is_an_error_of_resolve() {
-        let (failed, _) = race(1, vec![lookup(BOTH, Duration::ZERO, &[])]).await;
+        let (failed, _) = race(1, vec![lookup(Families::Both, Duration::ZERO, &[])]).await;
         let failed = failed.expect_err("there is nothing to connect to");
         assert_eq!(failed.function(), "resolve");
         assert!(failed.attempts().is_empty());

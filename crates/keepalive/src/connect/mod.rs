@@ -142,6 +142,8 @@ pub enum Unusable {
     UnexpectedData,
     /// It has failed.
     Failed(io::Error),
+    /// The name that it was opened for has lost the address that it goes to.
+    AddressGone,
 }
 
 impl fmt::Display for Unusable {
@@ -150,6 +152,7 @@ impl fmt::Display for Unusable {
             Self::Closed => f.write_str("the peer closed the connection"),
             Self::UnexpectedData => f.write_str("the peer sent data that nobody asked for"),
             Self::Failed(error) => write!(f, "the connection failed: {error}"),
+            Self::AddressGone => f.write_str("the name has lost the address of the connection"),
         }
     }
 }
@@ -286,9 +289,10 @@ impl ConnectError {
 
     /// What went wrong, in words; the system's own text where it was a system error.
     pub fn error_str(&self) -> String {
-        match self.error_num() {
-            Some(number) => system_text(number),
-            None => self.source.to_string(),
+        match (self.error_num(), self.attempts().last()) {
+            (Some(number), _) => system_text(number),
+            (None, Some(last)) => last.error_str(),
+            (None, None) => self.source.to_string(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,23 +11,37 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::address::Address;
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::Proxies;
+use crate::connect::resolve::{Addresses, Residence, Resolve, Resolver};
 use crate::connect::route::Route;
 use crate::connect::scheme::{AnyConnector, Stream};
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Phase, Unusable, socket, unix};
 use crate::host::Host;
+use crate::request::{Request, RequestError};
 use crate::sync::Arc;
 
 /// Opens connections by scheme: `unix` is a Unix socket, every other scheme plain TCP, unless a
 /// connector is registered for it.
 ///
-/// Names are resolved by the system's resolver, one lookup at a time per name, and their addresses
-/// raced as RFC 8305 says ("Happy Eyeballs"): the families take turns, the next address is tried
-/// when one has failed or not answered for [`attempt_delay`](Self::attempt_delay), and the first
-/// connection that is there is used. A race counts as one connection against the limits. TLS is not built in yet: `https` and `wss` are answered with an error of
-/// function `tls`.
+/// Names are resolved by the [system's resolver](crate::SystemResolver), unless
+/// [another](Self::resolver) is set. All who ask for a name while it is being looked up share the
+/// lookup, and what comes of it is kept for a [while](Self::keep_addresses): at least the last 512
+/// names, each with at most 64 addresses. That a name has no address is kept for two seconds, and a
+/// failure that may pass not at all. Clones share all of this; one that is set otherwise afterwards
+/// has its own.
+///
+/// The addresses of a name are raced as RFC 8305 says ("Happy Eyeballs"): the one that worked last
+/// goes first, the families take turns, the next address is tried when one has failed or not
+/// answered for [`attempt_delay`](Self::attempt_delay), and the first connection that is there is
+/// used. A race counts as one connection against the limits.
+///
+/// When a name is looked up again and an address is missing that it had, the connections to that
+/// address are [retired](Self::retire_vanished).
+///
+/// TLS is not built in yet: `https` and `wss` are answered with an error of function `tls`.
 #[derive(Clone, Default)]
 pub struct Net {
     route: Route,
@@ -91,6 +106,90 @@ impl Net {
             .insert(scheme.to_ascii_lowercase(), Arc::new(connector));
         self
     }
+
+    /// Has `resolver` look names up. Default [`SystemResolver`](crate::SystemResolver).
+    #[must_use]
+    pub fn resolver(self, resolver: impl Resolve) -> Self {
+        self.set(|resolving| resolving.source(resolver))
+    }
+
+    /// Has `name` always stand for `addresses`, those to try first in front; it is never looked
+    /// up.
+    ///
+    /// Case does not matter, nor does a trailing dot. The last that is set for a name counts. A
+    /// name without addresses cannot be connected to. More than 64 are cut.
+    ///
+    /// # Errors
+    ///
+    /// `name` is not the name of a host: what it is, and what is allowed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::{IpAddr, Ipv4Addr};
+    /// use keepalive::{Manager, Net};
+    ///
+    /// let net = Net::new().resolve("example.test", [IpAddr::V4(Ipv4Addr::LOCALHOST)])?;
+    /// let manager = Manager::builder().connector(net).build()?;
+    ///
+    /// let error = Net::new().resolve("127.0.0.1", []).unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     "invalid name \"127.0.0.1\": it is a numeric address, which is not looked up"
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resolve(
+        self,
+        name: &str,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<Self, RequestError> {
+        const NUMERIC: &str = "it is a numeric address, which is not looked up";
+        // A name is what a request takes for one.
+        let request = Request::new("tcp", name, 1)?;
+        let Address::Name(known) = request.host().address() else {
+            return Err(RequestError::new("name", format!("{name:?}"), NUMERIC));
+        };
+        let addresses = Addresses::new(addresses);
+        Ok(self.set(|resolving| resolving.overriding(known, &addresses)))
+    }
+
+    /// How long the addresses of a name are kept if their resolver does not say.
+    ///
+    /// Default 30 s. A TTL counts instead, up to five minutes, or up to this if it is longer.
+    /// Zero: nothing is kept, whatever its TTL, and each new connection has its name looked up.
+    /// Very long: a name that has moved is connected to where it was.
+    #[must_use]
+    pub fn keep_addresses(self, time: Duration) -> Self {
+        self.set(|resolving| resolving.keep(time))
+    }
+
+    /// Lookups at once, of all names; others wait in order of arrival.
+    ///
+    /// Default 16; zero counts as 1. Too few let a name whose servers do not answer hold up
+    /// others; with too many, the system's resolver may take more threads than the runtime has
+    /// for what blocks. A resolver that [is asked separately](Resolve::asks_separately) has two
+    /// for each name.
+    #[must_use]
+    pub fn max_lookups(self, lookups: usize) -> Self {
+        self.set(|resolving| resolving.at_once(lookups))
+    }
+
+    /// Whether a connection is retired when its name is looked up and has lost the address that
+    /// it goes to: an idle one is closed at once, and one in use when it comes back.
+    ///
+    /// Default yes: traffic follows a name that moves. A name that is answered with a few of its
+    /// many addresses in turn loses connections that were good, each time it is looked up; say no
+    /// then. A lookup that fails retires nothing.
+    #[must_use]
+    pub fn retire_vanished(self, retire: bool) -> Self {
+        self.set(|resolving| resolving.retires(retire))
+    }
+
+    fn set(mut self, change: impl FnOnce(&Resolver) -> Resolver) -> Self {
+        self.route.resolver = Arc::new(change(&self.route.resolver));
+        self
+    }
 }
 
 impl Connector for Net {
@@ -98,6 +197,7 @@ impl Connector for Net {
 
     async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         let scheme = attempt.host().scheme();
+        let mut residence = None;
         let kind = if let Some(connector) = self.schemes.get(scheme) {
             Kind::Other(connector.connect_any(attempt).await?)
         } else if scheme == "unix" {
@@ -105,9 +205,11 @@ impl Connector for Net {
         } else if matches!(scheme, "https" | "wss") {
             return Err(no_tls(attempt));
         } else {
-            Kind::Tcp(self.route.connect(attempt).await?)
+            let reached = self.route.connect(attempt).await?;
+            residence = reached.residence;
+            Kind::Tcp(reached.stream)
         };
-        Ok(NetStream { kind })
+        Ok(NetStream { kind, residence })
     }
 
     fn is_prompt(&self, host: &Host) -> bool {
@@ -147,6 +249,8 @@ impl fmt::Debug for Net {
 /// A connection opened by [`Net`].
 pub struct NetStream {
     kind: Kind,
+    /// Of one that was opened to an address of a name.
+    residence: Option<Box<Residence>>,
 }
 
 enum Kind {
@@ -175,6 +279,11 @@ impl NetStream {
 
 impl Connection for NetStream {
     fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        if let Some(residence) = &mut self.residence
+            && residence.poll_gone(context).is_ready()
+        {
+            return Poll::Ready(Unusable::AddressGone);
+        }
         match &mut self.kind {
             Kind::Tcp(stream) => socket::poll_unusable(stream, context),
             Kind::Unix(stream) => socket::poll_unusable(stream, context),
@@ -183,6 +292,11 @@ impl Connection for NetStream {
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
+        if let Some(residence) = &self.residence
+            && residence.is_gone()
+        {
+            return Err(Unusable::AddressGone);
+        }
         match &mut self.kind {
             Kind::Tcp(stream) => socket::check(stream),
             Kind::Unix(stream) => socket::check(stream),

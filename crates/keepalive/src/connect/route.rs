@@ -12,11 +12,18 @@ use crate::connect::dial::Dial;
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::{Proxies, Proxy};
-use crate::connect::resolve::{self, Resolver};
+use crate::connect::resolve::{Residence, Resolver, system};
 use crate::connect::tcp::Connecting;
 use crate::connect::{Attempt, ConnectError, Phase};
 use crate::host::Host;
 use crate::sync::Arc;
+
+/// A stream to a host.
+pub(crate) struct Reached {
+    pub(crate) stream: TcpStream,
+    /// Of one to an address of the host's name.
+    pub(crate) residence: Option<Box<Residence>>,
+}
 
 /// How hosts are reached.
 #[derive(Clone, Debug, Default)]
@@ -30,12 +37,14 @@ pub(crate) struct Route {
 
 impl Route {
     /// Opens a stream to an attempt's host.
-    pub(crate) async fn connect(&self, attempt: &Attempt) -> Result<TcpStream, ConnectError> {
+    pub(crate) async fn connect(&self, attempt: &Attempt) -> Result<Reached, ConnectError> {
         let host = attempt.host();
         #[cfg(feature = "proxy")]
         if let Some(proxy) = self.proxies.of(host) {
             // Large, and every attempt would be.
-            return Box::pin(self.connect_by(attempt, proxy)).await;
+            let stream = Box::pin(self.connect_by(attempt, proxy)).await?;
+            let residence = None;
+            return Ok(Reached { stream, residence });
         }
         self.connect_to(attempt, host.address(), host.port()).await
     }
@@ -54,16 +63,12 @@ impl Route {
         attempt: &Attempt,
         address: &Address,
         port: u16,
-    ) -> Result<TcpStream, ConnectError> {
+    ) -> Result<Reached, ConnectError> {
         let address = match address {
             Address::Ip(ip) => SocketAddr::new(*ip, port),
-            Address::Zoned(ip, zone) => Box::pin(resolve::zoned(*ip, zone, port)).await?,
-            Address::Name(name) => {
-                let lookups = self.resolver.lookups(name);
-                let dial = Dial::new(attempt, port, &self.options, self.pace, lookups, None);
-                // What may have to wait for long is boxed, or every attempt would be as large.
-                return Box::pin(dial).await;
-            }
+            Address::Zoned(ip, zone) => Box::pin(system::with_zone(*ip, zone, port)).await?,
+            // What may have to wait for long is boxed, or every attempt would be as large.
+            Address::Name(name) => return Box::pin(self.race(attempt, name, port)).await,
             Address::Path(_) => {
                 let error = "a path is only for scheme unix";
                 let error = io::Error::new(io::ErrorKind::InvalidInput, error);
@@ -72,7 +77,23 @@ impl Route {
         };
         attempt.enter(Phase::Connect);
         let mut connecting = Connecting::begin(address, attempt.bind_addresses(), &self.options)?;
-        poll_fn(|context| connecting.poll(context)).await
+        let stream = poll_fn(|context| connecting.poll(context)).await?;
+        let residence = None;
+        Ok(Reached { stream, residence })
+    }
+
+    async fn race(
+        &self,
+        attempt: &Attempt,
+        name: &str,
+        port: u16,
+    ) -> Result<Reached, ConnectError> {
+        let lookups = self.resolver.lookups(name);
+        let last = self.resolver.last_worked(name);
+        let dial = Dial::new(attempt, port, &self.options, self.pace, lookups, last);
+        let (stream, address) = dial.await?;
+        let residence = self.resolver.reside(name, address);
+        Ok(Reached { stream, residence })
     }
 
     #[cfg(feature = "proxy")]
@@ -83,14 +104,14 @@ impl Route {
     ) -> Result<TcpStream, ConnectError> {
         let target = match attempt.host().address() {
             Address::Name(name) if proxy.takes_addresses() => {
-                let addresses = resolve::first(self.resolver.lookups(name)).await?;
-                Address::Ip(addresses)
+                Address::Ip(self.resolver.first(name).await?)
             }
             address => address.clone(),
         };
         let (address, port) = proxy.server();
-        let stream = self.connect_to(attempt, address, port).await;
-        let mut stream = stream.map_err(|error| error.on_the_way_to(format!("proxy {proxy}")))?;
+        let reached = self.connect_to(attempt, address, port).await;
+        let reached = reached.map_err(|error| error.on_the_way_to(format!("proxy {proxy}")))?;
+        let mut stream = reached.stream;
         attempt.enter(Phase::Proxy);
         let port = attempt.host().port();
         let opened = proxy.open(&mut stream, &target, port).await;

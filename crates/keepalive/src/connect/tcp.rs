@@ -52,6 +52,10 @@ impl Connecting {
         })
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Ready when the peer has answered, or nobody will.
     pub(crate) fn poll(
         &mut self,

@@ -28,11 +28,13 @@
 //! | `ends::a_task_that_is_stopped_as_it_starts_ends` | `StopLost` |
 //! | `prompt::what_opens_at_once_as_the_manager_ends_is_closed` | `PromptUnwantedKept` |
 //! | `lookups::a_name_has_one_lookup_at_a_time` | `LookupTwice` |
+//! | `residents::an_address_that_goes_as_a_connection_comes_back_is_noticed` | `GoneUnfenced` |
 
 mod answers;
 mod ends;
 mod lookups;
 mod prompt;
+mod residents;
 mod rig;
 mod room;
 mod signals;

@@ -3,7 +3,7 @@
 use std::io::ErrorKind::TimedOut;
 use std::time::Duration;
 
-use crate::support::{Probe, Server, assert_system_error, error, eventually, run};
+use crate::support::{Names, Probe, Server, assert_system_error, error, eventually, run};
 use keepalive::{ErrorKind, Manager, Phase, Reason};
 
 #[test]
@@ -24,5 +24,24 @@ fn the_error_names_the_phase_and_the_slot_is_free() {
         assert_eq!(probe.attempts.read().now, 0, "it is withdrawn");
         probe.pass(1);
         manager.allocate(server.request()).await.unwrap().free();
+    });
+}
+
+#[test]
+fn a_resolver_that_never_answers_holds_nothing() {
+    run(async || {
+        let (server, names) = (Server::start(), Names::at(&["127.0.0.1"]).closed());
+        let net = names.net().max_lookups(1);
+        let manager = Manager::builder().connector(net).build().unwrap();
+        let request = |name: &str| server.request_at(name);
+        let late = manager.allocate(request("slow.test").timeout(Duration::from_millis(30)));
+        assert_system_error(&error(late.await), "resolve", TimedOut);
+        names.lookups.until(|tally| tally.now == 0).await;
+        names.pass(1);
+        manager
+            .allocate(request("example.test"))
+            .await
+            .unwrap()
+            .close();
     });
 }

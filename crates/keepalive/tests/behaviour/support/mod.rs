@@ -4,6 +4,7 @@
 //! drops it.
 
 mod mock;
+mod names;
 mod probe;
 pub(crate) mod proxy;
 mod server;
@@ -23,6 +24,7 @@ use tokio::runtime::Builder;
 pub(crate) use keepalive_testkit::net::census::descriptors_to;
 pub(crate) use keepalive_testkit::net::gauge::{Entered, Gauge};
 pub(crate) use mock::{Mock, host};
+pub(crate) use names::{Names, found};
 pub(crate) use probe::Probe;
 pub(crate) use server::{Order, Refusing, Server, Silent};
 

@@ -1,0 +1,128 @@
+//! A resolver that speaks DNS itself: hickory-resolver.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::RecordType;
+
+use crate::connect::resolve::{Addresses, Families, Resolve, ResolveError};
+
+/// A resolver that asks DNS servers itself, with the feature `hickory-dns`.
+///
+/// It asks for IPv4 and IPv6 separately, keeps to the TTLs of what is answered, holds no thread,
+/// and a lookup ends when nobody waits for it. `/etc/hosts` counts before the servers. What else
+/// the system can be told to look names up in (`nsswitch.conf`) is not asked.
+///
+/// Each server has 5 seconds to answer, and is asked up to three times.
+///
+/// # Examples
+///
+/// ```
+/// use keepalive::{HickoryResolver, Manager, Net};
+///
+/// let server = "192.0.2.53:53".parse()?;
+/// let resolver = HickoryResolver::with_servers([server])?;
+/// let manager = Manager::builder().connector(Net::new().resolver(resolver)).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct HickoryResolver {
+    resolver: TokioResolver,
+}
+
+impl HickoryResolver {
+    /// Asks the servers of the system: those of `/etc/resolv.conf`, with its search list.
+    ///
+    /// # Errors
+    ///
+    /// The system's settings cannot be read.
+    pub fn from_system() -> Result<Self, ResolveError> {
+        Self::build(TokioResolver::builder_tokio())
+    }
+
+    /// Asks these servers, over UDP, and over TCP what is too long for that.
+    ///
+    /// Without a server, no name is found but those of `/etc/hosts`.
+    ///
+    /// # Errors
+    ///
+    /// The resolver cannot be built.
+    pub fn with_servers(
+        servers: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<Self, ResolveError> {
+        let servers = servers.into_iter().map(server).collect();
+        let config = ResolverConfig::from_name_servers(servers);
+        let provider = TokioRuntimeProvider::default();
+        Self::build(Ok(TokioResolver::builder_with_config(config, provider)))
+    }
+
+    fn build(
+        builder: Result<hickory_resolver::ResolverBuilder<TokioRuntimeProvider>, NetError>,
+    ) -> Result<Self, ResolveError> {
+        let mut builder = builder.map_err(ResolveError::new)?;
+        // Answers are kept by who asks for them here.
+        builder.options_mut().cache_size = 0;
+        let resolver = builder.build().map_err(ResolveError::new)?;
+        Ok(Self { resolver })
+    }
+}
+
+impl Resolve for HickoryResolver {
+    async fn lookup(&self, name: &str, families: Families) -> Result<Addresses, ResolveError> {
+        let lookup = match families {
+            Families::V4 => self.resolver.lookup(name, RecordType::A).await,
+            Families::V6 => self.resolver.lookup(name, RecordType::AAAA).await,
+            Families::Both => self.resolver.lookup_ip(name).await.map(Lookup::from),
+        };
+        let lookup = lookup.map_err(|error| resolve_error(error, families))?;
+        // Aliases on the way to an address have TTLs too.
+        let ttl = lookup.answers().iter().map(|record| record.ttl).min();
+        let addresses = lookup.answers().iter().filter_map(|r| r.data.ip_addr());
+        let valid_for = Duration::from_secs(ttl.unwrap_or(0).into());
+        Ok(Addresses::new(addresses).valid_for(valid_for))
+    }
+
+    fn asks_separately(&self) -> bool {
+        true
+    }
+}
+
+fn server(address: SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+    let connections = connections.map(|mut connection| {
+        connection.port = address.port();
+        connection
+    });
+    NameServerConfig::new(address.ip(), true, connections.into())
+}
+
+fn resolve_error(error: NetError, families: Families) -> ResolveError {
+    match error {
+        error if error.is_nx_domain() => ResolveError::not_found(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the name does not exist",
+        )),
+        error if error.is_no_records_found() => ResolveError::no_address(families),
+        NetError::Timeout => ResolveError::new(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "no DNS server answered in time",
+        )),
+        NetError::Io(error) => ResolveError::new(match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(error.kind(), error.to_string()),
+        }),
+        error => ResolveError::new(error),
+    }
+}
+
+impl fmt::Debug for HickoryResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HickoryResolver").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,203 @@
+//! One lookup: what runs it, and what those who ask for the name wait for.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use keepalive_engine::planted;
+use tokio::runtime::Handle;
+
+use crate::connect::ConnectError;
+use crate::connect::resolve::names::{Answer, Awaited, Names, Waits};
+use crate::connect::resolve::{Addresses, Families, Looking, ResolveError};
+use crate::contain::contain;
+use crate::sync::Arc;
+
+/// The answer of a lookup, ready at the first poll if it is known.
+///
+/// A lookup that was begun goes on as long as one of these waits for it.
+pub(crate) struct Lookup {
+    families: Families,
+    state: State,
+}
+
+enum State {
+    Known(Option<Answer>),
+    Waits(Pin<Box<dyn Future<Output = Answer> + Send>>),
+}
+
+impl Lookup {
+    pub(super) fn known(families: Families, answer: Answer) -> Self {
+        Self {
+            families,
+            state: State::Known(Some(answer)),
+        }
+    }
+
+    pub(super) fn waits(families: Families, mut waits: Waits, name: &str) -> Self {
+        let name: Box<str> = name.into();
+        let answer = async move {
+            if let Ok(answer) = waits.wait_for(Option::is_some).await
+                && let Some(answer) = &*answer
+            {
+                return answer.clone();
+            }
+            let error = io::Error::other("the lookup was broken off");
+            Err(ConnectError::new("resolve", error).detail(name))
+        };
+        Self {
+            families,
+            state: State::Waits(Box::pin(answer)),
+        }
+    }
+
+    /// One whose answer is there after some time.
+    #[cfg(test)]
+    pub(crate) fn takes(time: std::time::Duration, families: Families, answer: Answer) -> Self {
+        let answer = async move {
+            tokio::time::sleep(time).await;
+            answer
+        };
+        Self {
+            families,
+            state: State::Waits(Box::pin(answer)),
+        }
+    }
+
+    /// Which addresses were asked for.
+    pub(crate) fn families(&self) -> Families {
+        self.families
+    }
+}
+
+impl Future for Lookup {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        match &mut self.state {
+            State::Known(answer) => Poll::Ready(answer.take().expect("polled after its end")),
+            State::Waits(answer) => answer.as_mut().poll(context),
+        }
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookup")
+            .field("families", &self.families())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A lookup that is to be run. However it ends, nobody waits for it any more then.
+pub(crate) struct Running {
+    names: Arc<Names>,
+    name: Box<str>,
+    awaited: Awaited,
+    /// Whether it has left the table.
+    over: bool,
+}
+
+impl Running {
+    pub(super) fn new(names: Arc<Names>, name: &str, awaited: Awaited) -> Self {
+        Self {
+            names,
+            name: name.into(),
+            awaited,
+            over: false,
+        }
+    }
+
+    /// Runs it in a task, which is not that of any who wait: they may all go but the last.
+    pub(super) fn start(self) {
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(self.run())),
+            Err(error) => self.end(Err(ResolveError::new(error))),
+        }
+    }
+
+    async fn run(mut self) {
+        let names = Arc::clone(&self.names);
+        let permit = self.while_wanted(names.permits.acquire()).await;
+        let Some(permit) = permit else {
+            self.over = true;
+            return;
+        };
+        let _permit = (!planted!(LookupsUnbounded)).then_some(permit);
+        let name = self.name.clone();
+        let source = &names.source;
+        let result = match contain(|| source.lookup_any(&name, names.families)) {
+            None => Some(Err(panicked())),
+            Some(looking) => {
+                let looking = Contained(Some(looking));
+                match source.stops_when_dropped() {
+                    true => self.while_wanted(looking).await,
+                    false => Some(looking.await),
+                }
+            }
+        };
+        match result {
+            Some(result) => self.end(result),
+            None => self.over = true,
+        }
+    }
+
+    /// What `future` comes to; `None` once nobody waits for this lookup, which is not in the table
+    /// then.
+    async fn while_wanted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        loop {
+            let mut unwanted = pin!(self.awaited.closed());
+            let output = poll_fn(|context| match future.as_mut().poll(context) {
+                Poll::Ready(output) => Poll::Ready(Some(output)),
+                Poll::Pending => unwanted.as_mut().poll(context).map(|()| None),
+            });
+            let output = output.await;
+            if output.is_some() || self.names.give_up(&self.name, &self.awaited) {
+                return output;
+            }
+        }
+    }
+
+    pub(crate) fn end(mut self, result: Result<Addresses, ResolveError>) {
+        self.over = true;
+        let answer = self.names.note(&self.name, result);
+        self.awaited.send_replace(Some(answer));
+    }
+}
+
+/// Its runtime may end it.
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.over {
+            self.names.forget(&self.name);
+        }
+    }
+}
+
+/// A lookup whose panics are errors.
+struct Contained<'a>(Option<Looking<'a>>);
+
+impl Future for Contained<'_> {
+    type Output = Result<Addresses, ResolveError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(looking) = &mut self.0 else {
+            return Poll::Ready(Err(panicked()));
+        };
+        contain(|| looking.as_mut().poll(context)).unwrap_or_else(|| Poll::Ready(Err(panicked())))
+    }
+}
+
+impl Drop for Contained<'_> {
+    fn drop(&mut self) {
+        let looking = self.0.take();
+        contain(|| drop(looking));
+    }
+}
+
+fn panicked() -> ResolveError {
+    ResolveError::new("the resolver panicked")
+}

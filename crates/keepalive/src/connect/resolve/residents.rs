@@ -1,0 +1,187 @@
+//! Who is told when a name loses an address: the connections that were opened to it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::task::{Context, Poll, Waker};
+
+use keepalive_engine::planted;
+use slab::Slab;
+use smallvec::SmallVec;
+
+use crate::connect::resolve::Families;
+use crate::connect::resolve::names::Found;
+use crate::contain::contain;
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, fence};
+
+/// The places at which connections are.
+///
+/// Its lock is never held together with that of a place.
+#[derive(Default)]
+pub(crate) struct Residents {
+    places: Mutex<HashMap<Box<str>, Places>>,
+}
+
+type Places = SmallVec<[(IpAddr, Weak<Place>); 2]>;
+
+/// An address of a name, as long as a connection is there.
+struct Place {
+    residents: Arc<Residents>,
+    name: Box<str>,
+    gone: AtomicBool,
+    watchers: Mutex<Slab<Waker>>,
+}
+
+/// A connection at an address of a name: it hears when the name loses the address.
+pub(crate) struct Residence {
+    place: Arc<Place>,
+    /// Who is woken, and where that is noted.
+    watcher: Option<(usize, Waker)>,
+}
+
+impl Residents {
+    /// There is a connection to this address of a name.
+    pub(crate) fn enter(self: &Arc<Self>, name: &str, address: IpAddr) -> Residence {
+        let mut all = self.places.lock();
+        let known = all.get(name).and_then(|places| {
+            let (_, place) = places.iter().find(|(known, _)| *known == address)?;
+            place.upgrade()
+        });
+        let place = known.unwrap_or_else(|| {
+            let place = Arc::new(Place {
+                residents: Arc::clone(self),
+                name: name.into(),
+                gone: AtomicBool::new(false),
+                watchers: Mutex::new(Slab::new()),
+            });
+            let places = all.entry(name.into()).or_default();
+            places.push((address, Arc::downgrade(&place)));
+            place
+        });
+        Residence {
+            place,
+            watcher: None,
+        }
+    }
+
+    /// A name has these addresses now: who is at another is told.
+    pub(crate) fn retire(&self, name: &str, families: Families, found: &Found) {
+        let gone: Vec<Arc<Place>> = {
+            let mut all = self.places.lock();
+            let Some(places) = all.get_mut(name) else {
+                return;
+            };
+            let mut gone = Vec::new();
+            places.retain(|(address, place)| {
+                let stays = !families.include(address) || !found.lacks(address);
+                if !stays {
+                    gone.extend(place.upgrade());
+                }
+                stays
+            });
+            if places.is_empty() {
+                all.remove(name);
+            }
+            gone
+        };
+        // The last hold of a place must not go with the lock held.
+        gone.iter().for_each(|place| place.retire());
+    }
+
+    fn forget_empty(&self, name: &str) {
+        let mut all = self.places.lock();
+        if let Some(places) = all.get_mut(name) {
+            places.retain(|(_, place)| place.strong_count() > 0);
+            if places.is_empty() {
+                all.remove(name);
+            }
+        }
+    }
+}
+
+impl Place {
+    fn retire(&self) {
+        if planted!(VanishedKept) {
+            return;
+        }
+        self.gone.store(true, Ordering::Relaxed);
+        // With the fence of who watches: either it sees this, or it listens when it is woken.
+        fence(Ordering::SeqCst);
+        let wakers: Vec<Waker> = {
+            let watchers = self.watchers.lock();
+            watchers.iter().map(|(_, waker)| waker.clone()).collect()
+        };
+        for waker in wakers {
+            contain(|| waker.wake());
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.residents.forget_empty(&self.name);
+    }
+}
+
+impl Residence {
+    /// Ready when the name has lost the address; otherwise the waker is woken when it does.
+    ///
+    /// Asked again with the same waker, it costs a fence and a load.
+    #[inline]
+    pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let waker = context.waker();
+        if !matches!(&self.watcher, Some((_, known)) if known.will_wake(waker)) {
+            self.listen(waker);
+        }
+        if !planted!(GoneUnfenced) {
+            fence(Ordering::SeqCst);
+        }
+        match self.place.is_gone() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Whether the name has lost the address.
+    #[inline]
+    pub(crate) fn is_gone(&self) -> bool {
+        self.place.is_gone()
+    }
+
+    #[cold]
+    fn listen(&mut self, waker: &Waker) {
+        let (noted, own) = (waker.clone(), waker.clone());
+        let mut watchers = self.place.watchers.lock();
+        let (slot, replaced) = match self.watcher.take() {
+            Some((slot, own)) => {
+                let replaced = std::mem::replace(&mut watchers[slot], noted);
+                (slot, Some((replaced, own)))
+            }
+            None => (watchers.insert(noted), None),
+        };
+        drop(watchers);
+        self.watcher = Some((slot, own));
+        drop(replaced);
+    }
+}
+
+impl Drop for Residence {
+    fn drop(&mut self) {
+        if let Some((slot, _)) = self.watcher {
+            let waker = self.place.watchers.lock().remove(slot);
+            drop(waker);
+        }
+    }
+}
+
+impl fmt::Debug for Residents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Residents")
+            .field("names", &self.places.lock().len())
+            .finish()
+    }
+}

@@ -1,0 +1,175 @@
+//! The resolver of a connector and its clones: overrides, the tables of names, and who is told
+//! when a name changes.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use smallvec::{SmallVec, smallvec};
+use tokio::sync::Semaphore;
+
+#[cfg(feature = "proxy")]
+use crate::connect::ConnectError;
+use crate::connect::resolve::cache::Cache;
+use crate::connect::resolve::lookup::Lookup;
+use crate::connect::resolve::names::{Found, HALF, Names};
+use crate::connect::resolve::residents::{Residence, Residents};
+use crate::connect::resolve::system::SystemResolver;
+use crate::connect::resolve::{Addresses, AnyResolve, Families, Resolve, ResolveError};
+use crate::sync::{Arc, Mutex};
+
+/// Resolves names. All who ask for one name share one lookup, and its answer for a while.
+pub(crate) struct Resolver {
+    settings: Settings,
+    /// One for each question that is asked about a name.
+    pub(crate) tables: SmallVec<[Arc<Names>; 2]>,
+    residents: Arc<Residents>,
+    /// The addresses that were connected to last.
+    worked: Mutex<Cache<IpAddr>>,
+}
+
+#[derive(Clone)]
+struct Settings {
+    source: Arc<dyn AnyResolve>,
+    /// What is never looked up.
+    overrides: HashMap<Box<str>, Result<Found, Arc<str>>>,
+    keep: Duration,
+    at_once: usize,
+    retires: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            source: Arc::new(SystemResolver),
+            overrides: HashMap::new(),
+            keep: Duration::from_secs(30),
+            at_once: 16,
+            retires: true,
+        }
+    }
+}
+
+/// The settings give a resolver that knows nothing yet, so that those who have this one keep it.
+impl Resolver {
+    pub(crate) fn source(&self, source: impl Resolve) -> Self {
+        self.with(|settings| settings.source = Arc::new(source))
+    }
+
+    pub(crate) fn overriding(&self, name: &str, addresses: &Addresses) -> Self {
+        let found = Found::new(addresses, Families::Both);
+        let found = found.map_err(|error| error.to_string().into());
+        self.with(|settings| {
+            settings.overrides.insert(name.into(), found);
+        })
+    }
+
+    pub(crate) fn keep(&self, time: Duration) -> Self {
+        self.with(|settings| settings.keep = time)
+    }
+
+    pub(crate) fn at_once(&self, lookups: usize) -> Self {
+        let most = Semaphore::MAX_PERMITS;
+        self.with(|settings| settings.at_once = lookups.clamp(1, most))
+    }
+
+    pub(crate) fn retires(&self, retires: bool) -> Self {
+        self.with(|settings| settings.retires = retires)
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.settings.clone();
+        change(&mut settings);
+        Self::new(settings)
+    }
+
+    fn new(settings: Settings) -> Self {
+        let residents = Arc::new(Residents::default());
+        let permits = Arc::new(Semaphore::new(settings.at_once));
+        let questions: &[_] = match settings.source.asks_separately() {
+            true => &[Families::V6, Families::V4],
+            false => &[Families::Both],
+        };
+        let table = |&families| {
+            Arc::new(Names {
+                families,
+                source: Arc::clone(&settings.source),
+                permits: Arc::clone(&permits),
+                keep: settings.keep,
+                residents: Arc::clone(&residents),
+                table: Mutex::default(),
+            })
+        };
+        Self {
+            tables: questions.iter().map(table).collect(),
+            worked: Mutex::new(Cache::new(HALF)),
+            residents,
+            settings,
+        }
+    }
+}
+
+impl Resolver {
+    /// The lookups of a name, all of which are needed to know its addresses: one, or one for each
+    /// family if the resolver answers these separately. Must be called within a runtime.
+    pub(crate) fn lookups(&self, name: &str) -> SmallVec<[Lookup; 2]> {
+        if let Some(found) = self.settings.overrides.get(name) {
+            let error = |text: &Arc<str>| ResolveError::not_found(&**text).of(name);
+            let answer = found.clone().map_err(|text| error(&text));
+            return smallvec![Lookup::known(Families::Both, answer)];
+        }
+        self.tables.iter().map(|table| table.lookup(name)).collect()
+    }
+
+    /// A connection was opened to this address of a name. `None` if there is nothing to hear.
+    pub(crate) fn reside(&self, name: &str, address: IpAddr) -> Option<Box<Residence>> {
+        drop(self.worked.lock().insert(name.into(), address));
+        if !self.settings.retires || self.settings.overrides.contains_key(name) {
+            return None;
+        }
+        let residence = self.residents.enter(name, address);
+        // The name may have changed while the connection was being opened. Who is here is told of
+        // what is found from now on.
+        let mut tables = self.tables.iter();
+        let table = tables.find(|table| table.families.include(&address))?;
+        let found = table.last_found(name);
+        if let Some(found) = found.filter(|found| found.lacks(&address)) {
+            self.residents.retire(name, table.families, &found);
+        }
+        Some(Box::new(residence))
+    }
+
+    /// The address of a name that was connected to last.
+    pub(crate) fn last_worked(&self, name: &str) -> Option<IpAddr> {
+        self.worked.lock().get(name).copied()
+    }
+
+    /// The first address of a name, for who can use but one.
+    #[cfg(feature = "proxy")]
+    pub(crate) async fn first(&self, name: &str) -> Result<IpAddr, ConnectError> {
+        let mut failed = None;
+        for lookup in self.lookups(name) {
+            match lookup.await {
+                Ok(found) => return Ok(found[0]),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.expect("a lookup that finds nothing fails"))
+    }
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::new(Settings::default())
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver")
+            .field("tables", &self.tables)
+            .field("residents", &self.residents)
+            .finish_non_exhaustive()
+    }
+}
