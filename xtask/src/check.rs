@@ -74,6 +74,7 @@ const STEPS: &[Step] = &[
     step("clippy", "cargo", &["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     step("documentation", "cargo", &["doc", "--locked", "--workspace", "--no-deps"]).with(&[("RUSTDOCFLAGS", "-D warnings")]),
     step("tests", "cargo", &["test", "--locked", "--workspace"]),
+    step("tests: real DNS", "cargo", &["test", "--locked", "-p", "keepalive", "--features", "hickory-dns", "--test", "hickory"]),
     step("example line_protocol", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "line_protocol"]),
     step("example mailbox", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "mailbox"]),
     step("example shared", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "shared"]),

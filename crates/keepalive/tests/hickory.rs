@@ -1,0 +1,272 @@
+//! `HickoryResolver` and a real DNS server: dnsmasq.
+//!
+//! Skipped where there is no dnsmasq, unless `KEEPALIVE_REQUIRE_DNSMASQ=1` is set.
+#![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use keepalive::{AllocateError, HickoryResolver, Lease, Manager, Net, Request};
+use tempfile::TempDir;
+
+#[tokio::test]
+async fn a_name_is_found_by_either_family() {
+    let Some(dns) = Dns::start() else { return };
+    for (name, local) in [("four.test", "127.0.0.1"), ("six.test", "::1")] {
+        let (manager, server) = (dns.manager(), listen(local));
+        let lease = manager.allocate(request(name, &server)).await.unwrap();
+        assert_eq!(peer(&lease), server.local_addr().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_exist_is_an_error_that_is_remembered() {
+    let Some(dns) = Dns::start() else { return };
+    let (manager, server) = (dns.manager(), listen("127.0.0.1"));
+    for (name, text) in [
+        ("missing.test", "the name does not exist"),
+        ("text.test", "the name has no IPv"),
+    ] {
+        for _ in 0..2 {
+            let missing = error(manager.allocate(request(name, &server)).await);
+            assert_eq!(missing.function(), "resolve");
+            assert!(missing.error_str().starts_with(text), "{missing}");
+        }
+        assert_eq!(dns.queries(name), 2, "A and AAAA");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_asked_again() {
+    let Some(dns) = Dns::start() else { return };
+    let (manager, server) = (dns.manager(), listen("127.0.0.1"));
+    let mut asked = 0;
+    for _ in 0..2 {
+        let refused = error(manager.allocate(request("example.com", &server)).await);
+        assert_eq!(refused.function(), "resolve", "{refused}");
+        let queries = dns.queries("example.com");
+        assert!(queries > asked, "{refused}");
+        asked = queries;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_holds_up_nobody_else() {
+    let Some(dns) = Dns::start() else { return };
+    let (manager, server) = (dns.manager(), listen("127.0.0.1"));
+    let slow = request("name.slow.test", &server).timeout(Duration::from_millis(200));
+    let slow = manager.allocate(slow);
+    let quick = manager.allocate(request("four.test", &server));
+    quick.await.unwrap().close();
+    let slow = error(slow.await);
+    assert_eq!(slow.function(), "resolve");
+    assert_eq!(slow.error_num(), Some(libc::ETIMEDOUT));
+}
+
+#[tokio::test]
+async fn addresses_are_kept_for_their_ttl() {
+    let Some(dns) = Dns::start() else { return };
+    let (manager, server) = (dns.manager(), listen("127.0.0.1"));
+    // That there is no AAAA is remembered for a moment, and an A for its TTL: an hour, or no time.
+    for (name, queries) in [("hour.test", 1 + 1), ("four.test", 3 + 1)] {
+        for _ in 0..3 {
+            let lease = manager.allocate(request(name, &server)).await;
+            lease.unwrap().close();
+        }
+        assert_eq!(dns.queries(name), queries, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn more_addresses_than_a_datagram_holds_are_no_matter() {
+    let Some(dns) = Dns::start() else { return };
+    let (manager, server) = (dns.manager(), listen("0.0.0.0"));
+    let lease = manager.allocate(request("many.test", &server)).await;
+    assert_eq!(peer(&lease.unwrap()).ip().to_string()[..8], *"127.0.1.");
+}
+
+#[tokio::test]
+async fn a_name_that_moves_takes_its_connections_along() {
+    let Some(dns) = Dns::start() else { return };
+    let (manager, server) = (dns.manager(), listen("0.0.0.0"));
+    let request = || request("four.test", &server);
+    manager.allocate(request()).await.unwrap().free();
+    assert_eq!(manager.totals().idle, 1);
+
+    dns.move_to("four.test", Ipv4Addr::new(127, 0, 0, 2));
+    // The new file is read a moment after it is said to be there.
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let mut label = 0;
+    loop {
+        label += 1;
+        let lease = manager.allocate(request().partition(label.to_string()));
+        let lease = lease.await.unwrap();
+        if peer(&lease).ip() == Ipv4Addr::new(127, 0, 0, 2) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it never moves");
+    }
+    while manager.totals().idle > 0 {
+        assert!(Instant::now() < deadline, "it is never retired");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn request(name: &str, server: &TcpListener) -> Request {
+    let port = server.local_addr().expect("it listens").port();
+    Request::new("test", name, port).expect("a request")
+}
+
+/// Connections wait to be accepted, which nobody does.
+fn listen(address: &str) -> TcpListener {
+    let address: IpAddr = address.parse().expect("an address");
+    TcpListener::bind(SocketAddr::new(address, 0)).expect("an address to listen on")
+}
+
+fn peer(lease: &Lease) -> SocketAddr {
+    let stream = lease.as_tcp().expect("a TCP connection");
+    stream.peer_addr().expect("it is connected")
+}
+
+fn error(result: Result<Lease, AllocateError>) -> AllocateError {
+    match result {
+        Ok(_) => panic!("this must fail"),
+        Err(error) => error,
+    }
+}
+
+/// A dnsmasq of the test's own: everything that it reads and writes is in the test's folder.
+struct Dns {
+    process: Child,
+    address: SocketAddr,
+    folder: TempDir,
+    /// Where what is asked about `slow.test` goes.
+    _silent: UdpSocket,
+}
+
+impl Dns {
+    /// `None` if there is no dnsmasq.
+    fn start() -> Option<Self> {
+        let Some(binary) = find_dnsmasq() else {
+            let required =
+                std::env::var_os("KEEPALIVE_REQUIRE_DNSMASQ").is_some_and(|value| value == "1");
+            assert!(
+                !required,
+                "KEEPALIVE_REQUIRE_DNSMASQ=1, and there is no dnsmasq"
+            );
+            println!(
+                "SKIPPED: there is no dnsmasq here; \
+                 KEEPALIVE_REQUIRE_DNSMASQ=1 makes that a failure"
+            );
+            return None;
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let mut hosts = String::from("127.0.0.1 four.test\n::1 six.test\n");
+        for n in 1..=200 {
+            hosts += &format!("127.0.1.{n} many.test\n");
+        }
+        fs::write(folder.path().join("hosts"), hosts).expect("a file");
+        let address = free_port();
+        let silent_port = silent.local_addr().expect("it is bound").port();
+        let path = |name| folder.path().join(name).display().to_string();
+        let process = Command::new(binary)
+            .args([
+                "--conf-file=/dev/null",
+                "--keep-in-foreground",
+                "--pid-file",
+            ])
+            .args(["--no-resolv", "--no-hosts", "--bind-interfaces"])
+            .args(["--user=root", "--log-queries", "--local=/test/"])
+            .arg("--listen-address=127.0.0.1")
+            .arg(format!("--port={}", address.port()))
+            .arg(format!("--addn-hosts={}", path("hosts")))
+            .arg(format!("--log-facility={}", path("log")))
+            .arg(format!("--server=/slow.test/127.0.0.1#{silent_port}"))
+            .arg("--host-record=hour.test,127.0.0.1,3600")
+            .arg("--txt-record=text.test,words")
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("it can be started");
+        let mut dns = Self {
+            process,
+            address,
+            folder,
+            _silent: silent,
+        };
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(address).is_err() {
+            let ended = dns.process.try_wait().expect("it is a child");
+            assert!(ended.is_none(), "dnsmasq ended: {}", dns.log());
+            assert!(
+                Instant::now() < deadline,
+                "dnsmasq is silent: {}",
+                dns.log()
+            );
+            sleep(Duration::from_millis(5));
+        }
+        Some(dns)
+    }
+
+    /// A manager that asks this server.
+    fn manager(&self) -> Manager {
+        let resolver = HickoryResolver::with_servers([self.address]).expect("a resolver");
+        let net = Net::new().resolver(resolver);
+        let manager = Manager::builder().connector(net).build();
+        manager.expect("sound settings")
+    }
+
+    /// How often it was asked for a name.
+    fn queries(&self, name: &str) -> usize {
+        let log = self.log();
+        let asked = |line: &&str| line.contains("query[") && line.contains(&format!(" {name} "));
+        log.lines().filter(asked).count()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn move_to(&self, name: &str, address: Ipv4Addr) {
+        let hosts = self.folder.path().join("hosts");
+        fs::write(hosts, format!("{address} {name}\n")).expect("a file");
+        let id = self.process.id().to_string();
+        let told = Command::new("kill").args(["-HUP", &id]).status();
+        assert!(told.expect("kill runs").success());
+    }
+}
+
+/// A test that fails must not leave it running.
+impl Drop for Dns {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn find_dnsmasq() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .map(|folder| folder.join("dnsmasq"))
+        .find(|file| file.is_file())
+}
+
+/// A port that is free over both UDP and TCP.
+fn free_port() -> SocketAddr {
+    loop {
+        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = udp.local_addr().expect("it is bound");
+        match TcpListener::bind(address) {
+            Ok(_) => return address,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse),
+        }
+    }
+}
