@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::duration;
+use crate::network::{self, Resolved};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -39,7 +40,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Fetch every URL once, and show per host how connections were used.
     #[command(after_help = EXIT_CODES, after_long_help = format!("{FETCH_NOTES}\n\n{EXIT_CODES}"))]
-    Fetch(FetchFlags),
+    Fetch(Box<FetchFlags>),
     /// Fetch from small servers on this machine under tight limits, and explain what was seen.
     ///
     /// Needs no network. The exit code is 0 if everything was fetched and no server ever counted
@@ -73,9 +74,8 @@ pub(crate) struct FetchFlags {
     #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration::parse)]
     pub(crate) timeout: Duration,
 
-    /// Connect from this local address.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) bind: Option<IpAddr>,
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
 
     /// Fetch every URL N times.
     #[arg(long, value_name = "N", default_value = "1")]
@@ -100,6 +100,44 @@ pub(crate) struct FetchFlags {
     /// Write one line of JSON per result to FILE; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) jsonl: Option<PathBuf>,
+}
+
+/// How hosts are reached.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkFlags {
+    /// Connect from this local address; twice for one of each family.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Vec<IpAddr>,
+
+    /// Connect by this network interface.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
+
+    /// Connect to IPv4 addresses only.
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+
+    /// Connect to IPv6 addresses only.
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+
+    /// Take HOST for these addresses, with commas between them, and do not look it up.
+    #[arg(long, value_name = "HOST:ADDRESS", value_parser = network::parse_resolve)]
+    pub(crate) resolve: Vec<Resolved>,
+
+    /// Reach hosts by this proxy: http://, socks5:// or socks5h://, with user:password@ if need be.
+    #[arg(long, value_name = "URL", conflicts_with = "proxy_from_environment")]
+    // Parsed later: what is wrong is told without the password in it.
+    pub(crate) proxy: Option<String>,
+
+    /// Reach hosts by the proxies that http_proxy, https_proxy, all_proxy and no_proxy name.
+    #[arg(long)]
+    pub(crate) proxy_from_environment: bool,
+
+    /// Reach these without a proxy: names, addresses, networks, with commas between them.
+    #[arg(long, value_name = "HOSTS")]
+    pub(crate) no_proxy: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,10 @@
 //! Why a fetch failed: the function, and its error.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 
+use keepalive::ConnectError;
 use serde::Serialize;
 
 #[cfg(unix)]
@@ -10,12 +12,14 @@ const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
 #[cfg(not(unix))]
 const TIMED_OUT: Option<i32> = None;
 
-/// What failed, in the three parts that `keepalive` names every error by.
+/// What failed, in the three parts that `keepalive` names every error by, and what was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
     pub(crate) function: String,
     pub(crate) error_num: Option<i32>,
     pub(crate) error_str: String,
+    /// Of a connection that could not be opened: the addresses, and what became of each.
+    pub(crate) detail: Option<String>,
 }
 
 impl Failure {
@@ -29,6 +33,7 @@ impl Failure {
             function: phase.to_owned(),
             error_num: TIMED_OUT,
             error_str: without_number(&text),
+            detail: None,
         }
     }
 
@@ -38,6 +43,7 @@ impl Failure {
             function: "status".to_owned(),
             error_num: None,
             error_str: status.to_string(),
+            detail: None,
         }
     }
 
@@ -47,6 +53,7 @@ impl Failure {
             function: "write".to_owned(),
             error_num: error.raw_os_error(),
             error_str: without_number(error),
+            detail: None,
         }
     }
 }
@@ -57,12 +64,28 @@ impl From<&keepalive_http::Error> for Failure {
             function: error.function().to_owned(),
             error_num: error.error_num(),
             error_str: error.error_str(),
+            detail: connect_error(error).map(ToString::to_string),
         }
     }
 }
 
+/// What it was about a connection that led to an error, if it was that.
+fn connect_error(error: &keepalive_http::Error) -> Option<&ConnectError> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(detail) = &self.detail {
+            return f.write_str(detail);
+        }
         write!(f, "{}: {}", self.function, self.error_str)?;
         match self.error_num {
             Some(number) => write!(f, " (os error {number})"),

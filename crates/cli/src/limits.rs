@@ -16,24 +16,24 @@ pub(crate) struct Limits {
     pub(crate) max_open: usize,
     pub(crate) keep_alive: Duration,
     pub(crate) timeout: Duration,
-    pub(crate) bind: Option<IpAddr>,
+    pub(crate) bind: Vec<IpAddr>,
 }
 
 impl Limits {
-    /// Builds the manager.
+    /// Builds the manager, whose connections `net` opens.
     ///
     /// # Errors
     ///
     /// One of the limits can not work; the error names it.
-    pub(crate) fn manager(&self) -> Result<HttpManager, ConfigError> {
+    pub(crate) fn manager(&self, net: Net) -> Result<HttpManager, ConfigError> {
         let mut builder = Manager::builder()
             .max_per_host(self.max_per_host)
             .max_open(self.max_open)
             .keep_alive(self.keep_alive)
             .timeout(self.timeout);
-        if let Some(address) = self.bind {
+        for &address in &self.bind {
             builder = builder.bind_address(address);
         }
-        builder.connector(Http::new()).build()
+        builder.connector(Http::over(net)).build()
     }
 }

@@ -91,6 +91,7 @@ mod tests {
             function: "connect".to_owned(),
             error_num: Some(111),
             error_str: "Connection refused".to_owned(),
+            detail: None,
         });
         let text = String::from_utf8(of(&failed).unwrap()).unwrap();
         assert_eq!(
@@ -98,7 +99,7 @@ mod tests {
             "{\"number\":3,\"url\":\"http://h/x?y\",\"status\":null,\"bytes\":0,\
              \"from_cache\":null,\"resent\":0,\"timing\":null,\"total_us\":2000,\"file\":null,\
              \"error\":{\"function\":\"connect\",\"error_num\":111,\
-             \"error_str\":\"Connection refused\"}}\n"
+             \"error_str\":\"Connection refused\",\"detail\":null}}\n"
         );
         let mut served = fetched();
         served.from_cache = Some(FromCache::Deferred);

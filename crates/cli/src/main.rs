@@ -15,6 +15,7 @@ mod input;
 mod interrupt;
 mod limits;
 mod line;
+mod network;
 mod options;
 mod output;
 mod progress;
@@ -62,7 +63,7 @@ fn within_runtime(command: Command) -> std::io::Result<Exit> {
         .build()?;
     let exit = runtime.block_on(async {
         match command {
-            Command::Fetch(flags) => fetch_command::run(flags).await,
+            Command::Fetch(flags) => fetch_command::run(*flags).await,
             Command::Demo(flags) => demo::run(flags).await,
         }
     });

@@ -11,6 +11,7 @@ use crate::console::Stream;
 use crate::fetch::Fetcher;
 use crate::input::Source;
 use crate::limits::{HttpManager, Limits};
+use crate::network::{self, NetworkError};
 use crate::output::Output;
 use crate::report::Destination;
 use crate::target::{Target, TargetError};
@@ -34,14 +35,15 @@ impl Options {
     ///
     /// A flag or a file can not be used.
     pub(crate) fn check(flags: &FetchFlags) -> Result<Self, Refusal> {
+        let net = network::net(&flags.network)?;
         let manager = Limits {
             max_per_host: flags.max_per_host,
             max_open: flags.max_open,
             keep_alive: flags.keep_alive,
             timeout: flags.timeout,
-            bind: flags.bind,
+            bind: flags.network.bind.clone(),
         }
-        .manager()?;
+        .manager(net)?;
         let jobs = match flags.jobs {
             Some(jobs) => jobs.get(),
             None => flags.max_open.saturating_mul(4),
@@ -78,6 +80,8 @@ pub(crate) enum Refusal {
     StandardInputTwice,
     #[error("{0}")]
     Limit(#[from] ConfigError),
+    #[error("{0}")]
+    Network(#[from] NetworkError),
     #[error("can not {what} {}: {error}", path.display())]
     File {
         what: &'static str,

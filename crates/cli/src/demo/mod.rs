@@ -8,6 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use keepalive::Net;
+
 use crate::args::DemoFlags;
 use crate::console::{self, Stream};
 use crate::duration::shown;
@@ -67,10 +69,10 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
         max_open: MAX_OPEN,
         keep_alive: Duration::from_secs(15),
         timeout: TIMEOUT,
-        bind: None,
+        bind: Vec::new(),
     };
     let manager = limits
-        .manager()
+        .manager(Net::new())
         .map_err(|error| Trouble::Start("the manager", error.to_string()))?;
     let targets = targets(&servers, requests)?;
     say(&format!(

@@ -6,6 +6,7 @@ mod exit_codes;
 mod input;
 mod interrupt;
 mod jsonl;
+mod network;
 mod output;
 mod program;
 mod server;

@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::Proxies;
-use crate::connect::resolve::{Addresses, Residence, Resolve, Resolver};
+use crate::connect::resolve::{Addresses, Families, Residence, Resolve, Resolver};
 use crate::connect::route::Route;
 use crate::connect::scheme::{AnyConnector, Stream};
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Phase, Unusable, socket, unix};
@@ -111,6 +111,15 @@ impl Net {
     #[must_use]
     pub fn resolver(self, resolver: impl Resolve) -> Self {
         self.set(|resolving| resolving.source(resolver))
+    }
+
+    /// Which addresses are connected to. Default both families.
+    ///
+    /// Of a name, only the addresses of these are looked up. A numeric address of the other family
+    /// is answered with an error of function `connect`.
+    #[must_use]
+    pub fn families(self, families: Families) -> Self {
+        self.set(|resolving| resolving.only(families))
     }
 
     /// Has `name` always stand for `addresses`, those to try first in front; it is never looked

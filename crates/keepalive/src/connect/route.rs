@@ -76,6 +76,12 @@ impl Route {
             }
         };
         attempt.enter(Phase::Connect);
+        let families = self.resolver.families();
+        if !families.include(&address.ip()) {
+            let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+            let wanted = format!("{address}: only {families} is to be used");
+            return Err(ConnectError::new("connect", error).detail(wanted));
+        }
         let mut connecting = Connecting::begin(address, attempt.bind_addresses(), &self.options)?;
         let stream = poll_fn(|context| connecting.poll(context)).await?;
         let residence = None;

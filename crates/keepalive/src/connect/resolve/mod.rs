@@ -110,6 +110,16 @@ pub enum Families {
     Both,
 }
 
+impl fmt::Display for Families {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+            Self::Both => "IPv4 or IPv6",
+        })
+    }
+}
+
 impl Families {
     pub(crate) fn include(self, address: &IpAddr) -> bool {
         match self {

@@ -37,6 +37,7 @@ struct Settings {
     keep: Duration,
     at_once: usize,
     retires: bool,
+    families: Families,
 }
 
 impl Default for Settings {
@@ -47,6 +48,7 @@ impl Default for Settings {
             keep: Duration::from_secs(30),
             at_once: 16,
             retires: true,
+            families: Families::Both,
         }
     }
 }
@@ -78,6 +80,10 @@ impl Resolver {
         self.with(|settings| settings.retires = retires)
     }
 
+    pub(crate) fn only(&self, families: Families) -> Self {
+        self.with(|settings| settings.families = families)
+    }
+
     fn with(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.settings.clone();
         change(&mut settings);
@@ -87,9 +93,11 @@ impl Resolver {
     fn new(settings: Settings) -> Self {
         let residents = Arc::new(Residents::default());
         let permits = Arc::new(Semaphore::new(settings.at_once));
-        let questions: &[_] = match settings.source.asks_separately() {
-            true => &[Families::V6, Families::V4],
-            false => &[Families::Both],
+        let questions: &[_] = match (settings.families, settings.source.asks_separately()) {
+            (Families::Both, true) => &[Families::V6, Families::V4],
+            (Families::Both, false) => &[Families::Both],
+            (Families::V4, _) => &[Families::V4],
+            (Families::V6, _) => &[Families::V6],
         };
         let table = |&families| {
             Arc::new(Names {
@@ -111,13 +119,22 @@ impl Resolver {
 }
 
 impl Resolver {
+    /// Which addresses are connected to.
+    pub(crate) fn families(&self) -> Families {
+        self.settings.families
+    }
+
     /// The lookups of a name, all of which are needed to know its addresses: one, or one for each
     /// family if the resolver answers these separately. Must be called within a runtime.
     pub(crate) fn lookups(&self, name: &str) -> SmallVec<[Lookup; 2]> {
         if let Some(found) = self.settings.overrides.get(name) {
-            let error = |text: &Arc<str>| ResolveError::not_found(&**text).of(name);
-            let answer = found.clone().map_err(|text| error(&text));
-            return smallvec![Lookup::known(Families::Both, answer)];
+            let families = self.settings.families;
+            let answer = match found {
+                Ok(found) => Found::new(&Addresses::new(found.iter().copied()), families),
+                Err(text) => Err(ResolveError::not_found(&**text)),
+            };
+            let answer = answer.map_err(|error| error.of(name));
+            return smallvec![Lookup::known(families, answer)];
         }
         self.tables.iter().map(|table| table.lookup(name)).collect()
     }

@@ -1,0 +1,108 @@
+//! How hosts are reached, made from the flags that say so.
+
+use std::net::IpAddr;
+
+use keepalive::{Families, Net, Proxies, Proxy, ProxyError, RequestError, TcpOptions};
+
+use crate::args::NetworkFlags;
+
+/// A host and the addresses that it is to be taken for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    host: String,
+    addresses: Vec<IpAddr>,
+}
+
+/// Why hosts can not be reached as the flags say.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NetworkError {
+    #[error("--resolve: {0}")]
+    Resolve(#[from] RequestError),
+    #[error("{0}")]
+    Proxy(#[from] ProxyError),
+}
+
+/// What opens the connections.
+///
+/// # Errors
+///
+/// A name, or a rule for proxies, is none.
+pub(crate) fn net(flags: &NetworkFlags) -> Result<Net, NetworkError> {
+    let mut options = TcpOptions::new();
+    if let Some(name) = &flags.interface {
+        options = options.interface(name);
+    }
+    let mut net = Net::new().tcp(options).families(families(flags));
+    for Resolved { host, addresses } in &flags.resolve {
+        net = net.resolve(host, addresses.iter().copied())?;
+    }
+    Ok(net.proxy(proxies(flags)?))
+}
+
+fn families(flags: &NetworkFlags) -> Families {
+    match (flags.ipv4, flags.ipv6) {
+        (true, _) => Families::V4,
+        (_, true) => Families::V6,
+        _ => Families::Both,
+    }
+}
+
+fn proxies(flags: &NetworkFlags) -> Result<Proxies, ProxyError> {
+    let mut proxies = match &flags.proxy {
+        Some(url) => url.parse::<Proxy>()?.into(),
+        None if flags.proxy_from_environment => Proxies::from_environment()?,
+        None => Proxies::new(),
+    };
+    if let Some(list) = &flags.no_proxy {
+        proxies = proxies.except(list)?;
+    }
+    Ok(proxies)
+}
+
+/// Reads `host:address,address`; brackets around IPv6 may be left out.
+pub(crate) fn parse_resolve(text: &str) -> Result<Resolved, String> {
+    let (host, list) = text
+        .split_once(':')
+        .filter(|(host, list)| !host.is_empty() && !list.is_empty())
+        .ok_or("write a host, a colon and its addresses, as in example.test:192.0.2.1,::1")?;
+    let addresses = list.split(',').map(|part| {
+        let bare = part
+            .strip_prefix('[')
+            .and_then(|part| part.strip_suffix(']'));
+        let address = bare.unwrap_or(part).trim().parse();
+        address.map_err(|_| format!("{part:?} is no IP address"))
+    });
+    Ok(Resolved {
+        host: host.to_owned(),
+        addresses: addresses.collect::<Result<_, _>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_may_have_several_addresses() {
+        for text in ["a.test:192.0.2.1,::1", "a.test:192.0.2.1,[::1]"] {
+            let resolved = parse_resolve(text).expect(text);
+            assert_eq!(resolved.host, "a.test");
+            let addresses: Vec<String> =
+                resolved.addresses.iter().map(ToString::to_string).collect();
+            assert_eq!(addresses, ["192.0.2.1", "::1"]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_said() {
+        for (text, said) in [
+            ("a.test", "a colon"),
+            (":::1", "a colon"),
+            ("a.test:", "a colon"),
+            ("a.test:80:192.0.2.1", "\"80:192.0.2.1\" is no IP address"),
+        ] {
+            let error = parse_resolve(text).expect_err(text);
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}

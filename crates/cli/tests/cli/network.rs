@@ -1,0 +1,120 @@
+//! How hosts are reached, as the flags say.
+
+use crate::program::{command, ended, keepalive};
+use crate::server::{Server, refusing_url};
+
+#[test]
+fn a_host_is_taken_for_the_address_that_is_given() {
+    let server = Server::start();
+    let port = server.port();
+    let run = keepalive(&format!(
+        "fetch http://only.here.test:{port}/a --resolve only.here.test:127.0.0.1"
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(server.paths(), ["/a"]);
+}
+
+#[test]
+fn the_next_address_is_tried_when_one_refuses() {
+    let server = Server::start();
+    let port = server.port();
+    let run = keepalive(&format!(
+        "fetch http://two.test:{port}/a --resolve two.test:127.0.0.77,127.0.0.1"
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+#[test]
+fn every_address_that_failed_is_shown() {
+    let server = Server::start();
+    let port = server.port();
+    let run = keepalive(&format!(
+        "fetch http://two.test:{port}/a --resolve two.test:127.0.0.77,127.0.0.78"
+    ));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    for last in [77, 78] {
+        assert!(
+            run.stderr.contains(&format!("127.0.0.{last}:{port}")),
+            "{run:?}"
+        );
+    }
+}
+
+#[test]
+fn one_family_may_be_left_out() {
+    let server = Server::start();
+    let url = server.url("/a");
+    assert_eq!(keepalive(&format!("fetch -4 {url}")).code, Some(0));
+    let run = keepalive(&format!("fetch -6 {url}"));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("only IPv6 is to be used"), "{run:?}");
+    assert_eq!(keepalive(&format!("fetch -4 -6 {url}")).code, Some(2));
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_an_error() {
+    let server = Server::start();
+    let run = keepalive(&format!("fetch --interface nowhere0 {}", server.url("/a")));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("nowhere0"), "{run:?}");
+}
+
+#[test]
+fn a_proxy_stands_between_unless_it_is_excepted() {
+    let server = Server::start();
+    let url = server.url("/a");
+    // What refuses can not be a proxy.
+    let refusing = refusing_port();
+    let proxy = format!("--proxy http://me:secret@127.0.0.1:{refusing}");
+    let run = keepalive(&format!("fetch {proxy} {url}"));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(
+        run.stderr
+            .contains(&format!("proxy http://127.0.0.1:{refusing}")),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("secret"), "{run:?}");
+    let run = keepalive(&format!("fetch {proxy} --no-proxy 127.0.0.0/8 {url}"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+}
+
+#[test]
+fn the_environment_is_read_only_when_asked() {
+    let server = Server::start();
+    let refusing = refusing_port();
+    for (flag, code) in [("", 0), ("--proxy-from-environment", 1)] {
+        let run = command(&format!("fetch {flag} {}", server.url("/a")))
+            .env("http_proxy", format!("http://127.0.0.1:{refusing}"))
+            .env_remove("no_proxy")
+            .env_remove("NO_PROXY")
+            .output();
+        let run = ended(run.unwrap());
+        assert_eq!(run.code, Some(code), "{flag}: {run:?}");
+    }
+}
+
+#[test]
+fn what_can_not_be_used_is_2_and_tells_no_password() {
+    for (flags, said) in [
+        ("--resolve example.test", "a colon"),
+        ("--resolve 1.2.3.4:127.0.0.1", "--resolve"),
+        (
+            "--proxy ftp://me:secret@x",
+            "\"ftp\" is no scheme of a proxy",
+        ),
+        ("--proxy http://x --no-proxy a:b", "is no exception"),
+    ] {
+        let run = keepalive(&format!("fetch {flags} http://127.0.0.1:1/"));
+        assert_eq!(run.code, Some(2), "{flags}: {run:?}");
+        assert!(run.stderr.contains(said), "{flags}: {run:?}");
+        assert!(!run.stderr.contains("secret"), "{flags}: {run:?}");
+    }
+}
+
+fn refusing_port() -> u16 {
+    let url = refusing_url();
+    let port = url
+        .split([':', '/'])
+        .rfind(|part| part.parse::<u16>().is_ok());
+    port.unwrap().parse().unwrap()
+}
