@@ -35,6 +35,7 @@ mod a_prompt_connector_may_ask_its_manager;
 mod a_proxy_opens_the_way;
 mod a_proxy_that_fails_says_why;
 mod a_queue_timeout_ends_when_an_attempt_starts;
+mod a_race_counts_as_one_connection;
 mod a_received_fin_is_never_handed_out;
 mod a_request_that_loses_its_connection_after_its_runtime_ends;
 mod a_resolver_that_panics_is_an_error;

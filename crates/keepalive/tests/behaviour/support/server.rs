@@ -150,7 +150,7 @@ pub(crate) struct Refusing(TcpSocket);
 
 impl Refusing {
     pub(crate) fn new() -> Self {
-        Self(bound())
+        Self(bound((Ipv4Addr::LOCALHOST, 0).into()))
     }
 
     pub(crate) fn request(&self) -> Request {
@@ -167,7 +167,11 @@ pub(crate) struct Silent {
 
 impl Silent {
     pub(crate) async fn start() -> Self {
-        let listener = bound().listen(1).expect("a listener");
+        Self::on((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    pub(crate) async fn on(address: SocketAddr) -> Self {
+        let listener = bound(address).listen(1).expect("a listener");
         let address = listener.local_addr().expect("bound");
         let mut queue = Vec::new();
         while let Ok(stream) =
@@ -187,10 +191,8 @@ impl Silent {
     }
 }
 
-fn bound() -> TcpSocket {
+fn bound(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket
-        .bind((Ipv4Addr::LOCALHOST, 0).into())
-        .expect("a free port");
+    socket.bind(address).expect("a free port");
     socket
 }
