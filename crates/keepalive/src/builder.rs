@@ -11,6 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::connect::Connector;
 use crate::connect::bind::BindAddresses;
 use crate::connect::net::Net;
+#[cfg(feature = "tls")]
+use crate::connect::tls::Tls;
 use crate::driver::Driver;
 use crate::manager::Manager;
 use crate::random::HashKey;
@@ -67,6 +69,25 @@ impl Builder<Net> {
         D::Connection: AsyncRead + AsyncWrite + Unpin,
     {
         self.connector = self.connector.scheme(scheme, connector);
+        self
+    }
+
+    /// The TLS settings of `https` and `wss`.
+    ///
+    /// Default [`Tls::new`], made when they are first needed: the platform's verifier and roots.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.connector = self.connector.tls(tls);
+        self
+    }
+
+    /// Reaches the hosts of `scheme` by TLS, with these settings.
+    ///
+    /// Case does not matter. As with [`scheme`](Self::scheme), what was said last of a scheme
+    /// counts.
+    #[cfg(feature = "tls")]
+    pub fn tls_scheme(mut self, scheme: &str, tls: Tls) -> Self {
+        self.connector = self.connector.tls_scheme(scheme, tls);
         self
     }
 }
@@ -129,7 +150,8 @@ impl<C> Builder<C> {
 
     /// How long an orderly close may take; then the connection is dropped.
     ///
-    /// Default 5 s, longer than zero. Plain sockets close at once.
+    /// Default 5 s, longer than zero. Plain sockets close at once; TLS
+    /// says that it ends (`close_notify`), which takes time only if the peer does not read.
     pub fn close_timeout(mut self, time: Duration) -> Self {
         self.settings.close_timeout = time;
         self

@@ -5,17 +5,20 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use crate::Address;
+#[cfg(feature = "tls")]
+use crate::connect::tls::Tls;
 use crate::random::HashKey;
 
 // One for the process: equal hosts hash alike wherever they were made, and nobody outside can
 // choose collisions.
 static HASHER: LazyLock<HashKey> = LazyLock::new(HashKey::default);
 
-/// A scheme, an address and a port, and a partition if one was asked for.
+/// A scheme, an address and a port, and a partition or TLS settings if they were asked for.
 ///
 /// Limits are counted per host, and a connection is reused for its own host only. Schemes and names
 /// are compared without case and names without a trailing dot, so that all spellings of a host
-/// share its connections. Two partitions of the same scheme, address and port are two hosts.
+/// share its connections. Two partitions of the same scheme, address and port are two hosts, and so
+/// are two requests with different TLS settings of their own.
 ///
 /// Cloning is cheap, and so is comparing and hashing: the hash is computed once.
 ///
@@ -39,16 +42,25 @@ impl Host {
             scheme: scheme.to_ascii_lowercase().into(),
             address,
             port,
-            partition: None,
+            apart: None,
         })
     }
 
     /// The same host in another partition.
     pub(crate) fn with_partition(&self, label: String) -> Self {
-        Self::from_parts(Parts {
-            partition: Some(label.into()),
-            ..self.0.parts.clone()
-        })
+        self.set_apart(|apart| apart.partition = Some(label.into()))
+    }
+
+    /// The same host, reached with these TLS settings and no others.
+    #[cfg(feature = "tls")]
+    pub(crate) fn with_tls(&self, tls: Tls) -> Self {
+        self.set_apart(|apart| apart.tls = Some(tls))
+    }
+
+    fn set_apart(&self, set: impl FnOnce(&mut Apart)) -> Self {
+        let mut parts = self.0.parts.clone();
+        set(parts.apart.get_or_insert_default());
+        Self::from_parts(parts)
     }
 
     /// The scheme, in lower case.
@@ -70,7 +82,13 @@ impl Host {
     ///
     /// The empty label is a label like any other, and not the same as none.
     pub fn partition(&self) -> Option<&str> {
-        self.0.parts.partition.as_deref()
+        self.0.parts.apart.as_deref()?.partition.as_deref()
+    }
+
+    /// The TLS settings that the request brought along, if it did.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.0.parts.apart.as_deref()?.tls.as_ref()
     }
 
     /// Equal for equal hosts for as long as the process lives; another value in the next.
@@ -105,8 +123,8 @@ impl Hash for Host {
     }
 }
 
-/// Writes `http://127.0.0.1:80`, `http://[::1]:80` or `unix:/run/x.sock`, then the partition if
-/// there is one.
+/// Writes `http://127.0.0.1:80`, `http://[::1]:80` or `unix:/run/x.sock`, then the partition and
+/// the number of the TLS settings, if there are any.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, address, port) = (self.scheme(), self.address(), self.port());
@@ -120,10 +138,14 @@ impl fmt::Display for Host {
             Address::Ip(ip) if ip.is_ipv4() => write!(f, "{scheme}://{address}:{port}")?,
             Address::Ip(_) | Address::Zoned(..) => write!(f, "{scheme}://[{address}]:{port}")?,
         }
-        match self.partition() {
-            Some(label) => write!(f, " (partition {label:?})"),
-            None => Ok(()),
+        if let Some(label) = self.partition() {
+            write!(f, " (partition {label:?})")?;
         }
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls() {
+            write!(f, " (TLS settings {})", tls.number())?;
+        }
+        Ok(())
     }
 }
 
@@ -143,7 +165,15 @@ struct Parts {
     scheme: Box<str>,
     address: Address,
     port: u16,
+    apart: Option<Box<Apart>>,
+}
+
+/// What sets a host apart from others of the same scheme, address and port. Few have any.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+struct Apart {
     partition: Option<Box<str>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@
 //! - [`Pending`]: a request that waits; await it. [`Lease`]: a connection in your hands.
 //! - [`mailbox`]: the other way to be answered, by posted [`Response`]s with a context.
 //! - [`AllocateError`]: why there is no connection. [`Waiting`]: why there is none yet.
+//! - [`Tls`]: whom to trust where connections are encrypted, as those of `https` and `wss` are.
 //! - [`Connector`] and [`Connection`]: how to manage connections of your own kind.
 //! - [`Net`]: the connector that there is, and how it resolves names. [`Resolve`]: how to do so in
 //!   your own way.
@@ -38,6 +39,8 @@
 //! # Features
 //!
 //! - `hickory-dns`: `HickoryResolver`, a resolver that speaks DNS itself.
+//! - `tls`, on by default: TLS with rustls. Without it `https` and `wss` are answered with an
+//!   error of function `tls`, never in clear text.
 
 #[cfg(not(unix))]
 compile_error!("keepalive needs a unix system: it watches idle sockets by their descriptors");
@@ -68,11 +71,14 @@ mod watch;
 
 pub use address::Address;
 pub use builder::Builder;
-pub use connect::net::{Net, NetStream};
+pub use connect::net::Net;
 #[cfg(feature = "hickory-dns")]
 pub use connect::resolve::hickory::HickoryResolver;
 pub use connect::resolve::system::SystemResolver;
 pub use connect::resolve::{Addresses, Families, Resolve, ResolveError};
+pub use connect::stream::NetStream;
+#[cfg(feature = "tls")]
+pub use connect::tls::{Tls, TlsBuilder, TlsConfigError, TlsInfo};
 pub use connect::{Attempt, ConnectError, Connection, Connector, Phase, TcpOptions, Unusable};
 #[cfg(feature = "proxy")]
 pub use connect::{Proxies, Proxy, ProxyError};
@@ -89,5 +95,8 @@ pub use request::{Request, RequestError};
 #[cfg(any(keepalive_loom, keepalive_shuttle))]
 #[doc(hidden)]
 pub use runtime::simulated;
+/// The version of rustls that [`Tls::from_rustls`] takes.
+#[cfg(feature = "tls")]
+pub use rustls;
 pub use shutdown::Shutdown;
 pub use stats::{HostStats, LeaseInfo, Stats};

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use crate::connect::tls::Tls;
 use crate::{Address, Host};
 
 /// A request for a connection: a scheme, an address and a port, with optional timeouts and a
@@ -133,6 +135,33 @@ impl Request {
     #[must_use]
     pub fn partition(mut self, label: impl Into<String>) -> Self {
         self.host = self.host.with_partition(label.into());
+        self.hash = self.host.hash_value();
+        self
+    }
+
+    /// Reaches the host by TLS with these settings, whatever the scheme, in place of those of the
+    /// manager.
+    ///
+    /// The settings are part of the [`Host`]: requests share connections only if their `Tls` are
+    /// clones of one. Each has limits of its own. A connector registered for the scheme finds them in
+    /// [`Host::tls`], and does with them what it will.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use keepalive::{Request, Tls};
+    ///
+    /// let tls = Tls::builder().danger_accept_any_certificate().build()?;
+    /// let request = Request::new("https", "127.0.0.1", 443)?;
+    /// let trusting = request.clone().tls(tls.clone());
+    /// assert_ne!(trusting.host(), request.host());
+    /// assert_eq!(trusting.host(), request.tls(tls).host());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.host = self.host.with_tls(tls);
         self.hash = self.host.hash_value();
         self
     }

@@ -28,7 +28,10 @@ pub(crate) mod resolve;
 mod route;
 mod scheme;
 mod socket;
+pub(crate) mod stream;
 mod tcp;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 mod unix;
 
 /// Opens connections of one kind.

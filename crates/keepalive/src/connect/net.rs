@@ -2,29 +2,32 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::{self, IoSlice};
+#[cfg(not(feature = "tls"))]
+use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::Proxies;
-use crate::connect::resolve::{Addresses, Families, Residence, Resolve, Resolver};
-use crate::connect::route::Route;
-use crate::connect::scheme::{AnyConnector, Stream};
-use crate::connect::{Attempt, ConnectError, Connection, Connector, Phase, Unusable, socket, unix};
+use crate::connect::resolve::{Addresses, Families, Resolve, Resolver};
+use crate::connect::route::{Reached, Route};
+use crate::connect::scheme::AnyConnector;
+use crate::connect::stream::{Kind, NetStream};
+#[cfg(feature = "tls")]
+use crate::connect::tls;
+use crate::connect::{Attempt, ConnectError, Connector, unix};
 use crate::host::Host;
 use crate::request::{Request, RequestError};
 use crate::sync::Arc;
 
 /// Opens connections by scheme: `unix` is a Unix socket, every other scheme plain TCP, unless a
-/// connector is registered for it.
+/// connector is registered for it. `https`, `wss`, schemes given TLS settings and requests with
+/// TLS settings of their own are TLS over TCP, with the feature `tls`; without it, `https` and
+/// `wss` are answered with an error of function `tls`.
 ///
 /// Names are resolved by the [system's resolver](crate::SystemResolver), unless
 /// [another](Self::resolver) is set. All who ask for a name while it is being looked up share the
@@ -40,12 +43,12 @@ use crate::sync::Arc;
 ///
 /// When a name is looked up again and an address is missing that it had, the connections to that
 /// address are [retired](Self::retire_vanished).
-///
-/// TLS is not built in yet: `https` and `wss` are answered with an error of function `tls`.
 #[derive(Clone, Default)]
 pub struct Net {
     route: Route,
     schemes: HashMap<String, Arc<dyn AnyConnector>>,
+    #[cfg(feature = "tls")]
+    tls: tls::Schemes,
 }
 
 impl Net {
@@ -104,6 +107,26 @@ impl Net {
     {
         self.schemes
             .insert(scheme.to_ascii_lowercase(), Arc::new(connector));
+        #[cfg(feature = "tls")]
+        self.tls.remove(scheme);
+        self
+    }
+
+    /// The TLS settings of `https` and `wss`. Default [`Tls::new`](tls::Tls::new), made when they
+    /// are first needed.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: tls::Tls) -> Self {
+        self.tls.choose(tls);
+        self
+    }
+
+    /// Reaches the hosts of `scheme`, whose case does not matter, by TLS with these settings.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_scheme(mut self, scheme: &str, tls: tls::Tls) -> Self {
+        self.schemes.remove(&scheme.to_ascii_lowercase());
+        self.tls.insert(scheme, tls);
         self
     }
 
@@ -199,6 +222,37 @@ impl Net {
         self.route.resolver = Arc::new(change(&self.route.resolver));
         self
     }
+
+    /// Whether connections to `host` are encrypted, by us.
+    fn is_tls(&self, host: &Host) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.serves(host);
+
+        #[cfg(not(feature = "tls"))]
+        matches!(host.scheme(), "https" | "wss")
+    }
+
+    #[cfg(feature = "tls")]
+    async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
+        let name = tls::server_name(attempt.host())?;
+        let Reached { stream, residence } = self.route.connect(attempt).await?;
+        let stream = self.tls.connect(attempt, name, stream).await?;
+        Ok(NetStream::new(Kind::Tls(Box::new(stream)), residence))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
+        attempt.enter(crate::connect::Phase::Tls);
+        let scheme = attempt.host().scheme();
+        let error = io::Error::new(
+            io::ErrorKind::Unsupported,
+            format!(
+                "TLS is not built in: the feature `tls` is off; register a connector for scheme \
+                 {scheme} to use your own"
+            ),
+        );
+        Err(ConnectError::new("tls", error))
+    }
 }
 
 impl Connector for Net {
@@ -206,191 +260,41 @@ impl Connector for Net {
 
     async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         let scheme = attempt.host().scheme();
-        let mut residence = None;
-        let kind = if let Some(connector) = self.schemes.get(scheme) {
-            Kind::Other(connector.connect_any(attempt).await?)
+        if let Some(connector) = self.schemes.get(scheme) {
+            let stream = connector.connect_any(attempt).await?;
+            Ok(NetStream::new(Kind::Other(stream), None))
+        } else if self.is_tls(attempt.host()) {
+            // Large, and every attempt would be.
+            Box::pin(self.connect_tls(attempt)).await
         } else if scheme == "unix" {
-            Kind::Unix(unix::connect(attempt).await?)
-        } else if matches!(scheme, "https" | "wss") {
-            return Err(no_tls(attempt));
+            let stream = unix::connect(attempt).await?;
+            Ok(NetStream::new(Kind::Unix(stream), None))
         } else {
-            let reached = self.route.connect(attempt).await?;
-            residence = reached.residence;
-            Kind::Tcp(reached.stream)
-        };
-        Ok(NetStream { kind, residence })
+            let Reached { stream, residence } = self.route.connect(attempt).await?;
+            Ok(NetStream::new(Kind::Tcp(stream), residence))
+        }
     }
 
     fn is_prompt(&self, host: &Host) -> bool {
         let scheme = host.scheme();
         let local = match scheme {
             "unix" => true,
-            "https" | "wss" => false,
             _ => self.route.is_local(host),
         };
-        local && !self.schemes.contains_key(scheme)
+        local && !self.schemes.contains_key(scheme) && !self.is_tls(host)
     }
-}
-
-fn no_tls(attempt: &Attempt) -> ConnectError {
-    attempt.enter(Phase::Tls);
-    let scheme = attempt.host().scheme();
-    let error = io::Error::new(
-        io::ErrorKind::Unsupported,
-        format!(
-            "TLS is not built in yet; register a connector for scheme {scheme} to use your own"
-        ),
-    );
-    ConnectError::new("tls", error)
 }
 
 impl fmt::Debug for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut schemes: Vec<_> = self.schemes.keys().collect();
+        let schemes = self.schemes.keys();
+        #[cfg(feature = "tls")]
+        let schemes = schemes.chain(self.tls.names());
+        let mut schemes: Vec<_> = schemes.collect();
         schemes.sort_unstable();
         f.debug_struct("Net")
             .field("route", &self.route)
             .field("schemes", &schemes)
             .finish()
-    }
-}
-
-/// A connection opened by [`Net`].
-pub struct NetStream {
-    kind: Kind,
-    /// Of one that was opened to an address of a name.
-    residence: Option<Box<Residence>>,
-}
-
-enum Kind {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-    Other(Box<dyn Stream>),
-}
-
-impl NetStream {
-    /// The TCP stream, if it is one.
-    pub fn as_tcp(&self) -> Option<&TcpStream> {
-        match &self.kind {
-            Kind::Tcp(stream) => Some(stream),
-            _ => None,
-        }
-    }
-
-    /// The Unix stream, if it is one.
-    pub fn as_unix(&self) -> Option<&UnixStream> {
-        match &self.kind {
-            Kind::Unix(stream) => Some(stream),
-            _ => None,
-        }
-    }
-}
-
-impl Connection for NetStream {
-    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
-        if let Some(residence) = &mut self.residence
-            && residence.poll_gone(context).is_ready()
-        {
-            return Poll::Ready(Unusable::AddressGone);
-        }
-        match &mut self.kind {
-            Kind::Tcp(stream) => socket::poll_unusable(stream, context),
-            Kind::Unix(stream) => socket::poll_unusable(stream, context),
-            Kind::Other(stream) => stream.poll_unusable(context),
-        }
-    }
-
-    fn check(&mut self) -> Result<(), Unusable> {
-        if let Some(residence) = &self.residence
-            && residence.is_gone()
-        {
-            return Err(Unusable::AddressGone);
-        }
-        match &mut self.kind {
-            Kind::Tcp(stream) => socket::check(stream),
-            Kind::Unix(stream) => socket::check(stream),
-            Kind::Other(stream) => stream.check(),
-        }
-    }
-
-    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match &mut self.kind {
-            Kind::Tcp(_) | Kind::Unix(_) => Poll::Ready(()),
-            Kind::Other(stream) => stream.poll_close(context),
-        }
-    }
-}
-
-/// Calls a method of whichever stream it is, pinned.
-macro_rules! each {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match &mut $self.get_mut().kind {
-            Kind::Tcp(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            Kind::Unix(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            Kind::Other(stream) => {
-                let $stream = Pin::new(&mut **stream);
-                $call
-            }
-        }
-    };
-}
-
-impl AsyncRead for NetStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_read(context, buffer))
-    }
-}
-
-impl AsyncWrite for NetStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        each!(self, stream => stream.poll_write(context, bytes))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_flush(context))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_shutdown(context))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        each!(self, stream => stream.poll_write_vectored(context, slices))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match &self.kind {
-            Kind::Tcp(stream) => stream.is_write_vectored(),
-            Kind::Unix(stream) => stream.is_write_vectored(),
-            Kind::Other(stream) => stream.is_write_vectored(),
-        }
-    }
-}
-
-impl fmt::Debug for NetStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
-            Kind::Tcp(stream) => stream.fmt(f),
-            Kind::Unix(stream) => stream.fmt(f),
-            Kind::Other(_) => f.debug_struct("NetStream").finish_non_exhaustive(),
-        }
     }
 }

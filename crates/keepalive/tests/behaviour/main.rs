@@ -100,6 +100,9 @@ mod the_end_of_an_old_runtime_spares_the_new_one;
 mod the_idle_order_decides_which_goes_first;
 mod the_last_handle_closes_everything_idle;
 mod the_loss_of_a_runtime_takes_little_stack;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
 mod tls_is_a_clear_error;
 mod two_waiters_get_two_connections;
 mod unix_sockets_are_cached;

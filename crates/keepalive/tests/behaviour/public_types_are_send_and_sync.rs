@@ -34,6 +34,18 @@ fn handles_and_values_are_send_and_sync() {
 }
 
 #[test]
+fn tls_settings_are_send_and_sync() {
+    #[cfg(feature = "tls")]
+    shared::<(
+        keepalive::Tls,
+        keepalive::TlsBuilder,
+        keepalive::TlsInfo<'_>,
+    )>();
+    #[cfg(feature = "tls")]
+    error::<keepalive::TlsConfigError>();
+}
+
+#[test]
 fn what_one_task_holds_may_move_to_another() {
     send::<(Pending, Lease, NetStream, Shutdown<Net>)>();
     send::<(Responses<String>, Response<String>)>();

@@ -1,4 +1,4 @@
-//! R2, E2: a scheme that means TLS is never served in clear text; without TLS it is an error.
+//! R2, E2: without the feature `tls`, a scheme that means TLS is never served in clear text, but an error.
 
 use crate::support::{Server, error, run};
 use keepalive::{ErrorKind, Manager, Request};

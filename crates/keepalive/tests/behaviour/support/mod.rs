@@ -8,6 +8,8 @@ mod names;
 mod probe;
 pub(crate) mod proxy;
 mod server;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 
 use std::future::Future;
 use std::io;

@@ -1,0 +1,189 @@
+//! What the default connector opens.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::connect::resolve::Residence;
+use crate::connect::scheme::Stream;
+#[cfg(feature = "tls")]
+use crate::connect::tls;
+use crate::connect::{Connection, Unusable, socket};
+
+/// A connection opened by [`Net`](crate::Net).
+///
+/// With TLS, an end of the stream that its peer has not announced (`close_notify`) is an error of
+/// kind [`UnexpectedEof`](io::ErrorKind::UnexpectedEof): something may be missing. What is written
+/// may wait for room until it is flushed.
+pub struct NetStream {
+    kind: Kind,
+    /// Of one that was opened to an address of a name.
+    residence: Option<Box<Residence>>,
+}
+
+pub(crate) enum Kind {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<tls::TlsStream>),
+    Other(Box<dyn Stream>),
+}
+
+impl NetStream {
+    pub(crate) fn new(kind: Kind, residence: Option<Box<Residence>>) -> Self {
+        Self { kind, residence }
+    }
+
+    /// The TCP stream, if it is one.
+    pub fn as_tcp(&self) -> Option<&TcpStream> {
+        match &self.kind {
+            Kind::Tcp(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// The Unix stream, if it is one.
+    pub fn as_unix(&self) -> Option<&UnixStream> {
+        match &self.kind {
+            Kind::Unix(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// What was negotiated, if it is a TLS stream.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<tls::TlsInfo<'_>> {
+        match &self.kind {
+            Kind::Tls(stream) => Some(stream.info()),
+            _ => None,
+        }
+    }
+}
+
+impl Connection for NetStream {
+    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        if let Some(residence) = &mut self.residence
+            && residence.poll_gone(context).is_ready()
+        {
+            return Poll::Ready(Unusable::AddressGone);
+        }
+        match &mut self.kind {
+            Kind::Tcp(stream) => socket::poll_unusable(stream, context),
+            Kind::Unix(stream) => socket::poll_unusable(stream, context),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.poll_unusable(context),
+            Kind::Other(stream) => stream.poll_unusable(context),
+        }
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        if let Some(residence) = &self.residence
+            && residence.is_gone()
+        {
+            return Err(Unusable::AddressGone);
+        }
+        match &mut self.kind {
+            Kind::Tcp(stream) => socket::check(stream),
+            Kind::Unix(stream) => socket::check(stream),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.check(),
+            Kind::Other(stream) => stream.check(),
+        }
+    }
+
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.kind {
+            Kind::Tcp(_) | Kind::Unix(_) => Poll::Ready(()),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.poll_close(context),
+            Kind::Other(stream) => stream.poll_close(context),
+        }
+    }
+}
+
+/// Calls a method of whichever stream it is, pinned.
+macro_rules! each {
+    ($self:ident, $stream:ident => $call:expr) => {
+        match &mut $self.get_mut().kind {
+            Kind::Tcp(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Kind::Unix(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
+            Kind::Other(stream) => {
+                let $stream = Pin::new(&mut **stream);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for NetStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for NetStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => stream.poll_write(context, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(self, stream => stream.poll_shutdown(context))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(self, stream => stream.poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.is_write_vectored(),
+            Kind::Unix(stream) => stream.is_write_vectored(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.is_write_vectored(),
+            Kind::Other(stream) => stream.is_write_vectored(),
+        }
+    }
+}
+
+impl fmt::Debug for NetStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.fmt(f),
+            Kind::Unix(stream) => stream.fmt(f),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.fmt(f),
+            Kind::Other(_) => f.debug_struct("NetStream").finish_non_exhaustive(),
+        }
+    }
+}

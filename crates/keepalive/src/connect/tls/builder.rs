@@ -1,0 +1,249 @@
+//! Choosing TLS settings.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::connect::tls::key_log::KeyLogFile;
+use crate::connect::tls::settings::{Tls, TlsConfigError};
+use crate::connect::tls::verify::{AcceptAny, Verifier};
+
+/// Chooses [`Tls`] settings. Every setting is optional.
+///
+/// What is given is looked at by [`build`](Self::build).
+#[derive(Clone, Default)]
+#[must_use]
+pub struct TlsBuilder {
+    roots: Vec<Vec<u8>>,
+    platform_roots: bool,
+    client_certificate: Option<(Vec<u8>, Vec<u8>)>,
+    alpn: Vec<Vec<u8>>,
+    key_log: Option<PathBuf>,
+    accept_any_certificate: bool,
+}
+
+impl TlsBuilder {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts the root certificates in `pem`, one or more, in place of the platform's.
+    ///
+    /// Each call adds to those of earlier ones. Default none: the platform's are trusted. A root
+    /// may be a server's own certificate only if that is marked as a certificate authority.
+    pub fn roots_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.roots.push(pem.into());
+        self
+    }
+
+    /// Trusts the platform's roots also where own ones are given.
+    pub fn with_platform_roots(mut self) -> Self {
+        self.platform_roots = true;
+        self
+    }
+
+    /// Shows the certificate in `chain`, followed by its intermediates if there are any, to
+    /// servers that ask for one; `key` is its private key. Both are PEM.
+    ///
+    /// Default none. In TLS 1.3 a server that does not accept it says so after the handshake: the
+    /// first read is an error then.
+    pub fn client_certificate_pem(
+        mut self,
+        chain: impl Into<Vec<u8>>,
+        key: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.client_certificate = Some((chain.into(), key.into()));
+        self
+    }
+
+    /// Offers these application protocols, the preferred one first.
+    ///
+    /// Default none. Which one the server took is in [`TlsInfo::alpn`](crate::TlsInfo::alpn); a
+    /// server that knows none of them ends the handshake with an error.
+    pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        let protocols = protocols.into_iter();
+        self.alpn = protocols.map(|name| name.as_ref().to_vec()).collect();
+        self
+    }
+
+    /// Appends the keys of all sessions to the file at `path`, for debugging: whoever has the file
+    /// can read what was recorded of the connections.
+    ///
+    /// Default none. The file is made for its owner alone, in the format of `SSLKEYLOGFILE`.
+    pub fn key_log(mut self, path: impl Into<PathBuf>) -> Self {
+        self.key_log = Some(path.into());
+        self
+    }
+
+    /// Does as [`key_log`](Self::key_log) if the environment variable `SSLKEYLOGFILE` is set and
+    /// not empty, with the path in it.
+    pub fn key_log_from_environment(mut self) -> Self {
+        let path = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty());
+        if let Some(path) = path {
+            self.key_log = Some(path.into());
+        }
+        self
+    }
+
+    /// Accepts every certificate, for whatever name, from whomever: **the connections can be read
+    /// and changed by anybody on the way**.
+    ///
+    /// Trust the one certificate that you mean by [`roots_pem`](Self::roots_pem) instead, where
+    /// you can.
+    pub fn danger_accept_any_certificate(mut self) -> Self {
+        self.accept_any_certificate = true;
+        self
+    }
+
+    /// Makes the settings.
+    ///
+    /// It may read files: the platform's roots, and the key log.
+    ///
+    /// # Errors
+    ///
+    /// What was given is no PEM, no certificate or no key; the key is not that of the
+    /// certificate; a protocol is empty or longer than 255 bytes; the key log cannot be opened;
+    /// the platform has no roots.
+    pub fn build(self) -> Result<Tls, TlsConfigError> {
+        let provider = Arc::new(ring::default_provider());
+        let verifier = self.verifier(&provider)?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsConfigError::new("protocol versions", error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match self.client_certificate {
+            None => config.with_no_client_auth(),
+            Some((chain, key)) => {
+                let chain = certificates(CLIENT_CERTIFICATE, &chain)?;
+                let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
+                    TlsConfigError::new(CLIENT_KEY, "no private key was found in the PEM text")
+                })?;
+                config
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| client_fault(&error))?
+            }
+        };
+        if self.alpn.iter().any(|name| !matches!(name.len(), 1..=255)) {
+            let reason = "the name of an application protocol has 1 to 255 bytes";
+            return Err(TlsConfigError::new("ALPN", reason));
+        }
+        config.alpn_protocols = self.alpn;
+        if let Some(path) = self.key_log {
+            let file = KeyLogFile::open(&path).map_err(|error| {
+                TlsConfigError::new("key log", format!("{}: {error}", path.display()))
+            })?;
+            config.key_log = Arc::new(file);
+        }
+        Ok(Tls::from_rustls(Arc::new(config)))
+    }
+
+    fn verifier(
+        &self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
+        let mut roots = Vec::new();
+        for pem in &self.roots {
+            roots.extend(certificates(ROOTS, pem)?);
+        }
+        if self.accept_any_certificate {
+            return Ok(Arc::new(AcceptAny::new(provider)));
+        }
+        let provider = Arc::clone(provider);
+        let verifier: Arc<dyn ServerCertVerifier> = if roots.is_empty() || self.platform_roots {
+            let platform = if roots.is_empty() {
+                rustls_platform_verifier::Verifier::new(provider)
+            } else {
+                with_extra_roots(roots, provider)
+            };
+            Arc::new(platform.map_err(|error| TlsConfigError::new(PLATFORM, words(&error)))?)
+        } else {
+            let mut store = RootCertStore::empty();
+            for root in roots {
+                store
+                    .add(root)
+                    .map_err(|error| TlsConfigError::new(ROOTS, words(&error)))?;
+            }
+            WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
+                .build()
+                .map_err(|error| TlsConfigError::new(ROOTS, error.to_string()))?
+        };
+        Ok(Arc::new(Verifier::new(verifier)))
+    }
+}
+
+#[cfg(not(target_os = "android"))]
+fn with_extra_roots(
+    roots: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+) -> Result<rustls_platform_verifier::Verifier, rustls::Error> {
+    rustls_platform_verifier::Verifier::new_with_extra_roots(roots, provider)
+}
+
+#[cfg(target_os = "android")]
+fn with_extra_roots(
+    _roots: Vec<CertificateDer<'static>>,
+    _provider: Arc<CryptoProvider>,
+) -> Result<rustls_platform_verifier::Verifier, rustls::Error> {
+    Err(rustls::Error::General(
+        "own roots beside the platform's are not supported on Android".to_owned(),
+    ))
+}
+
+const ROOTS: &str = "root certificates";
+const PLATFORM: &str = "platform's root certificates";
+const CLIENT_CERTIFICATE: &str = "client certificate";
+const CLIENT_KEY: &str = "key of the client certificate";
+
+fn certificates(
+    part: &'static str,
+    pem: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let found = found.map_err(|_| TlsConfigError::new(part, "the PEM text is damaged"))?;
+    if found.is_empty() {
+        return Err(TlsConfigError::new(
+            part,
+            "no certificate was found in the PEM text",
+        ));
+    }
+    Ok(found)
+}
+
+fn client_fault(error: &rustls::Error) -> TlsConfigError {
+    match error {
+        rustls::Error::InconsistentKeys(_) => {
+            TlsConfigError::new(CLIENT_KEY, "it is not the key of the first certificate")
+        }
+        rustls::Error::InvalidCertificate(_) => {
+            TlsConfigError::new(CLIENT_CERTIFICATE, words(error))
+        }
+        _ => TlsConfigError::new(CLIENT_KEY, words(error)),
+    }
+}
+
+/// The errors of rustls here are about what it was given, and print nothing of it.
+fn words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::General(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Prints no key and no certificate.
+impl fmt::Debug for TlsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsBuilder")
+            .field("own_roots", &!self.roots.is_empty())
+            .field("client_certificate", &self.client_certificate.is_some())
+            .field("accept_any_certificate", &self.accept_any_certificate)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,39 @@
+//! The keys of sessions, written to a file for debugging.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustls::KeyLog;
+
+/// Writes each key as a line of its own, in the format of `SSLKEYLOGFILE`.
+#[derive(Debug)]
+pub(crate) struct KeyLogFile {
+    file: File,
+}
+
+impl KeyLogFile {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let file = options.append(true).create(true).mode(0o600).open(path)?;
+        Ok(Self { file })
+    }
+}
+
+impl KeyLog for KeyLogFile {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
+        // One call appends the whole line. A log that fails must not end the connection.
+        let _ = (&self.file).write_all(line.as_bytes());
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,235 @@
+//! Verifying certificates, and saying what is wrong with a chain that leads nowhere.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+use webpki::EndEntityCert;
+
+/// Another verifier, whose "unknown issuer" is told apart by what the peer has sent.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    inner: Arc<dyn ServerCertVerifier>,
+}
+
+impl Verifier {
+    pub(crate) fn new(inner: Arc<dyn ServerCertVerifier>) -> Self {
+        Self { inner }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.inner
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .map_err(|error| match error {
+                rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+                    let chain = UnknownIssuer::of(end_entity, intermediates);
+                    let chain = CertificateError::Other(OtherError(Arc::new(chain)));
+                    rustls::Error::InvalidCertificate(chain)
+                }
+                other => other,
+            })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        self.inner.requires_raw_public_keys()
+    }
+}
+
+/// Where a chain ends that leads to no trusted root.
+#[derive(Debug, PartialEq, Eq)]
+enum UnknownIssuer {
+    /// The peer's own certificate vouches for itself.
+    SelfSigned { subject: String },
+    /// It ends in a root, which is not trusted.
+    Root { subject: String },
+    /// The peer has sent its own certificate alone, or what does not belong to it.
+    Alone { issuer: String },
+    /// Of some certificates, the last has an issuer that is not known.
+    Open { issuer: String },
+}
+
+/// A peer may send a longer chain, but nobody needs one.
+const MOST_LINKS: usize = 16;
+
+impl UnknownIssuer {
+    fn of(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Self {
+        let names = |certificate| Names::of(certificate).unwrap_or_default();
+        let others: Vec<Names> = intermediates.iter().take(MOST_LINKS).map(names).collect();
+        let mut last = names(end_entity);
+        let mut links = 0;
+        while !last.is_self_signed() && links < others.len() {
+            let Some(issuer) = others.iter().find(|other| other.subject == last.issuer) else {
+                break;
+            };
+            last = issuer.clone();
+            links += 1;
+        }
+        let (subject, issuer) = (shown(&last.subject), shown(&last.issuer));
+        match (last.is_self_signed(), links) {
+            (true, 0) => Self::SelfSigned { subject },
+            (true, _) => Self::Root { subject },
+            (false, 0) => Self::Alone { issuer },
+            (false, _) => Self::Open { issuer },
+        }
+    }
+}
+
+impl fmt::Display for UnknownIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SelfSigned { subject } => write!(
+                f,
+                "unknown root: the server's certificate {subject:?} is self-signed and is not \
+                 among the trusted roots"
+            ),
+            Self::Root { subject } => write!(
+                f,
+                "unknown root: the chain ends in {subject:?}, which is not among the trusted roots"
+            ),
+            Self::Alone { issuer } => write!(
+                f,
+                "unknown issuer: the server has sent its own certificate alone, whose issuer \
+                 {issuer:?} is not among the trusted roots; either the chain is truncated, and \
+                 the server must send its intermediate certificates too, or the root is unknown"
+            ),
+            Self::Open { issuer } => write!(
+                f,
+                "unknown issuer: the chain ends with a certificate whose issuer {issuer:?} is not \
+                 among the trusted roots; either the root is unknown, or the chain is truncated, \
+                 and the server must send a further intermediate certificate"
+            ),
+        }
+    }
+}
+
+impl Error for UnknownIssuer {}
+
+/// The two names in a certificate, as they are encoded.
+#[derive(Clone, Default)]
+struct Names {
+    subject: Vec<u8>,
+    issuer: Vec<u8>,
+}
+
+impl Names {
+    fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let certificate = EndEntityCert::try_from(certificate).ok()?;
+        Some(Self {
+            subject: certificate.subject().to_vec(),
+            issuer: certificate.issuer().to_vec(),
+        })
+    }
+
+    fn is_self_signed(&self) -> bool {
+        self.subject == self.issuer
+    }
+}
+
+/// The common name in an encoded name, or else its organisation.
+fn shown(name: &[u8]) -> String {
+    let found = attribute(name, COMMON_NAME).or_else(|| attribute(name, ORGANISATION));
+    found.unwrap_or_else(|| "without a common name".to_owned())
+}
+
+/// `id-at-commonName` and `id-at-organizationName`, as they are encoded.
+const COMMON_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x03];
+const ORGANISATION: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x0a];
+
+/// After the type of an attribute come the kind of its text, its length in one byte (what is
+/// longer than 127 is left out), and the text.
+fn attribute(name: &[u8], kind: &[u8]) -> Option<String> {
+    let at = name.windows(kind.len()).position(|bytes| bytes == kind)?;
+    let [_, length, text @ ..] = &name[at + kind.len()..] else {
+        return None;
+    };
+    let text = text.get(..usize::from(*length))?;
+    Some(String::from_utf8_lossy(text).into_owned())
+}
+
+/// Accepts every certificate. That the peer has the key of the one it shows is still verified.
+#[derive(Debug)]
+pub(crate) struct AcceptAny {
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl AcceptAny {
+    pub(crate) fn new(provider: &CryptoProvider) -> Self {
+        Self {
+            algorithms: provider.signature_verification_algorithms,
+        }
+    }
+}
+
+impl ServerCertVerifier for AcceptAny {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,422 @@
+//! A TLS server on this machine, and the certificates it needs.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use keepalive::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use keepalive::rustls::server::WebPkiClientVerifier;
+use keepalive::rustls::{RootCertStore, ServerConfig, crypto::ring};
+use keepalive::{Request, Tls};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, broadcast};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::Gauge;
+use held::Held;
+
+/// Signs certificates.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn root(name: &str) -> Self {
+        let issuer = CertifiedIssuer::self_signed(Self::params(name), key());
+        Self {
+            issuer: issuer.expect("a root"),
+        }
+    }
+
+    pub(crate) fn intermediate(&self, name: &str) -> Self {
+        let issuer = CertifiedIssuer::signed_by(Self::params(name), key(), &self.issuer);
+        Self {
+            issuer: issuer.expect("an intermediate"),
+        }
+    }
+
+    fn params(name: &str) -> CertificateParams {
+        let mut params = named(name, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.as_ref().pem()
+    }
+
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        self.issuer.as_ref().der().clone()
+    }
+
+    /// A certificate for these names and addresses.
+    pub(crate) fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_with(names, |_| {})
+    }
+
+    pub(crate) fn issue_with(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
+        let mut params = named("the server", names);
+        change(&mut params);
+        let key = key();
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Identity {
+            chain: vec![certificate.der().clone()],
+            pem: certificate.pem(),
+            key,
+        }
+    }
+}
+
+fn named(name: &str, names: &[&str]) -> CertificateParams {
+    let names: Vec<_> = names.iter().copied().map(Into::into).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}
+
+/// A certificate, what it is shown with, and its key.
+pub(crate) struct Identity {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) pem: String,
+    key: KeyPair,
+}
+
+impl Identity {
+    /// A certificate that nobody else has signed.
+    pub(crate) fn self_signed(name: &str) -> Self {
+        let key = key();
+        let certificate = named("the server", &[name]).self_signed(&key);
+        let certificate = certificate.expect("a certificate");
+        Self {
+            chain: vec![certificate.der().clone()],
+            pem: certificate.pem(),
+            key,
+        }
+    }
+
+    pub(crate) fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    pub(crate) fn followed_by(mut self, authority: &Authority) -> Self {
+        self.chain.push(authority.certificate());
+        self
+    }
+
+    pub(crate) fn config(&self) -> ServerConfig {
+        self.config_for(None)
+    }
+
+    /// Asks for client certificates signed by `clients`.
+    pub(crate) fn config_for(&self, clients: Option<&Authority>) -> ServerConfig {
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("versions");
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(clients) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(clients.certificate()).expect("a root");
+                let roots = Arc::new(roots);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                config.with_client_cert_verifier(verifier.build().expect("a verifier"))
+            }
+        };
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key");
+        config
+            .with_single_cert(self.chain.clone(), key)
+            .expect("a certificate and its key")
+    }
+}
+
+/// Answers each line with the same line. Some lines mean more:
+///
+/// - `sni` is answered with the name that the client has sent, or `none`,
+/// - `alpn` with the application protocol,
+/// - `twice` is answered twice, in one write,
+/// - `bye` is answered, and the end announced,
+/// - `cut` is answered, and the connection closed without a word.
+pub(crate) struct TlsServer {
+    /// The connections, as the server sees them: accepted, and not yet seen to close.
+    pub(crate) connections: Gauge,
+    /// The handshakes that it has completed, tickets sent.
+    pub(crate) handshakes: Gauge,
+    /// The connections whose end the client has announced.
+    pub(crate) announced: Gauge,
+    port: u16,
+    orders: broadcast::Sender<Order>,
+    tickets: Arc<Semaphore>,
+    runtime: Option<Runtime>,
+}
+
+/// What a server does on all its connections when it is told to.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
+    SendByte,
+    /// Changes the keys, which is no data.
+    Rekey,
+    /// Announces the end, and closes.
+    Close,
+}
+
+/// A server whose certificate is good for this machine, and settings that trust it.
+pub(crate) fn trusted() -> (TlsServer, Tls) {
+    let (authority, server) = server();
+    (server, authority.trusted())
+}
+
+/// Such a server, and whoever signed for it.
+pub(crate) fn server() -> (Authority, TlsServer) {
+    let authority = Authority::root("test root");
+    let identity = authority.issue(&["localhost", "127.0.0.1"]);
+    let server = TlsServer::start(identity.config());
+    (authority, server)
+}
+
+impl Authority {
+    /// Settings that trust this authority.
+    pub(crate) fn trusted(&self) -> Tls {
+        let tls = Tls::builder().roots_pem(self.pem()).build();
+        tls.expect("settings")
+    }
+}
+
+impl TlsServer {
+    pub(crate) fn start(config: ServerConfig) -> Self {
+        Self::start_holding(config, false)
+    }
+
+    /// Sends what follows the handshake only when [`send_tickets`](Self::send_tickets) says so.
+    pub(crate) fn holding_tickets(config: ServerConfig) -> Self {
+        Self::start_holding(config, true)
+    }
+
+    fn start_holding(config: ServerConfig, hold: bool) -> Self {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        listener.set_nonblocking(true).expect("a socket");
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let mut server = Self {
+            connections: Gauge::default(),
+            handshakes: Gauge::default(),
+            announced: Gauge::default(),
+            port: listener.local_addr().expect("an address").port(),
+            orders: broadcast::channel(64).0,
+            tickets: Arc::new(Semaphore::new(usize::from(!hold))),
+            runtime: None,
+        };
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (connections, handshakes) = (server.connections.clone(), server.handshakes.clone());
+        let (announced, orders) = (server.announced.clone(), server.orders.clone());
+        let tickets = Arc::clone(&server.tickets);
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                let (orders, entered) = (orders.subscribe(), connections.enter());
+                let stream = Held::new(stream, Arc::clone(&tickets));
+                let accepting = acceptor.accept(stream);
+                let (handshakes, announced) = (handshakes.clone(), announced.clone());
+                tokio::spawn(async move {
+                    let _entered = entered;
+                    let Ok(stream) = accepting.await else { return };
+                    let _handshake = handshakes.enter();
+                    if answer_lines(stream, orders).await {
+                        drop(announced.enter());
+                    }
+                });
+            }
+        });
+        server.runtime = Some(runtime);
+        server
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        self.request_at("https", "127.0.0.1")
+    }
+
+    pub(crate) fn request_at(&self, scheme: &str, address: &str) -> Request {
+        Request::new(scheme, address, self.port).expect("a request")
+    }
+
+    pub(crate) fn order(&self, order: Order) {
+        assert!(self.orders.send(order).is_ok(), "nobody is connected");
+    }
+
+    pub(crate) fn send_tickets(&self) {
+        self.tickets.add_permits(1);
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Serves one connection. True if the client has announced its end.
+async fn answer_lines<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: TlsStream<S>,
+    mut orders: broadcast::Receiver<Order>,
+) -> bool {
+    let text =
+        |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let session = stream.get_ref().1;
+    let sni = session.server_name().unwrap_or("none").to_owned();
+    let alpn = text(session.alpn_protocol()).unwrap_or_default();
+    let mut lines = BufReader::new(stream).lines();
+    loop {
+        tokio::select! {
+            line = lines.next_line() => {
+                let line = match line {
+                    Ok(Some(line)) => line,
+                    Ok(None) => return true,
+                    Err(_) => return false,
+                };
+                let reply = match &*line {
+                    "sni" => format!("{sni}\n"),
+                    "alpn" => format!("{alpn}\n"),
+                    "twice" => "twice\n".repeat(2),
+                    line => format!("{line}\n"),
+                };
+                let stream = lines.get_mut();
+                let sent = stream.write_all(reply.as_bytes()).await;
+                if sent.is_err() || stream.flush().await.is_err() || line == "cut" {
+                    return false;
+                }
+                if line == "bye" {
+                    let _ = stream.shutdown().await;
+                    return false;
+                }
+            }
+            order = orders.recv() => {
+                let stream = lines.get_mut();
+                match order {
+                    Ok(Order::SendByte) => {
+                        let _ = stream.write_all(b"!").await;
+                    }
+                    Ok(Order::Rekey) => {
+                        let session = stream.get_mut().get_mut().1;
+                        session.refresh_traffic_keys().expect("TLS 1.3");
+                    }
+                    Ok(Order::Close) | Err(_) => {
+                        let _ = stream.shutdown().await;
+                        return false;
+                    }
+                }
+                let _ = stream.flush().await;
+            }
+        }
+    }
+}
+
+mod held {
+    use std::io::{self, IoSlice};
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll, ready};
+
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+    use tokio::net::TcpStream;
+    use tokio::sync::Semaphore;
+
+    type Opening = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+    /// A socket on which what follows a client's second flight waits for a gate.
+    pub(super) struct Held {
+        stream: TcpStream,
+        wrote: bool,
+        answered: bool,
+        opening: Option<Opening>,
+    }
+
+    impl Held {
+        pub(super) fn new(stream: TcpStream, gate: Arc<Semaphore>) -> Self {
+            let opening = async move {
+                // It stays open.
+                drop(gate.acquire().await);
+            };
+            Self {
+                stream,
+                wrote: false,
+                answered: false,
+                opening: Some(Box::pin(opening)),
+            }
+        }
+
+        fn poll_gate(&mut self, context: &mut Context<'_>) -> Poll<()> {
+            self.wrote = true;
+            if self.answered
+                && let Some(opening) = &mut self.opening
+            {
+                ready!(opening.as_mut().poll(context));
+                self.opening = None;
+            }
+            Poll::Ready(())
+        }
+    }
+
+    impl AsyncRead for Held {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+            self.answered |= self.wrote && read.is_ready();
+            read
+        }
+    }
+
+    impl AsyncWrite for Held {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            ready!(self.poll_gate(context));
+            Pin::new(&mut self.stream).poll_write(context, bytes)
+        }
+
+        // Or an error in the first flight would be left out: rustls writes that but once.
+        fn poll_write_vectored(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            ready!(self.poll_gate(context));
+            Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        }
+
+        fn is_write_vectored(&self) -> bool {
+            true
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_flush(context)
+        }
+
+        fn poll_shutdown(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.stream).poll_shutdown(context)
+        }
+    }
+}

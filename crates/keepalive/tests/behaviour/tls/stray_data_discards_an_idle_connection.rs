@@ -1,0 +1,57 @@
+//! C1, C3, C4: bytes that nobody asked for are found, wherever they lie.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::support::tls::{Order, trusted};
+use crate::support::{echo, eventually, run};
+use keepalive::Manager;
+
+#[test]
+fn a_byte_that_comes_while_it_is_idle() {
+    run(async || {
+        let (server, tls) = trusted();
+        let manager = Manager::builder().tls(tls).build().unwrap();
+        let mut lease = manager.allocate(server.request()).await.unwrap();
+        echo(&mut lease, "hello").await;
+        lease.free();
+        assert_eq!(manager.totals().idle, 1);
+        server.order(Order::SendByte);
+        eventually("removed", || manager.totals().open == 0).await;
+    });
+}
+
+#[test]
+fn a_byte_that_the_session_has_already_decrypted() {
+    run(async || {
+        let (server, tls) = trusted();
+        let manager = Manager::builder().tls(tls).build().unwrap();
+        let mut lease = manager.allocate(server.request()).await.unwrap();
+        echo(&mut lease, "twice").await;
+        lease.free();
+        assert_eq!(manager.totals().idle, 0);
+        let lease = manager.allocate(server.request()).await.unwrap();
+        assert_eq!(lease.from_cache(), None);
+    });
+}
+
+#[test]
+fn a_byte_or_an_end_that_only_the_hand_out_finds() {
+    run(async || {
+        let (server, tls) = trusted();
+        let manager = Manager::builder().tls(tls).build().unwrap();
+        for order in [Order::SendByte, Order::Close] {
+            let mut lease = manager.allocate(server.request()).await.unwrap();
+            echo(&mut lease, "hello").await;
+            lease.free();
+            server.order(order);
+            // This blocks the thread: on a runtime of one thread nothing but the check at the
+            // hand-out can find it.
+            sleep(Duration::from_millis(50));
+            let mut lease = manager.allocate(server.request()).await.unwrap();
+            assert_eq!(lease.from_cache(), None);
+            echo(&mut lease, "nothing before this").await;
+            lease.close();
+        }
+    });
+}
