@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::build::{Build, root};
 use crate::sim;
 
-/// Runs everything that must hold: what CI runs, after installing nginx
+/// Runs everything that must hold: what CI runs, after installing nginx and openssl
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only steps whose name contains this; may be repeated
@@ -72,9 +72,11 @@ const STEPS: &[Step] = &[
     step("formatting", "cargo", &["fmt", "--all", "--check"]),
     step("the engine is pure", "bash", &[".ci/purity"]),
     step("clippy", "cargo", &["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+    step("clippy without TLS", "cargo", &["clippy", "--locked", "-p", "keepalive", "--no-default-features", "--all-targets", "--", "-D", "warnings"]),
     step("documentation", "cargo", &["doc", "--locked", "--workspace", "--no-deps"]).with(&[("RUSTDOCFLAGS", "-D warnings")]),
     step("tests", "cargo", &["test", "--locked", "--workspace"]),
     step("tests: real DNS", "cargo", &["test", "--locked", "-p", "keepalive", "--features", "hickory-dns", "--test", "hickory"]),
+    step("tests without TLS", "cargo", &["test", "--locked", "-p", "keepalive", "--no-default-features", "--test", "behaviour", "tls"]),
     step("example line_protocol", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "line_protocol"]),
     step("example mailbox", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "mailbox"]),
     step("example shared", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "shared"]),

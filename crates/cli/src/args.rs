@@ -50,7 +50,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FetchFlags {
-    /// What to fetch, by http; https is answered with an error until TLS is built in.
+    /// What to fetch, by http or https.
     #[arg(value_name = "URL")]
     pub(crate) urls: Vec<String>,
 

@@ -18,8 +18,8 @@ const RETRIES: u32 = 3;
 
 /// An HTTP/1.1 client on the connections of a [`Manager`].
 ///
-/// It sends `GET` and `HEAD` over `http`. `https` is what the manager makes of it. Redirects are
-/// not followed, and bodies arrive as they are sent.
+/// It sends `GET` and `HEAD` over `http`, and `https` by what the manager's connector has for TLS:
+/// `Http::over(Net::new().tls(..))` sets it. Redirects are not followed, and bodies arrive as they are sent.
 ///
 /// Cloning is cheap; all clones use the one manager, and so do other clients made with it.
 ///

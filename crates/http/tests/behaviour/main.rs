@@ -25,7 +25,8 @@ mod a_url_decides_what_is_sent;
 mod an_empty_response_gives_its_connection_back_at_once;
 mod at_most_max_per_host_connections_are_open_at_the_server;
 mod bytes_after_a_response_are_never_an_answer;
-mod https_without_tls_is_a_clear_error;
+#[cfg(feature = "tls")]
+mod https_is_fetched_over_tls;
 mod no_connection_is_the_managers_error;
 mod responses_in_between_are_passed_over;
 mod what_a_server_says_unasked_is_no_answer;

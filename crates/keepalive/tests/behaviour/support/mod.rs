@@ -6,6 +6,8 @@
 mod mock;
 mod names;
 mod probe;
+#[cfg(feature = "tls")]
+pub(crate) mod program;
 pub(crate) mod proxy;
 mod server;
 #[cfg(feature = "tls")]
