@@ -4,7 +4,7 @@
 //! [`poll`](Race::poll) answers what to do next.
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::time::Duration;
 
 use crate::time::Time;
