@@ -12,7 +12,7 @@ async fn ask_for(count: usize, names: &Names, net: Net, begun: usize) {
         .expect("sound settings");
     let request = |n| server.request_at(format!("n{n}.test"));
     let asking: Vec<_> = (0..count).map(|n| manager.allocate(request(n))).collect();
-    names.lookups.until(|tally| tally.now == begun).await;
+    names.lookups.until(|tally| tally.now >= begun).await;
     names.pass(count);
     for pending in asking {
         pending.await.expect("a connection").close();

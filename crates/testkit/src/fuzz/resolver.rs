@@ -1,8 +1,7 @@
 //! Whatever an attempt may come to, under a whole manager (SPEC E3).
 //!
-//! The built-in resolver asks the system alone, which cannot be made to answer what bytes say. So
-//! it is the connector that answers: phases in any order, errors of any function and number,
-//! success, delay, or nothing at all.
+//! It is the connector that answers what bytes say: phases in any order, errors of any function
+//! and number, success, delay, or nothing at all.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
