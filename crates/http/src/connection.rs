@@ -146,7 +146,11 @@ where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        self.poll_ended(cx)
+        // hyper's task hears of its peer, but not of a name that has lost an address.
+        match self.shared.poll_retired(cx) {
+            Poll::Ready(unusable) => Poll::Ready(unusable),
+            Poll::Pending => self.poll_ended(cx),
+        }
     }
 
     fn check(&mut self) -> Result<(), Unusable> {

@@ -42,6 +42,14 @@ impl<T> Shared<T> {
 }
 
 impl<T: Connection> Shared<T> {
+    /// Watches whether the transport must not be reused although its peer did nothing.
+    pub(crate) fn poll_retired(&self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        match &mut self.lock().transport {
+            Some(transport) => transport.poll_retired(cx),
+            None => Poll::Pending,
+        }
+    }
+
     /// Asks the transport whether it can be used now.
     pub(crate) fn check(&self) -> Result<(), Unusable> {
         match &mut self.lock().transport {

@@ -89,6 +89,17 @@ pub trait Connection: Send + 'static {
     /// and may be woken at other times.
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable>;
 
+    /// Watches, for a protocol that reads from this connection itself, whether it must not be
+    /// reused although its peer did nothing: its name has lost the address that it goes to.
+    ///
+    /// It is the part of [`poll_unusable`](Self::poll_unusable) that takes no notice of what can
+    /// be read, so it keeps no reader from being woken. The manager does not call it; whoever
+    /// wraps a connection and watches it in another way asks it too. The default is never ready.
+    fn poll_retired(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        let _ = cx;
+        Poll::Pending
+    }
+
     /// Asks the operating system whether the connection can be used now.
     ///
     /// Called before an idle connection is handed out, when it has been idle for more than a

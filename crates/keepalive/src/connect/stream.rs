@@ -80,6 +80,14 @@ impl Connection for NetStream {
         }
     }
 
+    fn poll_retired(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        match (&mut self.residence, &mut self.kind) {
+            (Some(residence), _) => residence.poll_gone(context).map(|()| Unusable::AddressGone),
+            (None, Kind::Other(stream)) => stream.poll_retired(context),
+            (None, _) => Poll::Pending,
+        }
+    }
+
     fn check(&mut self) -> Result<(), Unusable> {
         if let Some(residence) = &self.residence
             && residence.is_gone()

@@ -65,6 +65,10 @@ impl Connection for CountedStream {
         self.stream.poll_unusable(context)
     }
 
+    fn poll_retired(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        self.stream.poll_retired(context)
+    }
+
     fn check(&mut self) -> Result<(), Unusable> {
         self.stream.check()
     }
