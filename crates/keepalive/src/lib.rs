@@ -31,7 +31,10 @@
 //! - [`Pending`]: a request that waits; await it. [`Lease`]: a connection in your hands.
 //! - [`mailbox`]: the other way to be answered, by posted [`Response`]s with a context.
 //! - [`AllocateError`]: why there is no connection. [`Waiting`]: why there is none yet.
-//! - [`Tls`]: whom to trust where connections are encrypted, as those of `https` and `wss` are.
+#![cfg_attr(
+    feature = "tls",
+    doc = "- [`Tls`]: whom to trust where connections are encrypted, as those of `https` and `wss` are."
+)]
 //! - [`Connector`] and [`Connection`]: how to manage connections of your own kind.
 //! - [`Net`]: the connector that there is, and how it resolves names. [`Resolve`]: how to do so in
 //!   your own way.
