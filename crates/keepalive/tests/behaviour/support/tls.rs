@@ -167,6 +167,8 @@ pub(crate) enum Order {
     SendByte,
     /// Changes the keys, which is no data.
     Rekey,
+    /// Does so thousands of times: 70 KiB and more.
+    RekeyWithoutEnd,
     /// Announces the end, and closes.
     Close,
 }
@@ -311,10 +313,8 @@ async fn answer_lines<S: AsyncRead + AsyncWrite + Unpin>(
                     Ok(Order::SendByte) => {
                         let _ = stream.write_all(b"!").await;
                     }
-                    Ok(Order::Rekey) => {
-                        let session = stream.get_mut().get_mut().1;
-                        session.refresh_traffic_keys().expect("TLS 1.3");
-                    }
+                    Ok(Order::Rekey) => rekey(stream.get_mut(), 1),
+                    Ok(Order::RekeyWithoutEnd) => rekey(stream.get_mut(), 3000),
                     Ok(Order::Close) | Err(_) => {
                         let _ = stream.shutdown().await;
                         return false;
@@ -323,6 +323,13 @@ async fn answer_lines<S: AsyncRead + AsyncWrite + Unpin>(
                 let _ = stream.flush().await;
             }
         }
+    }
+}
+
+fn rekey<S>(stream: &mut TlsStream<S>, times: usize) {
+    let session = stream.get_mut().1;
+    for _ in 0..times {
+        session.refresh_traffic_keys().expect("TLS 1.3");
     }
 }
 

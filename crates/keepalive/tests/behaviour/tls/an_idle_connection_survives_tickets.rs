@@ -82,3 +82,17 @@ fn new_keys() {
         eventually("removed", || manager.totals().open == 0).await;
     });
 }
+
+#[test]
+fn not_without_end() {
+    run(async || {
+        let (server, tls) = trusted();
+        let manager = Manager::builder().tls(tls).build().unwrap();
+        let mut lease = manager.allocate(server.request()).await.unwrap();
+        echo(&mut lease, "hello").await;
+        lease.free();
+        assert_eq!(manager.totals().idle, 1);
+        server.order(Order::RekeyWithoutEnd);
+        eventually("removed", || manager.totals().open == 0).await;
+    });
+}
