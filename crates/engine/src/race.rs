@@ -3,8 +3,8 @@
 //! A [`Race`] does no IO and has no clock. It is told what lookups find and how attempts end, and
 //! [`poll`](Race::poll) answers what to do next.
 
-use std::collections::VecDeque;
 use core::net::IpAddr;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::Time;

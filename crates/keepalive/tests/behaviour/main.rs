@@ -32,7 +32,9 @@ mod a_panic_returns_the_slot;
 mod a_peer_that_never_reads_costs_its_user_alone;
 mod a_prompt_connection_needs_no_task;
 mod a_prompt_connector_may_ask_its_manager;
+#[cfg(feature = "proxy")]
 mod a_proxy_opens_the_way;
+#[cfg(feature = "proxy")]
 mod a_proxy_that_fails_says_why;
 mod a_queue_timeout_ends_when_an_attempt_starts;
 mod a_race_counts_as_one_connection;
@@ -81,6 +83,7 @@ mod one_per_host_makes_the_second_wait;
 mod one_slot_serves_all_in_turn;
 mod other_spellings_share_a_host;
 mod partitions_keep_connections_apart;
+#[cfg(feature = "proxy")]
 mod proxies_of_others_open_the_way;
 mod public_types_are_send_and_sync;
 mod responses_are_a_stream;

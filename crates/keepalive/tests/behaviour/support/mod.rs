@@ -8,6 +8,7 @@ mod names;
 mod probe;
 #[cfg(feature = "tls")]
 pub(crate) mod program;
+#[cfg(feature = "proxy")]
 pub(crate) mod proxy;
 mod server;
 #[cfg(feature = "tls")]
