@@ -7,17 +7,18 @@ use std::task::{Context, Poll, ready};
 use http::Method;
 use http_body::{Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
-use keepalive::{Host, Lease, Net};
+use keepalive::{Host, Net};
 
 use crate::hold::Hold;
-use crate::{Error, Http, StreamConnector};
+use crate::{Error, StreamConnector};
 
 /// The body of a response.
 ///
 /// It holds the connection. When the end has been read, the connection is given back before the
 /// end is returned, so that the next request can have it; of a body of known length, the end is
 /// its last byte. A body that is empty has given the connection back already. Dropping the body
-/// before its end, or an error, closes the connection.
+/// before its end, or an error, closes the connection; of HTTP/2, it resets the stream, and others
+/// go on.
 ///
 /// Read it with [`http_body_util::BodyExt`], for example.
 ///
@@ -31,6 +32,7 @@ use crate::{Error, Http, StreamConnector};
 /// connection before the end or sends what is no HTTP. No more is to be had after it.
 #[must_use = "the connection is closed if the body is dropped before its end"]
 pub struct Body<C: StreamConnector = Net> {
+    // Dropped first, which resets its stream, and then given back.
     incoming: Incoming,
     ended: bool,
     // Read already, and waiting until the connection has been given back.
@@ -41,13 +43,13 @@ pub struct Body<C: StreamConnector = Net> {
 }
 
 impl<C: StreamConnector> Body<C> {
-    pub(crate) fn new(incoming: Incoming, lease: Lease<Http<C>>, method: Method) -> Self {
+    pub(crate) fn new(incoming: Incoming, hold: Hold<C>, method: Method, host: Host) -> Self {
         Self {
             ended: http_body::Body::is_end_stream(&incoming),
             incoming,
             last: None,
-            host: lease.host().clone(),
-            hold: Hold::new(lease),
+            host,
+            hold,
             method,
         }
     }
@@ -70,7 +72,7 @@ impl<C: StreamConnector> Body<C> {
             None => self.ended = true,
             Some(Err(_)) => {
                 self.ended = true;
-                self.hold.close();
+                self.hold.break_off();
             }
         }
         Poll::Ready(

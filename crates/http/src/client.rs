@@ -2,24 +2,32 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use http::{Method, Request, Response, Uri};
-use hyper::body::Incoming;
-use keepalive::{Connection, Lease, Manager, Net, Pending};
+use http_body_util::Empty;
+use hyper::body::{Bytes, Incoming};
+use keepalive::{Connection, Manager, Net};
 use keepalive_engine::planted;
+use tokio::time::Instant;
 
 use crate::connection::Unanswered;
 use crate::exchange::Exchange;
+use crate::hold::Hold;
+use crate::outgoing::{BoxError, Outgoing};
 use crate::{Allocation, Body, Error, Http, StreamConnector};
 
 // A server that restarts closes all idle connections at once; while one request fails, the watchers
 // of the others have the time to notice.
 const RETRIES: u32 = 3;
 
-/// An HTTP/1.1 client on the connections of a [`Manager`].
+/// A client for HTTP/1.1 and HTTP/2 on the connections of a [`Manager`].
 ///
-/// It sends `GET` and `HEAD` over `http`, and `https` by what the manager's connector has for TLS:
-/// `Http::over(Net::new().tls(..))` sets it. Redirects are not followed, and bodies arrive as they are sent.
+/// It sends requests over `http`, and `https` by what the manager's connector has for TLS:
+/// `Http::over(Net::new().tls(..))` sets it. Which version of HTTP is spoken is for [`Http`] to
+/// say. Redirects are not followed, and bodies arrive as they are sent.
 ///
 /// Cloning is cheap; all clones use the one manager, and so do other clients made with it.
 ///
@@ -54,9 +62,14 @@ impl<C: StreamConnector> Client<C> {
 
     /// How often at most a request is sent again; 3 if it is not set.
     ///
-    /// It is sent again only when a reused connection fails before any byte of a response, because
-    /// the server has closed it just then. 0 leaves that to the caller. A large number lets a
-    /// server that closes whatever it is sent on a reused connection make us try as often.
+    /// It is sent again if nothing of it has left, if the server says that it has done nothing
+    /// about it (HTTP/2), or if it may be done twice, as `GET` and `PUT` but not `POST` may, and a
+    /// reused connection fails before any byte of a response, because the server has closed it
+    /// just then (RFC 9110, section 9.2.2). A body that is there as a whole, `Full<Bytes>` or a
+    /// `String`, is sent again with it; one that comes piece by piece can not be.
+    ///
+    /// All of it happens within the manager's timeout. 0 leaves it to the caller. A large number
+    /// lets a server that closes whatever it is sent on a reused connection make us try as often.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
@@ -86,11 +99,11 @@ impl<C: StreamConnector> Client<C> {
         self.request(bare(Method::HEAD, uri))
     }
 
-    /// Sends a request without a body, and waits for the head of its response.
+    /// Sends a request, and waits for the head of its response.
     ///
-    /// The URL must be absolute. The `host` header is set from it, if it is not given; no other
-    /// header is added. The place in the queue is taken when this is called, not when the future
-    /// is first polled, and so is the line of the caller's code that the manager lists leases by.
+    /// The URL must be absolute. The `host` header is set from it, if it is not given, and the
+    /// length of the body, where it is known; no other header is added. Nothing happens before the
+    /// future is polled. The caller's line is what the manager lists the lease by.
     ///
     /// The response has an [`Allocation`] among its extensions, and a [`Body`] that holds the
     /// connection until it has been read. There is no timeout but the manager's own, which ends
@@ -98,56 +111,99 @@ impl<C: StreamConnector> Client<C> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws the request. If it was sent, its connection is closed, and
-    /// the server may have acted on it.
+    /// Dropping the future withdraws the request. If it was sent, its connection is closed, or, of
+    /// HTTP/2, its stream is reset; the server may have acted on it.
     ///
     /// # Errors
     ///
     /// When the URL or the request can not be used, no connection is to be had, or it fails before
     /// the head of the response is complete. [`Error::function`] tells which.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use http_body_util::Full;
+    /// use hyper::body::Bytes;
+    ///
+    /// # async fn example(client: keepalive_http::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let body = Full::new(Bytes::from("{}"));
+    /// let request = http::Request::post("http://127.0.0.1:8080/orders").body(body)?;
+    /// println!("{}", client.request(request).await?.status());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[track_caller]
-    pub fn request(
+    pub fn request<B>(
         &self,
-        request: Request<()>,
-    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<C> {
+        request: Request<B>,
+    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<B, C>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
         // Not in the async block: there, the caller's line is lost.
-        let first = match Exchange::new(request) {
-            Ok(exchange) => {
-                let pending = self.manager.allocate(exchange.to());
-                Ok((exchange, pending))
-            }
-            Err(error) => Err(error),
-        };
+        let location = Location::caller();
+        let (head, body) = request.into_parts();
+        let body = Outgoing::new(body);
         let client = self.clone();
         async move {
-            let (exchange, pending) = first?;
-            client.run(&exchange, pending).await
+            let exchange = Exchange::new(head, &body)?;
+            client.run(&exchange, body, location).await
         }
     }
 
-    /// Sends a request over the connection that was asked for; over others, where that is safe.
+    /// Sends a request over one connection; over others, where that is safe, until its time is up.
     async fn run(
         &self,
         exchange: &Exchange,
-        mut pending: Pending<Http<C>>,
+        mut body: Outgoing,
+        location: &'static Location<'static>,
     ) -> Result<Response<Body<C>>, Error> {
+        let begun = Instant::now();
+        let mut later = None;
         let mut resent = 0;
         loop {
-            let mut lease = pending
-                .await
-                .map_err(|error| Error::allocation(error).with_resent(resent))?;
-            let failure = match send(exchange, &mut lease).await {
-                Ok(response) => return Ok(respond(exchange, response, lease, resent).await),
+            let to = later.as_ref().unwrap_or(&exchange.to);
+            let lease = self.manager.lease_at(to, location).await;
+            let lease = lease.map_err(|error| Error::allocation(error).with_resent(resent))?;
+            let mut hold = Hold::new(lease);
+            let failure = match send(exchange, body, &mut hold).await {
+                Ok(response) => return Ok(respond(exchange, response, hold, resent).await),
                 Err(failure) => failure,
             };
-            if !failure.repeatable || (resent == self.retries && !planted!(ResentForEver)) {
-                let error = failure.error.with_timing(lease.timing());
-                return Err(error.with_resent(resent));
-            }
-            lease.close();
+            let timing = hold.lease().timing();
+            hold.break_off();
+            let left = self.manager.timeout().saturating_sub(begun.elapsed());
+            let may_go_on = (resent < self.retries && !left.is_zero()) || planted!(ResentForEver);
+            body = match failure.again {
+                Some(body) if may_go_on => body,
+                _ => return Err(failure.error.with_timing(timing).with_resent(resent)),
+            };
             resent += 1;
-            pending = self.manager.allocate(exchange.to());
+            later = Some(exchange.to.clone().timeout(left));
         }
+    }
+}
+
+/// For the layers of tower; each call is a [`request`](Client::request).
+impl<C, B> tower_service::Service<Request<B>> for Client<C>
+where
+    C: StreamConnector,
+    B: http_body::Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body<C>>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body<C>>, Error>> + Send>>;
+
+    /// Always ready: a request waits for its turn in its own future.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[track_caller]
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        Box::pin(self.request(request))
     }
 }
 
@@ -169,18 +225,27 @@ impl<C: StreamConnector> fmt::Debug for Client<C> {
     }
 }
 
-/// A request that got no response, and whether it is safe to send it again.
+/// A request that got no response, and the body to send it with again, if that is safe.
 struct Failure {
     error: Error,
-    repeatable: bool,
+    again: Option<Outgoing>,
 }
 
 async fn send<C: StreamConnector>(
     exchange: &Exchange,
-    lease: &mut Lease<Http<C>>,
+    body: Outgoing,
+    hold: &mut Hold<C>,
 ) -> Result<Response<Incoming>, Failure> {
-    let reused = lease.from_cache().is_some();
+    let lease = hold.lease();
+    let reused = lease.from_cache().is_some() || planted!(ResentWhenFresh);
     let (method, host) = (exchange.method(), exchange.host());
+    let version = lease.version();
+    if let Err(what) = exchange.check_version(version) {
+        return Err(Failure {
+            error: Error::request(method, host, what),
+            again: None,
+        });
+    }
     // The manager does not ask the system about a connection that was idle for less than a
     // millisecond. Here a byte too many would become the answer to this request (B10), so we do.
     if reused
@@ -189,34 +254,54 @@ async fn send<C: StreamConnector>(
     {
         return Err(Failure {
             error: Error::request(method, host, unusable.to_string()),
-            repeatable: true,
+            again: Some(body),
         });
     }
-    lease
-        .send(exchange.message())
-        .await
-        .map_err(|failure| Failure {
-            repeatable: planted!(ResentWhenFresh) || reused && is_repeatable(&failure),
-            error: if failure.sent {
-                Error::response(method, host, failure.error)
-            } else {
-                Error::request(method, host, failure.error)
+    let copy = (reused || lease.is_shared())
+        .then(|| body.again())
+        .flatten();
+    let sent = lease.send(exchange.message(version, body)).await;
+    sent.map_err(|failure| {
+        let was_sent = failure.unsent.is_none() && !failure.error.is_user();
+        let (again, error) = failure.again(reused, exchange.is_idempotent(), copy);
+        Failure {
+            error: match was_sent {
+                true => Error::response(method, host, error),
+                false => Error::request(method, host, error),
             },
-        })
+            again,
+        }
+    })
 }
 
-/// Whether a request that failed on a reused connection may be sent again: none of it has left, or
-/// nothing came back (RFC 9110, section 9.2.2; only idempotent requests get here).
-fn is_repeatable(failure: &Unanswered) -> bool {
-    !failure.sent || !(failure.answered || failure.error.is_user())
+impl Unanswered {
+    /// The body to send the request with again, if that is safe (RFC 9110, section 9.2.2): none of
+    /// it has left, or the peer says that it has done nothing about it, or it may be done twice and
+    /// the connection had been used before, so that the peer may have closed it just then.
+    fn again(
+        self,
+        reused: bool,
+        idempotent: bool,
+        copy: Option<Outgoing>,
+    ) -> (Option<Outgoing>, hyper::Error) {
+        let again = match self.unsent {
+            Some(body) => Some(*body).filter(|_| reused),
+            None if self.refused => copy,
+            None => {
+                copy.filter(|_| reused && idempotent && !self.answered && !self.error.is_user())
+            }
+        };
+        (again, self.error)
+    }
 }
 
 async fn respond<C: StreamConnector>(
     exchange: &Exchange,
     response: Response<Incoming>,
-    lease: Lease<Http<C>>,
+    mut hold: Hold<C>,
     resent: u32,
 ) -> Response<Body<C>> {
+    let lease = hold.lease();
     let allocation = Allocation {
         id: lease.id(),
         from_cache: lease.from_cache(),
@@ -225,13 +310,14 @@ async fn respond<C: StreamConnector>(
     };
     let (mut head, incoming) = response.into_parts();
     head.extensions.insert(allocation);
-    let mut body = Body::new(incoming, lease, exchange.method().clone());
+    let (method, host) = (exchange.method().clone(), exchange.host().clone());
+    let mut body = Body::new(incoming, hold, method, host);
     poll_fn(|cx| body.poll_settle(cx)).await;
     Response::from_parts(head, body)
 }
 
-fn bare(method: Method, uri: Uri) -> Request<()> {
-    let mut request = Request::new(());
+fn bare(method: Method, uri: Uri) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
     *request.method_mut() = method;
     *request.uri_mut() = uri;
     request

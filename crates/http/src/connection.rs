@@ -1,143 +1,105 @@
-//! One connection that speaks HTTP/1.1.
+//! One connection that speaks HTTP.
 
-use std::error::Error;
 use std::fmt;
-use std::future::poll_fn;
-use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use http::{Request, Response};
-use http_body_util::Empty;
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
-use keepalive::{ConnectError, Connection, NetStream, Unusable};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use keepalive::{Connection, NetStream, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
-use crate::io::Shared;
+use crate::http1::Http1;
+use crate::http2::{Http2, Main};
+use crate::outgoing::Outgoing;
 
-// The most a peer can make one response head, or the trailers of one body, cost (X1). hyper adds
-// a limit of its own, 100 fields; setting it here, even to 100, would cost an allocation a response.
-const MAX_HEAD: usize = 64 * 1024;
-// What is read from the socket in one go, and so the most that is buffered of a body nobody reads.
-const MAX_BUFFER: usize = 128 * 1024;
-
-/// A connection that speaks HTTP/1.1, one exchange at a time.
+/// A connection that speaks HTTP/1.1, one exchange at a time, or HTTP/2, many.
 ///
 /// hyper's side of it is a task, which reads also while the connection is idle and so notices
-/// within one turn of the event loop that the peer closes it or sends what nobody asked for. The
-/// transport stays within reach: [`check`](Connection::check) asks the system about it, and closing
-/// or dropping the connection takes it away from the task, so that the socket is closed before the
-/// connection is gone.
+/// within one turn of the event loop that the peer closes it, says that it will, or sends what
+/// nobody asked for. The transport stays within reach: [`check`](Connection::check) asks the system
+/// about it, and closing or dropping the connection takes it away from the task, so that the socket
+/// is closed before the connection is gone.
 ///
-/// The peer can make it hold at most 64 KiB of a response's head, and 128 KiB of a body.
+/// One of HTTP/2 carries as many leases as the peer's settings allow, which it follows.
 pub struct HttpConnection<T = NetStream>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// There until hyper's task has ended while a request was sent.
-    sender: Option<SendRequest<Empty<Bytes>>>,
-    task: JoinHandle<Unusable>,
-    ended: bool,
-    shared: Shared<T>,
-    closing: Option<T>,
+    speaks: Speaks<T>,
+}
+
+enum Speaks<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    One(Http1<T>),
+    /// It stays with its manager.
+    Two(Main<T>),
+    /// A lease has it.
+    Stream(Http2<T>),
 }
 
 /// Why a request got no response.
 #[derive(Debug)]
 pub(crate) struct Unanswered {
     pub(crate) error: hyper::Error,
-    /// Whether any of the request may have left.
-    pub(crate) sent: bool,
+    /// The body of the request, if none of it has left.
+    pub(crate) unsent: Option<Box<Outgoing>>,
     /// Whether any byte came back.
     pub(crate) answered: bool,
+    /// Whether the peer says that it has done nothing about it.
+    pub(crate) refused: bool,
 }
 
 impl<T> HttpConnection<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// Begins to speak HTTP on a new transport.
-    pub(crate) async fn open(transport: T) -> Result<Self, ConnectError> {
-        let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
-        let shared = Shared::new(transport);
-        let (sender, connection) = Builder::new()
-            .max_header_size(MAX_HEAD)
-            .max_buf_size(MAX_BUFFER)
-            .handshake(TokioIo::new(shared.clone()))
-            .await
-            .map_err(|error| ConnectError::new("http", error))?;
-        // The transport is closed by us, through `poll_close`; and from here on there is no await.
-        let task = runtime.spawn(async move {
-            match connection.without_shutdown().await {
-                Ok(_) => Unusable::Closed,
-                Err(error) => reason(&error),
-            }
-        });
-        Ok(Self {
-            sender: Some(sender),
-            task,
-            ended: false,
-            shared,
-            closing: None,
-        })
+    pub(crate) fn one(connection: Http1<T>) -> Self {
+        Self {
+            speaks: Speaks::One(connection),
+        }
+    }
+
+    pub(crate) fn two(connection: Main<T>) -> Self {
+        Self {
+            speaks: Speaks::Two(connection),
+        }
+    }
+
+    /// Which version of HTTP it speaks: 1.1 or 2.
+    pub fn version(&self) -> Version {
+        match &self.speaks {
+            Speaks::One(_) => Version::HTTP_11,
+            Speaks::Two(_) | Speaks::Stream(_) => Version::HTTP_2,
+        }
+    }
+
+    /// Whether others may have exchanges on it at the same time.
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self.speaks, Speaks::One(_))
     }
 
     /// Sends a request and waits for the head of its response.
     ///
-    /// If the future is dropped before it is ready, the connection must be closed.
+    /// If the future is dropped before it is ready, a connection that is not shared must be closed.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Empty<Bytes>>,
+        request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
-        let before = self.shared.received();
-        let sender = self.sender.as_mut();
-        let sender = sender.expect("a connection that has ended is not used again");
-        let mut response = pin!(sender.try_send_request(request));
-        let response = poll_fn(|cx| {
-            if let Poll::Ready(response) = response.as_mut().poll(cx) {
-                return Poll::Ready(response);
-            }
-            ready!(self.poll_ended(cx));
-            // A request that met the end of the task may lie in its channel, where nobody will look
-            // (tokio #8179). Without the channel's other end, it comes back.
-            self.sender = None;
-            response.as_mut().poll(cx)
-        });
-        response.await.map_err(|mut failure| Unanswered {
-            sent: failure.take_message().is_none(),
-            answered: self.shared.received() > before,
-            error: failure.into_error(),
-        })
-    }
-
-    /// Waits, after a response, until hyper is done with it; whether it takes another request then.
-    ///
-    /// The end of a body is known a little before that (B16). In between hyper finds out whether
-    /// the peer closes, or has sent more than it announced.
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        match &mut self.sender {
-            Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
-            None => Poll::Ready(false),
+        match &mut self.speaks {
+            Speaks::One(connection) => connection.send(request).await,
+            Speaks::Stream(handle) => handle.send(request).await,
+            Speaks::Two(connection) => connection.send(request).await,
         }
     }
 
-    /// Waits for the end of hyper's task.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        if self.ended {
-            return Poll::Ready(Unusable::Closed);
+    /// Waits, after a response, until the connection takes another request; whether it does.
+    pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        match &mut self.speaks {
+            Speaks::One(connection) => connection.poll_ready(context),
+            Speaks::Two(_) | Speaks::Stream(_) => Poll::Ready(true),
         }
-        let end = ready!(Pin::new(&mut self.task).poll(cx));
-        self.ended = true;
-        // The task itself fails only by being aborted, with the runtime it ran on.
-        Poll::Ready(end.unwrap_or(Unusable::Closed))
-    }
-
-    fn is_closed(&self) -> bool {
-        self.sender.as_ref().is_none_or(SendRequest::is_closed)
     }
 }
 
@@ -145,42 +107,44 @@ impl<T> Connection for HttpConnection<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        // hyper's task hears of its peer, but not of a name that has lost an address.
-        match self.shared.poll_retired(cx) {
-            Poll::Ready(unusable) => Poll::Ready(unusable),
-            Poll::Pending => self.poll_ended(cx),
+    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        match &mut self.speaks {
+            Speaks::One(connection) => connection.poll_unusable(context),
+            Speaks::Two(connection) => connection.poll_unusable(context),
+            Speaks::Stream(_) => Poll::Pending,
         }
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
-        if self.task.is_finished() || self.is_closed() {
-            return Err(Unusable::Closed);
+        match &mut self.speaks {
+            Speaks::One(connection) => connection.check(),
+            Speaks::Two(connection) => connection.check(),
+            Speaks::Stream(_) => Ok(()),
         }
-        self.shared.check()
     }
 
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.task.abort();
-        if let Some(transport) = self.shared.take() {
-            self.closing = Some(transport);
+    fn capacity(&self) -> usize {
+        match &self.speaks {
+            Speaks::One(_) | Speaks::Stream(_) => 1,
+            Speaks::Two(connection) => connection.capacity(),
         }
-        if let Some(transport) = &mut self.closing {
-            ready!(transport.poll_close(cx));
-            self.closing = None;
-        }
-        Poll::Ready(())
     }
-}
 
-/// Closes the connection at once, without ceremony.
-impl<T> Drop for HttpConnection<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
-    fn drop(&mut self) {
-        self.task.abort();
-        drop(self.shared.take());
+    fn share(&self) -> Option<Self> {
+        match &self.speaks {
+            Speaks::One(_) | Speaks::Stream(_) => None,
+            Speaks::Two(connection) => connection.share().map(|handle| Self {
+                speaks: Speaks::Stream(handle),
+            }),
+        }
+    }
+
+    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.speaks {
+            Speaks::One(connection) => connection.poll_close(context),
+            Speaks::Two(connection) => connection.poll_close(context),
+            Speaks::Stream(_) => Poll::Ready(()),
+        }
     }
 }
 
@@ -189,26 +153,12 @@ where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpConnection")
-            .field("closed", &self.is_closed())
-            .field(
-                "ready",
-                &self.sender.as_ref().is_some_and(SendRequest::is_ready),
-            )
-            .finish_non_exhaustive()
+        let mut debug = f.debug_tuple("HttpConnection");
+        match &self.speaks {
+            Speaks::One(connection) => debug.field(connection),
+            Speaks::Two(connection) => debug.field(connection),
+            Speaks::Stream(handle) => debug.field(handle),
+        };
+        debug.finish()
     }
 }
-
-/// Why hyper's task ended with an error, while nobody waited for a response.
-fn reason(error: &hyper::Error) -> Unusable {
-    let cause = error.source().and_then(|cause| cause.downcast_ref());
-    match cause.map(|cause: &io::Error| (cause.kind(), cause.raw_os_error())) {
-        Some((_, Some(number))) => Unusable::Failed(io::Error::from_raw_os_error(number)),
-        Some((kind, None)) => Unusable::Failed(kind.into()),
-        None if error.is_incomplete_message() => Unusable::Closed,
-        None => Unusable::UnexpectedData,
-    }
-}
-
-#[cfg(test)]
-mod tests;

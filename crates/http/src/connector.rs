@@ -1,11 +1,15 @@
 //! Opens connections that speak HTTP, over those of another connector.
 
-use keepalive::{Attempt, ConnectError, Connector, Net};
+use std::time::Duration;
+
+use keepalive::{Attempt, ConnectError, Connection, Connector, Net};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::HttpConnection;
+use crate::http1::Http1;
+use crate::http2::Main;
 
-/// A connector whose connections are streams of bytes, as HTTP/1.1 needs them.
+/// A connector whose connections are streams of bytes, as HTTP needs them.
 ///
 /// Every such connector has it already; it is never implemented by hand.
 pub trait StreamConnector: Connector<Connection: AsyncRead + AsyncWrite + Unpin> {}
@@ -13,6 +17,10 @@ pub trait StreamConnector: Connector<Connection: AsyncRead + AsyncWrite + Unpin>
 impl<C> StreamConnector for C where C: Connector<Connection: AsyncRead + AsyncWrite + Unpin> {}
 
 /// Opens [`HttpConnection`]s over the connections of another connector.
+///
+/// Where connections are encrypted, the server is offered HTTP/2 and HTTP/1.1 by ALPN and chooses;
+/// where they are not, HTTP/1.1 is spoken. TLS settings that name application protocols of their
+/// own are offered as they are.
 ///
 /// It is what a manager is built with, see [`Client`](crate::Client).
 ///
@@ -30,6 +38,27 @@ impl<C> StreamConnector for C where C: Connector<Connection: AsyncRead + AsyncWr
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Http<C = Net> {
     connector: C,
+    versions: Versions,
+    pings: Option<Pings>,
+}
+
+/// Which versions of HTTP are spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Versions {
+    /// What the server chooses, and HTTP/1.1 where it is not asked.
+    #[default]
+    Either,
+    /// HTTP/1.1, whatever the server could.
+    One,
+    /// HTTP/2, also where the server is not asked: it is known to speak it.
+    Two,
+}
+
+/// When a connection of HTTP/2 is asked whether its peer is still there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pings {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl Http {
@@ -42,7 +71,36 @@ impl Http {
 impl<C> Http<C> {
     /// HTTP over the connections of `connector`.
     pub fn over(connector: C) -> Self {
-        Self { connector }
+        Self {
+            connector,
+            versions: Versions::Either,
+            pings: None,
+        }
+    }
+
+    /// Speaks HTTP/1.1 only.
+    #[must_use]
+    pub fn http1_only(mut self) -> Self {
+        self.versions = Versions::One;
+        self
+    }
+
+    /// Speaks HTTP/2 only: by prior knowledge where connections are not encrypted (RFC 9113,
+    /// section 3.3). A server that takes something else by ALPN is an error of function `http`.
+    #[must_use]
+    pub fn http2_only(mut self) -> Self {
+        self.versions = Versions::Two;
+        self
+    }
+
+    /// Sends a PING on each connection of HTTP/2 on which nothing has been heard for `interval`, and
+    /// closes it if no answer comes within `timeout`: a peer that has vanished is noticed so.
+    ///
+    /// Default: no pings. Less than some seconds is seen as abuse by some servers.
+    #[must_use]
+    pub fn http2_keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.pings = Some(Pings { interval, timeout });
+        self
     }
 }
 
@@ -50,7 +108,35 @@ impl<C: StreamConnector> Connector for Http<C> {
     type Connection = HttpConnection<C::Connection>;
 
     async fn connect(&self, attempt: &Attempt) -> Result<Self::Connection, ConnectError> {
-        let transport = self.connector.connect(attempt).await?;
-        HttpConnection::open(transport).await
+        let attempt = match self.versions {
+            Versions::Either => attempt.offering(&[H2, HTTP_11]),
+            Versions::One => attempt.offering(&[HTTP_11]),
+            Versions::Two => attempt.offering(&[H2]),
+        };
+        let transport = self.connector.connect(&attempt).await?;
+        let speaks_two = match (transport.protocol(), self.versions) {
+            (Some(H2), _) | (None, Versions::Two) => true,
+            (Some(other), Versions::Two) => {
+                let other = String::from_utf8_lossy(other);
+                let error = format!("the server speaks {other}, and only HTTP/2 is wanted");
+                return Err(ConnectError::new("http", error));
+            }
+            (_, Versions::Either | Versions::One) => false,
+        };
+        if speaks_two {
+            Main::open(transport, self.pings)
+                .await
+                .map(HttpConnection::two)
+        } else {
+            Http1::open(transport).await.map(HttpConnection::one)
+        }
+    }
+
+    fn is_prompt(&self, host: &keepalive::Host) -> bool {
+        self.connector.is_prompt(host)
     }
 }
+
+// The names of the protocols (RFC 7301, section 6, and RFC 9113, section 3.2).
+const H2: &[u8] = b"h2";
+const HTTP_11: &[u8] = b"http/1.1";

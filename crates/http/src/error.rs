@@ -91,6 +91,11 @@ impl Error {
         }
     }
 
+    /// Whether there was no connection to send the request on.
+    pub fn is_connect(&self) -> bool {
+        self.allocate().is_some()
+    }
+
     /// How often the request had been sent again because a reused connection turned out to be
     /// closed.
     pub fn resent(&self) -> u32 {

@@ -1,45 +1,76 @@
 //! One request as it is sent, once or several times.
 
-use http::header::{CONTENT_LENGTH, Entry, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Version};
-use http_body_util::Empty;
-use hyper::body::Bytes;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use crate::Error;
+use crate::outgoing::Outgoing;
 use crate::target::Target;
 
 /// A request, checked and ready to be sent, and where to.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    to: keepalive::Request,
+    pub(crate) to: keepalive::Request,
     head: Parts,
+    /// What the server is asked for (RFC 9112, section 3.2.1).
+    path: Uri,
+    host: HeaderValue,
 }
 
 impl Exchange {
-    /// Checks a request of the user's, and completes it with the `host` header.
-    pub(crate) fn new(request: Request<()>) -> Result<Self, Error> {
-        let (mut head, ()) = request.into_parts();
+    /// Checks a request of the user's, which has this body.
+    pub(crate) fn new(mut head: Parts, body: &Outgoing) -> Result<Self, Error> {
         let target = Target::parse(&head.uri).map_err(Error::url)?;
         let to = keepalive::Request::new(&target.scheme, &target.address, target.port)
             .map_err(Error::url)?;
-        check(&head).map_err(|what| Error::request(&head.method, to.host(), what))?;
+        check(&head, body).map_err(|what| Error::request(&head.method, to.host(), what))?;
+        let mut whole = std::mem::take(&mut head.uri).into_parts();
+        whole.path_and_query = target.path.path_and_query().cloned();
+        head.uri = Uri::from_parts(whole).map_err(Error::url)?;
+        Ok(Self {
+            to,
+            path: target.path,
+            host: target.host,
+            head,
+        })
+    }
 
-        head.uri = target.path;
-        if let Entry::Vacant(entry) = head.headers.entry(HOST) {
-            entry.insert(target.host);
+    /// What to send on a connection of this version.
+    pub(crate) fn message(&self, version: Version, body: Outgoing) -> Request<Outgoing> {
+        let mut head = self.head.clone();
+        if version == Version::HTTP_2 {
+            head.version = version;
+            // The URL is sent in parts, one of which takes the place of the header (RFC 9113,
+            // section 8.3.1).
+            if let Some(host) = head.headers.remove(HOST)
+                && let Ok(authority) = Authority::try_from(host.as_bytes())
+            {
+                head.uri = with_authority(head.uri, authority);
+            }
+        } else {
+            head.uri = self.path.clone();
+            if !head.headers.contains_key(HOST) {
+                head.headers.insert(HOST, self.host.clone());
+            }
         }
-        Ok(Self { to, head })
+        Request::from_parts(head, body)
     }
 
-    /// What to ask the manager for.
-    pub(crate) fn to(&self) -> keepalive::Request {
-        self.to.clone()
+    /// Whether a connection of this version can carry it.
+    pub(crate) fn check_version(&self, version: Version) -> Result<(), &'static str> {
+        match (self.head.version, version) {
+            (Version::HTTP_2, Version::HTTP_11) => {
+                Err("it is to be sent by HTTP/2, which the server does not speak")
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// What to send.
-    pub(crate) fn message(&self) -> Request<Empty<Bytes>> {
-        Request::from_parts(self.head.clone(), Empty::new())
+    /// Whether sending it twice does as much as sending it once (RFC 9110, section 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        self.head.method.is_idempotent()
     }
 
     pub(crate) fn method(&self) -> &Method {
@@ -51,33 +82,50 @@ impl Exchange {
     }
 }
 
-fn check(head: &Parts) -> Result<(), String> {
+fn with_authority(uri: Uri, authority: Authority) -> Uri {
+    let mut parts = uri.clone().into_parts();
+    parts.authority = Some(authority);
+    Uri::from_parts(parts).unwrap_or(uri)
+}
+
+fn check(head: &Parts, body: &Outgoing) -> Result<(), String> {
     let Parts {
         method,
         version,
         headers,
         ..
     } = head;
-    if *method != Method::GET && *method != Method::HEAD {
+    if *method == Method::CONNECT {
+        return Err("the method CONNECT is not supported".to_owned());
+    }
+    if !matches!(
+        *version,
+        Version::HTTP_2 | Version::HTTP_11 | Version::HTTP_10
+    ) {
         return Err(format!(
-            "the method {method} is not supported, only GET and HEAD are"
+            "{version:?} is not supported, only HTTP/2, HTTP/1.1 and HTTP/1.0 are"
         ));
     }
-    if *version != Version::HTTP_11 && *version != Version::HTTP_10 {
-        return Err(format!(
-            "{version:?} is not supported, only HTTP/1.1 and HTTP/1.0 are"
-        ));
-    }
-    // There is no body: the server would take our next request for it.
-    if announces_body(headers) {
-        return Err("the headers announce a body, but none is sent".to_owned());
-    }
-    Ok(())
+    check_length(headers, body)
 }
 
-fn announces_body(headers: &HeaderMap) -> bool {
-    let mut lengths = headers.get_all(CONTENT_LENGTH).into_iter();
-    headers.contains_key(TRANSFER_ENCODING) || lengths.any(|length| length != "0")
+/// What the headers announce must be what is sent: the server would take the rest for our next
+/// request, or our next request for the rest.
+fn check_length(headers: &HeaderMap, body: &Outgoing) -> Result<(), String> {
+    if headers.contains_key(TRANSFER_ENCODING) && body.is_empty() {
+        return Err("the headers announce a body, but none is sent".to_owned());
+    }
+    let Some(length) = body.length() else {
+        return Ok(());
+    };
+    for announced in headers.get_all(CONTENT_LENGTH) {
+        if announced.as_bytes() != length.to_string().as_bytes() {
+            return Err(format!(
+                "the headers announce a body of {announced:?} bytes, but it has {length}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -87,20 +135,29 @@ mod tests {
     #[track_caller]
     fn refused(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> String {
         let request = build(Request::builder()).uri("/").body(()).unwrap();
-        check(&request.into_parts().0).unwrap_err()
+        check(&request.into_parts().0, &nothing()).unwrap_err()
+    }
+
+    fn nothing() -> Outgoing {
+        Outgoing::new(String::new())
     }
 
     #[test]
-    fn what_can_not_be_sent_yet_is_refused() {
-        assert!(refused(|request| request.method("POST")).contains("POST"));
+    fn what_can_not_be_sent_is_refused() {
+        assert!(refused(|request| request.method("CONNECT")).contains("CONNECT"));
         assert!(refused(|request| request.version(Version::HTTP_3)).contains("HTTP/3.0"));
         assert!(refused(|request| request.header("content-length", "5")).contains("body"));
         assert!(refused(|request| request.header("transfer-encoding", "chunked")).contains("body"));
     }
 
     #[test]
-    fn a_length_of_nothing_is_no_body() {
-        let request = Request::head("/").header("content-length", "0").body(());
-        check(&request.unwrap().into_parts().0).unwrap();
+    fn a_length_must_be_that_of_the_body() {
+        let fits = |length: &str, body: &str| {
+            let request = Request::post("/").header("content-length", length).body(());
+            let head = request.unwrap().into_parts().0;
+            check(&head, &Outgoing::new(body.to_owned())).is_ok()
+        };
+        assert!(fits("0", "") && fits("4", "four"));
+        assert!(!fits("5", "four") && !fits("3", "four") && !fits("+4", "four"));
     }
 }

@@ -14,7 +14,10 @@ use crate::{Http, StreamConnector};
 // hyper takes microseconds from the end of a body to being ready again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A lease that is given back once its exchange is over; dropping it before closes the connection.
+/// A lease that is given back once its exchange is over.
+///
+/// Dropping it before closes the connection, unless others have exchanges on it too: there, the
+/// stream alone is reset, by whoever drops what hyper has given for it.
 pub(crate) struct Hold<C: StreamConnector> {
     lease: Option<Lease<Http<C>>>,
     patience: Option<Pin<Box<Sleep>>>,
@@ -26,6 +29,11 @@ impl<C: StreamConnector> Hold<C> {
             lease: Some(lease),
             patience: None,
         }
+    }
+
+    /// The lease, which is there until it is given back.
+    pub(crate) fn lease(&mut self) -> &mut Lease<Http<C>> {
+        self.lease.as_mut().expect("asked for during the exchange")
     }
 
     /// Gives the connection back, after the response has ended; ready when that is done.
@@ -44,6 +52,7 @@ impl<C: StreamConnector> Hold<C> {
                 false
             }
         };
+        self.patience = None;
         if let Some(lease) = self.lease.take() {
             if reusable {
                 lease.free();
@@ -51,14 +60,15 @@ impl<C: StreamConnector> Hold<C> {
                 lease.close();
             }
         }
-        self.patience = None;
         Poll::Ready(())
     }
 
-    /// Closes the connection.
-    pub(crate) fn close(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.close();
+    /// Ends the exchange before its time.
+    pub(crate) fn break_off(&mut self) {
+        match self.lease.take() {
+            Some(lease) if lease.is_shared() => lease.free(),
+            Some(lease) => lease.close(),
+            None => {}
         }
     }
 
@@ -74,5 +84,11 @@ impl<C: StreamConnector> Hold<C> {
             Some(sleep) => sleep.as_mut().poll(cx),
             None => Poll::Ready(()),
         }
+    }
+}
+
+impl<C: StreamConnector> Drop for Hold<C> {
+    fn drop(&mut self) {
+        self.break_off();
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 for clients, on connections that [`keepalive`] opens, limits, queues, reuses and closes.
+//! HTTP/1.1 and HTTP/2 for clients, on connections that [`keepalive`] opens, limits, queues, reuses and closes.
 //!
 //! Three parts, each usable without the next:
 //!
@@ -46,7 +46,10 @@ mod connector;
 mod error;
 mod exchange;
 mod hold;
+mod http1;
+mod http2;
 mod io;
+mod outgoing;
 mod target;
 
 pub use allocation::Allocation;

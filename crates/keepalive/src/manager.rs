@@ -3,6 +3,7 @@
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::panic::Location;
+use std::time::Duration;
 
 use keepalive_engine::{Counts, RequestId, Waiting, planted};
 
@@ -135,7 +136,25 @@ impl<C: Connector> Manager<C> {
         &'a self,
         request: &'a Request,
     ) -> impl Future<Output = Result<Lease<C>, AllocateError>> + Send + use<'a, C> {
-        Leasing::new(self.anchor(request), request, Location::caller())
+        self.lease_at(request, Location::caller())
+    }
+
+    /// As [`lease`](Self::lease), on behalf of the caller at `location`: for those who build on a
+    /// manager, and have their own callers show up in [`leases`](Self::leases).
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of [`lease`](Self::lease).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pending`].
+    pub fn lease_at<'a>(
+        &'a self,
+        request: &'a Request,
+        location: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Lease<C>, AllocateError>> + Send + use<'a, C> {
+        Leasing::new(self.anchor(request), request, location)
     }
 
     /// Asks for a connection, and has the answer posted to `mailbox` with `event` and `context`.
@@ -179,6 +198,11 @@ impl<C: Connector> Manager<C> {
     /// Why a request waits; `None` if it has been answered.
     pub fn waiting(&self, id: RequestId) -> Option<Waiting> {
         self.driver().waiting(id)
+    }
+
+    /// How long a request has for its answer if it sets no [timeout](Request::timeout) itself.
+    pub fn timeout(&self) -> Duration {
+        self.driver().timeout
     }
 
     /// Figures of each host and in total, all of the same instant.

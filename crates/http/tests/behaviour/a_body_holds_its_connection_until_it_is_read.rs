@@ -39,10 +39,12 @@ async fn who_waits_for_it_gets_it() {
     let (server, client) = (Server::start().await, client(1));
     let (first, mut peer) = exchange(client.get(server.uri("/1")), server.serve(ok("one"))).await;
     let second = client.get(server.uri("/2"));
-    assert_eq!(client.manager().totals().waiting, 1);
-
-    assert_eq!(text(first.unwrap()).await, "one");
-    let (second, _) = exchange(second, peer.serve(ok("two"))).await;
+    let read = async {
+        assert_eq!(client.manager().totals().waiting, 1);
+        assert_eq!(text(first.unwrap()).await, "one");
+        peer.serve(ok("two")).await
+    };
+    let (second, _) = exchange(second, Box::pin(read)).await;
     let second = second.unwrap();
     assert_eq!(allocation(&second).from_cache, Some(FromCache::Deferred));
     assert_eq!(text(second).await, "two");

@@ -24,7 +24,7 @@ async fn after_http_1_0() {
 async fn nor_one_that_was_asked_to_close() {
     let (server, client) = (Server::start().await, client(1));
     let request = Request::get(server.uri("/")).header("connection", "close");
-    let request = client.request(request.body(()).unwrap());
+    let request = client.request(request.body(String::new()).unwrap());
     let (response, mut peer) = exchange(request, server.serve(ok("one"))).await;
     assert_eq!(text(response.unwrap()).await, "one");
     peer.closed().await;

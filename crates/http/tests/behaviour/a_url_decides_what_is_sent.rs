@@ -19,7 +19,7 @@ async fn a_url_decides_what_is_sent() {
     );
 
     let request = Request::head(server.uri("/a/b")).header("host", "h.test");
-    let request = request.header("accept", "*/*").body(()).unwrap();
+    let request = request.header("accept", "*/*").body(String::new()).unwrap();
     let (response, head) = exchange(client.request(request), peer.serve(ok(""))).await;
     text(response.unwrap()).await;
     assert_eq!(
@@ -51,9 +51,11 @@ async fn or_that_nothing_can_be() {
 #[tokio::test]
 async fn a_method_that_is_not_supported_is_refused() {
     let client = client(1);
-    let request = Request::post("http://127.0.0.1:1/").body(()).unwrap();
+    let request = Request::connect("http://127.0.0.1:1/")
+        .body(String::new())
+        .unwrap();
     let error = within(client.request(request)).await.unwrap_err();
     assert_eq!(error.function(), "request");
-    let message = "POST http://127.0.0.1:1: request: the method POST is not supported";
+    let message = "CONNECT http://127.0.0.1:1: request: the method CONNECT is not supported";
     assert!(error.to_string().starts_with(message), "{error}");
 }

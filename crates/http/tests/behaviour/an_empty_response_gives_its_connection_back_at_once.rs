@@ -25,7 +25,7 @@ async fn an_empty_response_gives_its_connection_back_at_once() {
         (Method::GET, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
     ] {
         let request = Request::builder().method(&method).uri(server.uri("/"));
-        let request = client.request(request.body(()).unwrap());
+        let request = client.request(request.body(String::new()).unwrap());
         let (response, head) = exchange(request, peer.serve(answer)).await;
         assert!(head.starts_with(method.as_str()), "{head}");
         let response = response.unwrap();

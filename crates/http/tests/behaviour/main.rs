@@ -15,6 +15,7 @@ mod a_length_that_can_be_read_in_two_ways_smuggles_nothing;
 mod a_name_that_moves_closes_its_idle_connections;
 mod a_request_is_sent_again_a_bounded_number_of_times;
 mod a_request_is_sent_again_if_the_server_closes_as_we_reuse;
+mod a_request_may_have_a_body;
 mod a_request_on_a_fresh_connection_is_never_sent_again;
 mod a_request_that_got_a_byte_of_an_answer_is_not_sent_again;
 mod a_request_that_is_dropped_closes_its_connection;
@@ -26,6 +27,7 @@ mod a_url_decides_what_is_sent;
 mod an_empty_response_gives_its_connection_back_at_once;
 mod at_most_max_per_host_connections_are_open_at_the_server;
 mod bytes_after_a_response_are_never_an_answer;
+mod http2;
 #[cfg(feature = "tls")]
 mod https_is_fetched_over_tls;
 mod no_connection_is_the_managers_error;

@@ -135,6 +135,15 @@ pub trait Connection: Send + 'static {
         None
     }
 
+    /// The application protocol that was agreed on with the peer when the connection was opened, as
+    /// TLS does with ALPN (RFC 7301).
+    ///
+    /// For a protocol that speaks over this connection and comes in several forms. The default is
+    /// none.
+    fn protocol(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Closes the connection in an orderly way; it is dropped when this is ready.
     ///
     /// The slot under the limits is free when the connection has been dropped, so an
@@ -175,6 +184,7 @@ impl fmt::Display for Unusable {
 pub struct Attempt {
     host: Host,
     bind_addresses: BindAddresses,
+    protocols: &'static [&'static [u8]],
     steps: Arc<dyn Steps>,
 }
 
@@ -188,8 +198,29 @@ impl Attempt {
         Self {
             host,
             bind_addresses,
+            protocols: &[],
             steps,
         }
+    }
+
+    /// The same attempt, for a connector that is to offer these application protocols to the peer,
+    /// the preferred one first.
+    ///
+    /// [`Net`](crate::Net) offers them by ALPN where it encrypts, unless its TLS settings name
+    /// others. Which one was taken is in [`Connection::protocol`].
+    #[must_use]
+    pub fn offering(&self, protocols: &'static [&'static [u8]]) -> Self {
+        Self {
+            host: self.host.clone(),
+            bind_addresses: self.bind_addresses,
+            protocols,
+            steps: Arc::clone(&self.steps),
+        }
+    }
+
+    /// The application protocols to offer; none unless [`offering`](Self::offering) named some.
+    pub fn protocols(&self) -> &'static [&'static [u8]] {
+        self.protocols
     }
 
     /// Where to connect to.

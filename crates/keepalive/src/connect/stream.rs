@@ -103,6 +103,15 @@ impl Connection for NetStream {
         }
     }
 
+    fn protocol(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::Tcp(_) | Kind::Unix(_) => None,
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.info().alpn(),
+            Kind::Other(stream) => stream.protocol(),
+        }
+    }
+
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.kind {
             Kind::Tcp(_) | Kind::Unix(_) => Poll::Ready(()),

@@ -13,6 +13,7 @@ pub(crate) mod shard;
 mod task;
 
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use keepalive_engine::{Config, ConnectionId, Engine, Phase, Return, Room, ShardId, Time, planted};
 
@@ -35,6 +36,8 @@ pub(crate) struct Driver<C: Connector> {
     pub(crate) signals: Arc<Signals>,
     pub(crate) connector: C,
     pub(crate) bind_addresses: BindAddresses,
+    /// Of requests that set none.
+    pub(crate) timeout: Duration,
     runtime: Mutex<Runtime>,
     /// The number of the runtime that there is, or none.
     era: AtomicU64,
@@ -65,6 +68,7 @@ impl<C: Connector> Driver<C> {
             signals: Arc::new(Signals::new()),
             connector,
             bind_addresses,
+            timeout: config.settings().timeout,
             runtime: Mutex::default(),
             era: AtomicU64::new(NO_RUNTIME),
             shut_down: AtomicBool::new(false),

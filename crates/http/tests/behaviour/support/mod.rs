@@ -55,6 +55,20 @@ impl Peer {
         String::from_utf8(head).unwrap()
     }
 
+    /// Reads so many bytes.
+    pub(crate) async fn read(&mut self, bytes: usize) -> String {
+        let mut text = vec![0; bytes];
+        within(self.0.read_exact(&mut text)).await.unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Reads until the client has closed.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut text = String::new();
+        within(self.0.read_to_string(&mut text)).await.unwrap();
+        text
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         self.try_send(text).await.unwrap();
     }
@@ -77,6 +91,10 @@ impl Peer {
             Ok(n) => assert_eq!(n, 0, "a byte where the end was expected"),
             Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
         }
+    }
+
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.0
     }
 
     /// Closes with a reset, not with a FIN.
@@ -118,4 +136,17 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(limit, future)
         .await
         .expect("nothing happens any more")
+}
+
+/// Waits, a turn of the event loop at a time, until something has come about.
+pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let limit = Duration::from_secs(10);
+    let turns = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    if tokio::time::timeout(limit, turns).await.is_err() {
+        panic!("it never came about: {what}");
+    }
 }

@@ -26,9 +26,18 @@ pub(crate) async fn connect(
     attempt.enter(Phase::Tls);
     let peer = socket.peer_addr().ok();
     let failed = |error| error::of_handshake(error, attempt.host(), peer);
-    let connector = TlsConnector::from(tls.config());
+    let config = tls.config();
+    let alpn = match &*config.alpn_protocols {
+        [] => attempt
+            .protocols()
+            .iter()
+            .map(|name| name.to_vec())
+            .collect(),
+        chosen => chosen.to_vec(),
+    };
+    let connector = TlsConnector::from(config);
     // The session computes as soon as it is made.
-    let handshake = async { connector.connect(name, socket).await };
+    let handshake = async { connector.with_alpn(alpn).connect(name, socket).await };
     let stream = turns.take(handshake).await.map_err(failed)?;
     Ok(TlsStream::new(stream))
 }

@@ -95,7 +95,7 @@ async fn a_request_that_never_left_is_told_apart() {
     drop(peer);
     poll_fn(|cx| connection.poll_unusable(cx)).await;
     let failure = connection.send(get()).await.unwrap_err();
-    assert!(!failure.sent);
+    assert!(failure.unsent.is_some());
 }
 
 #[tokio::test]
@@ -112,7 +112,10 @@ async fn a_byte_of_an_answer_is_told_apart_from_none() {
         };
         let (response, ()) = tokio::join!(connection.send(get()), answer);
         let failure = response.unwrap_err();
-        assert_eq!((failure.sent, failure.answered), (true, answered));
+        assert_eq!(
+            (failure.unsent.is_none(), failure.answered),
+            (true, answered)
+        );
         assert!(!failure.error.is_user());
     }
 }
@@ -128,7 +131,7 @@ fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
     let meet = async |spins: u32| {
         let (tcp, mut peer) = transport().await;
         peer.write_all(b"!").await.unwrap();
-        let mut connection = HttpConnection::open(tcp).await.unwrap();
+        let mut connection = Http1::open(tcp).await.unwrap();
         for _ in 0..spins {
             std::hint::spin_loop();
         }
@@ -144,9 +147,9 @@ fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
     });
 }
 
-fn get() -> Request<Empty<Bytes>> {
+fn get() -> Request<Outgoing> {
     let request = Request::get("/").header("host", "h.test");
-    request.body(Empty::new()).unwrap()
+    request.body(Outgoing::new(String::new())).unwrap()
 }
 
 /// Reads a request, and answers it.
@@ -159,10 +162,10 @@ async fn answer(peer: &mut TcpStream, bytes: &[u8]) {
 }
 
 /// A connection, its peer, and a count: 2 as long as the connection has its socket.
-async fn connected() -> (HttpConnection<Tcp>, TcpStream, Arc<()>) {
+async fn connected() -> (Http1<Tcp>, TcpStream, Arc<()>) {
     let (tcp, peer) = transport().await;
     let alive = Arc::clone(&tcp.1);
-    (HttpConnection::open(tcp).await.unwrap(), peer, alive)
+    (Http1::open(tcp).await.unwrap(), peer, alive)
 }
 
 async fn transport() -> (Tcp, TcpStream) {

@@ -1,0 +1,208 @@
+//! One connection that speaks HTTP/1.1.
+
+use std::error::Error;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper_util::rt::TokioIo;
+use keepalive::{ConnectError, Connection, Unusable};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::connection::Unanswered;
+use crate::io::Shared;
+use crate::outgoing::Outgoing;
+
+// The most a peer can make one response head, or the trailers of one body, cost (X1). hyper adds
+// a limit of its own, 100 fields; setting it here, even to 100, would cost an allocation a response.
+const MAX_HEAD: usize = 64 * 1024;
+// What is read from the socket in one go, and so the most that is buffered of a body nobody reads.
+const MAX_BUFFER: usize = 128 * 1024;
+
+/// A connection that speaks HTTP/1.1, one exchange at a time.
+///
+/// hyper's side of it is a task, which reads also while the connection is idle and so notices
+/// within one turn of the event loop that the peer closes it or sends what nobody asked for. The
+/// transport stays within reach: [`check`](Connection::check) asks the system about it, and closing
+/// or dropping the connection takes it away from the task, so that the socket is closed before the
+/// connection is gone.
+///
+/// The peer can make it hold at most 64 KiB of a response's head, and 128 KiB of a body.
+pub(crate) struct Http1<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    /// There until hyper's task has ended while a request was sent.
+    sender: Option<SendRequest<Outgoing>>,
+    task: JoinHandle<Unusable>,
+    ended: bool,
+    shared: Shared<T>,
+    closing: Option<T>,
+}
+
+impl<T> Http1<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    /// Begins to speak HTTP on a new transport.
+    pub(crate) async fn open(transport: T) -> Result<Self, ConnectError> {
+        let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
+        let shared = Shared::new(transport);
+        let (sender, connection) = Builder::new()
+            .max_header_size(MAX_HEAD)
+            .max_buf_size(MAX_BUFFER)
+            .handshake(TokioIo::new(shared.clone()))
+            .await
+            .map_err(|error| ConnectError::new("http", error))?;
+        // The transport is closed by us, through `poll_close`; and from here on there is no await.
+        let task = runtime.spawn(async move {
+            match connection.without_shutdown().await {
+                Ok(_) => Unusable::Closed,
+                Err(error) => reason(&error),
+            }
+        });
+        Ok(Self {
+            sender: Some(sender),
+            task,
+            ended: false,
+            shared,
+            closing: None,
+        })
+    }
+
+    /// Sends a request and waits for the head of its response.
+    ///
+    /// If the future is dropped before it is ready, the connection must be closed.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let before = self.shared.received();
+        let sender = self.sender.as_mut();
+        let sender = sender.expect("a connection that has ended is not used again");
+        let mut response = pin!(sender.try_send_request(request));
+        let response = poll_fn(|cx| {
+            if let Poll::Ready(response) = response.as_mut().poll(cx) {
+                return Poll::Ready(response);
+            }
+            ready!(self.poll_ended(cx));
+            // A request that met the end of the task may lie in its channel, where nobody will look
+            // (tokio #8179). Without the channel's other end, it comes back.
+            self.sender = None;
+            response.as_mut().poll(cx)
+        });
+        response.await.map_err(|mut failure| Unanswered {
+            unsent: failure
+                .take_message()
+                .map(|request| Box::new(request.into_body())),
+            answered: self.shared.received() > before,
+            refused: false,
+            error: failure.into_error(),
+        })
+    }
+
+    /// Waits, after a response, until hyper is done with it; whether it takes another request then.
+    ///
+    /// The end of a body is known a little before that (B16). In between hyper finds out whether
+    /// the peer closes, or has sent more than it announced.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match &mut self.sender {
+            Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
+            None => Poll::Ready(false),
+        }
+    }
+
+    /// Waits for the end of hyper's task.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        if self.ended {
+            return Poll::Ready(Unusable::Closed);
+        }
+        let end = ready!(Pin::new(&mut self.task).poll(cx));
+        self.ended = true;
+        // The task itself fails only by being aborted, with the runtime it ran on.
+        Poll::Ready(end.unwrap_or(Unusable::Closed))
+    }
+
+    fn is_closed(&self) -> bool {
+        self.sender.as_ref().is_none_or(SendRequest::is_closed)
+    }
+}
+
+impl<T> Connection for Http1<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        // hyper's task hears of its peer, but not of a name that has lost an address.
+        match self.shared.poll_retired(cx) {
+            Poll::Ready(unusable) => Poll::Ready(unusable),
+            Poll::Pending => self.poll_ended(cx),
+        }
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        if self.task.is_finished() || self.is_closed() {
+            return Err(Unusable::Closed);
+        }
+        self.shared.check()
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.task.abort();
+        if let Some(transport) = self.shared.take() {
+            self.closing = Some(transport);
+        }
+        if let Some(transport) = &mut self.closing {
+            ready!(transport.poll_close(cx));
+            self.closing = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Closes the connection at once, without ceremony.
+impl<T> Drop for Http1<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn drop(&mut self) {
+        self.task.abort();
+        drop(self.shared.take());
+    }
+}
+
+impl<T> fmt::Debug for Http1<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http1")
+            .field("closed", &self.is_closed())
+            .field(
+                "ready",
+                &self.sender.as_ref().is_some_and(SendRequest::is_ready),
+            )
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why hyper's task ended with an error, while nobody waited for a response.
+fn reason(error: &hyper::Error) -> Unusable {
+    let cause = error.source().and_then(|cause| cause.downcast_ref());
+    match cause.map(|cause: &io::Error| (cause.kind(), cause.raw_os_error())) {
+        Some((_, Some(number))) => Unusable::Failed(io::Error::from_raw_os_error(number)),
+        Some((kind, None)) => Unusable::Failed(kind.into()),
+        None if error.is_incomplete_message() => Unusable::Closed,
+        None => Unusable::UnexpectedData,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,361 @@
+//! One connection that speaks HTTP/2.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use keepalive::{ConnectError, Connection, Unusable};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use crate::connection::Unanswered;
+use crate::connector::Pings;
+use crate::io::Shared;
+use crate::outgoing::Outgoing;
+
+/// A connection that speaks HTTP/2, or a handle on one: as many exchanges at a time as the peer's
+/// settings allow (RFC 9113, section 5.1.2).
+///
+/// hyper's side of it is one task. It keeps up with the peer's settings, and a GOAWAY is heard of
+/// when it arrives: the connection takes no further exchange then, and those that it has go on.
+pub(crate) struct Http2<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    sender: SendRequest<Outgoing>,
+    session: Arc<Session<T>>,
+}
+
+/// The first of the handles, which owns the connection.
+pub(crate) struct Main<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    /// There until it is closed: hyper ends when nobody is left to send.
+    handle: Option<Http2<T>>,
+    session: Arc<Session<T>>,
+    task: JoinHandle<()>,
+    closing: Option<T>,
+}
+
+/// What all handles share.
+struct Session<T> {
+    transport: Shared<T>,
+    capacity: AtomicUsize,
+    retired: AtomicBool,
+    watcher: Mutex<Option<Waker>>,
+}
+
+impl<T> Main<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    /// Begins to speak HTTP/2 on a new transport.
+    ///
+    /// It does not wait for the peer's settings: until they are there, RFC 9113 leaves the number
+    /// of exchanges open, and hyper assumes a hundred.
+    pub(crate) async fn open(transport: T, pings: Option<Pings>) -> Result<Self, ConnectError> {
+        let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
+        let transport = Shared::new(transport);
+        let executor = Executor {
+            runtime: runtime.clone(),
+            wire: Arc::default(),
+        };
+        let mut builder = http2::Builder::new(executor.clone());
+        if let Some(pings) = pings {
+            builder
+                .timer(TokioTimer::new())
+                .keep_alive_interval(pings.interval)
+                .keep_alive_timeout(pings.timeout)
+                .keep_alive_while_idle(true);
+        }
+        let (sender, requests) = builder
+            .handshake(TokioIo::new(transport.clone()))
+            .await
+            .map_err(|error| ConnectError::new("http", error))?;
+        let session = Arc::new(Session {
+            transport,
+            capacity: AtomicUsize::new(requests.current_max_send_streams()),
+            retired: AtomicBool::new(false),
+            watcher: Mutex::default(),
+        });
+        let task = runtime.spawn(Drive {
+            wire: executor.take_wire(),
+            requests: Some(requests),
+            session: Arc::clone(&session),
+        });
+        Ok(Self {
+            handle: Some(Http2 {
+                sender,
+                session: Arc::clone(&session),
+            }),
+            session,
+            task,
+            closing: None,
+        })
+    }
+
+    /// Another handle.
+    pub(crate) fn share(&self) -> Option<Http2<T>> {
+        let handle = self.handle.as_ref()?;
+        (!self.session.is_retired()).then(|| Http2 {
+            sender: handle.sender.clone(),
+            session: Arc::clone(&self.session),
+        })
+    }
+
+    /// As [`Http2::send`]. One that had been retired before it could be shared is leased itself.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let handle = self.handle.as_mut();
+        handle
+            .expect("a connection that is being closed is not used again")
+            .send(request)
+            .await
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.session.capacity.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        if let Poll::Ready(unusable) = self.session.transport.poll_retired(context) {
+            return Poll::Ready(unusable);
+        }
+        *self.session.watcher() = Some(context.waker().clone());
+        match self.session.is_retired() {
+            true => Poll::Ready(Unusable::Closed),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Bytes that nobody has read yet are nothing unusual: pings and settings come at any time.
+    pub(crate) fn check(&mut self) -> Result<(), Unusable> {
+        if self.session.is_retired() {
+            return Err(Unusable::Closed);
+        }
+        match self.session.transport.check() {
+            Err(Unusable::UnexpectedData) => Ok(()),
+            checked => checked,
+        }
+    }
+
+    /// Says goodbye to the peer, and closes the transport.
+    pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.handle = None;
+        if self.closing.is_none() {
+            // It fails only by being aborted, with the runtime it ran on.
+            let _ended = ready!(Pin::new(&mut self.task).poll(context));
+            self.closing = self.session.transport.take();
+        }
+        if let Some(transport) = &mut self.closing {
+            ready!(transport.poll_close(context));
+            self.closing = None;
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Closes the connection at once, without ceremony, whoever has handles on it.
+impl<T> Drop for Main<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn drop(&mut self) {
+        self.task.abort();
+        self.session.retire();
+        drop(self.session.transport.take());
+    }
+}
+
+impl<T> Http2<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    /// Sends a request and waits for the head of its response.
+    ///
+    /// If the future is dropped before it is ready, the stream is reset, and nothing else.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, Unanswered> {
+        let response = self.sender.try_send_request(request).await;
+        response.map_err(|mut failure| {
+            let unsent = failure.take_message();
+            let error = failure.into_error();
+            Unanswered {
+                unsent: unsent.map(|request| Box::new(request.into_body())),
+                answered: false,
+                refused: is_refused(&error),
+                error,
+            }
+        })
+    }
+}
+
+/// Whether the peer says that it has done nothing about the request (RFC 9113, section 8.7).
+fn is_refused(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    let cause = cause.and_then(|cause| cause.downcast_ref::<h2::Error>());
+    cause.is_some_and(|error| {
+        error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
+    })
+}
+
+impl<T> Session<T> {
+    fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
+    }
+
+    /// It takes no further exchange.
+    fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn set_capacity(&self, capacity: usize) {
+        if self.capacity.swap(capacity, Ordering::AcqRel) != capacity {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        let watcher = self.watcher().take();
+        if let Some(watcher) = watcher {
+            watcher.wake();
+        }
+    }
+
+    fn watcher(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// hyper's two halves in one task: what reads and writes frames, and what makes streams of
+/// requests. In this order each hears of what the other was told in the same poll.
+struct Drive<T>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    wire: Option<Wire>,
+    requests: Option<http2::Connection<TokioIo<Shared<T>>, Outgoing, Executor>>,
+    session: Arc<Session<T>>,
+}
+
+impl<T> Future for Drive<T>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        if let Some(wire) = &mut this.wire
+            && wire.as_mut().poll(context).is_ready()
+        {
+            this.wire = None;
+        }
+        if let Some(requests) = &mut this.requests {
+            match Pin::new(&mut *requests).poll(context) {
+                Poll::Ready(_) => {
+                    // It is the last word of a GOAWAY, of an error, and of the last handle.
+                    this.requests = None;
+                    this.session.retire();
+                }
+                Poll::Pending => this
+                    .session
+                    .set_capacity(requests.current_max_send_streams()),
+            }
+        }
+        match (&this.wire, &this.requests) {
+            (None, None) => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// However the task ends.
+impl<T> Drop for Drive<T>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn drop(&mut self) {
+        self.session.retire();
+    }
+}
+
+type Wire = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Keeps what hyper spawns first, which is what reads and writes frames, for [`Drive`]; spawns the
+/// rest.
+#[derive(Clone)]
+struct Executor {
+    runtime: Handle,
+    wire: Arc<Mutex<Kept>>,
+}
+
+#[derive(Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    Wire(Wire),
+    Taken,
+}
+
+impl Executor {
+    fn take_wire(&self) -> Option<Wire> {
+        let mut kept = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *kept, Kept::Taken) {
+            Kept::Wire(wire) => Some(wire),
+            Kept::Nothing | Kept::Taken => None,
+        }
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Executor
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        let mut kept = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Kept::Nothing = *kept {
+            *kept = Kept::Wire(Box::pin(future));
+        } else {
+            drop(kept);
+            self.runtime.spawn(future);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Main<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http2")
+            .field("capacity", &self.capacity())
+            .field("retired", &self.session.is_retired())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Http2<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http2")
+            .field("retired", &self.session.is_retired())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,85 @@
+//! What is uploaded arrives, framed by its length where that is known, and in chunks where not.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Request;
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Frame};
+
+use crate::support::{Server, client, exchange, ok, text};
+
+#[tokio::test]
+async fn whose_length_is_known() {
+    let (server, client) = (Server::start().await, client(1));
+    let request = Request::post(server.uri("/")).body(Full::new(Bytes::from_static(b"an order")));
+    let serve = async {
+        let mut peer = server.accept().await;
+        let head = peer.request().await;
+        assert!(head.starts_with("POST / HTTP/1.1\r\n"), "{head}");
+        assert!(head.contains("content-length: 8\r\n"), "{head}");
+        assert_eq!(peer.read(8).await, "an order");
+        peer.send(&ok("done")).await;
+        peer
+    };
+    let (response, _peer) = exchange(client.request(request.unwrap()), serve).await;
+    assert_eq!(text(response.unwrap()).await, "done");
+    assert_eq!(client.manager().totals().idle, 1);
+}
+
+#[tokio::test]
+async fn whose_length_is_not() {
+    let (server, client) = (Server::start().await, client(1));
+    let request = Request::put(server.uri("/")).body(Pieces(vec!["an ", "order"]));
+    let serve = async {
+        let mut peer = server.accept().await;
+        let head = peer.request().await;
+        assert!(head.contains("transfer-encoding: chunked\r\n"), "{head}");
+        assert_eq!(peer.read(23).await, "3\r\nan \r\n5\r\norder\r\n0\r\n\r\n");
+        peer.send(&ok("done")).await;
+        peer
+    };
+    let (response, _peer) = exchange(client.request(request.unwrap()), serve).await;
+    assert_eq!(text(response.unwrap()).await, "done");
+    assert_eq!(client.manager().totals().idle, 1);
+}
+
+#[tokio::test]
+async fn that_ends_the_exchange_where_it_fails() {
+    let (server, client) = (Server::start().await, client(1));
+    let request = Request::put(server.uri("/")).body(Pieces(vec!["an ", FAILS]));
+    let serve = async {
+        let mut peer = server.accept().await;
+        let came = peer.rest().await;
+        assert!(!came.ends_with("0\r\n\r\n"), "{came}");
+    };
+    let (response, ()) = exchange(client.request(request.unwrap()), serve).await;
+    let error = response.unwrap_err();
+    assert_eq!((error.function(), error.resent()), ("request", 0));
+    assert!(error.error_str().contains("the disk is on fire"), "{error}");
+    assert_eq!(client.manager().totals().open, 0);
+}
+
+/// A body in pieces, of which nobody knows how many there are.
+struct Pieces(Vec<&'static str>);
+
+const FAILS: &str = "fails";
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.0.is_empty() {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(Some(match self.0.remove(0) {
+            FAILS => Err(io::Error::other("the disk is on fire")),
+            piece => Ok(Frame::data(Bytes::from_static(piece.as_bytes()))),
+        }))
+    }
+}

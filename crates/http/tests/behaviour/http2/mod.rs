@@ -1,0 +1,14 @@
+//! HTTP/2, spoken with a server that is told frame by frame what to say.
+
+mod server;
+
+mod a_connection_carries_as_many_exchanges_as_the_server_allows;
+mod a_goaway_retires_the_connection_and_fails_nobody;
+mod a_lost_connection_is_an_error_or_another_try;
+mod a_request_that_is_dropped_resets_its_stream_alone;
+mod a_server_that_vanishes_is_noticed_by_pings;
+mod a_stream_that_is_refused_is_sent_again;
+mod the_last_word_is_a_goaway;
+mod the_url_becomes_the_fields_of_the_request;
+#[cfg(feature = "tls")]
+mod tls_decides_which_version_is_spoken;

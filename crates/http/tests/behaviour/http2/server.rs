@@ -1,0 +1,199 @@
+//! A server that says exactly the frames that a test tells it to (RFC 9113, section 4.1).
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
+
+use keepalive::Manager;
+use keepalive_http::{Body, Client, Http};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::within;
+
+/// The kinds of frames that tests speak of.
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+pub(crate) const GOAWAY: u8 = 7;
+
+const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+const MAX_CONCURRENT_STREAMS: u16 = 3;
+
+/// Reasons (section 7).
+pub(crate) const REFUSED_STREAM: u32 = 7;
+pub(crate) const CANCEL: u32 = 8;
+
+pub(crate) struct Server(TcpListener);
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    pub(crate) fn uri(&self, path: &str) -> http::Uri {
+        let port = self.0.local_addr().unwrap().port();
+        format!("http://127.0.0.1:{port}{path}").parse().unwrap()
+    }
+
+    /// Accepts a connection, and allows it so many exchanges at a time.
+    pub(crate) async fn accept(&self, streams: u32) -> Peer {
+        let (stream, _) = within(self.0.accept()).await.unwrap();
+        Peer::greet(stream, streams).await
+    }
+}
+
+/// One connection, as the server has it.
+pub(crate) struct Peer<S = TcpStream> {
+    stream: S,
+    /// The highest stream that was asked on.
+    last: u32,
+}
+
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) kind: u8,
+    flags: u8,
+    pub(crate) stream: u32,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl Frame {
+    /// The reason of a reset.
+    pub(crate) fn reason(&self) -> u32 {
+        assert_eq!(self.kind, RST_STREAM, "{self:?}");
+        u32::from_be_bytes(self.payload[..4].try_into().unwrap())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    /// Reads what a client begins with, and sends the settings.
+    pub(crate) async fn greet(mut stream: S, streams: u32) -> Self {
+        let mut preface = [0; 24];
+        within(stream.read_exact(&mut preface)).await.unwrap();
+        assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        let mut peer = Self { stream, last: 0 };
+        peer.allow(streams).await;
+        peer
+    }
+
+    /// Allows so many exchanges at a time from now on.
+    pub(crate) async fn allow(&mut self, streams: u32) {
+        let mut setting = MAX_CONCURRENT_STREAMS.to_be_bytes().to_vec();
+        setting.extend(streams.to_be_bytes());
+        self.send(SETTINGS, 0, 0, &setting).await;
+    }
+
+    /// The stream of the next request.
+    pub(crate) async fn request(&mut self) -> u32 {
+        let frame = self.next(HEADERS).await;
+        self.last = frame.stream;
+        frame.stream
+    }
+
+    /// The next frame of this kind; what a client says to keep a connection up is passed over.
+    pub(crate) async fn next(&mut self, kind: u8) -> Frame {
+        loop {
+            let frame = self.frame().await.expect("a frame");
+            if frame.kind == kind {
+                return frame;
+            }
+            assert!(
+                !matches!(frame.kind, HEADERS | RST_STREAM | GOAWAY),
+                "{frame:?}"
+            );
+        }
+    }
+
+    /// The next frame, or none if the client has closed. Settings and pings are answered.
+    pub(crate) async fn frame(&mut self) -> Option<Frame> {
+        let frame = self.read().await?;
+        if matches!(frame.kind, SETTINGS | PING) && frame.flags & ACK == 0 {
+            let payload = if frame.kind == PING {
+                &*frame.payload
+            } else {
+                &[]
+            };
+            self.send(frame.kind, ACK, 0, payload).await;
+        }
+        Some(frame)
+    }
+
+    /// Reads, and answers nothing, until the client has closed.
+    pub(crate) async fn ignored(&mut self) {
+        while self.read().await.is_some() {}
+    }
+
+    async fn read(&mut self) -> Option<Frame> {
+        let mut head = [0; 9];
+        within(self.stream.read_exact(&mut head)).await.ok()?;
+        let [a, b, c, kind, flags, stream @ ..] = head;
+        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+        within(self.stream.read_exact(&mut payload)).await.ok()?;
+        Some(Frame {
+            kind,
+            flags,
+            stream: u32::from_be_bytes(stream),
+            payload,
+        })
+    }
+
+    /// Answers 200, with nothing more to say.
+    pub(crate) async fn answer(&mut self, stream: u32) {
+        self.send(HEADERS, END_HEADERS | END_STREAM, stream, &OK)
+            .await;
+    }
+
+    /// Answers 200, and leaves the rest for later.
+    pub(crate) async fn begin(&mut self, stream: u32) {
+        self.send(HEADERS, END_HEADERS, stream, &OK).await;
+    }
+
+    /// The rest of an answer.
+    pub(crate) async fn end(&mut self, stream: u32, body: &str) {
+        self.send(DATA, END_STREAM, stream, body.as_bytes()).await;
+    }
+
+    pub(crate) async fn reset(&mut self, stream: u32, reason: u32) {
+        self.send(RST_STREAM, 0, stream, &reason.to_be_bytes())
+            .await;
+    }
+
+    /// Says that no request after the last will be served.
+    pub(crate) async fn goaway(&mut self) {
+        let mut payload = self.last.to_be_bytes().to_vec();
+        payload.extend(0u32.to_be_bytes());
+        self.send(GOAWAY, 0, 0, &payload).await;
+    }
+
+    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let [_, a, b, c] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        let mut frame = vec![a, b, c, kind, flags];
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        within(self.stream.write_all(&frame)).await.unwrap();
+        within(self.stream.flush()).await.unwrap();
+    }
+}
+
+/// `:status: 200`, as HPACK has it in its table (RFC 7541, appendix A).
+const OK: [u8; 1] = [0x88];
+
+/// A client that knows that the server speaks HTTP/2.
+pub(crate) fn client(max_per_host: usize) -> Client {
+    client_of(Http::new().http2_only(), max_per_host)
+}
+
+pub(crate) fn client_of(http: Http, max_per_host: usize) -> Client {
+    let builder = Manager::builder().max_per_host(max_per_host);
+    Client::new(builder.connector(http).build().unwrap())
+}
+
+/// The outcome of a request that was spawned.
+pub(crate) type Outcome = Result<http::Response<Body>, keepalive_http::Error>;
+
+/// Asks in a task of its own.
+pub(crate) fn ask(client: &Client, uri: http::Uri) -> tokio::task::JoinHandle<Outcome> {
+    tokio::spawn(client.get(uri))
+}
