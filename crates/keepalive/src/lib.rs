@@ -75,6 +75,7 @@ mod watch;
 pub use address::Address;
 pub use builder::Builder;
 pub use connect::net::Net;
+pub use connect::observe::{Origin, PathEvent};
 #[cfg(feature = "hickory-dns")]
 pub use connect::resolve::hickory::HickoryResolver;
 pub use connect::resolve::system::SystemResolver;

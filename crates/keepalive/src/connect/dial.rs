@@ -11,17 +11,32 @@ use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::connect::observe::{Observer, PathEvent};
 use crate::connect::options::TcpOptions;
 use crate::connect::resolve::Families;
 use crate::connect::resolve::lookup::Lookup;
 use crate::connect::tcp::Connecting;
 use crate::connect::{Attempt, ConnectError, Phase};
 
+/// Where a race goes to, and for whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    pub(crate) attempt: &'a Attempt,
+    pub(crate) name: &'a str,
+    pub(crate) port: u16,
+    pub(crate) options: &'a TcpOptions,
+    pub(crate) observer: &'a Observer,
+}
+
+impl Way<'_> {
+    fn tell(&self, event: PathEvent<'_>) {
+        self.observer.tell(self.attempt, event);
+    }
+}
+
 /// The race to a name. Its attempts that have not won are closed with it.
 pub(crate) struct Dial<'a> {
-    attempt: &'a Attempt,
-    port: u16,
-    options: &'a TcpOptions,
+    way: Way<'a>,
     race: Race,
     began: Instant,
     lookups: SmallVec<[Lookup; 2]>,
@@ -37,19 +52,18 @@ pub(crate) struct Dial<'a> {
 impl<'a> Dial<'a> {
     /// A race to what `lookups` find, to begin with `last`, the address that worked last.
     pub(crate) fn new(
-        attempt: &'a Attempt,
-        port: u16,
-        options: &'a TcpOptions,
+        way: Way<'a>,
         pace: Pace,
         lookups: impl IntoIterator<Item = Lookup>,
         last: Option<IpAddr>,
     ) -> Self {
         let lookups: SmallVec<[Lookup; 2]> = lookups.into_iter().collect();
         let sought: SmallVec<[Family; 2]> = lookups.iter().flat_map(families).copied().collect();
+        for lookup in &lookups {
+            way.tell(lookup.begins(way.name));
+        }
         Self {
-            attempt,
-            port,
-            options,
+            way,
             race: Race::new(pace, &sought, last),
             began: Instant::now(),
             lookups,
@@ -73,7 +87,9 @@ impl<'a> Dial<'a> {
                 at += 1;
                 continue;
             };
-            let sought = families(&self.lookups.swap_remove(at));
+            let lookup = self.lookups.swap_remove(at);
+            self.way.tell(lookup.ends(self.way.name, &found));
+            let sought = families(&lookup);
             let usable = match found {
                 Ok(found) => self.reachable(&found),
                 Err(error) => {
@@ -90,7 +106,7 @@ impl<'a> Dial<'a> {
     fn reachable(&mut self, found: &[IpAddr]) -> SmallVec<[IpAddr; 4]> {
         let mut usable = SmallVec::new();
         for &address in found {
-            match self.attempt.bind_addresses().for_peer(address) {
+            match self.way.attempt.bind_addresses().for_peer(address) {
                 Ok(_) => usable.push(address),
                 Err(error) => self.failures.push(error),
             }
@@ -105,11 +121,13 @@ impl<'a> Dial<'a> {
             match self.running[at].poll(context) {
                 Poll::Pending => at += 1,
                 Poll::Ready(Ok(stream)) => {
-                    return Poll::Ready((stream, self.running[at].address().ip()));
+                    let address = self.running[at].address();
+                    self.way.tell(PathEvent::Connected(address));
+                    return Poll::Ready((stream, address.ip()));
                 }
                 Poll::Ready(Err(error)) => {
-                    drop(self.running.remove(at));
-                    self.fail(error);
+                    let address = self.running.remove(at).address();
+                    self.fail(address, error);
                 }
             }
         }
@@ -118,16 +136,21 @@ impl<'a> Dial<'a> {
 
     fn start(&mut self, address: IpAddr) {
         if !std::mem::replace(&mut self.connects, true) {
-            self.attempt.enter(Phase::Connect);
+            self.way.attempt.enter(Phase::Connect);
         }
-        let address = SocketAddr::new(address, self.port);
-        match Connecting::begin(address, self.attempt.bind_addresses(), self.options) {
+        let Way {
+            attempt, options, ..
+        } = self.way;
+        let address = SocketAddr::new(address, self.way.port);
+        self.way.tell(PathEvent::Connecting(address));
+        match Connecting::begin(address, attempt.bind_addresses(), options) {
             Ok(connecting) => self.running.push(connecting),
-            Err(error) => self.fail(error),
+            Err(error) => self.fail(address, error),
         }
     }
 
-    fn fail(&mut self, error: ConnectError) {
+    fn fail(&mut self, address: SocketAddr, error: ConnectError) {
+        self.way.tell(PathEvent::Failed(address, &error));
         self.failures.push(error);
         let now = self.now();
         self.race.failed(now);
@@ -247,7 +270,14 @@ mod tests {
         );
         let options = TcpOptions::new();
         let began = Instant::now();
-        let dial = Dial::new(&attempt, port, &options, Pace::default(), lookups, None);
+        let way = Way {
+            attempt: &attempt,
+            name: "name.test",
+            port,
+            options: &options,
+            observer: &Observer::default(),
+        };
+        let dial = Dial::new(way, Pace::default(), lookups, None);
         let reached = dial.await;
         let peer = reached.map(|(stream, address)| {
             assert_eq!(stream.peer_addr().expect("connected").ip(), address);

@@ -21,6 +21,7 @@ pub use keepalive_engine::Phase;
 pub(crate) mod bind;
 mod dial;
 pub(crate) mod net;
+pub(crate) mod observe;
 mod options;
 #[cfg(feature = "proxy")]
 mod proxy;

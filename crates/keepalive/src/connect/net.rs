@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
+use crate::connect::observe::{Observer, PathEvent};
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::Proxies;
@@ -216,6 +217,36 @@ impl Net {
     #[must_use]
     pub fn retire_vanished(self, retire: bool) -> Self {
         self.set(|resolving| resolving.retires(retire))
+    }
+
+    /// Has `observer` told of each step on the way to a host, as it is taken: the addresses that
+    /// are found, the connections that are begun, and what becomes of them.
+    ///
+    /// Default none. It is called within the attempt, so it must be quick and must not block; if it
+    /// panics the attempt fails. It is told nothing of registered connectors and unix sockets. What
+    /// the steps cost together is in [`Timing`](crate::Timing), and what TLS came to in
+    /// [`NetStream::tls`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use keepalive::{Manager, Net, PathEvent};
+    ///
+    /// let net = Net::new().observe(|attempt, event| {
+    ///     if let PathEvent::Failed(address, error) = event {
+    ///         println!("{}: {address} is of no use: {error}", attempt.host());
+    ///     }
+    /// });
+    /// let manager = Manager::builder().connector(net).build()?;
+    /// # Ok::<(), keepalive::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn observe(
+        mut self,
+        observer: impl Fn(&Attempt, PathEvent<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.route.observer = Observer::new(observer);
+        self
     }
 
     fn set(mut self, change: impl FnOnce(&Resolver) -> Resolver) -> Self {

@@ -2,13 +2,16 @@
 
 use std::future::poll_fn;
 use std::io;
+#[cfg(feature = "proxy")]
+use std::net::IpAddr;
 use std::net::SocketAddr;
 
 use keepalive_engine::Pace;
 use tokio::net::TcpStream;
 
 use crate::address::Address;
-use crate::connect::dial::Dial;
+use crate::connect::dial::{Dial, Way};
+use crate::connect::observe::{Observer, PathEvent};
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::{Proxies, Proxy};
@@ -31,6 +34,7 @@ pub(crate) struct Route {
     pub(crate) resolver: Arc<Resolver>,
     pub(crate) options: TcpOptions,
     pub(crate) pace: Pace,
+    pub(crate) observer: Observer,
     #[cfg(feature = "proxy")]
     pub(crate) proxies: Proxies,
 }
@@ -41,6 +45,7 @@ impl Route {
         let host = attempt.host();
         #[cfg(feature = "proxy")]
         if let Some(proxy) = self.proxies.of(host) {
+            self.observer.tell(attempt, PathEvent::ByProxy(proxy));
             // Large, and every attempt would be.
             let stream = Box::pin(self.connect_by(attempt, proxy)).await?;
             let residence = None;
@@ -82,8 +87,15 @@ impl Route {
             let wanted = format!("{address}: only {families} is to be used");
             return Err(ConnectError::new("connect", error).detail(wanted));
         }
-        let mut connecting = Connecting::begin(address, attempt.bind_addresses(), &self.options)?;
-        let stream = poll_fn(|context| connecting.poll(context)).await?;
+        let tell = |event: PathEvent<'_>| self.observer.tell(attempt, event);
+        tell(PathEvent::Connecting(address));
+        let begun = Connecting::begin(address, attempt.bind_addresses(), &self.options);
+        let connected = match begun {
+            Ok(mut connecting) => poll_fn(|context| connecting.poll(context)).await,
+            Err(error) => Err(error),
+        };
+        let stream = connected.inspect_err(|error| tell(PathEvent::Failed(address, error)))?;
+        tell(PathEvent::Connected(address));
         let residence = None;
         Ok(Reached { stream, residence })
     }
@@ -96,7 +108,14 @@ impl Route {
     ) -> Result<Reached, ConnectError> {
         let lookups = self.resolver.lookups(name);
         let last = self.resolver.last_worked(name);
-        let dial = Dial::new(attempt, port, &self.options, self.pace, lookups, last);
+        let way = Way {
+            attempt,
+            name,
+            port,
+            options: &self.options,
+            observer: &self.observer,
+        };
+        let dial = Dial::new(way, self.pace, lookups, last);
         let (stream, address) = dial.await?;
         let residence = self.resolver.reside(name, address);
         Ok(Reached { stream, residence })
@@ -110,7 +129,7 @@ impl Route {
     ) -> Result<TcpStream, ConnectError> {
         let target = match attempt.host().address() {
             Address::Name(name) if proxy.takes_addresses() => {
-                Address::Ip(self.resolver.first(name).await?)
+                Address::Ip(self.first(attempt, name).await?)
             }
             address => address.clone(),
         };
@@ -126,5 +145,22 @@ impl Route {
             ConnectError::new("proxy", error).detail(format!("{proxy} to {host}"))
         })?;
         Ok(stream)
+    }
+
+    /// The first address of a name, for who can use but one.
+    #[cfg(feature = "proxy")]
+    async fn first(&self, attempt: &Attempt, name: &str) -> Result<IpAddr, ConnectError> {
+        let mut failed = None;
+        for mut lookup in self.resolver.lookups(name) {
+            let tell = |event| self.observer.tell(attempt, event);
+            tell(lookup.begins(name));
+            let answer = (&mut lookup).await;
+            tell(lookup.ends(name, &answer));
+            match answer {
+                Ok(found) => return Ok(found[0]),
+                Err(error) => failed = Some(error),
+            }
+        }
+        Err(failed.expect("a lookup that finds nothing fails"))
     }
 }

@@ -103,6 +103,7 @@ mod the_end_of_an_old_runtime_spares_the_new_one;
 mod the_idle_order_decides_which_goes_first;
 mod the_last_handle_closes_everything_idle;
 mod the_loss_of_a_runtime_takes_little_stack;
+mod the_way_to_a_host_is_told;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(not(feature = "tls"))]

@@ -10,6 +10,7 @@ use keepalive_engine::planted;
 use tokio::runtime::Handle;
 
 use crate::connect::ConnectError;
+use crate::connect::observe::{Origin, PathEvent};
 use crate::connect::resolve::names::{Answer, Awaited, Names, Waits};
 use crate::connect::resolve::{Addresses, Families, Looking, ResolveError};
 use crate::contain::contain;
@@ -20,6 +21,7 @@ use crate::sync::Arc;
 /// A lookup that was begun goes on as long as one of these waits for it.
 pub(crate) struct Lookup {
     families: Families,
+    origin: Origin,
     state: State,
 }
 
@@ -29,9 +31,10 @@ enum State {
 }
 
 impl Lookup {
-    pub(super) fn known(families: Families, answer: Answer) -> Self {
+    pub(super) fn known(families: Families, origin: Origin, answer: Answer) -> Self {
         Self {
             families,
+            origin,
             state: State::Known(Some(answer)),
         }
     }
@@ -49,6 +52,7 @@ impl Lookup {
         };
         Self {
             families,
+            origin: Origin::LookedUp,
             state: State::Waits(Box::pin(answer)),
         }
     }
@@ -62,6 +66,7 @@ impl Lookup {
         };
         Self {
             families,
+            origin: Origin::LookedUp,
             state: State::Waits(Box::pin(answer)),
         }
     }
@@ -69,6 +74,31 @@ impl Lookup {
     /// Which addresses were asked for.
     pub(crate) fn families(&self) -> Families {
         self.families
+    }
+
+    /// That it is waited for, to be told.
+    pub(crate) fn begins<'a>(&self, name: &'a str) -> PathEvent<'a> {
+        let families = self.families;
+        PathEvent::LookingUp { name, families }
+    }
+
+    /// What it came to, to be told.
+    pub(crate) fn ends<'a>(&self, name: &'a str, answer: &'a Answer) -> PathEvent<'a> {
+        let (families, origin) = (self.families, self.origin);
+        match answer {
+            Ok(addresses) => PathEvent::Found {
+                name,
+                families,
+                origin,
+                addresses,
+            },
+            Err(error) => PathEvent::NotFound {
+                name,
+                families,
+                origin,
+                error,
+            },
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use keepalive_engine::planted;
 use tokio::sync::{Semaphore, watch};
 
 use crate::connect::ConnectError;
+use crate::connect::observe::Origin;
 use crate::connect::resolve::cache::{Cache, Forgotten};
 use crate::connect::resolve::lookup::{Lookup, Running};
 use crate::connect::resolve::residents::Residents;
@@ -123,7 +124,7 @@ impl Names {
             && known.until.is_none_or(|until| now < until)
         {
             let answer = known.answer.clone();
-            return (Lookup::known(self.families, answer), None);
+            return (Lookup::known(self.families, Origin::Kept, answer), None);
         }
         if let Some(awaited) = table.running.get(name) {
             let waits = awaited.subscribe();

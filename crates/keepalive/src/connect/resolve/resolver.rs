@@ -9,8 +9,7 @@ use std::time::Duration;
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::Semaphore;
 
-#[cfg(feature = "proxy")]
-use crate::connect::ConnectError;
+use crate::connect::observe::Origin;
 use crate::connect::resolve::cache::Cache;
 use crate::connect::resolve::lookup::Lookup;
 use crate::connect::resolve::names::{Found, HALF, Names};
@@ -134,7 +133,7 @@ impl Resolver {
                 Err(text) => Err(ResolveError::not_found(&**text)),
             };
             let answer = answer.map_err(|error| error.of(name));
-            return smallvec![Lookup::known(families, answer)];
+            return smallvec![Lookup::known(families, Origin::Given, answer)];
         }
         self.tables.iter().map(|table| table.lookup(name)).collect()
     }
@@ -160,19 +159,6 @@ impl Resolver {
     /// The address of a name that was connected to last.
     pub(crate) fn last_worked(&self, name: &str) -> Option<IpAddr> {
         self.worked.lock().get(name).copied()
-    }
-
-    /// The first address of a name, for who can use but one.
-    #[cfg(feature = "proxy")]
-    pub(crate) async fn first(&self, name: &str) -> Result<IpAddr, ConnectError> {
-        let mut failed = None;
-        for lookup in self.lookups(name) {
-            match lookup.await {
-                Ok(found) => return Ok(found[0]),
-                Err(error) => failed = Some(error),
-            }
-        }
-        Err(failed.expect("a lookup that finds nothing fails"))
     }
 }
 
