@@ -17,6 +17,19 @@ Exit codes:
   2    the command line, or a file that it names, can not be used; nothing was fetched
   130  Ctrl-C; the summary so far was printed";
 
+const PROBE_EXIT_CODES: &str = "\
+Exit codes:
+  0    the connection was opened
+  1    it was not, or what was found could not be written
+  2    the command line, or a file that it names, can not be used; nothing was connected to
+  130  Ctrl-C; what was found so far was printed";
+
+const PROBE_NOTES: &str = "\
+In the timeline, = is a step that led on, - one that was given up because another was first, and x \
+one that failed. All times are counted from the beginning.
+
+Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds.";
+
 const FETCH_NOTES: &str = "\
 Input files have one URL a line; empty lines and lines that start with '#' are skipped. A bad line \
 is reported with its number and the rest goes on. Input is read as it is needed, so it may be of any \
@@ -41,6 +54,13 @@ pub(crate) enum Command {
     /// Fetch every URL once, and show per host how connections were used.
     #[command(after_help = EXIT_CODES, after_long_help = format!("{FETCH_NOTES}\n\n{EXIT_CODES}"))]
     Fetch(Box<FetchFlags>),
+    /// Open one connection, and show the way that it took.
+    ///
+    /// It shows the addresses found, each attempt to connect with its time, what TLS came to, the
+    /// certificate, and how long each phase took. Nothing is sent to the server but what TLS and a
+    /// proxy need. The exit code is 0 if the connection was opened.
+    #[command(after_help = PROBE_EXIT_CODES, after_long_help = format!("{PROBE_NOTES}\n\n{PROBE_EXIT_CODES}"))]
+    Probe(Box<ProbeFlags>),
     /// Fetch from small servers on this machine under tight limits, and explain what was seen.
     ///
     /// Needs no network. The exit code is 0 if everything was fetched and no server ever counted
@@ -102,6 +122,32 @@ pub(crate) struct FetchFlags {
     pub(crate) jsonl: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProbeFlags {
+    /// What to connect to: a URL, or scheme://host:port.
+    ///
+    /// A scheme that means TLS, such as tls, https, imaps or rediss, is probed with TLS, and any
+    /// other as plain TCP. Only http, https, ws and wss have a port by default.
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+
+    /// Give up after this long.
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+
+    /// Offer these application protocols by TLS, with commas between them, the preferred one first
+    /// (by default h2,http/1.1 for https, http/1.1 for wss, and none for other schemes).
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) alpn: Option<Vec<String>>,
+
+    /// Write all of it as one JSON object to standard output, with times in microseconds.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
+}
+
 /// How hosts are reached.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
@@ -138,6 +184,31 @@ pub(crate) struct NetworkFlags {
     /// Reach these without a proxy: names, addresses, networks, with commas between them.
     #[arg(long, value_name = "HOSTS")]
     pub(crate) no_proxy: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
+}
+
+/// How TLS is spoken.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct TlsFlags {
+    /// Trust the root certificates in FILE (PEM), and not the platform's; may be given more than
+    /// once.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Vec<PathBuf>,
+
+    /// Accept every certificate: whoever is on the way can read and change everything.
+    #[arg(short = 'k', long)]
+    pub(crate) insecure: bool,
+
+    /// Show servers that ask for one the certificate in FILE (PEM), followed by its intermediates.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of --cert (PEM), if it is not in the same file.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use keepalive::ConnectError;
+use keepalive::{AllocateError, ConnectError};
 use serde::Serialize;
 
 #[cfg(unix)]
@@ -23,6 +23,20 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    fn without_detail(function: &str, error_num: Option<i32>, error_str: String) -> Self {
+        Self {
+            function: function.to_owned(),
+            error_num,
+            error_str,
+            detail: None,
+        }
+    }
+
+    /// It was broken off by Ctrl-C.
+    pub(crate) fn interrupted() -> Self {
+        Self::without_detail("interrupt", None, "broken off by Ctrl-C".to_owned())
+    }
+
     /// The time was over in `phase`, after the manager's part was done.
     pub(crate) fn timeout(phase: &str) -> Self {
         let text = match TIMED_OUT {
@@ -65,6 +79,25 @@ impl From<&keepalive_http::Error> for Failure {
             error_num: error.error_num(),
             error_str: error.error_str(),
             detail: connect_error(error).map(ToString::to_string),
+        }
+    }
+}
+
+impl From<&AllocateError> for Failure {
+    fn from(error: &AllocateError) -> Self {
+        let cause = error.source().and_then(|cause| cause.downcast_ref());
+        Self {
+            detail: cause.map(ConnectError::to_string),
+            ..Self::without_detail(error.function(), error.error_num(), error.error_str())
+        }
+    }
+}
+
+impl From<&ConnectError> for Failure {
+    fn from(error: &ConnectError) -> Self {
+        Self {
+            detail: Some(error.to_string()),
+            ..Self::without_detail(error.function(), error.error_num(), error.error_str())
         }
     }
 }

@@ -50,7 +50,7 @@ struct Line<'a> {
 
 /// The phases of getting the connection.
 #[derive(Serialize)]
-struct TimingLine {
+pub(crate) struct TimingLine {
     queued_us: u64,
     resolve_us: u64,
     connect_us: u64,
@@ -70,7 +70,7 @@ impl From<Timing> for TimingLine {
     }
 }
 
-fn micros(duration: Duration) -> u64 {
+pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Flags are parsed in `args`, checked into what runs in `options`; `run` fetches what `input`
 //! reads, one `fetch` at a time, and what comes out goes to `report`, `progress` and `summary`.
+//! `probe` opens one connection and shows the way. How hosts are reached, `network` and `tls` make
+//! of the flags that both have.
 
 mod args;
 mod console;
@@ -18,12 +20,14 @@ mod line;
 mod network;
 mod options;
 mod output;
+mod probe;
 mod progress;
 mod report;
 mod run;
 mod summary;
 mod table;
 mod target;
+mod tls;
 mod waits;
 
 use std::process::ExitCode;
@@ -64,6 +68,7 @@ fn within_runtime(command: Command) -> std::io::Result<Exit> {
     let exit = runtime.block_on(async {
         match command {
             Command::Fetch(flags) => fetch_command::run(*flags).await,
+            Command::Probe(flags) => probe::run(*flags).await,
             Command::Demo(flags) => demo::run(flags).await,
         }
     });

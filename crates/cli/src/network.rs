@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use keepalive::{Families, Net, Proxies, Proxy, ProxyError, RequestError, TcpOptions};
 
 use crate::args::NetworkFlags;
+use crate::tls::{self, TlsError};
 
 /// A host and the addresses that it is to be taken for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,22 @@ pub(crate) enum NetworkError {
     Resolve(#[from] RequestError),
     #[error("{0}")]
     Proxy(#[from] ProxyError),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+}
+
+/// What opens the connections, with the TLS settings of `https`.
+///
+/// # Errors
+///
+/// Those of [`net`], and what is wrong with a file of certificates.
+pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<Net, NetworkError> {
+    let net = net(flags)?;
+    if !tls::is_asked_for(&flags.tls) {
+        // Its settings are then made when they are needed, which may be never.
+        return Ok(net);
+    }
+    Ok(net.tls(tls::build(tls::chosen(&flags.tls)?)?))
 }
 
 /// What opens the connections.

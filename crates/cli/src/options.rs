@@ -35,7 +35,7 @@ impl Options {
     ///
     /// A flag or a file can not be used.
     pub(crate) fn check(flags: &FetchFlags) -> Result<Self, Refusal> {
-        let net = network::net(&flags.network)?;
+        let net = network::with_tls(&flags.network)?;
         let manager = Limits {
             max_per_host: flags.max_per_host,
             max_open: flags.max_open,

@@ -2,7 +2,7 @@
 
 use crate::console::Palette;
 
-/// A table: the first column is aligned left, the others right.
+/// A table: the first column is aligned left, the others right if a cell does not say otherwise.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Vec<Cell>>,
@@ -13,6 +13,7 @@ pub(crate) struct Table {
 pub(crate) struct Cell {
     text: String,
     look: Look,
+    left: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +25,22 @@ enum Look {
 
 impl Cell {
     pub(crate) fn heading(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            look: Look::Heading,
-        }
+        Self::new(text.to_owned(), Look::Heading)
+    }
+
+    /// What went wrong.
+    pub(crate) fn bad(text: &str) -> Self {
+        Self::new(text.to_owned(), Look::Alarm)
+    }
+
+    /// Aligned left, in whichever column it is.
+    pub(crate) fn left(self) -> Self {
+        Self { left: true, ..self }
+    }
+
+    fn new(text: String, look: Look) -> Self {
+        let left = false;
+        Self { text, look, left }
     }
 
     pub(crate) fn count(count: u64) -> Self {
@@ -37,15 +50,13 @@ impl Cell {
     /// A count that is bad unless it is zero.
     pub(crate) fn alarm(count: u64) -> Self {
         let look = if count > 0 { Look::Alarm } else { Look::Plain };
-        let text = grouped(count);
-        Self { text, look }
+        Self::new(grouped(count), look)
     }
 }
 
 impl From<String> for Cell {
     fn from(text: String) -> Self {
-        let look = Look::Plain;
-        Self { text, look }
+        Self::new(text, Look::Plain)
     }
 }
 
@@ -73,9 +84,13 @@ impl Table {
                     Look::Heading => palette.heading(&cell.text),
                     Look::Alarm => palette.alarm(&cell.text),
                 };
-                match index {
-                    0 => lines.extend([&*text, &space]),
-                    _ => lines.extend(["  ", &space, &text]),
+                if index > 0 {
+                    lines.push_str("  ");
+                }
+                match (index == 0 || cell.left, index + 1 == row.len()) {
+                    (true, true) => lines.push_str(&text),
+                    (true, false) => lines.extend([&*text, &space]),
+                    (false, _) => lines.extend([&*space, &text]),
                 }
             }
             lines.push('\n');

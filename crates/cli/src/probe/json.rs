@@ -1,0 +1,160 @@
+//! What a probe found, as one JSON object.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use keepalive::{Families, Origin};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::line::{TimingLine, micros};
+use crate::probe::certificate::Certificate;
+use crate::probe::path::{Lookup, LookupEnd, Span, Try, TryEnd};
+use crate::probe::{Report, TlsReport};
+
+/// The object, ending with a line break.
+pub(crate) fn of(report: &Report) -> String {
+    let object = Object {
+        target: &report.host,
+        connected: report.failure.is_none(),
+        proxy: report.path.proxy.as_deref(),
+        lookups: report.path.lookups.iter().map(lookup).collect(),
+        attempts: report.path.tries.iter().map(attempt).collect(),
+        tls: report.tls.as_ref().map(tls),
+        timing: TimingLine::from(report.timing),
+        total_us: micros(report.took),
+        error: report.failure.as_ref(),
+    };
+    let mut text = serde_json::to_string(&object).expect("all of it can be written as JSON");
+    text.push('\n');
+    text
+}
+
+/// Times are microseconds, counted from the request. What is not known is null.
+#[derive(Serialize)]
+struct Object<'a> {
+    target: &'a str,
+    connected: bool,
+    proxy: Option<&'a str>,
+    lookups: Vec<LookupObject<'a>>,
+    attempts: Vec<AttemptObject>,
+    tls: Option<TlsObject<'a>>,
+    timing: TimingLine,
+    total_us: u64,
+    error: Option<&'a Failure>,
+}
+
+#[derive(Serialize)]
+struct LookupObject<'a> {
+    name: &'a str,
+    families: &'static str,
+    outcome: &'static str,
+    /// Where the answer comes from.
+    origin: Option<&'static str>,
+    addresses: &'a [IpAddr],
+    from_us: u64,
+    to_us: u64,
+    error: Option<Failure>,
+}
+
+#[derive(Serialize)]
+struct AttemptObject {
+    address: String,
+    outcome: &'static str,
+    from_us: u64,
+    to_us: u64,
+    error: Option<Failure>,
+}
+
+#[derive(Serialize)]
+struct TlsObject<'a> {
+    version: &'a str,
+    cipher_suite: &'a str,
+    alpn: Option<&'a str>,
+    certificates: Vec<CertificateObject<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum CertificateObject<'a> {
+    Read {
+        subject: &'a str,
+        issuer: &'a str,
+        names: &'a [String],
+        not_before: String,
+        not_after: String,
+        /// Below zero if it has expired.
+        days_left: i64,
+    },
+    Unreadable {
+        error: &'a str,
+    },
+}
+
+fn lookup(lookup: &Lookup) -> LookupObject<'_> {
+    let Span { from, to } = lookup.span;
+    let (outcome, origin, addresses, error): (_, _, &[IpAddr], _) = match &lookup.end {
+        LookupEnd::Found(origin, addresses) => ("found", Some(*origin), addresses, None),
+        LookupEnd::Failed(origin, error) => ("failed", Some(*origin), &[], Some(error)),
+        LookupEnd::GivenUp => ("given_up", None, &[], None),
+        LookupEnd::Open | LookupEnd::Unanswered => ("unanswered", None, &[], None),
+    };
+    LookupObject {
+        name: &lookup.name,
+        families: match lookup.families {
+            Families::V4 => "ipv4",
+            Families::V6 => "ipv6",
+            Families::Both => "both",
+        },
+        outcome,
+        origin: origin.map(|origin| match origin {
+            Origin::Given => "given",
+            Origin::Kept => "kept",
+            _ => "looked_up",
+        }),
+        addresses,
+        from_us: micros(from),
+        to_us: micros(to),
+        error: error.map(Failure::from),
+    }
+}
+
+fn attempt(one: &Try) -> AttemptObject {
+    let Span { from, to } = one.span;
+    let (outcome, error) = match &one.end {
+        TryEnd::Connected => ("connected", None),
+        TryEnd::GivenUp => ("given_up", None),
+        TryEnd::Open | TryEnd::Unanswered => ("unanswered", None),
+        TryEnd::Failed(error) => ("failed", Some(error)),
+    };
+    AttemptObject {
+        address: one.address.to_string(),
+        outcome,
+        from_us: micros(from),
+        to_us: micros(to),
+        error: error.map(Failure::from),
+    }
+}
+
+fn tls(tls: &TlsReport) -> TlsObject<'_> {
+    TlsObject {
+        version: tls.version,
+        cipher_suite: tls.cipher_suite,
+        alpn: tls.alpn.as_deref(),
+        certificates: tls.certificates.iter().map(certificate).collect(),
+    }
+}
+
+fn certificate(read: &Result<Certificate, String>) -> CertificateObject<'_> {
+    match read {
+        Ok(certificate) => CertificateObject::Read {
+            subject: &certificate.subject,
+            issuer: &certificate.issuer,
+            names: &certificate.names,
+            not_before: certificate.from.rfc3339(),
+            not_after: certificate.until.rfc3339(),
+            days_left: certificate.until.days_after(SystemTime::now()),
+        },
+        Err(error) => CertificateObject::Unreadable { error },
+    }
+}

@@ -1,0 +1,188 @@
+//! `keepalive probe`: one connection, and the way that it took.
+
+mod certificate;
+mod json;
+mod path;
+mod stages;
+mod target;
+mod text;
+mod timeline;
+
+use std::time::Duration;
+
+use keepalive::{AllocateError, ConfigError, Lease, Manager, NetStream, Request, Timing, TlsInfo};
+
+use crate::args::ProbeFlags;
+use crate::console::{self, Stream};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::network::{self, NetworkError};
+use crate::probe::certificate::Certificate;
+use crate::probe::path::{Path, Recorder};
+use crate::probe::target::{Target, TargetError};
+use crate::tls::{self, TlsError};
+
+/// How long the connection may take to close.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Probes what the flags say, and prints what was found.
+pub(crate) async fn run(flags: ProbeFlags) -> Exit {
+    let probe = match Probe::check(&flags) {
+        Ok(probe) => probe,
+        Err(refusal) => {
+            console::complain(refusal);
+            return Exit::Usage;
+        }
+    };
+    let mut interrupt = Interrupt::listen();
+    let (report, exit) = probe.open(&mut interrupt).await;
+    let shown = match flags.json {
+        true => json::of(&report),
+        false => text::of(&report, Stream::Output.palette()),
+    };
+    let printed = console::print(Stream::Output, &shown);
+    if let Some(failure) = &report.failure {
+        console::complain(format_args!("{}: {failure}", report.host));
+    }
+    match printed {
+        Ok(()) => exit,
+        Err(error) => match (exit, console::cannot_print(&error)) {
+            (Exit::Success, failed) => failed,
+            (exit, _) => exit,
+        },
+    }
+}
+
+/// Why nothing is probed.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    // What was given is not repeated: there may be a password in it.
+    #[error("TARGET can not be probed: {0}")]
+    Target(#[from] TargetError),
+    #[error("{0}")]
+    Network(#[from] NetworkError),
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    #[error("{0}")]
+    Limit(#[from] ConfigError),
+}
+
+/// What opens the connection, and who writes down how.
+struct Probe {
+    manager: Manager,
+    request: Request,
+    recorder: Recorder,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) host: String,
+    pub(crate) path: Path,
+    pub(crate) timing: Timing,
+    /// From the request to its answer.
+    pub(crate) took: Duration,
+    pub(crate) tls: Option<TlsReport>,
+    /// Why there is no connection.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// What TLS came to.
+#[derive(Debug)]
+pub(crate) struct TlsReport {
+    pub(crate) version: &'static str,
+    pub(crate) cipher_suite: &'static str,
+    pub(crate) alpn: Option<String>,
+    /// The server's own first; of one that could not be read, why.
+    pub(crate) certificates: Vec<Result<Certificate, String>>,
+}
+
+impl Probe {
+    fn check(flags: &ProbeFlags) -> Result<Self, Refusal> {
+        let target: Target = flags.target.parse()?;
+        let recorder = Recorder::new();
+        let notes = recorder.clone();
+        let mut net = network::net(&flags.network)?.observe(move |_, event| notes.note(event));
+        if target.is_tls() {
+            let usual = target.usual_protocols().iter().map(ToString::to_string);
+            let offered = flags.alpn.clone().unwrap_or_else(|| usual.collect());
+            let builder = tls::chosen(&flags.network.tls)?.alpn(offered);
+            net = net.tls_scheme(target.request.scheme(), tls::build(builder)?);
+        }
+        let mut builder = Manager::builder()
+            .timeout(flags.timeout)
+            .close_timeout(GOODBYE);
+        for &address in &flags.network.bind {
+            builder = builder.bind_address(address);
+        }
+        Ok(Self {
+            manager: builder.connector(net).build()?,
+            request: target.request,
+            recorder,
+        })
+    }
+
+    /// Opens the connection and closes it, unless Ctrl-C comes first.
+    async fn open(self, interrupt: &mut Interrupt) -> (Report, Exit) {
+        self.recorder.begin();
+        let answer = tokio::select! {
+            answer = self.manager.allocate(&self.request) => Some(answer),
+            () = interrupt.raised() => None,
+        };
+        let (path, took) = self.recorder.finish();
+        let mut report = Report {
+            host: self.request.host().to_string(),
+            path,
+            timing: Timing::default(),
+            took,
+            tls: None,
+            failure: None,
+        };
+        let exit = match answer {
+            Some(Ok(lease)) => {
+                report.opened(&lease);
+                lease.close();
+                Exit::Success
+            }
+            Some(Err(error)) => {
+                report.failed(&error);
+                Exit::Failed
+            }
+            None => {
+                report.failure = Some(Failure::interrupted());
+                Exit::Interrupted
+            }
+        };
+        let _still_leased = self.manager.shutdown().within(GOODBYE).await;
+        (report, exit)
+    }
+}
+
+impl Report {
+    fn opened(&mut self, lease: &Lease) {
+        self.timing = lease.timing();
+        let stream: &NetStream = lease;
+        self.tls = stream.tls().map(TlsReport::of);
+    }
+
+    fn failed(&mut self, error: &AllocateError) {
+        self.timing = error.timing();
+        self.failure = Some(Failure::from(error));
+    }
+}
+
+impl TlsReport {
+    fn of(info: TlsInfo<'_>) -> Self {
+        let alpn = info.alpn().map(String::from_utf8_lossy);
+        let certificates = info.peer_certificates();
+        let certificates =
+            certificates.map(|der| Certificate::read(der).map_err(|error| error.to_string()));
+        Self {
+            version: info.version(),
+            cipher_suite: info.cipher_suite(),
+            alpn: alpn.map(String::from),
+            certificates: certificates.collect(),
+        }
+    }
+}

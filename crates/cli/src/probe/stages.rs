@@ -1,0 +1,117 @@
+//! The steps of a probe as one list, whatever kind each is of.
+
+use std::time::Duration;
+
+use keepalive::{Families, Timing};
+
+use crate::failure::Failure;
+use crate::probe::path::{Lookup, LookupEnd, Path, Span, Try, TryEnd};
+
+/// One step, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stage {
+    pub(crate) step: &'static str,
+    pub(crate) what: String,
+    pub(crate) span: Span,
+    pub(crate) end: End,
+    pub(crate) outcome: String,
+}
+
+/// How it ended, as far as it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Good,
+    Dropped,
+    Bad,
+}
+
+/// What was done, in order: lookups, addresses, and the phases that follow.
+///
+/// `last` is what the way as a whole came to.
+pub(crate) fn of(path: &Path, timing: &Timing, last: Result<&str, &Failure>) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = path.lookups.iter().map(resolve).collect();
+    stages.extend(path.tries.iter().map(connect));
+    stages.sort_by_key(|stage| stage.span.from);
+    let mut from = timing.queued + timing.resolve;
+    let phases = [
+        ("connect", timing.connect),
+        ("proxy", timing.proxy),
+        ("tls", timing.tls),
+    ];
+    let reached = phases.iter().rposition(|(_, took)| !took.is_zero());
+    for (at, (step, took)) in phases.into_iter().enumerate() {
+        let to = from + took;
+        let told = step == "connect" && !path.tries.is_empty();
+        if !took.is_zero() && !told {
+            let (end, outcome) = match last {
+                Err(failure) if reached == Some(at) => (End::Bad, brief(failure)),
+                Ok(outcome) if step == "tls" => (End::Good, outcome.to_owned()),
+                _ => (End::Good, "done".to_owned()),
+            };
+            stages.push(Stage {
+                step,
+                what: match step {
+                    "proxy" => path.proxy.clone().unwrap_or_default(),
+                    _ => String::new(),
+                },
+                span: Span { from, to },
+                end,
+                outcome,
+            });
+        }
+        from = to;
+    }
+    stages
+}
+
+fn resolve(lookup: &Lookup) -> Stage {
+    let kind = match lookup.families {
+        Families::V4 => "IPv4 ",
+        Families::V6 => "IPv6 ",
+        Families::Both => "",
+    };
+    let (end, outcome) = match &lookup.end {
+        LookupEnd::GivenUp => (End::Dropped, "not needed".to_owned()),
+        LookupEnd::Open | LookupEnd::Unanswered => (End::Bad, "no answer".to_owned()),
+        LookupEnd::Found(_, addresses) if addresses.len() == 1 => {
+            (End::Good, format!("1 {kind}address"))
+        }
+        LookupEnd::Found(_, addresses) => {
+            (End::Good, format!("{} {kind}addresses", addresses.len()))
+        }
+        LookupEnd::Failed(_, error) => (End::Bad, error.error_str()),
+    };
+    Stage {
+        step: "resolve",
+        what: lookup.name.clone(),
+        span: lookup.span,
+        end,
+        outcome,
+    }
+}
+
+fn connect(one: &Try) -> Stage {
+    let (end, outcome) = match &one.end {
+        TryEnd::Connected => (End::Good, "connected".to_owned()),
+        TryEnd::GivenUp => (End::Dropped, "given up".to_owned()),
+        TryEnd::Open | TryEnd::Unanswered => (End::Bad, "no answer".to_owned()),
+        TryEnd::Failed(error) => (End::Bad, error.error_str()),
+    };
+    Stage {
+        step: "connect",
+        what: one.address.to_string(),
+        span: one.span,
+        end,
+        outcome,
+    }
+}
+
+fn brief(failure: &Failure) -> String {
+    failure.error_str.clone()
+}
+
+/// How long all of it took.
+pub(crate) fn length(stages: &[Stage]) -> Duration {
+    let ends = stages.iter().map(|stage| stage.span.to);
+    ends.max().unwrap_or_default()
+}

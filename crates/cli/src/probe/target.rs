@@ -1,0 +1,122 @@
+//! What to probe: a URL, or a scheme, a host and a port.
+
+use std::str::FromStr;
+
+use keepalive::{Request, RequestError};
+
+/// Schemes that mean TLS from the first byte. `https` and `wss` are known to the library too.
+const TLS: [&str; 22] = [
+    "https",
+    "wss",
+    "tls",
+    "ssl",
+    "amqps",
+    "coaps+tcp",
+    "dot",
+    "ftps",
+    "h2",
+    "imaps",
+    "ircs",
+    "ldaps",
+    "mqtts",
+    "natss",
+    "nntps",
+    "pop3s",
+    "rediss",
+    "rtsps",
+    "sips",
+    "smtps",
+    "submissions",
+    "telnets",
+];
+
+/// A host that can be connected to.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) request: Request,
+}
+
+impl Target {
+    /// Whether its scheme means TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        TLS.contains(&self.request.scheme())
+    }
+
+    /// The application protocols that clients of its scheme mostly offer.
+    pub(crate) fn usual_protocols(&self) -> &'static [&'static str] {
+        match self.request.scheme() {
+            "https" => &["h2", "http/1.1"],
+            "wss" => &["http/1.1"],
+            "h2" => &["h2"],
+            _ => &[],
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let (scheme, rest) = text.split_once("://").ok_or(TargetError::NoScheme)?;
+        if scheme.eq_ignore_ascii_case("unix") {
+            let request = Request::unix(rest)?;
+            return Ok(Self { request });
+        }
+        // The host alone is connected to; what is asked of it is left out.
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        if authority.contains('@') {
+            return Err(TargetError::UserInformation);
+        }
+        let request = format!("{scheme}://{authority}").parse()?;
+        Ok(Self { request })
+    }
+}
+
+/// Why a text is nothing to probe. Passwords in it are not repeated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TargetError {
+    #[error("no scheme and host in it; write https://host, tcp://host:port or tls://host:port")]
+    NoScheme,
+    #[error("leave out user name and password: a probe says nothing to the server")]
+    UserInformation,
+    #[error("{0}")]
+    Host(#[from] RequestError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_and_a_host_with_its_port_are_targets() {
+        for (text, host, tls) in [
+            ("http://H.test", "http://h.test:80", false),
+            ("https://h.test/a?b#c", "https://h.test:443", true),
+            ("tcp://[::1]:9", "tcp://[::1]:9", false),
+            ("TLS://h.test:9", "tls://h.test:9", true),
+            ("redis://h.test:6379/0", "redis://h.test:6379", false),
+            ("imaps://h.test:993", "imaps://h.test:993", true),
+            ("unix:///run/x.sock", "unix:/run/x.sock", false),
+        ] {
+            let target: Target = text.parse().expect(text);
+            assert_eq!(target.request.host().to_string(), host);
+            assert_eq!(target.is_tls(), tls, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_says_why() {
+        for (text, said) in [
+            ("", "no scheme"),
+            ("h.test:80", "no scheme"),
+            ("tcp://h.test", "no port"),
+            ("redis://:secret@h.test:1", "password"),
+            ("tcp://h.test:0", "port"),
+            ("tcp://", "no port"),
+        ] {
+            let error = text.parse::<Target>().expect_err(text).to_string();
+            assert!(error.contains(said), "{text}: {error}");
+            assert!(!error.contains("secret"), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a probe found, for people.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use keepalive::{Families, Origin};
+
+use crate::console::Palette;
+use crate::duration::shown;
+use crate::probe::certificate::Certificate;
+use crate::probe::path::{Lookup, LookupEnd, TryEnd};
+use crate::probe::{Report, TlsReport, stages, timeline};
+
+/// All of it but the error, ending with a line break.
+pub(crate) fn of(report: &Report, palette: Palette) -> String {
+    let mut text = Text {
+        lines: format!("{}\n\n", palette.heading(&report.host)),
+        palette,
+    };
+    for lookup in &report.path.lookups {
+        text.line("addresses", &addresses(lookup));
+    }
+    if let Some(proxy) = &report.path.proxy {
+        text.line("proxy", proxy);
+    }
+    let mut reached = report.path.tries.iter();
+    if let Some(one) = reached.rfind(|one| matches!(one.end, TryEnd::Connected)) {
+        text.line("reached", &one.address.to_string());
+    }
+    let last = match (&report.failure, &report.tls) {
+        (Some(failure), _) => Err(failure),
+        (None, Some(tls)) => Ok(tls.version),
+        (None, None) => Ok("done"),
+    };
+    let stages = stages::of(&report.path, &report.timing, last);
+    if !stages.is_empty() {
+        text.lines.push('\n');
+        text.lines.push_str(&timeline::draw(&stages, palette));
+    }
+    text.lines.push('\n');
+    if let Some(tls) = &report.tls {
+        text.tls(tls);
+    }
+    text.line("times", &times(report));
+    text.lines
+}
+
+struct Text {
+    lines: String,
+    palette: Palette,
+}
+
+impl Text {
+    fn line(&mut self, name: &str, value: &str) {
+        let name = format!("{name:12}");
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            self.lines,
+            "{}{}",
+            self.palette.heading(&name),
+            harmless(value)
+        );
+    }
+
+    fn alarm(&mut self, name: &str, value: &str) {
+        let name = self.palette.alarm(&format!("{name:12}"));
+        let _ = writeln!(self.lines, "{name}{}", harmless(value));
+    }
+
+    fn tls(&mut self, tls: &TlsReport) {
+        self.line("tls", &format!("{}, {}", tls.version, tls.cipher_suite));
+        self.line("alpn", tls.alpn.as_deref().unwrap_or("none"));
+        match tls.certificates.first() {
+            Some(Ok(certificate)) => self.certificate(certificate),
+            Some(Err(error)) => self.alarm("certificate", &format!("can not be read: {error}")),
+            None => self.line("certificate", "none was sent"),
+        }
+    }
+
+    fn certificate(&mut self, certificate: &Certificate) {
+        let subject = match certificate.subject.is_empty() {
+            true => "(no subject)",
+            false => &certificate.subject,
+        };
+        self.line("certificate", subject);
+        if !certificate.names.is_empty() {
+            self.line("  names", &certificate.names.join(", "));
+        }
+        self.line("  issuer", &certificate.issuer);
+        let days = certificate.until.days_after(SystemTime::now());
+        let until = certificate.until.rfc3339();
+        match days {
+            ..0 => self.alarm("  expired", &format!("{until} ({} ago)", days_of(-days))),
+            _ => self.line("  expires", &format!("{until} (in {})", days_of(days))),
+        }
+    }
+}
+
+fn days_of(days: i64) -> String {
+    match days {
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+fn addresses(lookup: &Lookup) -> String {
+    let name = &lookup.name;
+    let wanted = match lookup.families {
+        Families::Both => "addresses".to_owned(),
+        one => format!("{one} addresses"),
+    };
+    match &lookup.end {
+        LookupEnd::Found(origin, addresses) => {
+            let list: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
+            format!("{name}: {} ({})", list.join(", "), by(*origin))
+        }
+        LookupEnd::Failed(origin, error) => {
+            format!("{name}: {} ({})", error.error_str(), by(*origin))
+        }
+        LookupEnd::GivenUp => format!("{name}: {wanted} were not needed"),
+        LookupEnd::Open | LookupEnd::Unanswered => {
+            format!("{name}: nobody answered with its {wanted}")
+        }
+    }
+}
+
+fn by(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Given => "by --resolve",
+        Origin::Kept => "looked up before",
+        _ => "by the system's resolver",
+    }
+}
+
+fn times(report: &Report) -> String {
+    let timing = &report.timing;
+    let phases = [
+        ("queue", timing.queued),
+        ("resolve", timing.resolve),
+        ("connect", timing.connect),
+        ("proxy", timing.proxy),
+        ("tls", timing.tls),
+    ];
+    let gone_through = phases.iter().filter(|(_, took)| !took.is_zero());
+    let mut list: Vec<String> = gone_through
+        .map(|(phase, took)| format!("{phase} {}", shown(*took)))
+        .collect();
+    list.push(format!("in all {}", shown(report.took)));
+    list.join(", ")
+}
+
+/// Without what a server could do to a terminal.
+fn harmless(text: &str) -> String {
+    let replaced = |sign: char| if sign.is_control() { '\u{fffd}' } else { sign };
+    text.chars().map(replaced).collect()
+}

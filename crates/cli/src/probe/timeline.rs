@@ -1,0 +1,111 @@
+//! The steps drawn one under the other, each as a bar on one scale.
+
+use std::time::Duration;
+
+use crate::console::Palette;
+use crate::duration::shown;
+use crate::probe::stages::{End, Stage, length};
+use crate::table::{Cell, Table};
+
+/// How many characters the whole time is.
+const WIDTH: usize = 40;
+
+/// The stages as a table: when each began and ended, a bar, and what came of it.
+pub(crate) fn draw(stages: &[Stage], palette: Palette) -> String {
+    let whole = length(stages);
+    let mut table = Table::default();
+    let scale = format!("|{:>WIDTH$}|", format!("{} ", shown(whole)));
+    let headings = ["step", "", "from", "to", &scale, "outcome"];
+    let [step, what, from, to, scale, outcome] = headings.map(Cell::heading);
+    table.row(vec![step, what, from, to, scale, outcome.left()]);
+    for stage in stages {
+        let outcome: Cell = match stage.end {
+            End::Bad => Cell::bad(&stage.outcome),
+            _ => stage.outcome.clone().into(),
+        };
+        table.row(vec![
+            stage.step.to_owned().into(),
+            Cell::from(stage.what.clone()).left(),
+            shown(stage.span.from).into(),
+            shown(stage.span.to).into(),
+            bar(stage, whole).into(),
+            outcome.left(),
+        ]);
+    }
+    table.lines(palette)
+}
+
+/// The place of a stage in the whole time: `=` where it was of use, `-` where it was given up, `x`
+/// where it failed. At least one character.
+fn bar(stage: &Stage, whole: Duration) -> String {
+    let mark = match stage.end {
+        End::Good => '=',
+        End::Dropped => '-',
+        End::Bad => 'x',
+    };
+    let place = |time: Duration| {
+        let share = time.as_secs_f64() / whole.as_secs_f64();
+        // The whole time may be nothing.
+        let share = if share.is_finite() {
+            share.min(1.0)
+        } else {
+            0.0
+        };
+        share * WIDTH as f64
+    };
+    let from = (place(stage.span.from) as usize).min(WIDTH - 1);
+    let to = (place(stage.span.to).ceil() as usize).clamp(from + 1, WIDTH);
+    let bar: String = (0..WIDTH)
+        .map(|at| if (from..to).contains(&at) { mark } else { ' ' })
+        .collect();
+    format!("|{bar}|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::path::Span;
+
+    fn stage(from: u64, to: u64, end: End) -> Stage {
+        Stage {
+            step: "connect",
+            what: "a".to_owned(),
+            span: Span {
+                from: Duration::from_millis(from),
+                to: Duration::from_millis(to),
+            },
+            end,
+            outcome: "so".to_owned(),
+        }
+    }
+
+    #[test]
+    fn bars_stand_where_their_time_was() {
+        let whole = Duration::from_millis(400);
+        for (from, to, end, expected) in [
+            (0, 400, End::Good, "=".repeat(40)),
+            (0, 0, End::Bad, format!("x{}", " ".repeat(39))),
+            (400, 400, End::Good, format!("{}=", " ".repeat(39))),
+            (
+                100,
+                200,
+                End::Dropped,
+                format!("{}{}{}", " ".repeat(10), "-".repeat(10), " ".repeat(20)),
+            ),
+        ] {
+            assert_eq!(bar(&stage(from, to, end), whole), format!("|{expected}|"));
+        }
+        let nothing = bar(&stage(0, 0, End::Good), Duration::ZERO);
+        assert_eq!(nothing, format!("|={}|", " ".repeat(39)));
+    }
+
+    #[test]
+    fn bars_are_one_under_the_other() {
+        let stages = [stage(0, 5, End::Bad), stage(5, 2000, End::Good)];
+        let drawn = draw(&stages, Palette::default());
+        let places: Vec<_> = drawn.lines().map(|line| line.find('|')).collect();
+        assert!(places[0].is_some(), "{drawn}");
+        assert!(places.iter().all(|place| place == &places[0]), "{drawn}");
+        assert!(drawn.lines().all(|line| line.trim_end() == line), "{drawn}");
+    }
+}

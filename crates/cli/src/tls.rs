@@ -1,0 +1,125 @@
+//! How TLS is spoken, made from the flags that say so.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use keepalive::{Tls, TlsBuilder, TlsConfigError};
+
+use crate::args::TlsFlags;
+
+/// Why TLS can not be spoken as the flags say. Nothing of a key or a certificate is repeated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TlsError {
+    #[error("{flag}: can not read {}: {error}", path.display())]
+    Unreadable {
+        flag: &'static str,
+        path: PathBuf,
+        error: io::Error,
+    },
+    #[error("{flag}: {} can not be used: {fault}; {advice}", path.display())]
+    Unusable {
+        flag: &'static str,
+        path: PathBuf,
+        fault: String,
+        advice: &'static str,
+    },
+    #[error("{0}; --cacert FILE gives others, which are trusted in their place")]
+    Platform(TlsConfigError),
+}
+
+const PEM: &str = "give certificates in PEM, each beginning with -----BEGIN CERTIFICATE-----";
+const FROM_DER: &str =
+    "it looks like DER; make PEM of it with: openssl x509 -inform der -in FILE -out FILE.pem";
+const KEY: &str = "give the private key in PEM, in the file of --cert or with --key FILE";
+const DECRYPT: &str =
+    "the key in it is encrypted; decrypt it with: openssl pkey -in FILE -out FILE.key";
+
+/// Whether anything but the defaults was asked for.
+pub(crate) fn is_asked_for(flags: &TlsFlags) -> bool {
+    flags.insecure || !flags.cacert.is_empty() || flags.cert.is_some()
+}
+
+/// Reads the files that the flags name.
+///
+/// # Errors
+///
+/// One can not be read, or does not hold what it should.
+pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, TlsError> {
+    let mut builder = Tls::builder();
+    for path in &flags.cacert {
+        let pem = read("--cacert", path)?;
+        // Each by itself, so that an error can name its file.
+        if let Err(error) = Tls::builder().roots_pem(&*pem).build() {
+            return Err(unusable("--cacert", path, &pem, &error, PEM));
+        }
+        builder = builder.roots_pem(pem);
+    }
+    if let Some(path) = &flags.cert {
+        let chain = read("--cert", path)?;
+        let key = match &flags.key {
+            Some(path) => read("--key", path)?,
+            None => chain.clone(),
+        };
+        // Whom it trusts does not matter here, and the platform's roots need not be read for it.
+        let trial = Tls::builder().danger_accept_any_certificate();
+        let trial = trial.client_certificate_pem(&*chain, &*key);
+        if let Err(error) = trial.build() {
+            let about_key = error.to_string().contains("key of the client certificate");
+            return Err(match (about_key, &flags.key) {
+                (false, _) => unusable("--cert", path, &chain, &error, PEM),
+                (true, Some(path)) => unusable("--key", path, &key, &error, KEY),
+                (true, None) => unusable("--cert", path, &key, &error, KEY),
+            });
+        }
+        builder = builder.client_certificate_pem(chain, key);
+    }
+    if flags.insecure {
+        builder = builder.danger_accept_any_certificate();
+    }
+    Ok(builder)
+}
+
+/// Makes settings of what was [`chosen`].
+///
+/// # Errors
+///
+/// The platform has no roots.
+pub(crate) fn build(builder: TlsBuilder) -> Result<Tls, TlsError> {
+    builder.build().map_err(TlsError::Platform)
+}
+
+fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
+    let path = path.to_owned();
+    fs::read(&path).map_err(|error| TlsError::Unreadable { flag, path, error })
+}
+
+fn unusable(
+    flag: &'static str,
+    path: &Path,
+    content: &[u8],
+    error: &TlsConfigError,
+    advice: &'static str,
+) -> TlsError {
+    let has = |text: &str| {
+        content
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    let is_key = advice == KEY;
+    // ASN.1 begins with a sequence.
+    let is_der = content.first() == Some(&0x30);
+    TlsError::Unusable {
+        flag,
+        path: path.to_owned(),
+        fault: match content.is_empty() {
+            true => "it is empty".to_owned(),
+            false => error.to_string(),
+        },
+        advice: match is_key {
+            true if has("ENCRYPTED") => DECRYPT,
+            false if is_der => FROM_DER,
+            _ => advice,
+        },
+    }
+}
