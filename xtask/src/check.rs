@@ -80,6 +80,8 @@ const STEPS: &[Step] = &[
     step("example line_protocol", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "line_protocol"]),
     step("example mailbox", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "mailbox"]),
     step("example shared", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "shared"]),
+    step("example redis", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "redis"]),
+    step("example memcached", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "memcached"]),
     step("demo", "cargo", &["run", "--locked", "--release", "-p", "keepalive-cli", "--", "demo"]),
     step("benchmark builds", "cargo", &["check", "--locked", "--manifest-path", "bench/Cargo.toml"]),
     step("fuzz targets build", "cargo", &["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]),
