@@ -37,7 +37,7 @@ impl TlsBuilder {
     /// Trusts the root certificates in `pem`, one or more, in place of the platform's.
     ///
     /// Each call adds to those of earlier ones. Default none: the platform's are trusted. A root
-    /// may be a server's own certificate only if that is marked as a certificate authority.
+    /// may be a server's own certificate, unless that is marked as one of an authority.
     pub fn roots_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots.push(pem.into());
         self

@@ -121,7 +121,13 @@ fn certificate(f: &mut fmt::Formatter<'_>, error: &CertificateError) -> fmt::Res
              server has left out an intermediate certificate",
         ),
         CertificateError::Revoked => f.write_str("the certificate has been revoked"),
-        CertificateError::Other(other) => write!(f, "{}", other.0),
+        CertificateError::Other(other) => match other.0.downcast_ref() {
+            Some(webpki::Error::CaUsedAsEndEntity) => f.write_str(
+                "the certificate is one of an authority, which signs others and is not accepted \
+                 as a server's own; the server must show one that is not marked CA:TRUE",
+            ),
+            _ => write!(f, "{}", other.0),
+        },
         other => write!(f, "the certificate is not accepted: {other}"),
     }
 }

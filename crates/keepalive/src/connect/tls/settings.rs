@@ -149,4 +149,10 @@ impl TlsConfigError {
         let reason = reason.into();
         Self { part, reason }
     }
+
+    /// Which of the settings is wrong: `root certificates`, `client certificate`,
+    /// `key of the client certificate`, `ALPN`, `key log` or `platform's root certificates`.
+    pub fn part(&self) -> &'static str {
+        self.part
+    }
 }
