@@ -26,6 +26,8 @@ pub(crate) enum TlsError {
     },
     #[error("{0}; --cacert FILE gives others, which are trusted in their place")]
     Platform(TlsConfigError),
+    #[error("{0}")]
+    Settings(TlsConfigError),
 }
 
 const PEM: &str = "give certificates in PEM, each beginning with -----BEGIN CERTIFICATE-----";
@@ -65,7 +67,7 @@ pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, TlsError> {
         let trial = Tls::builder().danger_accept_any_certificate();
         let trial = trial.client_certificate_pem(&*chain, &*key);
         if let Err(error) = trial.build() {
-            let about_key = error.to_string().contains("key of the client certificate");
+            let about_key = error.part() == "key of the client certificate";
             return Err(match (about_key, &flags.key) {
                 (false, _) => unusable("--cert", path, &chain, &error, PEM),
                 (true, Some(path)) => unusable("--key", path, &key, &error, KEY),
@@ -84,9 +86,12 @@ pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, TlsError> {
 ///
 /// # Errors
 ///
-/// The platform has no roots.
+/// The platform has no roots, or an application protocol has no name that can be sent.
 pub(crate) fn build(builder: TlsBuilder) -> Result<Tls, TlsError> {
-    builder.build().map_err(TlsError::Platform)
+    builder.build().map_err(|error| match error.part() {
+        "platform's root certificates" => TlsError::Platform(error),
+        _ => TlsError::Settings(error),
+    })
 }
 
 fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
