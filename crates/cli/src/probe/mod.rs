@@ -108,7 +108,7 @@ impl Probe {
             let usual = target.usual_protocols().iter().map(ToString::to_string);
             let offered = flags.alpn.clone().unwrap_or_else(|| usual.collect());
             let builder = tls::chosen(&flags.network.tls)?.alpn(offered);
-            net = net.tls_scheme(target.request.scheme(), tls::build(builder)?);
+            net = net.tls_scheme(target.scheme(), tls::build(builder)?);
         }
         let mut builder = Manager::builder()
             .timeout(flags.timeout)

@@ -37,14 +37,19 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// In lower case, whatever was typed.
+    pub(crate) fn scheme(&self) -> &str {
+        self.request.host().scheme()
+    }
+
     /// Whether its scheme means TLS.
     pub(crate) fn is_tls(&self) -> bool {
-        TLS.contains(&self.request.scheme())
+        TLS.contains(&self.scheme())
     }
 
     /// The application protocols that clients of its scheme mostly offer.
     pub(crate) fn usual_protocols(&self) -> &'static [&'static str] {
-        match self.request.scheme() {
+        match self.scheme() {
             "https" => &["h2", "http/1.1"],
             "wss" => &["http/1.1"],
             "h2" => &["h2"],

@@ -103,7 +103,10 @@ mod tests {
     fn bars_are_one_under_the_other() {
         let stages = [stage(0, 5, End::Bad), stage(5, 2000, End::Good)];
         let drawn = draw(&stages, Palette::default());
-        let places: Vec<_> = drawn.lines().map(|line| line.find('|')).collect();
+        let places: Vec<_> = drawn
+            .lines()
+            .map(|line| line.chars().position(|sign| sign == '|'))
+            .collect();
         assert!(places[0].is_some(), "{drawn}");
         assert!(places.iter().all(|place| place == &places[0]), "{drawn}");
         assert!(drawn.lines().all(|line| line.trim_end() == line), "{drawn}");
