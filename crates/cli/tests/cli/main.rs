@@ -3,6 +3,7 @@
 
 mod a_probe_shows_the_way;
 mod a_probe_that_fails_shows_how_far_it_came;
+mod a_race_is_drawn;
 mod bad_certificate_files_are_named;
 mod client_certificates_are_shown;
 mod demo;
