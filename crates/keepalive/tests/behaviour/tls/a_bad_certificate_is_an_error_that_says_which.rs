@@ -3,6 +3,7 @@
 use crate::support::tls::{Authority, Identity, TlsServer};
 use crate::support::{error, run};
 use keepalive::{AllocateError, ErrorKind, Manager, Tls};
+use rcgen::{BasicConstraints, IsCa};
 
 async fn refused(identity: &Identity, tls: Tls, name: &str) -> AllocateError {
     let server = TlsServer::start(identity.config());
@@ -144,5 +145,21 @@ fn the_platform_does_not_know_our_root() {
         let refused = refused(&unknown, platform, "localhost").await;
         let text = refused.error_str();
         assert!(text.starts_with("unknown root: "), "{text}");
+    });
+}
+
+#[test]
+fn one_of_an_authority() {
+    run(async || {
+        let root = Authority::root("test root");
+        let authority = root.issue_with(&["localhost"], |params| {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        });
+        let refused = refused(&authority, root.trusted(), "localhost").await;
+        let text = refused.error_str();
+        assert!(
+            text.starts_with("the certificate is one of an authority"),
+            "{text}"
+        );
     });
 }
