@@ -108,7 +108,11 @@ impl<'a> Dial<'a> {
         for &address in found {
             match self.way.attempt.bind_addresses().for_peer(address) {
                 Ok(_) => usable.push(address),
-                Err(error) => self.failures.push(error),
+                Err(error) => {
+                    let address = SocketAddr::new(address, self.way.port);
+                    self.way.tell(PathEvent::Failed(address, &error));
+                    self.failures.push(error);
+                }
             }
         }
         usable

@@ -53,7 +53,7 @@ pub enum PathEvent<'a> {
     Connecting(SocketAddr),
     /// It is there.
     Connected(SocketAddr),
-    /// It will not be.
+    /// It will not be. One that has no way from the local address fails without having begun.
     Failed(SocketAddr, &'a ConnectError),
 }
 

@@ -1,5 +1,6 @@
 //! Issue 5: whoever observes a connector is told each step on the way to a host.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use crate::support::{Names, Server, error, run};
@@ -11,6 +12,10 @@ struct Steps(Arc<Mutex<Vec<String>>>);
 
 impl Steps {
     fn manager(&self, net: Net) -> Manager {
+        self.manager_from(None, net)
+    }
+
+    fn manager_from(&self, local: Option<IpAddr>, net: Net) -> Manager {
         let steps = Arc::clone(&self.0);
         let net = net.observe(move |attempt, event| {
             let step = match event {
@@ -27,13 +32,18 @@ impl Steps {
                 other => format!("{other:?}"),
             };
             let host = attempt.host().address().to_string();
-            steps.lock().unwrap().push(format!("{host}: {step}"));
+            let mut steps = steps.lock().expect("no panic");
+            steps.push(format!("{host}: {step}"));
         });
-        Manager::builder().connector(net).build().unwrap()
+        let mut builder = Manager::builder().connector(net);
+        if let Some(address) = local {
+            builder = builder.bind_address(address);
+        }
+        builder.build().expect("a manager")
     }
 
     fn told(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.0.lock().expect("no panic"))
     }
 }
 
@@ -79,6 +89,27 @@ fn a_numeric_address_is_told_too() {
         assert_eq!(
             steps.told(),
             ["127.0.0.1: to 127.0.0.1", "127.0.0.1: connected 127.0.0.1"]
+        );
+    });
+}
+
+#[test]
+fn an_address_without_a_way_from_the_local_one_is_told() {
+    run(async || {
+        let (server, steps) = (Server::start(), Steps::default());
+        let names = Names::at(&["::1", "127.0.0.1"]);
+        let local = "127.0.0.1".parse().unwrap();
+        let manager = steps.manager_from(Some(local), names.net());
+        let request = server.request_at("h.test");
+        manager.allocate(&request).await.unwrap().close();
+        let no_such_family = libc::EAFNOSUPPORT;
+        assert_eq!(
+            steps.told()[2..],
+            [
+                format!("h.test: failed ::1 Some({no_such_family})"),
+                "h.test: to 127.0.0.1".to_owned(),
+                "h.test: connected 127.0.0.1".to_owned(),
+            ]
         );
     });
 }
