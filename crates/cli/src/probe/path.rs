@@ -121,9 +121,16 @@ impl Path {
             .tries
             .iter_mut()
             .find(|one| one.address == address && matches!(one.end, TryEnd::Open));
-        if let Some(one) = open {
-            one.span.to = now;
-            one.end = end;
+        match open {
+            Some(one) => {
+                one.span.to = now;
+                one.end = end;
+            }
+            None => self.tries.push(Try {
+                address,
+                span: Span { from: now, to: now },
+                end,
+            }),
         }
     }
 

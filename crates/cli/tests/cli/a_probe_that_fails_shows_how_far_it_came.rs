@@ -43,6 +43,14 @@ fn nobody_listens() {
 }
 
 #[test]
+fn an_address_of_another_family_than_ours() {
+    let found = found("probe tcp://v6.test:9 --resolve v6.test:::1 --bind 127.0.0.1");
+    assert_eq!(found["error"]["function"], "bind");
+    assert_eq!(found["attempts"][0]["address"], "[::1]:9");
+    assert_eq!(found["attempts"][0]["error"]["function"], "bind");
+}
+
+#[test]
 fn a_server_that_never_shakes_hands() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
