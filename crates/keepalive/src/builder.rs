@@ -62,7 +62,8 @@ impl Builder<Net> {
     ///
     /// Case does not matter. The last connector registered for a scheme counts, and it may
     /// replace the built-in `unix`, `https` and `wss` too. Its connections have one user at a
-    /// time, whatever their [`capacity`](crate::Connection::capacity).
+    /// time, whatever their [`capacity`](crate::Connection::capacity). The example `redis` registers
+    /// one that says who it is before a connection is used.
     pub fn scheme<D>(mut self, scheme: &str, connector: D) -> Self
     where
         D: Connector,

@@ -37,7 +37,7 @@
 )]
 //! - [`Connector`] and [`Connection`]: how to manage connections of your own kind.
 //! - [`Net`]: the connector that there is, and how it resolves names. [`Resolve`]: how to do so in
-//!   your own way.
+//!   your own way. [`PathEvent`]: what it tells of the way to a host, if it is asked to.
 //!
 //! # Features
 //!
