@@ -1,5 +1,8 @@
 //! `keepalive probe` opens one connection and shows how it was come by.
 
+use std::io::Read;
+use std::net::TcpListener;
+
 use serde_json::Value;
 
 use crate::program::{Ended, keepalive};
@@ -102,14 +105,19 @@ fn the_same_for_machines() {
 
 #[test]
 fn a_scheme_without_tls_is_plain_tcp() {
-    let server = Server::start();
-    let run = keepalive(&format!("probe redis://127.0.0.1:{} --json", server.port()));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let run = keepalive(&format!("probe redis://127.0.0.1:{port} --json"));
     assert_eq!(run.code, Some(0), "{run:?}");
     let found = object(&run);
     assert_eq!(found["tls"], Value::Null);
     assert_eq!(found["attempts"][0]["outcome"], "connected");
-    assert_eq!(server.connections(), 1);
-    assert!(server.paths().is_empty(), "nothing was sent");
+    let mut sent = Vec::new();
+    let (mut connection, _) = listener.accept().unwrap();
+    connection.read_to_end(&mut sent).unwrap();
+    assert!(sent.is_empty(), "{sent:?}");
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "a second connection");
 }
 
 #[test]
