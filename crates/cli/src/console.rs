@@ -76,7 +76,7 @@ impl Palette {
     }
 
     fn wrap(self, start: &str, text: &str) -> String {
-        if self.coloured {
+        if self.coloured && !text.is_empty() {
             format!("{start}{text}\x1b[0m")
         } else {
             text.to_owned()
@@ -93,5 +93,6 @@ mod tests {
         assert_eq!(Palette::default().heading("host"), "host");
         let coloured = Palette { coloured: true };
         assert_eq!(coloured.alarm("3"), "\x1b[31m3\x1b[0m");
+        assert_eq!(coloured.alarm(""), "");
     }
 }

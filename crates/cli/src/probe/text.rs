@@ -15,9 +15,10 @@ use crate::probe::{Report, TlsReport, stages, timeline};
 /// All of it but the error, ending with a line break.
 pub(crate) fn of(report: &Report, palette: Palette) -> String {
     let mut text = Text {
-        lines: format!("{}\n\n", palette.heading(&report.host)),
+        lines: format!("{}\n", palette.heading(&report.host)),
         palette,
     };
+    text.gap();
     for lookup in &report.path.lookups {
         text.line("addresses", &addresses(lookup));
     }
@@ -35,10 +36,10 @@ pub(crate) fn of(report: &Report, palette: Palette) -> String {
     };
     let stages = stages::of(&report.path, &report.timing, last);
     if !stages.is_empty() {
-        text.lines.push('\n');
+        text.gap();
         text.lines.push_str(&timeline::draw(&stages, palette));
     }
-    text.lines.push('\n');
+    text.gap();
     if let Some(tls) = &report.tls {
         text.tls(tls);
     }
@@ -52,6 +53,13 @@ struct Text {
 }
 
 impl Text {
+    /// An empty line, one at most.
+    fn gap(&mut self) {
+        if !self.lines.ends_with("\n\n") {
+            self.lines.push('\n');
+        }
+    }
+
     fn line(&mut self, name: &str, value: &str) {
         let name = format!("{name:12}");
         // Writing to a string does not fail.

@@ -40,6 +40,7 @@ fn nobody_listens() {
     let line = run.stdout.lines().find(|line| line.starts_with("connect "));
     assert!(line.unwrap().ends_with("Connection refused"), "{run:?}");
     assert!(run.stderr.contains("Connection refused"), "{run:?}");
+    assert!(!run.stdout.contains("\n\n\n"), "one gap is enough: {run:?}");
 }
 
 #[test]
