@@ -13,6 +13,7 @@ mod input;
 mod interrupt;
 mod jsonl;
 mod network;
+mod openssl_is_probed;
 mod output;
 mod program;
 mod server;
