@@ -10,15 +10,18 @@ use hyper::body::{Bytes, Incoming};
 use keepalive::{Host, Net};
 
 use crate::hold::Hold;
+use crate::rest::Rest;
 use crate::{Error, StreamConnector};
 
 /// The body of a response.
 ///
 /// It holds the connection. When the end has been read, the connection is given back before the
 /// end is returned, so that the next request can have it; of a body of known length, the end is
-/// its last byte. A body that is empty has given the connection back already. Dropping the body
-/// before its end, or an error, closes the connection; of HTTP/2, it resets the stream, and others
-/// go on.
+/// its last byte. A body that is empty has given the connection back already.
+///
+/// If the body is dropped before its end, what is missing is read in a task of its own if it is
+/// little and comes soon, see [`Client::rest`](crate::Client::rest); otherwise, and after an error,
+/// the connection is closed. Of HTTP/2, the stream is reset, and others go on.
 ///
 /// Read it with [`http_body_util::BodyExt`], for example.
 ///
@@ -30,27 +33,35 @@ use crate::{Error, StreamConnector};
 ///
 /// An [`Error`] whose [`function`](Error::function) is `"body"`, when the peer closes the
 /// connection before the end or sends what is no HTTP. No more is to be had after it.
-#[must_use = "the connection is closed if the body is dropped before its end"]
+#[must_use = "the connection may be closed if the body is dropped before its end"]
 pub struct Body<C: StreamConnector = Net> {
-    // Dropped first, which resets its stream, and then given back.
-    incoming: Incoming,
+    /// There until this is dropped.
+    incoming: Option<Incoming>,
     ended: bool,
     // Read already, and waiting until the connection has been given back.
     last: Option<Frame<Bytes>>,
     hold: Hold<C>,
+    rest: Rest,
     method: Method,
     host: Host,
 }
 
 impl<C: StreamConnector> Body<C> {
-    pub(crate) fn new(incoming: Incoming, hold: Hold<C>, method: Method, host: Host) -> Self {
+    pub(crate) fn new(
+        incoming: Incoming,
+        hold: Hold<C>,
+        rest: Rest,
+        method: Method,
+        host: Host,
+    ) -> Self {
         Self {
             ended: http_body::Body::is_end_stream(&incoming),
-            incoming,
+            incoming: Some(incoming),
             last: None,
-            host,
             hold,
+            rest,
             method,
+            host,
         }
     }
 
@@ -66,9 +77,10 @@ impl<C: StreamConnector> Body<C> {
     /// Reads from the connection; remembers the end.
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         use http_body::Body as _;
-        let item = ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+        let incoming = self.incoming.as_mut().expect(HERE);
+        let item = ready!(Pin::new(&mut *incoming).poll_frame(cx));
         match &item {
-            Some(Ok(frame)) => self.ended = frame.is_trailers() || self.incoming.is_end_stream(),
+            Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_end_stream(),
             None => self.ended = true,
             Some(Err(_)) => {
                 self.ended = true;
@@ -108,7 +120,20 @@ impl<C: StreamConnector> http_body::Body for Body<C> {
     fn size_hint(&self) -> SizeHint {
         match self.last.as_ref().map(Frame::data_ref) {
             Some(data) => SizeHint::with_exact(data.map_or(0, |data| data.len() as u64)),
-            None => self.incoming.size_hint(),
+            None => self.incoming.as_ref().expect(HERE).size_hint(),
+        }
+    }
+}
+
+const HERE: &str = "a body has what hyper gave for it until it is dropped";
+
+impl<C: StreamConnector> Drop for Body<C> {
+    fn drop(&mut self) {
+        let hold = self.hold.take();
+        if let Some(incoming) = self.incoming.take() {
+            // A stream that is not read to its end is reset as this is dropped, before its place on
+            // the connection is given back.
+            self.rest.read(incoming, hold);
         }
     }
 }

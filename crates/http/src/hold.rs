@@ -36,6 +36,19 @@ impl<C: StreamConnector> Hold<C> {
         self.lease.as_mut().expect("asked for during the exchange")
     }
 
+    /// Whether others may have exchanges on the connection, or it has been given back.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.is_shared())
+    }
+
+    /// What is held, to be held elsewhere.
+    pub(crate) fn take(&mut self) -> Self {
+        Self {
+            lease: self.lease.take(),
+            patience: self.patience.take(),
+        }
+    }
+
     /// Gives the connection back, after the response has ended; ready when that is done.
     ///
     /// It goes back only when it takes the next request at once (B16), and is closed if hyper says

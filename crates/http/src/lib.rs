@@ -50,6 +50,7 @@ mod http1;
 mod http2;
 mod io;
 mod outgoing;
+mod rest;
 mod target;
 
 pub use allocation::Allocation;

@@ -32,4 +32,5 @@ mod http2;
 mod https_is_fetched_over_tls;
 mod no_connection_is_the_managers_error;
 mod responses_in_between_are_passed_over;
+mod the_rest_of_a_dropped_body_is_read_if_it_is_little;
 mod what_a_server_says_unasked_is_no_answer;

@@ -74,7 +74,10 @@ fn run(kind: &str, before: Option<&str>, cut: Cut) -> usize {
         }
         let path = format!("/{kind}/tested");
         let polls = until(cut, exchange(&client, &path)).await;
-        assert!(client.manager().totals().leased == 0, "the lease is back");
+        // What is left of a dropped body is read in a task.
+        while client.manager().totals().leased > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         for next in ["/length/1", "/chunked/2", "/length/3"] {
             exchange(&client, next).await;
         }

@@ -1,0 +1,70 @@
+//! The rest of a body that nobody wants any more.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use http_body::SizeHint;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use crate::StreamConnector;
+use crate::hold::Hold;
+
+/// How much of it is read, so that its connection can be used again: less work than a new one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest {
+    pub(crate) bytes: u64,
+    pub(crate) time: Duration,
+}
+
+impl Default for Rest {
+    fn default() -> Self {
+        Self {
+            bytes: 64 * 1024,
+            time: Duration::from_millis(50),
+        }
+    }
+}
+
+impl Rest {
+    /// Whether it is worth trying, by what is known of what is missing.
+    fn is_worth(self, missing: &SizeHint) -> bool {
+        missing.lower() <= self.bytes && self.bytes > 0 && !self.time.is_zero()
+    }
+
+    /// Reads what is missing, if it is little and comes soon, and gives the connection back;
+    /// closes it otherwise. It does so in a task of its own.
+    pub(crate) fn read<C: StreamConnector>(self, incoming: Incoming, mut hold: Hold<C>) {
+        use http_body::Body as _;
+        let runtime = Handle::try_current();
+        let worth = !hold.is_shared() && self.is_worth(&incoming.size_hint());
+        let Some(runtime) = runtime.ok().filter(|_| worth) else {
+            drop(incoming);
+            return hold.break_off();
+        };
+        runtime.spawn(async move {
+            let read = async {
+                if drained(incoming, self.bytes).await {
+                    poll_fn(|context| hold.poll_free(context)).await;
+                }
+            };
+            // Whether in time or not, what holds the connection is dropped now.
+            let _in_time = timeout(self.time, read).await;
+        });
+    }
+}
+
+/// Whether the end has come within so many bytes.
+async fn drained(mut incoming: Incoming, mut bytes: u64) -> bool {
+    while let Some(frame) = incoming.frame().await {
+        let Ok(frame) = frame else { return false };
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match bytes.checked_sub(length) {
+            Some(left) => bytes = left,
+            None => return false,
+        }
+    }
+    true
+}
