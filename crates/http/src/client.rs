@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use keepalive::{Connection, Manager, Net};
@@ -122,7 +122,9 @@ impl<C: StreamConnector> Client<C> {
     /// future is polled. The caller's line is what the manager lists the lease by.
     ///
     /// The response has an [`Allocation`] among its extensions, and a [`Body`] that holds the
-    /// connection until it has been read. There is no timeout but the manager's own, which ends
+    /// connection until it has been read. One that changes the protocol (101) leaves the connection to
+    /// whoever asks [`hyper::upgrade::on`] for it, and it counts as in use until that is dropped.
+    /// There is no timeout but the manager's own, which ends
     /// with the allocation; put one around the future and the reading where it is needed.
     ///
     /// # Cancel safety
@@ -216,6 +218,9 @@ impl<C: StreamConnector> Client<C> {
         };
         let (mut head, incoming) = response.into_parts();
         head.extensions.insert(allocation);
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            hold.take().until_left();
+        }
         let (method, host) = (exchange.method().clone(), exchange.host().clone());
         let mut body = Body::new(incoming, hold, self.rest, method, host);
         poll_fn(|cx| body.poll_settle(cx)).await;

@@ -1,6 +1,7 @@
 //! One connection that speaks HTTP.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, Version};
@@ -91,6 +92,14 @@ where
             Speaks::One(connection) => connection.send(request).await,
             Speaks::Stream(handle) => handle.send(request).await,
             Speaks::Two(connection) => connection.send(request).await,
+        }
+    }
+
+    /// Waits, after a response that changes the protocol, until nobody speaks it any more.
+    pub(crate) async fn left(&mut self) {
+        if let Speaks::One(connection) = &mut self.speaks {
+            connection.upgraded();
+            poll_fn(|context| connection.poll_left(context)).await;
         }
     }
 

@@ -49,6 +49,14 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
+    /// Holds the connection for as long as anybody speaks the protocol that it was upgraded to.
+    pub(crate) fn until_left(mut self) {
+        // A response may be awaited outside the runtime, which is no place for an upgrade.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { self.lease().left().await });
+        }
+    }
+
     /// Gives the connection back, after the response has ended; ready when that is done.
     ///
     /// It goes back only when it takes the next request at once (B16), and is closed if hyper says

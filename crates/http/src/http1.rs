@@ -61,10 +61,12 @@ where
             .handshake(TokioIo::new(shared.clone()))
             .await
             .map_err(|error| ConnectError::new("http", error))?;
-        // The transport is closed by us, through `poll_close`; and from here on there is no await.
+        // The transport is closed by us, through `poll_close`.
+        shared.keep_open(true);
+        // And from here on there is no await.
         let task = runtime.spawn(async move {
-            match connection.without_shutdown().await {
-                Ok(_) => Unusable::Closed,
+            match connection.with_upgrades().await {
+                Ok(()) => Unusable::Closed,
                 Err(error) => reason(&error),
             }
         });
@@ -117,6 +119,17 @@ where
             Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
             None => Poll::Ready(false),
         }
+    }
+
+    /// The peer speaks another protocol from now on, and the transport is with whoever took it from
+    /// the response.
+    pub(crate) fn upgraded(&mut self) {
+        self.shared.keep_open(false);
+    }
+
+    /// Waits until nobody has the transport any more.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.poll_alone(cx)
     }
 
     /// Waits for the end of hyper's task.

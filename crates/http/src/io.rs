@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use keepalive::{Connection, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,6 +15,11 @@ pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
 struct Inner<T> {
     transport: Option<T>,
     received: u64,
+    /// Whether only whoever closes the connection may end our side of it.
+    kept_open: bool,
+    users: usize,
+    /// Of the last user, who wants to be told that it is.
+    lonely: Option<Waker>,
 }
 
 impl<T> Shared<T> {
@@ -22,7 +27,25 @@ impl<T> Shared<T> {
         Self(Arc::new(Mutex::new(Inner {
             transport: Some(transport),
             received: 0,
+            kept_open: false,
+            users: 1,
+            lonely: None,
         })))
+    }
+
+    /// Whether hyper's wish to end our side of the connection is to be passed over.
+    pub(crate) fn keep_open(&self, kept_open: bool) {
+        self.lock().kept_open = kept_open;
+    }
+
+    /// Waits until there is no other user.
+    pub(crate) fn poll_alone(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        if inner.users == 1 {
+            return Poll::Ready(());
+        }
+        inner.lonely = Some(context.waker().clone());
+        Poll::Pending
     }
 
     /// Takes the transport out; reads and writes of the other users fail from now on.
@@ -73,7 +96,20 @@ impl<T: Unpin> Shared<T> {
 
 impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
+        self.lock().users += 1;
         Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        let mut inner = self.lock();
+        inner.users -= 1;
+        let lonely = inner.lonely.take();
+        drop(inner);
+        if let Some(lonely) = lonely {
+            lonely.wake();
+        }
     }
 }
 
@@ -123,6 +159,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lock().kept_open {
+            return Poll::Ready(Ok(()));
+        }
         self.with(|transport| transport.poll_shutdown(cx))
     }
 }
