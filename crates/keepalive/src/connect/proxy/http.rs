@@ -4,6 +4,7 @@ use std::io;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use keepalive_engine::planted;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -60,7 +61,7 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
         }
         let end = end_of_head(&head, &chunk[..seen]);
-        let taken = end.unwrap_or(seen);
+        let taken = end.filter(|_| !planted!(TunnelStartLost)).unwrap_or(seen);
         stream.read_exact(&mut chunk[..taken]).await?;
         head.extend_from_slice(&chunk[..taken]);
         if end.is_some() {

@@ -10,6 +10,7 @@ use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use keepalive_engine::planted;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 
@@ -168,7 +169,15 @@ impl fmt::Display for Proxy {
             Protocol::Socks5 => "socks5",
             Protocol::Socks5h => "socks5h",
         };
-        write!(f, "{scheme}://{}", authority(&self.address, self.port))
+        write!(f, "{scheme}://")?;
+        if let Some(credentials) = self
+            .credentials
+            .as_ref()
+            .filter(|_| planted!(CredentialsShown))
+        {
+            write!(f, "{}:{}@", credentials.user, credentials.password)?;
+        }
+        f.write_str(&authority(&self.address, self.port))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use keepalive_engine::planted;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -37,7 +38,13 @@ pub(crate) async fn connect(
     };
     let connector = TlsConnector::from(config);
     // The session computes as soon as it is made.
-    let handshake = async { connector.with_alpn(alpn).connect(name, socket).await };
+    let handshake = async {
+        let handshake = connector.with_alpn(alpn).connect(name, socket);
+        if planted!(HandshakeOutlivesRequest) {
+            return tokio::spawn(handshake).await.map_err(io::Error::other)?;
+        }
+        handshake.await
+    };
     let stream = turns.take(handshake).await.map_err(failed)?;
     Ok(TlsStream::new(stream))
 }

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use keepalive_engine::planted;
 use rustls::ClientConfig;
 
 use crate::connect::tls::builder::TlsBuilder;
@@ -94,7 +95,7 @@ impl Tls {
 
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.0, &other.0) || planted!(TlsNotInKey)
     }
 }
 
@@ -102,7 +103,9 @@ impl Eq for Tls {}
 
 impl Hash for Tls {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.number);
+        if !planted!(TlsNotInKey) {
+            state.write_u64(self.0.number);
+        }
     }
 }
 

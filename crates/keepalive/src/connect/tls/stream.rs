@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use keepalive_engine::planted;
 use rustls::ClientConnection;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -82,7 +83,7 @@ impl TlsStream {
 fn nothing_unasked(session: &mut ClientConnection) -> Result<(), Unusable> {
     let state = session.process_new_packets();
     let state = state.map_err(|error| Unusable::Failed(error::explained(error)))?;
-    if state.plaintext_bytes_to_read() > 0 {
+    if state.plaintext_bytes_to_read() > 0 && !planted!(UnaskedTaken) {
         Err(Unusable::UnexpectedData)
     } else if state.peer_has_closed() {
         Err(Unusable::Closed)
@@ -101,7 +102,7 @@ impl Connection for TlsStream {
         }
         loop {
             let taken_in = match ready!(socket::poll_unusable(self.socket(), context)) {
-                Unusable::UnexpectedData => self.take_in(),
+                Unusable::UnexpectedData if !planted!(TicketsDiscard) => self.take_in(),
                 other => Err(other),
             };
             if let Err(unusable) = taken_in {
@@ -119,6 +120,9 @@ impl Connection for TlsStream {
 
     /// Tells the peer that this is the end.
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if planted!(CloseUnannounced) {
+            return Poll::Ready(());
+        }
         // If it fails there is nobody left to be told.
         let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
         // Bytes left unread would make the system reset the connection, and the peer might lose
@@ -134,7 +138,14 @@ impl AsyncRead for TlsStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = self.in_use().poll_read(context, buffer);
+        let read = match self.in_use().poll_read(context, buffer) {
+            Poll::Ready(Err(error))
+                if planted!(CutIsAnEnd) && error.kind() == io::ErrorKind::UnexpectedEof =>
+            {
+                Poll::Ready(Ok(()))
+            }
+            read => read,
+        };
         read.map_err(error::explain)
     }
 }

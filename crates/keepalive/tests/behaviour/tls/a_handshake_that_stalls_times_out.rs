@@ -1,4 +1,4 @@
-//! T2: a timeout during the handshake says so, and how long it took.
+//! T2: a timeout during the handshake says so, and how long it took; nothing of it goes on.
 
 use std::io;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::support::tls::trusted;
 use crate::support::{assert_system_error, error, run};
 use keepalive::{ErrorKind, Manager, Reason, Request};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 #[test]
@@ -16,13 +17,16 @@ fn a_server_that_accepts_and_never_speaks() {
         let manager = Manager::builder().tls(trusted().1).build().unwrap();
         let request = Request::new("https", "127.0.0.1", port).unwrap();
         let pending = manager.allocate(request.timeout(Duration::from_millis(50)));
-        let (stream, _) = listener.accept().await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
         let timed_out = error(pending.await);
         assert_eq!(timed_out.kind(), ErrorKind::Timeout);
         assert_system_error(&timed_out, "tls", io::ErrorKind::TimedOut);
         let waiting = timed_out.waiting().expect("a timeout says why");
         assert_eq!(waiting.reason(), Reason::Handshaking);
         assert!(timed_out.timing().tls > Duration::ZERO, "{timed_out:?}");
-        drop(stream);
+        // A hello, and the end.
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+        manager.shutdown().await;
+        assert_eq!(manager.totals().open, 0);
     });
 }
