@@ -75,7 +75,7 @@ const STEPS: &[Step] = &[
     step("clippy without TLS", "cargo", &["clippy", "--locked", "-p", "keepalive", "--no-default-features", "--all-targets", "--", "-D", "warnings"]),
     step("documentation", "cargo", &["doc", "--locked", "--workspace", "--no-deps"]).with(&[("RUSTDOCFLAGS", "-D warnings")]),
     step("tests", "cargo", &["test", "--locked", "--workspace"]),
-    step("tests: real DNS", "cargo", &["test", "--locked", "-p", "keepalive", "--features", "hickory-dns", "--test", "hickory"]),
+    step("tests: real DNS", "cargo", &["test", "--locked", "-p", "keepalive", "--features", "hickory-dns", "--test", "hickory", "--test", "hickory_faults"]),
     step("tests without TLS", "cargo", &["test", "--locked", "-p", "keepalive", "--no-default-features", "--test", "behaviour", "tls"]),
     step("example line_protocol", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "line_protocol"]),
     step("example mailbox", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "mailbox"]),
@@ -100,7 +100,7 @@ const STEPS: &[Step] = &[
     prove("driver: schedules", &["test", "--locked", "--release", "-p", "keepalive", "--test", "schedules", "--", "--nocapture"],
         &[("KEEPALIVE_SCHEDULES", "8400")])
         .when(&["keepalive_planted", "keepalive_shuttle"]),
-    prove("sockets: peers that fail", &["test", "--locked", "--release", "-p", "keepalive", "-p", "keepalive-http", "--test", "chaos", "--", "--nocapture"],
+    prove("sockets: peers that fail", &["test", "--locked", "--release", "-p", "keepalive", "-p", "keepalive-http", "--test", "chaos", "--test", "chaos_tls", "--", "--nocapture"],
         &[("KEEPALIVE_CHAOS", "full")]),
     step("planted bugs", "cargo", &["xtask", "planted"]),
     step("licences, bans and sources", "bash", &[".ci/deny"]),

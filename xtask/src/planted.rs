@@ -116,7 +116,14 @@ impl Checks {
             driver: tests(
                 Part::Driver,
                 &planted("keepalive"),
-                &["simulation", "torture", "behaviour", "keepalive", "chaos"],
+                &[
+                    "simulation",
+                    "torture",
+                    "behaviour",
+                    "keepalive",
+                    "chaos",
+                    "chaos_tls",
+                ],
             )?,
             http: tests(
                 Part::Http,

@@ -7,5 +7,5 @@ use keepalive_testkit::net::load::{HttpCaller, trials};
 
 #[test]
 fn whatever_the_peers_do_answers_are_right_and_nothing_is_left() {
-    trials::run::<HttpCaller>("keepalive-http");
+    trials::run::<HttpCaller>("keepalive-http", "chaos");
 }

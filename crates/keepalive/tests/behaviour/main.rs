@@ -40,6 +40,7 @@ mod a_queue_timeout_ends_when_an_attempt_starts;
 mod a_race_counts_as_one_connection;
 mod a_received_fin_is_never_handed_out;
 mod a_request_that_loses_its_connection_after_its_runtime_ends;
+mod a_resolver_that_fails_leaves_nothing;
 mod a_resolver_that_panics_is_an_error;
 mod a_response_echoes_what_was_asked;
 mod a_restless_connection_starves_nobody;

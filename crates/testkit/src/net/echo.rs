@@ -6,12 +6,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{
+    AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use super::gauge::Gauge;
+use super::seal;
 
 /// A server of its own port, which speaks two protocols.
 ///
@@ -29,6 +33,15 @@ pub struct Echo {
 
 impl Echo {
     pub async fn start(runtime: &Handle, tag: &str) -> Self {
+        Self::start_as(runtime, tag, None).await
+    }
+
+    /// One that speaks TLS, with the certificate of [`seal`](super::seal).
+    pub async fn start_sealed(runtime: &Handle, tag: &str) -> Self {
+        Self::start_as(runtime, tag, Some(seal::acceptor())).await
+    }
+
+    async fn start_as(runtime: &Handle, tag: &str, seal: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.expect("a free port").into_std().expect("a socket");
         let address = listener.local_addr().expect("bound");
@@ -37,6 +50,7 @@ impl Echo {
             connections: connections.clone(),
             served: Arc::clone(&served),
             tag: Arc::clone(&tag),
+            seal,
         };
         let task = runtime.spawn(async move {
             each.accept(TcpListener::from_std(listener).expect("a reactor"))
@@ -83,6 +97,7 @@ struct Each {
     connections: Gauge,
     served: Arc<AtomicU64>,
     tag: Arc<str>,
+    seal: Option<TlsAcceptor>,
 }
 
 impl Each {
@@ -98,7 +113,7 @@ impl Each {
                     connections.spawn(async move {
                         let _entered = entered;
                         // Its client may go at any time.
-                        let _ = this.serve(stream, number).await;
+                        let _ = this.open(stream, number).await;
                     });
                 }
                 Some(_) = connections.join_next() => {}
@@ -106,8 +121,19 @@ impl Each {
         }
     }
 
-    async fn serve(&self, stream: TcpStream, number: usize) -> io::Result<()> {
+    async fn open(&self, stream: TcpStream, number: usize) -> io::Result<()> {
         stream.set_nodelay(true)?;
+        match &self.seal {
+            Some(seal) => self.serve(seal.accept(stream).await?, number).await,
+            None => self.serve(stream, number).await,
+        }
+    }
+
+    async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        number: usize,
+    ) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
         let mut line = String::new();
         loop {
@@ -120,6 +146,7 @@ impl Each {
                 skip_headers(&mut stream).await?;
             }
             stream.get_mut().write_all(reply.as_bytes()).await?;
+            stream.get_mut().flush().await?;
             self.served.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -168,7 +195,7 @@ fn response(body: &str, framing: &str) -> String {
     response
 }
 
-async fn skip_headers(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+async fn skip_headers(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<()> {
     let mut line = String::new();
     loop {
         line.clear();

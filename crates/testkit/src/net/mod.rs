@@ -16,6 +16,7 @@ pub mod gauge;
 pub mod load;
 #[cfg(target_os = "linux")]
 mod pump;
+pub mod seal;
 #[cfg(target_os = "linux")]
 mod stream;
 pub mod toxic;

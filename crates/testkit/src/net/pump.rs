@@ -94,7 +94,7 @@ pub(super) fn stray(protocol: Protocol, in_one_piece: bool) -> String {
         u8::from(in_one_piece)
     );
     match protocol {
-        Protocol::Line => text + "\n",
+        Protocol::Line | Protocol::Sealed => text + "\n",
         Protocol::Http => format!(
             "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}",
             text.len()

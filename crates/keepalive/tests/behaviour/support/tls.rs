@@ -187,6 +187,21 @@ pub(crate) fn server() -> (Authority, TlsServer) {
     (authority, server)
 }
 
+/// The port of a server of this runtime that shakes hands and reads nothing any more.
+pub(crate) async fn deaf(config: ServerConfig) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+    let listener = listener.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(async move {
+        let mut deaf = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            deaf.push(acceptor.accept(stream).await);
+        }
+    });
+    port
+}
+
 impl Authority {
     /// Settings that trust this authority.
     pub(crate) fn trusted(&self) -> Tls {

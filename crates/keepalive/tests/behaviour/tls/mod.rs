@@ -2,10 +2,12 @@
 
 mod a_bad_certificate_is_an_error_that_says_which;
 mod a_close_is_announced;
+mod a_close_that_stalls_holds_no_slot;
 mod a_connection_is_leased_after_its_handshake;
 mod a_cut_is_an_error_to_the_reader;
 mod a_handshake_that_stalls_times_out;
 mod a_handshake_that_waits_holds_up_no_other;
+mod a_server_may_change_its_certificate;
 mod addresses_are_verified_and_not_sent;
 mod alpn_is_negotiated;
 mod an_idle_connection_survives_tickets;

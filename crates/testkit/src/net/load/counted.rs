@@ -21,6 +21,13 @@ pub struct Counted {
 }
 
 impl Counted {
+    pub fn by(net: Net) -> Self {
+        Self {
+            net,
+            ..Self::default()
+        }
+    }
+
     /// Connections opened, and the most at once, to all hosts together.
     pub fn all(&self) -> Gauge {
         self.all.clone()

@@ -99,7 +99,9 @@ fn not_connected(error: &keepalive::AllocateError) -> Ending {
     let text = format!("{function}: {}", error.error_str());
     let system = error.error_num().is_some() && !error.error_str().is_empty();
     let sensible = match error.kind() {
-        ErrorKind::Timeout => system && matches!(function, "queue" | "resolve" | "connect"),
+        ErrorKind::Timeout => system && matches!(function, "queue" | "resolve" | "connect" | "tls"),
+        // What a peer says that is no TLS has no number.
+        ErrorKind::Connect if function == "tls" => !error.error_str().is_empty(),
         ErrorKind::Connect => system && matches!(function, "connect" | "socket"),
         ErrorKind::QueueFull => function == "queue",
         _ => false,

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use keepalive::{Counts, Lease, Manager, Request};
+use keepalive::{Counts, Lease, Manager, Net, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -14,16 +14,16 @@ use crate::net::chaos::Protocol;
 
 #[derive(Clone)]
 pub struct RawCaller {
+    scheme: &'static str,
     manager: Manager<Counted>,
     counted: Counted,
     limits: Limits,
 }
 
-impl Caller for RawCaller {
-    const PROTOCOL: Protocol = Protocol::Line;
-
-    fn new(limits: Limits) -> Self {
-        let counted = Counted::default();
+impl RawCaller {
+    /// Asks hosts of `scheme`, which `net` reaches.
+    pub fn by(net: Net, scheme: &'static str, limits: Limits) -> Self {
+        let counted = Counted::by(net);
         let manager = Manager::builder()
             .max_per_host(limits.max_per_host)
             .max_open(limits.max_open)
@@ -31,14 +31,27 @@ impl Caller for RawCaller {
             .keep_alive(Duration::from_secs(3600))
             .connector(counted.clone());
         Self {
+            scheme,
             manager: manager.build().expect("limits that can work"),
             counted,
             limits,
         }
     }
 
+    fn request(&self, port: u16) -> Request {
+        Request::new(self.scheme, "127.0.0.1", port).expect("a request")
+    }
+}
+
+impl Caller for RawCaller {
+    const PROTOCOL: Protocol = Protocol::Line;
+
+    fn new(limits: Limits) -> Self {
+        Self::by(Net::new(), "ask", limits)
+    }
+
     async fn ask(&self, question: Question<'_>) -> (Ending, Late) {
-        let request = Request::new("ask", "127.0.0.1", question.port).expect("a request");
+        let request = self.request(question.port);
         let asked = Instant::now();
         let allocated = self.manager.allocate(request).await;
         let late = late(asked, self.limits);
@@ -65,8 +78,7 @@ impl Caller for RawCaller {
     }
 
     async fn hold(&self, port: u16) -> Option<Box<dyn Send>> {
-        let request = Request::new("ask", "127.0.0.1", port).expect("a request");
-        let lease = self.manager.allocate(request).await.ok()?;
+        let lease = self.manager.allocate(self.request(port)).await.ok()?;
         Some(Box::new(lease))
     }
 

@@ -33,7 +33,11 @@ impl Site {
             crowds: vec![Arc::clone(&all)],
         };
         for number in 0..SERVERS {
-            let server = Echo::start(runtime, &format!("server{number}")).await;
+            let tag = format!("server{number}");
+            let server = match protocol {
+                Protocol::Sealed => Echo::start_sealed(runtime, &tag).await,
+                Protocol::Line | Protocol::Http => Echo::start(runtime, &tag).await,
+            };
             let one = Crowd::new(limits.max_per_host);
             let crowds = vec![Arc::clone(&one), Arc::clone(&all)];
             let seed = seed + number as u64;

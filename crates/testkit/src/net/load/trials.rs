@@ -25,7 +25,7 @@ const AT_ONCE: usize = 6;
 ///
 /// With what did not hold, and the command that runs it again. The seed repeats what the peers do
 /// and what is asked, not how threads take turns.
-pub fn run<C: Caller>(package: &str) {
+pub fn run<C: Caller>(package: &str, test: &str) {
     let combinations = chosen();
     let seed = seed();
     let runtime = Builder::new_current_thread().enable_all().build();
@@ -41,7 +41,7 @@ pub fn run<C: Caller>(package: &str) {
     for (name, failure) in &failures {
         println!(
             "{name}: {failure}\n  again: KEEPALIVE_CHAOS={name} KEEPALIVE_CHAOS_SEED={seed} \
-             cargo test -p {package} --test chaos -- --nocapture"
+             cargo test -p {package} --test {test} -- --nocapture"
         );
     }
     assert!(

@@ -1,0 +1,30 @@
+//! X2: a session is resumed where the server still knows it; one that has changed is verified anew.
+
+use crate::support::tls::{Authority, TlsServer};
+use crate::support::{echo, error, run};
+use keepalive::Manager;
+
+#[test]
+fn to_a_good_one_and_to_a_bad_one() {
+    run(async || {
+        let (ours, others) = (Authority::root("our root"), Authority::root("another root"));
+        let start =
+            |authority: &Authority| TlsServer::start(authority.issue(&["localhost"]).config());
+        let manager = Manager::builder().tls(ours.trusted()).build().unwrap();
+        // Sessions are remembered by name, so that each is offered what the one before has given.
+        let (before, after) = (start(&ours), start(&ours));
+        for (server, resumed) in [(&before, false), (&before, true), (&after, false)] {
+            let request = server.request_at("https", "localhost");
+            let mut lease = manager.allocate(request).await.unwrap();
+            assert_eq!(lease.tls().unwrap().is_resumed(), resumed);
+            echo(&mut lease, "hello").await;
+        }
+        let bad = start(&others);
+        let request = bad.request_at("https", "localhost");
+        let refused = error(manager.allocate(request).await);
+        assert_eq!(refused.function(), "tls");
+        let text = refused.error_str();
+        assert!(text.contains("\"another root\""), "{text}");
+        assert_eq!(manager.totals().open, 0);
+    });
+}

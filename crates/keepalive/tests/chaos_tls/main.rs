@@ -1,0 +1,56 @@
+//! The same as in `chaos`, with TLS between the manager and its peers: what goes wrong with bytes
+//! goes wrong beneath it, in handshakes too. Apart, because each counts what the process holds.
+
+#![cfg(target_os = "linux")]
+
+use std::time::Duration;
+
+use keepalive::{Counts, Net, Tls};
+use keepalive_testkit::net::chaos::Protocol;
+use keepalive_testkit::net::load::{
+    Caller, Counted, Ending, Late, Limits, Question, RawCaller, trials,
+};
+use keepalive_testkit::net::seal;
+
+#[test]
+fn whatever_happens_beneath_tls_answers_are_right_and_nothing_is_left() {
+    trials::run::<SealedCaller>("keepalive", "chaos_tls");
+}
+
+/// Asks in lines, over TLS.
+#[derive(Clone)]
+struct SealedCaller(RawCaller);
+
+impl Caller for SealedCaller {
+    const PROTOCOL: Protocol = Protocol::Sealed;
+
+    fn new(limits: Limits) -> Self {
+        let tls = Tls::builder().roots_pem(seal::root_pem()).build();
+        let net = Net::new().tls(tls.expect("settings"));
+        Self(RawCaller::by(net, "https", limits))
+    }
+
+    async fn ask(&self, question: Question<'_>) -> (Ending, Late) {
+        self.0.ask(question).await
+    }
+
+    async fn hold(&self, port: u16) -> Option<Box<dyn Send>> {
+        self.0.hold(port).await
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits()
+    }
+
+    fn counted(&self) -> &Counted {
+        self.0.counted()
+    }
+
+    fn totals(&self) -> Counts {
+        self.0.totals()
+    }
+
+    async fn shut_down(&self, limit: Duration) -> usize {
+        self.0.shut_down(limit).await
+    }
+}
