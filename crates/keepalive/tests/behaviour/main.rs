@@ -11,6 +11,7 @@ mod a_connection_shut_down_by_its_user_is_not_reused;
 mod a_connection_that_dies_before_it_is_taken_is_replaced;
 mod a_connector_serves_a_whole_manager;
 mod a_connector_serves_its_scheme;
+mod a_dead_ipv6_path_delays_the_first_connection_alone;
 mod a_dropped_lease_closes;
 mod a_dropped_request_passes_its_connection_on;
 mod a_failed_attempt_answers_its_owner_alone;

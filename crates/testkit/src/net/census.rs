@@ -88,11 +88,16 @@ pub fn descriptors_to(port: u16) -> usize {
 
 /// The states of those sockets, in the numbers of the kernel: 1 is established, 8 is `CLOSE_WAIT`.
 pub fn states_to(ports: &[u16]) -> Vec<u8> {
-    let table = File::open("/proc/self/net/tcp").expect("a table of sockets");
+    let tables = [
+        Some(File::open("/proc/self/net/tcp").expect("a table of sockets")),
+        // A system may be without IPv6.
+        File::open("/proc/self/net/tcp6").ok(),
+    ];
     let remotes: Vec<_> = ports.iter().map(|port| format!(":{port:04X}")).collect();
     let mut connected = Vec::new();
     // Most lines are of sockets that nobody holds any more, so they are neither kept nor taken apart.
-    for line in BufReader::with_capacity(1 << 16, table).lines().skip(1) {
+    let lines = |table| BufReader::with_capacity(1 << 16, table).lines().skip(1);
+    for line in tables.into_iter().flatten().flat_map(lines) {
         let line = line.expect("text");
         let remote = line.split_ascii_whitespace().nth(2).unwrap_or_default();
         if remotes.iter().any(|port| remote.ends_with(port)) {
