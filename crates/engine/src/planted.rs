@@ -205,6 +205,14 @@ catalogue! {
         ExtraBytesIgnored, "CVE-2025-4366 of pingora, dusty #112", "bytes after a response are not looked for before reuse";
         ResentWhenFresh, "hyper #2136, gatling #3609", "a request is sent again whatever its connection was and answered";
         ResentForEver, "hyper #3553", "a request is sent again as often as the server closes";
+        PostedTwice, "RFC 9110, section 9.2.2", "a request that must not be done twice is sent again";
+        RestUnbounded, "rule X1", "what is left of a dropped body is read however much it is";
+        UpgradeLetGo, "rule C2", "a connection that changes its protocol is not held";
+        GoawayUnheard, "RFC 9113, section 6.8", "a connection whose server is about to close takes requests";
+        StreamLimitUnheard, "RFC 9113, section 5.1.2", "nobody is told how many streams a server allows";
+        NeighboursClosed, "reactor-netty #2018", "an exchange that is dropped ends its connection for the others";
+        ResetTakenForRefused, "RFC 9113, section 8.7", "a stream that was reset is taken for one that was refused";
+        HostSentTwice, "RFC 9113, section 8.3.1", "a given host is sent beside that of the URL";
     }
 }
 

@@ -332,9 +332,12 @@ impl Unanswered {
         let again = match self.unsent {
             Some(body) => Some(*body).filter(|_| reused),
             None if self.refused => copy,
-            None => {
-                copy.filter(|_| reused && idempotent && !self.answered && !self.error.is_user())
-            }
+            None => copy.filter(|_| {
+                reused
+                    && (idempotent || planted!(PostedTwice))
+                    && !self.answered
+                    && !self.error.is_user()
+            }),
         };
         (again, self.error)
     }

@@ -4,6 +4,7 @@ use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use keepalive_engine::planted;
 
 use crate::Error;
 use crate::outgoing::Outgoing;
@@ -40,7 +41,7 @@ impl Exchange {
     /// What to send on a connection of this version.
     pub(crate) fn message(&self, version: Version, body: Outgoing) -> Request<Outgoing> {
         let mut head = self.head.clone();
-        if version == Version::HTTP_2 {
+        if version == Version::HTTP_2 && !planted!(HostSentTwice) {
             head.version = version;
             // The URL is sent in parts, one of which takes the place of the header (RFC 9113,
             // section 8.3.1).

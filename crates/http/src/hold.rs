@@ -51,6 +51,9 @@ impl<C: StreamConnector> Hold<C> {
 
     /// Holds the connection for as long as anybody speaks the protocol that it was upgraded to.
     pub(crate) fn until_left(mut self) {
+        if planted!(UpgradeLetGo) {
+            return;
+        }
         // A response may be awaited outside the runtime, which is no place for an upgrade.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { self.lease().left().await });
@@ -87,7 +90,7 @@ impl<C: StreamConnector> Hold<C> {
     /// Ends the exchange before its time.
     pub(crate) fn break_off(&mut self) {
         match self.lease.take() {
-            Some(lease) if lease.is_shared() => lease.free(),
+            Some(lease) if lease.is_shared() && !planted!(NeighboursClosed) => lease.free(),
             Some(lease) => lease.close(),
             None => {}
         }

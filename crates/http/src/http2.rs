@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use keepalive::{ConnectError, Connection, Unusable};
+use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -208,7 +209,9 @@ fn is_refused(error: &hyper::Error) -> bool {
     let cause = std::error::Error::source(error);
     let cause = cause.and_then(|cause| cause.downcast_ref::<h2::Error>());
     cause.is_some_and(|error| {
-        error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
+        error.is_remote()
+            && (error.reason() == Some(h2::Reason::REFUSED_STREAM)
+                || planted!(ResetTakenForRefused))
     })
 }
 
@@ -224,7 +227,8 @@ impl<T> Session<T> {
     }
 
     fn set_capacity(&self, capacity: usize) {
-        if self.capacity.swap(capacity, Ordering::AcqRel) != capacity {
+        let changed = self.capacity.swap(capacity, Ordering::AcqRel) != capacity;
+        if changed && !planted!(StreamLimitUnheard) {
             self.wake();
         }
     }
@@ -270,7 +274,9 @@ where
                 Poll::Ready(_) => {
                     // It is the last word of a GOAWAY, of an error, and of the last handle.
                     this.requests = None;
-                    this.session.retire();
+                    if !planted!(GoawayUnheard) {
+                        this.session.retire();
+                    }
                 }
                 Poll::Pending => this
                     .session
