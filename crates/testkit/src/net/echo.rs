@@ -36,7 +36,7 @@ impl Echo {
         Self::start_as(runtime, tag, None).await
     }
 
-    /// One that speaks TLS, with the certificate of [`seal`](super::seal).
+    /// One that speaks TLS, with the certificate of [`super::seal`].
     pub async fn start_sealed(runtime: &Handle, tag: &str) -> Self {
         Self::start_as(runtime, tag, Some(seal::acceptor())).await
     }
