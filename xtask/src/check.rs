@@ -82,6 +82,8 @@ const STEPS: &[Step] = &[
     step("example shared", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "shared"]),
     step("example redis", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "redis"]),
     step("example memcached", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "memcached"]),
+    step("example layers", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive-http", "--example", "layers"]),
+    step("example reverse_proxy", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive-http", "--example", "reverse_proxy"]),
     step("demo", "cargo", &["run", "--locked", "--release", "-p", "keepalive-cli", "--", "demo"]),
     step("benchmark builds", "cargo", &["check", "--locked", "--manifest-path", "bench/Cargo.toml"]),
     step("fuzz targets build", "cargo", &["check", "--locked", "--manifest-path", "fuzz/Cargo.toml"]),

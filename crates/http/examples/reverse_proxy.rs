@@ -1,0 +1,97 @@
+//! A reverse proxy: whatever comes in goes on to one server, over at most four connections.
+//!
+//! `reverse_proxy 127.0.0.1:8080 http://127.0.0.1:3000` serves until it is stopped. Without
+//! arguments it puts itself before a server of its own, asks once through it, and ends.
+
+#![allow(clippy::print_stdout, reason = "an example speaks to the terminal")]
+
+use std::error::Error;
+
+use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
+use http::{Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Either};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use keepalive::Manager;
+use keepalive_http::{Body, Client, Http};
+use tokio::net::TcpListener;
+
+type Answer = Response<Either<Body, String>>;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let manager = Manager::builder()
+        .max_per_host(4)
+        .connector(Http::new())
+        .build()?;
+    let client = Client::new(manager);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [listen, server] = &arguments[..] {
+        proxy(TcpListener::bind(listen).await?, client, server.parse()?).await;
+        return Ok(());
+    }
+    let (front, back) = (listener().await?, listener().await?);
+    let (url, server) = (url(&front)?, url(&back)?);
+    tokio::spawn(greet(back));
+    tokio::spawn(proxy(front, client.clone(), server));
+    let response = client.get(url).await?;
+    println!("{}", response.status());
+    println!("{:?}", response.into_body().collect().await?.to_bytes());
+    Ok(())
+}
+
+async fn proxy(listener: TcpListener, client: Client, server: Uri) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (client, server) = (client.clone(), server.clone());
+        let service = service_fn(move |request| forward(client.clone(), server.clone(), request));
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+/// Sends a request on, and the answer back. Neither body is gathered: each goes through as it comes.
+async fn forward(
+    client: Client,
+    server: Uri,
+    request: Request<Incoming>,
+) -> Result<Answer, http::Error> {
+    let (mut head, body) = request.into_parts();
+    let mut to = server.into_parts();
+    to.path_and_query = head.uri.path_and_query().cloned();
+    head.uri = Uri::from_parts(to)?;
+    // These are of the connection that the request came by (RFC 9110, section 7.6.1).
+    for name in [CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE] {
+        head.headers.remove(name);
+    }
+    match client.request(Request::from_parts(head, body)).await {
+        Ok(response) => Ok(response.map(Either::Left)),
+        Err(error) => {
+            let answer = Response::builder().status(StatusCode::BAD_GATEWAY);
+            answer.body(Either::Right(format!("{error}\n")))
+        }
+    }
+}
+
+/// The server behind, where none is given.
+async fn greet(listener: TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let hello = async |request: Request<Incoming>| {
+            Ok::<_, http::Error>(Response::new(format!(
+                "hello, you asked for {}",
+                request.uri()
+            )))
+        };
+        tokio::spawn(
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(hello)),
+        );
+    }
+}
+
+async fn listener() -> std::io::Result<TcpListener> {
+    TcpListener::bind("127.0.0.1:0").await
+}
+
+fn url(listener: &TcpListener) -> Result<Uri, Box<dyn Error>> {
+    Ok(format!("http://{}/", listener.local_addr()?).parse()?)
+}
