@@ -42,6 +42,8 @@ struct Line {
     answers: VecDeque<u8>,
     /// The server has closed.
     closed: bool,
+    /// The request that is arriving has its answer already.
+    answered: bool,
     reader: Option<Waker>,
     turns: usize,
 }
@@ -50,37 +52,71 @@ struct Line {
 const SLICE: usize = 7;
 
 impl Line {
-    /// Reads what has come of a request; answers it if that is all of it.
+    /// Reads what has come of a request; answers it if that is all of it, or enough.
     fn serve(&mut self) {
         let Some(end) = self.asked.windows(4).position(|end| end == b"\r\n\r\n") else {
             return;
         };
-        let head: Vec<u8> = self.asked.drain(..end + 4).collect();
-        let head = String::from_utf8_lossy(&head);
+        let (head, body) = self.asked.split_at(end + 4);
+        let head = String::from_utf8_lossy(head).into_owned();
         let path = head.split(' ').nth(1).unwrap_or_default();
-        let body = format!("this is {path}");
+        let early = path.starts_with("/early");
+        let told = told(&head, body);
+        if early && !self.answered {
+            self.answered = true;
+            self.answer(path, "");
+        }
+        let Some((told, length)) = told else { return };
+        self.asked.drain(..end + 4 + length);
+        if !early {
+            self.answer(path, &told);
+        }
+        self.answered = false;
+    }
+
+    fn answer(&mut self, path: &str, told: &str) {
+        let body = crate::answer(path, told);
         let length = body.len();
+        let ok = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}");
         let answer = match path.split('/').nth(1) {
-            Some("length") => format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"),
+            Some("length" | "early") => format!("{ok}\r\n\r\n{body}"),
             Some("chunked") => format!(
                 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n"
             ),
             Some("empty") => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
-            Some("extra") => {
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}HTTP/1.1 200 OK")
-            }
-            Some("close") => {
-                self.closed = true;
-                format!(
-                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-                )
-            }
+            Some("extra") => format!("{ok}\r\n\r\n{body}HTTP/1.1 200 OK"),
+            Some("close") => format!("{ok}\r\nconnection: close\r\n\r\n{body}"),
             _ => format!("HTTP/1.1 200 OK\r\n\r\n{body}"),
         };
-        self.closed |= path.starts_with("/until");
+        self.closed |= path.starts_with("/close") || path.starts_with("/until");
         self.answers.extend(answer.bytes());
         if let Some(reader) = self.reader.take() {
             reader.wake();
+        }
+    }
+}
+
+/// The body of a request, and how long it is as sent; none if it is not there yet.
+fn told(head: &str, body: &[u8]) -> Option<(String, usize)> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if let Some((_, rest)) = head.split_once("content-length: ") {
+        let length = rest.split('\r').next()?.parse().expect("a length");
+        return Some((text(body.get(..length)?), length));
+    }
+    if !head.contains("transfer-encoding: chunked") {
+        return Some((String::new(), 0));
+    }
+    let (mut told, mut at) = (String::new(), 0);
+    loop {
+        let line = body[at..].windows(2).position(|end| end == b"\r\n")?;
+        let size = text(&body[at..at + line]);
+        let size = usize::from_str_radix(&size, 16).expect("the size of a chunk");
+        at += line + 2;
+        let chunk = body.get(at..at + size + 2)?;
+        told.push_str(&text(&chunk[..size]));
+        at += size + 2;
+        if size == 0 {
+            return Some((told, at));
         }
     }
 }
