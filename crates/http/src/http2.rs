@@ -204,14 +204,16 @@ where
     }
 }
 
-/// Whether the peer says that it has done nothing about the request (RFC 9113, section 8.7).
+/// Whether the peer says that it has done nothing about the request (RFC 9113, section 8.7): by
+/// refusing its stream, or by a GOAWAY that names an earlier stream as the last. Those that it
+/// does not pass over go on, and if they fail later, then by another error.
 fn is_refused(error: &hyper::Error) -> bool {
     let cause = std::error::Error::source(error);
     let cause = cause.and_then(|cause| cause.downcast_ref::<h2::Error>());
     cause.is_some_and(|error| {
-        error.is_remote()
-            && (error.reason() == Some(h2::Reason::REFUSED_STREAM)
-                || planted!(ResetTakenForRefused))
+        let is_refused =
+            error.reason() == Some(h2::Reason::REFUSED_STREAM) || planted!(ResetTakenForRefused);
+        error.is_remote() && (error.is_go_away() || is_refused)
     })
 }
 

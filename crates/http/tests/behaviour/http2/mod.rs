@@ -5,6 +5,7 @@ mod server;
 mod a_connection_carries_as_many_exchanges_as_the_server_allows;
 mod a_goaway_retires_the_connection_and_fails_nobody;
 mod a_lost_connection_is_an_error_or_another_try;
+mod a_request_that_a_goaway_passes_over_is_sent_again;
 mod a_request_that_is_dropped_resets_its_stream_alone;
 mod a_server_that_vanishes_is_noticed_by_pings;
 mod a_stream_that_is_refused_is_sent_again;

@@ -162,7 +162,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     /// Says that no request after the last will be served.
     pub(crate) async fn goaway(&mut self) {
-        let mut payload = self.last.to_be_bytes().to_vec();
+        self.goaway_after(self.last).await;
+    }
+
+    /// Says that none after this stream was looked at.
+    pub(crate) async fn goaway_after(&mut self, stream: u32) {
+        let mut payload = stream.to_be_bytes().to_vec();
         payload.extend(0u32.to_be_bytes());
         self.send(GOAWAY, 0, 0, &payload).await;
     }

@@ -1,0 +1,53 @@
+//! What came after the last stream that a GOAWAY names was not looked at: it is safe to ask again,
+//! whatever for, and on however new a connection it was (RFC 9113, section 6.8).
+
+use http::Request;
+
+use super::server::{Outcome, Server, client};
+use crate::support::{allocation, within};
+
+#[tokio::test]
+async fn on_another_connection() {
+    let (server, client) = (Server::start().await, client(1));
+    let asked = order(&client, &server);
+    let mut peer = server.accept(10).await;
+    peer.request().await;
+    peer.goaway_after(0).await;
+
+    let mut peer = server.accept(10).await;
+    let stream = peer.request().await;
+    peer.answer(stream).await;
+    let response = within(asked).await.unwrap().unwrap();
+    assert_eq!(allocation(&response).resent, 1);
+    assert_eq!(client.manager().totals().opened, 2);
+}
+
+#[tokio::test]
+async fn but_not_one_that_may_have_been_looked_at() {
+    let (server, client) = (Server::start().await, client(1));
+    let asked = order(&client, &server);
+    let mut peer = server.accept(10).await;
+    peer.request().await;
+    peer.goaway().await;
+    drop(peer);
+    let error = within(asked).await.unwrap().unwrap_err();
+    assert_eq!((error.function(), error.resent()), ("response", 0));
+}
+
+#[tokio::test]
+async fn nor_more_often_than_is_allowed() {
+    let (server, client) = (Server::start().await, client(1).retries(1));
+    let asked = order(&client, &server);
+    for _ in 0..2 {
+        let mut peer = server.accept(10).await;
+        peer.request().await;
+        peer.goaway_after(0).await;
+    }
+    let error = within(asked).await.unwrap().unwrap_err();
+    assert_eq!((error.function(), error.resent()), ("response", 1));
+}
+
+fn order(client: &keepalive_http::Client, server: &Server) -> tokio::task::JoinHandle<Outcome> {
+    let request = Request::post(server.uri("/")).body("an order".to_owned());
+    tokio::spawn(client.request(request.unwrap()))
+}
