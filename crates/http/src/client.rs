@@ -302,13 +302,12 @@ async fn send<C: StreamConnector>(
             again: Some(body),
         });
     }
-    let copy = (reused || lease.is_shared())
-        .then(|| body.again())
-        .flatten();
+    let shared = lease.is_shared();
+    let copy = (reused || shared).then(|| body.again()).flatten();
     let sent = lease.send(exchange.message(version, body)).await;
     sent.map_err(|failure| {
         let was_sent = failure.unsent.is_none() && !failure.error.is_user();
-        let (again, error) = failure.again(reused, exchange.is_idempotent(), copy);
+        let (again, error) = failure.again(reused, shared, exchange.is_idempotent(), copy);
         Failure {
             error: match was_sent {
                 true => Error::response(method, host, error),
@@ -326,11 +325,13 @@ impl Unanswered {
     fn again(
         self,
         reused: bool,
+        shared: bool,
         idempotent: bool,
         copy: Option<Outgoing>,
     ) -> (Option<Outgoing>, hyper::Error) {
         let again = match self.unsent {
-            Some(body) => Some(*body).filter(|_| reused),
+            // Where it is shared, what others ask may end it before this request has left.
+            Some(body) => Some(*body).filter(|_| reused || shared),
             None if self.refused => copy,
             None => copy.filter(|_| {
                 reused
