@@ -1,0 +1,104 @@
+//! A server in front of the one that echoes, and what is seen through it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::Version;
+use keepalive::{Manager, Net, Tls};
+use keepalive_http::{Client, Http};
+use tempfile::TempDir;
+use tokio::runtime::Builder;
+
+use crate::program::{Program, free_port};
+use crate::traffic::{self, REQUESTS, Traffic};
+use crate::{backend, log};
+
+const MAX_PER_HOST: usize = 4;
+/// After so many requests on a connection the server says that it closes it.
+pub(crate) const PER_CONNECTION: usize = 7;
+
+/// How a server is spoken to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) tls: bool,
+    pub(crate) version: Version,
+    /// Whether its log names connections by numbers of their own; it names ports otherwise, which
+    /// come again.
+    pub(crate) numbered: bool,
+}
+
+/// What a configuration is made of.
+pub(crate) struct Place {
+    pub(crate) folder: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) backend: u16,
+    pub(crate) way: Way,
+}
+
+impl Place {
+    /// A file in its folder, as configurations name it.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
+    }
+}
+
+/// Starts a server, whose log is `access.log`, and sends it everything.
+pub(crate) fn check(name: &str, way: Way, start: impl FnOnce(&Place) -> Program) {
+    let mut builder = Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+    let folder = TempDir::new().unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
+    let key = made.signing_key.serialize_pem();
+    fs::write(folder.path().join("key.pem"), key).unwrap();
+    let place = Place {
+        folder: folder.path().to_owned(),
+        port: free_port(),
+        backend: runtime.block_on(backend::start()),
+        way,
+    };
+    let mut server = start(&place);
+    server.listens(place.port);
+
+    let tls = Tls::builder().roots_pem(made.cert.pem()).build().unwrap();
+    let http = Http::over(Net::new().tls(tls));
+    let http = match (way.tls, way.version) {
+        (_, Version::HTTP_11) => http.http1_only(),
+        (false, _) => http.http2_only(),
+        (true, _) => http,
+    };
+    let manager = Manager::builder().max_per_host(MAX_PER_HOST);
+    // So few requests on a connection, and so many at once: most are passed over, and often.
+    let client = Client::new(manager.connector(http).build().unwrap()).retries(u32::MAX);
+    let scheme = if way.tls { "https" } else { "http" };
+    let traffic = Traffic {
+        base: format!("{scheme}://127.0.0.1:{}", place.port),
+        version: way.version,
+        // By HTTP/2, those on their way when the server says goodbye are to be sent again.
+        pieces: way.version == Version::HTTP_11,
+    };
+    let resent = runtime.block_on(async {
+        let all = tokio::time::timeout(Duration::from_secs(20), traffic::run(&client, traffic));
+        all.await.unwrap_or_else(|_| {
+            let manager = client.manager();
+            panic!(
+                "{name}, {way:?}: it hangs: {:?}, {:?}",
+                manager.totals(),
+                manager.leases()
+            )
+        })
+    });
+    let counts = log::read(&place.folder.join("access.log"));
+    println!(
+        "{name}, {way:?}: {REQUESTS} requests and {resent} again, {} in its log, on {} connections, \
+         {} of them at once",
+        counts.requests, counts.connections, counts.at_once
+    );
+    if way.numbered {
+        assert!(counts.at_once <= MAX_PER_HOST, "{} at once", counts.at_once);
+    }
+    let closed = counts.connections - MAX_PER_HOST;
+    assert!(closed > 4 * MAX_PER_HOST, "it has closed but {closed}");
+    runtime.block_on(client.manager().shutdown());
+}
