@@ -13,6 +13,16 @@ fn http1_over_tls() {
     run(true, Version::HTTP_11);
 }
 
+#[test]
+fn http2_over_tls() {
+    run(true, Version::HTTP_2);
+}
+
+#[test]
+fn http2_in_clear_text() {
+    run(false, Version::HTTP_2);
+}
+
 fn run(tls: bool, version: Version) {
     let Some(nginx) = find("nginx") else { return };
     let way = Way {
