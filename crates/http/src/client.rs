@@ -306,7 +306,7 @@ async fn send<C: StreamConnector>(
     let copy = (reused || shared).then(|| body.again()).flatten();
     let sent = lease.send(exchange.message(version, body)).await;
     sent.map_err(|failure| {
-        let was_sent = failure.unsent.is_none() && !failure.error.is_user();
+        let was_sent = failure.unsent.is_none() && !failure.is_user;
         let (again, error) = failure.again(reused, shared, exchange.is_idempotent(), copy);
         Failure {
             error: match was_sent {
@@ -328,16 +328,13 @@ impl Unanswered {
         shared: bool,
         idempotent: bool,
         copy: Option<Outgoing>,
-    ) -> (Option<Outgoing>, hyper::Error) {
+    ) -> (Option<Outgoing>, BoxError) {
         let again = match self.unsent {
             // Where it is shared, what others ask may end it before this request has left.
             Some(body) => Some(*body).filter(|_| reused || shared),
             None if self.refused => copy,
             None => copy.filter(|_| {
-                reused
-                    && (idempotent || planted!(PostedTwice))
-                    && !self.answered
-                    && !self.error.is_user()
+                reused && (idempotent || planted!(PostedTwice)) && !self.answered && !self.is_user
             }),
         };
         (again, self.error)

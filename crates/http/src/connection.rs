@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::http1::Http1;
 use crate::http2::{Http2, Main};
-use crate::outgoing::Outgoing;
+use crate::outgoing::{BoxError, Outgoing};
 
 /// A connection that speaks HTTP/1.1, one exchange at a time, or HTTP/2, many.
 ///
@@ -43,13 +43,28 @@ where
 /// Why a request got no response.
 #[derive(Debug)]
 pub(crate) struct Unanswered {
-    pub(crate) error: hyper::Error,
+    pub(crate) error: BoxError,
     /// The body of the request, if none of it has left.
     pub(crate) unsent: Option<Box<Outgoing>>,
     /// Whether any byte came back.
     pub(crate) answered: bool,
     /// Whether the peer says that it has done nothing about it.
     pub(crate) refused: bool,
+    /// Whether it is the fault of the request.
+    pub(crate) is_user: bool,
+}
+
+impl Unanswered {
+    /// None of it has left.
+    pub(crate) fn unsent(why: &'static str, body: Outgoing) -> Self {
+        Self {
+            error: why.into(),
+            unsent: Some(Box::new(body)),
+            answered: false,
+            refused: false,
+            is_user: false,
+        }
+    }
 }
 
 impl<T> HttpConnection<T>

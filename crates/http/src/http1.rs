@@ -106,7 +106,8 @@ where
                 .map(|request| Box::new(request.into_body())),
             answered: self.shared.received() > before,
             refused: false,
-            error: failure.into_error(),
+            is_user: failure.error().is_user(),
+            error: failure.into_error().into(),
         })
     }
 

@@ -31,17 +31,14 @@ pub(crate) struct Http2<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    sender: SendRequest<Outgoing>,
     session: Arc<Session<T>>,
 }
 
-/// The first of the handles, which owns the connection.
+/// What owns the connection, and gives out handles on it.
 pub(crate) struct Main<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// There until it is closed: hyper ends when nobody is left to send.
-    handle: Option<Http2<T>>,
     session: Arc<Session<T>>,
     task: JoinHandle<()>,
     closing: Option<T>,
@@ -50,6 +47,10 @@ where
 /// What all handles share.
 struct Session<T> {
     transport: Shared<T>,
+    /// There until it is retired, and nowhere else: a request that meets the end of hyper's half
+    /// may lie in its channel, where nobody will look (tokio #8179), and comes back without the
+    /// channel's other end.
+    sender: Mutex<Option<SendRequest<Outgoing>>>,
     capacity: AtomicUsize,
     retired: AtomicBool,
     watcher: Mutex<Option<Waker>>,
@@ -84,6 +85,7 @@ where
             .map_err(|error| ConnectError::new("http", error))?;
         let session = Arc::new(Session {
             transport,
+            sender: Mutex::new(Some(sender)),
             capacity: AtomicUsize::new(requests.current_max_send_streams()),
             retired: AtomicBool::new(false),
             watcher: Mutex::default(),
@@ -94,23 +96,15 @@ where
             session: Arc::clone(&session),
         });
         Ok(Self {
-            handle: Some(Http2 {
-                sender,
-                session: Arc::clone(&session),
-            }),
             session,
             task,
             closing: None,
         })
     }
 
-    /// Another handle.
+    /// A handle.
     pub(crate) fn share(&self) -> Option<Http2<T>> {
-        let handle = self.handle.as_ref()?;
-        (!self.session.is_retired()).then(|| Http2 {
-            sender: handle.sender.clone(),
-            session: Arc::clone(&self.session),
-        })
+        (!self.session.is_retired()).then(|| self.handle())
     }
 
     /// As [`Http2::send`]. One that had been retired before it could be shared is leased itself.
@@ -118,11 +112,13 @@ where
         &mut self,
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
-        let handle = self.handle.as_mut();
-        handle
-            .expect("a connection that is being closed is not used again")
-            .send(request)
-            .await
+        self.handle().send(request).await
+    }
+
+    fn handle(&self) -> Http2<T> {
+        Http2 {
+            session: Arc::clone(&self.session),
+        }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -133,7 +129,7 @@ where
         if let Poll::Ready(unusable) = self.session.transport.poll_retired(context) {
             return Poll::Ready(unusable);
         }
-        *self.session.watcher() = Some(context.waker().clone());
+        *lock(&self.session.watcher) = Some(context.waker().clone());
         match self.session.is_retired() {
             true => Poll::Ready(Unusable::Closed),
             false => Poll::Pending,
@@ -153,7 +149,8 @@ where
 
     /// Says goodbye to the peer, and closes the transport.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        self.handle = None;
+        // hyper ends when nobody is left to send.
+        self.session.retire();
         if self.closing.is_none() {
             // It fails only by being aborted, with the runtime it ran on.
             let _ended = ready!(Pin::new(&mut self.task).poll(context));
@@ -190,19 +187,28 @@ where
         &mut self,
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
-        let response = self.sender.try_send_request(request).await;
-        response.map_err(|mut failure| {
+        let response = {
+            let mut sender = lock(&self.session.sender);
+            match &mut *sender {
+                Some(sender) => sender.try_send_request(request),
+                None => return Err(Unanswered::unsent(RETIRED, request.into_body())),
+            }
+        };
+        response.await.map_err(|mut failure| {
             let unsent = failure.take_message();
             let error = failure.into_error();
             Unanswered {
                 unsent: unsent.map(|request| Box::new(request.into_body())),
                 answered: false,
                 refused: is_refused(&error),
-                error,
+                is_user: error.is_user(),
+                error: error.into(),
             }
         })
     }
 }
+
+const RETIRED: &str = "the connection takes no more requests";
 
 /// Whether the peer says that it has done nothing about the request (RFC 9113, section 8.7): by
 /// refusing its stream, or by a GOAWAY that names an earlier stream as the last. Those that it
@@ -225,6 +231,8 @@ impl<T> Session<T> {
     /// It takes no further exchange.
     fn retire(&self) {
         self.retired.store(true, Ordering::Release);
+        let sender = lock(&self.sender).take();
+        drop(sender);
         self.wake();
     }
 
@@ -236,15 +244,16 @@ impl<T> Session<T> {
     }
 
     fn wake(&self) {
-        let watcher = self.watcher().take();
+        let watcher = lock(&self.watcher).take();
         if let Some(watcher) = watcher {
             watcher.wake();
         }
     }
+}
 
-    fn watcher(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.watcher.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+// Nothing that panics is called with one of these held.
+fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// hyper's two halves in one task: what reads and writes frames, and what makes streams of
@@ -322,7 +331,7 @@ enum Kept {
 
 impl Executor {
     fn take_wire(&self) -> Option<Wire> {
-        let mut kept = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.wire);
         match std::mem::replace(&mut *kept, Kept::Taken) {
             Kept::Wire(wire) => Some(wire),
             Kept::Nothing | Kept::Taken => None,
@@ -335,7 +344,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        let mut kept = self.wire.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.wire);
         if let Kept::Nothing = *kept {
             *kept = Kept::Wire(Box::pin(future));
         } else {

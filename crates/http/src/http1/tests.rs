@@ -116,7 +116,7 @@ async fn a_byte_of_an_answer_is_told_apart_from_none() {
             (failure.unsent.is_none(), failure.answered),
             (true, answered)
         );
-        assert!(!failure.error.is_user());
+        assert!(!failure.is_user);
     }
 }
 
