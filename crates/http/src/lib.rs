@@ -5,17 +5,20 @@
 //! - [`Http`] is a [`keepalive::Connector`]: it opens connections that speak HTTP, over those of
 //!   another connector.
 //! - [`HttpConnection`] is what it opens, with [hyper](https://hyper.rs) inside.
-//! - [`Client`] asks a manager for such a connection, sends a `GET` or `HEAD`, and gives the
-//!   connection back when the [`Body`] of the answer has been read to its end.
+//! - [`Client`] asks a manager for such a connection, sends a request, and gives the connection
+//!   back when the [`Body`] of the answer has been read to its end.
 //!
 //! # What is promised
 //!
-//! - A connection serves its next request only after the answer before was read completely, and
-//!   only if nothing more has arrived since. Whatever else happens to an exchange (its future or
-//!   its body is dropped, it fails, the server sends more than it announced) closes the connection.
-//! - A request is sent again only if it is `GET` or `HEAD`, the connection had been used before,
-//!   and no byte of an answer arrived: the server had closed the connection as we reused it (RFC
-//!   9112, section 9.3.1).
+//! - A connection of HTTP/1.1 serves its next request only after the answer before was read
+//!   completely, and only if nothing more has arrived since. Whatever else happens to an exchange
+//!   (its future is dropped, it fails, the server sends more than it announced) closes the
+//!   connection. Of HTTP/2, it ends its own stream alone.
+//! - A connection of HTTP/2 carries as many exchanges as its server allows at the time.
+//! - A request is sent again only if nothing of it has left, if the server says that it has done
+//!   nothing about it, or if it may be done twice, the connection had been used before, and no byte
+//!   of an answer arrived: the server had closed the connection as we reused it (RFC 9112, section
+//!   9.3.1, and RFC 9113, section 8.7).
 //! - The head of an answer, and the trailers of a body, cost at most 64 KiB and 100 fields.
 //!
 //! # Examples
