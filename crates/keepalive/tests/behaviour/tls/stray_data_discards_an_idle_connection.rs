@@ -47,7 +47,7 @@ fn a_byte_or_an_end_that_only_the_hand_out_finds() {
             server.order(order);
             // This blocks the thread: on a runtime of one thread nothing but the check at the
             // hand-out can find it.
-            sleep(Duration::from_millis(50));
+            sleep(Duration::from_millis(300));
             let mut lease = manager.allocate(server.request()).await.unwrap();
             assert_eq!(lease.from_cache(), None);
             echo(&mut lease, "nothing before this").await;
