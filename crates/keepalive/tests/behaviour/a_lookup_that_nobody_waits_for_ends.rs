@@ -34,6 +34,7 @@ fn one_that_has_not_begun_never_does() {
         let first = manager.allocate(server.request_at("first.test"));
         names.lookups.until(|tally| tally.now == 1).await;
         drop(manager.allocate(server.request_at("second.test")));
+        eventually("withdrawn", || manager.totals().open == 1).await;
         let third = manager.allocate(server.request_at("third.test"));
         names.pass(2);
         first.await.unwrap().close();

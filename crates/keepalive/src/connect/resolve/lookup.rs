@@ -151,7 +151,9 @@ impl Running {
     async fn run(mut self) {
         let names = Arc::clone(&self.names);
         let permit = self.while_wanted(names.permits.acquire()).await;
-        let Some(permit) = permit else {
+        // Its turn may have come just after the last who waited went.
+        let wanted = || !names.give_up(&self.name, &self.awaited);
+        let Some(permit) = permit.filter(|_| wanted()) else {
             self.over = true;
             return;
         };
