@@ -1,7 +1,9 @@
 //! Builds test binaries, with the conditions that a proof needs.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::{fs, io};
 
 use serde_json::Value;
 
@@ -55,7 +57,7 @@ impl Build {
             ])
             .args(["--package", self.package])
             .stderr(Stdio::inherit());
-        Self::conditions(&mut command, &self.conditions);
+        Self::conditions(&mut command, &self.conditions)?;
         if self.library {
             command.arg("--lib");
         }
@@ -70,21 +72,32 @@ impl Build {
         Ok(found)
     }
 
-    /// Has `command` build with more `--cfg`s. Such builds keep to a folder of their own, or they
-    /// and the ordinary ones would undo each other.
-    pub(crate) fn conditions(command: &mut Command, conditions: &[&str]) {
+    /// Has `command` build our own crates with more `--cfg`s. What they depend on is built once for
+    /// all conditions: cargo keeps apart what different wrappers have built.
+    pub(crate) fn conditions(command: &mut Command, conditions: &[&str]) -> Result<(), String> {
         if conditions.is_empty() {
-            return;
+            return Ok(());
         }
-        let flags: Vec<String> = conditions
-            .iter()
-            .map(|condition| format!("--cfg {condition}"))
-            .collect();
-        command.env("RUSTFLAGS", flags.join(" ")).env(
-            "CARGO_TARGET_DIR",
-            target_folder().join(conditions.join("-")),
-        );
+        let wrapper = wrapper(conditions).map_err(|error| format!("a wrapper: {error}"))?;
+        command.env("RUSTC_WORKSPACE_WRAPPER", wrapper);
+        Ok(())
     }
+}
+
+/// A program that runs the compiler with more `--cfg`s.
+fn wrapper(conditions: &[&str]) -> io::Result<PathBuf> {
+    let flags = conditions.iter().map(|name| format!(" --cfg {name}"));
+    let text = format!("#!/bin/sh\nexec \"$@\"{}\n", flags.collect::<String>());
+    let folder = target_folder().join("conditions");
+    let path = folder.join(conditions.join("-"));
+    // Touched, it would make everything stale.
+    if fs::read_to_string(&path).is_ok_and(|known| known == text) {
+        return Ok(path);
+    }
+    fs::create_dir_all(folder)?;
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(path)
 }
 
 /// The test binary that a line of cargo tells of, if it does.
@@ -100,10 +113,9 @@ fn parse(line: &str) -> Option<Tests> {
     })
 }
 
-/// Where builds with other conditions go.
+/// Where builds go.
 pub(crate) fn target_folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| root().join("target"))
+    root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
 /// The root of the workspace.

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::build::{Build, root};
+use crate::build::{Build, root, target_folder};
 use crate::sim;
 
 /// Runs everything that must hold: what CI runs, after installing nginx and openssl
@@ -151,13 +151,15 @@ impl Step {
         let mut command = Command::new(self.program);
         command
             .current_dir(root())
+            // Also of the workspaces beside this one, which share most of what they need.
+            .env("CARGO_TARGET_DIR", target_folder())
             .args(self.arguments.iter().map(|text| fill(text)))
             .envs(
                 self.environment
                     .iter()
                     .map(|&(name, text)| (name, fill(text))),
             );
-        Build::conditions(&mut command, self.conditions);
+        Build::conditions(&mut command, self.conditions)?;
         let status = command
             .status()
             .map_err(|error| format!("{}: {error}", self.program))?;

@@ -1,6 +1,7 @@
 //! Issue 5: connections to an address that their name has lost are not used again.
 #![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -19,10 +20,11 @@ struct Moving {
 impl Moving {
     /// The name is here.
     fn new() -> Self {
-        let there = Server::on(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0)));
-        // The port is free here as well, or nearly always.
-        let here = Server::on(SocketAddr::from((Ipv4Addr::LOCALHOST, there.port())));
-        let names = Names::at(&["127.0.0.1"]);
+        let (here, there) = std::iter::repeat_with(twins)
+            .take(20)
+            .find_map(Result::ok)
+            .expect("a port that is free at both");
+        let names = Names::at(&["127.0.0.3"]);
         Self { names, here, there }
     }
 
@@ -45,6 +47,13 @@ impl Moving {
         let request = self.request().partition(looked_up.to_string());
         manager.allocate(request).await.expect("a connection")
     }
+}
+
+/// Two servers on one port, if it is free at both addresses. Clients come from 127.0.0.1.
+fn twins() -> io::Result<(Server, Server)> {
+    let there = Server::on(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), 0)));
+    let here = SocketAddr::from((Ipv4Addr::new(127, 0, 0, 3), there.port()));
+    Ok((Server::try_on(here)?, there))
 }
 
 fn manager(net: Net) -> Manager {
@@ -89,13 +98,13 @@ fn others_are_spared() {
         let moving = Moving::new();
         let net = moving
             .net()
-            .resolve("fixed.test", [Ipv4Addr::LOCALHOST.into()]);
+            .resolve("fixed.test", [Ipv4Addr::new(127, 0, 0, 3).into()]);
         let manager = manager(net.unwrap());
         moving.names.say(|name, _| match name {
-            "other.test" => found(&["127.0.0.1"]),
-            _ => found(&["127.0.0.1", "127.0.0.2"]),
+            "other.test" => found(&["127.0.0.3"]),
+            _ => found(&["127.0.0.3", "127.0.0.2"]),
         });
-        for address in ["127.0.0.1", "other.test", "fixed.test", "example.test"] {
+        for address in ["127.0.0.3", "other.test", "fixed.test", "example.test"] {
             lease(&manager, moving.here.request_at(address))
                 .await
                 .free();
@@ -104,7 +113,7 @@ fn others_are_spared() {
         moving.moves();
         let _new = moving.look_up(&manager).await;
         eventually("retired", || manager.totals().idle == 3).await;
-        for address in ["127.0.0.1", "other.test", "fixed.test"] {
+        for address in ["127.0.0.3", "other.test", "fixed.test"] {
             let lease = lease(&manager, moving.here.request_at(address)).await;
             assert_eq!(lease.from_cache(), Some(FromCache::Immediate), "{address}");
         }
@@ -184,7 +193,7 @@ fn a_name_that_comes_back_is_used_again() {
         let kept = lease(&manager, moving.request()).await;
         moving.moves();
         moving.look_up(&manager).await.close();
-        moving.names.say(|_, _| found(&["127.0.0.1"]));
+        moving.names.say(|_, _| found(&["127.0.0.3"]));
         let again = lease(&manager, moving.request()).await;
         kept.free();
         again.free();
@@ -201,7 +210,7 @@ fn each_family_is_told_apart() {
         let names = moving.names.clone().separate();
         let manager = manager(names.net().keep_addresses(Duration::ZERO));
         names.say(|_, families| match families {
-            Families::V4 => found(&["127.0.0.1"]),
+            Families::V4 => found(&["127.0.0.3"]),
             _ => found(&[]),
         });
         lease(&manager, moving.request()).await.free();

@@ -86,8 +86,27 @@ pub fn descriptors_to(port: u16) -> usize {
     states_to(&[port]).len()
 }
 
+/// How many bytes have arrived at those sockets and were not read.
+pub fn unread_from(port: u16) -> usize {
+    let sockets = sockets_to(&[port]);
+    let queues = sockets.iter().map(|fields| {
+        let (_, received) = fields[4].split_once(':').expect("two queues");
+        usize::from_str_radix(received, 16).expect("a number")
+    });
+    queues.sum()
+}
+
 /// The states of those sockets, in the numbers of the kernel: 1 is established, 8 is `CLOSE_WAIT`.
 pub fn states_to(ports: &[u16]) -> Vec<u8> {
+    let sockets = sockets_to(ports);
+    let states = sockets.iter().map(|fields| &fields[3]);
+    states
+        .map(|state| u8::from_str_radix(state, 16).expect("a number"))
+        .collect()
+}
+
+/// What the kernel tells of each of them.
+fn sockets_to(ports: &[u16]) -> Vec<Vec<String>> {
     let tables = [
         Some(File::open("/proc/self/net/tcp").expect("a table of sockets")),
         // A system may be without IPv6.
@@ -106,12 +125,11 @@ pub fn states_to(ports: &[u16]) -> Vec<u8> {
         }
     }
     let descriptors = links();
-    let held = connected.iter().filter(|fields| {
+    connected.retain(|fields| {
         let descriptor = format!("socket:[{}]", fields[9]);
         descriptors.contains(&descriptor)
     });
-    held.map(|fields| u8::from_str_radix(&fields[3], 16).expect("a number"))
-        .collect()
+    connected
 }
 
 fn descriptors() -> BTreeMap<String, usize> {
@@ -148,6 +166,7 @@ fn resident() -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
@@ -158,7 +177,11 @@ mod tests {
         let address = listener.local_addr().expect("bound");
         let stream = TcpStream::connect(address).expect("it listens");
         assert_eq!(states_to(&[address.port()]), [1]);
-        drop(listener.accept());
+        let (mut accepted, _) = listener.accept().expect("it connects");
+        assert_eq!(unread_from(address.port()), 0);
+        accepted.write_all(b"12345").expect("it listens");
+        while unread_from(address.port()) < 5 {}
+        drop(accepted);
         assert_eq!(states_to(&[1, address.port()]), [8]);
         drop(stream);
         assert_eq!(descriptors_to(address.port()), 0);

@@ -26,7 +26,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Builder;
 
 #[cfg(target_os = "linux")]
-pub(crate) use keepalive_testkit::net::census::descriptors_to;
+pub(crate) use keepalive_testkit::net::census::{descriptors_to, unread_from};
 pub(crate) use keepalive_testkit::net::gauge::{Entered, Gauge};
 pub(crate) use mock::{Mock, host};
 pub(crate) use names::{Names, found};
@@ -132,6 +132,16 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     while !holds() {
         assert!(start.elapsed() < Duration::from_secs(5), "never {what}");
         tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Waits for it with the whole thread: no other task of the test's runtime goes on meanwhile, if
+/// that has but one.
+pub(crate) fn eventually_blocking(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < Duration::from_secs(5), "never {what}");
+        std::thread::yield_now();
     }
 }
 

@@ -1,8 +1,8 @@
 //! Peers on this machine.
 
-use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+use std::{fmt, io};
 
 use keepalive::Request;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -38,7 +38,12 @@ impl Server {
     }
 
     pub(crate) fn on(address: SocketAddr) -> Self {
-        let listener = std::net::TcpListener::bind(address).expect("an address to listen on");
+        Self::try_on(address).expect("an address to listen on")
+    }
+
+    /// Fails if somebody else listens there.
+    pub(crate) fn try_on(address: SocketAddr) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true).expect("a socket");
         let address = listener.local_addr().expect("an address");
         let server = Self {
@@ -65,7 +70,7 @@ impl Server {
                 });
             }
         });
-        server
+        Ok(server)
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -1,10 +1,9 @@
 //! C1, C3, C4: bytes that nobody asked for are found, wherever they lie.
 
-use std::thread::sleep;
-use std::time::Duration;
-
 use crate::support::tls::{Order, trusted};
 use crate::support::{echo, eventually, run};
+#[cfg(target_os = "linux")]
+use crate::support::{eventually_blocking, unread_from};
 use keepalive::Manager;
 
 #[test]
@@ -36,6 +35,7 @@ fn a_byte_that_the_session_has_already_decrypted() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // the kernel tells what is unread
 fn a_byte_or_an_end_that_only_the_hand_out_finds() {
     run(async || {
         let (server, tls) = trusted();
@@ -45,9 +45,10 @@ fn a_byte_or_an_end_that_only_the_hand_out_finds() {
             echo(&mut lease, "hello").await;
             lease.free();
             server.order(order);
-            // This blocks the thread: on a runtime of one thread nothing but the check at the
-            // hand-out can find it.
-            sleep(Duration::from_millis(300));
+            // On a runtime of one thread nothing but the check at the hand-out can find it.
+            eventually_blocking("heard", || {
+                unread_from(server.request().host().port()) > 0 || manager.totals().open == 0
+            });
             let mut lease = manager.allocate(server.request()).await.unwrap();
             assert_eq!(lease.from_cache(), None);
             echo(&mut lease, "nothing before this").await;
