@@ -90,16 +90,18 @@ impl<K: Eq + Clone> Engine<K> {
         self.hosts.get(host).map(|host| &host.key)
     }
 
-    /// The connection that a request for `host` would be given now, and since when it is idle.
+    /// The connection that a request for `host` would be given now, and since when it is idle;
+    /// `None` if it carries leases already.
     ///
     /// The driver asks before a request, to look at the connection and report it by
     /// [`peer_closed`](Self::peer_closed) if it is of no use. If the request is given another all
     /// the same, because this one must give way to an older claim, there is an
     /// [`Action::Doubt`].
-    pub fn next_idle(&self, host: HostId) -> Option<(ConnectionId, Time)> {
+    pub fn next_idle(&self, host: HostId) -> Option<(ConnectionId, Option<Time>)> {
         let slot = self.next_available(host.slot)?;
         let connection = &self.connections[slot];
-        Some((self.connection_id(slot), connection.idle_since))
+        let since = (connection.leases == 0).then_some(connection.idle_since);
+        Some((self.connection_id(slot), since))
     }
 
     /// A user asks for a connection. The answer comes as an action.

@@ -7,8 +7,9 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
 use keepalive_engine::planted;
 
 use crate::Error;
+use crate::origin::Origin;
 use crate::outgoing::Outgoing;
-use crate::target::Target;
+use crate::target;
 
 /// A request, checked and ready to be sent, and where to.
 #[derive(Debug)]
@@ -22,18 +23,14 @@ pub(crate) struct Exchange {
 
 impl Exchange {
     /// Checks a request of the user's, which has this body.
-    pub(crate) fn new(mut head: Parts, body: &Outgoing) -> Result<Self, Error> {
-        let target = Target::parse(&head.uri).map_err(Error::url)?;
-        let to = keepalive::Request::new(&target.scheme, &target.address, target.port)
-            .map_err(Error::url)?;
+    pub(crate) fn new(head: Parts, body: &Outgoing) -> Result<Self, Error> {
+        let Origin { to, host } = Origin::of(&head.uri)?;
+        let path = target::path(&head.uri);
         check(&head, body).map_err(|what| Error::request(&head.method, to.host(), what))?;
-        let mut whole = std::mem::take(&mut head.uri).into_parts();
-        whole.path_and_query = target.path.path_and_query().cloned();
-        head.uri = Uri::from_parts(whole).map_err(Error::url)?;
         Ok(Self {
             to,
-            path: target.path,
-            host: target.host,
+            path: path.into(),
+            host,
             head,
         })
     }
@@ -45,11 +42,9 @@ impl Exchange {
             head.version = version;
             // The URL is sent in parts, one of which takes the place of the header (RFC 9113,
             // section 8.3.1).
-            if let Some(host) = head.headers.remove(HOST)
-                && let Ok(authority) = Authority::try_from(host.as_bytes())
-            {
-                head.uri = with_authority(head.uri, authority);
-            }
+            let host = head.headers.remove(HOST);
+            let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+            head.uri = with(head.uri, authority, &self.path);
         } else {
             head.uri = self.path.clone();
             if !head.headers.contains_key(HOST) {
@@ -83,9 +78,14 @@ impl Exchange {
     }
 }
 
-fn with_authority(uri: Uri, authority: Authority) -> Uri {
+/// The same URL, with another authority, if one is given, and this path.
+fn with(uri: Uri, authority: Option<Authority>, path: &Uri) -> Uri {
+    if authority.is_none() && path.path() != "/" {
+        return uri; // The path is its own.
+    }
     let mut parts = uri.clone().into_parts();
-    parts.authority = Some(authority);
+    parts.authority = authority.or(parts.authority);
+    parts.path_and_query = path.path_and_query().cloned();
     Uri::from_parts(parts).unwrap_or(uri)
 }
 

@@ -52,6 +52,7 @@ mod hold;
 mod http1;
 mod http2;
 mod io;
+mod origin;
 mod outgoing;
 mod rest;
 mod target;

@@ -13,8 +13,6 @@ pub(crate) struct Target {
     pub(crate) port: u64,
     /// The address, and the port where it is not the scheme's own (RFC 9110, section 7.2).
     pub(crate) host: HeaderValue,
-    /// The path and the query, which is all the server is sent (RFC 9112, section 3.2.1).
-    pub(crate) path: Uri,
 }
 
 impl Target {
@@ -49,19 +47,22 @@ impl Target {
         let host = host
             .try_into()
             .map_err(|_| format!("{address:?} can not be sent as the name of a host"))?;
-        // Before a fragment, as in "http://h.test#top", one may be there that calls itself "/" and
-        // is sent as nothing.
-        let path = match uri.path_and_query() {
-            Some(path) if path.as_str() != "/" => path.clone(),
-            _ => PathAndQuery::from_static("/"),
-        };
         Ok(Self {
             scheme: scheme.as_str().to_owned(),
             address: address.to_owned(),
             port,
             host,
-            path: path.into(),
         })
+    }
+}
+
+/// The path and the query of a URL, which is all the server is sent (RFC 9112, section 3.2.1).
+pub(crate) fn path(uri: &Uri) -> PathAndQuery {
+    // Before a fragment, as in "http://h.test#top", one may be there that calls itself "/" and is
+    // sent as nothing.
+    match uri.path_and_query() {
+        Some(path) if path.as_str() != "/" => path.clone(),
+        _ => PathAndQuery::from_static("/"),
     }
 }
 
@@ -87,7 +88,7 @@ mod tests {
         let target = parse(url).unwrap();
         let found = (&*target.address, target.port, target.host.to_str().unwrap());
         assert_eq!(found, (address, port, host));
-        assert_eq!(target.path.to_string(), path);
+        assert_eq!(Uri::from(super::path(&url.parse().unwrap())), path);
     }
 
     #[test]

@@ -159,7 +159,11 @@ impl World {
         };
         let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
         let leased = engine.lease(now, room, ask, |id, since| {
-            assert_eq!(next, Some((id, since)), "R8: what is next is what is lent");
+            assert_eq!(
+                next,
+                Some((id, Some(since))),
+                "R8: what is next is what is lent"
+            );
             true
         });
         match leased {

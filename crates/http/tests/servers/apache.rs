@@ -1,4 +1,5 @@
-//! Apache, which ends a connection after so many requests: by `connection: close`, or by a GOAWAY.
+//! Apache, which ends a connection after so many requests: by `connection: close`, or by a GOAWAY
+//! once nothing is on its way.
 
 use std::fs;
 use std::path::Path;
@@ -27,6 +28,7 @@ fn run(tls: bool, version: Version) {
         tls,
         version,
         numbered: false,
+        ends_busy: version == Version::HTTP_11,
     };
     check("Apache", way, |place| {
         let file = place.folder.join("apache.conf");

@@ -26,6 +26,9 @@ pub(crate) struct Way {
     /// Whether its log names connections by numbers of their own; it names ports otherwise, which
     /// come again.
     pub(crate) numbered: bool,
+    /// Whether it ends connections that are in use; others end those alone on which nothing is on
+    /// its way, and with so many tasks that may never be.
+    pub(crate) ends_busy: bool,
 }
 
 /// What a configuration is made of.
@@ -98,7 +101,8 @@ pub(crate) fn check(name: &str, way: Way, start: impl FnOnce(&Place) -> Program)
     if way.numbered {
         assert!(counts.at_once <= MAX_PER_HOST, "{} at once", counts.at_once);
     }
-    let closed = counts.connections - MAX_PER_HOST;
-    assert!(closed > 4 * MAX_PER_HOST, "it has closed but {closed}");
+    if way.ends_busy {
+        assert!(counts.connections > 5 * MAX_PER_HOST, "few were closed");
+    }
     runtime.block_on(client.manager().shutdown());
 }

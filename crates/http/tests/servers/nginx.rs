@@ -29,6 +29,7 @@ fn run(tls: bool, version: Version) {
         tls,
         version,
         numbered: true,
+        ends_busy: true,
     };
     check("nginx", way, |place| {
         fs::write(place.folder.join("nginx.conf"), configuration(place)).unwrap();

@@ -250,7 +250,9 @@ impl<C: Connector> Shard<C> {
             let Some(live) = self.live(connection) else {
                 return id;
             };
-            if live.is_sound(now.saturating_duration_since(since)) {
+            // What carries leases has not been idle at all.
+            let idle = since.map(|since| now.saturating_duration_since(since));
+            if live.is_sound(idle.unwrap_or_default()) {
                 return id;
             }
             self.engine.peer_closed(now, room, connection);

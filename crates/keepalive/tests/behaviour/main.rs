@@ -7,6 +7,7 @@ mod a_clock_that_jumps_loses_nothing;
 mod a_close_takes_no_longer_than_it_may;
 mod a_closed_connection_gives_its_slot_back_once;
 mod a_connection_given_back_elsewhere_opens_the_next;
+mod a_connection_in_use_is_trusted;
 mod a_connection_shut_down_by_its_user_is_not_reused;
 mod a_connection_that_dies_before_it_is_taken_is_replaced;
 mod a_connector_serves_a_whole_manager;
