@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 
 use crate::rows::waiters::{self, Ending};
-use crate::servers;
+use crate::servers::{self, http};
 
 /// What a child does.
 #[derive(Debug, Subcommand)]
@@ -28,6 +28,12 @@ pub enum Child {
     /// Accepts connections
     #[command(hide = true)]
     Accept,
+    /// Answers requests of HTTP/1.1
+    #[command(hide = true)]
+    Http1,
+    /// Answers requests of HTTP/2
+    #[command(hide = true)]
+    Http2,
 }
 
 impl Child {
@@ -49,6 +55,8 @@ impl Child {
             }
             Self::Echo => servers::echo(),
             Self::Accept => servers::accept(),
+            Self::Http1 => http::one(),
+            Self::Http2 => http::two(),
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Plan {
     pub sockets: Rounds,
     /// Rounds of row h.
     pub connects: usize,
+    /// Rounds of rows i and j.
+    pub http: Rounds,
     /// Rounds of the growth rows, and their sizes.
     pub growth: Rounds,
     pub growth_hosts: Vec<u32>,
@@ -42,6 +44,7 @@ impl Plan {
             memory: 3,
             sockets: Rounds::new(31, 200),
             connects: 21,
+            http: Rounds::new(21, 200),
             growth: Rounds::new(9, 100),
             growth_hosts: vec![1_000, 10_000, 100_000, 1_000_000],
             growth_waiters: vec![10_000, 100_000, 1_000_000],
@@ -58,6 +61,7 @@ impl Plan {
             memory: 1,
             sockets: Rounds::new(15, 100),
             connects: 9,
+            http: Rounds::new(5, 100),
             growth: Rounds::new(5, 50),
             growth_hosts: vec![1_000, 10_000, 100_000],
             growth_waiters: vec![10_000, 100_000],
@@ -72,6 +76,7 @@ impl Plan {
         self.memory = count;
         self.sockets.count = count;
         self.connects = count;
+        self.http.count = count;
         self.growth.count = count;
         self
     }

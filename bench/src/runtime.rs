@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::runtime::{Builder, Runtime};
 
 /// Tokio's scheduler of many threads, with that many workers; one of its own for each subject, so
@@ -12,6 +13,23 @@ pub fn with_workers(workers: usize) -> Runtime {
         .enable_all()
         .build()
         .expect("a runtime can be built")
+}
+
+/// One with a single worker, which runs on that core alone, where there is such a core.
+pub fn on_core(core: usize) -> Runtime {
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .on_thread_start(move || pin(core))
+        .enable_all()
+        .build()
+        .expect("a runtime can be built")
+}
+
+fn pin(core: usize) {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    // A machine of one core has no other.
+    let _ = sched_setaffinity(None, &cores);
 }
 
 /// Runs `future` on a worker, not on the thread that waits for it.

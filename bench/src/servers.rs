@@ -7,9 +7,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Runtime;
 
 use crate::rows::sockets::MESSAGE;
 use crate::runtime;
+
+pub mod http;
 
 /// Sends back every message that it is sent.
 ///
@@ -17,7 +20,7 @@ use crate::runtime;
 ///
 /// When it can not listen.
 pub fn echo() -> Result<()> {
-    serve(async |listener| {
+    serve(&runtime::with_workers(2), async |listener| {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
@@ -32,7 +35,7 @@ pub fn echo() -> Result<()> {
 ///
 /// When it can not listen.
 pub fn accept() -> Result<()> {
-    serve(async |listener| {
+    serve(&runtime::with_workers(2), async |listener| {
         let mut open = VecDeque::with_capacity(SURELY_CLOSED);
         loop {
             if open.len() == SURELY_CLOSED {
@@ -47,12 +50,12 @@ pub fn accept() -> Result<()> {
 const SURELY_CLOSED: usize = 2048;
 const BACKLOG: u32 = 4096;
 
-fn serve(serve: impl AsyncFnOnce(TcpListener) -> Result<()>) -> Result<()> {
+fn serve(runtime: &Runtime, serve: impl AsyncFnOnce(TcpListener) -> Result<()>) -> Result<()> {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
-    runtime::with_workers(2).block_on(async {
+    runtime.block_on(async {
         let socket = TcpSocket::new_v4()?;
         socket.bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)))?;
         let listener = socket.listen(BACKLOG)?;

@@ -147,6 +147,31 @@ const TARGETS: &[Target] = &[
         "tokio alone",
         Limit::AtMost(1.1),
     ),
+    ratio(
+        "i: rate with 32 tasks, to hyper without a pool",
+        "i32",
+        "hyper, a connection per task",
+        Limit::AtLeast(0.97),
+    ),
+    ratio(
+        "i: rate with 256 tasks, to hyper without a pool",
+        "i256",
+        "hyper, a connection per task",
+        Limit::AtLeast(0.97),
+    ),
+    median("i: connections of 50 tasks, limited to 2", "i-limit", 2.0),
+    ratio(
+        "j: rate with 32 tasks, to hyper without a pool",
+        "j32",
+        "hyper, a connection per 100 tasks",
+        Limit::AtLeast(0.97),
+    ),
+    ratio(
+        "j: rate with 256 tasks, to hyper without a pool",
+        "j256",
+        "hyper, a connection per 100 tasks",
+        Limit::AtLeast(0.97),
+    ),
     // A queue that is searched would take a hundred times as long; twice is what caches cost.
     Target {
         what: "growth: time per waiter, most to fewest waiters",

@@ -14,6 +14,7 @@ mod connects;
 mod cycles;
 mod growth;
 mod hot;
+pub mod http;
 pub mod memory;
 pub mod sockets;
 pub mod waiters;
@@ -38,12 +39,16 @@ pub enum Row {
     G,
     /// TCP connects
     H,
+    /// Requests of HTTP/1.1
+    I,
+    /// Requests of HTTP/2
+    J,
     /// Ever more hosts, ever more waiters
     Growth,
 }
 
 impl Row {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::A,
         Self::B,
         Self::C,
@@ -52,6 +57,8 @@ impl Row {
         Self::F,
         Self::G,
         Self::H,
+        Self::I,
+        Self::J,
         Self::Growth,
     ];
 
@@ -70,6 +77,8 @@ impl Row {
             Self::F => memory::measure(plan, progress),
             Self::G => sockets::measure(plan.sockets, progress),
             Self::H => connects::measure(plan.connects, progress),
+            Self::I => http::one(plan.http, progress),
+            Self::J => http::two(plan.http, progress),
             Self::Growth => growth::measure(plan, progress),
         }
     }
@@ -116,6 +125,18 @@ impl Row {
                 "Each connection is opened and closed with a reset, which leaves no port behind, \
                  to one of eight loopback addresses. All set TCP_NODELAY, as keepalive does. The \
                  server is another process, so its processor time is not counted."
+            }
+            Self::I => {
+                "Each task sends a GET and reads the 128 bytes of its answer, again and again. The \
+                 client has one core, and the server, another process, the other. The ceiling is \
+                 hyper without a pool: each task has a connection of its own, driven by a task. \
+                 keepalive-http has a limit, of as many connections as there are tasks, and \
+                 everything else on. wrk does not run within this process; its client is not made \
+                 for programs, and shows what the server can do."
+            }
+            Self::J => {
+                "The same by HTTP/2 without TLS, to a server that allows 100 streams per \
+                 connection. The ceiling is hyper with a connection for each hundred tasks."
             }
             Self::Growth => {
                 "The same operation with ever more hosts, or waiters. What a larger memory costs \
