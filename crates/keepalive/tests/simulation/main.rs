@@ -103,6 +103,7 @@ const COVERAGE: &[(&str, u64)] = &[
     ("expired", 300),
     ("closed by the peer while idle", 200),
     ("exchange", 8_000),
+    ("exchange after a goodbye", 100),
     ("freed outside of a runtime", 10),
     ("freed with unread data", 400),
     ("handed out before the end was known", 200),
@@ -118,6 +119,7 @@ const COVERAGE: &[(&str, u64)] = &[
     ("shutdown", 40),
     ("the peer closes", 6_000),
     ("the peer closes, nobody is told yet", 2_000),
+    ("the peer says goodbye", 1_000),
     ("too late to cancel", 10),
 ];
 

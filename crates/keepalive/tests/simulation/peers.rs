@@ -22,7 +22,7 @@ pub(crate) async fn peers(world: Arc<World>, mut dice: Dice) {
             continue;
         }
         let number = numbers[dice.below(numbers.len())];
-        match dice.below(8) {
+        match dice.below(9) {
             0..=2 => {
                 world.note("the peer closes", number);
                 world.network.peer_closes(number, true);
@@ -37,6 +37,10 @@ pub(crate) async fn peers(world: Arc<World>, mut dice: Dice) {
                 let capacity = dice.below(1 + world.plan.rates.widest);
                 world.network.books().set_capacity(number, capacity);
                 world.network.wake_watcher(number);
+            }
+            6 => {
+                world.note("the peer says goodbye", number);
+                world.network.peer_says_goodbye(number);
             }
             _ => {
                 world.note("a wake for nothing", number);

@@ -61,6 +61,8 @@ struct Line {
     host: usize,
     /// Closed by the peer, or with something on it that nobody asked for.
     broken: bool,
+    /// The peer takes nothing new, as a GOAWAY of HTTP/2 says; what is on its way goes on.
+    leaving: bool,
     /// The manager was told that it is of no use.
     condemned: bool,
     /// When a user broke an exchange off.
@@ -222,6 +224,7 @@ impl Books {
         let line = Line {
             host,
             broken: false,
+            leaving: false,
             condemned: false,
             retired: None,
             capacity,
@@ -286,6 +289,14 @@ impl Books {
         }
     }
 
+    pub(super) fn say_goodbye(&mut self, number: usize) {
+        let line = self.line(number);
+        line.leaving = true;
+        if line.watcher.is_some() {
+            line.condemned = true;
+        }
+    }
+
     /// Notes who is to be told, until then.
     pub(super) fn watch(&mut self, number: usize, waker: Waker) {
         self.line(number).watcher = Some(waker);
@@ -302,7 +313,7 @@ impl Books {
         let arrived = |answers: &VecDeque<(u64, Instant)>| {
             answers.front().is_some_and(|&(_, there)| there <= now)
         };
-        !line.broken && (line.holders > 0 || !line.streams.values().any(arrived))
+        !line.broken && !line.leaving && (line.holders > 0 || !line.streams.values().any(arrived))
     }
 
     /// The manager is told that the connection is of no use.
@@ -371,6 +382,10 @@ impl Books {
 
     pub(super) fn is_broken(&mut self, number: usize) -> bool {
         self.line(number).broken
+    }
+
+    pub(super) fn is_leaving(&mut self, number: usize) -> bool {
+        self.line(number).leaving
     }
 
     fn line(&mut self, number: usize) -> &mut Line {

@@ -62,6 +62,12 @@ impl Network {
         }
     }
 
+    /// The peer takes nothing new on a connection, and answers what it was sent before.
+    pub fn peer_says_goodbye(&self, number: usize) {
+        self.books().say_goodbye(number);
+        self.wake_watcher(number);
+    }
+
     /// Something may have happened to a connection.
     pub fn wake_watcher(&self, number: usize) {
         let watcher = self.books().watcher(number);

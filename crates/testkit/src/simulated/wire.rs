@@ -117,6 +117,9 @@ impl Wire {
         if books.is_broken(number) {
             return None;
         }
+        if books.is_leaving(number) {
+            books.note("exchange after a goodbye", number as u64);
+        }
         Some(books.stream(number, stream).pop_front()?.0)
     }
 
