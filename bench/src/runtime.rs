@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use anyhow::Result;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::runtime::{Builder, Runtime};
 
@@ -41,4 +42,24 @@ pub fn on_worker<T: Send + 'static>(
     runtime
         .block_on(task)
         .expect("a task that is measured does not fail")
+}
+
+/// Runs tasks that each have something of their own, and have it back when all are done.
+///
+/// # Errors
+///
+/// The first error of a task.
+pub fn all<O, F>(runtime: &Runtime, owns: &mut Vec<O>, task: impl FnMut(O) -> F) -> Result<()>
+where
+    O: Send + 'static,
+    F: Future<Output = Result<O>> + Send + 'static,
+{
+    let tasks = owns.drain(..).map(task);
+    let tasks: Vec<_> = tasks.map(|task| runtime.spawn(task)).collect();
+    runtime.block_on(async {
+        for task in tasks {
+            owns.push(task.await??);
+        }
+        Ok(())
+    })
 }

@@ -174,20 +174,9 @@ impl<G: Gets> Crowd<G> {
     fn run(&mut self) -> Result<(Duration, Duration)> {
         let requests = self.requests;
         let (start, processor) = (Instant::now(), processor_time());
-        let tasks: Vec<_> = self
-            .owns
-            .drain(..)
-            .map(|own| {
-                let task = exchange_all(self.client.clone(), own, requests);
-                self.runtime.spawn(task)
-            })
-            .collect();
-        self.owns = self.runtime.block_on(async {
-            let mut owns = Vec::new();
-            for task in tasks {
-                owns.push(task.await??);
-            }
-            anyhow::Ok(owns)
+        let client = &self.client;
+        runtime::all(&self.runtime, &mut self.owns, |own| {
+            exchange_all(client.clone(), own, requests)
         })?;
         Ok((start.elapsed(), processor_time() - processor))
     }

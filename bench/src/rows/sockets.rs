@@ -104,19 +104,10 @@ impl<S: Streams> PingPong<S> {
     fn run(&mut self) -> Result<Duration> {
         let exchanges = self.exchanges;
         let start = Instant::now();
-        let tasks: Vec<_> = (0_u8..)
-            .zip(self.owns.drain(..))
-            .map(|(number, own)| {
-                let task = exchange_all(self.streams.clone(), own, number, exchanges);
-                self.runtime.spawn(task)
-            })
-            .collect();
-        self.owns = self.runtime.block_on(async {
-            let mut owns = Vec::new();
-            for task in tasks {
-                owns.push(task.await??);
-            }
-            anyhow::Ok(owns)
+        let (streams, mut numbers) = (&self.streams, 0_u8..);
+        runtime::all(&self.runtime, &mut self.owns, |own| {
+            let number = numbers.next().unwrap_or_default();
+            exchange_all(streams.clone(), own, number, exchanges)
         })?;
         Ok(start.elapsed())
     }

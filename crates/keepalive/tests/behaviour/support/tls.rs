@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keepalive::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use keepalive::rustls::server::WebPkiClientVerifier;
 use keepalive::rustls::{RootCertStore, ServerConfig, crypto::ring};
-use keepalive::{Request, Tls};
+use keepalive::{Manager, Request, Tls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::Gauge;
+use super::{Gauge, echo};
 use held::Held;
 
 /// Signs certificates.
@@ -177,6 +177,17 @@ pub(crate) enum Order {
 pub(crate) fn trusted() -> (TlsServer, Tls) {
     let (authority, server) = server();
     (server, authority.trusted())
+}
+
+/// A manager with one idle connection to such a server, on which this line was echoed.
+pub(crate) async fn idle_after(line: &str) -> (TlsServer, Manager) {
+    let (server, tls) = trusted();
+    let manager = Manager::builder().tls(tls).build().expect("settings");
+    let lease = manager.allocate(server.request()).await;
+    let mut lease = lease.expect("a connection");
+    echo(&mut lease, line).await;
+    lease.free();
+    (server, manager)
 }
 
 /// Such a server, and whoever signed for it.

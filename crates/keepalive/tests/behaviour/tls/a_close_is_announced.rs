@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::tls::trusted;
+use crate::support::tls::{idle_after, trusted};
 use crate::support::{echo, run};
 use keepalive::Manager;
 
@@ -57,11 +57,7 @@ fn when_its_time_is_over() {
 #[test]
 fn at_the_end() {
     run(async || {
-        let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
-        let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "hello").await;
-        lease.free();
+        let (server, manager) = idle_after("hello").await;
         manager.shutdown().await;
         server.announced.until(|tally| tally.total == 1).await;
     });

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use crate::support::tls::{Order, trusted};
+use crate::support::tls::{Order, idle_after, trusted};
 use crate::support::{echo, eventually, run};
 use keepalive::Manager;
 use tokio::io::AsyncReadExt;
@@ -28,11 +28,7 @@ fn an_announced_end_is_an_end_and_a_cut_is_not() {
 #[test]
 fn an_idle_connection_whose_peer_announces_its_end_goes_at_once() {
     run(async || {
-        let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
-        let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "hello").await;
-        lease.free();
+        let (server, manager) = idle_after("hello").await;
         assert_eq!(manager.totals().idle, 1);
         server.order(Order::Close);
         eventually("removed", || manager.totals().open == 0).await;

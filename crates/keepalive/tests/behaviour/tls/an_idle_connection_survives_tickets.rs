@@ -1,6 +1,6 @@
 //! C3: what TLS says for itself on an idle connection is no reason to close it.
 
-use crate::support::tls::{Authority, Order, TlsServer, trusted};
+use crate::support::tls::{Authority, Order, TlsServer, idle_after};
 use crate::support::{echo, eventually, run};
 #[cfg(target_os = "linux")]
 use crate::support::{eventually_blocking, run_on_one_thread, unread_from};
@@ -58,11 +58,7 @@ fn tickets_that_only_the_hand_out_finds() {
 #[test]
 fn new_keys() {
     run(async || {
-        let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
-        let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "hello").await;
-        lease.free();
+        let (server, manager) = idle_after("hello").await;
         for _ in 0..10 {
             server.order(Order::Rekey);
             tokio::task::yield_now().await;
@@ -80,11 +76,7 @@ fn new_keys() {
 #[test]
 fn not_without_end() {
     run(async || {
-        let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
-        let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "hello").await;
-        lease.free();
+        let (server, manager) = idle_after("hello").await;
         assert_eq!(manager.totals().idle, 1);
         server.order(Order::RekeyWithoutEnd);
         eventually("removed", || manager.totals().open == 0).await;

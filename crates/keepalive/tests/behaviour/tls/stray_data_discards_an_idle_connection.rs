@@ -1,6 +1,6 @@
 //! C1, C3, C4: bytes that nobody asked for are found, wherever they lie.
 
-use crate::support::tls::{Order, trusted};
+use crate::support::tls::{Order, idle_after, trusted};
 use crate::support::{echo, eventually, run};
 #[cfg(target_os = "linux")]
 use crate::support::{eventually_blocking, unread_from};
@@ -9,11 +9,7 @@ use keepalive::Manager;
 #[test]
 fn a_byte_that_comes_while_it_is_idle() {
     run(async || {
-        let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
-        let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "hello").await;
-        lease.free();
+        let (server, manager) = idle_after("hello").await;
         assert_eq!(manager.totals().idle, 1);
         server.order(Order::SendByte);
         eventually("removed", || manager.totals().open == 0).await;
@@ -23,11 +19,7 @@ fn a_byte_that_comes_while_it_is_idle() {
 #[test]
 fn a_byte_that_the_session_has_already_decrypted() {
     run(async || {
-        let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
-        let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "twice").await;
-        lease.free();
+        let (server, manager) = idle_after("twice").await;
         assert_eq!(manager.totals().idle, 0);
         let lease = manager.allocate(server.request()).await.unwrap();
         assert_eq!(lease.from_cache(), None);
