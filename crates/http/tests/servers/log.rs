@@ -20,7 +20,9 @@ pub(crate) fn read(file: &Path) -> Counts {
     loop {
         // The last lines are written after the last answers.
         let text = fs::read_to_string(file).unwrap_or_default();
-        let lines: Vec<[&str; 3]> = text.lines().map(words).collect();
+        let lines = text.lines().map(words);
+        // A connection that says nothing is that of `listens`.
+        let lines: Vec<[&str; 3]> = lines.filter(|[_, _, path]| *path != "-").collect();
         let served: HashSet<&str> = lines
             .iter()
             .filter(|[_, status, _]| *status == "200")

@@ -1,6 +1,6 @@
-//! The client against servers that many run, before a server of the test's own that echoes: whatever
-//! they do with connections, each request gets its own answer, and as many connections are open as
-//! are allowed, by the server's log.
+//! The client against servers that many run, before a server of the test's own that echoes, or with
+//! a script that does: whatever they do with connections, each request gets its own answer, and as
+//! many connections are open as are allowed, by the server's log.
 //!
 //! A server that is not there is skipped, unless `KEEPALIVE_REQUIRE_` and its name is 1 in the
 //! environment.
@@ -11,9 +11,10 @@
 mod apache;
 mod backend;
 mod front;
+mod haproxy;
 mod log;
 mod nginx;
-#[allow(dead_code, reason = "a test elsewhere reads what a program says")]
+mod node;
 #[path = "../../../keepalive/tests/behaviour/support/program.rs"]
 mod program;
 mod traffic;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use http::Version;
 
-use crate::front::{PER_CONNECTION, Place, Way, check};
+use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
 use crate::program::{Program, find};
 
 #[test]
@@ -29,7 +29,7 @@ fn run(tls: bool, version: Version) {
         tls,
         version,
         numbered: true,
-        ends_busy: true,
+        closes: Some(Closes::Announced),
     };
     check("nginx", way, |place| {
         fs::write(place.folder.join("nginx.conf"), configuration(place)).unwrap();
