@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use keepalive::{Connection, Unusable};
+use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A transport that can be taken away from whoever reads and writes it.
@@ -15,6 +16,8 @@ pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
 struct Inner<T> {
     transport: Option<T>,
     received: u64,
+    /// Of whoever reads, once nothing was there to be read.
+    reader: Option<Waker>,
     /// Whether only whoever closes the connection may end our side of it.
     kept_open: bool,
     users: usize,
@@ -27,6 +30,7 @@ impl<T> Shared<T> {
         Self(Arc::new(Mutex::new(Inner {
             transport: Some(transport),
             received: 0,
+            reader: None,
             kept_open: false,
             users: 1,
             lonely: None,
@@ -75,10 +79,20 @@ impl<T: Connection> Shared<T> {
 
     /// Asks the transport whether it can be used now.
     pub(crate) fn check(&self) -> Result<(), Unusable> {
-        match &mut self.lock().transport {
-            Some(transport) => transport.check(),
-            None => Err(Unusable::Closed),
+        let mut inner = self.lock();
+        let Some(transport) = &mut inner.transport else {
+            return Err(Unusable::Closed);
+        };
+        let checked = transport.check();
+        // A session may have taken data in, of which the reactor has not told its reader, and never
+        // will.
+        let told = matches!(checked, Err(Unusable::UnexpectedData)) && !planted!(ReaderUntold);
+        let reader = inner.reader.take_if(|_| told);
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
         }
+        checked
     }
 }
 
@@ -126,6 +140,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Shared<T> {
         let before = buf.filled().len();
         let result = Pin::new(transport).poll_read(cx, buf);
         inner.received += (buf.filled().len() - before) as u64;
+        if result.is_pending() {
+            match &mut inner.reader {
+                Some(reader) => reader.clone_from(cx.waker()),
+                reader => *reader = Some(cx.waker().clone()),
+            }
+        }
         result
     }
 }

@@ -1,9 +1,13 @@
 //! HTTP/2, spoken with a server that is told frame by frame what to say.
 
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 mod a_connection_carries_as_many_exchanges_as_the_server_allows;
 mod a_goaway_retires_the_connection_and_fails_nobody;
+#[cfg(feature = "tls")]
+mod a_look_at_a_connection_takes_no_answer_away;
 mod a_lost_connection_is_an_error_or_another_try;
 mod a_request_that_a_goaway_passes_over_is_sent_again;
 mod a_request_that_is_dropped_resets_its_stream_alone;

@@ -150,6 +150,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.send(HEADERS, END_HEADERS, stream, &OK).await;
     }
 
+    /// A part of an answer.
+    pub(crate) async fn data(&mut self, stream: u32, body: &str) {
+        self.send(DATA, 0, stream, body.as_bytes()).await;
+    }
+
     /// The rest of an answer.
     pub(crate) async fn end(&mut self, stream: u32, body: &str) {
         self.send(DATA, END_STREAM, stream, body.as_bytes()).await;

@@ -2,19 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
-
 use http::Version;
-use keepalive::rustls::ServerConfig;
-use keepalive::rustls::crypto::ring;
-use keepalive::{Net, Tls};
+use keepalive::Net;
 use keepalive_http::Http;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::server::{Outcome, Peer, client_of};
+use super::tls::TlsServer;
 use crate::support::{ok, within};
 
 #[tokio::test]
@@ -51,32 +47,18 @@ async fn a_server_that_can_not_is_an_error_where_nothing_else_is_wanted() {
 
 /// Asks a server that knows these protocols, and answers by the one that is agreed on.
 async fn spoken(known: &[&str], http: impl FnOnce(Net) -> Http) -> Outcome {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let key = made.signing_key.serialize_der().try_into().unwrap();
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    config.alpn_protocols = known.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let server = TlsServer::start(known).await;
+    let client = client_of(http(server.net()), 1);
+    let uri = server.uri();
     tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        if let Ok(stream) = acceptor.accept(stream).await {
+        if let Ok(stream) = server.accept().await {
             serve(stream).await;
         }
     });
-
-    let tls = Tls::builder().roots_pem(made.cert.pem()).build().unwrap();
-    let client = client_of(http(Net::new().tls(tls)), 1);
-    let uri = format!("https://127.0.0.1:{port}/").parse().unwrap();
     within(client.get(uri)).await
 }
 
-async fn serve(mut stream: TlsStream<tokio::net::TcpStream>) {
+async fn serve(mut stream: TlsStream<TcpStream>) {
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         let mut peer = Peer::greet(stream, 10).await;
         let stream = peer.request().await;
