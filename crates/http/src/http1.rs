@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::connection::Unanswered;
 use crate::io::Shared;
+use crate::keep_alive::KeepAlive;
 use crate::outgoing::Outgoing;
 
 // The most a peer can make one response head, or the trailers of one body, cost (X1). hyper adds
@@ -44,6 +45,8 @@ where
     task: JoinHandle<Unusable>,
     ended: bool,
     shared: Shared<T>,
+    keep_alive: KeepAlive,
+    runtime: Handle,
     closing: Option<T>,
 }
 
@@ -75,6 +78,8 @@ where
             task,
             ended: false,
             shared,
+            keep_alive: KeepAlive::default(),
+            runtime,
             closing: None,
         })
     }
@@ -86,6 +91,7 @@ where
         &mut self,
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
+        self.keep_alive.end();
         let before = self.shared.received();
         let sender = self.sender.as_mut();
         let sender = sender.expect("a connection that has ended is not used again");
@@ -100,7 +106,11 @@ where
             self.sender = None;
             response.as_mut().poll(cx)
         });
-        response.await.map_err(|mut failure| Unanswered {
+        let response = response.await;
+        if let Ok(response) = &response {
+            self.keep_alive.hear(response.headers());
+        }
+        response.map_err(|mut failure| Unanswered {
             unsent: failure
                 .take_message()
                 .map(|request| Box::new(request.into_body())),
@@ -111,15 +121,17 @@ where
         })
     }
 
-    /// Waits, after a response, until hyper is done with it; whether it takes another request then.
+    /// Waits, after a response, until hyper is done with it; whether it takes another request then,
+    /// and the peer has not said that it will not.
     ///
     /// The end of a body is known a little before that (B16). In between hyper finds out whether
     /// the peer closes, or has sent more than it announced.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        match &mut self.sender {
-            Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
-            None => Poll::Ready(false),
-        }
+        let ready = match &mut self.sender {
+            Some(sender) => ready!(sender.poll_ready(cx)).is_ok(),
+            None => false,
+        };
+        Poll::Ready(ready && self.keep_alive.begin())
     }
 
     /// The peer speaks another protocol from now on, and the transport is with whoever took it from
@@ -155,8 +167,11 @@ where
 {
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
         // hyper's task hears of its peer, but not of a name that has lost an address.
-        match self.shared.poll_retired(cx) {
-            Poll::Ready(unusable) => Poll::Ready(unusable),
+        if let Poll::Ready(unusable) = self.shared.poll_retired(cx) {
+            return Poll::Ready(unusable);
+        }
+        match self.keep_alive.poll_over(&self.runtime, cx) {
+            Poll::Ready(()) => Poll::Ready(Unusable::Expired),
             Poll::Pending => self.poll_ended(cx),
         }
     }
@@ -164,6 +179,9 @@ where
     fn check(&mut self) -> Result<(), Unusable> {
         if self.task.is_finished() || self.is_closed() {
             return Err(Unusable::Closed);
+        }
+        if self.keep_alive.is_over() {
+            return Err(Unusable::Expired);
         }
         self.shared.check()
     }

@@ -14,6 +14,11 @@
 //!   completely, and only if nothing more has arrived since. Whatever else happens to an exchange
 //!   (its future is dropped, it fails, the server sends more than it announced) closes the
 //!   connection. Of HTTP/2, it ends its own stream alone.
+//! - What a server of HTTP/1.1 says by `Keep-Alive` holds, if it is less than what the manager allows
+//!   (`keep_alive`, `max_uses`): after `timeout=n` an idle connection is closed one second before the
+//!   time is over, because the server's clock starts as it sends its last byte, ours as that is
+//!   read, and the next request has yet to get there. Of less than two seconds, half is used. After
+//!   `timeout=0` and `max=0` a connection is not used again, and after `max=n` at most `n` times.
 //! - A connection of HTTP/2 carries as many exchanges as its server allows at the time.
 //! - A request is sent again only if nothing of it has left, if the server says that it has done
 //!   nothing about it, or if it may be done twice, the connection had been used before, and no byte
@@ -52,6 +57,7 @@ mod hold;
 mod http1;
 mod http2;
 mod io;
+mod keep_alive;
 mod origin;
 mod outgoing;
 mod rest;

@@ -23,6 +23,7 @@ mod a_request_that_is_dropped_closes_its_connection;
 mod a_response_head_without_end_is_an_error;
 mod a_response_that_comes_before_the_request_is_no_answer;
 mod a_response_without_content_has_no_body;
+mod a_server_says_for_how_long_it_keeps_a_connection;
 mod a_server_that_will_close_is_not_asked_again;
 mod a_url_decides_what_is_sent;
 mod an_empty_response_gives_its_connection_back_at_once;

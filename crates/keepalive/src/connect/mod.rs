@@ -168,6 +168,8 @@ pub enum Unusable {
     Failed(io::Error),
     /// The name that it was opened for has lost the address that it goes to.
     AddressGone,
+    /// Its peer has said that it keeps it no longer.
+    Expired,
 }
 
 impl fmt::Display for Unusable {
@@ -177,6 +179,7 @@ impl fmt::Display for Unusable {
             Self::UnexpectedData => f.write_str("the peer sent data that nobody asked for"),
             Self::Failed(error) => write!(f, "the connection failed: {error}"),
             Self::AddressGone => f.write_str("the name has lost the address of the connection"),
+            Self::Expired => f.write_str("the peer keeps the connection no longer"),
         }
     }
 }

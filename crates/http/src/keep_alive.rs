@@ -1,0 +1,205 @@
+//! For how long, and how often, a server says that it keeps a connection.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::HeaderMap;
+use keepalive_engine::planted;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+// The server's clock starts as it sends its last byte, ours as that is read, and the next request
+// has yet to get there.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// What the server of a connection has said of it, and until when that lets it be used again.
+#[derive(Debug, Default)]
+pub(crate) struct KeepAlive {
+    said: Said,
+    /// Of a connection that is idle, if there is such a time.
+    until: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl KeepAlive {
+    /// Takes notice of a response. A time that was said before holds until another is said.
+    pub(crate) fn hear(&mut self, headers: &HeaderMap) {
+        if planted!(KeepAliveUnheard) {
+            return;
+        }
+        let said = Said::parse(headers);
+        let left = self.said.requests.map(|left| left.saturating_sub(1));
+        self.said.idle = said.idle.or(self.said.idle);
+        self.said.requests = said.requests.or(left);
+    }
+
+    /// The connection is idle from now on; whether it may be used again.
+    pub(crate) fn begin(&mut self) -> bool {
+        let idle = self.said.idle.map(less_margin);
+        // What is beyond the clock's reach is no limit.
+        self.until = idle.and_then(|idle| Instant::now().checked_add(idle));
+        self.said.requests != Some(0) && idle != Some(Duration::ZERO)
+    }
+
+    /// The connection is in use.
+    pub(crate) fn end(&mut self) {
+        self.until = None;
+    }
+
+    /// Whether its time is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| until <= Instant::now())
+    }
+
+    /// Waits until its time is over.
+    pub(crate) fn poll_over(&mut self, runtime: &Handle, context: &mut Context<'_>) -> Poll<()> {
+        let Some(until) = self.until else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| {
+            let _entered = runtime.enter();
+            Box::pin(sleep_until(until))
+        });
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(context)
+    }
+}
+
+/// Where the margin is more than half of the time, half is left.
+fn less_margin(idle: Duration) -> Duration {
+    idle - MARGIN.min(idle / 2)
+}
+
+/// The parameters of the header `Keep-Alive` (RFC 2068, section 19.7.1.1), as far as they make
+/// sense; of those that are given twice, the smaller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Said {
+    idle: Option<Duration>,
+    /// How many requests may follow.
+    requests: Option<u64>,
+}
+
+impl Said {
+    fn parse(headers: &HeaderMap) -> Self {
+        let mut said = Self::default();
+        let values = headers.get_all("keep-alive").into_iter();
+        let texts = values.filter_map(|value| value.to_str().ok());
+        for parameter in texts.flat_map(|text| text.split(',')) {
+            let Some((name, value)) = parameter.trim_matches([' ', '\t']).split_once('=') else {
+                continue;
+            };
+            let Some(number) = number(value) else {
+                continue;
+            };
+            if name.eq_ignore_ascii_case("timeout") {
+                said.idle = smaller(said.idle, Duration::from_secs(number));
+            } else if name.eq_ignore_ascii_case("max") {
+                said.requests = smaller(said.requests, number);
+            }
+        }
+        said
+    }
+}
+
+/// Digits alone, not the "+5" that `parse` takes, and no more of them than fit.
+fn number(text: &str) -> Option<u64> {
+    let clean = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| clean)
+}
+
+fn smaller<T: Ord>(known: Option<T>, given: T) -> Option<T> {
+    Some(match known {
+        Some(known) => known.min(given),
+        None => given,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(values: &[&str], idle: Option<u64>, requests: Option<u64>) {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("keep-alive", value.parse().unwrap());
+        }
+        let idle = idle.map(Duration::from_secs);
+        assert_eq!(Said::parse(&headers), Said { idle, requests });
+    }
+
+    #[test]
+    fn what_is_said_is_read() {
+        check(&[], None, None);
+        check(&["timeout=5"], Some(5), None);
+        check(&["timeout=5, max=100"], Some(5), Some(100));
+        check(&["max=0,timeout=0"], Some(0), Some(0));
+        check(&[" TimeOut=5\t,\tMAX=7 ", "other=1"], Some(5), Some(7));
+    }
+
+    #[test]
+    fn of_two_the_smaller_counts() {
+        check(
+            &["timeout=5, timeout=3", "timeout=4, max=2"],
+            Some(3),
+            Some(2),
+        );
+    }
+
+    #[test]
+    fn nonsense_is_passed_over() {
+        for nonsense in [
+            "timeout",
+            "timeout=",
+            "timeout=-1",
+            "timeout=+1",
+            "timeout=1.5",
+        ] {
+            check(&[nonsense], None, None);
+        }
+        check(&["timeout=\"5\", timeout = 5, timeout=5s"], None, None);
+        check(&["timeout=99999999999999999999, max=3"], None, Some(3));
+        check(&["5", ",,", "max=1=1", "maximum=3"], None, None);
+        let headers = HeaderMap::from_iter([(
+            http::header::HeaderName::from_static("keep-alive"),
+            http::HeaderValue::from_bytes(b"timeout=5, \xff").unwrap(),
+        )]);
+        assert_eq!(Said::parse(&headers), Said::default());
+    }
+
+    #[test]
+    fn the_margin_is_a_second_or_half_of_the_time() {
+        let left = |millis| less_margin(Duration::from_millis(millis)).as_millis();
+        assert_eq!((left(0), left(1000), left(2000)), (0, 500, 1000));
+        assert_eq!((left(3000), left(60_000)), (2000, 59_000));
+    }
+
+    #[tokio::test]
+    async fn a_time_without_end_is_no_limit() {
+        let mut keep_alive = KeepAlive::default();
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "keep-alive",
+            format!("timeout={}", u64::MAX).parse().unwrap(),
+        );
+        keep_alive.hear(&headers);
+        assert!(keep_alive.begin() && !keep_alive.is_over());
+    }
+
+    #[test]
+    fn requests_are_counted_while_nothing_new_is_said() {
+        let mut keep_alive = KeepAlive::default();
+        let mut headers = HeaderMap::new();
+        headers.insert("keep-alive", "max=2".parse().unwrap());
+        keep_alive.hear(&headers);
+        assert!(keep_alive.begin());
+        headers.clear();
+        keep_alive.hear(&headers);
+        assert!(keep_alive.begin());
+        keep_alive.hear(&headers);
+        assert!(!keep_alive.begin());
+    }
+}
