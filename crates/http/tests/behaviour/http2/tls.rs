@@ -48,6 +48,8 @@ impl TlsServer {
     /// The next connection, if its handshake comes to an end.
     pub(crate) async fn accept(self) -> std::io::Result<TlsStream<TcpStream>> {
         let (stream, _) = self.listener.accept().await.unwrap();
+        // What is sent is there at once.
+        stream.set_nodelay(true).unwrap();
         self.acceptor.accept(stream).await
     }
 }
