@@ -198,7 +198,6 @@ catalogue! {
         CloseUnannounced, "rule C8", "a session is closed without a word";
         CutIsAnEnd, "RFC 8446, 6.1", "a session that is cut off looks like one that has ended";
         TicketsDiscard, "rule C3", "an idle connection goes as soon as a session ticket comes";
-        CheckedUntilFull, "found here", "each check of a session takes more data in, until there is no room";
         UnaskedTaken, "CVE-2025-4366 of pingora", "data that comes over an idle session is kept for the next user";
     }
     Http {
@@ -209,7 +208,9 @@ catalogue! {
         PostedTwice, "RFC 9110, section 9.2.2", "a request that must not be done twice is sent again";
         RestUnbounded, "rule X1", "what is left of a dropped body is read however much it is";
         KeepAliveUnheard, "RFC 2068, section 19.7.1.1", "a connection is used after its server has said that it closes it";
+        CheckedUntilFull, "found here", "each check of a session that is shared takes more data in, until there is no room";
         ReaderUntold, "found here", "a check takes data out of a socket, and nobody tells the reader";
+        TunnelReused, "RFC 9110, section 9.3.6", "a connection that has become a tunnel takes the next request";
         UpgradeLetGo, "rule C2", "a connection that changes its protocol is not held";
         GoawayUnheard, "RFC 9113, section 6.8", "a connection whose server is about to close takes requests";
         StreamLimitUnheard, "RFC 9113, section 5.1.2", "nobody is told how many streams a server allows";

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, Uri};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
+use hyper::upgrade::OnUpgrade;
 use keepalive::{Connection, Manager, Net};
 use keepalive_engine::planted;
 use tokio::time::Instant;
@@ -122,10 +123,16 @@ impl<C: StreamConnector> Client<C> {
     /// future is polled. The caller's line is what the manager lists the lease by.
     ///
     /// The response has an [`Allocation`] among its extensions, and a [`Body`] that holds the
-    /// connection until it has been read. One that changes the protocol (101) leaves the connection to
-    /// whoever asks [`hyper::upgrade::on`] for it, and it counts as in use until that is dropped.
-    /// There is no timeout but the manager's own, which ends
+    /// connection until it has been read. One that changes the protocol (101), or answers a `CONNECT`
+    /// with success, leaves the connection to whoever asks [`hyper::upgrade::on`] for it, and it
+    /// counts as in use until that is dropped. There is no timeout but the manager's own, which ends
     /// with the allocation; put one around the future and the reading where it is needed.
+    ///
+    /// A `CONNECT` (RFC 9110, section 9.3.6) may name an address and a port alone, `h.test:3128`. Like
+    /// any request it goes to the address that it names, over TLS if the URL is of `https`, or has no
+    /// scheme and the port 443. To send it to a proxy instead, have the connector go there
+    /// (`Net::resolve`); to reach hosts through a proxy, a proxy of the connector's does all of it. It
+    /// is sent by HTTP/1.1 only: a server that takes HTTP/2 is an error, see [`Http::http1_only`].
     ///
     /// # Cancel safety
     ///
@@ -218,8 +225,12 @@ impl<C: StreamConnector> Client<C> {
         };
         let (mut head, incoming) = response.into_parts();
         head.extensions.insert(allocation);
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            hold.take().until_left();
+        if exchange.ends_http(head.status) && !planted!(TunnelReused) {
+            let held = hold.take();
+            // Of a 204, hyper makes no tunnel, but the server may have.
+            if head.extensions.get::<OnUpgrade>().is_some() {
+                held.until_left();
+            }
         }
         let (method, host) = (exchange.method().clone(), exchange.host().clone());
         let mut body = Body::new(incoming, hold, self.rest, method, host);

@@ -3,7 +3,7 @@
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use keepalive_engine::planted;
 
 use crate::Error;
@@ -16,20 +16,20 @@ use crate::target;
 pub(crate) struct Exchange {
     pub(crate) to: keepalive::Request,
     head: Parts,
-    /// What the server is asked for (RFC 9112, section 3.2.1).
-    path: Uri,
+    /// What the server is asked for (RFC 9112, section 3.2).
+    form: Uri,
     host: HeaderValue,
 }
 
 impl Exchange {
     /// Checks a request of the user's, which has this body.
     pub(crate) fn new(head: Parts, body: &Outgoing) -> Result<Self, Error> {
-        let Origin { to, host } = Origin::of(&head.uri)?;
-        let path = target::path(&head.uri);
+        let Origin { to, host } = Origin::of(&head.method, &head.uri)?;
+        let form = target::form(&head.method, &head.uri, &host).map_err(Error::url)?;
         check(&head, body).map_err(|what| Error::request(&head.method, to.host(), what))?;
         Ok(Self {
             to,
-            path: path.into(),
+            form,
             host,
             head,
         })
@@ -44,9 +44,9 @@ impl Exchange {
             // section 8.3.1).
             let host = head.headers.remove(HOST);
             let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-            head.uri = with(head.uri, authority, &self.path);
+            head.uri = with(head.uri, authority, &self.form);
         } else {
-            head.uri = self.path.clone();
+            head.uri = self.form.clone();
             if !head.headers.contains_key(HOST) {
                 head.headers.insert(HOST, self.host.clone());
             }
@@ -60,8 +60,19 @@ impl Exchange {
             (Version::HTTP_2, Version::HTTP_11) => {
                 Err("it is to be sent by HTTP/2, which the server does not speak")
             }
+            // Nobody would know when a stream that became a tunnel has ended.
+            (_, Version::HTTP_2) if self.head.method == Method::CONNECT => {
+                Err("CONNECT is sent by HTTP/1.1 only, and the server speaks HTTP/2")
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Whether this response makes a tunnel of its connection (RFC 9110, section 9.3.6), or has it
+    /// speak another protocol.
+    pub(crate) fn ends_http(&self, status: StatusCode) -> bool {
+        let tunnels = self.head.method == Method::CONNECT && status.is_success();
+        tunnels || status == StatusCode::SWITCHING_PROTOCOLS
     }
 
     /// Whether sending it twice does as much as sending it once (RFC 9110, section 9.2.2).
@@ -96,8 +107,8 @@ fn check(head: &Parts, body: &Outgoing) -> Result<(), String> {
         headers,
         ..
     } = head;
-    if *method == Method::CONNECT {
-        return Err("the method CONNECT is not supported".to_owned());
+    if *method == Method::CONNECT && !body.is_empty() {
+        return Err("CONNECT has no body".to_owned());
     }
     if !matches!(
         *version,
@@ -136,19 +147,25 @@ mod tests {
     #[track_caller]
     fn refused(build: impl FnOnce(http::request::Builder) -> http::request::Builder) -> String {
         let request = build(Request::builder()).uri("/").body(()).unwrap();
-        check(&request.into_parts().0, &nothing()).unwrap_err()
-    }
-
-    fn nothing() -> Outgoing {
-        Outgoing::new(String::new())
+        check(&request.into_parts().0, &Outgoing::new(String::new())).unwrap_err()
     }
 
     #[test]
     fn what_can_not_be_sent_is_refused() {
-        assert!(refused(|request| request.method("CONNECT")).contains("CONNECT"));
         assert!(refused(|request| request.version(Version::HTTP_3)).contains("HTTP/3.0"));
         assert!(refused(|request| request.header("content-length", "5")).contains("body"));
         assert!(refused(|request| request.header("transfer-encoding", "chunked")).contains("body"));
+    }
+
+    #[test]
+    fn a_tunnel_is_asked_for_without_a_body() {
+        let head = Request::connect("h.test:80")
+            .body(())
+            .unwrap()
+            .into_parts()
+            .0;
+        assert!(check(&head, &Outgoing::new(String::new())).is_ok());
+        assert!(check(&head, &Outgoing::new("four".to_owned())).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, Method, Uri};
 
 use crate::Error;
 use crate::target::Target;
@@ -20,23 +20,26 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// That of an absolute URL.
+    /// That of an absolute URL; for `CONNECT`, an address and a port will do.
     ///
     /// Telling it costs about as much as all else that is done for a request, so each thread
     /// remembers the last few.
-    pub(crate) fn of(uri: &Uri) -> Result<Self, Error> {
+    pub(crate) fn of(method: &Method, uri: &Uri) -> Result<Self, Error> {
+        if *method == Method::CONNECT {
+            return Self::parse(method, uri);
+        }
         let known = RECENT.try_with(|recent| recent.borrow().find(uri));
         if let Ok(Some(origin)) = known {
             return Ok(origin);
         }
-        let origin = Self::parse(uri)?;
+        let origin = Self::parse(method, uri)?;
         // At its end, a thread remembers nothing more.
         let _ = RECENT.try_with(|recent| recent.borrow_mut().add(uri, &origin));
         Ok(origin)
     }
 
-    fn parse(uri: &Uri) -> Result<Self, Error> {
-        let target = Target::parse(uri).map_err(Error::url)?;
+    fn parse(method: &Method, uri: &Uri) -> Result<Self, Error> {
+        let target = Target::parse(method, uri).map_err(Error::url)?;
         let to = keepalive::Request::new(&target.scheme, &target.address, target.port);
         Ok(Self {
             to: to.map_err(Error::url)?,
@@ -94,7 +97,7 @@ mod tests {
     use super::*;
 
     fn host(url: &str) -> String {
-        let origin = Origin::of(&url.parse().unwrap()).unwrap();
+        let origin = Origin::of(&Method::GET, &url.parse().unwrap()).unwrap();
         assert_eq!(origin.host, url.split('/').nth(2).unwrap());
         origin.to.host().to_string()
     }
@@ -128,8 +131,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_wrong_every_time() {
         for _ in 0..2 {
-            assert!(Origin::of(&"http://u:p@a.test/".parse().unwrap()).is_err());
-            assert!(Origin::of(&"http://a.test:0/".parse().unwrap()).is_err());
+            assert!(Origin::of(&Method::GET, &"http://u:p@a.test/".parse().unwrap()).is_err());
+            assert!(Origin::of(&Method::GET, &"http://a.test:0/".parse().unwrap()).is_err());
         }
     }
 }

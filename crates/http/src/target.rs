@@ -1,7 +1,7 @@
 //! What a URL says: where to connect to, and what to ask for.
 
-use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderValue, Method, Uri};
 
 /// The parts of a URL, each in the form in which it is used.
 #[derive(Clone, Debug)]
@@ -16,14 +16,23 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Takes an absolute URL apart.
+    /// Takes an absolute URL apart; for `CONNECT`, an address and a port will do.
     ///
     /// Neither its path nor its user info are in the error: they may hold secrets.
-    pub(crate) fn parse(uri: &Uri) -> Result<Self, String> {
-        let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
-            return Err("the URL is not absolute; it must start with \"http://\"".to_owned());
+    pub(crate) fn parse(method: &Method, uri: &Uri) -> Result<Self, String> {
+        let connects = *method == Method::CONNECT;
+        let (scheme, authority) = match (uri.scheme_str(), uri.authority()) {
+            (Some(scheme), Some(authority)) => (scheme, authority),
+            (None, Some(authority)) if connects => match authority.port_u16() {
+                Some(443) => ("https", authority),
+                Some(_) => ("http", authority),
+                None => return Err("CONNECT needs an address and a port".to_owned()),
+            },
+            _ => {
+                return Err("the URL is not absolute; it must start with \"http://\"".to_owned());
+            }
         };
-        let default_port = match scheme.as_str() {
+        let default_port = match scheme {
             "http" => 80,
             "https" => 443,
             other => return Err(format!("the scheme {other:?} is not HTTP")),
@@ -39,30 +48,35 @@ impl Target {
             "" | ":" => default_port,
             given => parse_port(given)?,
         };
-        let host = if port == default_port {
+        let host = if port == default_port && !connects {
             address.to_owned()
         } else {
             format!("{address}:{port}")
         };
-        let host = host
-            .try_into()
-            .map_err(|_| format!("{address:?} can not be sent as the name of a host"))?;
+        let no_host = |_| format!("{address:?} can not be sent as the name of a host");
         Ok(Self {
-            scheme: scheme.as_str().to_owned(),
+            scheme: scheme.to_owned(),
             address: address.to_owned(),
             port,
-            host,
+            host: host.try_into().map_err(no_host)?,
         })
     }
 }
 
-/// The path and the query of a URL, which is all the server is sent (RFC 9112, section 3.2.1).
-pub(crate) fn path(uri: &Uri) -> PathAndQuery {
+/// What the server is sent of a URL: the path and the query, or, for `CONNECT`, the address and the
+/// port, which are in `host` (RFC 9112, sections 3.2.1 and 3.2.3).
+pub(crate) fn form(method: &Method, uri: &Uri, host: &HeaderValue) -> Result<Uri, String> {
     // Before a fragment, as in "http://h.test#top", one may be there that calls itself "/" and is
     // sent as nothing.
-    match uri.path_and_query() {
-        Some(path) if path.as_str() != "/" => path.clone(),
-        _ => PathAndQuery::from_static("/"),
+    let path = uri.path_and_query().filter(|path| path.as_str() != "/");
+    match path {
+        Some(_) if *method == Method::CONNECT => Err("CONNECT asks for no path".to_owned()),
+        None if *method == Method::CONNECT => {
+            let authority = Authority::try_from(host.as_bytes());
+            authority.map(Uri::from).map_err(|error| error.to_string())
+        }
+        Some(path) => Ok(path.clone().into()),
+        None => Ok(PathAndQuery::from_static("/").into()),
     }
 }
 
@@ -80,7 +94,12 @@ mod tests {
 
     #[track_caller]
     fn parse(url: &str) -> Result<Target, String> {
-        Target::parse(&url.parse().unwrap())
+        Target::parse(&Method::GET, &url.parse().unwrap())
+    }
+
+    fn sent(method: &Method, url: &str, target: &Target) -> Result<String, String> {
+        let form = form(method, &url.parse().unwrap(), &target.host)?;
+        Ok(form.to_string())
     }
 
     #[track_caller]
@@ -88,7 +107,7 @@ mod tests {
         let target = parse(url).unwrap();
         let found = (&*target.address, target.port, target.host.to_str().unwrap());
         assert_eq!(found, (address, port, host));
-        assert_eq!(Uri::from(super::path(&url.parse().unwrap())), path);
+        assert_eq!(sent(&Method::GET, url, &target).unwrap(), path);
     }
 
     #[test]
@@ -100,6 +119,38 @@ mod tests {
         check("http://h.test#top", "h.test", 80, "h.test", "/");
         check("https://h.test", "h.test", 443, "h.test", "/");
         check("https://h.test:80", "h.test", 80, "h.test:80", "/");
+    }
+
+    #[test]
+    fn a_tunnel_is_asked_for_by_address_and_port() {
+        let connect = |url: &str| {
+            let target = Target::parse(&Method::CONNECT, &url.parse().unwrap())?;
+            let sent = sent(&Method::CONNECT, url, &target)?;
+            assert_eq!(sent, target.host.to_str().unwrap());
+            Ok(format!("{} {sent}", target.scheme))
+        };
+        for (url, expected) in [
+            ("h.test:80", "http h.test:80"),
+            ("h.test:443", "https h.test:443"),
+            ("[::1]:8080", "http [::1]:8080"),
+            ("http://h.test", "http h.test:80"),
+            ("https://h.test:8443/", "https h.test:8443"),
+        ] {
+            assert_eq!(connect(url).as_deref(), Ok(expected));
+        }
+        for (url, said) in [
+            ("h.test", "port"),
+            ("http://h.test/a", "path"),
+            ("http://h.test?a", "path"),
+            ("/a", "absolute"),
+            ("root:hunter2@h.test:80", "password"),
+        ] {
+            let error: String = connect(url).unwrap_err();
+            assert!(
+                error.contains(said) && !error.contains("hunter2"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

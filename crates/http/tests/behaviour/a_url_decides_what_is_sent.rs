@@ -47,15 +47,3 @@ async fn or_that_nothing_can_be() {
         assert!(!message.contains("hunter2"), "{message}");
     }
 }
-
-#[tokio::test]
-async fn a_method_that_is_not_supported_is_refused() {
-    let client = client(1);
-    let request = Request::connect("http://127.0.0.1:1/")
-        .body(String::new())
-        .unwrap();
-    let error = within(client.request(request)).await.unwrap_err();
-    assert_eq!(error.function(), "request");
-    let message = "CONNECT http://127.0.0.1:1: request: the method CONNECT is not supported";
-    assert!(error.to_string().starts_with(message), "{error}");
-}

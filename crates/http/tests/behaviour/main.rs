@@ -25,6 +25,7 @@ mod a_response_that_comes_before_the_request_is_no_answer;
 mod a_response_without_content_has_no_body;
 mod a_server_says_for_how_long_it_keeps_a_connection;
 mod a_server_that_will_close_is_not_asked_again;
+mod a_tunnel_is_held_until_it_is_dropped;
 mod a_url_decides_what_is_sent;
 mod an_empty_response_gives_its_connection_back_at_once;
 mod at_most_max_per_host_connections_are_open_at_the_server;

@@ -1,6 +1,7 @@
 //! HTTP/2, spoken with a server that is told frame by frame what to say.
 
 mod server;
+pub(crate) use self::server::{Server, client};
 #[cfg(feature = "tls")]
 mod tls;
 
