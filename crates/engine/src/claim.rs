@@ -261,7 +261,7 @@ impl<K: Eq + Clone> Engine<K> {
     pub(crate) fn may_claim(&self, host: u32) -> bool {
         let host = self.hosts.at(host);
         let one_more = usize::from(planted!(OverHostLimit));
-        host.in_use() < self.settings.max_per_host + one_more
+        host.in_use() < host.limit(self.settings.max_per_host) + one_more
     }
 
     /// Whether a request that joins a host's queue now would have an attempt of its own at once.
@@ -275,7 +275,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// While a host is at its own limit, its requests do not wait for room.
     pub(crate) fn note_limit(&mut self, room: &mut impl Room, host: u32) {
         let host = self.hosts.at_mut(host);
-        if host.counts.open as usize >= self.settings.max_per_host {
+        if host.counts.open as usize >= host.limit(self.settings.max_per_host) {
             host.mark = room.overtakes();
         }
     }

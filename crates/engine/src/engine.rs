@@ -1,6 +1,7 @@
 //! The engine: its inputs and outputs, without policy.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
 use crate::action::{Action, Answer, Message};
 use crate::arena::Arena;
@@ -83,6 +84,17 @@ impl<K: Eq + Clone> Engine<K> {
     /// host out of use may be forgotten by any other input.
     pub fn host(&mut self, hash: u64, key: &K) -> HostId {
         self.hosts.enter(hash, key)
+    }
+
+    /// Lets a host have `connections` at once, whatever `max_per_host` says (SPEC B2).
+    ///
+    /// It is for hosts that have not been asked for yet. 0 is taken for 1.
+    pub fn limit_host(&mut self, hash: u64, key: &K, connections: usize) {
+        let slot = self.hosts.enter(hash, key).slot;
+        let connections = u32::try_from(connections).unwrap_or(u32::MAX);
+        let limit = NonZeroU32::new(connections).unwrap_or(NonZeroU32::MIN);
+        self.hosts.at_mut(slot).own_limit = Some(limit);
+        self.hosts.note_use(slot);
     }
 
     /// The key of a host.

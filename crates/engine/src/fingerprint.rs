@@ -214,6 +214,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             counts,
             mark,
             vacant_link: _,
+            own_limit,
             vacant,
         } = engine.hosts.at(slot);
         (
@@ -221,6 +222,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             reserved,
             gauges(Counts::from(counts)),
             self.mark(*mark),
+            own_limit,
             vacant,
         )
             .hash(into);

@@ -1,5 +1,7 @@
 //! Hosts: the queue, the connections and the figures of each, found by key.
 
+use std::num::NonZeroU32;
+
 use hashbrown::HashTable;
 
 use crate::arena::{Arena, Link, List};
@@ -27,6 +29,8 @@ pub(crate) struct Host<K> {
     /// How many overtakes there had been when it was last at its own limit.
     pub(crate) mark: u64,
     pub(crate) vacant_link: Link,
+    /// Its own in place of `max_per_host`; a host that has one is never forgotten.
+    pub(crate) own_limit: Option<NonZeroU32>,
     pub(crate) vacant: bool,
 }
 
@@ -45,8 +49,17 @@ impl<K> Host<K> {
         self.counts.open as usize + self.reserved as usize
     }
 
-    fn is_unused(&self) -> bool {
-        self.counts.open == 0 && self.reserved == 0 && self.queue.is_empty()
+    /// How many connections it may have, where those without a limit of their own may have
+    /// `usual`.
+    #[inline]
+    pub(crate) fn limit(&self, usual: usize) -> usize {
+        self.own_limit.map_or(usual, |own| own.get() as usize)
+    }
+
+    /// Whether its record may be forgotten.
+    pub(crate) fn is_unused(&self) -> bool {
+        let free = self.counts.open == 0 && self.reserved == 0 && self.queue.is_empty();
+        free && self.own_limit.is_none()
     }
 }
 
@@ -104,6 +117,7 @@ impl<K: Eq + Clone> Hosts<K> {
             counts: Tally::default(),
             mark: 0,
             vacant_link: Link::UNLINKED,
+            own_limit: None,
             vacant: true,
         });
         let arena = &self.arena;

@@ -30,8 +30,9 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
     let mut vacant = 0;
     for (slot, host) in engine.hosts.iter() {
         let counts = Counts::from(&host.counts);
+        let max_per_host = host.limit(settings.max_per_host);
         assert!(
-            counts.open + host.reserved as usize <= settings.max_per_host,
+            counts.open + host.reserved as usize <= max_per_host,
             "I2: open of one host"
         );
         assert_eq!(
@@ -39,7 +40,8 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
             counts.connecting + counts.leased + counts.idle + counts.closing,
             "I1: open is the sum of the states"
         );
-        vacant += usize::from(counts.open == 0 && host.reserved == 0 && host.queue.is_empty());
+        let unused = counts.open == 0 && host.reserved == 0 && host.queue.is_empty();
+        vacant += usize::from(unused && host.own_limit.is_none());
         total += counts;
         check_queue(engine, slot, host);
         check_lists(engine, slot, host);
@@ -49,7 +51,7 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
         if host.queue.first_unattended().is_some() {
             assert!(host.orphans.is_empty(), "I4: a waiter and an idle attempt");
         }
-        let may_claim = counts.open + (host.reserved as usize) < settings.max_per_host;
+        let may_claim = counts.open + (host.reserved as usize) < max_per_host;
         assert!(
             !may_claim || host.queue.first_parked().is_none(),
             "I4: a waiter without claim below the limit"

@@ -95,8 +95,9 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     fn reason_in_queue(&self, room: &mut impl Room, host: u32) -> Reason {
-        let in_use = self.hosts.at(host).counts.open as usize;
-        let max = self.settings.max_per_host;
+        let host = self.hosts.at(host);
+        let in_use = host.counts.open as usize;
+        let max = host.limit(self.settings.max_per_host);
         let budget = room.budget();
         if in_use >= max {
             Reason::HostLimit { in_use, max }

@@ -74,9 +74,9 @@ impl Twins {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
         let scope = Scope::new(std::array::from_fn(|_| dice.below(256) as u8));
-        let subject = || Subject::new(scope.settings.clone(), scope.hosts);
+        let subject = || Subject::new(scope.settings.clone(), &scope.limits);
         Self {
-            model: Model::new(scope.settings.clone(), scope.hosts),
+            model: Model::new(scope.settings.clone(), &scope.limits),
             visited: subject(),
             plain: subject(),
             last: PAUSE,

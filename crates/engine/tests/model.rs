@@ -78,7 +78,7 @@ fn from_environment(name: &str) -> Option<u64> {
 
 /// Makes all inputs of a case, and answers what happened.
 fn compare((mut reference, operations, made): Case) -> Tally {
-    let mut subject = Subject::new(reference.scope.settings.clone(), reference.scope.hosts);
+    let mut subject = Subject::new(reference.scope.settings.clone(), &reference.scope.limits);
     let count = operations.len() as u64;
     for operation in operations {
         if let Some(made) = &made {
@@ -102,11 +102,11 @@ fn compare((mut reference, operations, made): Case) -> Tally {
 fn explain((mut reference, operations, _): Case) {
     let Scope {
         settings,
-        hosts,
+        limits,
         capacity,
         ..
     } = &reference.scope;
-    eprintln!("{settings:#?}\nhosts: {hosts}, capacity: {capacity}");
+    eprintln!("{settings:#?}\nlimits of the hosts: {limits:?}, capacity: {capacity}");
     for operation in operations {
         reference = Reference::apply(reference, &operation);
         if let Some((input, _)) = reference.last {
@@ -130,7 +130,7 @@ impl ReferenceStateMachine for Reference {
     fn init_state() -> BoxedStrategy<Self> {
         let scope = any::<[u8; Scope::DRAWS]>().prop_map(Scope::new);
         let reference = scope.prop_map(|scope| Self {
-            model: Model::new(scope.settings.clone(), scope.hosts),
+            model: Model::new(scope.settings.clone(), &scope.limits),
             scope,
             last: None,
         });

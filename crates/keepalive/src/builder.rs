@@ -1,5 +1,6 @@
 //! Settings of a manager.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
@@ -14,6 +15,7 @@ use crate::connect::net::Net;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
 use crate::driver::Driver;
+use crate::host::Host;
 use crate::manager::Manager;
 use crate::random::HashKey;
 
@@ -41,6 +43,8 @@ const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 #[must_use]
 pub struct Builder<C = Net> {
     settings: Settings,
+    /// Of hosts that have a limit of their own.
+    limits: HashMap<Host, usize>,
     bind_addresses: BindAddresses,
     connector: C,
 }
@@ -53,6 +57,7 @@ impl Builder<Net> {
                 shards: SHARDS,
                 ..Settings::default()
             },
+            limits: HashMap::new(),
             bind_addresses: BindAddresses::default(),
             connector: Net::new(),
         }
@@ -100,6 +105,29 @@ impl<C> Builder<C> {
     /// for an attack by the peer.
     pub fn max_per_host(mut self, connections: usize) -> Self {
         self.settings.max_per_host = connections;
+        self
+    }
+
+    /// Connections of this host at once, in place of [`max_per_host`](Self::max_per_host), fewer or
+    /// more; what is said last of a host counts.
+    ///
+    /// At least 1. A host of a partition, or with TLS settings of its own, is another host. A manager
+    /// remembers each host that has a limit of its own, with its figures, as long as it lives.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use keepalive::{Manager, Request};
+    ///
+    /// let shy = Request::new("https", "example.com", 443)?;
+    /// let manager = Manager::builder()
+    ///     .max_per_host(16)
+    ///     .max_per_host_of(shy.host(), 2)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_per_host_of(mut self, host: &Host, connections: usize) -> Self {
+        self.limits.insert(host.clone(), connections);
         self
     }
 
@@ -222,6 +250,7 @@ impl<C> Builder<C> {
     pub fn connector<D: Connector>(self, connector: D) -> Builder<D> {
         Builder {
             settings: self.settings,
+            limits: self.limits,
             bind_addresses: self.bind_addresses,
             connector,
         }
@@ -235,8 +264,17 @@ impl<C: Connector> Builder<C> {
     ///
     /// The first setting that cannot work, with its value and what is allowed.
     pub fn build(self) -> Result<Manager<C>, ConfigError> {
+        for &max_per_host in self.limits.values() {
+            Config::try_from(Settings {
+                max_per_host,
+                ..self.settings.clone()
+            })?;
+        }
         let config = Config::try_from(self.settings)?;
         let driver = Driver::new(&config, self.connector, self.bind_addresses);
+        for (host, connections) in self.limits {
+            driver.limit_host(&host, connections);
+        }
         Ok(Manager::from_driver(driver))
     }
 }

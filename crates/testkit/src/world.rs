@@ -108,6 +108,12 @@ impl World {
         self.engines[shard].host(Self::hash(host), &host)
     }
 
+    /// Lets a host that nobody has asked for yet have so many connections.
+    pub fn limit_host(&mut self, host: u32, connections: usize) {
+        let shard = self.shard_of(host);
+        self.engines[shard].limit_host(Self::hash(host), &host, connections);
+    }
+
     /// The hash of a host's key.
     pub fn hash(host: u32) -> u64 {
         u64::from(host).wrapping_mul(0x9E37_79B9_7F4A_7C15)

@@ -10,6 +10,7 @@ mod eviction;
 mod finish_attempts;
 mod freeze;
 mod from_cache;
+mod host_limits;
 mod hosts;
 mod lifetime;
 mod order;

@@ -24,6 +24,7 @@ use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::live::Live;
 use crate::driver::shard::Shard;
 use crate::error::Cause;
+use crate::host::Host;
 use crate::request::Request;
 use crate::runtime::{Handle, Notify, has_timers};
 use crate::signals::Signals;
@@ -74,6 +75,13 @@ impl<C: Connector> Driver<C> {
             shut_down: AtomicBool::new(false),
             all_closed: Notify::new(),
         }
+    }
+
+    /// Lets a host that nobody has asked for yet have so many connections at once.
+    pub(crate) fn limit_host(&self, host: &Host, connections: usize) {
+        let hash = host.hash_value();
+        let mut shard = self.lock(self.shard_at(hash));
+        shard.engine.limit_host(hash, host, connections);
     }
 
     /// A user gives a connection back.
@@ -378,9 +386,14 @@ impl<C: Connector> Driver<C> {
     }
 
     pub(crate) fn shard_of(&self, request: &Request) -> ShardId {
+        self.shard_at(request.hash_value())
+    }
+
+    /// The shard of a host with this hash.
+    fn shard_at(&self, hash: u64) -> ShardId {
         // The engine's table uses the low bits and the top ones. What is left is a fraction, and
         // the shard that share of their number: no division.
-        let fraction = (request.hash_value() >> 24) & u64::from(u32::MAX);
+        let fraction = (hash >> 24) & u64::from(u32::MAX);
         ShardId(((fraction * self.shards.len() as u64) >> 32) as u16)
     }
 

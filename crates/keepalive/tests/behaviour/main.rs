@@ -20,6 +20,7 @@ mod a_forgotten_lease_holds_up_no_shutdown;
 mod a_freed_connection_is_immediate;
 mod a_freed_connection_serves_whoever_waits_for_an_attempt;
 mod a_hit_is_answered_after_the_call;
+mod a_host_may_have_a_limit_of_its_own;
 mod a_lease_is_asked_for_and_taken_in_one;
 mod a_lookup_that_nobody_waits_for_ends;
 mod a_missing_name_is_remembered_briefly;

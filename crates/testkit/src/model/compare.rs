@@ -12,10 +12,10 @@ pub struct Pair {
 }
 
 impl Pair {
-    pub fn new(settings: &Settings, hosts: usize) -> Self {
+    pub fn new(settings: &Settings, limits: &[Option<usize>]) -> Self {
         Self {
-            model: Model::new(settings.clone(), hosts),
-            subject: Subject::new(settings.clone(), hosts),
+            model: Model::new(settings.clone(), limits),
+            subject: Subject::new(settings.clone(), limits),
         }
     }
 
@@ -56,7 +56,7 @@ impl Subject {
 pub fn run(seed: u64, operations: usize) {
     let mut dice = Dice(seed);
     let scope = Scope::new(std::array::from_fn(|_| byte(&mut dice)));
-    let mut pair = Pair::new(&scope.settings, scope.hosts);
+    let mut pair = Pair::new(&scope.settings, &scope.limits);
     for _ in 0..operations {
         let kinds = pair.model.kinds(&scope);
         let kind: Kind = kinds[dice.below(kinds.len())];

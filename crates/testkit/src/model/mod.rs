@@ -46,13 +46,18 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(settings: Settings, hosts: usize) -> Self {
+    /// A manager of as many hosts as there are `limits`, where each may have one of its own.
+    pub fn new(settings: Settings, limits: &[Option<usize>]) -> Self {
+        let hosts = limits.iter().map(|&limit| Host {
+            limit,
+            ..Host::default()
+        });
         Self {
             settings,
             now: Duration::ZERO,
             requests: Vec::new(),
             connections: Vec::new(),
-            hosts: vec![Host::default(); hosts],
+            hosts: hosts.collect(),
             overtakes: 0,
             taken: 0,
             frozen: false,

@@ -7,11 +7,13 @@ use keepalive_engine::{IdleOrder, Phase, Return, Settings};
 use super::records::{Stage, State};
 use super::{Connection, Input, Model, Request};
 
-/// The settings of one run, and how many hosts it has.
+/// The settings of one run, and what hosts it has.
 #[derive(Clone, Debug)]
 pub struct Scope {
     pub settings: Settings,
     pub hosts: usize,
+    /// Of each host, how many connections it may have if not `max_per_host`.
+    pub limits: Vec<Option<usize>>,
     /// How many leases a connection may carry.
     pub capacity: usize,
     /// How often each kind is drawn: some never, some more, so that runs differ in what they do.
@@ -19,18 +21,21 @@ pub struct Scope {
 }
 
 const KINDS: usize = 19;
+const MAX_HOSTS: usize = 4;
 
 impl Scope {
     /// How many draws make a scope.
-    pub const DRAWS: usize = 14 + KINDS;
+    pub const DRAWS: usize = 14 + KINDS + MAX_HOSTS;
 
     /// Draws what a run is about; zero is the plainest choice of each.
     pub fn new(draws: [u8; Self::DRAWS]) -> Self {
         let mut draws = draws.into_iter().map(usize::from);
         let mut below = |limit: usize| draws.next().map_or(0, |draw| draw % limit);
         let rarely = |draw: usize| draw.checked_sub(5);
-        Self {
-            hosts: 1 + below(4),
+        let hosts = 1 + below(MAX_HOSTS);
+        let mut scope = Self {
+            hosts,
+            limits: Vec::new(),
             capacity: [1, 1, 1, 2, 3][below(5)],
             settings: Settings {
                 max_per_host: 1 + below(3),
@@ -57,7 +62,10 @@ impl Scope {
                 };
                 (kind, weight * factors[below(4)])
             }),
-        }
+        };
+        let limit = |_| [None, None, Some(1), Some(2), Some(4)][below(5)];
+        scope.limits = (0..hosts).map(limit).collect();
+        scope
     }
 }
 

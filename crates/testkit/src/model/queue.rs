@@ -201,7 +201,7 @@ impl Model {
             return;
         };
         let host = connection.host;
-        if self.open_of(host) == self.settings.max_per_host {
+        if self.open_of(host) == self.max_of(host) {
             self.hosts[host].mark = self.overtakes;
         }
         self.connections.retain(|it| it.number != number);
@@ -265,7 +265,12 @@ impl Model {
     fn below_host_limit(&self, host: usize) -> bool {
         let claims = self.requests.iter();
         let claims = claims.filter(|it| it.host == host && it.stage == Stage::Claimed);
-        self.open_of(host) + claims.count() < self.settings.max_per_host
+        self.open_of(host) + claims.count() < self.max_of(host)
+    }
+
+    /// How many connections a host may have.
+    pub(super) fn max_of(&self, host: usize) -> usize {
+        self.hosts[host].limit.unwrap_or(self.settings.max_per_host)
     }
 
     pub(super) fn open_of(&self, host: usize) -> usize {

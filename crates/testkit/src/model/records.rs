@@ -200,4 +200,6 @@ pub(super) struct Host {
     pub(super) since_start: Counts,
     /// How many overtakes there had been when it was last at its own limit.
     pub(super) mark: u64,
+    /// Its own in place of `max_per_host`.
+    pub(super) limit: Option<usize>,
 }

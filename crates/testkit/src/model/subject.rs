@@ -27,19 +27,25 @@ pub struct Subject {
 }
 
 impl Subject {
-    pub fn new(settings: Settings, hosts: usize) -> Self {
+    pub fn new(settings: Settings, limits: &[Option<usize>]) -> Self {
         let config = Config::try_from(settings).expect("sound settings");
         assert_eq!(config.settings().shards, 1, "the model knows one shard");
         #[allow(clippy::disallowed_methods)] // any instant will do as the start
         let start = Time::START;
+        let mut engine = Engine::new(&config, ShardId(0));
+        for (&limit, key) in limits.iter().zip(0_u32..) {
+            if let Some(connections) = limit {
+                engine.limit_host(u64::from(key), &key, connections);
+            }
+        }
         Self {
-            engine: Engine::new(&config, ShardId(0)),
+            engine,
             room: LocalRoom::new(&config),
             start,
             now: start,
             told: start,
             inputs: 0,
-            hosts,
+            hosts: limits.len(),
             requests: Vec::new(),
             connections: Vec::new(),
             numbers: BTreeMap::new(),

@@ -69,8 +69,8 @@ impl Model {
     fn reason_in_queue(&self, host: usize) -> Reason {
         let in_use = self.open_of(host);
         let connecting = self.connecting();
-        if in_use >= self.settings.max_per_host {
-            let max = self.settings.max_per_host;
+        let max = self.max_of(host);
+        if in_use >= max {
             Reason::HostLimit { in_use, max }
         } else if connecting < self.max_connecting() {
             let max = self.settings.max_open;

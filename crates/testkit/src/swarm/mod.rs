@@ -42,6 +42,7 @@ pub fn live(seed: u64, steps: usize, traced: bool, replay: &Replay) -> Report {
     let mut watch = Watch::default();
     let mix = Mix::draw(&mut dice);
     world.multiplexed = mix.multiplexed;
+    limit_hosts(&mut world, seed);
     for step in 0..steps {
         operate(&mut world, &mut dice, &mix);
         if mix.prompt {
@@ -72,6 +73,20 @@ pub fn repeats(seed: u64, steps: usize, replay: &Replay) -> Report {
         "I14: the same seed, the same actions"
     );
     second
+}
+
+/// In a quarter of the lives, some hosts have limits of their own. The dice are others than those
+/// of the life, so that the other lives are what they were.
+fn limit_hosts(world: &mut World, seed: u64) {
+    if !seed.is_multiple_of(4) {
+        return;
+    }
+    let mut dice = Dice(seed ^ 0xB2);
+    for host in 0..6 {
+        if dice.below(2) == 0 {
+            world.limit_host(host, 1 + dice.below(6));
+        }
+    }
 }
 
 fn settings(dice: &mut Dice) -> Settings {
