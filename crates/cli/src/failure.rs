@@ -7,6 +7,8 @@ use std::io;
 use keepalive::{AllocateError, ConnectError};
 use serde::Serialize;
 
+use crate::exchange::ExchangeError;
+
 #[cfg(unix)]
 const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
 #[cfg(not(unix))]
@@ -23,6 +25,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// Something that no system has a number for.
+    pub(crate) fn of(function: &str, error_str: String) -> Self {
+        Self::without_detail(function, None, error_str)
+    }
+
     fn without_detail(function: &str, error_num: Option<i32>, error_str: String) -> Self {
         Self {
             function: function.to_owned(),
@@ -34,7 +41,7 @@ impl Failure {
 
     /// It was broken off by Ctrl-C.
     pub(crate) fn interrupted() -> Self {
-        Self::without_detail("interrupt", None, "broken off by Ctrl-C".to_owned())
+        Self::of("interrupt", "broken off by Ctrl-C".to_owned())
     }
 
     /// The time was over in `phase`, after the manager's part was done.
@@ -53,11 +60,14 @@ impl Failure {
 
     /// The answer says that it is an error, and `--fail` was given.
     pub(crate) fn status(status: http::StatusCode) -> Self {
-        Self {
-            function: "status".to_owned(),
-            error_num: None,
-            error_str: status.to_string(),
-            detail: None,
+        Self::of("status", status.to_string())
+    }
+
+    /// A body did not come, or could not be unpacked.
+    pub(crate) fn body(error: &(dyn Error + Send + Sync + 'static)) -> Self {
+        match error.downcast_ref::<keepalive_http::Error>() {
+            Some(error) => Self::from(error),
+            None => Self::of("decode", format!("the body can not be unpacked: {error}")),
         }
     }
 
@@ -77,8 +87,19 @@ impl From<&keepalive_http::Error> for Failure {
         Self {
             function: error.function().to_owned(),
             error_num: error.error_num(),
-            error_str: error.error_str(),
+            error_str: with_advice(error.error_str()),
             detail: connect_error(error).map(ToString::to_string),
+        }
+    }
+}
+
+impl From<&ExchangeError> for Failure {
+    fn from(error: &ExchangeError) -> Self {
+        match error {
+            ExchangeError::Http(error) => Self::from(error),
+            ExchangeError::TooManyRedirects(_) | ExchangeError::Location(_) => {
+                Self::of("redirect", error.to_string())
+            }
         }
     }
 }
@@ -99,6 +120,18 @@ impl From<&ConnectError> for Failure {
             detail: Some(error.to_string()),
             ..Self::without_detail(error.function(), error.error_num(), error.error_str())
         }
+    }
+}
+
+/// What HTTP/2 makes of an answer in HTTP/1.1: its first letters are the size of a frame.
+const NO_FRAME: &str = "frame with invalid size";
+
+fn with_advice(error_str: String) -> String {
+    match error_str.contains(NO_FRAME) {
+        true => {
+            format!("{error_str}; perhaps the server speaks HTTP/1.1 only: try without --http2")
+        }
+        false => error_str,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use http::Response;
+use http::{Uri, Version};
 use http_body_util::BodyExt;
 use keepalive::{FromCache, Timing};
-use keepalive_http::{Allocation, Body, Client};
+use keepalive_http::Allocation;
 use tokio::time::{Instant, timeout_at};
 
+use crate::exchange::{Answer, Body, Counts, ExchangeError, Exchanges};
 use crate::failure::Failure;
-use crate::limits::HttpManager;
 use crate::output::Output;
 use crate::target::Target;
 
@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// Fetches, all through one manager.
 pub(crate) struct Fetcher {
-    client: Client,
+    exchanges: Exchanges,
     timeout: Duration,
     error_statuses_fail: bool,
     output: Option<Output>,
@@ -27,13 +27,13 @@ pub(crate) struct Fetcher {
 impl Fetcher {
     /// `timeout` is the manager's, and bounds the whole fetch here. Bodies go to `output`.
     pub(crate) fn new(
-        manager: &HttpManager,
+        exchanges: Exchanges,
         timeout: Duration,
         error_statuses_fail: bool,
         output: Option<Output>,
     ) -> Self {
         Self {
-            client: Client::new(manager.clone()),
+            exchanges,
             timeout,
             error_statuses_fail,
             output,
@@ -55,21 +55,42 @@ impl Fetcher {
     }
 
     async fn exchange(&self, fetched: &mut Fetched, deadline: Instant) -> Result<(), Failure> {
-        let answer = self.client.get(fetched.target.uri.clone());
-        let response = match timeout_at(deadline + GRACE, answer).await {
-            Ok(Ok(response)) => response,
+        let counts = Counts::default();
+        let result = self.counted(fetched, &counts, deadline).await;
+        fetched.redirects = counts.redirects();
+        fetched.resent = counts.resent();
+        fetched.bytes = counts.received();
+        result
+    }
+
+    async fn counted(
+        &self,
+        fetched: &mut Fetched,
+        counts: &Counts,
+        deadline: Instant,
+    ) -> Result<(), Failure> {
+        let answer = self.exchanges.send(&fetched.target, counts);
+        let answer = match timeout_at(deadline + GRACE, answer).await {
+            Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                fetched.timing = error.timing();
+                if let ExchangeError::Http(error) = &error {
+                    fetched.timing = error.timing();
+                }
                 return Err(Failure::from(&error));
             }
             Err(_) => return Err(Failure::timeout("response")),
         };
-        fetched.head(&response);
+        fetched.head(&answer);
+        if let Some((function, why)) = self.exchanges.fault(&answer) {
+            return Err(Failure::of(function, why));
+        }
+        let response = answer.response;
         let refused = self.error_statuses_fail
             && (response.status().is_client_error() || response.status().is_server_error());
         let status = response.status();
         let output = self.output.as_ref().filter(|_| !refused);
-        match timeout_at(deadline, body(fetched, response.into_body(), output)).await {
+        let body = body(fetched, response.into_body(), answer.unpacked, output);
+        match timeout_at(deadline, body).await {
             Ok(Ok(())) if refused => Err(Failure::status(status)),
             Ok(result) => result,
             Err(_) => Err(Failure::timeout("body")),
@@ -81,6 +102,7 @@ impl Fetcher {
 async fn body(
     fetched: &mut Fetched,
     mut body: Body,
+    unpacked: bool,
     output: Option<&Output>,
 ) -> Result<(), Failure> {
     let mut file = match output {
@@ -91,12 +113,15 @@ async fn body(
         ),
         None => None,
     };
+    let mut length = 0;
+    fetched.unpacked = unpacked.then_some(length);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Failure::from(&error))?;
+        let frame = frame.map_err(|error| Failure::body(&*error))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        fetched.bytes += data.len() as u64;
+        length += data.len() as u64;
+        fetched.unpacked = unpacked.then_some(length);
         if let Some(file) = &mut file {
             file.write(&data)
                 .await
@@ -117,7 +142,16 @@ pub(crate) struct Fetched {
     pub(crate) target: Target,
     /// Set once the head of the answer is there.
     pub(crate) status: Option<u16>,
+    /// Which version of HTTP was spoken with the server that answered.
+    pub(crate) version: Option<Version>,
+    /// How many redirects were followed.
+    pub(crate) redirects: u32,
+    /// Where they led to, if there is an answer.
+    pub(crate) final_url: Option<Uri>,
+    /// How long the body was as it was sent.
     pub(crate) bytes: u64,
+    /// How long it was when it had been unpacked; `None` if it was not packed.
+    pub(crate) unpacked: Option<u64>,
     /// How the answer's connection was come by; means something only where `status` is set.
     pub(crate) from_cache: Option<FromCache>,
     /// How long it took to get a connection, or to fail to.
@@ -137,7 +171,11 @@ impl Fetched {
             number,
             target,
             status: None,
+            version: None,
+            redirects: 0,
+            final_url: None,
             bytes: 0,
+            unpacked: None,
             from_cache: None,
             timing: None,
             resent: 0,
@@ -147,12 +185,14 @@ impl Fetched {
         }
     }
 
-    fn head(&mut self, response: &Response<Body>) {
+    fn head(&mut self, answer: &Answer) {
+        let response = &answer.response;
         self.status = Some(response.status().as_u16());
+        self.version = Some(response.version());
+        self.final_url = Some(answer.uri.clone()).filter(|uri| *uri != self.target.uri);
         if let Some(allocation) = response.extensions().get::<Allocation>() {
             self.from_cache = allocation.from_cache;
             self.timing = Some(allocation.timing);
-            self.resent = allocation.resent;
         }
     }
 }

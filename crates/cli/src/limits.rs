@@ -6,6 +6,8 @@ use std::time::Duration;
 use keepalive::{ConfigError, Manager, Net};
 use keepalive_http::Http;
 
+use crate::host_limits::HostLimits;
+
 /// The manager of a run.
 pub(crate) type HttpManager = Manager<Http<Net>>;
 
@@ -13,10 +15,22 @@ pub(crate) type HttpManager = Manager<Http<Net>>;
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) max_per_host: usize,
+    /// Of the hosts that have one of their own.
+    pub(crate) of_hosts: HostLimits,
     pub(crate) max_open: usize,
     pub(crate) keep_alive: Duration,
     pub(crate) timeout: Duration,
     pub(crate) bind: Vec<IpAddr>,
+    pub(crate) versions: Versions,
+}
+
+/// Which versions of HTTP are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Versions {
+    /// What a server of `https` chooses, and HTTP/1.1 with one of `http`.
+    Either,
+    One,
+    Two,
 }
 
 impl Limits {
@@ -31,9 +45,17 @@ impl Limits {
             .max_open(self.max_open)
             .keep_alive(self.keep_alive)
             .timeout(self.timeout);
+        for (host, &connections) in &self.of_hosts {
+            builder = builder.max_per_host_of(host, connections);
+        }
         for &address in &self.bind {
             builder = builder.bind_address(address);
         }
-        builder.connector(Http::over(net)).build()
+        let http = match self.versions {
+            Versions::Either => Http::over(net),
+            Versions::One => Http::over(net).http1_only(),
+            Versions::Two => Http::over(net).http2_only(),
+        };
+        builder.connector(http).build()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Version;
 use keepalive::{FromCache, Timing};
 use serde::Serialize;
 
@@ -18,7 +19,11 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
         number: fetched.number,
         url: fetched.target.uri.to_string(),
         status: fetched.status,
+        version: fetched.version.map(version),
+        redirects: fetched.redirects,
+        final_url: fetched.final_url.as_ref().map(ToString::to_string),
         bytes: fetched.bytes,
+        unpacked_bytes: fetched.unpacked,
         from_cache: fetched.from_cache.map(|from| match from {
             FromCache::Immediate => "immediate",
             FromCache::Deferred => "deferred",
@@ -33,13 +38,27 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
+/// The version of HTTP as people write it.
+pub(crate) fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_11 => "HTTP/1.1",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "another HTTP",
+    }
+}
+
 /// The fields of a line; times are microseconds. What is not known is null.
 #[derive(Serialize)]
 struct Line<'a> {
     number: u64,
     url: String,
     status: Option<u16>,
+    version: Option<&'static str>,
+    redirects: u32,
+    final_url: Option<String>,
     bytes: u64,
+    unpacked_bytes: Option<u64>,
     from_cache: Option<&'static str>,
     resent: u32,
     timing: Option<TimingLine>,
@@ -96,7 +115,8 @@ mod tests {
         let text = String::from_utf8(of(&failed).unwrap()).unwrap();
         assert_eq!(
             text,
-            "{\"number\":3,\"url\":\"http://h/x?y\",\"status\":null,\"bytes\":0,\
+            "{\"number\":3,\"url\":\"http://h/x?y\",\"status\":null,\"version\":null,\
+             \"redirects\":0,\"final_url\":null,\"bytes\":0,\"unpacked_bytes\":null,\
              \"from_cache\":null,\"resent\":0,\"timing\":null,\"total_us\":2000,\"file\":null,\
              \"error\":{\"function\":\"connect\",\"error_num\":111,\
              \"error_str\":\"Connection refused\",\"detail\":null}}\n"
@@ -104,8 +124,10 @@ mod tests {
         let mut served = fetched();
         served.from_cache = Some(FromCache::Deferred);
         served.timing = Some(Timing::default());
+        served.version = Some(Version::HTTP_2);
         let text = String::from_utf8(of(&served).unwrap()).unwrap();
         assert!(text.contains("\"from_cache\":\"deferred\""), "{text}");
+        assert!(text.contains("\"version\":\"HTTP/2\""), "{text}");
         assert!(text.contains("\"timing\":{\"queued_us\":0,"), "{text}");
     }
 }

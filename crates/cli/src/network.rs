@@ -32,7 +32,7 @@ pub(crate) enum NetworkError {
 /// Those of [`net`], and what is wrong with a file of certificates.
 pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<Net, NetworkError> {
     let net = net(flags)?;
-    if !tls::is_asked_for(&flags.tls) {
+    if tls::flag(&flags.tls).is_none() {
         // Its settings are then made when they are needed, which may be never.
         return Ok(net);
     }

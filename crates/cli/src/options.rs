@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use keepalive::ConfigError;
 
-use crate::args::FetchFlags;
+use crate::args::{FetchFlags, HttpFlags};
 use crate::console::Stream;
+use crate::exchange::{Exchanges, Terms};
 use crate::fetch::Fetcher;
+use crate::host_limits::{self, HostLimitsError};
 use crate::input::Source;
-use crate::limits::{HttpManager, Limits};
+use crate::limits::{HttpManager, Limits, Versions};
+use crate::message::{Message, MessageError, Stdin};
 use crate::network::{self, NetworkError};
 use crate::output::Output;
 use crate::report::Destination;
@@ -36,12 +39,15 @@ impl Options {
     /// A flag or a file can not be used.
     pub(crate) fn check(flags: &FetchFlags) -> Result<Self, Refusal> {
         let net = network::with_tls(&flags.network)?;
+        let of_hosts = flags.limits.as_deref().map(host_limits::read);
         let manager = Limits {
             max_per_host: flags.max_per_host,
+            of_hosts: of_hosts.transpose()?.unwrap_or_default(),
             max_open: flags.max_open,
             keep_alive: flags.keep_alive,
             timeout: flags.timeout,
             bind: flags.network.bind.clone(),
+            versions: versions(&flags.http),
         }
         .manager(net)?;
         let jobs = match flags.jobs {
@@ -49,12 +55,17 @@ impl Options {
             None => flags.max_open.saturating_mul(4),
         };
         let sources = sources(&flags.urls, &flags.input)?;
+        let stdin = match flags.input.iter().any(|path| is_standard(path)) {
+            true => Stdin::Taken,
+            false => Stdin::Free,
+        };
+        let exchanges = Exchanges::new(&manager, terms(&flags.http, stdin)?);
         let to_stdout = flags.jsonl.as_deref().is_some_and(is_standard);
         let output = flags.output.as_deref().map(output).transpose()?;
         let report = flags.jsonl.as_deref().map(destination).transpose()?;
         Ok(Self {
             sources,
-            fetcher: Fetcher::new(&manager, flags.timeout, flags.fail, output),
+            fetcher: Fetcher::new(exchanges, flags.timeout, flags.fail, output),
             manager,
             repeat: flags.repeat.get(),
             jobs,
@@ -81,6 +92,10 @@ pub(crate) enum Refusal {
     #[error("{0}")]
     Limit(#[from] ConfigError),
     #[error("{0}")]
+    HostLimits(#[from] HostLimitsError),
+    #[error("{0}")]
+    Message(#[from] MessageError),
+    #[error("{0}")]
     Network(#[from] NetworkError),
     #[error("can not {what} {}: {error}", path.display())]
     File {
@@ -88,6 +103,23 @@ pub(crate) enum Refusal {
         path: PathBuf,
         error: io::Error,
     },
+}
+
+fn versions(flags: &HttpFlags) -> Versions {
+    match (flags.http1_1, flags.http2) {
+        (true, _) => Versions::One,
+        (_, true) => Versions::Two,
+        _ => Versions::Either,
+    }
+}
+
+fn terms(flags: &HttpFlags, stdin: Stdin) -> Result<Terms, MessageError> {
+    Ok(Terms {
+        message: Message::check(flags, stdin)?,
+        retries: Some(flags.retries),
+        redirects: flags.location.then_some(flags.max_redirects),
+        unpack: flags.compressed,
+    })
 }
 
 fn sources(urls: &[String], files: &[PathBuf]) -> Result<Vec<Source>, Refusal> {

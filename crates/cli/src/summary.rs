@@ -1,7 +1,7 @@
 //! What a run did, per host and in total.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use keepalive::{FromCache, Host};
 use crate::console::Palette;
 use crate::duration::shown;
 use crate::fetch::Fetched;
+use crate::line;
 use crate::table::{Cell, Table, grouped};
 use crate::waits::Waits;
 
@@ -48,9 +49,13 @@ impl Summary {
             (Reverse(a.requests), a_name).cmp(&(Reverse(b.requests), b_name))
         });
         let mut table = Table::default();
-        let headings = "host requests opened immediate deferred failed wait-p50 wait-p99";
+        let headings = "host http requests opened immediate deferred failed wait-p50 wait-p99";
         let headings = headings.split(' ').map(|text| text.replace('-', " "));
-        table.row(headings.map(|text| Cell::heading(&text)).collect());
+        let headings = headings.map(|text| match &*text {
+            "http" => Cell::heading(&text).left(),
+            _ => Cell::heading(&text),
+        });
+        table.row(headings.collect());
         let (shown, others) = hosts.split_at(hosts.len().min(HOSTS_SHOWN));
         for (name, counts) in shown {
             table.row(counts.row(name.clone()));
@@ -69,16 +74,27 @@ impl Summary {
     pub(crate) fn footer(&self, took: Duration) -> String {
         let total = &self.total;
         let mut line = format!(
-            "{} fetched, {} failed, {} in {}",
+            "{} fetched, {} failed, {}",
             grouped(total.requests - total.failed),
             grouped(total.failed),
             size(total.bytes),
-            shown(took),
         );
+        // Writing to a string does not fail.
+        if total.was_packed {
+            let _ = write!(line, " ({} unpacked)", size(total.unpacked));
+        }
+        let _ = write!(line, " in {}", shown(took));
         let rate = total.requests as f64 / took.as_secs_f64();
         if rate.is_finite() && total.requests > 1 {
-            // Writing to a string does not fail.
             let _ = write!(line, " ({}/s)", grouped(rate.round() as u64));
+        }
+        for (count, what) in [
+            (total.redirects, "redirects followed"),
+            (total.resent, "requests sent again"),
+        ] {
+            if count > 0 {
+                let _ = write!(line, ", {what}: {}", grouped(count));
+            }
         }
         line
     }
@@ -95,7 +111,15 @@ pub(crate) struct Counts {
     /// Answered on a connection that another request gave back meanwhile.
     pub(crate) deferred: u64,
     pub(crate) failed: u64,
+    /// Of bodies, as they were sent.
     pub(crate) bytes: u64,
+    /// The same, with those that were packed as they were afterwards.
+    unpacked: u64,
+    was_packed: bool,
+    redirects: u64,
+    resent: u64,
+    /// The versions of HTTP that were spoken, each once, in order.
+    versions: BTreeSet<&'static str>,
     pub(crate) longest_wait: Duration,
     waits: Waits,
 }
@@ -104,6 +128,11 @@ impl Counts {
     fn record(&mut self, fetched: &Fetched) {
         self.requests += 1;
         self.bytes += fetched.bytes;
+        self.unpacked += fetched.unpacked.unwrap_or(fetched.bytes);
+        self.was_packed |= fetched.unpacked.is_some();
+        self.redirects += u64::from(fetched.redirects);
+        self.resent += u64::from(fetched.resent);
+        self.versions.extend(fetched.version.map(line::version));
         self.failed += u64::from(fetched.failure.is_some());
         if fetched.status.is_some() {
             match fetched.from_cache {
@@ -126,17 +155,33 @@ impl Counts {
         self.deferred += other.deferred;
         self.failed += other.failed;
         self.bytes += other.bytes;
+        self.unpacked += other.unpacked;
+        self.was_packed |= other.was_packed;
+        self.redirects += other.redirects;
+        self.resent += other.resent;
+        self.versions.extend(&other.versions);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
         self.waits.merge(&other.waits);
+    }
+
+    /// `1.1`, `2`, or both; a dash if nothing was answered.
+    fn versions(&self) -> String {
+        let bare = |name: &&'static str| name.strip_prefix("HTTP/").unwrap_or(name);
+        let versions: Vec<_> = self.versions.iter().map(bare).collect();
+        match versions.is_empty() {
+            true => NONE.to_owned(),
+            false => versions.join(", "),
+        }
     }
 
     fn row(&self, name: String) -> Vec<Cell> {
         let wait = |share| match self.waits.quantile(share) {
             Some(wait) => Cell::from(shown(wait.min(self.longest_wait))),
-            None => Cell::from("-".to_owned()),
+            None => Cell::from(NONE.to_owned()),
         };
         vec![
             name.into(),
+            Cell::from(self.versions()).left(),
             Cell::count(self.requests),
             Cell::count(self.opened),
             Cell::count(self.immediate),
@@ -147,6 +192,9 @@ impl Counts {
         ]
     }
 }
+
+/// Stands where there is nothing to tell.
+const NONE: &str = "-";
 
 fn size(bytes: u64) -> String {
     match bytes {
@@ -161,11 +209,13 @@ fn size(bytes: u64) -> String {
 mod tests {
     use super::*;
     use crate::failure::Failure;
+    use http::Version;
     use keepalive::Timing;
 
     fn fetched(url: &str, from_cache: Option<FromCache>) -> Fetched {
         let mut fetched = Fetched::begin(1, url.parse().unwrap());
         fetched.status = Some(200);
+        fetched.version = Some(Version::HTTP_11);
         fetched.bytes = 1000;
         fetched.from_cache = from_cache;
         let mut timing = Timing::default();
@@ -178,7 +228,9 @@ mod tests {
     fn counts_per_host_and_in_total() {
         let mut summary = Summary::default();
         summary.record(&fetched("http://b:80/", None));
-        summary.record(&fetched("http://b/x", Some(FromCache::Immediate)));
+        let mut by_two = fetched("http://b/x", Some(FromCache::Immediate));
+        by_two.version = Some(Version::HTTP_2);
+        summary.record(&by_two);
         summary.record(&fetched("http://b/y", Some(FromCache::Deferred)));
         let mut failed = Fetched::begin(4, "http://a/".parse().unwrap());
         failed.failure = Some(Failure::timeout("response"));
@@ -186,15 +238,31 @@ mod tests {
         assert_eq!(
             summary.table(Palette::default()),
             "\
-host         requests  opened  immediate  deferred  failed  wait p50  wait p99
-http://b:80         3       1          1         1       0   5.00 ms   5.00 ms
-http://a:80         1       0          0         0       1         -         -
-total               4       1          1         1       1   5.00 ms   5.00 ms
+host         http    requests  opened  immediate  deferred  failed  wait p50  wait p99
+http://b:80  1.1, 2         3       1          1         1       0   5.00 ms   5.00 ms
+http://a:80  -              1       0          0         0       1         -         -
+total        1.1, 2         4       1          1         1       1   5.00 ms   5.00 ms
 "
         );
         assert_eq!(
             summary.footer(Duration::from_secs(2)),
             "3 fetched, 1 failed, 3.0 kB in 2.00 s (2/s)"
+        );
+    }
+
+    #[test]
+    fn what_was_unpacked_redirected_and_sent_again_is_told() {
+        let mut summary = Summary::default();
+        let mut packed = fetched("http://b/", None);
+        (packed.unpacked, packed.redirects) = (Some(5_000), 2);
+        summary.record(&packed);
+        let mut plain = fetched("http://b/", None);
+        plain.resent = 1;
+        summary.record(&plain);
+        assert_eq!(
+            summary.footer(Duration::from_secs(2)),
+            "2 fetched, 0 failed, 2.0 kB (6.0 kB unpacked) in 2.00 s (1/s), \
+             redirects followed: 2, requests sent again: 1"
         );
     }
 

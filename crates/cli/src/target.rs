@@ -21,6 +21,14 @@ impl FromStr for Target {
             return Err(TargetError::NoScheme);
         }
         let uri: Uri = text.parse()?;
+        uri.try_into()
+    }
+}
+
+impl TryFrom<Uri> for Target {
+    type Error = TargetError;
+
+    fn try_from(uri: Uri) -> Result<Self, TargetError> {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(TargetError::NoScheme);
         };

@@ -37,9 +37,17 @@ const KEY: &str = "give the private key in PEM, in the file of --cert or with --
 const DECRYPT: &str =
     "the key in it is encrypted; decrypt it with: openssl pkey -in FILE -out FILE.key";
 
-/// Whether anything but the defaults was asked for.
-pub(crate) fn is_asked_for(flags: &TlsFlags) -> bool {
-    flags.insecure || !flags.cacert.is_empty() || flags.cert.is_some()
+/// A flag that asks for anything but the defaults, if one was given.
+pub(crate) fn flag(flags: &TlsFlags) -> Option<&'static str> {
+    let given = [
+        ("--cacert", !flags.cacert.is_empty()),
+        ("--insecure", flags.insecure),
+        ("--cert", flags.cert.is_some()),
+    ];
+    given
+        .iter()
+        .find(|(_, given)| *given)
+        .map(|(flag, _)| *flag)
 }
 
 /// Reads the files that the flags name.

@@ -13,12 +13,14 @@ use keepalive::Net;
 use crate::args::DemoFlags;
 use crate::console::{self, Stream};
 use crate::duration::shown;
+use crate::exchange::{Exchanges, Terms};
 use crate::exit::Exit;
 use crate::fetch::Fetcher;
 use crate::fetch_command;
+use crate::host_limits::HostLimits;
 use crate::input::{Input, Source};
 use crate::interrupt::Interrupt;
-use crate::limits::Limits;
+use crate::limits::{Limits, Versions};
 use crate::run::{Outcome, Run};
 use crate::table::grouped;
 use crate::target::Target;
@@ -69,11 +71,14 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
         max_open: MAX_OPEN,
         keep_alive: Duration::from_secs(15),
         timeout: TIMEOUT,
+        of_hosts: HostLimits::new(),
         bind: Vec::new(),
+        versions: Versions::Either,
     };
     let manager = limits
         .manager(Net::new())
         .map_err(|error| Trouble::Start("the manager", error.to_string()))?;
+    let exchanges = Exchanges::new(&manager, Terms::default());
     let targets = targets(&servers, requests)?;
     say(&format!(
         "{} URLs from {SERVERS} servers on this machine, with at most {MAX_PER_HOST} connections \
@@ -81,7 +86,7 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
         grouped(requests.into()),
     ))?;
     let run = Run {
-        fetcher: Fetcher::new(&manager, TIMEOUT, true, None),
+        fetcher: Fetcher::new(exchanges, TIMEOUT, true, None),
         manager,
         input: Input::start(vec![Source::Targets(targets)]).map_err(Trouble::start("a thread"))?,
         repeat: 1,

@@ -66,6 +66,11 @@ enum Refusal {
     Tls(#[from] TlsError),
     #[error("{0}")]
     Limit(#[from] ConfigError),
+    #[error(
+        "{flag} is for TLS, and {scheme} is probed without it; \
+         give a scheme that means TLS, such as https or tls"
+    )]
+    WithoutTls { flag: &'static str, scheme: String },
 }
 
 /// What opens the connection, and who writes down how.
@@ -109,6 +114,9 @@ impl Probe {
             let offered = flags.alpn.clone().unwrap_or_else(|| usual.collect());
             let builder = tls::chosen(&flags.network.tls)?.alpn(offered);
             net = net.tls_scheme(target.scheme(), tls::build(builder)?);
+        } else if let Some(flag) = tls_flag(flags) {
+            let scheme = target.scheme().to_owned();
+            return Err(Refusal::WithoutTls { flag, scheme });
         }
         let mut builder = Manager::builder()
             .timeout(flags.timeout)
@@ -157,6 +165,12 @@ impl Probe {
         let _still_leased = self.manager.shutdown().within(GOODBYE).await;
         (report, exit)
     }
+}
+
+/// A flag that says something of TLS, if one was given.
+fn tls_flag(flags: &ProbeFlags) -> Option<&'static str> {
+    let alpn = flags.alpn.is_some().then_some("--alpn");
+    alpn.or(tls::flag(&flags.network.tls))
 }
 
 impl Report {

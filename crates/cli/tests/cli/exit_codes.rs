@@ -16,9 +16,9 @@ fn everything_fetched_is_0_and_the_summary_says_so() {
     assert!(run.stdout.starts_with("host "), "{run:?}");
     let host = server.url("");
     let row = run.stdout.lines().find(|line| line.starts_with(&host));
-    assert_eq!(row.unwrap().split_whitespace().nth(1), Some("20"));
+    assert_eq!(row.unwrap().split_whitespace().nth(2), Some("20"));
     let total = run.stdout.lines().find(|line| line.starts_with("total"));
-    assert_eq!(total.unwrap().split_whitespace().nth(1), Some("20"));
+    assert_eq!(total.unwrap().split_whitespace().nth(2), Some("20"));
     assert!(run.stdout.contains("20 fetched, 0 failed, 100 bytes in "));
     assert!(!run.stdout.contains('\x1b'), "colour without a terminal");
     assert_eq!(server.paths().len(), 20);

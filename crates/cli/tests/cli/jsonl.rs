@@ -6,17 +6,21 @@ use serde_json::{Value, json};
 use crate::program::keepalive;
 use crate::server::{Server, refusing_url};
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 14] = [
     "bytes",
     "error",
     "file",
+    "final_url",
     "from_cache",
     "number",
+    "redirects",
     "resent",
     "status",
     "timing",
     "total_us",
+    "unpacked_bytes",
     "url",
+    "version",
 ];
 
 fn fields(result: &Value) -> Vec<&str> {
@@ -45,6 +49,7 @@ fn a_success_has_every_field() {
         assert_eq!(result["number"], number);
         assert_eq!(result["url"], json!(url));
         assert_eq!(result["status"], 200);
+        assert_eq!(result["version"], "HTTP/1.1");
         assert_eq!(result["bytes"], 5);
         assert_eq!(result["resent"], 0);
         assert_eq!(result["file"], Value::Null);

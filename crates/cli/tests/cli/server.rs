@@ -75,10 +75,14 @@ pub(crate) fn refusing_url() -> String {
 
 fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, hangs: &Sender<()>) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
+    let mut served = 0;
     while let Some(path) = request(&mut reader)? {
+        served += 1;
         seen.lock().unwrap().paths.push(path.clone());
         match path.as_str() {
             "/missing" => answer(&mut stream, "404 Not Found", "nothing here")?,
+            // Closes whoever comes a second time, as a server does that has had enough just then.
+            "/once" if served > 1 => return Ok(()),
             "/cut" => {
                 let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ntoo short";
                 return stream.write_all(head);

@@ -96,7 +96,7 @@ impl TlsServer {
     }
 }
 
-fn config(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
+pub(crate) fn config(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
     let provider = Arc::new(ring::default_provider());
     let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -1,6 +1,8 @@
 //! The command line as it is typed; [`crate::options`] makes of it what runs.
 
-use std::net::IpAddr;
+mod http;
+mod network;
+
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +10,9 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::duration;
-use crate::network::{self, Resolved};
+
+pub(crate) use self::http::HttpFlags;
+pub(crate) use self::network::{NetworkFlags, TlsFlags};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -33,13 +37,20 @@ Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds
 const FETCH_NOTES: &str = "\
 Input files have one URL a line; empty lines and lines that start with '#' are skipped. A bad line \
 is reported with its number and the rest goes on. Input is read as it is needed, so it may be of any \
-length. Redirects are not followed.
+length.
+
+Limits files have one host a line, and what is different for it:
+  https://example.com    max-per-host 2
+  http://127.0.0.1:8080  max-per-host 16
+Empty lines and lines that start with '#' are skipped.
 
 Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds.
 
 The summary goes to standard output, or to standard error with `--jsonl -`. In it a request waits \
 from asking for a connection until it has one; opened, immediate and deferred count the answers that \
-came on a new connection, on an idle one, and on one that another request gave back meanwhile.";
+came on a new connection, on an idle one, and on one that another request gave back meanwhile. What \
+was redirected is counted at the host that was asked first. Bytes are those of bodies, as they were \
+sent; what --compressed has unpacked is told beside them.";
 
 /// Fetch URLs through one connection manager that limits, queues and reuses connections.
 #[derive(Debug, Parser)]
@@ -94,8 +105,9 @@ pub(crate) struct FetchFlags {
     #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration::parse)]
     pub(crate) timeout: Duration,
 
-    #[command(flatten)]
-    pub(crate) network: NetworkFlags,
+    /// Take other limits for the hosts in FILE, which has one a line: URL max-per-host N.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) limits: Option<PathBuf>,
 
     /// Fetch every URL N times.
     #[arg(long, value_name = "N", default_value = "1")]
@@ -120,6 +132,12 @@ pub(crate) struct FetchFlags {
     /// Write one line of JSON per result to FILE; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) jsonl: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+
+    #[command(flatten)]
+    pub(crate) network: NetworkFlags,
 }
 
 #[derive(Debug, clap::Args)]
@@ -127,7 +145,7 @@ pub(crate) struct ProbeFlags {
     /// What to connect to: a URL, or scheme://host:port.
     ///
     /// A scheme that means TLS, such as tls, https, imaps or rediss, is probed with TLS, and any
-    /// other as plain TCP. Only http, https, ws and wss have a port by default.
+    /// other as plain TCP, where --alpn and the TLS flags are an error. Only http, https, ws and wss have a port by default.
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
 
@@ -146,69 +164,6 @@ pub(crate) struct ProbeFlags {
 
     #[command(flatten)]
     pub(crate) network: NetworkFlags,
-}
-
-/// How hosts are reached.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Network")]
-pub(crate) struct NetworkFlags {
-    /// Connect from this local address; twice for one of each family.
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) bind: Vec<IpAddr>,
-
-    /// Connect by this network interface.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) interface: Option<String>,
-
-    /// Connect to IPv4 addresses only.
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    pub(crate) ipv4: bool,
-
-    /// Connect to IPv6 addresses only.
-    #[arg(short = '6', long)]
-    pub(crate) ipv6: bool,
-
-    /// Take HOST for these addresses, with commas between them, and do not look it up.
-    #[arg(long, value_name = "HOST:ADDRESS", value_parser = network::parse_resolve)]
-    pub(crate) resolve: Vec<Resolved>,
-
-    /// Reach hosts by this proxy: http://, socks5:// or socks5h://, with user:password@ if need be.
-    #[arg(long, value_name = "URL", conflicts_with = "proxy_from_environment")]
-    // Parsed later: what is wrong is told without the password in it.
-    pub(crate) proxy: Option<String>,
-
-    /// Reach hosts by the proxies that http_proxy, https_proxy, all_proxy and no_proxy name.
-    #[arg(long)]
-    pub(crate) proxy_from_environment: bool,
-
-    /// Reach these without a proxy: names, addresses, networks, with commas between them.
-    #[arg(long, value_name = "HOSTS")]
-    pub(crate) no_proxy: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) tls: TlsFlags,
-}
-
-/// How TLS is spoken.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "TLS")]
-pub(crate) struct TlsFlags {
-    /// Trust the root certificates in FILE (PEM), and not the platform's; may be given more than
-    /// once.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cacert: Vec<PathBuf>,
-
-    /// Accept every certificate: whoever is on the way can read and change everything.
-    #[arg(short = 'k', long)]
-    pub(crate) insecure: bool,
-
-    /// Show servers that ask for one the certificate in FILE (PEM), followed by its intermediates.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) cert: Option<PathBuf>,
-
-    /// The private key of --cert (PEM), if it is not in the same file.
-    #[arg(long, value_name = "FILE", requires = "cert")]
-    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

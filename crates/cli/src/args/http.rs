@@ -1,0 +1,64 @@
+//! What is asked for, and how HTTP is spoken.
+
+use http::Method;
+
+use crate::message;
+
+/// What is sent, and what is done with the answer.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "HTTP")]
+pub(crate) struct HttpFlags {
+    /// Ask with this method, and not with GET, or POST where there is --data.
+    #[arg(short = 'X', long, value_name = "METHOD", value_parser = message::parse_method)]
+    pub(crate) method: Option<Method>,
+
+    /// Send this header, as "name: value"; may be given more than once.
+    ///
+    /// A value may be empty. It takes the place of a header that is sent by itself, such as host.
+    #[arg(short = 'H', long, value_name = "HEADER")]
+    // Parsed later: what is wrong is told without the value, which may be a password.
+    pub(crate) header: Vec<String>,
+
+    /// Send this body with every request: TEXT, what is in @FILE as it stands, or, of @-, what
+    /// comes on standard input.
+    ///
+    /// The method is then POST and the content-type application/x-www-form-urlencoded, unless
+    /// others are given. Several are sent as one, with & between them.
+    #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    pub(crate) data: Vec<String>,
+
+    /// Speak HTTP/2 only; without encryption, by prior knowledge.
+    ///
+    /// Otherwise, a server of https chooses between HTTP/2 and HTTP/1.1, and one of http is spoken
+    /// to by HTTP/1.1.
+    #[arg(long, conflicts_with = "http1_1")]
+    pub(crate) http2: bool,
+
+    /// Speak HTTP/1.1 only.
+    #[arg(long = "http1.1")]
+    pub(crate) http1_1: bool,
+
+    /// Send a request again at most N times, where that is safe.
+    ///
+    /// It is if none of it has left, if the server says that it has done nothing about it, or if it
+    /// may be done twice, as GET and PUT but not POST may, and a connection that had been used
+    /// before closes without a byte of an answer.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) retries: u32,
+
+    /// Let servers send bodies packed, by gzip or deflate, and unpack them.
+    #[arg(long)]
+    pub(crate) compressed: bool,
+
+    /// Follow redirects.
+    ///
+    /// What comes by 301 or 302 after a POST, or by 303, is asked for with GET and without a body.
+    /// The headers authorization, cookie, proxy-authorization and host stay behind when it goes to
+    /// another host, and do not come back.
+    #[arg(short = 'L', long)]
+    pub(crate) location: bool,
+
+    /// Follow at most N redirects of one request; one more is a failure.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "location")]
+    pub(crate) max_redirects: u32,
+}

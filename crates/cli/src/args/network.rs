@@ -1,0 +1,69 @@
+//! How hosts are reached.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use crate::network::{self, Resolved};
+
+/// How hosts are reached.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct NetworkFlags {
+    /// Connect from this local address; twice for one of each family.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Vec<IpAddr>,
+
+    /// Connect by this network interface.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
+
+    /// Connect to IPv4 addresses only.
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+
+    /// Connect to IPv6 addresses only.
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+
+    /// Take HOST for these addresses, with commas between them, and do not look it up.
+    #[arg(long, value_name = "HOST:ADDRESS", value_parser = network::parse_resolve)]
+    pub(crate) resolve: Vec<Resolved>,
+
+    /// Reach hosts by this proxy: http://, socks5:// or socks5h://, with user:password@ if need be.
+    #[arg(long, value_name = "URL", conflicts_with = "proxy_from_environment")]
+    // Parsed later: what is wrong is told without the password in it.
+    pub(crate) proxy: Option<String>,
+
+    /// Reach hosts by the proxies that http_proxy, https_proxy, all_proxy and no_proxy name.
+    #[arg(long)]
+    pub(crate) proxy_from_environment: bool,
+
+    /// Reach these without a proxy: names, addresses, networks, with commas between them.
+    #[arg(long, value_name = "HOSTS")]
+    pub(crate) no_proxy: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
+}
+
+/// How TLS is spoken.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "TLS")]
+pub(crate) struct TlsFlags {
+    /// Trust the root certificates in FILE (PEM), and not the platform's; may be given more than
+    /// once.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cacert: Vec<PathBuf>,
+
+    /// Accept every certificate: whoever is on the way can read and change everything.
+    #[arg(short = 'k', long)]
+    pub(crate) insecure: bool,
+
+    /// Show servers that ask for one the certificate in FILE (PEM), followed by its intermediates.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The private key of --cert (PEM), if it is not in the same file.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+}

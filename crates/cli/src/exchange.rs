@@ -1,0 +1,198 @@
+//! A request and its answer: redirects are followed, bodies are unpacked, and both are counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, LOCATION};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body as _;
+use keepalive_http::{Allocation, Client};
+use tower::{ServiceExt, service_fn};
+use tower_http::decompression::{Decompression, DecompressionBody};
+use tower_http::follow_redirect::{FollowRedirect, RequestUri};
+
+use crate::limits::HttpManager;
+use crate::message::Message;
+use crate::redirect::Redirects;
+use crate::target::{Target, TargetError};
+
+/// The body of an answer, unpacked if that was asked for.
+pub(crate) type Body = DecompressionBody<UnsyncBoxBody<Bytes, keepalive_http::Error>>;
+
+/// How requests are made and answers taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) message: Message,
+    /// How often a request is sent again; `None` is what the client does by itself.
+    pub(crate) retries: Option<u32>,
+    /// How many redirects are followed; `None` follows none, and they are no error.
+    pub(crate) redirects: Option<u32>,
+    /// Whether bodies may come packed, and are unpacked.
+    pub(crate) unpack: bool,
+}
+
+/// Sends requests, all through one manager and on the same terms.
+#[derive(Debug)]
+pub(crate) struct Exchanges {
+    client: Client,
+    terms: Terms,
+}
+
+/// What is counted of one exchange, also if it fails.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Counts {
+    /// Redirects that were followed.
+    redirects: Arc<AtomicU32>,
+    /// How often a request was sent again because its connection had been closed under it.
+    resent: Arc<AtomicU32>,
+    /// Bytes of the last body, as they were sent.
+    received: Arc<AtomicU64>,
+}
+
+impl Counts {
+    pub(crate) fn redirects(&self) -> u32 {
+        self.redirects.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn resent(&self) -> u32 {
+        self.resent.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+}
+
+/// The answer to a request, or to the last that redirects led to.
+pub(crate) struct Answer {
+    pub(crate) response: Response<Body>,
+    /// What was asked for last.
+    pub(crate) uri: Uri,
+    pub(crate) unpacked: bool,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExchangeError {
+    #[error("{0}")]
+    Http(#[from] keepalive_http::Error),
+    #[error("{0} redirects were followed, and there is another; --max-redirects allows more")]
+    TooManyRedirects(u32),
+    #[error("it leads to what can not be fetched: {0}")]
+    Location(#[from] TargetError),
+}
+
+impl Exchanges {
+    pub(crate) fn new(manager: &HttpManager, terms: Terms) -> Self {
+        let client = Client::new(manager.clone());
+        let client = match terms.retries {
+            Some(retries) => client.retries(retries),
+            None => client,
+        };
+        Self { client, terms }
+    }
+
+    /// Asks for `target`, and waits for the head of the answer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up the exchange; what was counted stays.
+    ///
+    /// # Errors
+    ///
+    /// When there is no answer, or a redirect can not or may not be followed.
+    pub(crate) async fn send(
+        &self,
+        target: &Target,
+        counts: &Counts,
+    ) -> Result<Answer, ExchangeError> {
+        let (client, counted) = (self.client.clone(), counts.clone());
+        let hop = service_fn(move |request| hop(client.clone(), request, counted.clone()));
+        let policy = Redirects {
+            limit: self.terms.redirects,
+            host: target.host.clone(),
+            has_left: false,
+            followed: Arc::clone(&counts.redirects),
+        };
+        let stack = Decompression::new(FollowRedirect::with_policy(hop, policy));
+        let stack = match self.terms.unpack {
+            true => stack,
+            false => stack.no_gzip().no_deflate().no_br().no_zstd(),
+        };
+        let request = self.terms.message.request(target.uri.clone());
+        let mut response = Box::pin(stack.oneshot(request)).await?;
+        let uri = response.extensions_mut().remove::<RequestUri>();
+        let was_packed = response.extensions_mut().remove::<Packed>().is_some();
+        Ok(Answer {
+            uri: uri.map_or_else(|| target.uri.clone(), |RequestUri(uri)| uri),
+            unpacked: was_packed && !response.headers().contains_key(CONTENT_ENCODING),
+            response,
+        })
+    }
+
+    /// What is wrong with an answer that can not be taken as it is: the function, and why.
+    pub(crate) fn fault(&self, answer: &Answer) -> Option<(&'static str, String)> {
+        let response = &answer.response;
+        let headers = response.headers();
+        if self.terms.redirects.is_some()
+            && is_redirect(response.status())
+            && headers.contains_key(LOCATION)
+        {
+            return Some(("redirect", "the location it leads to is no URL".to_owned()));
+        }
+        let packed = headers.get(CONTENT_ENCODING);
+        let packed = packed.filter(|_| self.terms.unpack && !response.body().is_end_stream());
+        let packed = packed.filter(|encoding| !is_identity(encoding))?;
+        let text = format!("the body is packed by {packed:?}, and only gzip and deflate are known");
+        Some(("decode", text))
+    }
+}
+
+/// One request, and the answer as it comes.
+async fn hop(
+    client: Client,
+    request: Request<Full<Bytes>>,
+    counts: Counts,
+) -> Result<Response<UnsyncBoxBody<Bytes, keepalive_http::Error>>, ExchangeError> {
+    let mut response = match client.request(request).await {
+        Ok(response) => response,
+        Err(error) => {
+            counts.resent.fetch_add(error.resent(), Ordering::Relaxed);
+            return Err(error.into());
+        }
+    };
+    if let Some(allocation) = response.extensions().get::<Allocation>() {
+        let resent = allocation.resent;
+        counts.resent.fetch_add(resent, Ordering::Relaxed);
+    }
+    if response.headers().contains_key(CONTENT_ENCODING) {
+        response.extensions_mut().insert(Packed);
+    }
+    let received = counts.received;
+    // What a redirect says beside its location is not counted.
+    received.store(0, Ordering::Relaxed);
+    Ok(response.map(|body| {
+        let counted = body.map_frame(move |frame| {
+            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+            received.fetch_add(bytes, Ordering::Relaxed);
+            frame
+        });
+        counted.boxed_unsync()
+    }))
+}
+
+/// An answer had an encoding when it came.
+#[derive(Clone, Debug)]
+struct Packed;
+
+fn is_identity(encoding: &HeaderValue) -> bool {
+    encoding.as_bytes().eq_ignore_ascii_case(b"identity")
+}
+
+/// Whether redirects of this status are followed, as tower-http does.
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}

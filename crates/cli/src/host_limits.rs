@@ -1,0 +1,169 @@
+//! The file of `--limits`: hosts, and what is different for each.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use keepalive::Host;
+
+use crate::target::{Target, TargetError};
+
+/// A file of more than this is none of limits.
+const LARGEST_FILE: u64 = 16 * 1024 * 1024;
+
+/// How many connections a host may have, of hosts that have a limit of their own.
+pub(crate) type HostLimits = HashMap<Host, usize>;
+
+/// Why a file of limits can not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HostLimitsError {
+    #[error("--limits: can not read {}: {error}", path.display())]
+    Unreadable { path: PathBuf, error: io::Error },
+    #[error("--limits: {}:{line}: {fault}", path.display())]
+    Line {
+        path: PathBuf,
+        line: usize,
+        fault: Fault,
+    },
+}
+
+/// What is wrong with a line. Passwords in it are not repeated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("{0}; write a line as https://example.com max-per-host 2")]
+    Host(TargetError),
+    #[error("leave out the path: a limit is for a host, as in https://example.com max-per-host 2")]
+    Path,
+    #[error("nothing is said of the host; write max-per-host and a number after it")]
+    Nothing,
+    #[error("{0:?} is no limit; there is max-per-host")]
+    Unknown(String),
+    #[error("max-per-host needs a number from 1 on after it, and {0:?} is none")]
+    Number(String),
+    #[error("max-per-host needs a number from 1 on after it")]
+    NoNumber,
+    #[error("nothing may come after the number, but {0:?} does")]
+    Rest(String),
+    #[error("line {0} is about the same host; leave one of the two")]
+    Twice(usize),
+}
+
+/// Reads a file of limits.
+///
+/// # Errors
+///
+/// It can not be read, or one of its lines is not understood: the first such is told.
+pub(crate) fn read(path: &Path) -> Result<HostLimits, HostLimitsError> {
+    let text = text(path).map_err(|error| HostLimitsError::Unreadable {
+        path: path.to_owned(),
+        error,
+    })?;
+    parse(&text).map_err(|(line, fault)| HostLimitsError::Line {
+        path: path.to_owned(),
+        line,
+        fault,
+    })
+}
+
+fn text(path: &Path) -> io::Result<String> {
+    let file = fs::File::open(path)?;
+    let mut text = String::new();
+    let read = io::Read::read_to_string(&mut io::Read::take(file, LARGEST_FILE + 1), &mut text);
+    if read? as u64 > LARGEST_FILE {
+        return Err(io::Error::other("it is larger than 16 MiB"));
+    }
+    Ok(text)
+}
+
+fn parse(text: &str) -> Result<HostLimits, (usize, Fault)> {
+    let mut limits = HostLimits::new();
+    let mut lines = HashMap::new();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (line, number) in text.lines().zip(1..) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (host, limit) = parse_line(line).map_err(|fault| (number, fault))?;
+        if let Some(earlier) = lines.insert(host.clone(), number) {
+            return Err((number, Fault::Twice(earlier)));
+        }
+        limits.insert(host, limit);
+    }
+    Ok(limits)
+}
+
+fn parse_line(line: &str) -> Result<(Host, usize), Fault> {
+    let mut words = line.split_whitespace();
+    let url = words.next().unwrap_or_default();
+    let target: Target = url.parse().map_err(Fault::Host)?;
+    if target.uri.path() != "/" || target.uri.query().is_some() {
+        return Err(Fault::Path);
+    }
+    match words.next() {
+        None => return Err(Fault::Nothing),
+        Some("max-per-host") => {}
+        Some(other) => return Err(Fault::Unknown(other.to_owned())),
+    }
+    let number = words.next().ok_or(Fault::NoNumber)?;
+    let limit = match number.parse() {
+        Ok(limit) if limit > 0 => limit,
+        _ => return Err(Fault::Number(number.to_owned())),
+    };
+    match words.next() {
+        None => Ok((target.host, limit)),
+        Some(rest) => Err(Fault::Rest(rest.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit_of(limits: &HostLimits, url: &str) -> Option<usize> {
+        let target: Target = url.parse().expect("a URL");
+        limits.get(&target.host).copied()
+    }
+
+    #[test]
+    fn each_line_is_a_host_and_its_limit() {
+        let text = "\u{feff}# ours\r\nhttps://Example.com:443\t max-per-host  2\r\n\n\
+                    http://127.0.0.1:8080/ max-per-host 16";
+        let limits = parse(text).expect("it is well formed");
+        assert_eq!(limits.len(), 2);
+        assert_eq!(limit_of(&limits, "https://example.com/a"), Some(2));
+        assert_eq!(limit_of(&limits, "http://127.0.0.1:8080"), Some(16));
+        assert_eq!(limit_of(&limits, "http://example.com/a"), None);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told_with_its_line() {
+        for (line, said) in [
+            ("example.com max-per-host 2", "write a line as https://"),
+            ("ftp://h max-per-host 2", "\"ftp\" is not served"),
+            ("http://u:secret@h max-per-host 2", "password"),
+            ("http://h/a max-per-host 2", "leave out the path"),
+            ("http://h/?a max-per-host 2", "leave out the path"),
+            ("http://h", "nothing is said"),
+            ("http://h 2", "\"2\" is no limit; there is max-per-host"),
+            ("http://h max-open 2", "\"max-open\" is no limit"),
+            ("http://h max-per-host", "needs a number"),
+            ("http://h max-per-host 0", "\"0\" is none"),
+            ("http://h max-per-host -1", "\"-1\" is none"),
+            ("http://h max-per-host two", "\"two\" is none"),
+            ("http://h max-per-host 2 3", "nothing may come after"),
+            (
+                "http://A:80 max-per-host 2",
+                "line 1 is about the same host",
+            ),
+        ] {
+            let text = format!("http://a max-per-host 1\n\n{line}\nhttp://b max-per-host 1");
+            let (number, fault) = parse(&text).expect_err(line);
+            assert_eq!(number, 3, "{line}");
+            let fault = fault.to_string();
+            assert!(fault.contains(said), "{line}: {fault}");
+            assert!(!fault.contains("secret"), "{line}: {fault}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A server of HTTP/1.1 or HTTP/2 that writes down what it is asked, and answers by the path.
+
+use std::convert::Infallible;
+use std::io::Write;
+use std::net::TcpListener as StdListener;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::{GzEncoder, ZlibEncoder};
+use http::header::{CONTENT_ENCODING, LOCATION};
+use http::{Request, Response, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use keepalive::rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// What `/gzip` and `/deflate` say once they are unpacked.
+pub(crate) const TEXT: &str = "the same words again and again, the same words again and again";
+
+/// Runs until the test ends.
+pub(crate) struct Site {
+    pub(crate) port: u16,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) line: String,
+    pub(crate) version: Version,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Asked {
+    /// The value of a header, if there is one.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl Site {
+    /// Without TLS it takes HTTP/1.1, and HTTP/2 from whoever begins with it.
+    pub(crate) fn start() -> Self {
+        Self::serve(None)
+    }
+
+    /// With TLS it speaks what these settings agree on.
+    pub(crate) fn start_with(tls: ServerConfig) -> Self {
+        Self::serve(Some(TlsAcceptor::from(Arc::new(tls))))
+    }
+
+    fn serve(tls: Option<TlsAcceptor>) -> Self {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::<Mutex<Vec<_>>>::default();
+        let notes = Arc::clone(&asked);
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(accept(listener, tls, notes));
+        });
+        Self { port, asked }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// What has been asked so far, in order.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The first lines of what has been asked so far, as `GET /path`.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.asked().into_iter().map(|asked| asked.line).collect()
+    }
+}
+
+async fn accept(
+    listener: StdListener,
+    tls: Option<TlsAcceptor>,
+    notes: Arc<Mutex<Vec<Asked>>>,
+) -> Infallible {
+    let listener = TcpListener::from_std(listener).unwrap();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (tls, notes) = (tls.clone(), Arc::clone(&notes));
+        // A client that goes away is none of a server's business.
+        tokio::spawn(async move {
+            match tls {
+                None => converse(stream, notes).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        converse(stream, notes).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    notes: Arc<Mutex<Vec<Asked>>>,
+) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&notes)));
+    let server = auto::Builder::new(TokioExecutor::new());
+    let _gone = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    notes: Arc<Mutex<Vec<Asked>>>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    notes.lock().unwrap().push(Asked {
+        line: format!("{} {}", head.method, head.uri.path()),
+        version: head.version,
+        headers: head.headers,
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    });
+    let path = head.uri.path();
+    Ok(match path.split('/').nth(1).unwrap_or_default() {
+        // `/redirect/302?to`: to what follows the question mark, however it looks.
+        "redirect" => {
+            let status: u16 = path.rsplit('/').next().unwrap().parse().unwrap();
+            let response = Response::builder().status(status);
+            let response = response.header(LOCATION, head.uri.query().unwrap());
+            response.body(Full::from("elsewhere")).unwrap()
+        }
+        "loop" => {
+            let response = Response::builder().status(302).header(LOCATION, "/loop");
+            response.body(Full::default()).unwrap()
+        }
+        "gzip" => packed("gzip", &gzip()),
+        "deflate" => packed("deflate", &deflate()),
+        "gzip-cut" => packed("gzip", &gzip()[..gzip().len() - 12]),
+        "gzip-torn" => packed("gzip", TEXT.as_bytes()),
+        "unknown" => packed("br", b"\x0b\x02\x80hello\x03"),
+        _ => Response::new(Full::from("hello")),
+    })
+}
+
+fn packed(encoding: &str, body: &[u8]) -> Response<Full<Bytes>> {
+    let response = Response::builder().header(CONTENT_ENCODING, encoding);
+    response.body(Full::from(body.to_vec())).unwrap()
+}
+
+/// [`TEXT`], packed.
+pub(crate) fn gzip() -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(TEXT.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn deflate() -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(TEXT.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}

@@ -1,0 +1,89 @@
+//! `--method`, `--header` and `--data` make the request.
+
+use crate::program::{keepalive, keepalive_reading};
+use crate::site::{Asked, Site};
+use crate::tls_server::Files;
+
+/// The one request that a run with these flags makes.
+fn asked(flags: &str) -> Asked {
+    asked_reading(flags, "")
+}
+
+fn asked_reading(flags: &str, input: &str) -> Asked {
+    let site = Site::start();
+    let run = keepalive_reading(&format!("fetch {} {flags}", site.url("/a")), input);
+    assert_eq!(run.code, Some(0), "{flags}: {run:?}");
+    let [asked] = &site.asked()[..] else {
+        panic!("{flags}: {:?}", site.asked());
+    };
+    asked.clone()
+}
+
+#[test]
+fn without_flags_it_is_a_get_without_a_body() {
+    let asked = asked("");
+    assert_eq!((&*asked.line, &*asked.body), ("GET /a", ""));
+    assert_eq!(asked.header("content-type"), None);
+}
+
+#[test]
+fn a_method_is_sent_as_it_is_given() {
+    for method in ["DELETE", "PURGE"] {
+        assert_eq!(asked(&format!("-X {method}")).line, format!("{method} /a"));
+    }
+    assert_eq!(asked("--method HEAD").line, "HEAD /a");
+}
+
+#[test]
+fn headers_are_sent_each_as_often_as_it_is_given() {
+    let asked = asked("-H x-one:1 --header x-two:2 -H x-two:zwei -H host:other.test");
+    assert_eq!(asked.header("x-one"), Some("1"));
+    let both: Vec<_> = asked.headers.get_all("x-two").iter().collect();
+    assert_eq!(both, ["2", "zwei"]);
+    let hosts: Vec<_> = asked.headers.get_all("host").iter().collect();
+    assert_eq!(hosts, ["other.test"]);
+}
+
+#[test]
+fn data_makes_it_a_post_of_a_form() {
+    let asked = asked("-d a=1 --data b=2");
+    assert_eq!((&*asked.line, &*asked.body), ("POST /a", "a=1&b=2"));
+    assert_eq!(
+        asked.header("content-type"),
+        Some("application/x-www-form-urlencoded")
+    );
+    assert_eq!(asked.header("content-length"), Some("7"));
+}
+
+#[test]
+fn another_method_and_type_may_be_given_with_it() {
+    let asked = asked("-d {} -X PUT -H content-type:application/json");
+    assert_eq!((&*asked.line, &*asked.body), ("PUT /a", "{}"));
+    let types: Vec<_> = asked.headers.get_all("content-type").iter().collect();
+    assert_eq!(types, ["application/json"]);
+}
+
+#[test]
+fn data_comes_from_a_file_as_it_stands() {
+    let files = Files::new();
+    let path = files.write("order.json", "{\n  \"n\": 1\r\n}\n");
+    assert_eq!(asked(&format!("-d @{path}")).body, "{\n  \"n\": 1\r\n}\n");
+}
+
+#[test]
+fn data_comes_from_standard_input() {
+    assert_eq!(
+        asked_reading("-d @-", "from a pipe\n").body,
+        "from a pipe\n"
+    );
+}
+
+#[test]
+fn it_is_sent_with_every_request() {
+    let site = Site::start();
+    let url = site.url("/a");
+    let run = keepalive(&format!("fetch {url} -d x --repeat 3"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let bodies: Vec<_> = site.asked().into_iter().map(|asked| asked.body).collect();
+    assert_eq!(bodies, ["x", "x", "x"]);
+}
