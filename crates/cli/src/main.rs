@@ -1,7 +1,8 @@
 //! The command-line tool on top of [`keepalive`] and `keepalive-http`.
 //!
 //! Flags are parsed in `args`, checked into what runs in `options`; `run` fetches what `input`
-//! reads, one `fetch` at a time, and what comes out goes to `report`, `progress` and `summary`.
+//! reads, one `fetch` at a time, each of which is one `exchange` for what `message` says, and
+//! what comes out goes to `report`, `progress` and `summary`.
 //! `probe` opens one connection and shows the way. How hosts are reached, `network` and `tls` make
 //! of the flags that both have.
 

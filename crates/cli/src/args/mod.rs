@@ -145,7 +145,8 @@ pub(crate) struct ProbeFlags {
     /// What to connect to: a URL, or scheme://host:port.
     ///
     /// A scheme that means TLS, such as tls, https, imaps or rediss, is probed with TLS, and any
-    /// other as plain TCP, where --alpn and the TLS flags are an error. Only http, https, ws and wss have a port by default.
+    /// other as plain TCP, where --alpn and the flags of TLS are an error. Only http, https, ws and
+    /// wss have a port by default.
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
 

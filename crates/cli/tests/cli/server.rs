@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// Runs until the test ends.
 pub(crate) struct Server {
@@ -63,7 +64,8 @@ impl Server {
 
     /// Waits until a request hangs.
     pub(crate) fn wait_for_a_hang(&self) {
-        self.hung.recv().unwrap();
+        let limit = Duration::from_secs(30);
+        self.hung.recv_timeout(limit).expect("a request that hangs");
     }
 }
 
