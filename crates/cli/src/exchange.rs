@@ -32,6 +32,8 @@ pub(crate) struct Terms {
     pub(crate) redirects: Option<u32>,
     /// Whether bodies may come packed, and are unpacked.
     pub(crate) unpack: bool,
+    /// Whether a server without TLS is spoken to by HTTP/2.
+    pub(crate) assumes_http2: bool,
 }
 
 /// Sends requests, all through one manager and on the same terms.
@@ -131,6 +133,12 @@ impl Exchanges {
             unpacked: was_packed && !response.headers().contains_key(CONTENT_ENCODING),
             response,
         })
+    }
+
+    /// What may be behind it if `target` can not be spoken with.
+    pub(crate) fn advice(&self, target: &Target) -> Option<&'static str> {
+        let assumed = self.terms.assumes_http2 && target.host.scheme() == "http";
+        assumed.then_some("--http2 takes for granted that the server speaks HTTP/2")
     }
 
     /// What is wrong with an answer that can not be taken as it is: the function, and why.

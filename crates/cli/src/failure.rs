@@ -30,6 +30,15 @@ impl Failure {
         Self::without_detail(function, None, error_str)
     }
 
+    /// Says what may be behind it, if what was spoken with the server failed.
+    pub(crate) fn advise(&mut self, advice: &str) {
+        if matches!(&*self.function, "http" | "request" | "response") {
+            let shown = self.detail.as_mut().unwrap_or(&mut self.error_str);
+            shown.push_str("; ");
+            shown.push_str(advice);
+        }
+    }
+
     fn without_detail(function: &str, error_num: Option<i32>, error_str: String) -> Self {
         Self {
             function: function.to_owned(),
@@ -87,7 +96,7 @@ impl From<&keepalive_http::Error> for Failure {
         Self {
             function: error.function().to_owned(),
             error_num: error.error_num(),
-            error_str: with_advice(error.error_str()),
+            error_str: error.error_str(),
             detail: connect_error(error).map(ToString::to_string),
         }
     }
@@ -120,18 +129,6 @@ impl From<&ConnectError> for Failure {
             detail: Some(error.to_string()),
             ..Self::without_detail(error.function(), error.error_num(), error.error_str())
         }
-    }
-}
-
-/// What HTTP/2 makes of an answer in HTTP/1.1: its first letters are the size of a frame.
-const NO_FRAME: &str = "frame with invalid size";
-
-fn with_advice(error_str: String) -> String {
-    match error_str.contains(NO_FRAME) {
-        true => {
-            format!("{error_str}; perhaps the server speaks HTTP/1.1 only: try without --http2")
-        }
-        false => error_str,
     }
 }
 

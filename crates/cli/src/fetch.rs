@@ -76,7 +76,11 @@ impl Fetcher {
                 if let ExchangeError::Http(error) = &error {
                     fetched.timing = error.timing();
                 }
-                return Err(Failure::from(&error));
+                let mut failure = Failure::from(&error);
+                if let Some(advice) = self.exchanges.advice(&fetched.target) {
+                    failure.advise(advice);
+                }
+                return Err(failure);
             }
             Err(_) => return Err(Failure::timeout("response")),
         };

@@ -119,6 +119,7 @@ fn terms(flags: &HttpFlags, stdin: Stdin) -> Result<Terms, MessageError> {
         retries: Some(flags.retries),
         redirects: flags.location.then_some(flags.max_redirects),
         unpack: flags.compressed,
+        assumes_http2: flags.http2,
     })
 }
 

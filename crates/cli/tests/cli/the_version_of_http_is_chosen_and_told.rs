@@ -1,10 +1,13 @@
 //! `--http2` and `--http1.1` choose, and without them TLS does; what was spoken is told.
 
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
 use http::Version;
 use keepalive::rustls::ServerConfig;
 
 use crate::program::{Ended, keepalive};
-use crate::server::Server;
 use crate::site::Site;
 use crate::tls_server::{Authority, config};
 
@@ -88,10 +91,27 @@ fn a_server_that_can_not_is_a_failure() {
             .contains("none of the application protocols offered"),
         "{run:?}"
     );
-    let server = Server::start();
-    let run = fetch(&server.url("/a"), "--http2");
+}
+
+#[test]
+fn one_that_answers_in_http_1_is_a_failure_with_advice() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || answer_in_http_1(stream?));
+        }
+    });
+    let run = fetch(&url, "--http2");
     assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("try without --http2"), "{run:?}");
+    assert!(run.stderr.contains("--http2 takes for granted"), "{run:?}");
+}
+
+fn answer_in_http_1(mut stream: TcpStream) -> io::Result<()> {
+    let _some = stream.read(&mut [0; 1024])?;
+    stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
+    // Until the client closes, so that it reads the answer and no reset.
+    stream.read_to_end(&mut Vec::new()).map(drop)
 }
 
 #[test]
