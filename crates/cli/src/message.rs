@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 
@@ -36,6 +36,9 @@ impl Message {
         for (text, number) in flags.header.iter().zip(1..) {
             let (name, value) =
                 parse_header(text).map_err(|fault| MessageError::Header { number, fault })?;
+            if name == HOST && headers.contains_key(HOST) {
+                return Err(MessageError::TwoHosts { number });
+            }
             headers.append(name, value);
         }
         let body = body(&flags.data, stdin)?;
@@ -76,6 +79,8 @@ pub(crate) enum Stdin {
 pub(crate) enum MessageError {
     #[error("--header {number}: {fault}")]
     Header { number: usize, fault: String },
+    #[error("--header {number}: a request is for one host, and there is one already")]
+    TwoHosts { number: usize },
     #[error("--data: can not read {name}: {error}")]
     Unreadable { name: String, error: io::Error },
     #[error("--data @: name a file after it, as in --data @order.json")]

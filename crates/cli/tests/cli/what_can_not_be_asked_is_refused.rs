@@ -17,6 +17,10 @@ fn with_what_to_do() {
             &["-H", "a: sec\nret: secret"],
             "a character that can not be sent",
         ),
+        (
+            &["-H", "host: a", "-H", "Host: b"],
+            "--header 2: a request is for one host",
+        ),
         (&["-X", "GE T"], "a method is one word"),
         (&["-X", "get"], "write GET"),
         (&["-X", "CONNECT"], "--proxy"),
