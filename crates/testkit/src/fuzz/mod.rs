@@ -5,11 +5,14 @@ mod bytes;
 mod engine;
 mod request;
 mod resolver;
+mod response;
 mod url;
+mod wire;
 
 pub use self::engine::engine;
 pub use self::request::request;
 pub use self::resolver::resolver;
+pub use self::response::response;
 pub use self::url::url;
 
 pub type Target = fn(&[u8]);
@@ -20,4 +23,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("request", request),
     ("url", url),
     ("resolver", resolver),
+    ("response", response),
 ];
