@@ -48,7 +48,7 @@ struct Script<'a> {
     method: Method,
     /// Whether the server closes when it has said everything.
     ends: bool,
-    /// Whether the next request is made as soon as all is said, before anybody has read it.
+    /// Whether the next request is made as soon as all is said, before the reactor has looked.
     at_once: bool,
     said: &'a [u8],
 }
@@ -116,6 +116,13 @@ async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
+/// Waits for about as long, and no time passes: a manager trusts what was used just now.
+async fn turns() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// hyper alone, which hears everything in one piece.
 async fn alone(script: &Script<'_>) -> Heard {
     let wire = Wire::default();
@@ -178,13 +185,19 @@ async fn ours(script: &Script<'_>, cuts: [usize; 2]) -> Heard {
     wire.send(&script.said[..cuts[0]]);
     settle().await;
     wire.send(&script.said[cuts[0]..cuts[1]]);
-    settle().await;
-    let was_over = asked.is_finished();
+    match script.at_once {
+        true => turns().await,
+        false => settle().await,
+    }
+    let at_once = script.at_once && asked.is_finished();
+    if at_once {
+        wire.hide();
+    }
     wire.send(&script.said[cuts[1]..]);
     if script.ends {
         wire.end();
     }
-    if !(was_over && script.at_once) {
+    if !at_once {
         settle().await;
     }
     let answer = match asked.is_finished() {
@@ -207,6 +220,8 @@ async fn ask_again(client: Client<Server>, server: &Server) -> bool {
     let polled = poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await;
     assert!(polled.is_pending(), "nobody has answered");
     let asked = tokio::spawn(asked);
+    turns().await;
+    server.wires()[0].show();
     let mut reused = None;
     // What is left of a body is waited for, a moment.
     for _ in 0..200 {

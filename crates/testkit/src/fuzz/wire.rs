@@ -17,15 +17,29 @@ struct Inner {
     sent: Vec<u8>,
     coming: Vec<u8>,
     ended: bool,
+    /// Whether the reactor has not looked yet.
+    unseen: bool,
     closed: bool,
     reader: Option<Waker>,
 }
 
 impl Wire {
-    /// Sends to the client. What is sent is there at once.
+    /// Sends to the client.
     pub(super) fn send(&self, bytes: &[u8]) {
         let mut inner = self.lock();
         inner.coming.extend(bytes);
+        wake(inner);
+    }
+
+    /// What is sent from now on is there for who asks the system, but its reader is not told.
+    pub(super) fn hide(&self) {
+        self.lock().unseen = true;
+    }
+
+    /// The reactor looks.
+    pub(super) fn show(&self) {
+        let mut inner = self.lock();
+        inner.unseen = false;
         wake(inner);
     }
 
@@ -59,6 +73,9 @@ impl Wire {
 }
 
 fn wake(mut inner: MutexGuard<'_, Inner>) {
+    if inner.unseen {
+        return;
+    }
     let reader = inner.reader.take();
     drop(inner);
     if let Some(reader) = reader {
@@ -98,7 +115,7 @@ impl AsyncRead for Near {
     ) -> Poll<io::Result<()>> {
         let mut inner = self.0.lock();
         let count = inner.coming.len().min(buffer.remaining());
-        if count == 0 && !inner.ended {
+        if inner.unseen || (count == 0 && !inner.ended) {
             inner.reader = Some(context.waker().clone());
             return Poll::Pending;
         }
