@@ -11,16 +11,16 @@ use http::{Method, Request, Response, Uri};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
-use keepalive::{Connection, Manager, Net};
+use keepalive::{Connection, Connector, Manager, Net};
 use keepalive_engine::planted;
 use tokio::time::Instant;
 
 use crate::connection::Unanswered;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::rest::Rest;
-use crate::{Allocation, Body, Error, Http, StreamConnector};
+use crate::{Allocation, Body, Error, Http, HttpConnection, StreamConnector};
 
 // A server that restarts closes all idle connections at once; while one request fails, the watchers
 // of the others have the time to notice.
@@ -177,13 +177,28 @@ impl<C: StreamConnector> Client<C> {
         }
     }
 
-    /// Sends a request over one connection; over others, where that is safe, until its time is up.
     async fn run(
+        &self,
+        exchange: &Exchange,
+        body: Outgoing,
+        location: &'static Location<'static>,
+    ) -> Result<Response<Body<C>>, Error> {
+        let mut any = |_: &HttpConnection<C::Connection>, _| Some(Form::Origin);
+        let answered = self.exchange(exchange, body, location, &mut any).await?;
+        Ok(self.respond(exchange, answered).await)
+    }
+
+    /// Sends a request over one connection; over others, where that is safe, until its time is up.
+    ///
+    /// `choose` looks at each connection before the request is sent on it, hears whether it has been
+    /// used before, and says in which form, or, by `None`, that it is not to be used any more.
+    pub(crate) async fn exchange(
         &self,
         exchange: &Exchange,
         mut body: Outgoing,
         location: &'static Location<'static>,
-    ) -> Result<Response<Body<C>>, Error> {
+        choose: &mut Choose<'_, C>,
+    ) -> Result<Answered<C>, Error> {
         let begun = Instant::now();
         let mut later = None;
         let mut resent = 0;
@@ -192,8 +207,20 @@ impl<C: StreamConnector> Client<C> {
             let lease = self.manager.lease_at(to, location).await;
             let lease = lease.map_err(|error| Error::allocation(error).with_resent(resent))?;
             let mut hold = Hold::new(lease);
-            let failure = match send(exchange, body, &mut hold).await {
-                Ok(response) => return Ok(self.respond(exchange, response, hold, resent).await),
+            let lease = hold.lease();
+            let used = lease.from_cache().is_some();
+            let Some(form) = choose(lease, used) else {
+                hold.end(false);
+                continue;
+            };
+            let failure = match send(exchange, form, body, &mut hold).await {
+                Ok(response) => {
+                    return Ok(Answered {
+                        response,
+                        hold,
+                        resent,
+                    });
+                }
                 Err(failure) => failure,
             };
             let timing = hold.lease().timing();
@@ -209,20 +236,11 @@ impl<C: StreamConnector> Client<C> {
         }
     }
 
-    async fn respond(
-        &self,
-        exchange: &Exchange,
-        response: Response<Incoming>,
-        mut hold: Hold<C>,
-        resent: u32,
-    ) -> Response<Body<C>> {
-        let lease = hold.lease();
-        let allocation = Allocation {
-            id: lease.id(),
-            from_cache: lease.from_cache(),
-            timing: lease.timing(),
-            resent,
-        };
+    async fn respond(&self, exchange: &Exchange, mut answered: Answered<C>) -> Response<Body<C>> {
+        let allocation = answered.allocation();
+        let Answered {
+            response, mut hold, ..
+        } = answered;
         let (mut head, incoming) = response.into_parts();
         head.extensions.insert(allocation);
         if exchange.ends_http(head.status) && !planted!(TunnelReused) {
@@ -281,6 +299,29 @@ impl<C: StreamConnector> fmt::Debug for Client<C> {
     }
 }
 
+/// Looks at a connection before a request is sent on it.
+pub(crate) type Choose<'a, C> =
+    dyn FnMut(&HttpConnection<<C as Connector>::Connection>, bool) -> Option<Form> + Send + 'a;
+
+/// The head of a response, and the connection that the rest comes by.
+pub(crate) struct Answered<C: StreamConnector> {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) hold: Hold<C>,
+    resent: u32,
+}
+
+impl<C: StreamConnector> Answered<C> {
+    pub(crate) fn allocation(&mut self) -> Allocation {
+        let lease = self.hold.lease();
+        Allocation {
+            id: lease.id(),
+            from_cache: lease.from_cache(),
+            timing: lease.timing(),
+            resent: self.resent,
+        }
+    }
+}
+
 /// A request that got no response, and the body to send it with again, if that is safe.
 struct Failure {
     error: Error,
@@ -289,6 +330,7 @@ struct Failure {
 
 async fn send<C: StreamConnector>(
     exchange: &Exchange,
+    form: Form,
     body: Outgoing,
     hold: &mut Hold<C>,
 ) -> Result<Response<Incoming>, Failure> {
@@ -315,7 +357,7 @@ async fn send<C: StreamConnector>(
     }
     let shared = lease.is_shared();
     let copy = (reused || shared).then(|| body.again()).flatten();
-    let sent = lease.send(exchange.message(version, body)).await;
+    let sent = lease.send(exchange.message(version, form, body)).await;
     sent.map_err(|failure| {
         let was_sent = failure.unsent.is_none() && !failure.is_user;
         let (again, error) = failure.again(reused, shared, exchange.is_idempotent(), copy);

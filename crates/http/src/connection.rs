@@ -91,6 +91,16 @@ where
         }
     }
 
+    /// What can be said of the transport, while it is there.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        match &self.speaks {
+            Speaks::One(connection) => connection.with_transport(look),
+            Speaks::Two(connection) => connection.with_transport(look),
+            Speaks::Stream(handle) => handle.with_transport(look),
+        }
+    }
+
     /// Whether others may have exchanges on it at the same time.
     pub(crate) fn is_shared(&self) -> bool {
         !matches!(self.speaks, Speaks::One(_))
@@ -115,6 +125,16 @@ where
         if let Speaks::One(connection) = &mut self.speaks {
             connection.upgraded();
             poll_fn(|context| connection.poll_left(context)).await;
+        }
+    }
+
+    /// Waits until none of the exchanges that share the connection can go on.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
+        match &self.speaks {
+            Speaks::Stream(handle) => handle.poll_over(context),
+            Speaks::Two(connection) => connection.poll_over(context),
+            Speaks::One(_) => Poll::Ready(()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Opens connections that speak HTTP, over those of another connector.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keepalive::{Attempt, ConnectError, Connection, Connector, Net};
@@ -8,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::HttpConnection;
 use crate::http1::Http1;
 use crate::http2::Main;
+use crate::settings::Settings;
 
 /// A connector whose connections are streams of bytes, as HTTP needs them.
 ///
@@ -35,11 +37,12 @@ impl<C> StreamConnector for C where C: Connector<Connection: AsyncRead + AsyncWr
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Http<C = Net> {
     connector: C,
     versions: Versions,
     pings: Option<Pings>,
+    settings: Option<Arc<Settings>>,
 }
 
 /// Which versions of HTTP are spoken.
@@ -75,6 +78,7 @@ impl<C> Http<C> {
             connector,
             versions: Versions::Either,
             pings: None,
+            settings: None,
         }
     }
 
@@ -102,6 +106,13 @@ impl<C> Http<C> {
         self.pings = Some(Pings { interval, timeout });
         self
     }
+
+    /// Sets what hyper has settings for.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(Arc::new(settings));
+        self
+    }
 }
 
 impl<C: StreamConnector> Connector for Http<C> {
@@ -123,12 +134,15 @@ impl<C: StreamConnector> Connector for Http<C> {
             }
             (_, Versions::Either | Versions::One) => false,
         };
+        let settings = self.settings.as_deref();
         if speaks_two {
-            Main::open(transport, self.pings)
+            Main::open(transport, self.pings, settings)
                 .await
                 .map(HttpConnection::two)
         } else {
-            Http1::open(transport).await.map(HttpConnection::one)
+            Http1::open(transport, settings)
+                .await
+                .map(HttpConnection::one)
         }
     }
 

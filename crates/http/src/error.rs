@@ -33,7 +33,7 @@ struct Inner {
     cause: Cause,
 }
 
-enum Cause {
+pub(crate) enum Cause {
     Allocate(AllocateError),
     Failed {
         function: &'static str,
@@ -100,6 +100,11 @@ impl Error {
     /// closed.
     pub fn resent(&self) -> u32 {
         self.0.resent
+    }
+
+    #[cfg(feature = "legacy")]
+    pub(crate) fn into_cause(self) -> Cause {
+        self.0.cause
     }
 
     pub(crate) fn url(source: impl Into<Source>) -> Self {

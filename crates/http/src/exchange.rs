@@ -17,26 +17,64 @@ pub(crate) struct Exchange {
     pub(crate) to: keepalive::Request,
     head: Parts,
     /// What the server is asked for (RFC 9112, section 3.2).
-    form: Uri,
-    host: HeaderValue,
+    target: Uri,
+    /// What the `host` header says, if the user does not.
+    host: Option<HeaderValue>,
+    /// Whether a stream of HTTP/2 that becomes a tunnel is followed to its end.
+    follows_tunnels: bool,
+}
+
+/// How a request of HTTP/1.1 names what it is for (RFC 9112, section 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// By its path and query.
+    Origin,
+    /// By its whole URL: a proxy is asked.
+    #[cfg(feature = "legacy")]
+    Absolute,
 }
 
 impl Exchange {
     /// Checks a request of the user's, which has this body.
     pub(crate) fn new(head: Parts, body: &Outgoing) -> Result<Self, Error> {
         let Origin { to, host } = Origin::of(&head.method, &head.uri)?;
-        let form = target::form(&head.method, &head.uri, &host).map_err(Error::url)?;
+        let target = target::form(&head.method, &head.uri, &host).map_err(Error::url)?;
         check(&head, body).map_err(|what| Error::request(&head.method, to.host(), what))?;
         Ok(Self {
             to,
-            form,
-            host,
+            target,
+            host: Some(host),
+            follows_tunnels: false,
             head,
         })
     }
 
+    /// A request that has been checked, with all of its URL in its head.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn to(
+        to: keepalive::Request,
+        head: Parts,
+        target: Uri,
+        host: Option<HeaderValue>,
+        body: &Outgoing,
+    ) -> Result<Self, String> {
+        check_length(&head.headers, body)?;
+        Ok(Self {
+            to,
+            head,
+            target,
+            host,
+            follows_tunnels: true,
+        })
+    }
+
     /// What to send on a connection of this version.
-    pub(crate) fn message(&self, version: Version, body: Outgoing) -> Request<Outgoing> {
+    pub(crate) fn message(
+        &self,
+        version: Version,
+        form: Form,
+        body: Outgoing,
+    ) -> Request<Outgoing> {
         let mut head = self.head.clone();
         if version == Version::HTTP_2 && !planted!(HostSentTwice) {
             head.version = version;
@@ -44,11 +82,16 @@ impl Exchange {
             // section 8.3.1).
             let host = head.headers.remove(HOST);
             let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-            head.uri = with(head.uri, authority, &self.form);
+            head.uri = with(head.uri, authority, &self.target);
         } else {
-            head.uri = self.form.clone();
-            if !head.headers.contains_key(HOST) {
-                head.headers.insert(HOST, self.host.clone());
+            // A tunnel is asked for by its authority, whoever is asked.
+            if form == Form::Origin || head.method == Method::CONNECT {
+                head.uri = self.target.clone();
+            }
+            if let Some(host) = &self.host
+                && !head.headers.contains_key(HOST)
+            {
+                head.headers.insert(HOST, host.clone());
             }
         }
         Request::from_parts(head, body)
@@ -61,7 +104,9 @@ impl Exchange {
                 Err("it is to be sent by HTTP/2, which the server does not speak")
             }
             // Nobody would know when a stream that became a tunnel has ended.
-            (_, Version::HTTP_2) if self.head.method == Method::CONNECT => {
+            (_, Version::HTTP_2)
+                if self.head.method == Method::CONNECT && !self.follows_tunnels =>
+            {
                 Err("CONNECT is sent by HTTP/1.1 only, and the server speaks HTTP/2")
             }
             _ => Ok(()),
@@ -82,6 +127,11 @@ impl Exchange {
 
     pub(crate) fn method(&self) -> &Method {
         &self.head.method
+    }
+
+    #[cfg(feature = "legacy")]
+    pub(crate) fn extensions(&self) -> &http::Extensions {
+        &self.head.extensions
     }
 
     pub(crate) fn host(&self) -> &keepalive::Host {

@@ -65,10 +65,14 @@ impl<C: StreamConnector> Hold<C> {
     /// It goes back only when it takes the next request at once (B16), and is closed if hyper says
     /// that it never will, or does not say in time.
     pub(crate) fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(lease) = &mut self.lease else {
-            return Poll::Ready(());
-        };
-        let reusable = match lease.poll_ready(cx) {
+        let reusable = ready!(self.poll_reusable_soon(cx));
+        self.end(reusable);
+        Poll::Ready(())
+    }
+
+    /// Whether the connection takes another request, if hyper says so in time.
+    pub(crate) fn poll_reusable_soon(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let reusable = match self.poll_reusable(cx) {
             Poll::Ready(reusable) => reusable,
             Poll::Pending if planted!(ReusedBeforeReady) => true,
             Poll::Pending => {
@@ -77,14 +81,24 @@ impl<C: StreamConnector> Hold<C> {
             }
         };
         self.patience = None;
-        if let Some(lease) = self.lease.take() {
-            if reusable {
-                lease.free();
-            } else {
-                lease.close();
-            }
+        Poll::Ready(reusable)
+    }
+
+    /// Whether the connection takes another request, as soon as hyper says so.
+    pub(crate) fn poll_reusable(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match &mut self.lease {
+            Some(lease) => lease.poll_ready(cx),
+            None => Poll::Ready(false),
         }
-        Poll::Ready(())
+    }
+
+    /// Gives the connection back if it can be used again, and closes it otherwise.
+    pub(crate) fn end(&mut self, reusable: bool) {
+        match self.lease.take() {
+            Some(lease) if reusable => lease.free(),
+            Some(lease) => lease.close(),
+            None => {}
+        }
     }
 
     /// Ends the exchange before its time.

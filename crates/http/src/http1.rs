@@ -20,6 +20,7 @@ use crate::connection::Unanswered;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
 use crate::outgoing::Outgoing;
+use crate::settings::Settings;
 
 // The most a peer can make one response head, or the trailers of one body, cost (X1). hyper adds
 // a limit of its own, 100 fields; setting it here, even to 100, would cost an allocation a response.
@@ -42,8 +43,10 @@ where
 {
     /// There until hyper's task has ended while a request was sent.
     sender: Option<SendRequest<Outgoing>>,
-    task: JoinHandle<Unusable>,
+    task: JoinHandle<Result<(), hyper::Error>>,
     ended: bool,
+    /// What hyper's task ended with.
+    failure: Option<hyper::Error>,
     shared: Shared<T>,
     keep_alive: KeepAlive,
     runtime: Handle,
@@ -54,33 +57,52 @@ impl<T> Http1<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// Begins to speak HTTP on a new transport.
-    pub(crate) async fn open(transport: T) -> Result<Self, ConnectError> {
+    /// Begins to speak HTTP on a new transport, with these settings or ours.
+    ///
+    /// With settings of the user's, who may have brought the transport too, it waits for hyper to
+    /// have tried it.
+    pub(crate) async fn open(
+        transport: T,
+        settings: Option<&Settings>,
+    ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
         let shared = Shared::new(transport);
-        let (sender, connection) = Builder::new()
-            .max_header_size(MAX_HEAD)
-            .max_buf_size(MAX_BUFFER)
+        let builder = match settings {
+            Some(settings) => settings.one.clone(),
+            None => builder(),
+        };
+        let (sender, connection) = builder
             .handshake(TokioIo::new(shared.clone()))
             .await
             .map_err(|error| ConnectError::new("http", error))?;
         // The transport is closed by us, through `poll_close`.
         shared.keep_open(true);
-        // And from here on there is no await.
-        let task = runtime.spawn(async move {
-            match connection.with_upgrades().await {
-                Ok(()) => Unusable::Closed,
-                Err(error) => reason(&error),
-            }
-        });
-        Ok(Self {
+        // From here on the transport is closed with what is returned.
+        let mut opened = Self {
             sender: Some(sender),
-            task,
+            task: runtime.spawn(connection.with_upgrades()),
             ended: false,
+            failure: None,
             shared,
             keep_alive: KeepAlive::default(),
             runtime,
             closing: None,
+        };
+        if settings.is_some() {
+            opened.tried().await?;
+        }
+        Ok(opened)
+    }
+
+    /// Waits until hyper takes a request, or has failed.
+    async fn tried(&mut self) -> Result<(), ConnectError> {
+        if poll_fn(|cx| self.poll_ready(cx)).await {
+            return Ok(());
+        }
+        poll_fn(|cx| self.poll_ended(cx)).await;
+        Err(match self.failure.take() {
+            Some(error) => ConnectError::new("http", error),
+            None => ConnectError::new("http", Unusable::Closed.to_string()),
         })
     }
 
@@ -121,6 +143,12 @@ where
         })
     }
 
+    /// What can be said of the transport, while it is there.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.shared.look(look)
+    }
+
     /// Waits, after a response, until hyper is done with it; whether it takes another request then,
     /// and the peer has not said that it will not.
     ///
@@ -146,14 +174,14 @@ where
     }
 
     /// Waits for the end of hyper's task.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        if self.ended {
-            return Poll::Ready(Unusable::Closed);
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.ended {
+            let end = ready!(Pin::new(&mut self.task).poll(cx));
+            self.ended = true;
+            // The task itself fails only by being aborted, with the runtime it ran on.
+            self.failure = end.unwrap_or(Ok(())).err();
         }
-        let end = ready!(Pin::new(&mut self.task).poll(cx));
-        self.ended = true;
-        // The task itself fails only by being aborted, with the runtime it ran on.
-        Poll::Ready(end.unwrap_or(Unusable::Closed))
+        Poll::Ready(())
     }
 
     fn is_closed(&self) -> bool {
@@ -172,7 +200,10 @@ where
         }
         match self.keep_alive.poll_over(&self.runtime, cx) {
             Poll::Ready(()) => Poll::Ready(Unusable::Expired),
-            Poll::Pending => self.poll_ended(cx),
+            Poll::Pending => self.poll_ended(cx).map(|()| match &self.failure {
+                Some(error) => reason(error),
+                None => Unusable::Closed,
+            }),
         }
     }
 
@@ -223,6 +254,12 @@ where
             )
             .finish_non_exhaustive()
     }
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
+    builder
 }
 
 /// Why hyper's task ended with an error, while nobody waited for a response.

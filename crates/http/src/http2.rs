@@ -21,6 +21,7 @@ use crate::connection::Unanswered;
 use crate::connector::Pings;
 use crate::io::Shared;
 use crate::outgoing::Outgoing;
+use crate::settings::Settings;
 
 /// A connection that speaks HTTP/2, or a handle on one: as many exchanges at a time as the peer's
 /// settings allow (RFC 9113, section 5.1.2).
@@ -64,7 +65,11 @@ where
     ///
     /// It does not wait for the peer's settings: until they are there, RFC 9113 leaves the number
     /// of exchanges open, and hyper assumes a hundred.
-    pub(crate) async fn open(transport: T, pings: Option<Pings>) -> Result<Self, ConnectError> {
+    pub(crate) async fn open(
+        transport: T,
+        pings: Option<Pings>,
+        settings: Option<&Settings>,
+    ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
         let transport = Shared::new(transport);
         let executor = Executor {
@@ -78,6 +83,10 @@ where
                 .keep_alive_interval(pings.interval)
                 .keep_alive_timeout(pings.timeout)
                 .keep_alive_while_idle(true);
+        }
+        if let Some(settings) = settings {
+            builder.timer(TokioTimer::new());
+            settings.two.iter().for_each(|change| change(&mut builder));
         }
         let (sender, requests) = builder
             .handshake(TokioIo::new(transport.clone()))
@@ -113,6 +122,18 @@ where
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.handle().send(request).await
+    }
+
+    /// What can be said of the transport, while it is there.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.session.transport.look(look)
+    }
+
+    /// As [`Http2::poll_over`].
+    #[cfg(feature = "legacy")]
+    pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.session.transport.poll_alone(context)
     }
 
     fn handle(&self) -> Http2<T> {
@@ -180,6 +201,18 @@ impl<T> Http2<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
+    /// Waits until hyper has let go of the transport, and so of all streams.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.session.transport.poll_alone(context)
+    }
+
+    /// What can be said of the transport, while it is there.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.session.transport.look(look)
+    }
+
     /// Sends a request and waits for the head of its response.
     ///
     /// If the future is dropped before it is ready, the stream is reset, and nothing else.
@@ -316,7 +349,7 @@ type Wire = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Keeps what hyper spawns first, which is what reads and writes frames, for [`Drive`]; spawns the
 /// rest.
 #[derive(Clone)]
-struct Executor {
+pub(crate) struct Executor {
     runtime: Handle,
     wire: Arc<Mutex<Kept>>,
 }

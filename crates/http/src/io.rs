@@ -21,8 +21,8 @@ struct Inner<T> {
     /// Whether only whoever closes the connection may end our side of it.
     kept_open: bool,
     users: usize,
-    /// Of the last user, who wants to be told that it is.
-    lonely: Option<Waker>,
+    /// Of those who want to be told that no other user is left.
+    lonely: Vec<Waker>,
 }
 
 impl<T> Shared<T> {
@@ -33,7 +33,7 @@ impl<T> Shared<T> {
             reader: None,
             kept_open: false,
             users: 1,
-            lonely: None,
+            lonely: Vec::new(),
         })))
     }
 
@@ -48,13 +48,22 @@ impl<T> Shared<T> {
         if inner.users == 1 {
             return Poll::Ready(());
         }
-        inner.lonely = Some(context.waker().clone());
+        let waker = context.waker();
+        if !inner.lonely.iter().any(|lonely| lonely.will_wake(waker)) {
+            inner.lonely.push(waker.clone());
+        }
         Poll::Pending
     }
 
     /// Takes the transport out; reads and writes of the other users fail from now on.
     pub(crate) fn take(&self) -> Option<T> {
         self.lock().transport.take()
+    }
+
+    /// What can be said of the transport, while it is there.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.lock().transport.as_ref().map(look)
     }
 
     /// How many bytes have been read so far.
@@ -119,11 +128,9 @@ impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         let mut inner = self.lock();
         inner.users -= 1;
-        let lonely = inner.lonely.take();
+        let lonely = std::mem::take(&mut inner.lonely);
         drop(inner);
-        if let Some(lonely) = lonely {
-            lonely.wake();
-        }
+        lonely.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -8,6 +8,9 @@
 //! - [`Client`] asks a manager for such a connection, sends a request, and gives the connection
 //!   back when the [`Body`] of the answer has been read to its end.
 //!
+//! With the feature `legacy`, the module `legacy` stands in for `hyper_util::client::legacy`: its
+//! users change one import.
+//!
 //! # What is promised
 //!
 //! - A connection of HTTP/1.1 serves its next request only after the answer before was read
@@ -58,9 +61,12 @@ mod http1;
 mod http2;
 mod io;
 mod keep_alive;
+#[cfg(feature = "legacy")]
+pub mod legacy;
 mod origin;
 mod outgoing;
 mod rest;
+mod settings;
 mod target;
 
 pub use allocation::Allocation;

@@ -46,6 +46,12 @@ impl Outgoing {
         }
     }
 
+    /// Whether it is there as a whole.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn is_whole(&self) -> bool {
+        !matches!(self.0, Kind::Stream(_))
+    }
+
     /// How long it is, if that is known.
     pub(crate) fn length(&self) -> Option<u64> {
         self.size_hint().exact()

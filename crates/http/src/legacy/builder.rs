@@ -1,0 +1,312 @@
+//! Settings by hyper-util's names, and those of a manager.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http_body::Body;
+use hyper::client::conn::{http1, http2};
+use hyper::rt::{Sleep, Timer};
+use keepalive::{ConfigError, Manager};
+
+use super::Client;
+use super::connect::{Connect, HttpConnector, ServiceConnector};
+use super::core::{Core, Executor};
+use crate::Http;
+use crate::http2::Executor as Exec2;
+use crate::settings::Settings;
+
+/// Configures a [`Client`].
+///
+/// The defaults are those of hyper-util: no limits, and no timeout. Those of a manager that are set
+/// here have a manager's meaning, see [`keepalive::Builder`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use http_body_util::Empty;
+/// use hyper::body::Bytes;
+/// use hyper_util::rt::{TokioExecutor, TokioTimer};
+/// use keepalive_http::legacy::Client;
+///
+/// let client = Client::builder(TokioExecutor::new())
+///     .pool_idle_timeout(Duration::from_secs(30))
+///     .pool_timer(TokioTimer::new())
+///     .max_per_host(8) // what hyper-util has not
+///     .timeout(Duration::from_secs(10))
+///     .build_http::<Empty<Bytes>>();
+/// ```
+#[derive(Clone)]
+pub struct Builder {
+    manager: keepalive::Builder,
+    idle_timeout: Option<Duration>,
+    max_idle_per_host: usize,
+    settings: Settings,
+    http2_only: bool,
+    retry: bool,
+    set_host: bool,
+    executor: Arc<Executor>,
+}
+
+impl Builder {
+    /// Begins with hyper-util's defaults; see [`Client::builder`].
+    pub fn new<E>(executor: E) -> Self
+    where
+        E: hyper::rt::Executor<Pin<Box<dyn Future<Output = ()> + Send>>>
+            + Send
+            + Sync
+            + Clone
+            + 'static,
+    {
+        let manager = Manager::builder()
+            .max_per_host(usize::MAX)
+            .max_open(usize::MAX)
+            .timeout(Duration::MAX);
+        Self {
+            manager,
+            idle_timeout: Some(Duration::from_secs(90)),
+            max_idle_per_host: usize::MAX,
+            settings: Settings {
+                one: http1::Builder::new(),
+                two: Vec::new(),
+            },
+            http2_only: false,
+            retry: true,
+            set_host: true,
+            executor: Arc::new(executor),
+        }
+    }
+
+    /// How long an idle connection is kept; `None` for as long as its server likes.
+    ///
+    /// Default 90 s. Zero: no connection is used twice.
+    pub fn pool_idle_timeout(&mut self, time: impl Into<Option<Duration>>) -> &mut Self {
+        self.idle_timeout = time.into();
+        self
+    }
+
+    /// How many idle connections of HTTP/1.1 a host keeps. Default unlimited. With 0, no connection
+    /// is used twice, of whatever version.
+    pub fn pool_max_idle_per_host(&mut self, connections: usize) -> &mut Self {
+        self.max_idle_per_host = connections;
+        self
+    }
+
+    /// Taken for the sake of programs that set it: idle connections are closed in time without it,
+    /// by the manager's own timer, on tokio's clock.
+    pub fn pool_timer<M>(&mut self, timer: M) -> &mut Self
+    where
+        M: Timer + Clone + Send + Sync + 'static,
+    {
+        drop(timer);
+        self
+    }
+
+    /// The timer of HTTP/2, for its pings. Default [`TokioTimer`](hyper_util::rt::TokioTimer).
+    pub fn timer<M>(&mut self, timer: M) -> &mut Self
+    where
+        M: Timer + Send + Sync + 'static,
+    {
+        let timer = Clock(Arc::new(timer));
+        self.two(move |builder| {
+            builder.timer(timer.clone());
+        })
+    }
+
+    /// Connections per host at once: connecting, in use, idle and closing together. Default
+    /// unlimited, at least 1. A connection of HTTP/2 counts once.
+    pub fn max_per_host(&mut self, connections: usize) -> &mut Self {
+        self.manage(|manager| manager.max_per_host(connections))
+    }
+
+    /// Connections of all hosts at once. Default unlimited, at least 1.
+    pub fn max_open(&mut self, connections: usize) -> &mut Self {
+        self.manage(|manager| manager.max_open(connections))
+    }
+
+    /// Requests that wait without an attempt of their own. Default unlimited, at least 1.
+    pub fn max_queued(&mut self, requests: usize) -> &mut Self {
+        self.manage(|manager| manager.max_queued(requests))
+    }
+
+    /// Attempts to open a connection that are in flight at once. Default unlimited, at least 1.
+    pub fn max_connecting(&mut self, attempts: usize) -> &mut Self {
+        self.manage(|manager| manager.max_connecting(attempts))
+    }
+
+    /// Time until a request has its connection. Default none, longer than zero.
+    pub fn timeout(&mut self, time: Duration) -> &mut Self {
+        self.manage(|manager| manager.timeout(time))
+    }
+
+    /// How long an orderly close may take. Default 5 s, longer than zero.
+    pub fn close_timeout(&mut self, time: Duration) -> &mut Self {
+        self.manage(|manager| manager.close_timeout(time))
+    }
+
+    /// Age at which a connection is not used again. Default none, longer than zero.
+    pub fn max_lifetime(&mut self, time: Duration) -> &mut Self {
+        self.manage(|manager| manager.max_lifetime(time))
+    }
+
+    /// Exchanges after which a connection is closed. Default unlimited, at least 1.
+    pub fn max_uses(&mut self, exchanges: u64) -> &mut Self {
+        self.manage(|manager| manager.max_uses(exchanges))
+    }
+
+    /// Whether a request is sent again, if its connection turns out to be closed and that is safe;
+    /// see [`Client::retries`](crate::Client::retries). Default true.
+    pub fn retry_canceled_requests(&mut self, retry: bool) -> &mut Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Whether a request of HTTP/1.1 without a `host` header gets one. Default true.
+    pub fn set_host(&mut self, set: bool) -> &mut Self {
+        self.set_host = set;
+        self
+    }
+
+    /// Whether HTTP/2 is spoken on every connection, also where the connector says nothing of it.
+    /// Default false.
+    pub fn http2_only(&mut self, only: bool) -> &mut Self {
+        self.http2_only = only;
+        self
+    }
+
+    /// A client whose connections are opened by hyper-util's [`HttpConnector`]: in clear text only,
+    /// and with TCP's own keep-alive after [`pool_idle_timeout`](Self::pool_idle_timeout).
+    pub fn build_http<B>(&self) -> Client<HttpConnector, B>
+    where
+        B: Body + Send,
+        B::Data: Send,
+    {
+        let mut connector = HttpConnector::new();
+        if self.max_idle_per_host > 0 {
+            connector.set_keepalive(self.idle_timeout);
+        }
+        self.build(connector)
+    }
+
+    /// A client whose connections are opened by `connector`.
+    ///
+    /// If the settings can not work, every request is answered with an error that says so.
+    pub fn build<C, B>(&self, connector: C) -> Client<C, B>
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+        B: Body + Send,
+        B::Data: Send,
+    {
+        Client::new(self.core(self.client(connector)))
+    }
+
+    /// As [`build`](Self::build), for those who want to know at once whether the settings can work.
+    ///
+    /// # Errors
+    ///
+    /// If a limit or a time is zero that may not be.
+    pub fn try_build<C, B>(&self, connector: C) -> Result<Client<C, B>, ConfigError>
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+        B: Body + Send,
+        B::Data: Send,
+    {
+        let client = self.client(connector)?;
+        Ok(Client::new(self.core(Ok(client))))
+    }
+
+    fn client<C>(&self, connector: C) -> Result<crate::Client<ServiceConnector<C>>, ConfigError>
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+    {
+        let mut connector = ServiceConnector::new(connector);
+        if self.max_idle_per_host < usize::MAX {
+            connector = connector.keeping(self.max_idle_per_host);
+        }
+        let mut http = Http::over(connector).settings(self.settings.clone());
+        if self.http2_only {
+            http = http.http2_only();
+        }
+        let keep_alive = match self.max_idle_per_host {
+            0 => Duration::ZERO,
+            _ => self.idle_timeout.unwrap_or(Duration::MAX),
+        };
+        let manager = self.manager.clone().keep_alive(keep_alive);
+        let client = crate::Client::new(manager.connector(http).build()?);
+        Ok(match self.retry {
+            true => client,
+            false => client.retries(0),
+        })
+    }
+
+    fn core<C>(&self, client: Result<crate::Client<ServiceConnector<C>>, ConfigError>) -> Core<C>
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+    {
+        Core {
+            client,
+            executor: Arc::clone(&self.executor),
+            set_host: self.set_host,
+        }
+    }
+
+    fn manage(
+        &mut self,
+        change: impl FnOnce(keepalive::Builder) -> keepalive::Builder,
+    ) -> &mut Self {
+        self.manager = change(self.manager.clone());
+        self
+    }
+
+    pub(super) fn one(&mut self, change: impl FnOnce(&mut http1::Builder)) -> &mut Self {
+        change(&mut self.settings.one);
+        self
+    }
+
+    pub(super) fn two(
+        &mut self,
+        change: impl Fn(&mut http2::Builder<Exec2>) + Send + Sync + 'static,
+    ) -> &mut Self {
+        self.settings.two.push(Arc::new(change));
+        self
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("manager", &self.manager)
+            .field("pool_idle_timeout", &self.idle_timeout)
+            .field("pool_max_idle_per_host", &self.max_idle_per_host)
+            .field("settings", &self.settings)
+            .field("http2_only", &self.http2_only)
+            .field("retry_canceled_requests", &self.retry)
+            .field("set_host", &self.set_host)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A timer that all connections have.
+#[derive(Clone)]
+struct Clock(Arc<dyn Timer + Send + Sync>);
+
+impl Timer for Clock {
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Sleep>> {
+        self.0.sleep(time)
+    }
+
+    fn sleep_until(&self, end: Instant) -> Pin<Box<dyn Sleep>> {
+        self.0.sleep_until(end)
+    }
+
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, end: Instant) {
+        self.0.reset(sleep, end);
+    }
+}

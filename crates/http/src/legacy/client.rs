@@ -1,0 +1,240 @@
+//! The client in the manner of hyper-util.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Request, Response, Uri};
+use http_body::Body;
+use hyper::body::Incoming;
+use keepalive::Manager;
+use tower_service::Service;
+
+use super::Builder;
+use super::connect::{Connect, ServiceConnector};
+use super::core::Core;
+use super::error::Error;
+use crate::Http;
+use crate::outgoing::{BoxError, Outgoing};
+
+/// A client on the connections of a manager of its own, to be used as
+/// `hyper_util::client::legacy::Client` is.
+///
+/// `C` is a connector of hyper-util's kind, and `B` the body of its requests. Cloning is cheap; all
+/// clones use the one manager.
+///
+/// # Examples
+///
+/// ```no_run
+/// use http_body_util::{BodyExt, Empty};
+/// use hyper::body::Bytes;
+/// use hyper_util::rt::TokioExecutor;
+/// use keepalive_http::legacy::Client; // was: hyper_util::client::legacy::Client
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+/// let response = client.get("http://127.0.0.1:8080/".parse()?).await?;
+/// println!("{}", response.status());
+/// let text = response.into_body().collect().await?.to_bytes();
+/// # Ok(())
+/// # }
+/// ```
+pub struct Client<C, B> {
+    core: Arc<dyn AnyCore>,
+    types: PhantomData<fn(C, B)>,
+}
+
+/// A [`Core`] whose connector is forgotten, as hyper-util's client wants nothing of its type
+/// parameters.
+trait AnyCore: Send + Sync {
+    fn request(
+        self: Arc<Self>,
+        request: Request<Outgoing>,
+        location: &'static Location<'static>,
+    ) -> Answer;
+
+    fn as_any(&self) -> &dyn Any;
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
+
+impl<C: Connect + Clone + Send + Sync + 'static> AnyCore for Core<C> {
+    fn request(
+        self: Arc<Self>,
+        request: Request<Outgoing>,
+        location: &'static Location<'static>,
+    ) -> Answer {
+        Box::pin(async move { self.run(request, location).await })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Client<(), ()> {
+    /// Begins to configure a client.
+    ///
+    /// The executor has the tasks that wait for the end of a response. What reads and writes the
+    /// connections, and the manager's own tasks, run in the tokio runtime in which the manager is
+    /// first used.
+    pub fn builder<E>(executor: E) -> Builder
+    where
+        E: hyper::rt::Executor<Pin<Box<dyn Future<Output = ()> + Send>>>
+            + Send
+            + Sync
+            + Clone
+            + 'static,
+    {
+        Builder::new(executor)
+    }
+}
+
+impl<C, B> Client<C, B>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    pub(super) fn new(core: Core<C>) -> Self {
+        Self {
+            core: Arc::new(core),
+            types: PhantomData,
+        }
+    }
+
+    /// The manager whose connections are used: its figures, its leases, its end.
+    ///
+    /// `None` if the settings can not work; [`Builder::try_build`] says so beforehand.
+    pub fn manager(&self) -> Option<&Manager<Http<ServiceConnector<C>>>> {
+        let core: Option<&Core<C>> = self.core.as_any().downcast_ref();
+        core.and_then(Core::manager)
+    }
+}
+
+impl<C, B> Client<C, B>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+    B: Body + Send + 'static + Unpin,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    /// Sends a `GET` with the default body, which should be empty; see [`request`](Self::request).
+    #[track_caller]
+    pub fn get(&self, uri: Uri) -> ResponseFuture
+    where
+        B: Default,
+    {
+        let mut request = Request::new(B::default());
+        *request.uri_mut() = uri;
+        self.request(request)
+    }
+
+    /// Sends a request, and waits for the head of its response.
+    ///
+    /// Nothing happens before the future is polled. The response has the extras of its connection
+    /// among its extensions, and an [`Allocation`](crate::Allocation).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future withdraws the request. If it was sent, its connection is closed, or, of
+    /// HTTP/2, its stream is reset; the server may have acted on it.
+    ///
+    /// # Errors
+    ///
+    /// When the request can not be used, no connection is to be had, or it fails before the head
+    /// of the response is complete.
+    #[track_caller]
+    pub fn request(&self, request: Request<B>) -> ResponseFuture {
+        let location = Location::caller();
+        let request = request.map(Outgoing::new);
+        ResponseFuture {
+            answer: Mutex::new(Arc::clone(&self.core).request(request, location)),
+        }
+    }
+}
+
+impl<C, B> Service<Request<B>> for Client<C, B>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+    B: Body + Send + 'static + Unpin,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Incoming>;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    /// Always ready: a request waits for its turn in its own future.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[track_caller]
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        self.request(request)
+    }
+}
+
+impl<C, B> Service<Request<B>> for &Client<C, B>
+where
+    C: Connect + Clone + Send + Sync + 'static,
+    B: Body + Send + 'static + Unpin,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Incoming>;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    /// Always ready: a request waits for its turn in its own future.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    #[track_caller]
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        self.request(request)
+    }
+}
+
+impl<C: Clone, B> Clone for Client<C, B> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<C, B> fmt::Debug for Client<C, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}
+
+/// A response that is to come; see [`Client::request`].
+#[must_use = "futures do nothing unless polled"]
+pub struct ResponseFuture {
+    /// Never locked, and for that reason shared by whoever likes.
+    answer: Mutex<Answer>,
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Incoming>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = self.answer.get_mut();
+        let answer = answer.unwrap_or_else(PoisonError::into_inner);
+        answer.as_mut().poll(context)
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("ResponseFuture")
+    }
+}

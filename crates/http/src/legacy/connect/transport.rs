@@ -1,0 +1,290 @@
+//! A connection that a connector of hyper-util's kind has opened.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker, ready};
+
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
+use keepalive::{Connection, Unusable};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Connected;
+use super::shelf::Place;
+use super::streams::{PREFACE, Scanner, Side, Streams};
+
+/// A connection that a connector of hyper-util's kind has opened, as a manager has it.
+///
+/// Nothing is known of the stream but how to read and write it, so there is no descriptor to ask
+/// the system about: whether an idle one can still be used is found out by reading. A byte that is
+/// found so is not lost.
+pub struct Transport<T> {
+    io: TokioIo<T>,
+    info: Told,
+    /// Of whoever waits to read.
+    reader: Option<Waker>,
+    /// What was found by a look at the connection, and is still to be read.
+    found: Option<u8>,
+    /// What finds the frames of HTTP/2 in what is written, and in what is read.
+    scanners: Option<(Scanner, Scanner)>,
+    begun: bool,
+}
+
+impl<T: super::Connection> Transport<T> {
+    pub(crate) fn new(io: T, place: Option<Place>) -> Self {
+        Self {
+            info: Told(Info::new(io.connected(), place)),
+            io: TokioIo::new(io),
+            reader: None,
+            found: None,
+            scanners: None,
+            begun: false,
+        }
+    }
+}
+
+impl<T> Transport<T> {
+    /// What its connector says of it.
+    pub(crate) fn info(&self) -> &Info {
+        &self.info.0
+    }
+
+    /// What the connector opened. Nothing has been found before a connection is idle again.
+    pub(crate) fn into_io(self) -> T {
+        self.io.into_inner()
+    }
+}
+
+impl<T> Transport<T> {
+    fn written(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        // No request of HTTP/1.1 begins so (RFC 9113, section 3.4).
+        if !std::mem::replace(&mut self.begun, true) && bytes.starts_with(&PREFACE[..4]) {
+            self.scanners = Some((Scanner::new(Side::Ours), Scanner::new(Side::Theirs)));
+        }
+        if let Some((ours, _)) = &mut self.scanners {
+            ours.scan(bytes, &self.info.0.streams);
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        if let Some((_, theirs)) = &mut self.scanners {
+            theirs.scan(bytes, &self.info.0.streams);
+        }
+    }
+}
+
+impl<T: Read + Unpin> Transport<T> {
+    /// Reads a byte, to see whether there is one.
+    fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        if self.info().is_poisoned() {
+            let error = io::Error::other("it has been poisoned");
+            return Poll::Ready(Unusable::Failed(error));
+        }
+        if self.found.is_some() {
+            return Poll::Ready(Unusable::UnexpectedData);
+        }
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer));
+        Poll::Ready(match (read, buffer.filled()) {
+            (Err(error), _) => Unusable::Failed(error),
+            (Ok(()), []) => Unusable::Closed,
+            (Ok(()), filled) => {
+                self.found = filled.first().copied();
+                Unusable::UnexpectedData
+            }
+        })
+    }
+}
+
+impl<T: Read + Write + Unpin + Send + 'static> Connection for Transport<T> {
+    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        self.poll_look(cx)
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        // Whoever waits to read goes on waiting.
+        let Some(reader) = self.reader.clone() else {
+            return Ok(());
+        };
+        match self.poll_look(&mut Context::from_waker(&reader)) {
+            Poll::Ready(unusable) => {
+                reader.wake();
+                Err(unusable)
+            }
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    fn protocol(&self) -> Option<&[u8]> {
+        self.info().is_negotiated_h2().then_some(b"h2")
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.io).poll_shutdown(cx).map(|_| ())
+    }
+}
+
+impl<T: Read + Unpin> AsyncRead for Transport<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if buffer.remaining() > 0
+            && let Some(byte) = this.found.take()
+        {
+            buffer.put_slice(&[byte]);
+            this.read(&[byte]);
+            return Poll::Ready(Ok(()));
+        }
+        match &mut this.reader {
+            Some(reader) => reader.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        let before = buffer.filled().len();
+        let read = ready!(Pin::new(&mut this.io).poll_read(cx, buffer));
+        this.read(&buffer.filled()[before..]);
+        Poll::Ready(read)
+    }
+}
+
+impl<T: Write + Unpin> AsyncWrite for Transport<T> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, bytes));
+        if let Ok(length) = written {
+            self.written(&bytes[..length]);
+        }
+        Poll::Ready(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices));
+        let mut left = *written.as_ref().unwrap_or(&0);
+        for slice in slices {
+            let length = left.min(slice.len());
+            self.written(&slice[..length]);
+            left -= length;
+        }
+        Poll::Ready(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl<T> fmt::Debug for Transport<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport")
+            .field("connected", &self.info.0.connected)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells the end of the connection to those who count.
+struct Told(Info);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.is_used();
+        self.0.streams.end();
+    }
+}
+
+/// What a connector says of a connection.
+#[derive(Clone)]
+pub(crate) struct Info {
+    /// Always some: it is given out as it is.
+    connected: Arc<Option<Connected>>,
+    /// Whether anybody could have poisoned it.
+    given: Arc<AtomicBool>,
+    /// Of HTTP/2.
+    streams: Streams,
+    /// Where idle ones are counted.
+    place: Option<Arc<Place>>,
+}
+
+impl Info {
+    fn new(connected: Connected, place: Option<Place>) -> Self {
+        let given = is_poisoned(&connected);
+        Self {
+            connected: Arc::new(Some(connected)),
+            given: Arc::new(AtomicBool::new(given)),
+            streams: Streams::default(),
+            place: place.map(Arc::new),
+        }
+    }
+
+    /// Whether it may be kept, now that it is not used.
+    pub(crate) fn keeps(&self) -> bool {
+        !self.is_poisoned() && self.place.as_ref().is_none_or(|place| place.take())
+    }
+
+    /// It is used again, or gone.
+    pub(crate) fn is_used(&self) {
+        if let Some(place) = &self.place {
+            place.leave();
+        }
+    }
+
+    pub(crate) fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    pub(crate) fn connected(&self) -> Option<&Connected> {
+        self.connected.as_ref().as_ref()
+    }
+
+    /// For the user, who may poison it.
+    pub(crate) fn give(&self) -> Arc<Option<Connected>> {
+        self.given.store(true, Ordering::Release);
+        Arc::clone(&self.connected)
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.given.load(Ordering::Acquire) && self.connected().is_some_and(is_poisoned)
+    }
+
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.connected().is_some_and(Connected::is_proxied)
+    }
+
+    fn is_negotiated_h2(&self) -> bool {
+        self.connected().is_some_and(Connected::is_negotiated_h2)
+    }
+}
+
+/// Whether it has been poisoned, which hyper-util says in its debug output alone.
+fn is_poisoned(connected: &Connected) -> bool {
+    let mut text = String::new();
+    // A `String` takes whatever it is given.
+    let _written = write!(text, "{connected:?}");
+    text.contains("poisoned: true")
+}
+
+#[cfg(test)]
+mod tests;

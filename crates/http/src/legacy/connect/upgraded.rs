@@ -1,0 +1,75 @@
+//! What a connector opened, from a connection that has changed its protocol.
+
+use std::fmt;
+
+use hyper::body::Bytes;
+use hyper::rt::{Read, Write};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+
+use super::Transport;
+use crate::io::Shared;
+
+/// Takes what a connector opened out of a connection that has changed its protocol.
+///
+/// It does what [`Upgraded::downcast`] does with connections that no manager counts.
+///
+/// # Errors
+///
+/// It is of another type, or of HTTP/2, and comes back as it was; or, with nothing to come back, it
+/// has been closed in the meantime, because its runtime has ended.
+///
+/// # Examples
+///
+/// ```no_run
+/// use hyper_util::rt::TokioIo;
+/// use keepalive_http::legacy::connect::{Parts, downcast};
+/// use tokio::net::TcpStream;
+///
+/// # async fn example(response: http::Response<hyper::body::Incoming>) -> hyper::Result<()> {
+/// let upgraded = hyper::upgrade::on(response).await?;
+/// if let Ok(Parts { io, read_buf, slot, .. }) = downcast::<TokioIo<TcpStream>>(upgraded) {
+///     // `read_buf` has come already; `slot` is to be dropped when `io` has been.
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn downcast<T>(upgraded: Upgraded) -> Result<Parts<T>, Option<Upgraded>>
+where
+    T: Read + Write + Unpin + Send + 'static,
+{
+    let parts = upgraded.downcast::<TokioIo<Shared<Transport<T>>>>()?;
+    let shared = parts.io.into_inner();
+    let transport = shared.take().ok_or(None)?;
+    Ok(Parts {
+        io: transport.into_io(),
+        read_buf: parts.read_buf,
+        slot: Slot {
+            _shared: Box::new(shared),
+        },
+    })
+}
+
+/// What there is to a connection that has changed its protocol.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Parts<T> {
+    /// What the connector opened.
+    pub io: T,
+    /// What has been read from it already.
+    pub read_buf: Bytes,
+    /// What has the connection count under the limits of its manager.
+    pub slot: Slot,
+}
+
+/// Has a connection count under the limits of its manager, until it is dropped.
+#[must_use = "the connection counts no longer once this is dropped"]
+pub struct Slot {
+    _shared: Box<dyn Send>,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad("Slot")
+    }
+}

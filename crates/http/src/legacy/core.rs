@@ -1,0 +1,211 @@
+//! What a client in the manner of hyper-util does, whatever the body of its requests.
+
+use std::future::{Future, poll_fn};
+use std::panic::Location;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
+use keepalive::{ConfigError, Manager};
+
+use super::connect::{Capture, Connect, Info, ServiceConnector, Streams, Transport};
+use super::error::{Error, Kind};
+use super::place;
+use crate::client::Answered;
+use crate::exchange::{Exchange, Form};
+use crate::hold::Hold;
+use crate::outgoing::{BoxError, Outgoing};
+use crate::{Client, Http, HttpConnection};
+
+pub(super) type Executor =
+    dyn hyper::rt::Executor<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync;
+
+pub(super) struct Core<C: Connect + Clone + Send + Sync + 'static> {
+    /// Or why there is none.
+    pub(super) client: Result<Client<ServiceConnector<C>>, ConfigError>,
+    pub(super) executor: Arc<Executor>,
+    pub(super) set_host: bool,
+}
+
+impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
+    pub(super) fn manager(&self) -> Option<&Manager<Http<ServiceConnector<C>>>> {
+        self.client.as_ref().ok().map(Client::manager)
+    }
+
+    pub(super) async fn run(
+        &self,
+        request: Request<Outgoing>,
+        location: &'static Location<'static>,
+    ) -> Result<Response<Incoming>, Error> {
+        let (exchange, body) = self.exchange(request)?;
+        let client = self.client.as_ref();
+        let client = client.map_err(|error| Error::caused(Kind::Connect, error.clone()))?;
+        let capture = exchange.extensions().get::<Capture>().cloned();
+        let whole = body.is_whole();
+        let mut last = None;
+        let mut choose = |connection: &HttpConnection<Transport<C::Io>>, used| {
+            // One whose transport has gone fails as it is used.
+            let info = connection.with_transport(|transport| transport.info().clone());
+            last = info.map(|info| (info, connection.version()));
+            let Some((info, _)) = &last else {
+                return Some(Form::Origin);
+            };
+            info.is_used();
+            // One that was poisoned from the beginning serves once.
+            if used && info.is_poisoned() {
+                return None;
+            }
+            if let Some(capture) = &capture {
+                capture.tell(info.give());
+            }
+            Some(match info.is_proxied() {
+                true => Form::Absolute,
+                false => Form::Origin,
+            })
+        };
+        let answered = client.exchange(&exchange, body, location, &mut choose);
+        let answered = answered.await;
+        let info = last.as_ref().map(|(info, _)| info);
+        match answered {
+            Ok(answered) => Ok(self.respond(&exchange, whole, answered, info).await),
+            Err(error) => Err(match &last {
+                Some((info, version)) if exchange.check_version(*version).is_err() => {
+                    Error::new(Kind::UserUnsupportedVersion).with_info(Some(info))
+                }
+                _ => Error::from_ours(error, info),
+            }),
+        }
+    }
+
+    fn exchange(&self, request: Request<Outgoing>) -> Result<(Exchange, Outgoing), Error> {
+        let (mut head, body) = request.into_parts();
+        let connects = head.method == Method::CONNECT;
+        match head.version {
+            Version::HTTP_10 if connects => {
+                return Err(Error::new(Kind::UserUnsupportedRequestMethod));
+            }
+            Version::HTTP_10 | Version::HTTP_11 | Version::HTTP_2 => {}
+            _ => return Err(Error::new(Kind::UserUnsupportedVersion)),
+        }
+        let (scheme, authority) = parts(&head.uri, connects)?;
+        let refused = |what: BoxError| Error::caused(Kind::SendRequest, what);
+        let to = place::request(&scheme, &authority).map_err(|error| refused(error.into()))?;
+        let host = self.set_host.then(|| place::header(&scheme, &authority));
+        let path = target(&head.uri, &authority, connects);
+        head.uri = whole(&head.uri, scheme, &authority).map_err(|error| refused(error.into()))?;
+        let exchange = Exchange::to(to, head, path, host.flatten(), &body);
+        Ok((exchange.map_err(|error| refused(error.into()))?, body))
+    }
+
+    /// Gives out a response, and has its connection given back as soon as hyper is done with it.
+    async fn respond(
+        &self,
+        exchange: &Exchange,
+        whole: bool,
+        mut answered: Answered<ServiceConnector<C>>,
+        info: Option<&Info>,
+    ) -> Response<Incoming> {
+        let allocation = answered.allocation();
+        let Answered {
+            mut response,
+            mut hold,
+            ..
+        } = answered;
+        if let Some(connected) = info.and_then(Info::connected) {
+            connected.get_extras(response.extensions_mut());
+        }
+        response.extensions_mut().insert(allocation);
+        if hold.is_shared() {
+            let streams = info.map(|info| info.streams().clone()).unwrap_or_default();
+            self.now_or_later(streamed(streams, hold)).await;
+            return response;
+        }
+        let tunnel = *exchange.method() == Method::CONNECT && response.status().is_success();
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS || tunnel {
+            let left = async move { hold.lease().left().await };
+            self.executor.execute(Box::pin(left));
+            return response;
+        }
+        let keeps = info.cloned();
+        let keeps = move || keeps.is_none_or(|info| info.keeps());
+        let at_end = http_body::Body::is_end_stream(response.body());
+        if at_end && whole {
+            // Nothing is missing but hyper's word, which comes at once.
+            let reusable = poll_fn(|context| hold.poll_reusable_soon(context)).await;
+            hold.end(reusable && keeps());
+        } else {
+            let read = async move {
+                let reusable = poll_fn(|context| hold.poll_reusable(context)).await;
+                hold.end(reusable && keeps());
+            };
+            self.now_or_later(read).await;
+        }
+        response
+    }
+
+    /// Does what is to be done now, as far as nothing is to be waited for; the rest in a task.
+    async fn now_or_later(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut task = Box::pin(task);
+        if poll_fn(|context| Poll::Ready(task.as_mut().poll(context)))
+            .await
+            .is_pending()
+        {
+            self.executor.execute(task);
+        }
+    }
+}
+
+/// Waits for the end of a stream, or of its connection, and gives up the place on it.
+async fn streamed<C: Connect + Clone + Send + Sync + 'static>(
+    streams: Streams,
+    mut hold: Hold<ServiceConnector<C>>,
+) {
+    let mut ended = pin!(streams.ended());
+    poll_fn(|context| match ended.as_mut().poll(context) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => hold.lease().poll_over(context),
+    })
+    .await;
+    hold.break_off();
+}
+
+/// The scheme and the authority of a URL; of a tunnel's, which may lack the scheme, the one that
+/// its port stands for.
+fn parts(uri: &Uri, connects: bool) -> Result<(Scheme, Authority), Error> {
+    match (uri.scheme(), uri.authority()) {
+        (Some(scheme), Some(authority)) => Ok((scheme.clone(), authority.clone())),
+        (None, Some(authority)) if connects => {
+            let scheme = match authority.port_u16() {
+                Some(443) => Scheme::HTTPS,
+                _ => Scheme::HTTP,
+            };
+            Ok((scheme, authority.clone()))
+        }
+        _ => Err(Error::new(Kind::UserAbsoluteUriRequired)),
+    }
+}
+
+/// What a server of HTTP/1.1 is asked for, if it is no proxy (RFC 9112, section 3.2).
+fn target(uri: &Uri, authority: &Authority, connects: bool) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    if connects {
+        parts.authority = place::without_user(authority).parse().ok();
+    } else {
+        parts.path_and_query = uri.path_and_query().cloned();
+    }
+    Uri::from_parts(parts).unwrap_or_default()
+}
+
+/// The URL with its scheme, and without a user name and a password, which are no part of it (RFC
+/// 9110, section 4.2.4).
+fn whole(uri: &Uri, scheme: Scheme, authority: &Authority) -> Result<Uri, http::Error> {
+    let path = uri.path_and_query().cloned();
+    Uri::builder()
+        .scheme(scheme)
+        .authority(place::without_user(authority))
+        .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
+        .build()
+}

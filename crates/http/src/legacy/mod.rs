@@ -1,0 +1,73 @@
+//! What stands in for `hyper_util::client::legacy`: its users change one import.
+//!
+//! ```
+//! # use http_body_util::Empty;
+//! # use hyper::body::Bytes;
+//! // was: use hyper_util::client::legacy::{Client, connect::HttpConnector};
+//! use keepalive_http::legacy::{Client, connect::HttpConnector};
+//! use hyper_util::rt::TokioExecutor;
+//!
+//! let client: Client<HttpConnector, Empty<Bytes>> =
+//!     Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+//! ```
+//!
+//! [`Client`], [`Builder`], [`ResponseFuture`], [`Error`] and [`connect`] have hyper-util's names,
+//! type parameters and meanings; any of its connectors opens the connections, and responses have
+//! [`hyper::body::Incoming`] for a body. What is new is that the connections are a manager's:
+//! they can be limited, requests wait their turn in order, and [`Client::manager`] says why.
+//!
+//! It needs the feature `legacy`.
+//!
+//! # Settings
+//!
+//! Those not named here are hyper-util's with its defaults and meanings, or a manager's.
+//!
+//! | hyper-util | here |
+//! |---|---|
+//! | `pool_idle_timeout` | the same; it needs no timer |
+//! | `pool_max_idle_per_host` | the same for HTTP/1.1; connections of HTTP/2 are kept unless it is 0 |
+//! | `pool_timer` | taken and not needed: a manager has its own timer, on tokio's clock |
+//! | `timer` | the same: for the pings of HTTP/2 |
+//! | the executor | waits for responses to end; connections run in the tokio runtime of the first request |
+//! | `retry_canceled_requests` | the same, and more: a request that may be done twice is also sent again if its reused connection is lost before a byte of an answer, at most three times ([`Client::retries`](crate::Client::retries)) |
+//! | `http1_max_buf_size`, `http2_initial_*_window_size`, `http2_max_frame_size`, `http2_max_send_buf_size` | the same; what hyper would panic at counts as the nearest that works |
+//! | `max_idle_per_host` | left out: it was the old name of `pool_max_idle_per_host` |
+//! | none | [`max_per_host`](Builder::max_per_host), [`max_open`](Builder::max_open), [`max_queued`](Builder::max_queued), [`max_connecting`](Builder::max_connecting), [`timeout`](Builder::timeout), [`close_timeout`](Builder::close_timeout), [`max_lifetime`](Builder::max_lifetime), [`max_uses`](Builder::max_uses): a manager's, and unlimited unless they are set |
+//!
+//! # What is different
+//!
+//! - [`capture_connection`](connect::capture_connection) has to be ours: only hyper-util's client
+//!   can read the mark that its own function makes.
+//! - A connection that has changed its protocol counts under the limits until it is dropped. For
+//!   that, what hyper has of it is a wrapper: [`connect::downcast`] takes the place of
+//!   [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast).
+//! - An attempt to connect that a request no longer needs, because another connection was given
+//!   back before, is given up; hyper-util lets it finish.
+//! - A user name and a password in a URL are not passed on to the connector.
+//! - `build` wants a connector that is `Send` and `Sync`, as hyper-util's requests do.
+//!
+//! # When a connection is given back
+//!
+//! hyper's body knows of no connection, so nothing happens as it is read. Of HTTP/1.1, the lease
+//! waits, in a task unless it is there at once, for hyper's word that the connection takes another
+//! request; a body that is dropped before its end closes it. Of HTTP/2, a lease is kept for every
+//! stream until both sides have ended it, which the frames tell as they go over the transport.
+//!
+//! # Watching an idle connection
+//!
+//! A connector's stream has no descriptor to ask the system about. hyper reads from it while it is
+//! idle, and before it is handed out it is read from once more; so what its runtime has heard of
+//! is noticed. What the system has received and the runtime has not been told yet is not: that
+//! takes a connection of [`Net`](keepalive::Net), and a [`Client`](crate::Client) on it.
+
+mod builder;
+mod client;
+pub mod connect;
+mod core;
+mod error;
+mod place;
+mod versions;
+
+pub use builder::Builder;
+pub use client::{Client, ResponseFuture};
+pub use error::Error;

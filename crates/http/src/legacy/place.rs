@@ -1,0 +1,116 @@
+//! Where a request goes: the host that a manager counts by, and back to what a connector is asked.
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
+use keepalive::{Host, Request, RequestError};
+
+/// The host of a URL that has a scheme and an authority.
+///
+/// One that a manager would have for itself in other words, or would refuse, is set apart by its
+/// authority as it stands: what that means is for the connector to say.
+pub(super) fn request(scheme: &Scheme, authority: &Authority) -> Result<Request, RequestError> {
+    let port = authority.port_u16().or_else(|| default_port(scheme));
+    if let Some(port) = port.filter(|&port| port != 0)
+        && let Ok(request) = Request::new(scheme.as_str(), authority.host(), port)
+        && has_address(request.host(), authority.host())
+    {
+        return Ok(request);
+    }
+    let authority = without_user(authority);
+    Ok(Request::new("uri", "authority.invalid", 1)?.partition(format!("{scheme}://{authority}")))
+}
+
+/// What a connector is asked for.
+pub(super) fn uri(host: &Host) -> Result<Uri, http::Error> {
+    if let Some(given) = host.partition() {
+        return Ok(format!("{given}/").try_into()?);
+    }
+    let scheme = Scheme::try_from(host.scheme())?;
+    let address = bracketed(host);
+    let authority = match default_port(&scheme) {
+        Some(port) if port == host.port() => address,
+        _ => format!("{address}:{}", host.port()),
+    };
+    let path = PathAndQuery::from_static("/");
+    let uri = Uri::builder().scheme(scheme).authority(authority);
+    uri.path_and_query(path).build()
+}
+
+/// What the `host` header says: the name, and the port where it is not the scheme's own.
+pub(super) fn header(scheme: &Scheme, authority: &Authority) -> Option<HeaderValue> {
+    let name = authority.host();
+    let text = match authority.port_u16() {
+        Some(port) if Some(port) != default_port(scheme) => format!("{name}:{port}"),
+        _ => name.to_owned(),
+    };
+    text.try_into().ok()
+}
+
+/// The authority without a user name and a password.
+pub(super) fn without_user(authority: &Authority) -> &str {
+    let text = authority.as_str();
+    text.rsplit_once('@').map_or(text, |(_, place)| place)
+}
+
+fn default_port(scheme: &Scheme) -> Option<u16> {
+    match scheme.as_str() {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+/// Whether the manager calls the host by the same name.
+fn has_address(host: &Host, name: &str) -> bool {
+    bracketed(host).eq_ignore_ascii_case(name)
+}
+
+fn bracketed(host: &Host) -> String {
+    let address = host.address().to_string();
+    match address.contains(':') {
+        true => format!("[{address}]"),
+        false => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn there_and_back(url: &str) -> (Request, String) {
+        let parts = url.parse::<Uri>().unwrap().into_parts();
+        let request = request(&parts.scheme.unwrap(), &parts.authority.unwrap()).unwrap();
+        let uri = uri(request.host()).unwrap().to_string();
+        (request, uri)
+    }
+
+    #[test]
+    fn a_connector_is_asked_for_what_the_url_says() {
+        for (url, asked) in [
+            ("http://h.test/a?b", "http://h.test/"),
+            ("http://h.test:80", "http://h.test/"),
+            ("https://H.test:444", "https://h.test:444/"),
+            ("http://[::1]:81", "http://[::1]:81/"),
+            ("http://name:secret@h.test/", "http://h.test/"),
+        ] {
+            let (request, uri) = there_and_back(url);
+            assert_eq!((request.host().partition(), &*uri), (None, asked), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_a_manager_does_not_know_is_for_the_connector() {
+        for (url, asked) in [
+            ("unix://2f746d70:0/a", "unix://2f746d70:0/"),
+            ("http://h.test.", "http://h.test./"),
+            ("http://256.1.1.1:81", "http://256.1.1.1:81/"),
+            ("other://h.test", "other://h.test/"),
+            ("http://name:secret@h.test.", "http://h.test./"),
+        ] {
+            let (request, uri) = there_and_back(url);
+            assert!(request.host().partition().is_some(), "{url}");
+            assert_eq!(uri, asked, "{url}");
+        }
+    }
+}

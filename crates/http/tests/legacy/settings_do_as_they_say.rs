@@ -1,0 +1,124 @@
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use keepalive_http::legacy::Builder;
+use tower::ServiceExt;
+
+use crate::support::{Server, Told, builder, client, exchange, get, ok};
+
+/// What a server is sent.
+async fn sent(builder: &mut Builder) -> String {
+    let server = Server::start().await;
+    let client = builder.build(Told::new());
+    let request = get(server.uri("/a"));
+    let serve = async { server.accept().await.serve(ok("")).await };
+    let (response, head) = exchange(client.request(request), serve).await;
+    assert_eq!(response.unwrap().status(), 200);
+    head
+}
+
+#[tokio::test]
+async fn a_host_is_named_unless_it_is_not_to_be() {
+    assert!(sent(&mut builder()).await.contains("\r\nhost: "));
+    let bare = sent(builder().set_host(false)).await;
+    assert_eq!(bare, "GET /a HTTP/1.1\r\n\r\n");
+}
+
+#[tokio::test]
+async fn headers_may_be_in_title_case() {
+    let head = sent(builder().http1_title_case_headers(true)).await;
+    assert!(head.contains("\r\nHost: "), "{head}");
+}
+
+#[tokio::test]
+async fn a_response_may_be_as_odd_as_is_allowed() {
+    let odd = "HTTP/1.1 200 OK\r\ncontent-length : 0\r\n\r\n";
+    for allowed in [false, true] {
+        let server = Server::start().await;
+        let mut builder = builder();
+        builder.http1_allow_spaces_after_header_name_in_responses(allowed);
+        let client = builder.build(Told::new());
+        let ask = client.request(get(server.uri("/a")));
+        let (response, _) = exchange(ask, server.serve(odd)).await;
+        assert_eq!(response.is_ok(), allowed);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_sent_again_unless_it_is_not_to_be() {
+    for again in [true, false] {
+        let server = Server::start().await;
+        let mut builder = builder();
+        let client = builder.retry_canceled_requests(again).build(Told::new());
+        let ask = client.request(get(server.uri("/a")));
+        let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
+        response.unwrap();
+        let ask = client.request(get(server.uri("/b")));
+        let serve = async {
+            peer.request().await;
+            drop(peer);
+            if again {
+                server.serve(ok("")).await;
+            }
+        };
+        let (response, ()) = exchange(ask, serve).await;
+        assert_eq!(response.is_ok(), again);
+    }
+}
+
+#[tokio::test]
+async fn without_an_idle_timeout_connections_are_kept() {
+    let server = Server::start().await;
+    let connector = Told::new();
+    let client = builder().pool_idle_timeout(None).build(connector.clone());
+    let ask = client.request(get(server.uri("/a")));
+    let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
+    response.unwrap();
+    let ask = client.request(get(server.uri("/b")));
+    exchange(ask, peer.serve(ok(""))).await.0.unwrap();
+    assert_eq!(connector.opened(), 1);
+}
+
+#[tokio::test]
+async fn what_can_not_work_counts_as_the_nearest_that_can() {
+    let mut builder = builder();
+    builder
+        .http1_max_buf_size(0)
+        .http2_max_frame_size(0)
+        .http2_initial_stream_window_size(u32::MAX)
+        .http2_initial_connection_window_size(u32::MAX)
+        .http2_max_send_buf_size(usize::MAX);
+    sent(&mut builder).await;
+    let connector = Told::new();
+    let server = crate::frames::Server::start().await;
+    let client = builder.http2_only(true).build(connector);
+    let asked = tokio::spawn(client.request(get(server.uri("/a"))));
+    let mut peer = server.accept(1).await;
+    let stream = peer.request().await;
+    peer.answer(stream).await;
+    assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_client_is_a_service() {
+    let server = Server::start().await;
+    let client = client(&Told::new());
+    let serve = server.serve(ok(""));
+    let (response, mut peer) = exchange((&client).oneshot(get(server.uri("/a"))), serve).await;
+    assert_eq!(response.unwrap().status(), 200);
+    let serve = peer.serve(ok(""));
+    let (response, _) = exchange(client.clone().oneshot(get(server.uri("/b"))), serve).await;
+    assert_eq!(response.unwrap().status(), 200);
+}
+
+#[test]
+fn what_hyper_util_shares_is_shared() {
+    fn shared<T: Send + Sync + 'static>(_: &T) {}
+    let connector = Told::new();
+    let client = client(&connector);
+    shared(&client);
+    shared(&client.get("http://h.test/".parse().unwrap()));
+    shared(&builder());
+    // As hyper-util's, it asks nothing of its type parameters.
+    struct Holds<C>(Option<keepalive_http::legacy::Client<C, Empty<Bytes>>>);
+    assert!(Holds::<()>(None).0.is_none());
+}

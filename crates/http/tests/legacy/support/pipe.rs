@@ -1,0 +1,127 @@
+//! A connector whose connections are no sockets.
+
+use std::future::{Ready, ready};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use keepalive_http::legacy::connect::{Connected, Connection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::mpsc;
+use tower_service::Service;
+
+use super::within;
+
+/// Hands what it was asked for, and the other end of each connection, to a test.
+#[derive(Clone)]
+pub(crate) struct Pipes {
+    asked: mpsc::UnboundedSender<(Uri, Far)>,
+    /// What reading comes to at once: the end, or an error.
+    outcome: Option<Result<(), &'static str>>,
+}
+
+impl Pipes {
+    pub(crate) fn new() -> (Self, Fars) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let pipes = Self {
+            asked: sender,
+            outcome: None,
+        };
+        (pipes, receiver)
+    }
+
+    /// One whose connections can not be read: they are at their end, or fail.
+    pub(crate) fn reading(outcome: Result<(), &'static str>) -> (Self, Fars) {
+        let (pipes, receiver) = Self::new();
+        let outcome = Some(outcome);
+        (Self { outcome, ..pipes }, receiver)
+    }
+}
+
+impl Service<Uri> for Pipes {
+    type Response = Pipe;
+    type Error = io::Error;
+    type Future = Ready<io::Result<Pipe>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let (near, far) = tokio::io::duplex(1024);
+        let pipe = Pipe {
+            io: TokioIo::new(near),
+            outcome: self.outcome,
+        };
+        let sent = self.asked.send((uri, Far(far)));
+        let sent = sent.map_err(|_| io::Error::other("the test has ended"));
+        ready(sent.map(|()| pipe))
+    }
+}
+
+/// What connectors were asked for, and the other ends.
+pub(crate) type Fars = mpsc::UnboundedReceiver<(Uri, Far)>;
+
+/// The other end of a connection.
+pub(crate) struct Far(DuplexStream);
+
+impl Far {
+    /// Reads the head of a request, and answers.
+    pub(crate) async fn serve(&mut self, answer: impl AsRef<str>) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(within(self.0.read_u8()).await.unwrap());
+        }
+        self.send(answer.as_ref()).await;
+        String::from_utf8(head).unwrap()
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        within(self.0.write_all(text.as_bytes())).await.unwrap();
+    }
+}
+
+pub(crate) struct Pipe {
+    io: TokioIo<DuplexStream>,
+    outcome: Option<Result<(), &'static str>>,
+}
+
+impl Connection for Pipe {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Pipe {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(outcome) = self.outcome {
+            return Poll::Ready(outcome.map_err(io::Error::other));
+        }
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl Write for Pipe {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
