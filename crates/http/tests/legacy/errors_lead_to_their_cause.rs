@@ -1,6 +1,5 @@
 use std::error::Error;
 use std::io;
-use std::time::Duration;
 
 use http::{Request, Version};
 use http_body_util::Empty;
@@ -8,7 +7,7 @@ use hyper::body::Bytes;
 use keepalive::ErrorKind;
 
 use crate::support::pipe::Pipes;
-use crate::support::{Server, Told, builder, client, exchange, get, within};
+use crate::support::{Server, Told, builder, client, eventually, exchange, get, within};
 
 /// A response whose body stays away.
 const UNREAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n";
@@ -74,22 +73,19 @@ async fn to_the_connectors_error_where_there_is_no_connection() {
 #[tokio::test]
 async fn to_the_managers_error_where_its_limits_are_the_reason() {
     let server = Server::start().await;
-    let client = builder()
-        .max_per_host(1)
-        .timeout(Duration::from_millis(10))
-        .build(Told::new());
+    let client = builder().max_per_host(1).max_queued(1).build(Told::new());
     let ask = client.request(get(server.uri("/a")));
     let (response, _peer) = exchange(ask, server.serve(UNREAD)).await;
     let response = response.unwrap();
-    let error = within(client.request(get(server.uri("/b"))))
-        .await
-        .unwrap_err();
+    let waiting = tokio::spawn(client.request(get(server.uri("/b"))));
+    let manager = client.manager().unwrap();
+    eventually("it waits", || manager.stats().total.waiting == 1).await;
+    let ask = client.request(get(server.uri("/c")));
+    let error = within(ask).await.unwrap_err();
     assert!(error.is_connect());
     let cause: &keepalive::AllocateError = error.source().unwrap().downcast_ref().unwrap();
-    assert_eq!(
-        (cause.kind(), cause.function()),
-        (ErrorKind::Timeout, "queue")
-    );
+    assert_eq!(cause.kind(), ErrorKind::QueueFull);
+    waiting.abort();
     drop(response);
 }
 
