@@ -39,7 +39,11 @@ pub fn response(bytes: &[u8]) {
     for mut cuts in [[first, first], [second, third]] {
         cuts.sort_unstable();
         let ours = play(ours(&script, cuts));
-        assert_eq!(ours.answer, alone.answer, "cut at {cuts:?}");
+        // A head that comes in pieces is read by hyper once its end is there, which may be never.
+        let no_head = alone.answer == Answer::NoHead && ours.answer == Answer::Awaited;
+        if !no_head || script.ends {
+            assert_eq!(ours.answer, alone.answer, "cut at {cuts:?}");
+        }
         script.judge(&ours, &alone);
     }
 }
