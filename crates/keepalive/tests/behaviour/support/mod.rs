@@ -26,7 +26,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Builder;
 
 #[cfg(target_os = "linux")]
-pub(crate) use keepalive_testkit::net::census::{descriptors_to, unread_from};
+pub(crate) use keepalive_testkit::net::census::descriptors_to;
+#[cfg(all(target_os = "linux", feature = "tls"))]
+pub(crate) use keepalive_testkit::net::census::unread_from;
 pub(crate) use keepalive_testkit::net::gauge::{Entered, Gauge};
 pub(crate) use mock::{Mock, host};
 pub(crate) use names::{Names, found};
@@ -137,6 +139,7 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Waits for it with the whole thread: no other task of the test's runtime goes on meanwhile, if
 /// that has but one.
+#[cfg(all(target_os = "linux", feature = "tls"))]
 pub(crate) fn eventually_blocking(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
