@@ -16,13 +16,15 @@ fn everything_fetched_is_0_and_the_summary_says_so() {
     assert!(run.stdout.starts_with("host "), "{run:?}");
     let host = server.url("");
     let row = run.stdout.lines().find(|line| line.starts_with(&host));
-    assert_eq!(row.unwrap().split_whitespace().nth(2), Some("20"));
+    let row: Vec<_> = row.unwrap().split_whitespace().collect();
+    assert_eq!(row[2], "20");
+    // An attempt may have been given up before, because a connection was free first.
+    assert!(row[3].parse::<u32>().unwrap() <= 2, "{run:?}");
     let total = run.stdout.lines().find(|line| line.starts_with("total"));
     assert_eq!(total.unwrap().split_whitespace().nth(2), Some("20"));
     assert!(run.stdout.contains("20 fetched, 0 failed, 100 bytes in "));
     assert!(!run.stdout.contains('\x1b'), "colour without a terminal");
     assert_eq!(server.paths().len(), 20);
-    assert!(server.connections() <= 2, "{}", server.connections());
 }
 
 #[test]
