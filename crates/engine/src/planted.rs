@@ -209,7 +209,6 @@ catalogue! {
         RestUnbounded, "rule X1", "what is left of a dropped body is read however much it is";
         KeepAliveUnheard, "RFC 2068, section 19.7.1.1", "a connection is used after its server has said that it closes it";
         CheckedUntilFull, "found here", "each check of a session that is shared takes more data in, until there is no room";
-        ReaderUntold, "found here", "a check takes data out of a socket, and nobody tells the reader";
         TunnelReused, "RFC 9110, section 9.3.6", "a connection that has become a tunnel takes the next request";
         UpgradeLetGo, "rule C2", "a connection that changes its protocol is not held";
         GoawayUnheard, "RFC 9113, section 6.8", "a connection whose server is about to close takes requests";

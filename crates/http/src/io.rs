@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use keepalive::{Connection, Unusable};
-use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A transport that can be taken away from whoever reads and writes it.
@@ -95,7 +94,7 @@ impl<T: Connection> Shared<T> {
         let checked = transport.check();
         // A session may have taken data in, of which the reactor has not told its reader, and never
         // will.
-        let told = matches!(checked, Err(Unusable::UnexpectedData)) && !planted!(ReaderUntold);
+        let told = matches!(checked, Err(Unusable::UnexpectedData));
         let reader = inner.reader.take_if(|_| told);
         drop(inner);
         if let Some(reader) = reader {
