@@ -11,7 +11,6 @@ use serde_json::Value;
 pub(crate) struct Build {
     package: &'static str,
     conditions: Vec<&'static str>,
-    library: bool,
 }
 
 /// One test binary.
@@ -27,7 +26,6 @@ impl Build {
         Self {
             package,
             conditions: Vec::new(),
-            library: false,
         }
     }
 
@@ -37,15 +35,10 @@ impl Build {
         self
     }
 
-    /// Only the tests inside the library.
-    pub(crate) fn library(mut self) -> Self {
-        self.library = true;
-        self
-    }
-
-    /// Builds in release, and answers the test binaries in the order given; those not named, or
-    /// not there, are left out.
+    /// Builds these in release, and answers the test binaries in the order given. The tests inside
+    /// the library go by its name.
     pub(crate) fn tests(&self, order: &[&str]) -> Result<Vec<Tests>, String> {
+        let library = self.package.replace('-', "_");
         let mut command = Command::new(env!("CARGO"));
         command
             .args([
@@ -58,8 +51,11 @@ impl Build {
             .args(["--package", self.package])
             .stderr(Stdio::inherit());
         Self::conditions(&mut command, &self.conditions)?;
-        if self.library {
-            command.arg("--lib");
+        for name in order {
+            match *name == library {
+                true => command.arg("--lib"),
+                false => command.args(["--test", name]),
+            };
         }
         let output = command.output().map_err(|error| error.to_string())?;
         if !output.status.success() {
@@ -67,7 +63,6 @@ impl Build {
         }
         let text = String::from_utf8_lossy(&output.stdout);
         let mut found: Vec<Tests> = text.lines().filter_map(parse).collect();
-        found.retain(|tests| order.contains(&tests.name.as_str()));
         found.sort_by_key(|tests| order.iter().position(|name| *name == tests.name));
         Ok(found)
     }

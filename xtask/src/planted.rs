@@ -110,7 +110,7 @@ impl Checks {
             )?,
             shared: tests(
                 Part::Shared,
-                &planted("keepalive").cfg("keepalive_loom").library(),
+                &planted("keepalive").cfg("keepalive_loom"),
                 &["keepalive"],
             )?,
             driver: tests(
