@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use keepalive_engine::planted;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -82,10 +82,13 @@ struct Said {
     requests: Option<u64>,
 }
 
+// Known, it need not be read for each response.
+static NAME: HeaderName = HeaderName::from_static("keep-alive");
+
 impl Said {
     fn parse(headers: &HeaderMap) -> Self {
         let mut said = Self::default();
-        let values = headers.get_all("keep-alive").into_iter();
+        let values = headers.get_all(&NAME).into_iter();
         let texts = values.filter_map(|value| value.to_str().ok());
         for parameter in texts.flat_map(|text| text.split(',')) {
             let Some((name, value)) = parameter.trim_matches([' ', '\t']).split_once('=') else {
@@ -164,7 +167,7 @@ mod tests {
         check(&["timeout=99999999999999999999, max=3"], None, Some(3));
         check(&["5", ",,", "max=1=1", "maximum=3"], None, None);
         let headers = HeaderMap::from_iter([(
-            http::header::HeaderName::from_static("keep-alive"),
+            HeaderName::from_static("keep-alive"),
             http::HeaderValue::from_bytes(b"timeout=5, \xff").unwrap(),
         )]);
         assert_eq!(Said::parse(&headers), Said::default());
