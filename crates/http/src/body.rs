@@ -17,7 +17,9 @@ use crate::{Error, StreamConnector};
 ///
 /// It holds the connection. When the end has been read, the connection is given back before the
 /// end is returned, so that the next request can have it; of a body of known length, the end is
-/// its last byte. A body that is empty has given the connection back already.
+/// its last byte. A body that is empty has given the connection back already. If it ends before the
+/// request's own body does, the connection goes back when that has left too, and is closed if it
+/// has not within a second.
 ///
 /// If the body is dropped before its end, what is missing is read in a task of its own if it is
 /// little and comes soon, see [`Client::rest`](crate::Client::rest); otherwise, and after an error,

@@ -1,5 +1,6 @@
 //! The connection of an exchange, held until it can be given back.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use tokio::time::Sleep;
 use crate::{Http, StreamConnector};
 
 // hyper takes microseconds from the end of a body to being ready again.
+const A_MOMENT: Duration = Duration::from_millis(10);
+// An upload that was answered before its end takes as long as whoever sends it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A lease that is given back once its exchange is over.
@@ -63,25 +66,43 @@ impl<C: StreamConnector> Hold<C> {
     /// Gives the connection back, after the response has ended; ready when that is done.
     ///
     /// It goes back only when it takes the next request at once (B16), and is closed if hyper says
-    /// that it never will, or does not say in time.
+    /// that it never will. If hyper says nothing for a moment, a task goes on waiting.
     pub(crate) fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let reusable = ready!(self.poll_reusable_soon(cx));
-        self.end(reusable);
+        match ready!(self.poll_reusable_within(A_MOMENT, cx)) {
+            Some(reusable) => self.end(reusable),
+            None => self.take().free_later(),
+        }
         Poll::Ready(())
     }
 
     /// Whether the connection takes another request, if hyper says so in time.
     pub(crate) fn poll_reusable_soon(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let reusable = ready!(self.poll_reusable_within(PATIENCE, cx));
+        Poll::Ready(reusable.unwrap_or(false))
+    }
+
+    fn poll_reusable_within(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<Option<bool>> {
         let reusable = match self.poll_reusable(cx) {
-            Poll::Ready(reusable) => reusable,
-            Poll::Pending if planted!(ReusedBeforeReady) => true,
+            Poll::Ready(reusable) => Some(reusable),
+            Poll::Pending if planted!(ReusedBeforeReady) => Some(true),
             Poll::Pending => {
-                ready!(self.poll_patience(cx));
-                false
+                ready!(self.poll_patience(time, cx));
+                None
             }
         };
         self.patience = None;
         Poll::Ready(reusable)
+    }
+
+    /// Gives the connection back when hyper says that it takes another request, and closes it if
+    /// that is not soon. It does so in a task of its own.
+    fn free_later(mut self) {
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let reusable = poll_fn(|cx| self.poll_reusable_soon(cx)).await;
+                self.end(reusable);
+            });
+        }
     }
 
     /// Whether the connection takes another request, as soon as hyper says so.
@@ -110,13 +131,13 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_patience(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
         if self.patience.is_none() {
             // A body may be read outside the runtime, where no timer can be had.
             if Handle::try_current().is_err() {
                 return Poll::Ready(());
             }
-            self.patience = Some(Box::pin(tokio::time::sleep(PATIENCE)));
+            self.patience = Some(Box::pin(tokio::time::sleep(time)));
         }
         match &mut self.patience {
             Some(sleep) => sleep.as_mut().poll(cx),

@@ -12,8 +12,9 @@ use http::Request;
 use hyper::body::{Body, Bytes, Frame};
 use keepalive_http::Client;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-use crate::support::{Peer, Server, allocation, client, exchange, ok, text, within};
+use crate::support::{Peer, Server, allocation, client, eventually, exchange, ok, text, within};
 
 #[tokio::test]
 async fn it_is_used_again_when_the_rest_has_left() {
@@ -32,14 +33,29 @@ async fn it_is_used_again_when_the_rest_has_left() {
 }
 
 #[tokio::test]
+async fn its_end_does_not_wait_for_the_rest() {
+    let (_server, client, response, mut peer, upload) = answered(&ok("early")).await;
+    tokio::time::pause();
+    let begun = Instant::now();
+    assert_eq!(text(response).await, "early");
+    assert!(begun.elapsed() < Duration::from_millis(20));
+    tokio::time::resume();
+    assert_eq!(client.manager().totals().leased, 1);
+
+    upload.send("the rest").unwrap();
+    drop(upload);
+    assert_eq!(peer.read(18).await, "8\r\nthe rest\r\n0\r\n\r\n");
+    eventually("it is given back", || client.manager().totals().idle == 1).await;
+}
+
+#[tokio::test]
 async fn it_is_closed_if_the_rest_never_does() {
     let (_server, client, response, mut peer, _upload) = answered(&ok("early")).await;
-    let later = async {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_secs(1)).await;
-        tokio::time::resume();
-    };
-    assert_eq!(exchange(text(response), later).await.0, "early");
+    tokio::time::pause();
+    assert_eq!(text(response).await, "early");
+    tokio::task::yield_now().await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
     peer.closed().await;
     assert_eq!(client.manager().totals().open, 0);
 }
