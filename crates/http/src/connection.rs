@@ -56,9 +56,9 @@ pub(crate) struct Unanswered {
 
 impl Unanswered {
     /// None of it has left.
-    pub(crate) fn unsent(why: &'static str, body: Outgoing) -> Self {
+    pub(crate) fn unsent(why: BoxError, body: Outgoing) -> Self {
         Self {
-            error: why.into(),
+            error: why,
             unsent: Some(Box::new(body)),
             answered: false,
             refused: false,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use http::{Request, Response};
@@ -20,8 +20,13 @@ use tokio::task::JoinHandle;
 use crate::connection::Unanswered;
 use crate::connector::Pings;
 use crate::io::Shared;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{BoxError, Outgoing};
 use crate::settings::Settings;
+
+use self::drive::Drive;
+pub(crate) use self::drive::Executor;
+
+mod drive;
 
 /// A connection that speaks HTTP/2, or a handle on one: as many exchanges at a time as the peer's
 /// settings allow (RFC 9113, section 5.1.2).
@@ -54,6 +59,8 @@ struct Session<T> {
     sender: Mutex<Option<SendRequest<Outgoing>>>,
     capacity: AtomicUsize,
     retired: AtomicBool,
+    /// What hyper's half ended with, if that was an error.
+    failure: OnceLock<Arc<hyper::Error>>,
     watcher: Mutex<Option<Waker>>,
 }
 
@@ -72,10 +79,7 @@ where
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
         let transport = Shared::new(transport);
-        let executor = Executor {
-            runtime: runtime.clone(),
-            wire: Arc::default(),
-        };
+        let executor = Executor::new(runtime.clone());
         let mut builder = http2::Builder::new(executor.clone());
         if let Some(pings) = pings {
             builder
@@ -97,13 +101,11 @@ where
             sender: Mutex::new(Some(sender)),
             capacity: AtomicUsize::new(requests.current_max_send_streams()),
             retired: AtomicBool::new(false),
+            failure: OnceLock::new(),
             watcher: Mutex::default(),
         });
-        let task = runtime.spawn(Drive {
-            wire: executor.take_wire(),
-            requests: Some(requests),
-            session: Arc::clone(&session),
-        });
+        let drive = Drive::new(&executor, requests, Arc::clone(&session));
+        let task = runtime.spawn(drive);
         Ok(Self {
             session,
             task,
@@ -224,24 +226,51 @@ where
             let mut sender = lock(&self.session.sender);
             match &mut *sender {
                 Some(sender) => sender.try_send_request(request),
-                None => return Err(Unanswered::unsent(RETIRED, request.into_body())),
+                None => return Err(Unanswered::unsent(self.over(RETIRED), request.into_body())),
             }
         };
         response.await.map_err(|mut failure| {
             let unsent = failure.take_message();
             let error = failure.into_error();
             Unanswered {
-                unsent: unsent.map(|request| Box::new(request.into_body())),
                 answered: false,
                 refused: is_refused(&error),
                 is_user: error.is_user(),
-                error: error.into(),
+                error: match unsent {
+                    Some(_) => self.over(error),
+                    None => error.into(),
+                },
+                unsent: unsent.map(|request| Box::new(request.into_body())),
             }
         })
+    }
+
+    /// Why a request was not sent: hyper tells the first one alone how the connection has ended.
+    fn over(&self, otherwise: impl Into<BoxError>) -> BoxError {
+        match self.session.failure.get() {
+            Some(failure) => Over(Arc::clone(failure)).into(),
+            None => otherwise.into(),
+        }
     }
 }
 
 const RETIRED: &str = "the connection takes no more requests";
+
+/// A connection had ended with this.
+#[derive(Debug)]
+pub(crate) struct Over(Arc<hyper::Error>);
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection had ended")
+    }
+}
+
+impl std::error::Error for Over {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.0)
+    }
+}
 
 /// Whether the peer says that it has done nothing about the request (RFC 9113, section 8.7): by
 /// refusing its stream, or by a GOAWAY that names an earlier stream as the last. Those that it
@@ -287,104 +316,6 @@ impl<T> Session<T> {
 // Nothing that panics is called with one of these held.
 fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// hyper's two halves in one task: what reads and writes frames, and what makes streams of
-/// requests. In this order each hears of what the other was told in the same poll.
-struct Drive<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    wire: Option<Wire>,
-    requests: Option<http2::Connection<TokioIo<Shared<T>>, Outgoing, Executor>>,
-    session: Arc<Session<T>>,
-}
-
-impl<T> Future for Drive<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        if let Some(wire) = &mut this.wire
-            && wire.as_mut().poll(context).is_ready()
-        {
-            this.wire = None;
-        }
-        if let Some(requests) = &mut this.requests {
-            match Pin::new(&mut *requests).poll(context) {
-                Poll::Ready(_) => {
-                    // It is the last word of a GOAWAY, of an error, and of the last handle.
-                    this.requests = None;
-                    if !planted!(GoawayUnheard) {
-                        this.session.retire();
-                    }
-                }
-                Poll::Pending => this
-                    .session
-                    .set_capacity(requests.current_max_send_streams()),
-            }
-        }
-        match (&this.wire, &this.requests) {
-            (None, None) => Poll::Ready(()),
-            _ => Poll::Pending,
-        }
-    }
-}
-
-/// However the task ends.
-impl<T> Drop for Drive<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    fn drop(&mut self) {
-        self.session.retire();
-    }
-}
-
-type Wire = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// Keeps what hyper spawns first, which is what reads and writes frames, for [`Drive`]; spawns the
-/// rest.
-#[derive(Clone)]
-pub(crate) struct Executor {
-    runtime: Handle,
-    wire: Arc<Mutex<Kept>>,
-}
-
-#[derive(Default)]
-enum Kept {
-    #[default]
-    Nothing,
-    Wire(Wire),
-    Taken,
-}
-
-impl Executor {
-    fn take_wire(&self) -> Option<Wire> {
-        let mut kept = lock(&self.wire);
-        match std::mem::replace(&mut *kept, Kept::Taken) {
-            Kept::Wire(wire) => Some(wire),
-            Kept::Nothing | Kept::Taken => None,
-        }
-    }
-}
-
-impl<F> hyper::rt::Executor<F> for Executor
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    fn execute(&self, future: F) {
-        let mut kept = lock(&self.wire);
-        if let Kept::Nothing = *kept {
-            *kept = Kept::Wire(Box::pin(future));
-        } else {
-            drop(kept);
-            self.runtime.spawn(future);
-        }
-    }
 }
 
 impl<T> fmt::Debug for Main<T>

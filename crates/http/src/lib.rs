@@ -50,6 +50,7 @@
 //! ```
 
 mod allocation;
+mod attempt;
 mod body;
 mod client;
 mod connection;

@@ -8,6 +8,7 @@ use keepalive::{AllocateError, ConnectError};
 
 use super::connect::{Connected, Info};
 use crate::error::Cause;
+use crate::http2::Over;
 use crate::outgoing::BoxError;
 
 /// Why there is no response.
@@ -137,7 +138,10 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self.source.as_ref()? {
             Source::Allocate(error) => Some(own_words(error)),
-            Source::Other(error) => Some(&**error),
+            Source::Other(error) => match error.downcast_ref::<Over>() {
+                Some(over) => over.source(),
+                None => Some(&**error),
+            },
         }
     }
 }

@@ -12,6 +12,7 @@ mod a_look_at_a_connection_takes_no_answer_away;
 mod a_lost_connection_is_an_error_or_another_try;
 mod a_request_that_a_goaway_passes_over_is_sent_again;
 mod a_request_that_is_dropped_resets_its_stream_alone;
+mod a_server_of_another_version_is_an_error_that_says_so;
 mod a_server_that_vanishes_is_noticed_by_pings;
 mod a_stream_that_is_refused_is_sent_again;
 mod the_last_word_is_a_goaway;
