@@ -47,7 +47,7 @@ pub(crate) async fn send<C: StreamConnector>(
     }
     let shared = lease.is_shared();
     let copy = (reused || shared).then(|| body.again()).flatten();
-    let sent = lease.send(exchange.message(version, form, body)).await;
+    let sent = lease.send(|| exchange.message(version, form, body)).await;
     sent.map_err(|failure| {
         let was_sent = failure.unsent.is_none() && !failure.is_user;
         let (again, error) = failure.again(reused, shared, exchange.is_idempotent(), copy);

@@ -106,12 +106,13 @@ where
         !matches!(self.speaks, Speaks::One(_))
     }
 
-    /// Sends a request and waits for the head of its response.
+    /// Sends a request and waits for the head of its response. A request is large, so it is made
+    /// where hyper takes it.
     ///
     /// If the future is dropped before it is ready, a connection that is not shared must be closed.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Outgoing>,
+        request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         match &mut self.speaks {
             Speaks::One(connection) => connection.send(request).await,

@@ -111,13 +111,13 @@ where
     /// If the future is dropped before it is ready, the connection must be closed.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Outgoing>,
+        request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.keep_alive.end();
         let before = self.shared.received();
         let sender = self.sender.as_mut();
         let sender = sender.expect("a connection that has ended is not used again");
-        let mut response = pin!(sender.try_send_request(request));
+        let mut response = pin!(sender.try_send_request(request()));
         let response = poll_fn(|cx| {
             if let Poll::Ready(response) = response.as_mut().poll(cx) {
                 return Poll::Ready(response);

@@ -121,7 +121,7 @@ where
     /// As [`Http2::send`]. One that had been retired before it could be shared is leased itself.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Outgoing>,
+        request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.handle().send(request).await
     }
@@ -220,8 +220,10 @@ where
     /// If the future is dropped before it is ready, the stream is reset, and nothing else.
     pub(crate) async fn send(
         &mut self,
-        request: Request<Outgoing>,
+        request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
+        // It is made of what users have, whose code is not to run with the lock held.
+        let request = request();
         let response = {
             let mut sender = lock(&self.session.sender);
             match &mut *sender {

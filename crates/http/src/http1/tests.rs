@@ -73,7 +73,7 @@ async fn a_connection_is_ready_again_after_an_exchange() {
     let (mut connection, mut peer, _alive) = connected().await;
     for _ in 0..2 {
         let answer = answer(&mut peer, b"HTTP/1.1 204 No Content\r\n\r\n");
-        let (response, ()) = tokio::join!(connection.send(get()), answer);
+        let (response, ()) = tokio::join!(connection.send(get), answer);
         assert_eq!(response.unwrap().status(), 204);
         assert!(poll_fn(|cx| connection.poll_ready(cx)).await);
         connection.check().unwrap();
@@ -84,7 +84,7 @@ async fn a_connection_is_ready_again_after_an_exchange() {
 async fn a_connection_is_not_ready_after_a_byte_too_many() {
     let (mut connection, mut peer, _alive) = connected().await;
     let answer = answer(&mut peer, b"HTTP/1.1 204 No Content\r\n\r\nH");
-    let (response, ()) = tokio::join!(connection.send(get()), answer);
+    let (response, ()) = tokio::join!(connection.send(get), answer);
     assert_eq!(response.unwrap().status(), 204);
     assert!(!poll_fn(|cx| connection.poll_ready(cx)).await);
 }
@@ -94,7 +94,7 @@ async fn a_request_that_never_left_is_told_apart() {
     let (mut connection, peer, _alive) = connected().await;
     drop(peer);
     poll_fn(|cx| connection.poll_unusable(cx)).await;
-    let failure = connection.send(get()).await.unwrap_err();
+    let failure = connection.send(get).await.unwrap_err();
     assert!(failure.unsent.is_some());
 }
 
@@ -110,7 +110,7 @@ async fn a_byte_of_an_answer_is_told_apart_from_none() {
             answer(&mut peer, bytes).await;
             peer.shutdown().await.unwrap();
         };
-        let (response, ()) = tokio::join!(connection.send(get()), answer);
+        let (response, ()) = tokio::join!(connection.send(get), answer);
         let failure = response.unwrap_err();
         assert_eq!(
             (failure.unsent.is_none(), failure.answered),
@@ -135,7 +135,7 @@ fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
         for _ in 0..spins {
             std::hint::spin_loop();
         }
-        let send = connection.send(get());
+        let send = connection.send(get);
         let answer = tokio::time::timeout(std::time::Duration::from_secs(5), send).await;
         assert!(answer.expect("it ends").is_err());
     };
