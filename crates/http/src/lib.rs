@@ -8,9 +8,6 @@
 //! - [`Client`] asks a manager for such a connection, sends a request, and gives the connection
 //!   back when the [`Body`] of the answer has been read to its end.
 //!
-//! With the feature `legacy`, the module `legacy` stands in for `hyper_util::client::legacy`: its
-//! users change one import.
-//!
 //! # What is promised
 //!
 //! - A connection of HTTP/1.1 serves its next request only after the answer before was read
@@ -28,6 +25,12 @@
 //!   of an answer arrived: the server had closed the connection as we reused it (RFC 9112, section
 //!   9.3.1, and RFC 9113, section 8.7).
 //! - The head of an answer, and the trailers of a body, cost at most 64 KiB and 100 fields.
+//!
+//! # Features
+//!
+//! - `legacy`: the module `legacy`, which stands in for `hyper_util::client::legacy`. Its users change
+//!   one import.
+//! - `tls`, on by default: `https`, by the TLS of [`keepalive`].
 //!
 //! # Examples
 //!

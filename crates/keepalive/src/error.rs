@@ -100,7 +100,7 @@ impl AllocateError {
 
     /// The function that failed.
     ///
-    /// Of a timeout, the phase it hit: `queue`, `resolve`, `connect` or `tls`. Of a failed
+    /// Of a timeout, the phase it hit: `queue`, `resolve`, `connect`, `proxy` or `tls`. Of a failed
     /// attempt, what its connector says: `resolve`, `bind`, `connect`, `tls`... Otherwise
     /// `queue`, `cancel`, `shutdown` or `runtime`.
     pub fn function(&self) -> &str {

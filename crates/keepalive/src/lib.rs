@@ -42,6 +42,7 @@
 //! # Features
 //!
 //! - `hickory-dns`: `HickoryResolver`, a resolver that speaks DNS itself.
+//! - `proxy`, on by default: `Net::proxy`, ways through HTTP and SOCKS 5 proxies.
 //! - `tls`, on by default: TLS with rustls. Without it `https` and `wss` are answered with an
 //!   error of function `tls`, never in clear text.
 
