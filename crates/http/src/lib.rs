@@ -79,3 +79,8 @@ pub use client::Client;
 pub use connection::HttpConnection;
 pub use connector::{Http, StreamConnector};
 pub use error::Error;
+
+/// What the README shows is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
