@@ -100,10 +100,14 @@ impl<C> Http<C> {
     /// Sends a PING on each connection of HTTP/2 on which nothing has been heard for `interval`, and
     /// closes it if no answer comes within `timeout`: a peer that has vanished is noticed so.
     ///
-    /// Default: no pings. Less than some seconds is seen as abuse by some servers.
+    /// Default: no pings. Less than some seconds is seen as abuse by some servers; a timeout that is
+    /// shorter than the way there and back closes what is sound. More than a year counts as that.
     #[must_use]
     pub fn http2_keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.pings = Some(Pings { interval, timeout });
+        self.pings = Some(Pings {
+            interval: interval.min(LONGEST),
+            timeout: timeout.min(LONGEST),
+        });
         self
     }
 
@@ -150,6 +154,10 @@ impl<C: StreamConnector> Connector for Http<C> {
         self.connector.is_prompt(host)
     }
 }
+
+/// The longest that is between pings, or waited for one: a year. hyper adds it to the time that it
+/// is, which must not overflow.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 // The names of the protocols (RFC 7301, section 6, and RFC 9113, section 3.2).
 const H2: &[u8] = b"h2";

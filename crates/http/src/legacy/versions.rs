@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::Builder;
+use crate::connector::LONGEST;
 
 /// HTTP/1.1, as [`hyper::client::conn::http1::Builder`] has it.
 impl Builder {
-    /// Always reads with a buffer of this size. Unsets
-    /// [`http1_max_buf_size`](Self::http1_max_buf_size). Default: it adapts.
+    /// Always reads with a buffer of this size, at most 16 MiB; a head that does not fit is an
+    /// error. Unsets [`http1_max_buf_size`](Self::http1_max_buf_size). Default: it adapts.
     pub fn http1_read_buf_exact_size(&mut self, bytes: usize) -> &mut Self {
         self.one(|builder| {
-            builder.read_buf_exact_size(Some(bytes));
+            builder.read_buf_exact_size(Some(bytes.min(MAX_BUFFER)));
         })
     }
 
@@ -68,10 +69,11 @@ impl Builder {
         })
     }
 
-    /// How many headers a response may have. Default 100.
+    /// How many headers a response may have, at most 65,536; each response costs memory for as many.
+    /// Default 100.
     pub fn http1_max_headers(&mut self, headers: usize) -> &mut Self {
         self.one(|builder| {
-            builder.max_headers(headers);
+            builder.max_headers(headers.min(MAX_HEADERS));
         })
     }
 
@@ -156,18 +158,18 @@ impl Builder {
         })
     }
 
-    /// How often the peer is asked whether it is still there. Default never.
+    /// How often the peer is asked whether it is still there; at most each year. Default never.
     pub fn http2_keep_alive_interval(&mut self, time: impl Into<Option<Duration>>) -> &mut Self {
-        let time = time.into();
+        let time = time.into().map(|time| time.min(LONGEST));
         self.two(move |builder| {
             builder.keep_alive_interval(time);
         })
     }
 
-    /// How long the peer has to answer that. Default 20 s.
+    /// How long the peer has to answer that; at most a year. Default 20 s.
     pub fn http2_keep_alive_timeout(&mut self, time: Duration) -> &mut Self {
         self.two(move |builder| {
-            builder.keep_alive_timeout(time);
+            builder.keep_alive_timeout(time.min(LONGEST));
         })
     }
 
@@ -211,6 +213,10 @@ impl Builder {
         })
     }
 }
+
+// hyper makes room for so much beforehand.
+const MAX_BUFFER: usize = 16 << 20;
+const MAX_HEADERS: usize = 1 << 16;
 
 // RFC 9113, sections 6.9.1 and 4.2.
 const MAX_WINDOW: u32 = (1 << 31) - 1;

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use keepalive_http::legacy::Builder;
@@ -83,7 +85,10 @@ async fn what_can_not_work_counts_as_the_nearest_that_can() {
     let mut builder = builder();
     builder
         .http1_max_buf_size(0)
+        .http1_max_headers(usize::MAX)
         .http2_max_frame_size(0)
+        .http2_keep_alive_interval(Duration::MAX)
+        .http2_keep_alive_timeout(Duration::MAX)
         .http2_initial_stream_window_size(u32::MAX)
         .http2_initial_connection_window_size(u32::MAX)
         .http2_max_send_buf_size(usize::MAX);
@@ -96,6 +101,11 @@ async fn what_can_not_work_counts_as_the_nearest_that_can() {
     let stream = peer.request().await;
     peer.answer(stream).await;
     assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_buffer_is_no_larger_than_it_can_be() {
+    sent(builder().http1_read_buf_exact_size(usize::MAX)).await;
 }
 
 #[tokio::test]
