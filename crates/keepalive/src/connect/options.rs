@@ -120,7 +120,8 @@ impl TcpOptions {
     }
 
     /// The network interface that connections use, by name (`SO_BINDTODEVICE`). Linux only, and
-    /// subject to rights before Linux 5.7; elsewhere the attempt fails.
+    /// subject to rights before Linux 5.7; elsewhere the attempt fails, as it does if there is none
+    /// of that name.
     #[must_use]
     pub fn interface(mut self, name: impl Into<String>) -> Self {
         self.interface = Some(name.into());
@@ -154,7 +155,7 @@ impl TcpOptions {
         }
         if let Some(name) = &self.interface {
             set("SO_BINDTODEVICE", bind_interface(socket, name))
-                .map_err(|error| error.detail(format!("SO_BINDTODEVICE {name}")))?;
+                .map_err(|error| error.detail(format!("SO_BINDTODEVICE {name:?}")))?;
         }
         if let Some(mark) = self.mark {
             set("SO_MARK", set_mark(socket, mark))?;
@@ -191,6 +192,10 @@ fn set_user_timeout(socket: &Socket, time: Duration) -> io::Result<()> {
 
 #[cfg(target_os = "linux")]
 fn bind_interface(socket: &Socket, name: &str) -> io::Result<()> {
+    // For the kernel an empty name is any interface, and a longer one ends here.
+    if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains('\0') {
+        return Err(io::Error::from_raw_os_error(libc::ENODEV));
+    }
     socket.bind_device(Some(name.as_bytes()))
 }
 

@@ -99,17 +99,20 @@ fn an_interface_may_be_chosen() {
 #[test]
 fn an_interface_that_is_not_there_is_an_error_that_names_it() {
     run(async || {
-        let options = TcpOptions::new().interface("nowhere0");
-        let manager = Manager::builder()
-            .connector(Net::new().tcp(options))
-            .build();
-        let manager = manager.expect("good settings");
-        let server = Server::start();
-        let failed = error(manager.allocate(server.request()).await);
-        assert_eq!(failed.function(), "setsockopt", "{failed}");
-        assert_eq!(failed.error_num(), Some(libc::ENODEV), "{failed}");
-        let text = failed.to_string();
-        assert!(text.contains("SO_BINDTODEVICE nowhere0"), "{text}");
-        assert_eq!(manager.totals().open, 0);
+        for name in ["nowhere0", "", "lo\0x", "a name of more than 15 bytes"] {
+            let options = TcpOptions::new().interface(name);
+            let manager = Manager::builder()
+                .connector(Net::new().tcp(options))
+                .build();
+            let manager = manager.expect("good settings");
+            let server = Server::start();
+            let failed = error(manager.allocate(server.request()).await);
+            assert_eq!(failed.function(), "setsockopt", "{failed}");
+            assert_eq!(failed.error_num(), Some(libc::ENODEV), "{failed}");
+            let text = failed.to_string();
+            let named = format!("SO_BINDTODEVICE {name:?}");
+            assert!(text.contains(&named), "{text}");
+            assert_eq!(manager.totals().open, 0);
+        }
     });
 }
