@@ -17,11 +17,13 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        if !text.contains("://") {
-            return Err(TargetError::NoScheme);
-        }
-        let uri: Uri = text.parse()?;
-        uri.try_into()
+        let (scheme, rest) = text.split_once("://").ok_or(TargetError::NoScheme)?;
+        check_scheme(scheme)?;
+        let uri = text.parse().map_err(|error| TargetError::Invalid {
+            error,
+            advice: advice(rest),
+        });
+        uri.and_then(|uri: Uri| uri.try_into())
     }
 }
 
@@ -32,23 +34,50 @@ impl TryFrom<Uri> for Target {
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(TargetError::NoScheme);
         };
-        if !matches!(scheme, "http" | "https") {
-            return Err(TargetError::Scheme(scheme.to_owned()));
-        }
+        check_scheme(scheme)?;
         if authority.as_str().contains('@') {
             return Err(TargetError::UserInformation);
         }
-        let request: Request = format!("{scheme}://{authority}").parse()?;
+        // An empty port is the scheme's own (RFC 3986, section 3.2.3).
+        let authority = authority.as_str();
+        let place = authority.strip_suffix(':').unwrap_or(authority);
+        let request: Request = format!("{scheme}://{place}").parse()?;
         let host = request.host().clone();
         Ok(Self { uri, host })
+    }
+}
+
+fn check_scheme(scheme: &str) -> Result<(), TargetError> {
+    if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") {
+        return Ok(());
+    }
+    // Something else may be a password that has come to the wrong place.
+    let is_scheme = |sign: char| sign.is_ascii_alphanumeric() || "+-.".contains(sign);
+    Err(match !scheme.is_empty() && scheme.chars().all(is_scheme) {
+        true => TargetError::Scheme(scheme.to_owned()),
+        false => TargetError::NoScheme,
+    })
+}
+
+/// What to do about a URL of which this, after its scheme, can not be read.
+fn advice(rest: &str) -> &'static str {
+    let host = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    match host {
+        "" => "; there is no host in it",
+        host if !host.is_ascii() => "; give the ASCII form of the name (punycode, \"xn--...\")",
+        _ if rest.contains(' ') => "; write a space as %20",
+        _ => "",
     }
 }
 
 /// Why a text is no URL to fetch. Passwords in it are not repeated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
-    #[error("not a URL: {0}")]
-    Invalid(#[from] InvalidUri),
+    #[error("not a URL: {error}{advice}")]
+    Invalid {
+        error: InvalidUri,
+        advice: &'static str,
+    },
     #[error("not a URL: it has no scheme and host; write http://host/path")]
     NoScheme,
     #[error("the scheme {0:?} is not served; http and https are")]
@@ -70,6 +99,8 @@ mod tests {
         assert_eq!(a.host, b.host);
         assert_eq!(b.uri.to_string(), "http://localhost:80/y?z");
         assert!("HTTPS://[::1]:8443".parse::<Target>().is_ok());
+        let empty_port: Target = "http://localhost:/".parse().unwrap();
+        assert_eq!(empty_port.host, a.host);
     }
 
     #[test]
@@ -77,9 +108,15 @@ mod tests {
         for (text, reason) in [
             ("", "no scheme"),
             ("example.com/x", "no scheme"),
-            ("http://", "not a URL"),
+            ("http://", "no host"),
+            ("http:///x", "no host"),
             ("http://a b/", "not a URL"),
+            ("http://h/a b", "%20"),
+            ("http://bücher.test/", "xn--"),
             ("ftp://h/", "\"ftp\""),
+            ("file:///etc/passwd", "\"file\""),
+            ("me:secret@h://x", "no scheme"),
+            ("://h", "no scheme"),
             ("http://user:secret@h/", "password is not served"),
             ("http://256.1.1.1/", "256.1.1.1"),
             ("http://h:0/", "port"),

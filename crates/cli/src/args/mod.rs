@@ -142,7 +142,7 @@ pub(crate) struct FetchFlags {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProbeFlags {
-    /// What to connect to: a URL, or scheme://host:port.
+    /// What to connect to: a URL, scheme://host:port, or unix:/path.
     ///
     /// A scheme that means TLS, such as tls, https, imaps or rediss, is probed with TLS, and any
     /// other as plain TCP, where --alpn and the flags of TLS are an error. Only http, https, ws and

@@ -1,4 +1,4 @@
-//! What to probe: a URL, or a scheme, a host and a port.
+//! What to probe: a URL, or a scheme, a host and a port, or the path of a unix socket.
 
 use std::str::FromStr;
 
@@ -62,11 +62,12 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let (scheme, rest) = text.split_once("://").ok_or(TargetError::NoScheme)?;
+        let scheme = text.split(':').next().unwrap_or_default();
         if scheme.eq_ignore_ascii_case("unix") {
-            let request = Request::unix(rest)?;
+            let request = text.parse()?;
             return Ok(Self { request });
         }
+        let (scheme, rest) = text.split_once("://").ok_or(TargetError::NoScheme)?;
         // The host alone is connected to; what is asked of it is left out.
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
         if authority.contains('@') {
@@ -80,7 +81,10 @@ impl FromStr for Target {
 /// Why a text is nothing to probe. Passwords in it are not repeated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
-    #[error("no scheme and host in it; write https://host, tcp://host:port or tls://host:port")]
+    #[error(
+        "no scheme and host in it; write https://host, tcp://host:port, tls://host:port or \
+         unix:/path"
+    )]
     NoScheme,
     #[error("leave out user name and password: a probe says nothing to the server")]
     UserInformation,
@@ -102,6 +106,7 @@ mod tests {
             ("redis://h.test:6379/0", "redis://h.test:6379", false),
             ("imaps://h.test:993", "imaps://h.test:993", true),
             ("unix:///run/x.sock", "unix:/run/x.sock", false),
+            ("Unix:/run/x.sock", "unix:/run/x.sock", false),
         ] {
             let target: Target = text.parse().expect(text);
             assert_eq!(target.request.host().to_string(), host);
@@ -118,6 +123,7 @@ mod tests {
             ("redis://:secret@h.test:1", "password"),
             ("tcp://h.test:0", "port"),
             ("tcp://", "no port"),
+            ("unix:", "empty"),
         ] {
             let error = text.parse::<Target>().expect_err(text).to_string();
             assert!(error.contains(said), "{text}: {error}");
