@@ -10,8 +10,15 @@ use crate::exit::Exit;
 
 /// Writes one line to standard error, after the name of the program.
 pub(crate) fn complain(message: impl Display) {
+    let message = harmless(&message.to_string());
     // There is nobody left to tell if standard error is closed.
     let _ = writeln!(io::stderr(), "keepalive: {message}");
+}
+
+/// Without what text from a server or a file could do to a terminal.
+pub(crate) fn harmless(text: &str) -> String {
+    let replaced = |sign: char| if sign.is_control() { '\u{fffd}' } else { sign };
+    text.chars().map(replaced).collect()
 }
 
 /// Writes `text` to `stream` as it stands.
@@ -87,6 +94,12 @@ impl Palette {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_stays_one_and_moves_no_cursor() {
+        let text = "a\nb\x1b[2Jc\u{9b}31m\u{7f}é";
+        assert_eq!(harmless(text), "a\u{fffd}b\u{fffd}[2Jc\u{fffd}31m\u{fffd}é");
+    }
 
     #[test]
     fn no_escape_without_colour() {

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use keepalive::{Families, Origin};
 
-use crate::console::Palette;
+use crate::console::{Palette, harmless};
 use crate::duration::shown;
 use crate::probe::certificate::Certificate;
 use crate::probe::path::{Lookup, LookupEnd, TryEnd};
@@ -156,10 +156,4 @@ fn times(report: &Report) -> String {
         .collect();
     list.push(format!("in all {}", shown(report.took)));
     list.join(", ")
-}
-
-/// Without what a server could do to a terminal.
-fn harmless(text: &str) -> String {
-    let replaced = |sign: char| if sign.is_control() { '\u{fffd}' } else { sign };
-    text.chars().map(replaced).collect()
 }

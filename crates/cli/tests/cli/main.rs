@@ -7,6 +7,7 @@ mod a_race_is_drawn;
 mod bad_certificate_files_are_named;
 mod bodies_are_unpacked_when_asked;
 mod client_certificates_are_shown;
+mod complaints_do_nothing_to_a_terminal;
 mod demo;
 mod exit_codes;
 mod hosts_may_have_limits_of_their_own;
