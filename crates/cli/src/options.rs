@@ -1,7 +1,8 @@
 //! What `keepalive fetch` runs with, made from its flags.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use keepalive::ConfigError;
@@ -62,7 +63,8 @@ impl Options {
         let exchanges = Exchanges::new(&manager, terms(&flags.http, stdin)?);
         let to_stdout = flags.jsonl.as_deref().is_some_and(is_standard);
         let output = flags.output.as_deref().map(output).transpose()?;
-        let report = flags.jsonl.as_deref().map(destination).transpose()?;
+        let report = flags.jsonl.as_deref().map(|path| destination(path, flags));
+        let report = report.transpose()?;
         Ok(Self {
             sources,
             fetcher: Fetcher::new(exchanges, flags.timeout, flags.fail, output),
@@ -89,6 +91,8 @@ pub(crate) enum Refusal {
     Url { number: usize, problem: TargetError },
     #[error("standard input can be read only once")]
     StandardInputTwice,
+    #[error("--jsonl would write over {}, which is to be read", read.display())]
+    WrittenOver { read: PathBuf },
     #[error("{0}")]
     Limit(#[from] ConfigError),
     #[error("{0}")]
@@ -160,14 +164,38 @@ fn output(directory: &Path) -> Result<Output, Refusal> {
     Output::create(directory).map_err(|error| refusal("create the folder", directory, error))
 }
 
-fn destination(path: &Path) -> Result<Destination, Refusal> {
+fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> {
     if is_standard(path) {
         return Ok(Destination::standard_output());
+    }
+    if let Some(read) = files_read(flags).find(|read| is_same_file(read, path)) {
+        let read = read.to_owned();
+        return Err(Refusal::WrittenOver { read });
     }
     match File::create(path) {
         Ok(file) => Ok(Destination::file(path, file)),
         Err(error) => Err(refusal("write", path, error)),
     }
+}
+
+/// The files that the flags have us read.
+fn files_read(flags: &FetchFlags) -> impl Iterator<Item = &Path> {
+    let tls = &flags.network.tls;
+    let data = flags.http.data.iter();
+    let data = data
+        .filter_map(|text| text.strip_prefix('@'))
+        .map(Path::new);
+    let paths = flags.input.iter().chain(&flags.limits);
+    let paths = paths.chain(&tls.cacert).chain(&tls.cert).chain(&tls.key);
+    paths.map(PathBuf::as_path).chain(data)
+}
+
+/// Whether both are one file, by whatever name; what is no file of a disk does not count.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let [Ok(one), Ok(other)] = [one, other].map(fs::metadata) else {
+        return false;
+    };
+    one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
 fn is_standard(path: &Path) -> bool {

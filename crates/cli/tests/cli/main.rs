@@ -29,3 +29,4 @@ mod tls_flags_need_tls;
 mod tls_server;
 mod what_can_not_be_asked_is_refused;
 mod what_is_asked_is_chosen;
+mod what_is_read_is_not_written_over;
