@@ -1,8 +1,9 @@
 //! How hosts are reached, made from the flags that say so.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
-use keepalive::{Families, Net, Proxies, Proxy, ProxyError, RequestError, TcpOptions};
+use keepalive::{Families, Net, Proxies, Proxy, ProxyError, Request, RequestError, TcpOptions};
 
 use crate::args::NetworkFlags;
 use crate::tls::{self, TlsError};
@@ -19,6 +20,12 @@ pub(crate) struct Resolved {
 pub(crate) enum NetworkError {
     #[error("--resolve: {0}")]
     Resolve(#[from] RequestError),
+    #[error(
+        "--resolve: {0} is given twice; write all of its addresses at once, with commas between"
+    )]
+    ResolvedTwice(String),
+    #[error("--bind: {0} and {1} are of one family; give one address of each at most")]
+    BoundTwice(IpAddr, IpAddr),
     #[error("{0}")]
     Proxy(#[from] ProxyError),
     #[error("{0}")]
@@ -43,17 +50,35 @@ pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<Net, NetworkError> {
 ///
 /// # Errors
 ///
-/// A name, or a rule for proxies, is none.
+/// A name, or a rule for proxies, is none, or something that there is one of is given twice.
 pub(crate) fn net(flags: &NetworkFlags) -> Result<Net, NetworkError> {
+    check_bind(&flags.bind)?;
     let mut options = TcpOptions::new();
     if let Some(name) = &flags.interface {
         options = options.interface(name);
     }
     let mut net = Net::new().tcp(options).families(families(flags));
+    let mut known = HashSet::new();
     for Resolved { host, addresses } in &flags.resolve {
         net = net.resolve(host, addresses.iter().copied())?;
+        if !known.insert(Request::new("tcp", host, 1)?.host().clone()) {
+            return Err(NetworkError::ResolvedTwice(host.clone()));
+        }
     }
     Ok(net.proxy(proxies(flags)?))
+}
+
+fn check_bind(addresses: &[IpAddr]) -> Result<(), NetworkError> {
+    for (index, one) in addresses.iter().enumerate() {
+        let earlier = addresses[..index].iter();
+        if let Some(other) = earlier
+            .copied()
+            .find(|other| other.is_ipv4() == one.is_ipv4())
+        {
+            return Err(NetworkError::BoundTwice(other, *one));
+        }
+    }
+    Ok(())
 }
 
 fn families(flags: &NetworkFlags) -> Families {

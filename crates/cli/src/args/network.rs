@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
+
 use crate::network::{self, Resolved};
 
 /// How hosts are reached.
@@ -14,7 +16,8 @@ pub(crate) struct NetworkFlags {
     pub(crate) bind: Vec<IpAddr>,
 
     /// Connect by this network interface.
-    #[arg(long, value_name = "NAME")]
+    // Nothing would be any interface.
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) interface: Option<String>,
 
     /// Connect to IPv4 addresses only.
@@ -30,16 +33,16 @@ pub(crate) struct NetworkFlags {
     pub(crate) resolve: Vec<Resolved>,
 
     /// Reach hosts by this proxy: http://, socks5:// or socks5h://, with user:password@ if need be.
-    #[arg(long, value_name = "URL", conflicts_with = "proxy_from_environment")]
+    #[arg(long, value_name = "URL", group = "proxies")]
     // Parsed later: what is wrong is told without the password in it.
     pub(crate) proxy: Option<String>,
 
     /// Reach hosts by the proxies that http_proxy, https_proxy, all_proxy and no_proxy name.
-    #[arg(long)]
+    #[arg(long, group = "proxies")]
     pub(crate) proxy_from_environment: bool,
 
     /// Reach these without a proxy: names, addresses, networks, with commas between them.
-    #[arg(long, value_name = "HOSTS")]
+    #[arg(long, value_name = "HOSTS", requires = "proxies")]
     pub(crate) no_proxy: Option<String>,
 
     #[command(flatten)]

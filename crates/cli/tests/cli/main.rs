@@ -10,6 +10,7 @@ mod client_certificates_are_shown;
 mod complaints_do_nothing_to_a_terminal;
 mod demo;
 mod exit_codes;
+mod flags_that_undo_each_other_are_refused;
 mod hosts_may_have_limits_of_their_own;
 mod https_trusts_the_roots_given;
 mod input;
