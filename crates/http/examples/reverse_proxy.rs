@@ -8,7 +8,7 @@
 use std::error::Error;
 
 use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
-use http::{Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Either};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -60,16 +60,33 @@ async fn forward(
     let mut to = server.into_parts();
     to.path_and_query = head.uri.path_and_query().cloned();
     head.uri = Uri::from_parts(to)?;
-    // These are of the connection that the request came by (RFC 9110, section 7.6.1).
-    for name in [CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE] {
-        head.headers.remove(name);
-    }
+    leave_behind(&mut head.headers);
+    head.headers.remove(HOST);
     match client.request(Request::from_parts(head, body)).await {
-        Ok(response) => Ok(response.map(Either::Left)),
+        Ok(mut response) => {
+            leave_behind(response.headers_mut());
+            Ok(response.map(Either::Left))
+        }
         Err(error) => {
             let answer = Response::builder().status(StatusCode::BAD_GATEWAY);
             answer.body(Either::Right(format!("{error}\n")))
         }
+    }
+}
+
+/// Takes away what is of one connection alone: these, and what `connection` names (RFC 9110,
+/// section 7.6.1).
+fn leave_behind(headers: &mut HeaderMap) {
+    let named = headers.get_all(CONNECTION).into_iter();
+    let named = named.filter_map(|value| value.to_str().ok());
+    let named = named.flat_map(|list| list.split(','));
+    let named: Vec<HeaderName> = named.filter_map(|name| name.trim().parse().ok()).collect();
+    let always = ["keep-alive", "proxy-connection"].map(HeaderName::from_static);
+    let always = always
+        .into_iter()
+        .chain([CONNECTION, TE, TRANSFER_ENCODING, UPGRADE]);
+    for name in always.chain(named) {
+        headers.remove(name);
     }
 }
 
