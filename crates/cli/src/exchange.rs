@@ -176,7 +176,10 @@ async fn hop(
         let resent = allocation.resent;
         counts.resent.fetch_add(resent, Ordering::Relaxed);
     }
-    if response.headers().contains_key(CONTENT_ENCODING) {
+    if let Some(encoding) = response.headers_mut().get_mut(CONTENT_ENCODING) {
+        if let Some(name) = usual_name(encoding) {
+            *encoding = name;
+        }
         response.extensions_mut().insert(Packed);
     }
     let received = counts.received;
@@ -195,6 +198,17 @@ async fn hop(
 /// An answer had an encoding when it came.
 #[derive(Clone, Debug)]
 struct Packed;
+
+/// The name that tower-http knows an encoding by; case does not matter (RFC 9110, section 8.4.1),
+/// and `x-gzip` is `gzip` (section 8.4.1.3).
+fn usual_name(encoding: &HeaderValue) -> Option<HeaderValue> {
+    let text = encoding.to_str().ok()?.trim().to_ascii_lowercase();
+    match &*text {
+        "gzip" | "x-gzip" => Some(HeaderValue::from_static("gzip")),
+        "deflate" => Some(HeaderValue::from_static("deflate")),
+        _ => None,
+    }
+}
 
 fn is_identity(encoding: &HeaderValue) -> bool {
     encoding.as_bytes().eq_ignore_ascii_case(b"identity")

@@ -38,6 +38,16 @@ fn what_is_known_is_offered_and_unpacked() {
 }
 
 #[test]
+fn an_encoding_is_known_by_all_its_names() {
+    let site = Site::start();
+    for path in ["/gzip-shouted", "/gzip-of-old"] {
+        let (run, result) = fetch(&site, path, "--compressed");
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert_eq!(result["unpacked_bytes"], TEXT.len(), "{run:?}");
+    }
+}
+
+#[test]
 fn both_lengths_are_told() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/gzip", "--compressed");

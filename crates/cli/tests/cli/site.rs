@@ -146,6 +146,8 @@ async fn answer(
             response.body(Full::default()).unwrap()
         }
         "gzip" => packed("gzip", &gzip()),
+        "gzip-shouted" => packed("GZip", &gzip()),
+        "gzip-of-old" => packed("x-gzip", &gzip()),
         "deflate" => packed("deflate", &deflate()),
         "gzip-cut" => packed("gzip", &gzip()[..gzip().len() - 12]),
         "gzip-torn" => packed("gzip", TEXT.as_bytes()),
