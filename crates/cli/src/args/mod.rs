@@ -46,6 +46,9 @@ Empty lines and lines that start with '#' are skipped.
 
 Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds.
 
+Lines of --jsonl come in the order in which fetches end; number is that in which they began. Times in \
+them are microseconds, and what is not known is null.
+
 The summary goes to standard output, or to standard error with `--jsonl -`. In it a request waits \
 from asking for a connection until it has one; opened, immediate and deferred count the answers that \
 came on a new connection, on an idle one, and on one that another request gave back meanwhile. What \
