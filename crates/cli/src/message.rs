@@ -14,6 +14,9 @@ use crate::args::HttpFlags;
 /// What is sent in place of a content-type that was not given, as by other tools.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
+/// No server takes as many, and a [`HeaderMap`] panics at some more.
+const MOST_HEADERS: usize = 10_000;
+
 /// Headers that are worth as much as a password.
 pub(crate) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
@@ -32,6 +35,9 @@ impl Message {
     ///
     /// A header is none, or a file can not be read.
     pub(crate) fn check(flags: &HttpFlags, stdin: Stdin) -> Result<Self, MessageError> {
+        if flags.header.len() > MOST_HEADERS {
+            return Err(MessageError::TooManyHeaders);
+        }
         let mut headers = HeaderMap::new();
         for (text, number) in flags.header.iter().zip(1..) {
             let (name, value) =
@@ -79,6 +85,8 @@ pub(crate) enum Stdin {
 pub(crate) enum MessageError {
     #[error("--header {number}: {fault}")]
     Header { number: usize, fault: String },
+    #[error("--header: at most {MOST_HEADERS} of them can be sent")]
+    TooManyHeaders,
     #[error("--header {number}: a request is for one host, and there is one already")]
     TwoHosts { number: usize },
     #[error("--data: can not read {name}: {error}")]

@@ -65,7 +65,7 @@ fn advice(rest: &str) -> &'static str {
     match host {
         "" => "; there is no host in it",
         host if !host.is_ascii() => "; give the ASCII form of the name (punycode, \"xn--...\")",
-        _ if rest.contains(' ') => "; write a space as %20",
+        host if rest[host.len()..].contains(' ') => "; write a space as %20",
         _ => "",
     }
 }
@@ -110,7 +110,7 @@ mod tests {
             ("example.com/x", "no scheme"),
             ("http://", "no host"),
             ("http:///x", "no host"),
-            ("http://a b/", "not a URL"),
+            ("http://a b/", "uri character"),
             ("http://h/a b", "%20"),
             ("http://bücher.test/", "xn--"),
             ("ftp://h/", "\"ftp\""),

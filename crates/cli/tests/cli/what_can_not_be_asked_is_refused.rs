@@ -1,7 +1,7 @@
 //! A request that is none is refused before anything is fetched, and no secret is repeated.
 
 use crate::program::{command, ended};
-use crate::server::Server;
+use crate::server::{Server, refusing_url};
 
 #[test]
 fn with_what_to_do() {
@@ -46,4 +46,21 @@ fn with_what_to_do() {
         assert_eq!(run.stdout, "", "{flags:?}: {run:?}");
     }
     assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn there_are_not_too_many_headers() {
+    let headers = |count| (0..count).flat_map(|n| ["-H".to_owned(), format!("x{n}: y")]);
+    let run = command("fetch http://127.0.0.1:1/")
+        .args(headers(30_000))
+        .output();
+    let run = ended(run.unwrap());
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("at most 10000"), "{run:?}");
+    let run = command(&format!("fetch {}", refusing_url()))
+        .args(headers(10_000))
+        .output();
+    let run = ended(run.unwrap());
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("Connection refused"), "{run:?}");
 }
