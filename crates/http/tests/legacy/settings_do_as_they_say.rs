@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::time::Duration;
 
 use http_body_util::Empty;
@@ -101,6 +102,24 @@ async fn what_can_not_work_counts_as_the_nearest_that_can() {
     let stream = peer.request().await;
     peer.answer(stream).await;
     assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_response_of_too_many_headers_is_an_error() {
+    use std::fmt::Write;
+    let mut head = "HTTP/1.1 200 OK\r\n".to_owned();
+    for n in 0..25_000 {
+        write!(head, "x{n}: y\r\n").unwrap();
+    }
+    let server = Server::start().await;
+    let mut builder = builder();
+    builder.http1_max_headers(usize::MAX);
+    let client = builder.build(Told::new());
+    let asked = tokio::spawn(client.request(get(server.uri("/a"))));
+    let _peer = server.serve(head + "\r\n").await;
+    let error = asked.await.unwrap().unwrap_err();
+    let cause = error.source().expect("what hyper says");
+    assert!(cause.to_string().contains("too large"), "{cause}");
 }
 
 #[tokio::test]
