@@ -92,6 +92,15 @@ impl Config {
         &self.settings
     }
 
+    /// Whether a single host may have so many connections, in place of `max_per_host`.
+    ///
+    /// # Errors
+    ///
+    /// Not if it may have none.
+    pub fn check_host_limit(connections: usize) -> Result<(), ConfigError> {
+        at_least_one("max_per_host_of", Some(connections))
+    }
+
     pub(crate) fn remembered_hosts(&self) -> usize {
         REMEMBERED_HOSTS.div_ceil(usize::from(self.settings.shards))
     }

@@ -99,6 +99,14 @@ impl<C: StreamConnector> Client<C> {
     }
 
     /// Sends a `GET`; see [`request`](Self::request).
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of [`request`](Self::request).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`request`](Self::request).
     #[track_caller]
     pub fn get(
         &self,
@@ -108,6 +116,14 @@ impl<C: StreamConnector> Client<C> {
     }
 
     /// Sends a `HEAD`; see [`request`](Self::request).
+    ///
+    /// # Cancel safety
+    ///
+    /// As that of [`request`](Self::request).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`request`](Self::request).
     #[track_caller]
     pub fn head(
         &self,

@@ -58,7 +58,7 @@ impl Exchange {
         host: Option<HeaderValue>,
         body: &Outgoing,
     ) -> Result<Self, String> {
-        check_length(&head.headers, body)?;
+        check_headers(&head.headers, body)?;
         Ok(Self {
             to,
             head,
@@ -168,12 +168,21 @@ fn check(head: &Parts, body: &Outgoing) -> Result<(), String> {
             "{version:?} is not supported, only HTTP/2, HTTP/1.1 and HTTP/1.0 are"
         ));
     }
-    check_length(headers, body)
+    check_headers(headers, body)
 }
+
+// A map of headers panics at some 24,000 names, and more are added: `host`, and what hyper adds.
+const MAX_NAMES: usize = 1 << 14;
 
 /// What the headers announce must be what is sent: the server would take the rest for our next
 /// request, or our next request for the rest.
-fn check_length(headers: &HeaderMap, body: &Outgoing) -> Result<(), String> {
+fn check_headers(headers: &HeaderMap, body: &Outgoing) -> Result<(), String> {
+    let names = headers.keys_len();
+    if names > MAX_NAMES {
+        return Err(format!(
+            "it has {names} different headers, but at most {MAX_NAMES} can be sent"
+        ));
+    }
     if headers.contains_key(TRANSFER_ENCODING) && body.is_empty() {
         return Err("the headers announce a body, but none is sent".to_owned());
     }
@@ -205,6 +214,16 @@ mod tests {
         assert!(refused(|request| request.version(Version::HTTP_3)).contains("HTTP/3.0"));
         assert!(refused(|request| request.header("content-length", "5")).contains("body"));
         assert!(refused(|request| request.header("transfer-encoding", "chunked")).contains("body"));
+    }
+
+    #[test]
+    fn more_headers_than_can_be_sent_are_refused() {
+        let many = |request: http::request::Builder| {
+            (0..=MAX_NAMES).fold(request, |request, number| {
+                request.header(format!("x-{number}"), "")
+            })
+        };
+        assert!(refused(many).contains("16385 different headers"));
     }
 
     #[test]

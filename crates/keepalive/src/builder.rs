@@ -264,11 +264,8 @@ impl<C: Connector> Builder<C> {
     ///
     /// The first setting that cannot work, with its value and what is allowed.
     pub fn build(self) -> Result<Manager<C>, ConfigError> {
-        for &max_per_host in self.limits.values() {
-            Config::try_from(Settings {
-                max_per_host,
-                ..self.settings.clone()
-            })?;
+        for &connections in self.limits.values() {
+            Config::check_host_limit(connections)?;
         }
         let config = Config::try_from(self.settings)?;
         let driver = Driver::new(&config, self.connector, self.bind_addresses);

@@ -68,5 +68,5 @@ fn none_at_all_can_not_work() {
     let request = Request::new("http", "127.0.0.1", 80).unwrap();
     let builder = Manager::builder().max_per_host_of(request.host(), 0);
     let error = builder.build().unwrap_err().to_string();
-    assert_eq!(error, "max_per_host is 0, but must be at least 1");
+    assert_eq!(error, "max_per_host_of is 0, but must be at least 1");
 }
