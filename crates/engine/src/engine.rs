@@ -140,12 +140,9 @@ impl<K: Eq + Clone> Engine<K> {
         if let Some(slot) = self.find_request(id)
             && let Stage::Assigned(connection, _) = self.requests[slot].stage
         {
-            // Others may have been promised it, and have rejected it already.
-            if !self.connections[connection].retiring {
-                let host = self.requests[slot].host;
-                self.hosts
-                    .count(host, |counts| counts.rare().closed_by_peer += 1);
-            }
+            let host = self.requests[slot].host;
+            self.hosts
+                .count(host, |counts| counts.rare().closed_by_peer += 1);
             self.requests[slot].book(now, None);
             self.requests[slot].stage = Stage::Parked;
             self.end_lease(now, room, connection, Return::Close);

@@ -21,17 +21,6 @@ fn it_asks_again_and_gets_another_connection() {
 }
 
 #[test]
-fn a_connection_that_several_reject_is_counted_once() {
-    let mut world = World::new(limits(1, 8));
-    let requests = [0; 3].map(|host| world.request(host));
-    world.connect(0, 3);
-    for id in requests {
-        world.reject(id);
-    }
-    assert_eq!(world.engines[0].totals().closed_by_peer, 1);
-}
-
-#[test]
 fn it_keeps_its_deadline() {
     let mut world = World::new(limits(1, 8));
     let id = world.ask(0, Some(ms(100)), None);

@@ -234,10 +234,8 @@ impl Model {
         let Some(Stage::Assigned(connection, _)) = self.stage(number) else {
             return;
         };
-        if !self.connection_mut(connection).retiring {
-            self.since_start(self.request_at(number).host)
-                .closed_by_peer += 1;
-        }
+        self.since_start(self.request_at(number).host)
+            .closed_by_peer += 1;
         self.book(number, None);
         let request = self.request_mut(number);
         request.stage = Stage::Refused;
