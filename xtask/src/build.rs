@@ -21,6 +21,14 @@ pub(crate) struct Tests {
     pub(crate) folder: PathBuf,
 }
 
+/// What takes longest to build, and not long to run.
+const QUICKLY: [&str; 4] = [
+    "profile.release.package.keepalive.opt-level=1",
+    "profile.release.package.keepalive.debug=false",
+    "profile.release.package.keepalive-http.opt-level=1",
+    "profile.release.package.keepalive-http.debug=false",
+];
+
 impl Build {
     pub(crate) fn new(package: &'static str) -> Self {
         Self {
@@ -49,6 +57,7 @@ impl Build {
                 "--message-format=json",
             ])
             .args(["--package", self.package])
+            .args(QUICKLY.iter().flat_map(|change| ["--config", change]))
             .stderr(Stdio::inherit());
         Self::conditions(&mut command, &self.conditions)?;
         for name in order {
