@@ -11,6 +11,7 @@ use serde_json::Value;
 pub(crate) struct Build {
     package: &'static str,
     conditions: Vec<&'static str>,
+    quickly: bool,
 }
 
 /// One test binary.
@@ -21,7 +22,7 @@ pub(crate) struct Tests {
     pub(crate) folder: PathBuf,
 }
 
-/// What takes longest to build, and not long to run.
+/// What takes longest to build.
 const QUICKLY: [&str; 4] = [
     "profile.release.package.keepalive.opt-level=1",
     "profile.release.package.keepalive.debug=false",
@@ -34,12 +35,19 @@ impl Build {
         Self {
             package,
             conditions: Vec::new(),
+            quickly: false,
         }
     }
 
     /// Adds a `--cfg`.
     pub(crate) fn cfg(mut self, condition: &'static str) -> Self {
         self.conditions.push(condition);
+        self
+    }
+
+    /// What it builds need not be fast.
+    pub(crate) fn quickly(mut self) -> Self {
+        self.quickly = true;
         self
     }
 
@@ -57,8 +65,10 @@ impl Build {
                 "--message-format=json",
             ])
             .args(["--package", self.package])
-            .args(QUICKLY.iter().flat_map(|change| ["--config", change]))
             .stderr(Stdio::inherit());
+        if self.quickly {
+            command.args(QUICKLY.iter().flat_map(|change| ["--config", change]));
+        }
         Self::conditions(&mut command, &self.conditions)?;
         for name in order {
             match *name == library {
@@ -79,6 +89,9 @@ impl Build {
     /// Has `command` build our own crates with more `--cfg`s. What they depend on is built once for
     /// all conditions: cargo keeps apart what different wrappers have built.
     pub(crate) fn conditions(command: &mut Command, conditions: &[&str]) -> Result<(), String> {
+        // `cargo xtask` says where xtask is. There are build scripts that look at it, and all that
+        // comes of them would be built anew.
+        command.env_remove("CARGO_MANIFEST_DIR");
         if conditions.is_empty() {
             return Ok(());
         }

@@ -115,7 +115,7 @@ impl Checks {
             )?,
             driver: tests(
                 Part::Driver,
-                &planted("keepalive"),
+                &planted("keepalive").quickly(),
                 &[
                     "simulation",
                     "torture",
@@ -127,7 +127,7 @@ impl Checks {
             )?,
             http: tests(
                 Part::Http,
-                &planted("keepalive-http"),
+                &planted("keepalive-http").quickly(),
                 &["behaviour", "torture", "keepalive_http", "chaos"],
             )?,
         })
