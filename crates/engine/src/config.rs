@@ -92,11 +92,11 @@ impl Config {
         &self.settings
     }
 
-    /// Whether a single host may have so many connections, in place of `max_per_host`.
+    /// Checks how many connections a single host may have, in place of `max_per_host`.
     ///
     /// # Errors
     ///
-    /// Not if it may have none.
+    /// If it is to have none.
     pub fn check_host_limit(connections: usize) -> Result<(), ConfigError> {
         at_least_one("max_per_host_of", Some(connections))
     }
