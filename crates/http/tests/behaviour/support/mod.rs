@@ -130,23 +130,24 @@ pub(crate) async fn exchange<A: Future, B: Future>(ask: A, serve: B) -> (A::Outp
     within(async { join!(ask, serve) }).await
 }
 
+/// No step of a test takes longer than this. With a bug planted, many do.
+const LIMIT: Duration = Duration::from_secs(if cfg!(keepalive_planted) { 3 } else { 10 });
+
 /// Fails a test that would hang.
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    let limit = Duration::from_secs(10);
-    tokio::time::timeout(limit, future)
+    tokio::time::timeout(LIMIT, future)
         .await
         .expect("nothing happens any more")
 }
 
 /// Waits, a turn of the event loop at a time, until something has come about.
 pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let limit = Duration::from_secs(10);
     let turns = async {
         while !is_so() {
             tokio::task::yield_now().await;
         }
     };
-    if tokio::time::timeout(limit, turns).await.is_err() {
+    if tokio::time::timeout(LIMIT, turns).await.is_err() {
         panic!("it never came about: {what}");
     }
 }
