@@ -43,7 +43,7 @@ pub enum Message {
 pub enum Answer {
     /// A connection is held for it.
     Connection(ConnectionId),
-    /// Its attempt failed.
+    /// Its attempt failed, or twice what was opened went before it was taken.
     Failed,
     /// Its deadline passed while it waited for this.
     TimedOut(Waiting),

@@ -135,22 +135,35 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// The connection that is held for a request has gone before its answer was taken: it is
     /// closed, and the request asks again, at the end of the queue and within its deadline.
+    ///
+    /// Of connections that nobody had used before, the second that goes so is the answer,
+    /// [`Answer::Failed`]: a peer that ends whatever is opened would be connected to for as long as
+    /// there is time.
     pub fn reject(&mut self, now: Time, room: &mut impl Room, id: RequestId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_request(id)
-            && let Stage::Assigned(connection, _) = self.requests[slot].stage
+            && let Stage::Assigned(connection, from_cache) = self.requests[slot].stage
         {
             let host = self.requests[slot].host;
             self.hosts
                 .count(host, |counts| counts.rare().closed_by_peer += 1);
-            self.requests[slot].book(now, None);
+            let request = &mut self.requests[slot];
+            request.book(now, None);
+            let failed = request.lost && from_cache.is_none() && !planted!(AsksForEver);
+            request.lost |= from_cache.is_none();
             self.requests[slot].stage = Stage::Parked;
             self.end_lease(now, room, connection, Return::Close);
             if planted!(RejectedIsForgotten) {
                 self.requests[slot].stage = Stage::Refused;
                 return;
             }
-            self.serve_or_queue(now, room, slot, Entry::Again);
+            match failed {
+                true => {
+                    self.hosts.count(host, |counts| counts.rare().failed += 1);
+                    self.refuse(slot, Answer::Failed);
+                }
+                false => self.serve_or_queue(now, room, slot, Entry::Again),
+            }
         }
         self.settle(room);
     }

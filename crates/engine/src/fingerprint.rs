@@ -97,6 +97,7 @@ struct HolderView {
     from_cache: u8,
     /// They count again if the connection goes before it is taken.
     deadlines: [Option<u128>; 2],
+    lost: bool,
 }
 
 impl<'a, K: Ord + Hash + Clone> View<'a, K> {
@@ -270,6 +271,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
                 },
                 deadlines: [request.deadline, request.attempt_deadline]
                     .map(|at| at.filter(|_| !taken).map(|at| self.until(at))),
+                lost: request.lost && !taken,
             });
         }
         for view in open.values_mut() {
@@ -332,6 +334,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             deadline,
             attempt_deadline,
             counted,
+            lost,
         } = request;
         let stage = match stage {
             Stage::Parked => 0_u8,
@@ -342,7 +345,13 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         let deadline = [deadline, attempt_deadline].map(|at| at.map(|at| self.until(at)));
         // The mark goes into the claim; who has had one needs it no more.
         let mark = (stage == 0).then(|| self.mark(*mark));
-        (stage, self.rank(request.ticket()), mark, deadline, *counted)
+        (
+            stage,
+            self.rank(request.ticket()),
+            mark,
+            deadline,
+            (*counted, *lost),
+        )
     }
 
     /// Whose deadlines there are, the first due first.

@@ -131,6 +131,7 @@ catalogue! {
         IdleSinceItOpened, "rule C5", "keep_alive runs from the opening, not from the return";
         NextIsTrusted, "rule C4", "after an idle connection that gave way, the next is given to a request unasked";
         RejectedIsForgotten, "rule R6", "a request whose connection died before it was taken has no answer";
+        AsksForEver, "found here", "a peer that ends what is opened at once is connected to without end";
         LateReportHitsSuccessor, "rule I6", "a late report about a closed connection ends its successor";
         OpensWhileEnding, "rule C7", "what a shutdown leaves is opened again";
         ThawWakesNobody, "rule M4", "after the loss of a runtime, what is free is given to nobody";

@@ -205,6 +205,8 @@ pub(crate) struct Request {
     pub(crate) attempt_deadline: Option<Time>,
     /// Whether it is counted against `max_queued`.
     pub(crate) counted: bool,
+    /// Whether a new connection has gone before it took it.
+    pub(crate) lost: bool,
 }
 
 impl Request {
@@ -222,6 +224,7 @@ impl Request {
             deadline,
             attempt_deadline: None,
             counted: false,
+            lost: false,
         }
     }
 

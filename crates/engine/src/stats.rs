@@ -36,7 +36,7 @@ pub struct Counts {
     pub closed_by_peer: u64,
     /// Requests refused because the queue was full.
     pub refused: u64,
-    /// Requests whose attempt failed.
+    /// Requests whose attempt failed, or twice opened what was of no use.
     pub failed: u64,
     /// Requests whose deadline passed.
     pub timed_out: u64,

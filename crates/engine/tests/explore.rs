@@ -9,7 +9,7 @@ use keepalive_testkit::explore::{Explored, explore, replay};
 
 /// States of each small world, in an ordinary test and in full.
 const FEW: usize = 400;
-const FULL: usize = 200_000;
+const FULL: usize = 300_000;
 
 #[test]
 fn every_state_of_a_small_world_keeps_the_invariants_and_comes_to_its_end() {

@@ -70,10 +70,7 @@ impl Error {
             Cause::Allocate(error) => error.error_str(),
             Cause::Failed { source, .. } => match self.error_num() {
                 Some(number) => system_text(number),
-                None => {
-                    let texts: Vec<_> = chain(&**source).map(ToString::to_string).collect();
-                    texts.join(": ")
-                }
+                None => words(&**source),
             },
         }
     }
@@ -198,6 +195,15 @@ impl std::error::Error for Error {
             Cause::Failed { source, .. } => Some(&**source),
         }
     }
+}
+
+/// What an error and its sources say, but for what those before them have said already.
+pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    chain(error).fold(String::new(), |text, error| match error.to_string() {
+        more if text.is_empty() => more,
+        more if text.contains(&more) => text,
+        more => format!("{text}: {more}"),
+    })
 }
 
 /// An error and its sources.

@@ -25,8 +25,11 @@ use crate::settings::Settings;
 
 use self::drive::Drive;
 pub(crate) use self::drive::Executor;
+pub(crate) use self::over::Over;
+use self::over::is_refused;
 
 mod drive;
+mod over;
 
 /// A connection that speaks HTTP/2, or a handle on one: as many exchanges at a time as the peer's
 /// settings allow (RFC 9113, section 5.1.2).
@@ -154,7 +157,7 @@ where
         }
         *lock(&self.session.watcher) = Some(context.waker().clone());
         match self.session.is_retired() {
-            true => Poll::Ready(Unusable::Closed),
+            true => Poll::Ready(self.session.why_unusable()),
             false => Poll::Pending,
         }
     }
@@ -162,7 +165,7 @@ where
     /// Bytes that nobody has read yet are nothing unusual: pings and settings come at any time.
     pub(crate) fn check(&mut self) -> Result<(), Unusable> {
         if self.session.is_retired() {
-            return Err(Unusable::Closed);
+            return Err(self.session.why_unusable());
         }
         match self.session.transport.check() {
             Err(Unusable::UnexpectedData) => Ok(()),
@@ -250,42 +253,13 @@ where
     /// Why a request was not sent: hyper tells the first one alone how the connection has ended.
     fn over(&self, otherwise: impl Into<BoxError>) -> BoxError {
         match self.session.failure.get() {
-            Some(failure) => Over(Arc::clone(failure)).into(),
+            Some(failure) => Over::new(failure).into(),
             None => otherwise.into(),
         }
     }
 }
 
 const RETIRED: &str = "the connection takes no more requests";
-
-/// A connection had ended with this.
-#[derive(Debug)]
-pub(crate) struct Over(Arc<hyper::Error>);
-
-impl fmt::Display for Over {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection had ended")
-    }
-}
-
-impl std::error::Error for Over {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&*self.0)
-    }
-}
-
-/// Whether the peer says that it has done nothing about the request (RFC 9113, section 8.7): by
-/// refusing its stream, or by a GOAWAY that names an earlier stream as the last. Those that it
-/// does not pass over go on, and if they fail later, then by another error.
-fn is_refused(error: &hyper::Error) -> bool {
-    let cause = std::error::Error::source(error);
-    let cause = cause.and_then(|cause| cause.downcast_ref::<h2::Error>());
-    cause.is_some_and(|error| {
-        let is_refused =
-            error.reason() == Some(h2::Reason::REFUSED_STREAM) || planted!(ResetTakenForRefused);
-        error.is_remote() && (error.is_go_away() || is_refused)
-    })
-}
 
 impl<T> Session<T> {
     fn is_retired(&self) -> bool {
@@ -298,6 +272,14 @@ impl<T> Session<T> {
         let sender = lock(&self.sender).take();
         drop(sender);
         self.wake();
+    }
+
+    /// Why a retired one takes no further exchange.
+    fn why_unusable(&self) -> Unusable {
+        match self.failure.get() {
+            Some(failure) => Unusable::Failed(Over::new(failure).into()),
+            None => Unusable::Closed,
+        }
     }
 
     fn set_capacity(&self, capacity: usize) {

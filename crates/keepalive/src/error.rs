@@ -15,7 +15,7 @@ use crate::host::Host;
 pub enum ErrorKind {
     /// Its deadline passed.
     Timeout,
-    /// Its attempt to open a connection failed.
+    /// Its attempt to open a connection failed, or what was opened was of no use.
     Connect,
     /// The queue was full.
     QueueFull,
@@ -101,7 +101,8 @@ impl AllocateError {
     /// The function that failed.
     ///
     /// Of a timeout, the phase it hit: `queue`, `resolve`, `connect`, `proxy` or `tls`. Of a failed
-    /// attempt, what its connector says: `resolve`, `bind`, `connect`, `tls`... Otherwise
+    /// attempt, what its connector says: `resolve`, `bind`, `connect`, `tls`... `check`, if twice
+    /// a connection that had just been opened was of no use before it was taken. Otherwise
     /// `queue`, `cancel`, `shutdown` or `runtime`.
     pub fn function(&self) -> &str {
         match &self.inner.cause {
@@ -149,7 +150,7 @@ impl AllocateError {
 
     /// Whether the same request may succeed if it is made again, a little later.
     ///
-    /// True of timeouts, of a full queue, and of connections refused, reset or unreachable.
+    /// True of timeouts, of a full queue, and of connections refused, reset, closed or unreachable.
     pub fn is_retryable(&self) -> bool {
         match &self.inner.cause {
             Cause::TimedOut(_) | Cause::QueueFull { .. } => true,
@@ -159,6 +160,7 @@ impl AllocateError {
                     io::ErrorKind::ConnectionRefused
                         | io::ErrorKind::ConnectionReset
                         | io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::BrokenPipe
                         | io::ErrorKind::HostUnreachable
                         | io::ErrorKind::NetworkUnreachable
                         | io::ErrorKind::NetworkDown

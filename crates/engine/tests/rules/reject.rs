@@ -1,8 +1,8 @@
 //! A request whose connection went before its answer was taken asks again.
 
-use keepalive_engine::{Answer, FromCache, Room, Settings};
+use keepalive_engine::{Answer, FromCache, Return, Room, Settings};
 
-use crate::{attempts, connect, idle, limits, ms, take, take_timing, waits};
+use crate::{attempts, connect, hold, idle, limits, ms, take, take_timing, waits};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -18,6 +18,43 @@ fn it_asks_again_and_gets_another_connection() {
     let taken = take(&mut world, id);
     assert_eq!((taken.connection, taken.from_cache), (Some(opened), None));
     assert_eq!(world.engines[0].totals().closed_by_peer, 1);
+}
+
+#[test]
+fn the_second_new_connection_that_goes_is_its_answer() {
+    let mut world = World::new(limits(1, 8));
+    let id = world.request(0);
+    connect(&mut world, 0);
+    world.reject(id);
+    assert!(waits(&world, id));
+    world.run();
+    let second = connect(&mut world, 0);
+    world.reject(id);
+    assert_eq!(world.answer(id), Some(Answer::Failed));
+    assert_eq!(world.closing, [(0, second)]);
+    world.run();
+    assert_eq!(attempts(&world, 0), 0);
+    let totals = world.engines[0].totals();
+    assert_eq!((totals.closed_by_peer, totals.failed), (2, 1));
+}
+
+#[test]
+fn what_others_had_used_does_not_count() {
+    let mut world = World::new(limits(5, 8));
+    let users = [(); 5].map(|()| hold(&mut world, 0));
+    for user in users {
+        world.release(user, Return::Reuse);
+    }
+    let id = world.request(0);
+    for _ in users {
+        assert!(world.is_served(id));
+        world.reject(id);
+    }
+    assert!(waits(&world, id));
+    world.run();
+    connect(&mut world, 0);
+    world.reject(id);
+    assert!(waits(&world, id));
 }
 
 #[test]
@@ -75,11 +112,11 @@ fn it_takes_what_else_is_idle() {
 #[test]
 fn it_comes_too_late_for_an_answer_that_was_taken() {
     let mut world = World::new(limits(1, 8));
-    let id = crate::hold(&mut world, 0);
+    let id = hold(&mut world, 0);
     world.engines[0].reject(world.now, &mut world.room, id);
     world.drain(0);
     assert!(world.closing.is_empty());
-    world.release(id, keepalive_engine::Return::Reuse);
+    world.release(id, Return::Reuse);
     assert_eq!(world.engines[0].totals().idle, 1);
 }
 

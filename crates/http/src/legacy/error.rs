@@ -1,8 +1,8 @@
 //! Why there is no response, in the way of hyper-util.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use keepalive::{AllocateError, ConnectError};
 
@@ -108,11 +108,15 @@ impl Error {
 
 /// What the connector or hyper says, where a manager passes it on.
 fn own_words(error: &AllocateError) -> &(dyn StdError + 'static) {
-    match error.source() {
+    let words = match error.source() {
         Some(failed) if failed.is::<ConnectError>() => failed.source().unwrap_or(failed),
         Some(source) => source,
         None => error,
-    }
+    };
+    // One that had just been opened was of no use.
+    let inner = words.downcast_ref().and_then(io::Error::get_ref);
+    let over = inner.and_then(|inner| inner.downcast_ref::<Over>());
+    over.and_then(StdError::source).unwrap_or(words)
 }
 
 impl fmt::Display for Error {

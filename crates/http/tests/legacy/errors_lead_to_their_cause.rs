@@ -5,6 +5,10 @@ use http::{Request, Version};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use keepalive::ErrorKind;
+use keepalive_http::legacy::Client;
+use keepalive_http::legacy::connect::Connect;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::support::pipe::Pipes;
 use crate::support::{Server, Told, builder, client, eventually, exchange, get, within};
@@ -53,6 +57,48 @@ async fn to_hypers_error_where_a_connection_ends_at_once() {
     let client = builder().build(pipes);
     let error = within(client.request(get(uri()))).await.unwrap_err();
     assert!(hyper_error(&error).is_incomplete_message());
+}
+
+#[tokio::test]
+async fn to_hypers_error_where_a_shared_connection_fails_before_anybody_has_it() {
+    let (pipes, _far) = Pipes::reading(Err("a broken pipe"));
+    let client = builder().http2_only(true).build(pipes);
+    everybody_hears(&client, &uri(), "a broken pipe").await;
+}
+
+/// hyper tells it to those whose requests it has; others come to a connection that has ended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_hypers_error_whoever_asks_on_a_connection_that_fails() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let uri = uri.parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                stream.read_exact(&mut [0; 24]).await?;
+                stream.write_all(&[b'H'; 64]).await?;
+                stream.read_to_end(&mut Vec::new()).await
+            });
+        }
+    });
+    for _ in 0..40 {
+        let client = builder().http2_only(true).build(Told::new());
+        everybody_hears(&client, &uri, "FRAME_SIZE_ERROR").await;
+    }
+}
+
+async fn everybody_hears<C>(client: &Client<C, Empty<Bytes>>, uri: &http::Uri, what: &str)
+where
+    C: Connect + Clone + Send + Sync + 'static,
+{
+    let asked: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(client.request(get(uri.clone()))))
+        .collect();
+    for asked in asked {
+        let error = within(asked).await.unwrap().unwrap_err();
+        let said = format!("{:?}", hyper_error(&error));
+        assert!(said.contains(what), "{said}");
+    }
 }
 
 #[tokio::test]

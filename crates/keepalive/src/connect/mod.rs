@@ -1,6 +1,5 @@
 //! How connections are opened, watched and closed: the two traits a transport implements.
 
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -11,8 +10,9 @@ use std::task::{Context, Poll};
 use crate::host::Host;
 
 use crate::connect::bind::BindAddresses;
-use crate::connect::dial::AllFailed;
 
+pub use crate::connect::error::ConnectError;
+pub(crate) use crate::connect::error::system_text;
 pub use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 pub use crate::connect::proxy::{Proxies, Proxy, ProxyError};
@@ -20,6 +20,7 @@ pub use keepalive_engine::Phase;
 
 pub(crate) mod bind;
 mod dial;
+mod error;
 pub(crate) mod net;
 pub(crate) mod observe;
 mod options;
@@ -104,7 +105,7 @@ pub trait Connection: Send + 'static {
     /// Asks the operating system whether the connection can be used now.
     ///
     /// Called before an idle connection is handed out, when it has been idle for more than a
-    /// millisecond or its watcher was woken.
+    /// millisecond or its watcher was woken; and for the reason, of one that is not handed out.
     ///
     /// # Errors
     ///
@@ -261,129 +262,5 @@ impl fmt::Debug for Attempt {
             .field("host", &self.host)
             .field("bind_addresses", &self.bind_addresses)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why an attempt to open a connection failed: the function, and its error.
-#[derive(Clone, Debug)]
-pub struct ConnectError {
-    function: &'static str,
-    detail: Option<Box<str>>,
-    source: Arc<dyn Error + Send + Sync>,
-}
-
-impl ConnectError {
-    /// An error of `function`, for example `"connect"`.
-    pub fn new(function: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            function,
-            detail: None,
-            source: Arc::from(source.into()),
-        }
-    }
-
-    /// That none of several attempts succeeded: what is said of the last holds for all, as far as
-    /// one can speak for them.
-    fn of_all(mut failures: Vec<Self>) -> Self {
-        let Some(last) = failures.pop() else {
-            let none = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-            return Self::new("resolve", none);
-        };
-        if failures.is_empty() {
-            return last;
-        }
-        let function = last.function;
-        failures.push(last);
-        Self::new(function, AllFailed(failures.into()))
-    }
-
-    /// What became of each address, where several were tried: the errors in the order in which
-    /// they came.
-    pub fn attempts(&self) -> &[Self] {
-        let all = self.source.downcast_ref::<AllFailed>();
-        all.map_or(&[], |all| &all.0)
-    }
-
-    /// Adds what was tried, for example the socket address; it must hold no secret.
-    #[must_use]
-    pub fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    /// Adds where else it was on the way to.
-    #[cfg(feature = "proxy")]
-    fn on_the_way_to(mut self, place: String) -> Self {
-        self.detail = Some(match self.detail.take() {
-            Some(detail) => format!("{detail} ({place})").into(),
-            None => place.into(),
-        });
-        self
-    }
-
-    /// The function that failed.
-    pub fn function(&self) -> &'static str {
-        self.function
-    }
-
-    /// The number of the operating system's error, if it was one.
-    pub fn error_num(&self) -> Option<i32> {
-        self.io_error().and_then(io::Error::raw_os_error)
-    }
-
-    /// The kind of the input or output error, if it was one.
-    pub(crate) fn io_kind(&self) -> Option<io::ErrorKind> {
-        self.io_error().map(io::Error::kind)
-    }
-
-    /// What went wrong, in words; the system's own text where it was a system error.
-    pub fn error_str(&self) -> String {
-        match (self.error_num(), self.attempts().last()) {
-            (Some(number), _) => system_text(number),
-            (None, Some(last)) => last.error_str(),
-            (None, None) => self.source.to_string(),
-        }
-    }
-
-    fn io_error(&self) -> Option<&io::Error> {
-        let mut error: &(dyn Error + 'static) = &*self.source;
-        loop {
-            if let Some(io) = error.downcast_ref::<io::Error>() {
-                return Some(io);
-            }
-            error = error.source()?;
-        }
-    }
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.function)?;
-        if let Some(detail) = &self.detail {
-            write!(f, " {detail}")?;
-        }
-        if !self.attempts().is_empty() {
-            return write!(f, ": {}", self.source);
-        }
-        write!(f, ": {}", self.error_str())?;
-        if let Some(number) = self.error_num() {
-            write!(f, " (os error {number})")?;
-        }
-        Ok(())
-    }
-}
-
-impl Error for ConnectError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
-    }
-}
-
-/// The system's text for an error number, without the number that `io::Error` appends.
-pub(crate) fn system_text(number: i32) -> String {
-    let text = io::Error::from_raw_os_error(number).to_string();
-    match text.rfind(" (os error") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
     }
 }

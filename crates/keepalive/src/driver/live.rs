@@ -199,6 +199,14 @@ impl<C: Connector> Live<C> {
         checked
     }
 
+    /// Why it is of no use, of one that is known not to be, and that nobody gets from now on.
+    pub(crate) fn why_unusable(&mut self) -> Unusable {
+        self.standing = Standing::Spent;
+        let io = &mut self.io;
+        let checked = contain(|| io.check()).unwrap_or(Ok(()));
+        checked.err().unwrap_or(Unusable::Closed)
+    }
+
     /// Goes on closing it.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let io = &mut self.io;

@@ -8,7 +8,7 @@ use keepalive_engine::{
 };
 
 use crate::common::CommonRoom;
-use crate::connect::Connector;
+use crate::connect::{Connector, Unusable};
 use crate::contain::contain;
 use crate::driver::effects::Effects;
 use crate::driver::live::Live;
@@ -26,6 +26,13 @@ pub(crate) struct Asked {
     pub(crate) refused: Option<AllocateError>,
     /// Whether who asked will be woken when the answer is there.
     pub(crate) listens: bool,
+}
+
+/// A connection that was held for a request, and is of no use any more.
+struct Gone<C: Connector> {
+    /// What is to be dropped outside the lock.
+    handle: Option<Box<Live<C>>>,
+    why: Unusable,
 }
 
 /// An answer as its user takes it.
@@ -154,18 +161,13 @@ impl<C: Connector> Driver<C> {
                     drop(leftover);
                     return Poll::Ready(Ok(live));
                 }
-                Err(leftover) => {
+                Err(Gone { handle, why }) => {
                     // It has gone while the answer waited to be taken: the request asks again.
                     drop(shard);
-                    if let Some(leftover) = leftover {
-                        leftover.discard();
+                    if let Some(handle) = handle {
+                        handle.discard();
                     }
-                    self.input(id.shard(), |shard, now, room| {
-                        if shard.held_for(id) == Some(held) {
-                            shard.forget_answer(id);
-                            shard.engine.reject(now, room, id);
-                        }
-                    });
+                    self.reject(id, held, why);
                     shard = self.lock(id.shard());
                 }
             }
@@ -187,6 +189,20 @@ impl<C: Connector> Driver<C> {
         drop(shard);
         drop(replaced);
         Poll::Pending
+    }
+
+    /// What is held for a request is of no use any more; why not, is the answer if the request has
+    /// met with that too often.
+    fn reject(self: &Arc<Self>, id: RequestId, held: ConnectionId, why: Unusable) {
+        let (mut effects, mut error) = (Effects::new(), Some(why.into()));
+        self.collect(id.shard(), &mut effects, &mut error, |shard, now, room| {
+            if shard.held_for(id) == Some(held) {
+                shard.forget_answer(id);
+                shard.engine.reject(now, room, id);
+            }
+        });
+        self.finish(&mut effects);
+        contain(|| drop(error));
     }
 
     /// Has a letter posted when the answer is there, which may be now.
@@ -260,16 +276,15 @@ impl<C: Connector> Shard<C> {
     }
 
     /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.
-    /// An error, with what is to be dropped outside the lock, if it is known to be of no use any
-    /// more.
-    fn lend(&mut self, id: ConnectionId) -> Result<Box<Live<C>>, Option<Box<Live<C>>>> {
+    /// An error if it is known to be of no use any more.
+    fn lend(&mut self, id: ConnectionId) -> Result<Box<Live<C>>, Gone<C>> {
         let live = self.live(id).expect(HERE);
-        let handle = match live.is_main() {
-            true => Some(live.share().ok_or(None)?),
-            false => None,
-        };
-        if !planted!(StaleHandOut) && live.is_suspect() && live.check().is_err() {
-            return Err(handle);
+        let handle = live.is_main().then(|| live.share()).flatten();
+        let exhausted = live.is_main() && handle.is_none();
+        let suspect = live.is_suspect() && !planted!(StaleHandOut);
+        if exhausted || (suspect && live.check().is_err()) {
+            let why = live.why_unusable();
+            return Err(Gone { handle, why });
         }
         Ok(handle.unwrap_or_else(|| {
             let live = self.take_live(id).expect(HERE);

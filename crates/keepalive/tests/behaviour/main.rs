@@ -32,6 +32,7 @@ mod a_panic_in_a_drop_loses_no_slot;
 mod a_panic_of_a_connection_is_its_failure;
 mod a_panic_of_a_waker_loses_nothing;
 mod a_panic_returns_the_slot;
+mod a_peer_that_ends_what_is_opened_is_not_asked_for_ever;
 mod a_peer_that_never_reads_costs_its_user_alone;
 mod a_prompt_connection_needs_no_task;
 mod a_prompt_connector_may_ask_its_manager;

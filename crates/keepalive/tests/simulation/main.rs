@@ -85,6 +85,7 @@ const COVERAGE: &[(&str, u64)] = &[
     ("another capacity", 500),
     ("answered: Cancelled", 2_000),
     ("answered: Connect", 1_000),
+    ("answered: Lost", 5),
     ("answered: QueueFull", 6_000),
     ("answered: Runtime", 10),
     ("answered: ShutDown", 2_000),

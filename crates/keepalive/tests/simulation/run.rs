@@ -259,7 +259,8 @@ fn check_figures(world: &World, manager: &Manager<Network>) {
         (reused != ledger.cached, "reused"),
         (total.opened > opened, "opened"),
         (total.timed_out < seen("Timeout"), "timed_out"),
-        (total.failed < seen("Connect"), "failed"),
+        (total.failed < seen("Connect") + seen("Lost"), "failed"),
+        (total.closed_by_peer < 2 * seen("Lost"), "closed_by_peer"),
         (total.refused < seen("QueueFull"), "refused"),
         (total.cancelled < seen("Cancelled"), "cancelled"),
     ];

@@ -210,13 +210,14 @@ impl World {
             }
             Err(error) => {
                 faults.extend(self.check_error(entry, &error, taken));
-                let kind = format!("answered: {:?}", error.kind());
-                *ledger
-                    .errors
-                    .entry(format!("{:?}", error.kind()))
-                    .or_default() += 1;
+                let kind = match error.function() {
+                    "check" => "Lost".to_owned(),
+                    _ => format!("{:?}", error.kind()),
+                };
+                let answered = format!("answered: {kind}");
+                *ledger.errors.entry(kind).or_default() += 1;
                 drop(ledger);
-                self.note(&kind, number);
+                self.note(&answered, number);
                 None
             }
         };
@@ -239,7 +240,7 @@ impl World {
                 reached(entry.timeout) || (queue && error.function() == "queue")
             }
             ErrorKind::Connect => match error.function() {
-                "resolve" | "tls" => true,
+                "resolve" | "tls" | "check" => true,
                 "connect" => error.error_num().is_some() || error.error_str().contains("panicked"),
                 _ => false,
             },

@@ -140,6 +140,7 @@ impl Model {
             arrival: 0,
             mark: 0,
             again: false,
+            lost: false,
             until: self.now + timeout.unwrap_or(self.settings.timeout),
             attempt_until: queue_timeout.map(|limit| self.now + limit),
             deadline: None,
@@ -229,9 +230,10 @@ impl Model {
     }
 
     /// The connection goes before its answer is taken: the request comes again, with what is left
-    /// of its time, and no queue is too full for it.
+    /// of its time, and no queue is too full for it. The second new connection of which that is so
+    /// was an attempt that failed.
     fn reject(&mut self, number: usize) {
-        let Some(Stage::Assigned(connection, _)) = self.stage(number) else {
+        let Some(Stage::Assigned(connection, from_cache)) = self.stage(number) else {
             return;
         };
         self.since_start(self.request_at(number).host)
@@ -240,8 +242,17 @@ impl Model {
         let request = self.request_mut(number);
         request.stage = Stage::Refused;
         request.again = true;
+        let new = from_cache.is_none();
+        let failed = new && request.lost;
+        request.lost |= new;
         self.end_lease(connection, Return::Close);
-        self.serve_or_queue(number);
+        match failed {
+            true => {
+                self.since_start(self.request_at(number).host).failed += 1;
+                self.refuse(number, Outcome::Failed);
+            }
+            false => self.serve_or_queue(number),
+        }
     }
 
     fn progress(&mut self, attempt: usize, phase: Phase) {

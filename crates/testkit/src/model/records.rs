@@ -115,6 +115,8 @@ pub(super) struct Request {
     pub(super) mark: u64,
     /// Whether it came back after its connection had gone: it was admitted before.
     pub(super) again: bool,
+    /// Whether a new connection has gone before it took it.
+    pub(super) lost: bool,
     /// Until when it must be answered.
     pub(super) until: Duration,
     /// Until when an attempt of its own must have begun; none once one has.
