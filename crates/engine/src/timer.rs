@@ -170,10 +170,15 @@ impl Timers {
             .earliest
             .is_some_and(|earliest| earliest.key == Key::new(key))
         {
-            self.earliest = self.find_earliest();
-            if self.earliest.is_none() {
-                self.let_go();
-            }
+            self.next_is_earliest();
+        }
+    }
+
+    #[inline(never)]
+    fn next_is_earliest(&mut self) {
+        self.earliest = self.find_earliest();
+        if self.earliest.is_none() {
+            self.let_go();
         }
     }
 
@@ -195,18 +200,19 @@ impl Timers {
     }
 
     /// Drops what is withdrawn from the line.
+    #[inline(never)]
     fn close_ranks(&mut self) {
         let mut kept = VecDeque::with_capacity(self.line.len() - self.stale);
-        for at in 0..self.line.len() {
-            if !self.is_stale(at) {
-                kept.push_back(self.line[at]);
+        for (at, entry) in std::mem::take(&mut self.line).into_iter().enumerate() {
+            // Who has a place has no other behind it.
+            let key = entry.key.get();
+            if self.place(key) == self.place_in_line(at) {
+                self.note(key, self.place_in_line(kept.len()));
+                kept.push_back(entry);
             }
         }
         self.line = kept;
         self.stale = 0;
-        for at in 0..self.line.len() {
-            self.note(self.line[at].key.get(), self.place_in_line(at));
-        }
     }
 
     fn place_in_line(&self, at: usize) -> Place {
@@ -218,6 +224,7 @@ impl Timers {
         self.place(self.line[at].key.get()) != self.place_in_line(at)
     }
 
+    #[inline(never)]
     fn leave_heap(&mut self, place: usize) {
         self.heap.swap_remove(place);
         if place < self.heap.len() {
