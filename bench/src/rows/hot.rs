@@ -142,15 +142,12 @@ impl<C: Contender> Subject for Hot<C> {
 }
 
 impl Crowd {
-    /// How many connections are enough. With one worker no two tasks hold a connection at once,
-    /// unless they yield with it; with more, two may meet at the same host now and then.
+    /// How many connections are enough. No worker holds two at once, unless tasks yield with them;
+    /// but at many hosts, all workers may come to meet at each of them.
     fn most_connections(&self) -> u32 {
-        if self.hosts == 1 {
-            self.warm
-        } else if self.workers == 1 {
-            self.hosts
-        } else {
-            self.hosts + self.hosts / 10
+        match self.hosts {
+            1 => self.warm,
+            hosts => hosts * self.workers as u32,
         }
     }
 }
