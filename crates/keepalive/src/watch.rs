@@ -1,7 +1,6 @@
 //! The idle watcher's ear: what a connection's waker does while nobody holds the connection.
 
-use std::task::{Wake, Waker};
-
+use futures_task::{ArcWake, WakerRef, waker_ref};
 use keepalive_engine::{ConnectionId, ShardId};
 
 use crate::signals::Signals;
@@ -31,8 +30,16 @@ impl Watch {
         }
     }
 
-    pub(crate) fn waker(self: &Arc<Self>) -> Waker {
-        Waker::from(Arc::clone(self))
+    /// The connection that it is of.
+    #[inline]
+    pub(crate) fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// What the connection is to wake.
+    #[inline]
+    pub(crate) fn waker(self: &Arc<Self>) -> WakerRef<'_> {
+        waker_ref(self)
     }
 
     /// Listens from now on.
@@ -55,15 +62,11 @@ impl Watch {
     }
 }
 
-impl Wake for Watch {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.armed.swap(false, Ordering::AcqRel) {
-            self.fired.store(true, Ordering::Release);
-            self.signals.look(self.shard, self.connection);
+impl ArcWake for Watch {
+    fn wake_by_ref(watch: &Arc<Self>) {
+        if watch.armed.swap(false, Ordering::AcqRel) {
+            watch.fired.store(true, Ordering::Release);
+            watch.signals.look(watch.shard, watch.connection);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! An open connection and what the driver keeps beside it.
 
 use std::io;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use keepalive_engine::{ConnectionId, FromCache, RequestId, ShardId, planted};
@@ -20,7 +20,6 @@ use crate::watch::Watch;
 /// failure of the connection, and loses no slot.
 pub(crate) struct Live<C: Connector> {
     pub(crate) io: C::Connection,
-    pub(crate) id: ConnectionId,
     pub(crate) host: Host,
     /// Whose it is, or was last, and how it came to them.
     pub(crate) request: RequestId,
@@ -30,7 +29,6 @@ pub(crate) struct Live<C: Connector> {
     capacity: u32,
     standing: Standing,
     watch: Arc<Watch>,
-    waker: Waker,
 }
 
 /// Idle for longer than this, a connection is asked with a system call before it is handed out
@@ -67,21 +65,23 @@ impl<C: Connector> Live<C> {
         id: ConnectionId,
         host: Host,
     ) -> Self {
-        let watch = Arc::new(Watch::new(Arc::clone(signals), shard, id));
         let mut live = Self {
             io,
-            id,
             host,
             request: RequestId::outside(0, shard),
             from_cache: None,
             role: Role::Sole,
             capacity: 1,
             standing: Standing::Good,
-            waker: watch.waker(),
-            watch,
+            watch: Arc::new(Watch::new(Arc::clone(signals), shard, id)),
         };
         live.changed_capacity();
         live
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> ConnectionId {
+        self.watch.connection()
     }
 
     /// Whether it is one of several handles on a connection that stays in its shard.
@@ -123,7 +123,6 @@ impl<C: Connector> Live<C> {
         let io = contain(|| io.share())??;
         Some(Box::new(Self {
             io,
-            id: self.id,
             host: self.host.clone(),
             request: self.request,
             from_cache: self.from_cache,
@@ -131,7 +130,6 @@ impl<C: Connector> Live<C> {
             capacity: self.capacity,
             standing: Standing::Good,
             watch: Arc::clone(&self.watch),
-            waker: self.waker.clone(),
         }))
     }
 
@@ -140,7 +138,8 @@ impl<C: Connector> Live<C> {
         if !planted!(WatchArmedLate) {
             self.watch.arm();
         }
-        let mut context = Context::from_waker(&self.waker);
+        let waker = self.watch.waker();
+        let mut context = Context::from_waker(&waker);
         let io = &mut self.io;
         let poll = contain(|| io.poll_unusable(&mut context));
         if planted!(WatchArmedLate) {

@@ -86,7 +86,7 @@ impl<C: Connector> Driver<C> {
 
     /// A user gives a connection back.
     pub(crate) fn give_back(self: &Arc<Self>, mut live: Box<Live<C>>) {
-        let (connection, id) = (live.id, live.request);
+        let (connection, id) = (live.id(), live.request);
         if live.is_handle() {
             live.discard();
             self.input(id.shard(), |shard, now, room| {
@@ -168,7 +168,7 @@ impl<C: Connector> Driver<C> {
         live: Box<Live<C>>,
         phases: &[(Phase, Time)],
     ) {
-        let id = live.id;
+        let id = live.id();
         let unwanted = self.collect(shard, effects, &mut None, |shard, now, room| {
             shard.catch_up(room, id, phases);
             let capacity = live.capacity();

@@ -288,7 +288,7 @@ impl<C: Connector> Shard<C> {
 
     #[inline]
     pub(crate) fn put(&mut self, live: Box<Live<C>>) {
-        let slot = live.id.slot();
+        let slot = live.id().slot();
         *self.socket(slot) = Socket::Here(live);
     }
 
@@ -296,7 +296,7 @@ impl<C: Connector> Shard<C> {
     pub(crate) fn take_live(&mut self, id: ConnectionId) -> Option<Box<Live<C>>> {
         let socket = self.socket(id.slot());
         match std::mem::take(socket) {
-            Socket::Here(live) if live.id == id => Some(live),
+            Socket::Here(live) if live.id() == id => Some(live),
             other => {
                 *socket = other;
                 None
@@ -306,7 +306,7 @@ impl<C: Connector> Shard<C> {
 
     pub(crate) fn live(&mut self, id: ConnectionId) -> Option<&mut Live<C>> {
         match self.socket(id.slot()) {
-            Socket::Here(live) if live.id == id => Some(live),
+            Socket::Here(live) if live.id() == id => Some(live),
             _ => None,
         }
     }
@@ -429,7 +429,7 @@ impl<C: Connector> Shard<C> {
 /// Makes room for a record in this slot, and as much more as an engine's arenas would.
 fn reserve<T>(records: &mut Vec<T>, slot: usize) {
     if slot >= records.capacity() {
-        records.reserve_exact(slot + 1 + slot / 8 + 8 - records.len());
+        records.reserve_exact(slot + 1 + slot / 16 + 8 - records.len());
     }
 }
 
