@@ -12,7 +12,7 @@ pub(crate) const KEPT_WHEN_EMPTY: usize = 1024;
 
 /// A slab addressed by `u32`, so that links are small.
 ///
-/// It grows by an eighth at a time: most of what it holds is in use, and large blocks are grown
+/// It grows by a sixteenth at a time: most of what it holds is in use, and large blocks are grown
 /// by the system without being copied.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
@@ -28,7 +28,7 @@ impl<T> Arena<T> {
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
         if self.slab.len() == self.slab.capacity() {
-            self.slab.reserve_exact(self.slab.len() / 8 + 8);
+            self.slab.reserve_exact(self.slab.len() / 16 + 8);
         }
         let slot = u32::try_from(self.slab.insert(value)).unwrap_or(NIL);
         assert!(slot != NIL, "fewer than 2^32 - 1 records");
@@ -79,29 +79,6 @@ impl<T> IndexMut<u32> for Arena<T> {
     }
 }
 
-/// The slot of a record, or none, in the room of a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MaybeSlot(u32);
-
-impl MaybeSlot {
-    pub(crate) const NONE: Self = Self(NIL);
-
-    #[inline]
-    pub(crate) fn some(slot: u32) -> Self {
-        Self(slot)
-    }
-
-    #[inline]
-    pub(crate) fn get(self) -> Option<u32> {
-        (self.0 != NIL).then_some(self.0)
-    }
-
-    #[inline]
-    pub(crate) fn take(&mut self) -> Option<u32> {
-        std::mem::replace(self, Self::NONE).get()
-    }
-}
-
 /// The neighbours of a record in one list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
@@ -123,19 +100,17 @@ impl Link {
 pub(crate) struct List {
     pub(crate) front: u32,
     pub(crate) back: u32,
-    pub(crate) len: u32,
 }
 
 impl List {
     pub(crate) const EMPTY: Self = Self {
         front: NIL,
         back: NIL,
-        len: 0,
     };
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.front == NIL
     }
 
     #[inline]
@@ -164,7 +139,6 @@ impl List {
             None => self.front = slot,
         }
         self.back = slot;
-        self.len += 1;
     }
 
     #[inline]
@@ -183,7 +157,6 @@ impl List {
             NIL => self.back = previous,
             _ => link(&mut arena[next]).previous = previous,
         }
-        self.len -= 1;
     }
 }
 
@@ -196,7 +169,7 @@ mod tests {
         let mut arena = Arena::new();
         for crowd in [10, 10_000] {
             let slots: Vec<u32> = (0..crowd).map(|number| arena.insert(number)).collect();
-            assert!(arena.slab.capacity() < crowd * 9 / 8 + 16);
+            assert!(arena.slab.capacity() < crowd * 17 / 16 + 16);
             for slot in slots {
                 arena.remove(slot);
             }
@@ -217,7 +190,6 @@ mod tests {
             slots.push(at);
             at = arena[at].0.next;
         }
-        assert_eq!(slots.len(), list.len as usize);
         assert_eq!(slots.last().copied(), list.back());
         slots
     }

@@ -1,7 +1,6 @@
 //! Who may open a connection: attempts, claims for room, grants and evictions (SPEC L1 to L7).
 
 use crate::action::{Action, Answer, Message};
-use crate::arena::MaybeSlot;
 use crate::budget::{Grant, Slot};
 use crate::connection::{Connection, State};
 use crate::engine::Engine;
@@ -136,7 +135,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// An attempt has failed: its owner alone is answered (SPEC L6).
     pub(crate) fn fail(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
-        let mut owner = self.connections[slot].owner.take();
+        let mut owner = self.connections[slot].owner();
         if planted!(FailureHitsTheOldest) {
             owner = self.hosts.at(host).queue.front().or(owner);
         }
@@ -216,11 +215,11 @@ impl<K: Eq + Clone> Engine<K> {
             return;
         }
         self.requests[owner].stage = Stage::Attended(attempt);
-        self.connections[attempt].owner = MaybeSlot::some(owner);
+        self.connections[attempt].set_owner(Some(owner));
     }
 
     pub(crate) fn leave_attempt(&mut self, now: Time, attempt: u32) {
-        self.connections[attempt].owner = MaybeSlot::NONE;
+        self.connections[attempt].set_owner(None);
         let host = self.connections[attempt].host;
         let Self {
             hosts, connections, ..
@@ -275,7 +274,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// While a host is at its own limit, its requests do not wait for room.
     pub(crate) fn note_limit(&mut self, room: &mut impl Room, host: u32) {
         let host = self.hosts.at_mut(host);
-        if host.counts.open as usize >= host.limit(self.settings.max_per_host) {
+        if host.tally.open() as usize >= host.limit(self.settings.max_per_host) {
             host.mark = room.overtakes();
         }
     }
@@ -306,7 +305,7 @@ impl<K: Eq + Clone> Engine<K> {
         if !planted!(QueueTimeoutWhileConnecting) {
             self.timers.set(TimerKey::Request(request), deadline);
         }
-        self.connections[attempt].owner = MaybeSlot::some(request);
+        self.connections[attempt].set_owner(Some(request));
         let host = self.requests[request].host;
         let Self {
             hosts, requests, ..

@@ -1,6 +1,6 @@
 //! The life of a connection, as a table of legal moves.
 
-use crate::arena::{Link, MaybeSlot};
+use crate::arena::{Link, NIL};
 use crate::budget::Slot;
 use crate::time::Time;
 
@@ -68,21 +68,21 @@ pub(crate) struct Connection {
     pub(crate) host: u32,
     pub(crate) state: State,
     pub(crate) slot: Slot,
-    /// Of an attempt: how far it is, and the request that it was or became for.
+    /// How far an attempt is.
     pub(crate) phase: Phase,
-    pub(crate) owner: MaybeSlot,
+    /// Of an attempt, the request that it was or became for, or none; afterwards, how many waiters
+    /// were served while an earlier claim of another host waited.
+    pub(crate) owner_or_run: u32,
     /// Place among the host's connections with room, or among its attempts without owner.
     pub(crate) host_link: Link,
     pub(crate) idle_since: Time,
     pub(crate) leases: u16,
     pub(crate) capacity: u16,
-    /// Leases so far, and how many there may be.
+    /// Leases so far.
     pub(crate) uses: u32,
-    pub(crate) max_uses: u32,
     /// When its lifetime is over.
+    #[cfg(feature = "check")]
     pub(crate) ends: Option<Time>,
-    /// Waiters served while an earlier claim of another host waited.
-    pub(crate) run: u32,
     /// Whether it is in its host's list of connections with room.
     pub(crate) listed: bool,
     /// Whether it takes no further lease and closes when the last is back.
@@ -97,15 +97,14 @@ impl Connection {
             state: State::Connecting,
             slot,
             phase: Phase::Resolve,
-            owner: MaybeSlot::some(owner),
+            owner_or_run: owner,
             host_link: Link::UNLINKED,
             idle_since: now,
             leases: 0,
             capacity: 1,
             uses: 0,
-            max_uses: u32::MAX,
+            #[cfg(feature = "check")]
             ends: None,
-            run: 0,
             listed: false,
             retiring: false,
         }
@@ -116,13 +115,39 @@ impl Connection {
         &mut self.host_link
     }
 
-    /// Whether another request could use it.
+    /// The request that an attempt is for; none if that has gone.
+    pub(crate) fn owner(&self) -> Option<u32> {
+        let owned = self.state == State::Connecting && self.owner_or_run != NIL;
+        owned.then_some(self.owner_or_run)
+    }
+
+    pub(crate) fn set_owner(&mut self, owner: Option<u32>) {
+        debug_assert!(self.state == State::Connecting);
+        self.owner_or_run = owner.unwrap_or(NIL);
+    }
+
+    /// The attempt has succeeded: answers its owner.
+    pub(crate) fn end_attempt(&mut self) -> Option<u32> {
+        let owner = self.owner();
+        self.owner_or_run = 0;
+        owner
+    }
+
+    /// How many waiters an open connection has served while an earlier claim of another host
+    /// waited.
     #[inline]
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn run(&mut self) -> &mut u32 {
+        debug_assert!(matches!(self.state, State::Leased | State::Idle));
+        &mut self.owner_or_run
+    }
+
+    /// Whether another request could use it, where connections have `max_uses` leases.
+    #[inline]
+    pub(crate) fn has_room(&self, max_uses: u32) -> bool {
         matches!(self.state, State::Leased | State::Idle)
             && (!self.retiring || planted!(RetiredServesOn))
             && self.leases < self.capacity
-            && !self.is_worn()
+            && !self.is_worn(max_uses)
     }
 
     /// Whether its last lease has ended, and nobody has seen to it yet.
@@ -133,8 +158,8 @@ impl Connection {
 
     /// Whether it has had all the leases that it may have.
     #[inline]
-    pub(crate) fn is_worn(&self) -> bool {
-        self.uses >= self.max_uses
+    pub(crate) fn is_worn(&self, max_uses: u32) -> bool {
+        self.uses >= max_uses
     }
 
     /// Moves on, and answers where it was.
@@ -154,8 +179,9 @@ mod tests {
     use super::State::{self, Closing, Connecting, Idle, Leased, Withdrawn};
 
     #[test]
-    fn a_record_fits_a_cache_line() {
-        assert_eq!(size_of::<super::Connection>(), 56);
+    fn a_record_is_small() {
+        let checked = if cfg!(feature = "check") { 8 } else { 0 };
+        assert_eq!(size_of::<super::Connection>(), 40 + checked);
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Engine<K> {
     pub(crate) settings: Settings,
     /// The setting, in nanoseconds; `None` is longer than time can tell.
     pub(crate) keep_alive: Option<u64>,
+    /// The setting; none is more than are counted.
+    pub(crate) max_uses: u32,
     pub(crate) shard: ShardId,
     pub(crate) hosts: Hosts<K>,
     pub(crate) requests: Arena<Request>,
@@ -62,6 +64,7 @@ impl<K: Eq + Clone> Engine<K> {
         Self {
             random: Random::new(settings.seed ^ u64::from(shard.0) << 48),
             keep_alive: to_nanos(settings.keep_alive),
+            max_uses: to_max_uses(settings.max_uses),
             settings,
             shard,
             hosts: Hosts::new(config.remembered_hosts()),
@@ -233,7 +236,7 @@ impl<K: Eq + Clone> Engine<K> {
         if let Some(slot) = self.find_connection(id) {
             let connection = &mut self.connections[slot];
             let before = std::mem::replace(&mut connection.phase, phase);
-            if let (State::Connecting, Some(owner)) = (connection.state, connection.owner.get()) {
+            if let (State::Connecting, Some(owner)) = (connection.state, connection.owner()) {
                 self.requests[owner].book(now, Some(before));
             }
             if planted!(DeliveredBeforeReady) && self.connections[slot].state == State::Connecting {
@@ -404,4 +407,8 @@ impl<K: Eq + Clone> Engine<K> {
         let id = self.request_id(slot);
         self.actions.push_back(Action::Answer(id, answer));
     }
+}
+
+fn to_max_uses(setting: Option<u64>) -> u32 {
+    setting.map_or(u32::MAX, |uses| u32::try_from(uses).unwrap_or(u32::MAX))
 }

@@ -82,7 +82,6 @@ struct ConnectionView {
     leases: u16,
     capacity: u16,
     uses: u32,
-    max_uses: u32,
     ends: Option<u128>,
     run: u32,
     listed: bool,
@@ -134,9 +133,10 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         let Engine {
             settings,
             keep_alive: _, // a setting
+            max_uses: _,   // another
             shard,
             hosts,
-            requests,
+            requests: _, // their hosts and connections lead to them
             connections,
             idle,
             timers,
@@ -166,23 +166,25 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
                 view.expiry = expiry.map(|at| self.until(at));
             }
         }
-        let refused = self.holders(requests, &mut open);
+        let refused = self.holders(engine, &mut open);
         for (place, slot) in idle.iter().enumerate() {
             open.entry(slot).or_default().idle = Some(place);
         }
         let Hosts {
             table: _, // leads to the records by their keys
             arena,
-            vacant,
+            vacant: _,
+            vacant_len,
             remembered,
             serial: _,
-            total,
+            total: _,   // the sums of theirs
+            waiting: _, // and of their queues' lengths
         } = hosts;
         debug_assert!(
-            vacant.len as usize <= *remembered && arena.len() <= *remembered,
+            vacant_len <= remembered && arena.len() <= *remembered,
             "while none is forgotten, the order of vacant hosts decides nothing"
         );
-        gauges(Counts::from(total)).hash(into);
+        gauges(hosts.counts()).hash(into);
         for slot in order {
             self.host(engine, slot, &due, &mut open, into);
         }
@@ -206,25 +208,24 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             queue:
                 Queue {
                     list,
+                    len: _,
                     first_claimed,
                     first_parked,
                 },
             available,
             orphans,
             reserved,
-            counts,
+            tally: _,
             mark,
             vacant_link: _,
             own_limit,
-            vacant,
         } = engine.hosts.at(slot);
         (
             key,
             reserved,
-            gauges(Counts::from(counts)),
+            gauges(engine.hosts.at(slot).counts()),
             self.mark(*mark),
             own_limit,
-            vacant,
         )
             .hash(into);
         for (place, slot) in walk(&engine.requests, *list, |request| request.link) {
@@ -245,13 +246,9 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
     }
 
     /// Gives connections their holders, and answers how many requests are refused.
-    fn holders(
-        &self,
-        requests: &Arena<Request>,
-        open: &mut BTreeMap<u32, ConnectionView>,
-    ) -> usize {
+    fn holders(&self, engine: &Engine<K>, open: &mut BTreeMap<u32, ConnectionView>) -> usize {
         let mut refused = 0;
-        for (_, request) in requests.iter() {
+        for (_, request) in engine.requests.iter() {
             let (connection, taken, from_cache) = match request.stage {
                 Stage::Parked | Stage::Claimed | Stage::Attended(_) => continue,
                 Stage::Refused => {
@@ -278,7 +275,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             view.holders.sort_unstable();
             // Whether one ever took it is what counts, and what withdrawn requests give back.
             let assigned = view.holders.iter().filter(|holder| !holder.taken).count();
-            if view.max_uses == u32::MAX {
+            if engine.max_uses == u32::MAX {
                 view.uses = view.uses.saturating_sub(assigned as u32).min(1);
             }
         }
@@ -292,28 +289,26 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             state,
             slot: _, // the right to be here
             phase: _,
-            owner: _,     // the request knows it
+            owner_or_run,
             host_link: _, // a place in a list
             idle_since,
             leases,
             capacity,
             uses,
-            max_uses,
             ends,
-            run,
             listed,
             retiring,
         } = connection;
         let idle = *state == State::Idle;
+        let open = idle || *state == State::Leased;
         ConnectionView {
             state: *state as u8,
             idle_since: idle.then(|| self.age(*idle_since)),
             leases: *leases,
             capacity: *capacity,
             uses: *uses,
-            max_uses: *max_uses,
             ends: ends.map(|at| self.until(at)),
-            run: *run,
+            run: if open { *owner_or_run } else { 0 },
             listed: *listed,
             retiring: *retiring,
             ..ConnectionView::default()

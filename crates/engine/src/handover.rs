@@ -85,7 +85,7 @@ impl<K: Eq + Clone> Engine<K> {
         self.timers.withdraw(TimerKey::Request(next));
         let connection = &mut self.connections[slot];
         connection.uses = connection.uses.saturating_add(1);
-        connection.run = 0;
+        *connection.run() = 0;
         self.requests[next].stage = Stage::Assigned(slot, Some(FromCache::Deferred));
         self.requests.discard(held);
         self.tell(next, slot);

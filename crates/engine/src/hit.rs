@@ -68,11 +68,11 @@ impl<K: Eq + Clone> Engine<K> {
     #[inline]
     fn lend(&mut self, room: &mut impl Room, host: u32, slot: u32) {
         let connection = &mut self.connections[slot];
-        debug_assert!(connection.state == State::Idle && connection.has_room());
+        debug_assert!(connection.state == State::Idle && connection.has_room(self.max_uses));
         connection.state = State::Leased;
         connection.leases = 1;
         connection.uses = connection.uses.saturating_add(1);
-        connection.run = 0;
+        *connection.run() = 0;
         connection.listed = false;
         let available = &mut self.hosts.at_mut(host).available;
         available.remove(&mut self.connections, slot, Connection::host_link);
@@ -106,7 +106,7 @@ impl<K: Eq + Clone> Engine<K> {
             || connection.capacity != 1
             || connection.leases != 1
             || connection.retiring
-            || connection.is_worn()
+            || connection.is_worn(self.max_uses)
             || self.shut_down
             || self.keep_alive == Some(0)
         {

@@ -4,10 +4,11 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
-use crate::arena::{Arena, Link, List};
+use crate::arena::{Arena, Link, List, NIL};
 use crate::connection::State;
 use crate::ids::HostId;
 use crate::queue::Queue;
+use crate::stats::Counts;
 use crate::tally::Tally;
 
 /// One host. What a hit looks at comes first, and is together.
@@ -23,15 +24,14 @@ pub(crate) struct Host<K> {
     pub(crate) orphans: List,
     /// Claims for room, and grants on their way.
     pub(crate) reserved: u32,
-    pub(crate) counts: Tally,
+    pub(crate) tally: Tally,
     pub(crate) hash: u64,
-    pub(crate) serial: u64,
     /// How many overtakes there had been when it was last at its own limit.
     pub(crate) mark: u64,
     pub(crate) vacant_link: Link,
+    pub(crate) serial: u32,
     /// Its own in place of `max_per_host`; a host that has one is never forgotten.
     pub(crate) own_limit: Option<NonZeroU32>,
-    pub(crate) vacant: bool,
 }
 
 impl<K> Host<K> {
@@ -46,7 +46,7 @@ impl<K> Host<K> {
 
     /// Connections that count against the host's limit: those that are open, or are to be.
     pub(crate) fn in_use(&self) -> usize {
-        self.counts.open as usize + self.reserved as usize
+        self.tally.open() as usize + self.reserved as usize
     }
 
     /// How many connections it may have, where those without a limit of their own may have
@@ -56,9 +56,13 @@ impl<K> Host<K> {
         self.own_limit.map_or(usual, |own| own.get() as usize)
     }
 
+    pub(crate) fn counts(&self) -> Counts {
+        self.tally.counts(self.queue.len())
+    }
+
     /// Whether its record may be forgotten.
     pub(crate) fn is_unused(&self) -> bool {
-        let free = self.counts.open == 0 && self.reserved == 0 && self.queue.is_empty();
+        let free = self.tally.open() == 0 && self.reserved == 0 && self.queue.is_empty();
         free && self.own_limit.is_none()
     }
 }
@@ -70,10 +74,13 @@ pub(crate) struct Hosts<K> {
     pub(crate) table: HashTable<u32>,
     pub(crate) arena: Arena<Host<K>>,
     pub(crate) vacant: List,
+    pub(crate) vacant_len: usize,
     pub(crate) remembered: usize,
-    pub(crate) serial: u64,
+    pub(crate) serial: u32,
     /// Figures of hosts no longer remembered are part of it.
     pub(crate) total: Tally,
+    /// Requests in all queues.
+    pub(crate) waiting: usize,
 }
 
 impl<K: Eq + Clone> Hosts<K> {
@@ -82,9 +89,11 @@ impl<K: Eq + Clone> Hosts<K> {
             table: HashTable::new(),
             arena: Arena::new(),
             vacant: List::EMPTY,
+            vacant_len: 0,
             remembered,
             serial: 0,
             total: Tally::default(),
+            waiting: 0,
         }
     }
 
@@ -105,20 +114,19 @@ impl<K: Eq + Clone> Hosts<K> {
     }
 
     fn insert(&mut self, hash: u64, key: &K) -> u32 {
-        self.serial += 1;
+        self.serial = self.serial.wrapping_add(1);
         let slot = self.arena.insert(Host {
             key: key.clone(),
             hash,
-            serial: self.serial,
             queue: Queue::EMPTY,
             available: List::EMPTY,
             orphans: List::EMPTY,
             reserved: 0,
-            counts: Tally::default(),
+            tally: Tally::default(),
             mark: 0,
             vacant_link: Link::UNLINKED,
+            serial: self.serial,
             own_limit: None,
-            vacant: true,
         });
         let arena = &self.arena;
         self.table
@@ -130,13 +138,23 @@ impl<K: Eq + Clone> Hosts<K> {
     fn vacate(&mut self, slot: u32) {
         self.vacant
             .push_back(&mut self.arena, slot, Host::vacant_link);
-        if self.vacant.len as usize > self.remembered
+        self.vacant_len += 1;
+        if self.vacant_len > self.remembered
             && let Some(oldest) = self.vacant.front()
         {
-            self.vacant
-                .remove(&mut self.arena, oldest, Host::vacant_link);
+            self.occupy(oldest);
             self.forget(oldest);
         }
+    }
+
+    fn occupy(&mut self, slot: u32) {
+        self.vacant.remove(&mut self.arena, slot, Host::vacant_link);
+        self.vacant_len -= 1;
+    }
+
+    /// Whether a host is in the list of those that may be forgotten.
+    fn is_vacant(&self, slot: u32) -> bool {
+        self.vacant.front() == Some(slot) || self.arena[slot].vacant_link.previous != NIL
     }
 
     fn forget(&mut self, slot: u32) {
@@ -181,7 +199,7 @@ impl<K: Eq + Clone> Hosts<K> {
     /// Changes the figures of a host and of all hosts alike.
     #[inline]
     pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Tally)) {
-        change(&mut self.arena[slot].counts);
+        change(&mut self.arena[slot].tally);
         change(&mut self.total);
     }
 
@@ -197,7 +215,6 @@ impl<K: Eq + Clone> Hosts<K> {
     pub(crate) fn count_in(&mut self, slot: u32, state: State) {
         self.count(slot, |counts| {
             *counts.gauge(state) += 1;
-            counts.open += 1;
         });
         self.note_use(slot);
     }
@@ -206,23 +223,16 @@ impl<K: Eq + Clone> Hosts<K> {
     pub(crate) fn count_out(&mut self, slot: u32, state: State) {
         self.count(slot, |counts| {
             *counts.gauge(state) -= 1;
-            counts.open -= 1;
         });
         self.note_use(slot);
     }
 
     /// Keeps the list of vacant hosts true after a change of one host's use.
     pub(crate) fn note_use(&mut self, slot: u32) {
-        let host = &mut self.arena[slot];
-        let vacant = host.is_unused();
-        if vacant == host.vacant {
-            return;
-        }
-        host.vacant = vacant;
-        if vacant {
-            self.vacate(slot);
-        } else {
-            self.vacant.remove(&mut self.arena, slot, Host::vacant_link);
+        match (self.is_vacant(slot), self.arena[slot].is_unused()) {
+            (false, true) => self.vacate(slot),
+            (true, false) => self.occupy(slot),
+            (false, false) | (true, true) => {}
         }
     }
 
@@ -242,7 +252,12 @@ impl<K: Eq + Clone> Hosts<K> {
     }
 
     pub(crate) fn vacant(&self) -> usize {
-        self.vacant.len as usize
+        self.vacant_len
+    }
+
+    /// Figures of all together.
+    pub(crate) fn counts(&self) -> Counts {
+        self.total.counts(self.waiting)
     }
 }
 
@@ -250,6 +265,6 @@ impl<K: Eq + Clone> Hosts<K> {
 mod tests {
     #[test]
     fn a_record_is_small() {
-        assert_eq!(size_of::<super::Host<u64>>(), 152);
+        assert_eq!(size_of::<super::Host<u64>>(), 128);
     }
 }

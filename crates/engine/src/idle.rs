@@ -85,7 +85,8 @@ impl Idle {
     #[cold]
     fn grow(&mut self, at: usize) {
         if at >= self.links.capacity() {
-            self.links.reserve_exact(at + 1 + at / 8 - self.links.len());
+            self.links
+                .reserve_exact(at + 1 + at / 16 - self.links.len());
         }
         self.links.resize(at + 1, (NIL, NIL));
     }

@@ -95,7 +95,7 @@ impl ConnectionId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId {
     pub(crate) slot: u32,
-    pub(crate) serial: u64,
+    pub(crate) serial: u32,
 }
 
 /// Names one of the engines that share a [`Budget`](crate::Budget).

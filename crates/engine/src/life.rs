@@ -15,7 +15,7 @@ impl<K: Eq + Clone> Engine<K> {
         self.unsettled = true;
         let host = self.connections[slot].host;
         self.hosts.count(host, |counts| counts.opened += 1);
-        match self.connections[slot].owner.take() {
+        match self.connections[slot].end_attempt() {
             Some(owner) => self.swap_with_front(now, host, slot, owner),
             None => self.remove_orphan(host, slot),
         }
@@ -26,9 +26,10 @@ impl<K: Eq + Clone> Engine<K> {
             &mut self.random,
         );
         self.timers.set(TimerKey::Connection(slot), end);
-        self.connections[slot].ends = end;
-        let max_uses = self.settings.max_uses.unwrap_or(u64::MAX);
-        self.connections[slot].max_uses = u32::try_from(max_uses).unwrap_or(u32::MAX);
+        #[cfg(feature = "check")]
+        {
+            self.connections[slot].ends = end;
+        }
         self.connections[slot].capacity = to_capacity(capacity);
         self.connections[slot].idle_since = now;
         self.become_idle(now, room, slot);
@@ -55,7 +56,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// A lease has ended, and its connection may serve others.
     fn end_reuse(&mut self, now: Time, room: &mut impl Room, slot: u32, last: bool) {
-        let worn = self.connections[slot].is_worn();
+        let worn = self.connections[slot].is_worn(self.max_uses);
         let used = self.connections[slot].uses > 0;
         if worn || self.shut_down || (used && self.keeps_nothing(slot)) {
             self.connections[slot].retiring = true;
@@ -81,7 +82,7 @@ impl<K: Eq + Clone> Engine<K> {
             return;
         }
         self.connections[slot].capacity = to_capacity(capacity);
-        if self.connections[slot].has_room() {
+        if self.connections[slot].has_room(self.max_uses) {
             self.offer(now, room, slot, false);
         } else {
             self.unlist(slot);

@@ -8,6 +8,7 @@ use crate::request::{Request, Stage};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queue {
     pub(crate) list: List,
+    pub(crate) len: u32,
     pub(crate) first_claimed: u32,
     pub(crate) first_parked: u32,
 }
@@ -15,12 +16,13 @@ pub(crate) struct Queue {
 impl Queue {
     pub(crate) const EMPTY: Self = Self {
         list: List::EMPTY,
+        len: 0,
         first_claimed: NIL,
         first_parked: NIL,
     };
 
     pub(crate) fn len(&self) -> usize {
-        self.list.len as usize
+        self.len as usize
     }
 
     #[inline]
@@ -58,6 +60,7 @@ impl Queue {
     pub(crate) fn push(&mut self, requests: &mut Arena<Request>, slot: u32) {
         requests[slot].stage = Stage::Parked;
         self.list.push_back(requests, slot, Request::link);
+        self.len += 1;
         if self.first_parked == NIL {
             self.first_parked = slot;
         }
@@ -84,6 +87,7 @@ impl Queue {
     pub(crate) fn remove(&mut self, requests: &mut Arena<Request>, slot: u32) {
         self.step_over(requests, slot);
         self.list.remove(requests, slot, Request::link);
+        self.len -= 1;
     }
 
     /// Moves the marks past a request that leaves its run.

@@ -184,7 +184,7 @@ impl<K: Eq + Clone> Engine<K> {
         let host = self.connections[slot].host;
         let mut in_turn = new;
         let mut balanced = true;
-        while self.connections[slot].has_room()
+        while self.connections[slot].has_room(self.max_uses)
             && let Some(request) = match planted!(LastComeFirstServed) {
                 true => self.hosts.at(host).queue.back(),
                 false => self.hosts.at(host).queue.front(),
@@ -207,7 +207,7 @@ impl<K: Eq + Clone> Engine<K> {
         if self.connections[slot].is_let_go() {
             self.become_idle(now, room, slot);
         }
-        if self.connections[slot].has_room() && !self.keeps_nothing(slot) {
+        if self.connections[slot].has_room(self.max_uses) && !self.keeps_nothing(slot) {
             self.list(slot);
         } else if self.connections[slot].state == State::Idle {
             self.close(now, room, slot);
@@ -226,7 +226,7 @@ impl<K: Eq + Clone> Engine<K> {
             hosts, requests, ..
         } = self;
         hosts.at_mut(host).queue.push(requests, request);
-        self.hosts.count(host, |counts| counts.waiting += 1);
+        self.hosts.waiting += 1;
     }
 
     pub(crate) fn unqueue(&mut self, request: u32) {
@@ -235,7 +235,7 @@ impl<K: Eq + Clone> Engine<K> {
             hosts, requests, ..
         } = self;
         hosts.at_mut(host).queue.remove(requests, request);
-        self.hosts.count(host, |counts| counts.waiting -= 1);
+        self.hosts.waiting -= 1;
     }
 
     pub(crate) fn leave_count(&mut self, room: &mut impl Room, request: u32) {
@@ -257,14 +257,14 @@ impl<K: Eq + Clone> Engine<K> {
             .oldest_claim()
             .is_some_and(|oldest| ticket.is_none_or(|ticket| oldest < ticket));
         if !overtakes || planted!(ReuseStarvesOthers) {
-            self.connections[slot].run = 0;
+            *self.connections[slot].run() = 0;
             return false;
         }
-        let run = self.connections[slot].run;
+        let run = *self.connections[slot].run();
         match room.budget().overtake(ticket, run, self.settings.reuse_run) {
             Overtake::Nobody => false,
             Overtake::Allowed => {
-                self.connections[slot].run += 1;
+                *self.connections[slot].run() += 1;
                 false
             }
             Overtake::GiveWay => true,
@@ -285,7 +285,7 @@ impl<K: Eq + Clone> Engine<K> {
         let used = u32::from(!planted!(UsesNotCounted));
         connection.uses = connection.uses.saturating_add(used);
         let host = connection.host;
-        let full = !connection.has_room();
+        let full = !connection.has_room(self.max_uses);
         let idle = connection.state == State::Idle;
         if idle {
             connection.enter(State::Leased);

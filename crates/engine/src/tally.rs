@@ -1,17 +1,16 @@
-//! Figures as records keep them: what each request changes is small and together.
+//! Figures as records keep them: what each request changes is small and together, and what can be
+//! told from something else is not kept.
 
 use crate::connection::State;
 use crate::stats::Counts;
 
-/// [`Counts`] of one host, or of an engine.
+/// [`Counts`] of one host, or of an engine, but for those who wait: a queue knows how long it is.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
-    pub(crate) open: u32,
     pub(crate) connecting: u32,
     pub(crate) leased: u32,
     pub(crate) idle: u32,
     pub(crate) closing: u32,
-    pub(crate) waiting: u32,
     pub(crate) opened: u64,
     pub(crate) reused_immediate: u64,
     pub(crate) reused_deferred: u64,
@@ -41,25 +40,30 @@ impl Tally {
         }
     }
 
+    /// Connections, in every state.
+    #[inline]
+    pub(crate) fn open(&self) -> u32 {
+        self.connecting + self.leased + self.idle + self.closing
+    }
+
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }
-}
 
-impl From<&Tally> for Counts {
-    fn from(tally: &Tally) -> Self {
+    /// All figures, with so many who wait.
+    pub(crate) fn counts(&self, waiting: usize) -> Counts {
         let none = Rare::default();
-        let rare = tally.rare.as_deref().unwrap_or(&none);
-        Self {
-            open: tally.open as usize,
-            connecting: tally.connecting as usize,
-            leased: tally.leased as usize,
-            idle: tally.idle as usize,
-            closing: tally.closing as usize,
-            waiting: tally.waiting as usize,
-            opened: tally.opened,
-            reused_immediate: tally.reused_immediate,
-            reused_deferred: tally.reused_deferred,
+        let rare = self.rare.as_deref().unwrap_or(&none);
+        Counts {
+            open: self.open() as usize,
+            connecting: self.connecting as usize,
+            leased: self.leased as usize,
+            idle: self.idle as usize,
+            closing: self.closing as usize,
+            waiting,
+            opened: self.opened,
+            reused_immediate: self.reused_immediate,
+            reused_deferred: self.reused_deferred,
             evicted: rare.evicted,
             expired: rare.expired,
             closed_by_peer: rare.closed_by_peer,

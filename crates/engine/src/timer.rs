@@ -139,7 +139,7 @@ impl Timers {
         }
         if self.line.back().is_none_or(|last| last.at <= at) {
             if self.line.len() == self.line.capacity() {
-                self.line.reserve_exact(self.line.len() / 8 + 8);
+                self.line.reserve_exact(self.line.len() / 16 + 8);
             }
             self.line.push_back(entry);
             self.note(key, self.place_in_line(self.line.len() - 1));

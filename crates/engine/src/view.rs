@@ -27,14 +27,14 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// Figures of all hosts together, those forgotten included.
     pub fn totals(&self) -> Counts {
-        Counts::from(&self.hosts.total)
+        self.hosts.counts()
     }
 
     /// Figures of each host that is in use or remembered.
     pub fn hosts(&self) -> impl Iterator<Item = (&K, Counts)> {
         self.hosts
             .iter()
-            .map(|(_, host)| (&host.key, Counts::from(&host.counts)))
+            .map(|(_, host)| (&host.key, host.counts()))
     }
 
     /// Whether a request waits, and has no attempt of its own.
@@ -96,7 +96,7 @@ impl<K: Eq + Clone> Engine<K> {
 
     fn reason_in_queue(&self, room: &mut impl Room, host: u32) -> Reason {
         let host = self.hosts.at(host);
-        let in_use = host.counts.open as usize;
+        let in_use = host.tally.open() as usize;
         let max = host.limit(self.settings.max_per_host);
         let budget = room.budget();
         if in_use >= max {
