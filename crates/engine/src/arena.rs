@@ -2,81 +2,159 @@
 
 use std::ops::{Index, IndexMut};
 
-use slab::Slab;
-
 /// Stands for "no record" in links.
 pub(crate) const NIL: u32 = u32::MAX;
 
 /// An arena that was larger than this lets its memory go when its last record does.
 pub(crate) const KEPT_WHEN_EMPTY: usize = 1024;
 
-/// A slab addressed by `u32`, so that links are small.
+/// Records by the number of their slot: the one left last is taken next, so that slots are dense.
 ///
 /// It grows by a sixteenth at a time: most of what it holds is in use, and large blocks are grown
-/// by the system without being copied.
+/// by the system without being copied. (The crate `slab` moves each record out as it goes, and
+/// numbers slots by `usize`.)
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Arena<T> {
-    pub(crate) slab: Slab<T>,
+    slots: Vec<Record<T>>,
+    /// The first in the list of vacant slots.
+    vacant: u32,
+    len: u32,
+}
+
+#[derive(Debug)]
+#[cfg_attr(feature = "check", derive(Clone))]
+enum Record<T> {
+    Kept(T),
+    /// None, and the next such slot, or the number of slots.
+    Vacant(u32),
 }
 
 impl<T> Arena<T> {
     pub(crate) fn new() -> Self {
-        Self { slab: Slab::new() }
+        Self {
+            slots: Vec::new(),
+            vacant: 0,
+            len: 0,
+        }
     }
 
     #[inline]
     pub(crate) fn insert(&mut self, value: T) -> u32 {
-        if self.slab.len() == self.slab.capacity() {
-            self.slab.reserve_exact(self.slab.len() / 16 + 8);
+        let slot = self.vacant;
+        self.len += 1;
+        match self.slots.get_mut(slot as usize) {
+            Some(place) => {
+                let Record::Vacant(next) = *place else {
+                    is_kept();
+                };
+                self.vacant = next;
+                *place = Record::Kept(value);
+            }
+            None => self.append(value),
         }
-        let slot = u32::try_from(self.slab.insert(value)).unwrap_or(NIL);
-        assert!(slot != NIL, "fewer than 2^32 - 1 records");
         slot
     }
 
     #[inline]
-    pub(crate) fn remove(&mut self, slot: u32) -> T {
-        let value = self.slab.remove(slot as usize);
-        if self.slab.is_empty() && self.slab.capacity() > KEPT_WHEN_EMPTY {
-            self.slab = Slab::new();
+    fn append(&mut self, value: T) {
+        assert!(self.vacant != NIL, "fewer than 2^32 - 1 records");
+        if self.slots.len() == self.slots.capacity() {
+            self.grow();
         }
+        self.slots.push(Record::Kept(value));
+        self.vacant += 1;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.slots.reserve_exact(self.slots.len() / 16 + 8);
+    }
+
+    #[inline]
+    pub(crate) fn remove(&mut self, slot: u32) -> T {
+        let place = &mut self.slots[slot as usize];
+        let Record::Kept(value) = std::mem::replace(place, Record::Vacant(self.vacant)) else {
+            is_vacant();
+        };
+        self.leave(slot);
         value
     }
 
     /// Removes a record that nobody wants to see again.
     #[inline]
     pub(crate) fn discard(&mut self, slot: u32) {
-        drop(self.remove(slot));
+        match self.slots.get_mut(slot as usize) {
+            Some(place @ Record::Kept(_)) => *place = Record::Vacant(self.vacant),
+            _ => is_vacant(),
+        }
+        self.leave(slot);
+    }
+
+    #[inline]
+    fn leave(&mut self, slot: u32) {
+        self.vacant = slot;
+        self.len -= 1;
+        if self.len == 0 && self.slots.len() > KEPT_WHEN_EMPTY {
+            *self = Self::new();
+        }
     }
 
     #[inline]
     pub(crate) fn get(&self, slot: u32) -> Option<&T> {
-        self.slab.get(slot as usize)
+        match self.slots.get(slot as usize) {
+            Some(Record::Kept(value)) => Some(value),
+            _ => None,
+        }
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.slab.len()
+        self.len as usize
     }
 
     /// All records, by slot.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.slab.iter().map(|(slot, value)| (slot as u32, value))
+        let slots = (0..).zip(&self.slots);
+        slots.filter_map(|(slot, place)| match place {
+            Record::Kept(value) => Some((slot, value)),
+            Record::Vacant(_) => None,
+        })
     }
 }
 
 impl<T> Index<u32> for Arena<T> {
     type Output = T;
 
+    #[inline]
     fn index(&self, slot: u32) -> &T {
-        &self.slab[slot as usize]
+        match self.slots.get(slot as usize) {
+            Some(Record::Kept(value)) => value,
+            _ => is_vacant(),
+        }
     }
 }
 
 impl<T> IndexMut<u32> for Arena<T> {
+    #[inline]
     fn index_mut(&mut self, slot: u32) -> &mut T {
-        &mut self.slab[slot as usize]
+        match self.slots.get_mut(slot as usize) {
+            Some(Record::Kept(value)) => value,
+            _ => is_vacant(),
+        }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn is_vacant() -> ! {
+    panic!("who names a slot has its record there");
+}
+
+#[cold]
+#[inline(never)]
+fn is_kept() -> ! {
+    panic!("the list of vacant slots leads to such only");
 }
 
 /// The neighbours of a record in one list.
@@ -169,11 +247,11 @@ mod tests {
         let mut arena = Arena::new();
         for crowd in [10, 10_000] {
             let slots: Vec<u32> = (0..crowd).map(|number| arena.insert(number)).collect();
-            assert!(arena.slab.capacity() < crowd * 17 / 16 + 16);
+            assert!(arena.slots.capacity() < crowd * 17 / 16 + 16);
             for slot in slots {
                 arena.remove(slot);
             }
-            assert_eq!(arena.slab.capacity() > 0, crowd == 10);
+            assert_eq!(arena.slots.capacity() > 0, crowd == 10);
         }
     }
 
