@@ -6,7 +6,7 @@
 #[cfg(keepalive_loom)]
 mod explored;
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 #[cfg(keepalive_loom)]
 pub(crate) use explored::AtomicU64;
@@ -41,12 +41,94 @@ impl<T> Mutex<T> {
         Self(system::Mutex::new(value))
     }
 
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        match self.try_lock() {
+            Some(guard) => guard,
+            None => self.step_back(),
+        }
+    }
+
+    #[inline]
+    fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        if EXPLORED {
+            return None;
+        }
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Leaves the lock to who has it for a moment, and for longer if that was not enough.
+    ///
+    /// Threads that take turns with every use pass what the lock guards from one processor's cache
+    /// to the other's each time, which takes longer than the use. So that each may have several in a
+    /// row, who comes second stays away for about as long as some uses take.
+    #[cold]
+    fn step_back(&self) -> MutexGuard<'_, T> {
+        if !EXPLORED {
+            for pauses in STEPS_BACK {
+                (0..pauses).for_each(|_| std::hint::spin_loop());
+                if let Some(guard) = self.try_lock() {
+                    return guard;
+                }
+            }
+        }
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// For how many pauses of the processor, of 10 to 50 ns each. Then the system is asked to wait.
+const STEPS_BACK: [u32; 4] = [32, 64, 128, 256];
+
+/// Whether schedules are explored: to try a lock would be one more step of each, and gain nothing.
+const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 
 /// Keeps what threads write apart in cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Padded<T>(pub(crate) T);
+
+#[cfg(all(test, not(any(keepalive_loom, keepalive_shuttle))))]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+
+    #[test]
+    fn who_comes_second_waits_however_long_it_takes() {
+        let mutex = Mutex::new(1);
+        let (asks, asked) = mpsc::channel();
+        thread::scope(|scope| {
+            let mut held = mutex.lock();
+            let second = scope.spawn(|| {
+                asks.send(()).unwrap();
+                *mutex.lock()
+            });
+            asked.recv().unwrap();
+            while !second.is_finished() && *held < 1_000_000 {
+                *held += 1;
+            }
+            assert!(!second.is_finished(), "the lock is held");
+            drop(held);
+            assert_eq!(second.join().unwrap(), 1_000_000);
+        });
+    }
+
+    #[test]
+    fn a_panic_of_one_holder_is_nothing_to_the_next() {
+        let mutex = Mutex::new(1);
+        let panicked = thread::scope(|scope| {
+            let holder = scope.spawn(|| {
+                let _held = mutex.lock();
+                panic!("on purpose");
+            });
+            holder.join().is_err()
+        });
+        assert!(panicked);
+        assert_eq!(*mutex.lock(), 1);
+        assert_eq!(*mutex.step_back(), 1);
+    }
+}
