@@ -6,6 +6,7 @@
 #[cfg(keepalive_loom)]
 mod explored;
 
+use std::cell::Cell;
 use std::sync::{PoisonError, TryLockError};
 
 #[cfg(keepalive_loom)]
@@ -45,7 +46,7 @@ impl<T> Mutex<T> {
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         match self.try_lock() {
             Some(guard) => guard,
-            None => self.step_back(),
+            None => self.wait(),
         }
     }
 
@@ -61,14 +62,14 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Leaves the lock to who has it for a moment, and for longer if that was not enough.
+    /// Waits for the lock; away from it for a moment, if threads meet at it again and again.
     ///
     /// Threads that take turns with every use pass what the lock guards from one processor's cache
-    /// to the other's each time, which takes longer than the use. So that each may have several in a
-    /// row, who comes second stays away for about as long as some uses take.
+    /// to the other's each time, which takes longer than the use. So that each may have several in
+    /// a row, who comes second stays away for about as long as some uses take.
     #[cold]
-    fn step_back(&self) -> MutexGuard<'_, T> {
-        if !EXPLORED {
+    fn wait(&self) -> MutexGuard<'_, T> {
+        if !EXPLORED && self.is_met_again() {
             for pauses in STEPS_BACK {
                 (0..pauses).for_each(|_| std::hint::spin_loop());
                 if let Some(guard) = self.try_lock() {
@@ -78,6 +79,18 @@ impl<T> Mutex<T> {
         }
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whether it is where this thread had to wait the last time, too.
+    fn is_met_again(&self) -> bool {
+        let here = std::ptr::from_ref(self).addr();
+        MET.try_with(|met| met.replace(here) == here)
+            .unwrap_or(false)
+    }
+}
+
+std::thread_local! {
+    /// The lock at which this thread met another last, by its place in memory.
+    static MET: Cell<usize> = const { Cell::new(0) };
 }
 
 /// For how many pauses of the processor, of 10 to 50 ns each. Then the system is asked to wait.
@@ -129,6 +142,6 @@ mod tests {
         });
         assert!(panicked);
         assert_eq!(*mutex.lock(), 1);
-        assert_eq!(*mutex.step_back(), 1);
+        assert_eq!(*mutex.wait(), 1);
     }
 }
