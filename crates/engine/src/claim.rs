@@ -142,7 +142,7 @@ impl<K: Eq + Clone> Engine<K> {
         match owner {
             Some(owner) => {
                 let phase = self.connections[slot].phase;
-                self.requests[owner].book(now, Some(phase));
+                self.requests[owner].book(now, phase);
                 self.requests[owner].stage = Stage::Refused;
                 self.unqueue(owner);
                 self.hosts.count(host, |counts| counts.rare().failed += 1);
@@ -207,9 +207,9 @@ impl<K: Eq + Clone> Engine<K> {
             return;
         }
         let phase = self.connections[finished].phase;
-        self.requests[owner].book(now, Some(phase));
+        self.requests[owner].book(now, phase);
         let phase = self.connections[attempt].phase;
-        self.requests[front].book(now, Some(phase));
+        self.requests[front].book(now, phase);
         self.requests[front].stage = Stage::Attended(finished);
         if planted!(SwapLosesAttempt) {
             return;

@@ -68,8 +68,8 @@ pub(crate) struct Connection {
     pub(crate) host: u32,
     pub(crate) state: State,
     pub(crate) slot: Slot,
-    /// How far an attempt is.
-    pub(crate) phase: Phase,
+    /// How far its attempt is, or was; none once a user has taken the connection.
+    pub(crate) phase: Option<Phase>,
     /// Of an attempt, the request that it was or became for, or none; afterwards, how many waiters
     /// were served while an earlier claim of another host waited.
     pub(crate) owner_or_run: u32,
@@ -96,7 +96,7 @@ impl Connection {
             host,
             state: State::Connecting,
             slot,
-            phase: Phase::Resolve,
+            phase: Some(Phase::Resolve),
             owner_or_run: owner,
             host_link: Link::UNLINKED,
             idle_since: now,

@@ -139,9 +139,9 @@ impl<K: Eq + Clone> Engine<K> {
     /// The connection that is held for a request has gone before its answer was taken: it is
     /// closed, and the request asks again, at the end of the queue and within its deadline.
     ///
-    /// Of connections that nobody had used before, the second that goes so is the answer,
+    /// Of connections that nobody had taken before, the second that goes so is the answer,
     /// [`Answer::Failed`]: a peer that ends whatever is opened would be connected to for as long as
-    /// there is time.
+    /// there is time. One that others share, and have taken, may have served them.
     pub fn reject(&mut self, now: Time, room: &mut impl Room, id: RequestId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_request(id)
@@ -152,8 +152,9 @@ impl<K: Eq + Clone> Engine<K> {
                 .count(host, |counts| counts.rare().closed_by_peer += 1);
             let request = &mut self.requests[slot];
             request.book(now, None);
-            let failed = request.lost && from_cache.is_none() && !planted!(AsksForEver);
-            request.lost |= from_cache.is_none();
+            let unused = from_cache.is_none() && self.connections[connection].phase.is_some();
+            let failed = request.lost && unused && !planted!(AsksForEver);
+            request.lost |= unused;
             self.requests[slot].stage = Stage::Parked;
             self.end_lease(now, room, connection, Return::Close);
             if planted!(RejectedIsForgotten) {
@@ -206,6 +207,7 @@ impl<K: Eq + Clone> Engine<K> {
         match request.stage {
             Stage::Assigned(connection, from_cache) => {
                 request.stage = Stage::Held(connection);
+                self.connections[connection].phase = None;
                 let host = request.host;
                 self.hosts.count(host, |counts| match from_cache {
                     Some(FromCache::Immediate) => counts.reused_immediate += 1,
@@ -235,9 +237,10 @@ impl<K: Eq + Clone> Engine<K> {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
             let connection = &mut self.connections[slot];
-            let before = std::mem::replace(&mut connection.phase, phase);
+            let before = connection.phase;
+            connection.phase = before.map(|_| phase);
             if let (State::Connecting, Some(owner)) = (connection.state, connection.owner()) {
-                self.requests[owner].book(now, Some(before));
+                self.requests[owner].book(now, before);
             }
             if planted!(DeliveredBeforeReady) && self.connections[slot].state == State::Connecting {
                 self.open(now, room, slot, 1);

@@ -84,6 +84,8 @@ struct ConnectionView {
     uses: u32,
     ends: Option<u128>,
     run: u32,
+    /// Whether a user had it before those who are still to take it.
+    taken: bool,
     listed: bool,
     retiring: bool,
     holders: Vec<HolderView>,
@@ -273,6 +275,8 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         }
         for view in open.values_mut() {
             view.holders.sort_unstable();
+            let mut holders = view.holders.iter();
+            view.taken &= holders.any(|holder| !holder.taken && holder.from_cache == 0);
             // Whether one ever took it is what counts, and what withdrawn requests give back.
             let assigned = view.holders.iter().filter(|holder| !holder.taken).count();
             if engine.max_uses == u32::MAX {
@@ -288,7 +292,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             host: _, // its place in the order of keys is
             state,
             slot: _, // the right to be here
-            phase: _,
+            phase,
             owner_or_run,
             host_link: _, // a place in a list
             idle_since,
@@ -309,6 +313,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             uses: *uses,
             ends: ends.map(|at| self.until(at)),
             run: if open { *owner_or_run } else { 0 },
+            taken: phase.is_none(),
             listed: *listed,
             retiring: *retiring,
             ..ConnectionView::default()

@@ -139,7 +139,7 @@ impl<K: Eq + Clone> Engine<K> {
         match stage {
             Stage::Attended(attempt) => {
                 let phase = self.connections[attempt].phase;
-                self.requests[slot].book(now, Some(phase));
+                self.requests[slot].book(now, phase);
                 if self.connections[attempt].state == State::Connecting
                     && !planted!(LeakOnCancelConnecting)
                 {

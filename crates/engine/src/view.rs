@@ -81,10 +81,10 @@ impl<K: Eq + Clone> Engine<K> {
         let request = &self.requests[slot];
         let reason = match request.stage {
             Stage::Attended(attempt) => match self.connections[attempt].phase {
-                Phase::Resolve => Reason::Resolving,
-                Phase::Connect => Reason::Connecting,
-                Phase::Proxy => Reason::Tunnelling,
-                Phase::Tls => Reason::Handshaking,
+                None | Some(Phase::Resolve) => Reason::Resolving,
+                Some(Phase::Connect) => Reason::Connecting,
+                Some(Phase::Proxy) => Reason::Tunnelling,
+                Some(Phase::Tls) => Reason::Handshaking,
             },
             _ => self.reason_in_queue(room, request.host),
         };

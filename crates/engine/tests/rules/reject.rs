@@ -2,7 +2,7 @@
 
 use keepalive_engine::{Answer, FromCache, Return, Room, Settings};
 
-use crate::{attempts, connect, hold, idle, limits, ms, take, take_timing, waits};
+use crate::{attempt, attempts, connect, hold, idle, limits, ms, take, take_timing, waits};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -55,6 +55,22 @@ fn what_others_had_used_does_not_count() {
     connect(&mut world, 0);
     world.reject(id);
     assert!(waits(&world, id));
+}
+
+#[test]
+fn what_another_has_taken_does_not_count() {
+    let mut world = World::new(limits(1, 8));
+    let mut other = world.request(0);
+    let late = world.request(0);
+    for _ in 0..3 {
+        world.connect(attempt(&world, 0), 2);
+        take(&mut world, other);
+        world.reject(late);
+        assert!(waits(&world, late));
+        world.release(other, Return::Reuse);
+        world.run();
+        other = world.request(0);
+    }
 }
 
 #[test]

@@ -171,6 +171,7 @@ impl Model {
                 request.stage = Stage::Held(connection);
                 self.taken += 1;
                 self.count_reuse(host, from_cache);
+                self.connection_mut(connection).taken = true;
                 Some(Taken {
                     connection: Some(connection),
                     from_cache,
@@ -230,8 +231,8 @@ impl Model {
     }
 
     /// The connection goes before its answer is taken: the request comes again, with what is left
-    /// of its time, and no queue is too full for it. The second new connection of which that is so
-    /// was an attempt that failed.
+    /// of its time, and no queue is too full for it. The second new connection of which that is so,
+    /// and that no other has taken either, was an attempt that failed.
     fn reject(&mut self, number: usize) {
         let Some(Stage::Assigned(connection, from_cache)) = self.stage(number) else {
             return;
@@ -239,10 +240,11 @@ impl Model {
         self.since_start(self.request_at(number).host)
             .closed_by_peer += 1;
         self.book(number, None);
+        let taken = self.find_connection(connection).is_some_and(|it| it.taken);
         let request = self.request_mut(number);
         request.stage = Stage::Refused;
         request.again = true;
-        let new = from_cache.is_none();
+        let new = from_cache.is_none() && !taken;
         let failed = new && request.lost;
         request.lost |= new;
         self.end_lease(connection, Return::Close);

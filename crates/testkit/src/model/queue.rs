@@ -155,6 +155,7 @@ impl Model {
             deadline: None,
             run: 0,
             retiring: false,
+            taken: false,
         });
         self.attend(request, number);
         self.effects.push(Effect::Connect(number, host));

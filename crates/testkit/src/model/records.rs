@@ -171,6 +171,8 @@ pub(super) struct Connection {
     /// Waiters served while an earlier request of another host waited.
     pub(super) run: u64,
     pub(super) retiring: bool,
+    /// Whether a user has had it.
+    pub(super) taken: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
