@@ -9,7 +9,7 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-impl<K: Eq + Clone> Engine<K> {
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Brings a host's attempts and claims in line with its queue and its limit.
     pub(crate) fn rebalance(&mut self, now: Time, room: &mut impl Room, host: u32) {
         if self.hosts.at(host).wants_balance() {
@@ -27,7 +27,8 @@ impl<K: Eq + Clone> Engine<K> {
                 self.withdraw_claim(room, request);
             }
             self.remove_orphan(host, orphan);
-            self.timers.withdraw(TimerKey::Connection(orphan));
+            self.timers
+                .withdraw(&mut self.requests, TimerKey::Connection(orphan));
             self.attend(now, room, request, orphan);
         }
         if (!self.settings.finish_attempts && !planted!(OrphanForgotten)) || self.shut_down {
@@ -39,12 +40,13 @@ impl<K: Eq + Clone> Engine<K> {
             && !(planted!(SaturatedHostStalls) && self.some_host_is_full())
             && let Some(request) = self.hosts.at(host).queue.first_parked()
         {
+            let mark = self.requests[request].mark(room.overtakes());
+            let mark = mark.max(self.hosts.at(host).mark);
             let Self {
                 hosts, requests, ..
             } = self;
             hosts.at_mut(host).queue.claim(requests, request);
             let ticket = self.requests[request].ticket();
-            let mark = self.requests[request].mark.max(self.hosts.at(host).mark);
             let id = self.hosts.id(host);
             match room.budget().claim(ticket, self.shard, id, mark) {
                 Some(slot) => {
@@ -150,7 +152,8 @@ impl<K: Eq + Clone> Engine<K> {
             }
             None => self.remove_orphan(host, slot),
         }
-        self.timers.withdraw(TimerKey::Connection(slot));
+        self.timers
+            .withdraw(&mut self.requests, TimerKey::Connection(slot));
         let connection = self.forget_connection(slot);
         if planted!(LeakOnConnectFailure) {
             drop(connection.slot);
@@ -170,7 +173,8 @@ impl<K: Eq + Clone> Engine<K> {
     pub(crate) fn withdraw_attempt(&mut self, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
         self.remove_orphan(host, slot);
-        self.timers.withdraw(TimerKey::Connection(slot));
+        self.timers
+            .withdraw(&mut self.requests, TimerKey::Connection(slot));
         self.connections[slot].enter(State::Withdrawn);
         self.hosts
             .count_move(host, State::Connecting, State::Withdrawn);
@@ -228,7 +232,8 @@ impl<K: Eq + Clone> Engine<K> {
         orphans.push_back(connections, attempt, Connection::host_link);
         if self.settings.finish_attempts {
             let limit = now.checked_add(self.settings.timeout);
-            self.timers.set(TimerKey::Connection(attempt), limit);
+            self.timers
+                .set(&mut self.requests, TimerKey::Connection(attempt), limit);
         }
     }
 
@@ -300,10 +305,11 @@ impl<K: Eq + Clone> Engine<K> {
     fn attend(&mut self, now: Time, room: &mut impl Room, request: u32, attempt: u32) {
         self.requests[request].book(now, None);
         self.leave_count(room, request);
-        self.requests[request].attempt_deadline = None;
+        self.requests[request].set_attempt_deadline(None);
         let deadline = self.requests[request].deadline;
         if !planted!(QueueTimeoutWhileConnecting) {
-            self.timers.set(TimerKey::Request(request), deadline);
+            self.timers
+                .set(&mut self.requests, TimerKey::Request(request), deadline);
         }
         self.connections[attempt].set_owner(Some(request));
         let host = self.requests[request].host;

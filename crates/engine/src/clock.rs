@@ -7,7 +7,7 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-impl<K: Eq + Clone> Engine<K> {
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// When the driver must call `tick` at the latest, and what for. `None`: nothing is due ever.
     #[inline]
     pub fn poll_timeout(&self) -> Option<(Time, Due)> {
@@ -93,7 +93,7 @@ impl<K: Eq + Clone> Engine<K> {
     /// Does what the earliest deadline is for. Answers the host that a request has left by it.
     fn fire(&mut self, now: Time, room: &mut impl Room) -> Option<u32> {
         let (_, key) = self.timers.peek()?;
-        self.timers.withdraw(key);
+        self.timers.withdraw(&mut self.requests, key);
         match key {
             TimerKey::Request(slot) => {
                 let host = self.time_out(now, room, slot);

@@ -3,11 +3,10 @@
 use crate::action::Answer;
 use crate::connection::State;
 use crate::engine::Engine;
-use crate::request::Stage;
 use crate::room::Room;
 use crate::time::Time;
 
-impl<K: Eq + Clone> Engine<K> {
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// The budget gives slots again, after it gave none while all engines came to an end.
     pub fn resume(&mut self, now: Time, room: &mut impl Room) {
         self.advance(now, room);
@@ -44,9 +43,7 @@ impl<K: Eq + Clone> Engine<K> {
             .requests
             .iter()
             .filter(|(_, request)| request.waits())
-            .filter(|(_, request)| {
-                !planted!(ShutdownForgetsParked) || request.stage != Stage::Parked
-            })
+            .filter(|(_, request)| !planted!(ShutdownForgetsParked) || !request.stage.is_parked())
             .map(|(slot, _)| slot)
             .collect();
         for slot in waiting {

@@ -23,9 +23,11 @@ use crate::timer::{TimerKey, Timers};
 /// After every input the driver drains [`poll_action`](Self::poll_action) and looks at
 /// [`poll_timeout`](Self::poll_timeout). Inputs whose `now` lies before an earlier one are taken
 /// at the earlier one's time. What is due at `now` happens before the input itself.
+///
+/// Hosts go by a key `K`. The engine never looks at a [`note`](Self::note) `N`.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
-pub struct Engine<K> {
+pub struct Engine<K, N = ()> {
     pub(crate) settings: Settings,
     /// The setting, in nanoseconds; `None` is longer than time can tell.
     pub(crate) keep_alive: Option<u64>,
@@ -33,7 +35,7 @@ pub struct Engine<K> {
     pub(crate) max_uses: u32,
     pub(crate) shard: ShardId,
     pub(crate) hosts: Hosts<K>,
-    pub(crate) requests: Arena<Request>,
+    pub(crate) requests: Arena<Request<N>>,
     pub(crate) connections: Arena<Connection>,
     pub(crate) idle: Idle,
     pub(crate) timers: Timers,
@@ -58,8 +60,15 @@ pub struct Taken {
 }
 
 impl<K: Eq + Clone> Engine<K> {
-    /// An engine without hosts.
+    /// An engine without hosts, whose driver notes nothing of requests.
     pub fn new(config: &Config, shard: ShardId) -> Self {
+        Self::with_notes(config, shard)
+    }
+}
+
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
+    /// An engine without hosts, with room for a note of the driver's in each request's record.
+    pub fn with_notes(config: &Config, shard: ShardId) -> Self {
         let settings = config.settings().clone();
         Self {
             random: Random::new(settings.seed ^ u64::from(shard.0) << 48),
@@ -131,8 +140,9 @@ impl<K: Eq + Clone> Engine<K> {
     fn admit(&mut self, now: Time, ask: Ask) -> u32 {
         let timeout = ask.timeout.unwrap_or(self.settings.timeout);
         let deadline = now.checked_add(timeout);
-        let mut request = Request::new(ask.number, ask.host.slot, now, deadline);
-        request.attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
+        let mut request = Request::new(ask.number, ask.host.slot, now, deadline, N::default());
+        let attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
+        request.set_attempt_deadline(attempt_deadline);
         self.requests.insert(request)
     }
 
@@ -153,9 +163,9 @@ impl<K: Eq + Clone> Engine<K> {
             let request = &mut self.requests[slot];
             request.book(now, None);
             let unused = from_cache.is_none() && self.connections[connection].phase.is_some();
-            let failed = request.lost && unused && !planted!(AsksForEver);
-            request.lost |= unused;
-            self.requests[slot].stage = Stage::Parked;
+            let failed = request.is_lost() && unused && !planted!(AsksForEver);
+            request.rare().lost |= unused;
+            request.stage = Stage::NEW;
             self.end_lease(now, room, connection, Return::Close);
             if planted!(RejectedIsForgotten) {
                 self.requests[slot].stage = Stage::Refused;
@@ -186,18 +196,22 @@ impl<K: Eq + Clone> Engine<K> {
         cancelled.is_some()
     }
 
-    /// Whoever would take the answer of a request has gone; its record ends here.
-    pub fn forget(&mut self, now: Time, room: &mut impl Room, id: RequestId) {
+    /// Whoever would take the answer of a request has gone; its record ends here. Answers its note,
+    /// unless there is none any more, or its connection is in its user's hands.
+    pub fn forget(&mut self, now: Time, room: &mut impl Room, id: RequestId) -> Option<N> {
         let now = self.advance(now, room);
-        if let Some(slot) = self.find_request(id) {
+        let slot = self.find_request(id);
+        let note = slot.and_then(|slot| {
             if self.withdraw_request(now, room, slot) {
-                self.timers.withdraw(TimerKey::Request(slot));
-                self.requests.remove(slot);
-            } else if self.requests[slot].stage == Stage::Refused {
-                self.requests.remove(slot);
+                let key = TimerKey::Request(slot);
+                self.timers.withdraw(&mut self.requests, key);
+            } else if self.requests[slot].stage != Stage::Refused {
+                return None;
             }
-        }
+            Some(self.end_request(slot))
+        });
         self.settle(room);
+        note
     }
 
     /// The user takes the answer. `None` if there is none yet.
@@ -222,7 +236,7 @@ impl<K: Eq + Clone> Engine<K> {
                 })
             }
             Stage::Refused => {
-                self.requests.remove(slot);
+                self.requests.discard(slot);
                 Some(Taken {
                     connection: None,
                     from_cache: None,
@@ -297,7 +311,7 @@ impl<K: Eq + Clone> Engine<K> {
             && let Some(slot) = self.find_request(request)
             && let Stage::Held(connection) = self.requests[slot].stage
         {
-            self.requests.remove(slot);
+            self.requests.discard(slot);
             self.end_lease(now, room, connection, how);
         }
         self.settle(room);
@@ -366,6 +380,22 @@ impl<K: Eq + Clone> Engine<K> {
         self.settle(room);
     }
 
+    /// What the driver has noted of a request, until its record ends: with an answer without
+    /// connection that is taken, a connection that is given back, or
+    /// [`forget`](Self::forget).
+    #[inline]
+    pub fn note(&self, id: RequestId) -> Option<&N> {
+        let slot = self.find_request(id)?;
+        Some(&self.requests[slot].note)
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub fn note_mut(&mut self, id: RequestId) -> Option<&mut N> {
+        let slot = self.find_request(id)?;
+        Some(&mut self.requests[slot].note)
+    }
+
     /// The next thing to do; to be asked until there is none.
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
@@ -403,10 +433,18 @@ impl<K: Eq + Clone> Engine<K> {
         self.serial
     }
 
+    /// The record of a request ends.
+    pub(crate) fn end_request(&mut self, slot: u32) -> N {
+        let note = std::mem::take(&mut self.requests[slot].note);
+        self.requests.discard(slot);
+        note
+    }
+
     /// Ends a request that is in no queue, without a connection.
     pub(crate) fn refuse(&mut self, slot: u32, answer: Answer) {
         self.requests[slot].stage = Stage::Refused;
-        self.timers.withdraw(TimerKey::Request(slot));
+        self.timers
+            .withdraw(&mut self.requests, TimerKey::Request(slot));
         let id = self.request_id(slot);
         self.actions.push_back(Action::Answer(id, answer));
     }

@@ -152,7 +152,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         } = engine;
         let now = now.map(|now| self.until(now));
         (shard, now, shut_down, unsettled, actions.len()).hash(into);
-        let due = self.timers(timers);
+        let due = self.timers(engine, timers);
         let order = by_key(hosts);
         let mut open: BTreeMap<u32, ConnectionView> = connections
             .iter()
@@ -252,7 +252,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         let mut refused = 0;
         for (_, request) in engine.requests.iter() {
             let (connection, taken, from_cache) = match request.stage {
-                Stage::Parked | Stage::Claimed | Stage::Attended(_) => continue,
+                Stage::Parked(_) | Stage::Claimed | Stage::Attended(_) => continue,
                 Stage::Refused => {
                     refused += 1;
                     continue;
@@ -268,9 +268,9 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
                     Some(FromCache::Immediate) => 1,
                     Some(FromCache::Deferred) => 2,
                 },
-                deadlines: [request.deadline, request.attempt_deadline]
+                deadlines: [request.deadline, request.attempt_deadline()]
                     .map(|at| at.filter(|_| !taken).map(|at| self.until(at))),
-                lost: request.lost && !taken,
+                lost: request.is_lost() && !taken,
             });
         }
         for view in open.values_mut() {
@@ -321,48 +321,43 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
     }
 
     /// A request that waits.
-    fn request(&self, request: &Request) -> impl Hash {
+    fn request(&self, request: &Request<()>) -> impl Hash {
         let Request {
             number: _,
             host: _, // it stands in its queue
             stage,
             link: _,
+            timer: _, // its place among all that is due tells
             ticket_or_queued: _,
-            mark,
             since: _,
-            spent: _,
             deadline,
-            attempt_deadline,
+            rare: _, // asked for below
             counted,
-            lost,
+            note: _,
         } = request;
         let stage = match stage {
-            Stage::Parked => 0_u8,
+            Stage::Parked(_) => 0_u8,
             Stage::Claimed => 1,
             Stage::Attended(_) => 2,
             Stage::Assigned(..) | Stage::Refused | Stage::Held(_) => 3,
         };
-        let deadline = [deadline, attempt_deadline].map(|at| at.map(|at| self.until(at)));
+        let deadlines = [*deadline, request.attempt_deadline()];
+        let deadlines = deadlines.map(|at| at.map(|at| self.until(at)));
         // The mark goes into the claim; who has had one needs it no more.
-        let mark = (stage == 0).then(|| self.mark(*mark));
+        let mark = (stage == 0).then(|| self.mark(request.mark(self.overtakes)));
         (
             stage,
             self.rank(request.ticket()),
             mark,
-            deadline,
-            (*counted, *lost),
+            deadlines,
+            (*counted, request.is_lost()),
         )
     }
 
     /// Whose deadlines there are, the first due first.
-    fn timers(&self, timers: &Timers) -> Vec<(TimerKey, u128)> {
-        let mut order: Vec<_> = timers
-            .iter()
-            .map(|entry| (entry.at, entry.serial, entry.key()))
-            .collect();
-        order.sort_unstable_by_key(|&(at, serial, _)| (at, serial));
-        let order = order.into_iter();
-        order.map(|(at, _, key)| (key, self.until(at))).collect()
+    fn timers(&self, engine: &Engine<K>, timers: &Timers) -> Vec<(TimerKey, u128)> {
+        let order = timers.in_order(&engine.requests).into_iter();
+        order.map(|(at, key)| (key, self.until(at))).collect()
     }
 
     fn room(&self, room: &LocalRoom, into: &mut impl Hasher) {

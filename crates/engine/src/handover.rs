@@ -9,7 +9,7 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-impl<K: Eq + Clone> Engine<K> {
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Makes a request wait that can do nothing else: its host is at its limit, and no attempt is
     /// left to adopt. `None`, and nothing has come of it, if that takes the long way.
     #[inline(never)]
@@ -19,6 +19,7 @@ impl<K: Eq + Clone> Engine<K> {
         room: &mut impl Room,
         host: u32,
         ask: &Ask<H>,
+        note: N,
     ) -> Option<RequestId> {
         let deadline = now.checked_add(ask.timeout.unwrap_or(self.settings.timeout));
         if self.may_claim(host)
@@ -29,11 +30,12 @@ impl<K: Eq + Clone> Engine<K> {
         {
             return None;
         }
-        let mut request = Request::new(ask.number, host, now, deadline);
+        let mut request = Request::new(ask.number, host, now, deadline, note);
         request.enter_queue(room.ticket(), room.overtakes());
         let slot = self.requests.insert(request);
         if !planted!(WaitsWithoutDeadline) {
-            self.timers.set(TimerKey::Request(slot), deadline);
+            self.timers
+                .set(&mut self.requests, TimerKey::Request(slot), deadline);
         }
         self.enqueue(slot);
         self.settle(room);
@@ -41,26 +43,26 @@ impl<K: Eq + Clone> Engine<K> {
     }
 
     /// Whoever would take the answer of a request has gone, and it is parked: the queue is shorter
-    /// by one, and no more comes of that. False, and nothing has come of it, if it is not.
+    /// by one, and no more comes of that. Answers its note; `None`, and nothing has come of it, if
+    /// it is not.
     ///
     /// It needs no time: what is due meanwhile stays so until the next input that has one.
-    pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> bool {
-        let (Some(now), Some(slot)) = (self.now, self.find_request(id)) else {
-            return false;
-        };
+    pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> Option<N> {
+        let (now, slot) = (self.now?, self.find_request(id)?);
         let Request { stage, host, .. } = self.requests[slot];
-        if stage != Stage::Parked {
-            return false;
+        if !stage.is_parked() {
+            return None;
         }
         self.leave_queue(now, room, slot);
         if !planted!(ForgottenStaysDue) {
-            self.timers.withdraw(TimerKey::Request(slot));
+            self.timers
+                .withdraw(&mut self.requests, TimerKey::Request(slot));
         }
         self.hosts
             .count(host, |counts| counts.rare().cancelled += 1);
-        self.requests.discard(slot);
+        let note = self.end_request(slot);
         self.settle(room);
-        true
+        Some(note)
     }
 
     /// Passes a connection from the request that has `held` it to the first in the queue, if that
@@ -78,11 +80,12 @@ impl<K: Eq + Clone> Engine<K> {
             return false;
         };
         let claimed = room.oldest_claim().is_some() && !planted!(HandedOverPastAClaim);
-        if claimed || self.requests[next].stage != Stage::Parked {
+        if claimed || !self.requests[next].stage.is_parked() {
             return false;
         }
         self.leave_queue(now, room, next);
-        self.timers.withdraw(TimerKey::Request(next));
+        self.timers
+            .withdraw(&mut self.requests, TimerKey::Request(next));
         let connection = &mut self.connections[slot];
         connection.uses = connection.uses.saturating_add(1);
         *connection.run() = 0;

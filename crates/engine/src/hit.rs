@@ -19,10 +19,10 @@ pub enum Leased {
     Waits(RequestId),
 }
 
-impl<K: Eq + Clone> Engine<K> {
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// A user asks for a connection of the host with this hash and key, and takes it, if one is
     /// idle that `is_sound`, given its name and since when it is idle, finds to be of use. If all
-    /// that the host may have are in use, the request waits.
+    /// that the host may have are in use, the request waits. Its record begins with this `note`.
     ///
     /// `None`, and nothing has come of it, if there is more to be thought of, which takes a
     /// [`request`](Self::request).
@@ -32,6 +32,7 @@ impl<K: Eq + Clone> Engine<K> {
         now: Time,
         room: &mut impl Room,
         ask: Ask<(u64, &K)>,
+        note: N,
         is_sound: impl FnOnce(ConnectionId, Time) -> bool,
     ) -> Option<Leased> {
         let now = self.clamp(now);
@@ -42,7 +43,7 @@ impl<K: Eq + Clone> Engine<K> {
         let (hash, key) = ask.host;
         let host = self.hosts.find(hash, key)?;
         let Some(slot) = self.next_available(host) else {
-            return self.wait(now, room, host, &ask).map(Leased::Waits);
+            return self.wait(now, room, host, &ask, note).map(Leased::Waits);
         };
         let connection = &self.connections[slot];
         let id = ConnectionId {
@@ -54,7 +55,7 @@ impl<K: Eq + Clone> Engine<K> {
         }
         self.lend(room, host, slot);
         let number = ask.number;
-        let request = Request::held(number, host, now, slot);
+        let request = Request::held(number, host, now, slot, note);
         let slot = self.requests.insert(request);
         self.settle(room);
         let request = RequestId {

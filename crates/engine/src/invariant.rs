@@ -19,7 +19,7 @@ use crate::timer::TimerKey;
 /// # Panics
 ///
 /// If an invariant does not hold, which is a bug of this crate.
-pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
+pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) {
     let settings = &engine.settings;
     assert!(budget.open() <= settings.max_open, "I1: open in total");
     assert!(
@@ -84,14 +84,17 @@ pub fn check<K: Eq + Clone>(engine: &Engine<K>, budget: &Budget) {
 /// # Panics
 ///
 /// If an invariant does not hold, which is a bug of this crate.
-pub fn check_settled<K: Eq + Clone>(engines: &[impl Borrow<Engine<K>>], room: &mut impl Room) {
+pub fn check_settled<K: Eq + Clone, N: Default>(
+    engines: &[impl Borrow<Engine<K, N>>],
+    room: &mut impl Room,
+) {
     let mut open = 0;
     let (mut connecting, mut withdrawn, mut closing) = (0, 0, 0);
     let mut counted = 0;
     let mut claimed = 0;
     let mut idle = 0;
     for engine in engines {
-        let engine: &Engine<K> = engine.borrow();
+        let engine: &Engine<K, N> = engine.borrow();
         open += engine.connections.len();
         for (_, connection) in engine.connections.iter() {
             match connection.state {
@@ -144,17 +147,21 @@ pub fn check_settled<K: Eq + Clone>(engines: &[impl Borrow<Engine<K>>], room: &m
 /// # Panics
 ///
 /// If something is, which is a bug of this crate.
-pub fn check_ended<K: Eq + Clone>(engine: &Engine<K>) {
+pub fn check_ended<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
     assert!(engine.is_empty(), "I11: every connection is closed");
     assert_eq!(engine.requests.len(), 0, "I12: no request is left");
-    assert_eq!(engine.timers.len(), 0, "I9: nothing is due any more");
+    assert_eq!(
+        engine.timers.in_order(&engine.requests).len(),
+        0,
+        "I9: nothing is due any more"
+    );
     for (_, host) in engine.hosts.iter() {
         assert!(host.queue.is_empty() && host.reserved == 0);
         assert_eq!(host.tally.open(), 0, "I3: nothing is counted as open");
     }
 }
 
-fn check_queue<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
+fn check_queue<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, slot: u32, host: &Host<K>) {
     let mut at = host.queue.front().unwrap_or(NIL);
     let mut run = 0;
     let mut length = 0;
@@ -184,7 +191,7 @@ fn check_queue<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
                 first_claimed.get_or_insert(at);
                 1
             }
-            Stage::Parked => {
+            Stage::Parked(_) => {
                 first_parked.get_or_insert(at);
                 2
             }
@@ -202,7 +209,11 @@ fn check_queue<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) {
 }
 
 /// Answers how many connections a host lists.
-fn check_available<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) -> usize {
+fn check_available<K: Eq + Clone, N: Default>(
+    engine: &Engine<K, N>,
+    slot: u32,
+    host: &Host<K>,
+) -> usize {
     check_list(engine, host.available, |connection| {
         assert!(connection.listed && connection.has_room(engine.max_uses));
         assert_eq!(
@@ -213,14 +224,18 @@ fn check_available<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>)
 }
 
 /// Answers how many attempts of a host have no owner.
-fn check_orphans<K: Eq + Clone>(engine: &Engine<K>, slot: u32, host: &Host<K>) -> usize {
+fn check_orphans<K: Eq + Clone, N: Default>(
+    engine: &Engine<K, N>,
+    slot: u32,
+    host: &Host<K>,
+) -> usize {
     check_list(engine, host.orphans, |connection| {
         assert_eq!(connection.state, State::Connecting);
         assert_eq!((connection.owner(), connection.host), (None, slot));
     })
 }
 
-fn check_list<K>(engine: &Engine<K>, list: List, each: impl Fn(&Connection)) -> usize {
+fn check_list<K, N>(engine: &Engine<K, N>, list: List, each: impl Fn(&Connection)) -> usize {
     let (mut at, mut last, mut length) = (list.front, NIL, 0);
     while at != NIL {
         let connection = &engine.connections[at];
@@ -234,7 +249,7 @@ fn check_list<K>(engine: &Engine<K>, list: List, each: impl Fn(&Connection)) -> 
     length
 }
 
-fn check_totals<K: Eq + Clone>(engine: &Engine<K>, recount: Counts) {
+fn check_totals<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, recount: Counts) {
     let total = engine.hosts.counts();
     let gauges = |counts: Counts| {
         (
@@ -251,7 +266,7 @@ fn check_totals<K: Eq + Clone>(engine: &Engine<K>, recount: Counts) {
     assert_eq!(total.idle, engine.idle.len());
 }
 
-fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
+fn check_connections<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
     let mut per_host = std::collections::BTreeMap::<u32, Counts>::new();
     let mut holders = std::collections::BTreeMap::<u32, u32>::new();
     for (_, request) in engine.requests.iter() {
@@ -322,10 +337,10 @@ fn check_connections<K: Eq + Clone>(engine: &Engine<K>) {
     }
 }
 
-fn check_timers<K: Eq + Clone>(engine: &Engine<K>) {
+fn check_timers<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
     let mut set = 0;
     for (slot, request) in engine.requests.iter() {
-        let at = engine.timers.at(TimerKey::Request(slot));
+        let at = engine.timers.at(&engine.requests, TimerKey::Request(slot));
         set += usize::from(at.is_some());
         let overdue = request.deadline.zip(engine.now);
         let overdue = overdue.is_some_and(|(deadline, now)| deadline <= now);
@@ -338,8 +353,8 @@ fn check_timers<K: Eq + Clone>(engine: &Engine<K>) {
                 );
                 assert!(!request.counted, "L7: an attended request is not queued");
             }
-            Stage::Claimed | Stage::Parked => {
-                let deadlines = [request.attempt_deadline, request.deadline];
+            Stage::Claimed | Stage::Parked(_) => {
+                let deadlines = [request.attempt_deadline(), request.deadline];
                 let soonest = deadlines.into_iter().flatten().min();
                 assert_eq!(at, soonest, "I9: a waiter has its deadline");
             }
@@ -350,7 +365,9 @@ fn check_timers<K: Eq + Clone>(engine: &Engine<K>) {
         }
     }
     for (slot, connection) in engine.connections.iter() {
-        let at = engine.timers.at(TimerKey::Connection(slot));
+        let at = engine
+            .timers
+            .at(&engine.requests, TimerKey::Connection(slot));
         set += usize::from(at.is_some());
         let attempt = connection.state == State::Connecting;
         let endless = engine.settings.timeout == std::time::Duration::MAX;
@@ -361,7 +378,7 @@ fn check_timers<K: Eq + Clone>(engine: &Engine<K>) {
     }
     assert_eq!(
         set,
-        engine.timers.len(),
+        engine.timers.in_order(&engine.requests).len(),
         "I9: no deadline without its record"
     );
 }

@@ -8,7 +8,7 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-impl<K: Eq + Clone> Engine<K> {
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// An attempt has become a connection: it goes to whoever came first (SPEC L5).
     pub(crate) fn open(&mut self, now: Time, room: &mut impl Room, slot: u32, capacity: usize) {
         room.budget().attempt_ended();
@@ -25,7 +25,8 @@ impl<K: Eq + Clone> Engine<K> {
             self.settings.lifetime_jitter,
             &mut self.random,
         );
-        self.timers.set(TimerKey::Connection(slot), end);
+        self.timers
+            .set(&mut self.requests, TimerKey::Connection(slot), end);
         #[cfg(feature = "check")]
         {
             self.connections[slot].ends = end;
@@ -124,13 +125,15 @@ impl<K: Eq + Clone> Engine<K> {
     /// From now on, closing takes `close_timeout` at most (SPEC C8).
     pub(crate) fn limit_close(&mut self, now: Time, slot: u32) {
         let limit = now.checked_add(self.settings.close_timeout);
-        self.timers.set(TimerKey::Connection(slot), limit);
+        self.timers
+            .set(&mut self.requests, TimerKey::Connection(slot), limit);
     }
 
     /// A connection is gone: its slot is free.
     pub(crate) fn remove_connection(&mut self, room: &mut impl Room, slot: u32) {
         if !planted!(DeadlineOutlivesConnection) {
-            self.timers.withdraw(TimerKey::Connection(slot));
+            self.timers
+                .withdraw(&mut self.requests, TimerKey::Connection(slot));
         }
         let connection = self.forget_connection(slot);
         match connection.state {

@@ -57,8 +57,8 @@ impl Queue {
     }
 
     /// Adds a request at the end, parked.
-    pub(crate) fn push(&mut self, requests: &mut Arena<Request>, slot: u32) {
-        requests[slot].stage = Stage::Parked;
+    pub(crate) fn push<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32) {
+        debug_assert!(requests[slot].stage.is_parked(), "it is to wait");
         self.list.push_back(requests, slot, Request::link);
         self.len += 1;
         if self.first_parked == NIL {
@@ -67,7 +67,7 @@ impl Queue {
     }
 
     /// Turns the first parked request into the last claimed one.
-    pub(crate) fn claim(&mut self, requests: &mut Arena<Request>, slot: u32) {
+    pub(crate) fn claim<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32) {
         debug_assert_eq!(self.first_parked, slot, "claims go in order");
         requests[slot].stage = Stage::Claimed;
         self.first_parked = requests[slot].link.next;
@@ -77,21 +77,21 @@ impl Queue {
     }
 
     /// Gives the first request without an attempt the one in slot `attempt`.
-    pub(crate) fn attend(&mut self, requests: &mut Arena<Request>, slot: u32, attempt: u32) {
+    pub(crate) fn attend<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32, attempt: u32) {
         debug_assert_eq!(self.first_unattended(), Some(slot), "attempts go in order");
         self.step_over(requests, slot);
         requests[slot].stage = Stage::Attended(attempt);
     }
 
     /// Takes a request out, wherever it stands.
-    pub(crate) fn remove(&mut self, requests: &mut Arena<Request>, slot: u32) {
+    pub(crate) fn remove<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32) {
         self.step_over(requests, slot);
         self.list.remove(requests, slot, Request::link);
         self.len -= 1;
     }
 
     /// Moves the marks past a request that leaves its run.
-    fn step_over(&mut self, requests: &Arena<Request>, slot: u32) {
+    fn step_over<N>(&mut self, requests: &Arena<Request<N>>, slot: u32) {
         let next = requests[slot].link.next;
         if self.first_claimed == slot {
             let claimed = next != NIL && requests[next].stage == Stage::Claimed;

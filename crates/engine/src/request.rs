@@ -170,8 +170,9 @@ impl fmt::Display for Reason {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Waits behind its host's limit, or has just come.
-    Parked,
+    /// Waits behind its host's limit, or has just come. With it, of how many overtakes there had
+    /// been when it came, as many bits as have room here.
+    Parked(u32),
     /// Has a claim for room in total.
     Claimed,
     /// Owns the attempt in this slot.
@@ -184,56 +185,74 @@ pub(crate) enum Stage {
     Held(u32),
 }
 
+impl Stage {
+    /// In no queue yet, or in none any more.
+    pub(crate) const NEW: Self = Self::Parked(0);
+
+    #[inline]
+    pub(crate) fn is_parked(self) -> bool {
+        matches!(self, Self::Parked(_))
+    }
+}
+
+/// A request, and what the driver notes of it.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
-pub(crate) struct Request {
+pub(crate) struct Request<N> {
     pub(crate) number: u64,
     pub(crate) host: u32,
     pub(crate) stage: Stage,
     /// Place in its host's queue while it waits.
     pub(crate) link: Link,
-    /// While it waits, its ticket; afterwards the nanoseconds in the queue, if `spent` is none.
+    /// Place among the deadlines.
+    pub(crate) timer: Link,
+    /// While it waits, its ticket; afterwards the nanoseconds in the queue, if no more is booked.
     pub(crate) ticket_or_queued: u64,
-    /// How many overtakes there had been when it came.
-    pub(crate) mark: u64,
     /// When its present phase began.
     pub(crate) since: Time,
-    /// Made when there is more to book than one time in the queue.
-    pub(crate) spent: Option<Box<Spent>>,
     pub(crate) deadline: Option<Time>,
-    /// Until when an attempt of its own must have begun; none once one has.
-    pub(crate) attempt_deadline: Option<Time>,
+    /// What most requests do without.
+    pub(crate) rare: Option<Box<Rare>>,
     /// Whether it is counted against `max_queued`.
     pub(crate) counted: bool,
+    pub(crate) note: N,
+}
+
+#[derive(Debug, Default)]
+#[cfg_attr(feature = "check", derive(Clone))]
+pub(crate) struct Rare {
+    /// There when there is more to book than one time in the queue.
+    pub(crate) spent: Option<Spent>,
+    /// Until when an attempt of its own must have begun; none once one has.
+    pub(crate) attempt_deadline: Option<Time>,
     /// Whether a new connection has gone before it took it.
     pub(crate) lost: bool,
 }
 
-impl Request {
+impl<N> Request<N> {
     #[inline]
-    pub(crate) fn new(number: u64, host: u32, now: Time, deadline: Option<Time>) -> Self {
+    pub(crate) fn new(number: u64, host: u32, now: Time, deadline: Option<Time>, note: N) -> Self {
         Self {
             number,
             host,
-            stage: Stage::Parked,
+            stage: Stage::NEW,
             link: Link::UNLINKED,
+            timer: Link::UNLINKED,
             ticket_or_queued: 0,
-            mark: 0,
             since: now,
-            spent: None,
             deadline,
-            attempt_deadline: None,
+            rare: None,
             counted: false,
-            lost: false,
+            note,
         }
     }
 
     /// One that is answered and taken as soon as it is made.
     #[inline]
-    pub(crate) fn held(number: u64, host: u32, now: Time, connection: u32) -> Self {
+    pub(crate) fn held(number: u64, host: u32, now: Time, connection: u32, note: N) -> Self {
         Self {
             stage: Stage::Held(connection),
-            ..Self::new(number, host, now, None)
+            ..Self::new(number, host, now, None, note)
         }
     }
 
@@ -244,16 +263,46 @@ impl Request {
     }
 
     /// It is going to wait.
-    pub(crate) fn enter_queue(&mut self, ticket: Ticket, mark: u64) {
+    pub(crate) fn enter_queue(&mut self, ticket: Ticket, overtakes: u64) {
         self.ticket_or_queued = ticket.0;
-        self.mark = mark;
+        self.stage = Stage::Parked(overtakes as u32);
+    }
+
+    /// How many overtakes there had been when it came, if it is parked, and there have been fewer
+    /// than 2^32 since.
+    pub(crate) fn mark(&self, overtakes: u64) -> u64 {
+        let Stage::Parked(mark) = self.stage else {
+            return overtakes;
+        };
+        let since = (overtakes as u32).wrapping_sub(mark);
+        overtakes.saturating_sub(since.into())
+    }
+
+    /// Until when an attempt of its own must have begun.
+    pub(crate) fn attempt_deadline(&self) -> Option<Time> {
+        self.rare.as_ref()?.attempt_deadline
+    }
+
+    pub(crate) fn set_attempt_deadline(&mut self, deadline: Option<Time>) {
+        if deadline != self.attempt_deadline() {
+            self.rare().attempt_deadline = deadline;
+        }
+    }
+
+    /// Whether a new connection has gone before it took it.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.lost)
+    }
+
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     /// Where its time went, as far as it is booked.
     #[inline]
     pub(crate) fn spent(&self) -> Spent {
-        match &self.spent {
-            Some(spent) => **spent,
+        match self.rare.as_ref().and_then(|rare| rare.spent) {
+            Some(spent) => spent,
             None if self.waits() => Spent::default(),
             None => Spent {
                 queued: self.ticket_or_queued,
@@ -268,16 +317,21 @@ impl Request {
     }
 
     #[inline]
+    pub(crate) fn timer(&mut self) -> &mut Link {
+        &mut self.timer
+    }
+
+    #[inline]
     pub(crate) fn waits(&self) -> bool {
         matches!(
             self.stage,
-            Stage::Parked | Stage::Claimed | Stage::Attended(_)
+            Stage::Parked(_) | Stage::Claimed | Stage::Attended(_)
         )
     }
 
     /// Leaves the queue without an attempt of its own, and its ticket with it.
     pub(crate) fn leave_queue(&mut self, now: Time) {
-        if self.spent.is_some() {
+        if self.rare.as_ref().is_some_and(|rare| rare.spent.is_some()) {
             self.book(now, None);
         } else {
             self.ticket_or_queued = self.begin_phase(now);
@@ -288,7 +342,7 @@ impl Request {
     pub(crate) fn book(&mut self, now: Time, phase: Option<Phase>) {
         let before = self.spent();
         let nanos = self.begin_phase(now);
-        let spent = self.spent.get_or_insert_with(|| Box::new(before));
+        let spent = self.rare().spent.get_or_insert(before);
         match phase {
             None => spent.queued += nanos,
             Some(Phase::Resolve) => spent.resolve += nanos,
@@ -315,14 +369,14 @@ mod tests {
 
     #[test]
     fn a_record_is_small() {
-        assert_eq!(size_of::<Request>(), 80);
-        assert_eq!(size_of::<Option<Request>>(), 80);
+        assert_eq!(size_of::<Request<()>>(), 72);
+        assert_eq!(size_of::<Option<Request<[u64; 4]>>>(), 104);
     }
 
     #[test]
     fn time_is_booked_with_an_attempt_and_without() {
         let at = Time::from_nanos;
-        let mut request = Request::new(1, 0, at(100), None);
+        let mut request = Request::new(1, 0, at(100), None, ());
         request.enter_queue(Ticket(7), 0);
         assert_eq!(request.spent(), Spent::default());
         request.leave_queue(at(103));
@@ -335,7 +389,6 @@ mod tests {
 
         // It asks again, and has an attempt of its own.
         request.book(at(104), None);
-        request.stage = Stage::Parked;
         request.enter_queue(Ticket(8), 0);
         assert_eq!((request.ticket(), request.spent()), (Ticket(8), queued(4)));
         request.book(at(109), None);
@@ -348,6 +401,17 @@ mod tests {
         assert_eq!((request.ticket(), request.spent()), (Ticket(8), spent));
         request.stage = Stage::Refused;
         assert_eq!(request.spent(), spent);
+    }
+
+    #[test]
+    fn the_mark_of_who_is_parked_counts_on_for_ever() {
+        let mut request = Request::new(1, 0, Time::START, None, ());
+        for overtakes in [0, 7, u64::from(u32::MAX), (1 << 32) + 5] {
+            request.enter_queue(Ticket(1), overtakes);
+            for later in [0, 1, u64::from(u32::MAX)] {
+                assert_eq!(request.mark(overtakes + later), overtakes);
+            }
+        }
     }
 
     #[test]

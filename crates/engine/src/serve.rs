@@ -6,7 +6,7 @@ use crate::config::IdleOrder;
 use crate::connection::{Return, State};
 use crate::engine::Engine;
 use crate::ids::Ticket;
-use crate::request::{FromCache, Request, Stage};
+use crate::request::{FromCache, Stage};
 use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
@@ -20,7 +20,7 @@ pub(crate) enum Entry {
     Again,
 }
 
-impl<K: Eq + Clone> Engine<K> {
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Serves a request that is in no queue with an idle connection of its host, or makes it wait.
     pub(crate) fn serve_or_queue(
         &mut self,
@@ -87,15 +87,13 @@ impl<K: Eq + Clone> Engine<K> {
             }
             self.requests[request].counted = true;
         }
-        let Request {
-            deadline,
-            attempt_deadline,
-            ..
-        } = self.requests[request];
+        let record = &mut self.requests[request];
+        let attempt_deadline = record.attempt_deadline();
         let attempt_deadline = attempt_deadline.filter(|_| !planted!(QueueTimeoutIgnored));
-        let first = deadline.into_iter().chain(attempt_deadline).min();
-        self.requests[request].enter_queue(room.ticket(), room.overtakes());
-        self.timers.set(TimerKey::Request(request), first);
+        let first = record.deadline.into_iter().chain(attempt_deadline).min();
+        record.enter_queue(room.ticket(), room.overtakes());
+        self.timers
+            .set(&mut self.requests, TimerKey::Request(request), first);
         self.enqueue(request);
         self.hosts.note_use(host);
         self.rebalance(now, room, host);
@@ -106,9 +104,9 @@ impl<K: Eq + Clone> Engine<K> {
     pub(crate) fn withdraw_request(&mut self, now: Time, room: &mut impl Room, slot: u32) -> bool {
         let host = self.requests[slot].host;
         match self.requests[slot].stage {
-            Stage::Parked | Stage::Claimed | Stage::Attended(_) => {
+            Stage::Parked(_) | Stage::Claimed | Stage::Attended(_) => {
                 let stage = self.leave_queue(now, room, slot);
-                if stage != Stage::Parked {
+                if !stage.is_parked() {
                     self.rebalance(now, room, host);
                 }
             }
@@ -197,9 +195,10 @@ impl<K: Eq + Clone> Engine<K> {
             }
             let used = (!new || planted!(NewCalledCached)) && self.connections[slot].uses > 0;
             let from_cache = used.then_some(FromCache::Deferred);
-            balanced &= self.leave_queue(now, room, request) == Stage::Parked;
+            balanced &= self.leave_queue(now, room, request).is_parked();
             if !planted!(TimesOutAfterAnswer) {
-                self.timers.withdraw(TimerKey::Request(request));
+                self.timers
+                    .withdraw(&mut self.requests, TimerKey::Request(request));
             }
             self.assign(now, room, slot, request, from_cache);
             self.tell(request, slot);

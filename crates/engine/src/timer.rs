@@ -1,15 +1,11 @@
-//! Deadlines of requests and connections: a line of those that came in order, and an indexed heap
-//! of the others, so that each can be withdrawn.
+//! Deadlines of requests and connections: a line of requests whose deadlines came in order, and an
+//! indexed heap of all others, so that each can be withdrawn.
 
-use std::collections::VecDeque;
-
-use crate::arena::KEPT_WHEN_EMPTY;
+use crate::arena::{Arena, KEPT_WHEN_EMPTY, Link, List, NIL};
+use crate::request::Request;
 use crate::time::Time;
 
 const BRANCHES: usize = 4;
-
-/// How many withdrawn deadlines may lie in the line beside as many as are still set.
-const STALE_KEPT: usize = 32;
 
 /// Whose deadline it is. Each record has at most one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,83 +36,64 @@ impl Key {
             _ => TimerKey::Connection(self.0 & !Self::CONNECTION),
         }
     }
+
+    fn kind(self) -> u32 {
+        self.0 & Self::CONNECTION
+    }
 }
 
+/// A deadline. Of several at the same time, those of requests are due first, in order of arrival;
+/// then those of connections, in the order they were set.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) at: Time,
-    /// Breaks ties: what was set first is due first.
-    pub(crate) serial: u32,
+struct Entry {
+    at: Time,
+    order: u32,
     key: Key,
 }
 
 impl Entry {
-    #[cfg(feature = "check")]
-    pub(crate) fn key(&self) -> TimerKey {
-        self.key.get()
-    }
-
     fn is_before(&self, other: &Self) -> bool {
-        // Serials begin anew after 2^32; two at the same nanosecond are closer than half of that.
-        let earlier = (self.serial.wrapping_sub(other.serial) as i32) < 0;
-        self.at < other.at || (self.at == other.at && earlier)
-    }
-}
-
-/// Where the deadline of a record is: in the heap, in the line, or nowhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place(u32);
-
-impl Place {
-    const IN_LINE: u32 = 1 << 31;
-    /// No heap is as large.
-    const ABSENT: Self = Self(Self::IN_LINE - 1);
-
-    fn in_heap(at: usize) -> Self {
-        Self(at as u32)
-    }
-
-    /// `number` counts through the line. The bits that have room here tell places apart: no line
-    /// is longer than that.
-    fn in_line(number: u32) -> Self {
-        Self(number | Self::IN_LINE)
-    }
-
-    fn is_in_line(self) -> bool {
-        self.0 & Self::IN_LINE != 0
+        // Numbers begin anew after 2^32; two at the same nanosecond are closer than half of that.
+        let earlier = || (self.order.wrapping_sub(other.order) as i32) < 0;
+        let (own, others) = (self.key.kind(), other.key.kind());
+        self.at < other.at || self.at == other.at && (own < others || own == others && earlier())
     }
 }
 
 /// All deadlines of an engine.
 ///
-/// Where all have the same time-out, deadlines are set in the order in which they are due: setting
-/// and withdrawing such a one costs O(1), any other O(log n).
+/// Where all requests have the same time-out, their deadlines are set in the order in which they
+/// are due: setting and withdrawing such a one costs O(1) and takes no memory beyond the record.
+/// Any other costs O(log n).
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Timers {
-    /// Those that were due last of all when they were set. One that is withdrawn stays until it is
-    /// at an end of the line, or until such are most of it: its neighbours need not be looked at.
-    line: VecDeque<Entry>,
-    /// The number of the first in line.
-    first: u32,
-    /// How many of these are withdrawn; the first in line is not.
-    stale: usize,
+    /// Requests to be answered later than all that were in it when they came.
+    line: List,
     heap: Vec<Entry>,
-    requests: Vec<Place>,
-    connections: Vec<Place>,
+    /// Where in the heap deadlines of connections are, by slots. Requests know it themselves.
+    connections: Vec<u32>,
     serial: u32,
     /// Looked at with every input, and changed by few.
     earliest: Option<Entry>,
 }
 
+/// Stands before the place in the heap in the link of a request that is not in the line.
+const IN_HEAP: u32 = NIL - 1;
+
+/// Where the deadline of a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Nowhere,
+    Line,
+    Heap(usize),
+}
+
 impl Timers {
     pub(crate) fn new() -> Self {
         Self {
-            line: VecDeque::new(),
-            first: 0,
-            stale: 0,
+            line: List::EMPTY,
             heap: Vec::new(),
-            requests: Vec::new(),
             connections: Vec::new(),
             serial: 0,
             earliest: None,
@@ -124,122 +101,98 @@ impl Timers {
     }
 
     /// Sets the deadline of `key`, in place of an earlier one; `None` withdraws it.
-    pub(crate) fn set(&mut self, key: TimerKey, at: Option<Time>) {
-        self.withdraw(key);
+    pub(crate) fn set<N>(
+        &mut self,
+        requests: &mut Arena<Request<N>>,
+        key: TimerKey,
+        at: Option<Time>,
+    ) {
+        self.withdraw(requests, key);
         let Some(at) = at else { return };
-        self.serial = self.serial.wrapping_add(1);
-        let entry = Entry {
-            at,
-            serial: self.serial,
-            key: Key::new(key),
-        };
-        while self.stale > 0 && self.is_stale(self.line.len() - 1) {
-            self.line.pop_back();
-            self.stale -= 1;
-        }
-        if self.line.back().is_none_or(|last| last.at <= at) {
-            if self.line.len() == self.line.capacity() {
-                self.line.reserve_exact(self.line.len() / 16 + 8);
+        let entry = match key {
+            TimerKey::Request(slot) => entry(requests, slot, at),
+            TimerKey::Connection(_) => {
+                self.serial = self.serial.wrapping_add(1);
+                Entry {
+                    at,
+                    order: self.serial,
+                    key: Key::new(key),
+                }
             }
-            self.line.push_back(entry);
-            self.note(key, self.place_in_line(self.line.len() - 1));
-        } else {
-            self.heap.push(entry);
-            self.rise(self.heap.len() - 1);
+        };
+        match key {
+            TimerKey::Request(slot) if self.may_join(requests, slot, &entry) => {
+                self.line.push_back(requests, slot, Request::timer);
+            }
+            _ => {
+                self.heap.push(entry);
+                self.rise(requests, self.heap.len() - 1);
+            }
         }
-        if self.earliest.is_none_or(|earliest| at < earliest.at) {
+        if self
+            .earliest
+            .is_none_or(|earliest| entry.is_before(&earliest))
+        {
             self.earliest = Some(entry);
         }
     }
 
-    pub(crate) fn withdraw(&mut self, key: TimerKey) {
-        let (places, slot) = self.places(key);
-        let Some(place) = places.get_mut(slot) else {
-            return;
-        };
-        let place = std::mem::replace(place, Place::ABSENT);
-        if place == Place::ABSENT {
-            return;
-        }
-        if place.is_in_line() {
-            self.leave_line(place);
-        } else {
-            self.leave_heap(place.0 as usize);
+    pub(crate) fn withdraw<N>(&mut self, requests: &mut Arena<Request<N>>, key: TimerKey) {
+        match self.place(requests, key) {
+            Place::Nowhere => return,
+            Place::Line => {
+                if let TimerKey::Request(slot) = key {
+                    self.line.remove(requests, slot, Request::timer);
+                }
+            }
+            Place::Heap(place) => self.leave_heap(requests, key, place),
         }
         if self
             .earliest
             .is_some_and(|earliest| earliest.key == Key::new(key))
         {
-            self.next_is_earliest();
+            self.next_is_earliest(requests);
         }
     }
 
+    /// Whether a request is due after all that are in the line, at its own deadline.
+    fn may_join<N>(&self, requests: &Arena<Request<N>>, slot: u32, new: &Entry) -> bool {
+        requests[slot].deadline == Some(new.at)
+            && self
+                .line
+                .back()
+                .is_none_or(|last| in_line(requests, last).is_some_and(|last| last.is_before(new)))
+    }
+
     #[inline(never)]
-    fn next_is_earliest(&mut self) {
-        self.earliest = self.find_earliest();
+    fn next_is_earliest<N>(&mut self, requests: &Arena<Request<N>>) {
+        let first = self.line.front().and_then(|first| in_line(requests, first));
+        self.earliest = match (first, self.heap.first()) {
+            (Some(first), Some(top)) if top.is_before(&first) => Some(*top),
+            (first, top) => first.or(top.copied()),
+        };
         if self.earliest.is_none() {
             self.let_go();
         }
     }
 
-    fn leave_line(&mut self, place: Place) {
-        if place == Place::in_line(self.first) {
-            self.line.pop_front();
-            self.first = self.first.wrapping_add(1);
-            while self.stale > 0 && self.is_stale(0) {
-                self.line.pop_front();
-                self.first = self.first.wrapping_add(1);
-                self.stale -= 1;
-            }
-        } else {
-            self.stale += 1;
-            if self.stale > self.line.len() / 2 + STALE_KEPT {
-                self.close_ranks();
-            }
-        }
-    }
-
-    /// Drops what is withdrawn from the line.
     #[inline(never)]
-    fn close_ranks(&mut self) {
-        let mut kept = VecDeque::with_capacity(self.line.len() - self.stale);
-        for (at, entry) in std::mem::take(&mut self.line).into_iter().enumerate() {
-            // Who has a place has no other behind it.
-            let key = entry.key.get();
-            if self.place(key) == self.place_in_line(at) {
-                self.note(key, self.place_in_line(kept.len()));
-                kept.push_back(entry);
-            }
+    fn leave_heap<N>(&mut self, requests: &mut Arena<Request<N>>, key: TimerKey, place: usize) {
+        match key {
+            TimerKey::Request(slot) => requests[slot].timer = Link::UNLINKED,
+            TimerKey::Connection(slot) => self.connections[slot as usize] = NIL,
         }
-        self.line = kept;
-        self.stale = 0;
-    }
-
-    fn place_in_line(&self, at: usize) -> Place {
-        Place::in_line(self.first.wrapping_add(at as u32))
-    }
-
-    /// Whether what is at this place of the line has been withdrawn, or set anew elsewhere.
-    fn is_stale(&self, at: usize) -> bool {
-        self.place(self.line[at].key.get()) != self.place_in_line(at)
-    }
-
-    #[inline(never)]
-    fn leave_heap(&mut self, place: usize) {
         self.heap.swap_remove(place);
         if place < self.heap.len() {
-            self.sink(place);
-            self.rise(place);
+            self.sink(requests, place);
+            self.rise(requests, place);
         }
     }
 
     /// A crowd takes its memory along when its last deadline goes.
     fn let_go(&mut self) {
-        let records = self.heap.capacity().max(self.requests.len());
-        if records.max(self.connections.len()) > KEPT_WHEN_EMPTY {
-            self.line = VecDeque::new();
+        if self.heap.capacity().max(self.connections.len()) > KEPT_WHEN_EMPTY {
             self.heap = Vec::new();
-            self.requests = Vec::new();
             self.connections = Vec::new();
         }
     }
@@ -250,77 +203,64 @@ impl Timers {
         self.earliest.map(|entry| (entry.at, entry.key.get()))
     }
 
-    fn find_earliest(&self) -> Option<Entry> {
-        match (self.line.front(), self.heap.first()) {
-            (Some(first), Some(top)) if top.is_before(first) => Some(top),
-            (first, top) => first.or(top),
-        }
-        .copied()
-    }
-
     /// The deadline of `key`, if it has one.
-    pub(crate) fn at(&self, key: TimerKey) -> Option<Time> {
-        let place = self.place(key);
-        if place == Place::ABSENT {
-            return None;
+    pub(crate) fn at<N>(&self, requests: &Arena<Request<N>>, key: TimerKey) -> Option<Time> {
+        match (self.place(requests, key), key) {
+            (Place::Line, TimerKey::Request(slot)) => requests[slot].deadline,
+            (Place::Heap(place), _) => Some(self.heap[place].at),
+            _ => None,
         }
-        Some(if place.is_in_line() {
-            let at = place.0.wrapping_sub(self.first) & !Place::IN_LINE;
-            self.line[at as usize].at
-        } else {
-            self.heap[place.0 as usize].at
-        })
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.heap.len() + self.line.len() - self.stale
+    /// All of them, the first due first.
+    pub(crate) fn in_order<N>(&self, requests: &Arena<Request<N>>) -> Vec<(Time, TimerKey)> {
+        let mut entries = self.heap.clone();
+        let mut at = self.line.front;
+        while at != NIL {
+            entries.extend(in_line(requests, at));
+            at = requests[at].timer.next;
+        }
+        entries.sort_unstable_by(|a, b| match a.is_before(b) {
+            true => std::cmp::Ordering::Less,
+            false => std::cmp::Ordering::Greater,
+        });
+        let entries = entries.into_iter();
+        entries.map(|entry| (entry.at, entry.key.get())).collect()
     }
 
-    /// All of them, in no order.
-    #[cfg(feature = "check")]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        let line = (0..self.line.len()).filter(|&at| !self.is_stale(at));
-        line.map(|at| &self.line[at]).chain(&self.heap)
-    }
-
-    fn place(&self, key: TimerKey) -> Place {
-        let (places, slot) = match key {
-            TimerKey::Request(slot) => (&self.requests, slot),
-            TimerKey::Connection(slot) => (&self.connections, slot),
+    #[inline]
+    fn place<N>(&self, requests: &Arena<Request<N>>, key: TimerKey) -> Place {
+        let in_heap = match key {
+            TimerKey::Request(slot) => {
+                let Link { previous, next } = requests[slot].timer;
+                match previous {
+                    NIL if self.line.front != slot => return Place::Nowhere,
+                    IN_HEAP => next,
+                    _ => return Place::Line,
+                }
+            }
+            TimerKey::Connection(slot) => match self.connections.get(slot as usize) {
+                None | Some(&NIL) => return Place::Nowhere,
+                Some(&place) => place,
+            },
         };
-        let place = places.get(slot as usize);
-        place.copied().unwrap_or(Place::ABSENT)
+        Place::Heap(in_heap as usize)
     }
 
-    fn places(&mut self, key: TimerKey) -> (&mut Vec<Place>, usize) {
-        match key {
-            TimerKey::Request(slot) => (&mut self.requests, slot as usize),
-            TimerKey::Connection(slot) => (&mut self.connections, slot as usize),
-        }
-    }
-
-    fn note(&mut self, key: TimerKey, place: Place) {
-        let (places, slot) = self.places(key);
-        if slot >= places.len() {
-            places.resize(slot + 1, Place::ABSENT);
-        }
-        places[slot] = place;
-    }
-
-    fn rise(&mut self, mut at: usize) {
+    fn rise<N>(&mut self, requests: &mut Arena<Request<N>>, mut at: usize) {
         while at > 0 {
             let parent = (at - 1) / BRANCHES;
             if !self.earlier(at, parent) {
                 break;
             }
             self.heap.swap(at, parent);
-            self.note_heap(at);
+            self.note(requests, at);
             at = parent;
         }
-        self.note_heap(at);
+        self.note(requests, at);
     }
 
-    fn sink(&mut self, mut at: usize) {
+    fn sink<N>(&mut self, requests: &mut Arena<Request<N>>, mut at: usize) {
         loop {
             let children = at * BRANCHES + 1..(at * BRANCHES + 1 + BRANCHES).min(self.heap.len());
             let Some(child) = children.reduce(|a, b| if self.earlier(b, a) { b } else { a }) else {
@@ -330,141 +270,233 @@ impl Timers {
                 break;
             }
             self.heap.swap(at, child);
-            self.note_heap(at);
+            self.note(requests, at);
             at = child;
         }
-        self.note_heap(at);
+        self.note(requests, at);
     }
 
     fn earlier(&self, a: usize, b: usize) -> bool {
         self.heap[a].is_before(&self.heap[b])
     }
 
-    fn note_heap(&mut self, at: usize) {
-        self.note(self.heap[at].key.get(), Place::in_heap(at));
+    /// Has the record know where in the heap its deadline is.
+    fn note<N>(&mut self, requests: &mut Arena<Request<N>>, at: usize) {
+        match self.heap[at].key.get() {
+            TimerKey::Request(slot) => {
+                requests[slot].timer = Link {
+                    previous: IN_HEAP,
+                    next: at as u32,
+                };
+            }
+            TimerKey::Connection(slot) => {
+                let slot = slot as usize;
+                if slot >= self.connections.len() {
+                    self.connections.resize(slot + 1, NIL);
+                }
+                self.connections[slot] = at as u32;
+            }
+        }
     }
+}
+
+fn entry<N>(requests: &Arena<Request<N>>, slot: u32, at: Time) -> Entry {
+    Entry {
+        at,
+        order: requests[slot].ticket().0 as u32,
+        key: Key::new(TimerKey::Request(slot)),
+    }
+}
+
+/// The deadline of a request that is in the line.
+fn in_line<N>(requests: &Arena<Request<N>>, slot: u32) -> Option<Entry> {
+    Some(entry(requests, slot, requests[slot].deadline?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use crate::ids::Ticket;
+
+    /// Requests, and connections without a record, with the deadlines of both.
+    struct Fixture {
+        timers: Timers,
+        requests: Arena<Request<()>>,
+        tickets: u64,
+    }
+
+    use TimerKey::{Connection, Request as Asks};
+
+    impl Fixture {
+        fn new(requests: u32) -> Self {
+            let mut fixture = Self {
+                timers: Timers::new(),
+                requests: Arena::new(),
+                tickets: 0,
+            };
+            for number in 0..requests {
+                let request = Request::new(number.into(), 0, Time::START, None, ());
+                fixture.requests.insert(request);
+            }
+            fixture
+        }
+
+        /// Sets a deadline of a request that joins a queue now, or of a connection.
+        fn set(&mut self, key: TimerKey, nanos: u64) {
+            if let Asks(slot) = key {
+                self.tickets += 1;
+                self.timers.withdraw(&mut self.requests, key);
+                self.requests[slot].enter_queue(Ticket(self.tickets), 0);
+                self.requests[slot].deadline = Some(Time::from_nanos(nanos));
+            }
+            let at = Some(Time::from_nanos(nanos));
+            self.timers.set(&mut self.requests, key, at);
+        }
+
+        fn withdraw(&mut self, key: TimerKey) {
+            self.timers.withdraw(&mut self.requests, key);
+        }
+
+        fn peek(&self) -> Option<(u64, TimerKey)> {
+            self.timers.peek().map(|(at, key)| (at.nanos(), key))
+        }
+
+        fn in_order(&self) -> Vec<(u64, TimerKey)> {
+            let order = self.timers.in_order(&self.requests).into_iter();
+            order.map(|(at, key)| (at.nanos(), key)).collect()
+        }
+
+        /// How many are in the line, and how many in the heap.
+        fn places(&self) -> (usize, usize) {
+            let heap = self.timers.heap.len();
+            (self.in_order().len() - heap, heap)
+        }
+    }
 
     #[test]
     fn deadlines_come_out_in_order_whatever_was_withdrawn() {
-        let start = Time::START;
-        let mut timers = Timers::new();
-        let mut model: Vec<(u64, u32)> = Vec::new();
+        let mut fixture = Fixture::new(32);
+        let mut model: Vec<(u64, TimerKey)> = Vec::new();
         let mut state = 7_u64;
-        for round in 0..5_000_u32 {
+        for round in 0..10_000_u32 {
             state = state
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
-            let slot = (state >> 33) as u32 % 64;
-            model.retain(|&(_, other)| other != slot);
-            if state >> 60 < 10 {
-                let millis = (state >> 40) % 100_000;
-                timers.set(
-                    TimerKey::Request(slot),
-                    Some(start + Duration::from_millis(millis)),
-                );
-                model.push((millis, slot));
+            let slot = (state >> 33) as u32 % 32;
+            let key = if state >> 63 == 0 {
+                Asks(slot)
             } else {
-                timers.withdraw(TimerKey::Request(slot));
+                Connection(slot)
+            };
+            model.retain(|&(_, other)| other != key);
+            if (state >> 58) % 8 < 5 {
+                // Most come in order, and many at the same time as others.
+                let late = u64::from(round) / 4 * u64::from(!(state >> 54).is_multiple_of(4));
+                let nanos = late + (state >> 40) % 8;
+                fixture.set(key, nanos);
+                model.push((nanos, key));
+            } else {
+                fixture.withdraw(key);
             }
-            assert_eq!(timers.len(), model.len(), "after round {round}");
-            let earliest = model.iter().map(|&(millis, _)| millis).min();
-            assert_eq!(
-                timers.peek().map(|(at, _)| at),
-                earliest.map(|millis| start + Duration::from_millis(millis))
-            );
+            let mut order = model.clone();
+            order.sort_by_key(|&(nanos, key)| (nanos, matches!(key, Connection(_))));
+            assert_eq!(fixture.in_order(), order, "after round {round}");
+            assert_eq!(fixture.peek(), order.first().copied());
         }
-        while let Some((at, key)) = timers.peek() {
-            timers.withdraw(key);
-            assert!(timers.peek().is_none_or(|(next, _)| next >= at));
-            assert_eq!(timers.at(key), None);
+        while let Some((_, key)) = fixture.peek() {
+            fixture.withdraw(key);
+            assert_eq!(fixture.timers.at(&fixture.requests, key), None);
         }
+        assert_eq!(fixture.in_order(), []);
     }
 
     #[test]
-    fn a_deadline_in_line_takes_20_bytes() {
-        assert_eq!(size_of::<Entry>() + size_of::<Place>(), 20);
-    }
-
-    #[test]
-    fn the_line_is_no_longer_than_it_must_be_and_counts_on_for_ever() {
-        let mut timers = Timers::new();
-        timers.first = Place::IN_LINE - 1_000;
-        for slot in 0..10_000 {
-            let at = Time::from_nanos(u64::from(slot));
-            timers.set(TimerKey::Request(slot), Some(at));
+    fn requests_with_the_same_time_out_take_no_memory_for_it() {
+        let mut fixture = Fixture::new(1_000);
+        for slot in 0..1_000 {
+            fixture.set(Asks(slot), u64::from(slot) / 10);
         }
-        for slot in (0..10_000).rev().filter(|slot| slot % 10 != 0) {
-            timers.withdraw(TimerKey::Request(slot));
-            assert!(timers.line.len() <= 2 * (timers.len() + STALE_KEPT));
+        for slot in (0..1_000).filter(|slot| slot % 10 != 0) {
+            fixture.withdraw(Asks(slot));
         }
-        for slot in (0..10_000).step_by(10) {
-            let at = Time::from_nanos(u64::from(slot));
-            assert_eq!(timers.peek(), Some((at, TimerKey::Request(slot))));
-            assert_eq!(timers.at(TimerKey::Request(slot)), Some(at));
-            timers.withdraw(TimerKey::Request(slot));
+        assert_eq!(
+            (fixture.places(), fixture.timers.heap.capacity()),
+            ((100, 0), 0)
+        );
+        for slot in (0..1_000).step_by(10) {
+            assert_eq!(fixture.peek(), Some((u64::from(slot) / 10, Asks(slot))));
+            fixture.withdraw(Asks(slot));
         }
-        assert_eq!((timers.len(), timers.line.len()), (0, 0));
+        assert_eq!(fixture.peek(), None);
     }
 
     #[test]
     fn who_left_the_end_of_the_line_is_in_nobodys_way() {
-        let [early, late] = [5, 10].map(Time::from_nanos);
-        let mut timers = Timers::new();
-        timers.set(TimerKey::Connection(0), Some(early));
-        timers.set(TimerKey::Request(0), Some(late));
-        timers.withdraw(TimerKey::Request(0));
-        timers.set(TimerKey::Request(1), Some(early));
-        assert_eq!((timers.heap.len(), timers.line.len()), (0, 2));
+        let mut fixture = Fixture::new(2);
+        fixture.set(Asks(0), 10);
+        fixture.withdraw(Asks(0));
+        fixture.set(Asks(1), 5);
+        assert_eq!(fixture.places(), (1, 0));
+    }
+
+    #[test]
+    fn who_has_less_time_than_those_before_is_due_before_them() {
+        let mut fixture = Fixture::new(3);
+        fixture.set(Asks(0), 10);
+        fixture.set(Asks(1), 5);
+        fixture.set(Asks(2), 10);
+        assert_eq!(fixture.places(), (2, 1));
+        assert_eq!(fixture.peek(), Some((5, Asks(1))));
+        fixture.withdraw(Asks(1));
+        assert_eq!(fixture.peek(), Some((10, Asks(0))));
+    }
+
+    #[test]
+    fn another_time_than_its_deadline_is_for_the_heap() {
+        let mut fixture = Fixture::new(1);
+        fixture.set(Asks(0), 10);
+        let sooner = Some(Time::from_nanos(3));
+        fixture.timers.set(&mut fixture.requests, Asks(0), sooner);
+        assert_eq!(
+            (fixture.places(), fixture.peek()),
+            ((0, 1), Some((3, Asks(0))))
+        );
+        assert_eq!(fixture.timers.at(&fixture.requests, Asks(0)), sooner);
     }
 
     #[test]
     fn a_crowd_leaves_no_memory_behind() {
-        let mut timers = Timers::new();
-        let crowd = 0..10_000;
-        for slot in crowd.clone() {
-            let at = Time::from_nanos(u64::from(10_000 - slot));
-            timers.set(TimerKey::Request(slot), Some(at));
+        let mut fixture = Fixture::new(10_000);
+        for slot in 0..10_000 {
+            fixture.set(Asks(slot), 10_000 - u64::from(slot));
+            fixture.set(Connection(slot), 7);
         }
-        for slot in crowd {
-            timers.withdraw(TimerKey::Request(slot));
+        for slot in 0..10_000 {
+            fixture.withdraw(Asks(slot));
+            fixture.withdraw(Connection(slot));
         }
-        let left = timers.heap.capacity() + timers.line.capacity() + timers.requests.capacity();
-        assert_eq!(left, 0);
-        timers.withdraw(TimerKey::Request(7));
-        timers.set(TimerKey::Request(7), Some(Time::START));
-        assert_eq!(timers.at(TimerKey::Request(7)), Some(Time::START));
+        let timers = &fixture.timers;
+        assert_eq!(timers.heap.capacity() + timers.connections.capacity(), 0);
+        fixture.withdraw(Connection(7));
+        fixture.set(Connection(7), 1);
+        assert_eq!(fixture.peek(), Some((1, Connection(7))));
     }
 
     #[test]
-    fn a_deadline_in_the_heap_comes_before_an_equal_one_that_was_set_later() {
-        let [late, early] = [10, 5].map(Time::from_nanos);
-        let mut timers = Timers::new();
-        timers.set(TimerKey::Request(0), Some(late));
-        timers.set(TimerKey::Request(1), Some(early));
-        timers.withdraw(TimerKey::Request(0));
-        timers.set(TimerKey::Request(2), Some(early));
-        assert_eq!((timers.heap.len(), timers.line.len()), (1, 1));
-        assert_eq!(timers.peek(), Some((early, TimerKey::Request(1))));
-    }
-
-    #[test]
-    fn equal_deadlines_are_due_in_the_order_they_were_set() {
-        let start = Time::START;
-        let mut timers = Timers::new();
+    fn of_equal_deadlines_those_of_requests_are_due_first_in_order_of_arrival() {
+        let mut fixture = Fixture::new(4);
+        fixture.set(Connection(5), 10);
+        fixture.set(Connection(2), 10);
         for slot in [3, 1, 2, 0] {
-            timers.set(TimerKey::Connection(slot), Some(start));
+            fixture.set(Asks(slot), 10);
         }
-        let mut order = Vec::new();
-        while let Some((_, key)) = timers.peek() {
-            timers.withdraw(key);
-            order.push(key);
-        }
-        assert_eq!(order, [3, 1, 2, 0].map(TimerKey::Connection));
+        // Who came first is so however often it is set anew.
+        let at = Some(Time::from_nanos(10));
+        fixture.timers.set(&mut fixture.requests, Asks(3), at);
+        let keys: Vec<_> = fixture.in_order().iter().map(|&(_, key)| key).collect();
+        let requests = [3, 1, 2, 0].map(Asks);
+        assert_eq!(keys[..4], requests);
+        assert_eq!(keys[4..], [Connection(5), Connection(2)]);
+        assert_eq!(fixture.places(), (3, 3));
     }
 }

@@ -8,7 +8,7 @@ use crate::room::Room;
 use crate::stats::{Counts, WaitingTime};
 use crate::time::Time;
 
-impl<K: Eq + Clone> Engine<K> {
+impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Why a request waits; `None` if it does not.
     pub fn waiting(&self, now: Time, room: &mut impl Room, id: RequestId) -> Option<Waiting> {
         let slot = self.find_request(id)?;
@@ -39,14 +39,9 @@ impl<K: Eq + Clone> Engine<K> {
 
     /// Whether a request waits, and has no attempt of its own.
     pub fn is_queued(&self, id: RequestId) -> bool {
-        self.find_request(id)
-            .is_some_and(|slot| matches!(self.requests[slot].stage, Stage::Parked | Stage::Claimed))
-    }
-
-    /// Whether there is a request that waits, or whose answer was not taken, or whose connection is
-    /// in its user's hands.
-    pub fn has_requests(&self) -> bool {
-        self.requests.len() > 0
+        self.find_request(id).is_some_and(|slot| {
+            matches!(self.requests[slot].stage, Stage::Parked(_) | Stage::Claimed)
+        })
     }
 
     /// How long requests waited.
@@ -54,14 +49,15 @@ impl<K: Eq + Clone> Engine<K> {
         &self.waiting_time
     }
 
-    /// The requests whose connections are in users' hands, and since when they are answered.
-    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Time)> {
+    /// The requests whose connections are in users' hands, since when they are answered, and what
+    /// the driver has noted of them.
+    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Time, &N)> {
         self.requests
             .iter()
             .filter(|(_, request)| matches!(request.stage, Stage::Held(_)))
             .map(|(slot, request)| {
                 let key = &self.hosts.at(request.host).key;
-                (self.request_id(slot), key, request.since)
+                (self.request_id(slot), key, request.since, &request.note)
             })
     }
 

@@ -146,7 +146,7 @@ impl<T: Send + 'static, C: Connector> Responses<T, C> {
                 return Poll::Ready(None);
             };
             let mut nobody = Context::from_waker(Waker::noop());
-            match envelope.claim.poll(&mut nobody) {
+            match envelope.claim.poll(envelope.request.host(), &mut nobody) {
                 Poll::Ready(result) => {
                     return Poll::Ready(Some(Response {
                         id: envelope.claim.id,

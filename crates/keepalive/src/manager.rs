@@ -94,7 +94,7 @@ impl<C: Connector> Manager<C> {
     pub fn allocate(&self, request: impl Borrow<Request>) -> Pending<C> {
         let location = Location::caller();
         let request = request.borrow();
-        Pending::new(Claim::new(self.anchor(request), request, location))
+        Pending::new(self.anchor(request), request, location)
     }
 
     /// Asks for a connection and waits for it, in one: the quickest way to a lease.

@@ -14,6 +14,7 @@ use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
 use crate::driver::requests::Asked;
 use crate::error::AllocateError;
+use crate::host::Host;
 use crate::lease::Lease;
 use crate::request::Request;
 use crate::sync::Arc;
@@ -40,11 +41,19 @@ use crate::sync::Arc;
 #[must_use = "dropping it withdraws the request"]
 pub struct Pending<C: Connector = Net> {
     claim: Claim<C>,
+    host: Host,
 }
 
 impl<C: Connector> Pending<C> {
-    pub(crate) fn new(claim: Claim<C>) -> Self {
-        Self { claim }
+    pub(crate) fn new(
+        anchor: &Arc<Anchor<C>>,
+        request: &Request,
+        location: &'static Location<'static>,
+    ) -> Self {
+        Self {
+            claim: Claim::new(anchor, request, location),
+            host: request.host().clone(),
+        }
     }
 
     /// The request's name, for the life of the process.
@@ -83,7 +92,8 @@ impl<C: Connector> Future for Pending<C> {
     type Output = Result<Lease<C>, AllocateError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.claim.poll(context)
+        let Self { claim, host } = &mut *self;
+        claim.poll(host, context)
     }
 }
 
@@ -106,7 +116,7 @@ pub(crate) enum Leasing<'a, C: Connector> {
         request: &'a Request,
         location: &'static Location<'static>,
     },
-    Asked(Claim<C>),
+    Asked(Claim<C>, &'a Request),
     Done,
 }
 
@@ -141,7 +151,7 @@ impl<C: Connector> Future for Leasing<'_, C> {
                 }
                 Err(asked) => {
                     let listens = asked.listens;
-                    *self = Self::Asked(Claim::asked(anchor, asked));
+                    *self = Self::Asked(Claim::asked(anchor, asked), request);
                     if listens {
                         return Poll::Pending;
                     }
@@ -149,7 +159,7 @@ impl<C: Connector> Future for Leasing<'_, C> {
             }
         }
         match &mut *self {
-            Self::Asked(claim) => claim.poll(context),
+            Self::Asked(claim, request) => claim.poll(request.host(), context),
             Self::New { .. } | Self::Done => panic!("a lease was polled for after it was there"),
         }
     }
@@ -210,12 +220,14 @@ impl<C: Connector> Claim<C> {
         self.driver()?.waiting(self.id)
     }
 
+    /// Takes the answer, which was asked for of `host`.
     pub(crate) fn poll(
         &mut self,
+        host: &Host,
         context: &mut Context<'_>,
     ) -> Poll<Result<Lease<C>, AllocateError>> {
         let answer = match &self.state {
-            State::Asked(anchor) => Some(ready!(anchor.driver.poll_answer(self.id, context))),
+            State::Asked(anchor) => Some(ready!(anchor.driver.poll_answer(self.id, host, context))),
             State::Refused(_) | State::Done => None,
         };
         let state = std::mem::replace(&mut self.state, State::Done);
@@ -243,7 +255,7 @@ mod tests {
 
     #[test]
     fn who_waits_takes_little_room() {
-        assert_eq!(size_of::<Leasing<'_, Net>>(), 32);
-        assert_eq!(size_of::<Pending>(), 32);
+        assert_eq!(size_of::<Leasing<'_, Net>>(), 40);
+        assert_eq!(size_of::<Pending>(), 40);
     }
 }

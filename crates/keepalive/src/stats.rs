@@ -81,11 +81,11 @@ pub(crate) fn leases<C: Connector>(driver: &Driver<C>) -> Vec<LeaseInfo> {
         let mut leases = Vec::new();
         for shard in shards {
             let held = shard.engine.held();
-            leases.extend(held.map(|(id, host, since)| LeaseInfo {
+            leases.extend(held.map(|(id, host, since, cell)| LeaseInfo {
                 id,
                 host: host.clone(),
                 held: now.saturating_duration_since(since),
-                location: shard.location(id),
+                location: cell.location,
             }));
         }
         leases

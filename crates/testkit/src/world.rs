@@ -164,7 +164,7 @@ impl World {
             queue_timeout: None,
         };
         let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
-        let leased = engine.lease(now, room, ask, |id, since| {
+        let leased = engine.lease(now, room, ask, (), |id, since| {
             assert_eq!(
                 next,
                 Some((id, Some(since))),
@@ -224,7 +224,11 @@ impl World {
         self.unlend(id);
         // Every other goes the long way, although the short one is tried first by who can.
         let short = id.slot().is_multiple_of(2);
-        if !short || !self.engines[shard].forget_parked(&mut self.room, id) {
+        if !short
+            || self.engines[shard]
+                .forget_parked(&mut self.room, id)
+                .is_none()
+        {
             self.engines[shard].forget(self.now, &mut self.room, id);
         }
         self.fates.remove(&id);

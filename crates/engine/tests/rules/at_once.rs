@@ -16,7 +16,7 @@ fn lease(world: &mut World, is_sound: impl FnOnce(ConnectionId) -> bool) -> Opti
         timeout: None,
         queue_timeout: None,
     };
-    engine.lease(now, room, ask, |id, _| is_sound(id))
+    engine.lease(now, room, ask, (), |id, _| is_sound(id))
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn who_holds_a_connection_is_listed_and_it_is_not_idle() {
     assert_eq!((engine.is_idle(held), engine.is_idle(free)), (false, true));
     let listed: Vec<_> = engine
         .held()
-        .map(|(id, &host, since)| (id, host, since))
+        .map(|(id, &host, since, ())| (id, host, since))
         .collect();
     assert_eq!(listed, [(holder, 0, world.now)]);
 }

@@ -63,7 +63,7 @@ impl<C: Connector> Driver<C> {
         let shards = (0..config.settings().shards).map(ShardId);
         Self {
             shards: shards
-                .map(|id| Padded(Mutex::new(Shard::new(id, Engine::new(config, id)))))
+                .map(|id| Padded(Mutex::new(Shard::new(id, Engine::with_notes(config, id)))))
                 .collect(),
             common: Common::new(config),
             signals: Arc::new(Signals::new()),

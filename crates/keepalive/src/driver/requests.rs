@@ -12,7 +12,7 @@ use crate::connect::{Connector, Unusable};
 use crate::contain::contain;
 use crate::driver::effects::Effects;
 use crate::driver::live::Live;
-use crate::driver::shard::{self, Leased, Letter, Shard};
+use crate::driver::shard::{Cell, Leased, Letter, Shard};
 use crate::driver::{Driver, NO_RUNTIME};
 use crate::error::AllocateError;
 use crate::host::Host;
@@ -136,14 +136,15 @@ impl<C: Connector> Driver<C> {
             queue_timeout: request.own_queue_timeout(),
         };
         let id = shard.engine.request(now, room, ask);
-        shard.open_cell(id, host, location);
+        shard.cell(id).location = location;
         id
     }
 
-    /// Takes the answer of a request, or has `context` woken when it is there.
+    /// Takes the answer of a request for `host`, or has `context` woken when it is there.
     pub(crate) fn poll_answer(
         self: &Arc<Self>,
         id: RequestId,
+        host: &Host,
         context: &mut Context<'_>,
     ) -> Poll<Outcome<C>> {
         let mut shard = self.lock(id.shard());
@@ -156,9 +157,7 @@ impl<C: Connector> Driver<C> {
                     }
                     live.request = id;
                     live.from_cache = shard.engine.take(id).expect(ANSWERED).from_cache;
-                    let leftover = shard.close_cell(id);
-                    drop(shard);
-                    drop(leftover);
+                    shard.forget_answer(id);
                     return Poll::Ready(Ok(live));
                 }
                 Err(Gone { handle, why }) => {
@@ -175,11 +174,9 @@ impl<C: Connector> Driver<C> {
         if let Some(cause) = shard.take_refusal(id) {
             let timing = shard.engine.timing(id).expect(ANSWERED);
             shard.engine.take(id);
-            let host = shard.host_of(id);
-            let leftover = shard.close_cell(id);
             drop(shard);
-            drop(leftover);
-            return Poll::Ready(Err(AllocateError::new(id, host, timing, cause)));
+            let error = AllocateError::new(id, host.clone(), timing, cause);
+            return Poll::Ready(Err(error));
         }
         if planted!(WakerRegisteredLate) {
             drop(shard);
@@ -225,16 +222,18 @@ impl<C: Connector> Driver<C> {
     pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
         let waited = planted!(ForgetSplit) && self.waiting(id).is_some();
         let mut shard = self.lock(id.shard());
-        if shard.engine.forget_parked(&mut self.common.room(), id) {
-            let leftover = shard.close_cell(id);
-            drop(shard);
-            contain(|| drop(leftover));
+        let parked = shard.engine.forget_parked(&mut self.common.room(), id);
+        drop(shard);
+        if parked.is_some() {
+            contain(|| drop(parked));
             return;
         }
-        drop(shard);
         let leftover = self.input(id.shard(), |shard, now, room| {
             match waited && shard.held_for(id).is_some() {
-                true => shard.close_cell(id),
+                true => {
+                    shard.forget_answer(id);
+                    None
+                }
                 false => shard.forget(id, now, room),
             }
         });
@@ -300,10 +299,9 @@ impl<C: Connector> Shard<C> {
         id: RequestId,
         now: Time,
         room: &mut impl Room,
-    ) -> shard::Leftover {
+    ) -> Option<Cell> {
         self.look_at_held(id, now, room);
-        self.engine.forget(now, room, id);
-        self.close_cell(id)
+        self.engine.forget(now, room, id)
     }
 
     /// Looks at the connection that is held for a request, which may go to another user now. Its

@@ -19,14 +19,9 @@ use crate::host::Host;
 use crate::request::Request;
 use crate::runtime::AbortHandle;
 
-/// More cells than this are let go when there is no request any more.
-const KEPT_CELLS: usize = 1024;
-
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
-    pub(crate) engine: Engine<Host>,
-    /// By the slots of requests.
-    cells: Vec<Cell>,
+    pub(crate) engine: Engine<Host, Cell>,
     /// By the slots of connections.
     sockets: Vec<Socket<C>>,
     numbers: Range<u64>,
@@ -34,11 +29,21 @@ pub(crate) struct Shard<C: Connector> {
     pub(crate) lost: u64,
 }
 
-/// What the driver knows of a request that the engine need not.
-struct Cell {
+/// What the driver notes of a request. User code may run when it is dropped, so that is for where
+/// no lock is held.
+pub(crate) struct Cell {
     answer: Answered,
-    location: &'static Location<'static>,
-    host: Host,
+    /// Where it was asked for.
+    pub(crate) location: &'static Location<'static>,
+}
+
+impl Default for Cell {
+    fn default() -> Self {
+        Self {
+            answer: Answered::No,
+            location: Location::caller(),
+        }
+    }
 }
 
 /// The answer of a request, or who is told when it is there.
@@ -55,11 +60,6 @@ enum Answered {
     With(ConnectionId),
     /// Without a connection.
     Without(Box<Cause>),
-}
-
-/// What a cell held: user code may run when it is dropped.
-pub(crate) struct Leftover {
-    _answer: Answered,
 }
 
 /// Something that is posted when an answer is there.
@@ -117,11 +117,10 @@ pub(crate) enum Task {
 }
 
 impl<C: Connector> Shard<C> {
-    pub(crate) fn new(id: ShardId, engine: Engine<Host>) -> Self {
+    pub(crate) fn new(id: ShardId, engine: Engine<Host, Cell>) -> Self {
         Self {
             id,
             engine,
-            cells: Vec::new(),
             sockets: Vec::new(),
             numbers: 0..0,
             lost: 0,
@@ -167,14 +166,12 @@ impl<C: Connector> Shard<C> {
             }
             _ => false,
         };
-        match self.engine.lease(now, room, ask, is_sound)? {
+        let cell = Cell {
+            answer: Answered::No,
+            location,
+        };
+        match self.engine.lease(now, room, ask, cell, is_sound)? {
             engine::Leased::Here(id, connection) => {
-                match self.cells.get_mut(id.slot()) {
-                    // Nobody will ask it where the request goes: the host of the last in it may
-                    // stay.
-                    Some(cell) => cell.location = location,
-                    None => self.open_cell(id, host, location),
-                }
                 let mut live = self.take_live(connection)?;
                 live.stop_watching();
                 live.request = id;
@@ -182,56 +179,28 @@ impl<C: Connector> Shard<C> {
                 Some(Leased::Here(live))
             }
             engine::Leased::Waits(id) => {
-                self.open_cell(id, host, location);
-                self.cells[id.slot()].answer = Answered::Wakes(waker.clone());
+                self.cell(id).answer = Answered::Wakes(waker.clone());
                 Some(Leased::Waits(id))
             }
         }
     }
 
-    /// Makes the cell of a request, before its actions are forwarded.
+    /// What is noted of a request that has not ended.
     #[inline]
-    pub(crate) fn open_cell(
-        &mut self,
-        id: RequestId,
-        host: &Host,
-        location: &'static Location<'static>,
-    ) {
-        if let Some(cell) = self.cells.get_mut(id.slot()) {
-            // It was closed, but an answer may have come in the same input.
-            cell.answer = Answered::No;
-            cell.location = location;
-            if !cell.host.is_same(host) {
-                cell.host = host.clone();
-            }
-        } else {
-            debug_assert_eq!(id.slot(), self.cells.len(), "slots are dense");
-            reserve(&mut self.cells, id.slot());
-            self.cells.push(Cell {
-                answer: Answered::No,
-                location,
-                host: host.clone(),
-            });
-        }
+    pub(crate) fn cell(&mut self, id: RequestId) -> &mut Cell {
+        self.engine
+            .note_mut(id)
+            .expect("a request that has not ended")
     }
 
-    /// Where a request whose cell is open, or was the last in it, wants to go.
-    pub(crate) fn host_of(&self, id: RequestId) -> Host {
-        self.cells[id.slot()].host.clone()
-    }
-
-    pub(crate) fn location(&self, id: RequestId) -> &'static Location<'static> {
-        self.cells[id.slot()].location
-    }
-
-    /// An answer is to be replaced by another.
+    /// An answer is taken, or is to be replaced by another.
     pub(crate) fn forget_answer(&mut self, id: RequestId) {
-        self.cells[id.slot()].answer = Answered::No;
+        self.cell(id).answer = Answered::No;
     }
 
     /// Why a request is answered without a connection, if it is.
     pub(crate) fn take_refusal(&mut self, id: RequestId) -> Option<Cause> {
-        let answer = &mut self.cells[id.slot()].answer;
+        let answer = &mut self.cell(id).answer;
         match std::mem::take(answer) {
             Answered::Without(cause) => Some(*cause),
             other => {
@@ -243,7 +212,7 @@ impl<C: Connector> Shard<C> {
 
     /// The connection that is held for a request whose answer has not been taken.
     pub(crate) fn held_for(&self, id: RequestId) -> Option<ConnectionId> {
-        match self.cells.get(id.slot())?.answer {
+        match self.engine.note(id)?.answer {
             Answered::With(connection) => Some(connection),
             _ => None,
         }
@@ -251,7 +220,7 @@ impl<C: Connector> Shard<C> {
 
     /// Has `waker` woken when the answer is there; answers the waker it replaces.
     pub(crate) fn wake_when_answered(&mut self, id: RequestId, waker: &Waker) -> Option<Waker> {
-        let answer = &mut self.cells[id.slot()].answer;
+        let answer = &mut self.cell(id).answer;
         match answer {
             Answered::Wakes(known) if planted!(StaleWaker) || known.will_wake(waker) => None,
             Answered::Wakes(known) => Some(std::mem::replace(known, waker.clone())),
@@ -268,22 +237,13 @@ impl<C: Connector> Shard<C> {
         id: RequestId,
         letter: Box<dyn Letter>,
     ) -> Option<Box<dyn Letter>> {
-        let cell = &mut self.cells[id.slot()];
+        let cell = self.cell(id);
         let answered = matches!(cell.answer, Answered::With(_) | Answered::Without(_));
         if answered && !planted!(LetterLeftLate) {
             return Some(letter);
         }
         cell.answer = Answered::Posts(letter);
         None
-    }
-
-    /// Nobody waits for the answer any more; what is left of it is to be dropped outside the
-    /// lock.
-    pub(crate) fn close_cell(&mut self, id: RequestId) -> Leftover {
-        let cell = &mut self.cells[id.slot()];
-        Leftover {
-            _answer: std::mem::take(&mut cell.answer),
-        }
     }
 
     #[inline]
@@ -389,13 +349,13 @@ impl<C: Connector> Shard<C> {
                 Action::Tell(shard, message) => effects.push(Effect::Tell(shard, message)),
             }
         }
-        if self.cells.len() > KEPT_CELLS && !self.engine.has_requests() {
-            self.cells = Vec::new();
-        }
     }
 
     fn answer(&mut self, effects: &mut Effects<C>, id: RequestId, answer: Answered) {
-        let cell = &mut self.cells[id.slot()];
+        let Some(cell) = self.engine.note_mut(id) else {
+            // It was forgotten in the same input.
+            return;
+        };
         match std::mem::replace(&mut cell.answer, answer) {
             Answered::Wakes(waker) => effects.push(Effect::Wake(waker)),
             Answered::Posts(letter) => effects.push(Effect::Post(letter)),
@@ -451,6 +411,6 @@ fn cause(answer: Answer, error: &mut Option<ConnectError>) -> Cause {
 mod tests {
     #[test]
     fn a_cell_is_small() {
-        assert_eq!(size_of::<super::Cell>(), 40);
+        assert_eq!(size_of::<super::Cell>(), 32);
     }
 }

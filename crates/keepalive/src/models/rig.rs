@@ -16,7 +16,7 @@ use crate::driver::anchor::Anchor;
 use crate::error::AllocateError;
 use crate::host::Host;
 use crate::lease::Lease;
-use crate::pending::{Claim, Pending};
+use crate::pending::Pending;
 use crate::request::Request;
 use crate::runtime::simulated::{Runtime, Simulation, advance};
 use crate::sync::{Arc, Mutex};
@@ -88,11 +88,7 @@ impl Rig {
     }
 
     pub(super) fn ask(&self, request: Request) -> Pending<Mock> {
-        Pending::new(Claim::new(
-            &Anchor::new(&self.driver),
-            &request,
-            Location::caller(),
-        ))
+        Pending::new(&Anchor::new(&self.driver), &request, Location::caller())
     }
 
     pub(super) fn lease(&self, request: Request) -> Lease<Mock> {

@@ -29,14 +29,13 @@ impl Model {
         }
         let arrival = self.event();
         let mark = self.overtakes;
-        let set = self.event();
         let request = self.request_mut(number);
         request.stage = Stage::Parked;
         (request.arrival, request.mark) = (arrival, mark);
         let at = request
             .attempt_until
             .map_or(request.until, |until| until.min(request.until));
-        request.deadline = Some(Deadline { at, set });
+        request.deadline = Some(at);
         self.align(host);
     }
 
@@ -164,14 +163,10 @@ impl Model {
     fn attend(&mut self, request: usize, attempt: usize) {
         self.book(request, None);
         self.connection_mut(attempt).owner = Some(request);
-        let set = self.event();
         let request = self.request_mut(request);
         request.stage = Stage::Attended(attempt);
         request.attempt_until = None;
-        request.deadline = Some(Deadline {
-            at: request.until,
-            set,
-        });
+        request.deadline = Some(request.until);
     }
 
     pub(super) fn withdraw_attempt(&mut self, number: usize) {

@@ -97,7 +97,7 @@ impl Spent {
     }
 }
 
-/// A deadline. Of two at the same instant, the one set first is due first.
+/// A deadline of a connection. Of two at the same instant, the one set first is due first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Deadline {
     pub(super) at: Duration,
@@ -121,8 +121,9 @@ pub(super) struct Request {
     pub(super) until: Duration,
     /// Until when an attempt of its own must have begun; none once one has.
     pub(super) attempt_until: Option<Duration>,
-    /// The deadline that is set now: of the answer, or of the attempt.
-    pub(super) deadline: Option<Deadline>,
+    /// The deadline that is set now: of the answer, or of the attempt. At the same instant, those of
+    /// requests are due before those of connections, and in order of arrival.
+    pub(super) deadline: Option<Duration>,
     /// When its present phase began.
     pub(super) since: Duration,
     pub(super) spent: Spent,

@@ -142,7 +142,7 @@ impl Subject {
                 let id = self.requests[request];
                 // What is due has happened first.
                 engine.tick(now, room);
-                if !engine.forget_parked(room, id) {
+                if engine.forget_parked(room, id).is_none() {
                     engine.forget(now, room, id);
                 }
             }
@@ -206,7 +206,7 @@ impl Subject {
             queue_timeout: None,
         };
         let (engine, room) = (&mut self.engine, &mut self.room);
-        match engine.lease(now, room, ask, |_, _| true) {
+        match engine.lease(now, room, ask, (), |_, _| true) {
             Some(Leased::Here(id, connection)) => {
                 self.requests.push(id);
                 return Some(Taken {
@@ -296,7 +296,7 @@ impl Subject {
         let mut held: Vec<_> = self
             .engine
             .held()
-            .map(|(id, &host, since)| (number(id), host as usize, since - self.start))
+            .map(|(id, &host, since, ())| (number(id), host as usize, since - self.start))
             .collect();
         held.sort_unstable();
         held

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use keepalive_engine::{Due, Phase, Reason};
 
-use super::records::{Deadline, Stage, State};
+use super::records::{Stage, State};
 use super::{Effect, Model, Outcome};
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 enum Whose {
     Request(usize),
     Connection(usize),
@@ -17,8 +17,8 @@ impl Model {
     /// What is due next, and when.
     pub(super) fn next_due(&self) -> Option<(Duration, Due)> {
         let deadline = self.next_deadline().map(|(deadline, whose)| match whose {
-            Whose::Request(_) => (deadline.at, Due::Request),
-            Whose::Connection(_) => (deadline.at, Due::Connection),
+            Whose::Request(_) => (deadline, Due::Request),
+            Whose::Connection(_) => (deadline, Due::Connection),
         });
         let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
         // At the same instant, a deadline comes first.
@@ -82,14 +82,15 @@ impl Model {
         }
     }
 
-    fn next_deadline(&self) -> Option<(Deadline, Whose)> {
-        let requests = self.requests.iter();
-        let requests = requests.map(|it| (it.deadline, Whose::Request(it.number)));
-        let connections = self.connections.iter();
-        let connections = connections.map(|it| (it.deadline, Whose::Connection(it.number)));
-        let all = requests.chain(connections);
-        all.filter_map(|(deadline, whose)| Some((deadline?, whose)))
-            .min()
+    fn next_deadline(&self) -> Option<(Duration, Whose)> {
+        let waiting = self.requests.iter().filter(|it| it.deadline.is_some());
+        let first = waiting.min_by_key(|it| (it.deadline, it.arrival));
+        let request = first.and_then(|it| Some((it.deadline?, Whose::Request(it.number))));
+        let open = self.connections.iter().filter(|it| it.deadline.is_some());
+        let first = open.min_by_key(|it| it.deadline);
+        let connection = first.and_then(|it| Some((it.deadline?.at, Whose::Connection(it.number))));
+        let both = request.into_iter().chain(connection);
+        both.min_by_key(|&(at, _)| at)
     }
 
     fn next_expiry(&self) -> Option<Duration> {
