@@ -305,11 +305,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     fn attend(&mut self, now: Time, room: &mut impl Room, request: u32, attempt: u32) {
         self.requests[request].book(now, None);
         self.leave_count(room, request);
-        self.requests[request].set_attempt_deadline(None);
-        let deadline = self.requests[request].deadline;
-        if !planted!(QueueTimeoutWhileConnecting) {
-            self.timers
-                .set(&mut self.requests, TimerKey::Request(request), deadline);
+        if self.requests[request].attempt_deadline().is_some() {
+            self.requests[request].set_attempt_deadline(None);
+            let deadline = self.requests[request].deadline;
+            if !planted!(QueueTimeoutWhileConnecting) {
+                self.timers
+                    .set(&mut self.requests, TimerKey::Request(request), deadline);
+            }
         }
         self.connections[attempt].set_owner(Some(request));
         let host = self.requests[request].host;

@@ -202,13 +202,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let now = self.advance(now, room);
         let slot = self.find_request(id);
         let note = slot.and_then(|slot| {
-            if self.withdraw_request(now, room, slot) {
-                let key = TimerKey::Request(slot);
-                self.timers.withdraw(&mut self.requests, key);
-            } else if self.requests[slot].stage != Stage::Refused {
-                return None;
-            }
-            Some(self.end_request(slot))
+            let withdrawn = self.withdraw_request(now, room, slot);
+            let ended = withdrawn || self.requests[slot].stage == Stage::Refused;
+            ended.then(|| self.end_request(slot))
         });
         self.settle(room);
         note

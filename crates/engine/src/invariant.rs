@@ -338,6 +338,10 @@ fn check_connections<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
 }
 
 fn check_timers<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
+    assert!(
+        engine.timers.is_in_order(&engine.requests),
+        "I9: what is due first is known"
+    );
     let mut set = 0;
     for (slot, request) in engine.requests.iter() {
         let at = engine.timers.at(&engine.requests, TimerKey::Request(slot));

@@ -106,6 +106,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         match self.requests[slot].stage {
             Stage::Parked(_) | Stage::Claimed | Stage::Attended(_) => {
                 let stage = self.leave_queue(now, room, slot);
+                self.timers
+                    .withdraw(&mut self.requests, TimerKey::Request(slot));
                 if !stage.is_parked() {
                     self.rebalance(now, room, host);
                 }

@@ -212,6 +212,24 @@ impl Timers {
         }
     }
 
+    /// Whether the line is in order, and the first of all is known.
+    pub(crate) fn is_in_order<N>(&self, requests: &Arena<Request<N>>) -> bool {
+        let (mut at, mut last, mut before) = (self.line.front, NIL, None);
+        while at != NIL {
+            let Some(entry) = in_line(requests, at) else {
+                return false;
+            };
+            if before.is_some_and(|before| !Entry::is_before(&before, &entry))
+                || requests[at].timer.previous != last
+            {
+                return false;
+            }
+            (before, last, at) = (Some(entry), at, requests[at].timer.next);
+        }
+        let first = self.in_order(requests).first().copied();
+        last == self.line.back && first == self.peek()
+    }
+
     /// All of them, the first due first.
     pub(crate) fn in_order<N>(&self, requests: &Arena<Request<N>>) -> Vec<(Time, TimerKey)> {
         let mut entries = self.heap.clone();
@@ -490,7 +508,7 @@ mod tests {
         for slot in [3, 1, 2, 0] {
             fixture.set(Asks(slot), 10);
         }
-        // Who came first is so however often it is set anew.
+        // Who came first is so however often it is set.
         let at = Some(Time::from_nanos(10));
         fixture.timers.set(&mut fixture.requests, Asks(3), at);
         let keys: Vec<_> = fixture.in_order().iter().map(|&(_, key)| key).collect();
