@@ -6,27 +6,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+
+use keepalive_testkit::net::program::{Program, find, free_port};
 
 const REQUESTS: usize = 20_000;
 const MAX_PER_HOST: usize = 4;
 
 #[test]
 fn twenty_thousand_requests_over_four_connections() {
-    let Some(binary) = find_nginx() else {
-        let required =
-            std::env::var_os("KEEPALIVE_REQUIRE_NGINX").is_some_and(|value| value == "1");
-        assert!(
-            !required,
-            "KEEPALIVE_REQUIRE_NGINX=1, and there is no nginx"
-        );
-        println!("SKIPPED: there is no nginx here; KEEPALIVE_REQUIRE_NGINX=1 makes that a failure");
-        return;
-    };
+    let Some(binary) = find("nginx") else { return };
     let folder = tempfile::tempdir().unwrap();
     let nginx = Nginx::start(&binary, folder.path());
     let run = Command::new(env!("CARGO_BIN_EXE_keepalive"))
@@ -102,17 +92,9 @@ fn most_at_once(requests: &[Logged]) -> usize {
     most
 }
 
-fn find_nginx() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
-        .map(|folder| folder.join("nginx"))
-        .find(|file| file.is_file())
-}
-
 /// An nginx of the test's own: everything it writes is in the test's folder.
 struct Nginx {
-    process: Child,
+    program: Program,
     url: String,
     log: PathBuf,
 }
@@ -124,59 +106,23 @@ impl Nginx {
         fs::write(&config, configuration(folder, port)).unwrap();
         fs::create_dir(folder.join("html")).unwrap();
         fs::write(folder.join("html/index.html"), "hello from nginx\n").unwrap();
-        let mut process = Command::new(binary)
-            .arg("-p")
-            .arg(folder)
-            .arg("-c")
-            .arg(&config)
-            // Before it has read its configuration it writes errors where it was built to.
-            .arg("-e")
-            .arg(folder.join("error.log"))
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = process.try_wait().unwrap();
-            let errors = || fs::read_to_string(folder.join("error.log")).unwrap_or_default();
-            assert!(ended.is_none(), "nginx ended: {}", errors());
-            assert!(Instant::now() < deadline, "nginx is silent: {}", errors());
-            thread::sleep(Duration::from_millis(10));
-        }
+        let mut command = Command::new(binary);
+        command.arg("-p").arg(folder).arg("-c").arg(&config);
+        // Before it has read its configuration it writes errors where it was built to.
+        command.arg("-e").arg(folder.join("error.log"));
         Self {
-            process,
+            program: Program::listening(&mut command, port),
             url: format!("http://127.0.0.1:{port}/index.html"),
             log: folder.join("access.log"),
         }
     }
 
     /// Ends it in an orderly way, and returns its log.
-    fn stop(mut self) -> String {
-        let quit = Command::new("kill")
-            .args(["-QUIT", &self.process.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(quit.success());
-        self.process.wait().unwrap();
+    fn stop(self) -> String {
+        self.program.signal("QUIT");
+        self.program.wait();
         fs::read_to_string(&self.log).unwrap()
     }
-}
-
-/// A test that fails must not leave it running.
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // TERM, so that it ends its worker too; an error means that it has ended.
-        let id = self.process.id().to_string();
-        if matches!(self.process.try_wait(), Ok(None)) {
-            let _ = Command::new("kill").args(["-TERM", &id]).status();
-            let _ = self.process.wait();
-        }
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 fn configuration(folder: &Path, port: u16) -> String {

@@ -2,17 +2,14 @@
 //!
 //! Skipped where there is no dnsmasq, unless `KEEPALIVE_REQUIRE_DNSMASQ=1` is set.
 #![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
-#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::fs;
-use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use keepalive::{AllocateError, HickoryResolver, Lease, Manager, Net, Request};
+use keepalive_testkit::net::program::{Program, find, free_port};
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -143,7 +140,7 @@ fn error(result: Result<Lease, AllocateError>) -> AllocateError {
 
 /// A dnsmasq of the test's own: everything that it reads and writes is in the test's folder.
 struct Dns {
-    process: Child,
+    program: Program,
     address: SocketAddr,
     folder: TempDir,
     /// Where what is asked about `slow.test` goes.
@@ -153,19 +150,7 @@ struct Dns {
 impl Dns {
     /// `None` if there is no dnsmasq.
     fn start() -> Option<Self> {
-        let Some(binary) = find_dnsmasq() else {
-            let required =
-                std::env::var_os("KEEPALIVE_REQUIRE_DNSMASQ").is_some_and(|value| value == "1");
-            assert!(
-                !required,
-                "KEEPALIVE_REQUIRE_DNSMASQ=1, and there is no dnsmasq"
-            );
-            println!(
-                "SKIPPED: there is no dnsmasq here; \
-                 KEEPALIVE_REQUIRE_DNSMASQ=1 makes that a failure"
-            );
-            return None;
-        };
+        let (binary, port) = (find("dnsmasq")?, free_port());
         let folder = tempfile::tempdir().expect("a folder");
         let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let mut hosts = String::from("127.0.0.1 four.test\n::1 six.test\n");
@@ -173,10 +158,10 @@ impl Dns {
             hosts += &format!("127.0.1.{n} many.test\n");
         }
         fs::write(folder.path().join("hosts"), hosts).expect("a file");
-        let address = free_port();
         let silent_port = silent.local_addr().expect("it is bound").port();
         let path = |name| folder.path().join(name).display().to_string();
-        let process = Command::new(binary)
+        let mut command = Command::new(binary);
+        command
             .args([
                 "--conf-file=/dev/null",
                 "--keep-in-foreground",
@@ -185,33 +170,18 @@ impl Dns {
             .args(["--no-resolv", "--no-hosts", "--bind-interfaces"])
             .args(["--user=root", "--log-queries", "--local=/test/"])
             .arg("--listen-address=127.0.0.1")
-            .arg(format!("--port={}", address.port()))
+            .arg(format!("--port={port}"))
             .arg(format!("--addn-hosts={}", path("hosts")))
             .arg(format!("--log-facility={}", path("log")))
             .arg(format!("--server=/slow.test/127.0.0.1#{silent_port}"))
             .arg("--host-record=hour.test,127.0.0.1,3600")
-            .arg("--txt-record=text.test,words")
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("it can be started");
-        let mut dns = Self {
-            process,
-            address,
+            .arg("--txt-record=text.test,words");
+        Some(Self {
+            program: Program::listening(&mut command, port),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
             folder,
             _silent: silent,
-        };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(address).is_err() {
-            let ended = dns.process.try_wait().expect("it is a child");
-            assert!(ended.is_none(), "dnsmasq ended: {}", dns.log());
-            assert!(
-                Instant::now() < deadline,
-                "dnsmasq is silent: {}",
-                dns.log()
-            );
-            sleep(Duration::from_millis(5));
-        }
-        Some(dns)
+        })
     }
 
     /// A manager that asks this server.
@@ -236,37 +206,6 @@ impl Dns {
     fn move_to(&self, name: &str, address: Ipv4Addr) {
         let hosts = self.folder.path().join("hosts");
         fs::write(hosts, format!("{address} {name}\n")).expect("a file");
-        let id = self.process.id().to_string();
-        let told = Command::new("kill").args(["-HUP", &id]).status();
-        assert!(told.expect("kill runs").success());
-    }
-}
-
-/// A test that fails must not leave it running.
-impl Drop for Dns {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn find_dnsmasq() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
-        .map(|folder| folder.join("dnsmasq"))
-        .find(|file| file.is_file())
-}
-
-/// A port that is free over both UDP and TCP.
-fn free_port() -> SocketAddr {
-    loop {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let address = udp.local_addr().expect("it is bound");
-        match TcpListener::bind(address) {
-            Ok(_) => return address,
-            Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse),
-        }
+        self.program.signal("HUP");
     }
 }

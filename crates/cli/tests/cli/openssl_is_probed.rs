@@ -3,64 +3,29 @@
 //!
 //! Skipped where there is no openssl, unless `KEEPALIVE_REQUIRE_OPENSSL=1` is set.
 
-use std::io::{self, BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::process::{Command, Stdio};
 
+use keepalive_testkit::net::program::{Program, find};
 use serde_json::Value;
 
 use crate::program::keepalive;
 use crate::tls_server::{Authority, Files};
 
-/// A server that ends with the test.
-struct OpenSsl(Child);
-
-impl OpenSsl {
-    #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
-    fn start(files: &Files, authority: &Authority, flags: &str) -> Option<(Self, u16)> {
-        let identity = authority.issue("the server", &["127.0.0.1"]);
-        let child = Command::new("openssl")
-            .args(["s_server", "-accept", "127.0.0.1:0", "-alpn", "imap"])
-            .args(["-cert", &files.write("server.pem", identity.pem())])
-            .args(["-key", &files.write("server.key", identity.key_pem())])
-            .args(flags.split_whitespace())
-            // It ends when its input does.
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut child) = child else {
-            let required = std::env::var_os("KEEPALIVE_REQUIRE_OPENSSL");
-            let required = required.is_some_and(|value| value == "1");
-            assert!(
-                !required,
-                "KEEPALIVE_REQUIRE_OPENSSL=1, and there is no openssl"
-            );
-            println!(
-                "SKIPPED: there is no openssl; KEEPALIVE_REQUIRE_OPENSSL=1 makes that a failure"
-            );
-            return None;
-        };
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        let server = Self(child);
-        let mut line = String::new();
-        while !line.starts_with("ACCEPT ") {
-            line.clear();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended");
-        }
-        let port = line.trim().rsplit(':').next().unwrap().parse().unwrap();
-        // What it says further nobody wants to know, but it waits for room.
-        thread::spawn(move || io::copy(&mut output, &mut io::sink()));
-        Some((server, port))
-    }
-}
-
-impl Drop for OpenSsl {
-    fn drop(&mut self) {
-        // An error means that it has ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// A server that ends when this is dropped, and its port.
+fn start(files: &Files, authority: &Authority, flags: &str) -> Option<(Program, u16)> {
+    let identity = authority.issue("the server", &["127.0.0.1"]);
+    let mut command = Command::new(find("openssl")?);
+    command
+        .args(["s_server", "-accept", "127.0.0.1:0", "-alpn", "imap"])
+        .args(["-cert", &files.write("server.pem", identity.pem())])
+        .args(["-key", &files.write("server.key", identity.key_pem())])
+        // Without, it ends when its input does.
+        .arg("-rev")
+        .args(flags.split_whitespace())
+        .stderr(Stdio::null());
+    let (server, address) = Program::saying(&mut command, "ACCEPT ");
+    let (_, port) = address.rsplit_once(':').unwrap();
+    Some((server, port.parse().unwrap()))
 }
 
 #[test]
@@ -79,7 +44,7 @@ fn as_what_it_was_told_to_speak() {
             "TLS13_CHACHA20_POLY1305_SHA256",
         ),
     ] {
-        let Some((_server, port)) = OpenSsl::start(&files, &root, flags) else {
+        let Some((_server, port)) = start(&files, &root, flags) else {
             return;
         };
         let run = keepalive(&format!(

@@ -7,7 +7,7 @@ use std::process::Command;
 use http::Version;
 
 use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
-use crate::program::{Program, find};
+use keepalive_testkit::net::program::find;
 
 #[test]
 fn http1_in_clear_text() {
@@ -35,7 +35,7 @@ fn run(tls: bool, version: Version) {
         fs::write(&file, configuration(place)).unwrap();
         let mut command = Command::new(&apache);
         command.args(["-D", "FOREGROUND"]).arg("-f").arg(file);
-        Program::start(&mut command)
+        command
     });
 }
 

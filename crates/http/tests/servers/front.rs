@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use http::Version;
 use keepalive::{Manager, Net, Tls};
 use keepalive_http::{Client, Http};
+use keepalive_testkit::net::program::{Program, free_port};
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 
-use crate::program::{Program, free_port};
 use crate::traffic::{self, REQUESTS, Traffic};
 use crate::{backend, log};
 
@@ -55,7 +56,7 @@ impl Place {
 }
 
 /// Starts a server, whose log is `access.log`, and sends it everything.
-pub(crate) fn check(name: &str, way: Way, start: impl FnOnce(&Place) -> Program) {
+pub(crate) fn check(name: &str, way: Way, command: impl FnOnce(&Place) -> Command) {
     let mut builder = Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     let folder = TempDir::new().unwrap();
@@ -69,8 +70,7 @@ pub(crate) fn check(name: &str, way: Way, start: impl FnOnce(&Place) -> Program)
         backend: runtime.block_on(backend::start()),
         way,
     };
-    let mut server = start(&place);
-    server.listens(place.port);
+    let _server = Program::listening(&mut command(&place), place.port);
 
     let tls = Tls::builder().roots_pem(made.cert.pem()).build().unwrap();
     let http = Http::over(Net::new().tls(tls));

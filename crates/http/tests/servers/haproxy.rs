@@ -7,7 +7,7 @@ use std::process::Command;
 use http::Version;
 
 use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
-use crate::program::{Program, find};
+use keepalive_testkit::net::program::find;
 
 #[test]
 fn http1_in_clear_text() {
@@ -48,7 +48,7 @@ fn run(tls: bool, version: Version) {
         command.args(["-c", "exec \"$0\" -db -f \"$1\" > \"$2\""]);
         command.arg(&haproxy);
         command.args([place.file("haproxy.conf"), place.file("access.log")]);
-        Program::start(&mut command)
+        command
     });
 }
 

@@ -15,6 +15,4 @@ mod haproxy;
 mod log;
 mod nginx;
 mod node;
-#[path = "../../../keepalive/tests/behaviour/support/program.rs"]
-mod program;
 mod traffic;

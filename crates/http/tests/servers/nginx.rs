@@ -6,7 +6,7 @@ use std::process::Command;
 use http::Version;
 
 use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
-use crate::program::{Program, find};
+use keepalive_testkit::net::program::find;
 
 #[test]
 fn http1_over_tls() {
@@ -37,7 +37,7 @@ fn run(tls: bool, version: Version) {
         command.arg("-p").arg(&place.folder);
         command.args(["-c", &place.file("nginx.conf")]);
         command.args(["-e", &place.file("error.log")]);
-        Program::start(&mut command)
+        command
     });
 }
 

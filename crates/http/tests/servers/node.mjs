@@ -67,4 +67,4 @@ const server =
     : tls
       ? https.createServer(settings, serve)
       : http.createServer(serve);
-server.listen(Number(port), '127.0.0.1', () => console.log('listening'));
+server.listen(Number(port), '127.0.0.1');

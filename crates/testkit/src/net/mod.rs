@@ -14,6 +14,7 @@ pub mod faults;
 pub mod gauge;
 #[cfg(all(feature = "load", target_os = "linux"))]
 pub mod load;
+pub mod program;
 #[cfg(target_os = "linux")]
 mod pump;
 pub mod seal;

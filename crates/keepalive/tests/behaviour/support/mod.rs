@@ -7,7 +7,6 @@ mod mock;
 mod names;
 mod probe;
 #[cfg(feature = "tls")]
-pub(crate) mod program;
 #[cfg(feature = "proxy")]
 pub(crate) mod proxy;
 mod server;

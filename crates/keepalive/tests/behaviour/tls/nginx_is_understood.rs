@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::program::{Program, find, free_port};
 use crate::support::run;
 use crate::support::tls::Authority;
 use keepalive::{FromCache, Lease, Manager, Request, Tls};
+use keepalive_testkit::net::program::{Program, find, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
@@ -26,7 +26,7 @@ fn it_serves_all_and_those_it_knows() {
         ] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let mut server = Program::start(
+        let _server = Program::listening(
             Command::new(&nginx)
                 .arg("-p")
                 .arg(folder.path())
@@ -34,8 +34,8 @@ fn it_serves_all_and_those_it_knows() {
                 .arg(folder.path().join("nginx.conf"))
                 .arg("-e")
                 .arg(folder.path().join("error.log")),
+            open,
         );
-        server.listens(open);
 
         let manager = Manager::builder().tls(root.trusted()).build().unwrap();
         let request = Request::new("https", "localhost", open).unwrap();

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::program::{Program, find};
 use crate::support::tls::Authority;
 use crate::support::{ask, error, run};
 use keepalive::{FromCache, Manager, Request, Tls};
+use keepalive_testkit::net::program::{Program, find};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Runs `s_server` with a certificate of `root`, and calls `test` with a request to it.
@@ -24,7 +24,7 @@ async fn with_server(
         path
     };
     let identity = root.issue(&["127.0.0.1"]);
-    let mut server = Program::start(
+    let (_server, address) = Program::saying(
         Command::new(openssl)
             .args(["s_server", "-accept", "127.0.0.1:0", "-rev"])
             .arg("-cert")
@@ -35,10 +35,8 @@ async fn with_server(
             .arg(write("root.pem", root.pem()))
             .args(arguments)
             .stderr(Stdio::null()),
+        "ACCEPT ",
     );
-    let (address, output) = server.says("ACCEPT ");
-    // What it says further nobody wants to know, but it waits for room.
-    std::thread::spawn(move || std::io::copy(&mut { output }, &mut std::io::sink()));
     let (_, port) = address.rsplit_once(':').expect("a port");
     let port: u16 = port.parse().expect("a number");
     test(Request::new("https", "127.0.0.1", port).expect("a request")).await;
