@@ -116,7 +116,7 @@ pub enum Reason {
     HostLimit {
         /// Connections of the host.
         in_use: usize,
-        /// What `max_per_host` allows.
+        /// What `max_per_host` allows, or the host's own limit.
         max: usize,
     },
     /// Room in total.

@@ -32,7 +32,8 @@ pub struct Counts {
     pub evicted: u64,
     /// Idle connections closed because of `keep_alive` or `max_lifetime`.
     pub expired: u64,
-    /// Idle connections that the peer closed or spoke on unasked.
+    /// Idle connections that the peer closed or spoke on unasked. One that was held for requests
+    /// which had not taken it yet counts once for each that came for it.
     pub closed_by_peer: u64,
     /// Requests refused because the queue was full.
     pub refused: u64,
