@@ -206,6 +206,7 @@ catalogue! {
         ExtraBytesIgnored, "CVE-2025-4366 of pingora, dusty #112", "bytes after a response are not looked for before reuse";
         ResentWhenFresh, "hyper #2136, gatling #3609", "a request is sent again whatever its connection was and answered";
         ResentForEver, "hyper #3553", "a request is sent again as often as the server closes";
+        LastTryOnIdle, "rule B11", "a request is sent for the last time on a connection that was idle";
         PostedTwice, "RFC 9110, section 9.2.2", "a request that must not be done twice is sent again";
         RestUnbounded, "rule X1", "what is left of a dropped body is read however much it is";
         KeepAliveUnheard, "RFC 2068, section 19.7.1.1", "a connection is used after its server has said that it closes it";

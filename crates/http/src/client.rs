@@ -11,7 +11,7 @@ use http::{Method, Request, Response, Uri};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
-use keepalive::{Connector, Manager, Net};
+use keepalive::{Connector, FromCache, Lease, Manager, Net};
 use keepalive_engine::planted;
 use tokio::time::Instant;
 
@@ -72,6 +72,10 @@ impl<C: StreamConnector> Client<C> {
     /// reused connection fails before any byte of a response, because the server has closed it
     /// just then (RFC 9110, section 9.2.2). A body that is there as a whole, `Full<Bytes>` or a
     /// `String`, is sent again with it; one that comes piece by piece can not be.
+    ///
+    /// The last time, no connection of HTTP/1.1 that was idle is used. Something on the way may have
+    /// cut them all off, so they are closed, and a new one is opened; where the limits leave no room
+    /// for that, the next that another request gives back is used.
     ///
     /// All of it happens within the manager's timeout. 0 leaves it to the caller. A large number
     /// lets a server that closes whatever it is sent on a reused connection make us try as often.
@@ -216,6 +220,7 @@ impl<C: StreamConnector> Client<C> {
         choose: &mut Choose<'_, C>,
     ) -> Result<Answered<C>, Error> {
         let begun = Instant::now();
+        let is_last = |resent| resent > 0 && resent == self.retries;
         let mut later = None;
         let mut resent = 0;
         loop {
@@ -225,7 +230,8 @@ impl<C: StreamConnector> Client<C> {
             let mut hold = Hold::new(lease);
             let lease = hold.lease();
             let used = lease.from_cache().is_some();
-            let Some(form) = choose(lease, used) else {
+            let form = choose(lease, used).filter(|_| !(is_last(resent) && was_idle(lease)));
+            let Some(form) = form else {
                 hold.end(false);
                 continue;
             };
@@ -313,6 +319,13 @@ impl<C: StreamConnector> fmt::Debug for Client<C> {
             .field("rest", &self.rest)
             .finish()
     }
+}
+
+/// Whether it was idle when it was asked for, and nobody else has a request on it.
+fn was_idle<C: StreamConnector>(lease: &Lease<Http<C>>) -> bool {
+    lease.from_cache() == Some(FromCache::Immediate)
+        && !lease.is_shared()
+        && !planted!(LastTryOnIdle)
 }
 
 /// Looks at a connection before a request is sent on it.
