@@ -19,8 +19,11 @@ use tokio::task::JoinHandle;
 use crate::connection::Unanswered;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{BoxError, Outgoing};
 use crate::settings::Settings;
+
+#[cfg(feature = "legacy")]
+pub(crate) use bare::{Bare, bare};
 
 // The most a peer can make one response head, or the trailers of one body, cost (X1). hyper adds
 // a limit of its own, 100 fields; setting it here, even to 100, would cost an allocation a response.
@@ -51,6 +54,8 @@ where
     keep_alive: KeepAlive,
     runtime: Handle,
     closing: Option<T>,
+    #[cfg(feature = "legacy")]
+    stream: bare::Stream<T>,
 }
 
 impl<T> Http1<T>
@@ -87,22 +92,25 @@ where
             keep_alive: KeepAlive::default(),
             runtime,
             closing: None,
+            #[cfg(feature = "legacy")]
+            stream: bare::Stream::default(),
         };
         if settings.is_some() {
-            opened.tried().await?;
+            let tried = opened.tried().await;
+            tried.map_err(|error| ConnectError::new("http", error))?;
         }
         Ok(opened)
     }
 
     /// Waits until hyper takes a request, or has failed.
-    async fn tried(&mut self) -> Result<(), ConnectError> {
-        if poll_fn(|cx| self.poll_ready(cx)).await {
+    async fn tried(&mut self) -> Result<(), BoxError> {
+        if poll_fn(|cx| self.poll_takes(cx)).await {
             return Ok(());
         }
         poll_fn(|cx| self.poll_ended(cx)).await;
         Err(match self.failure.take() {
-            Some(error) => ConnectError::new("http", error),
-            None => ConnectError::new("http", Unusable::Closed.to_string()),
+            Some(error) => error.into(),
+            None => Unusable::Closed.to_string().into(),
         })
     }
 
@@ -114,6 +122,12 @@ where
         request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.keep_alive.end();
+        #[cfg(feature = "legacy")]
+        if self.stream.is_wanted()
+            && let Err(error) = Box::pin(self.begin_bare()).await
+        {
+            return Err(Unanswered::unsent(error, request().into_body()));
+        }
         let before = self.shared.received();
         let sender = self.sender.as_mut();
         let sender = sender.expect("a connection that has ended is not used again");
@@ -136,7 +150,7 @@ where
             unsent: failure
                 .take_message()
                 .map(|request| Box::new(request.into_body())),
-            answered: self.shared.received() > before,
+            answered: self.shared.received() > before || self.is_bare(),
             refused: false,
             is_user: failure.error().is_user(),
             error: failure.into_error().into(),
@@ -155,11 +169,16 @@ where
     /// The end of a body is known a little before that (B16). In between hyper finds out whether
     /// the peer closes, or has sent more than it announced.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let ready = match &mut self.sender {
-            Some(sender) => ready!(sender.poll_ready(cx)).is_ok(),
-            None => false,
-        };
-        Poll::Ready(ready && self.keep_alive.begin())
+        let takes = ready!(self.poll_takes(cx));
+        Poll::Ready(takes && !self.is_bare() && self.keep_alive.begin())
+    }
+
+    /// Waits until hyper takes a request; whether it does.
+    fn poll_takes(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match &mut self.sender {
+            Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
+            None => Poll::Ready(false),
+        }
     }
 
     /// The peer speaks another protocol from now on, and the transport is with whoever took it from
@@ -168,9 +187,12 @@ where
         self.shared.keep_open(false);
     }
 
-    /// Waits until nobody has the transport any more.
+    /// Waits until nobody has the transport any more, or it is no longer ours.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.poll_alone(cx)
+        match self.is_bare() {
+            true => self.poll_ended(cx),
+            false => self.shared.poll_alone(cx),
+        }
     }
 
     /// Waits for the end of hyper's task.
@@ -182,6 +204,14 @@ where
             self.failure = end.unwrap_or(Ok(())).err();
         }
         Poll::Ready(())
+    }
+
+    /// Whether hyper has the connector's own stream, and nobody else.
+    fn is_bare(&self) -> bool {
+        #[cfg(feature = "legacy")]
+        return self.stream.is_bare();
+        #[cfg(not(feature = "legacy"))]
+        return false;
     }
 
     fn is_closed(&self) -> bool {
@@ -219,6 +249,9 @@ where
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.task.abort();
+        if self.is_bare() {
+            return self.poll_ended(cx);
+        }
         if let Some(transport) = self.shared.take() {
             self.closing = Some(transport);
         }
@@ -273,5 +306,7 @@ fn reason(error: &hyper::Error) -> Unusable {
     }
 }
 
+#[cfg(feature = "legacy")]
+mod bare;
 #[cfg(test)]
 mod tests;

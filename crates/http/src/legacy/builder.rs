@@ -48,6 +48,7 @@ pub struct Builder {
     http2_only: bool,
     retry: bool,
     set_host: bool,
+    count_upgraded: bool,
     executor: Arc<Executor>,
 }
 
@@ -76,6 +77,7 @@ impl Builder {
             http2_only: false,
             retry: true,
             set_host: true,
+            count_upgraded: false,
             executor: Arc::new(executor),
         }
     }
@@ -155,6 +157,21 @@ impl Builder {
     /// Exchanges after which a connection is closed. Default unlimited, at least 1.
     pub fn max_uses(&mut self, exchanges: u64) -> &mut Self {
         self.manage(|manager| manager.max_uses(exchanges))
+    }
+
+    /// Whether a connection of HTTP/1.1 that has changed its protocol counts under the limits until
+    /// it is dropped. Default false, as with hyper-util.
+    ///
+    /// If it does not count, it is its user's own from then on, and
+    /// [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) gives what the connector opened.
+    /// If it counts, hyper has a wrapper of that: [`connect::downcast`](super::connect::downcast)
+    /// gives what is in it, and a [`Slot`](super::connect::Slot).
+    ///
+    /// What asks for another protocol, by `CONNECT` or the header `upgrade`, and is refused, has its
+    /// connection closed unless this is set. A stream of HTTP/2 counts always.
+    pub fn count_upgraded(&mut self, count: bool) -> &mut Self {
+        self.count_upgraded = count;
+        self
     }
 
     /// Whether a request is sent again, if its connection turns out to be closed and that is safe;
@@ -250,6 +267,7 @@ impl Builder {
             client,
             executor: Arc::clone(&self.executor),
             set_host: self.set_host,
+            upgrades: (!self.count_upgraded).then(|| self.settings.one.clone()),
         }
     }
 
@@ -285,6 +303,7 @@ impl fmt::Debug for Builder {
             .field("http2_only", &self.http2_only)
             .field("retry_canceled_requests", &self.retry)
             .field("set_host", &self.set_host)
+            .field("count_upgraded", &self.count_upgraded)
             .finish_non_exhaustive()
     }
 }

@@ -38,9 +38,10 @@
 //!
 //! - [`capture_connection`](connect::capture_connection) has to be ours: only hyper-util's client
 //!   can read the mark that its own function makes.
-//! - A connection that has changed its protocol counts under the limits until it is dropped. For
-//!   that, what hyper has of it is a wrapper: [`connect::downcast`] takes the place of
-//!   [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast).
+//! - A connection of HTTP/1.1 on which a request asked for another protocol (the header `upgrade`, or
+//!   `CONNECT`) serves no other request: if the server refuses, it is closed. With another protocol it
+//!   is its user's own, and counts under no limit; [`Builder::count_upgraded`] has it count until it
+//!   is dropped.
 //! - An attempt to connect that a request no longer needs, because another connection was given
 //!   back before, is given up; hyper-util lets it finish.
 //! - A user name and a password in a URL are not passed on to the connector.

@@ -1,4 +1,5 @@
-use http::{Request, StatusCode};
+use http::header::UPGRADE;
+use http::{Request, StatusCode, Uri};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::upgrade::Upgraded;
@@ -9,70 +10,138 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
-use crate::support::{Peer, Server, Told, ToldStream, client, eventually, exchange, get};
+use crate::support::{
+    Peer, Server, Told, ToldStream, builder, client, eventually, exchange, get, ok, text, within,
+};
 
 const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: foobar\r\n\r\nfoobar=ready";
+const TUNNEL: &str = "HTTP/1.1 200 OK\r\n\r\nfoobar=ready";
 
-#[tokio::test]
-async fn by_an_upgrade() {
-    let server = Server::start().await;
-    let client = client(&Told::new());
-    let ask = client.request(get(server.uri("/up")));
-    let (response, peer) = exchange(ask, server.serve(SWITCHING)).await;
-    let response = response.unwrap();
-    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    let upgraded = hyper::upgrade::on(response).await.unwrap();
-    converse(&client, upgraded, "foobar=ready", peer).await;
+type Ask = fn(&Server) -> Request<Empty<Bytes>>;
+
+/// An upgrade and a tunnel, and what the server answers.
+const WAYS: [(Ask, &str); 2] = [
+    (|server| upgrade(server.uri("/up")), SWITCHING),
+    (|server| tunnel(server.uri("")), TUNNEL),
+];
+
+fn upgrade(uri: Uri) -> Request<Empty<Bytes>> {
+    let request = Request::get(uri).header(UPGRADE, "foobar");
+    request.body(Empty::new()).unwrap()
 }
 
-#[tokio::test]
-async fn by_a_tunnel() {
-    let server = Server::start().await;
-    let client = client(&Told::new());
-    let request = Request::connect(server.uri("")).body(Empty::new()).unwrap();
-    let serve = server.serve("HTTP/1.1 200 OK\r\n\r\n");
-    let (response, peer) = exchange(client.request(request), serve).await;
-    let upgraded = hyper::upgrade::on(response.unwrap()).await.unwrap();
-    converse(&client, upgraded, "", peer).await;
+fn tunnel(uri: Uri) -> Request<Empty<Bytes>> {
+    Request::connect(uri).body(Empty::new()).unwrap()
 }
 
-/// Reads what has come with the response, and speaks; the connection counts until that is over.
-async fn converse(
+fn counting(connector: &Told) -> Client<Told, Empty<Bytes>> {
+    builder().count_upgraded(true).build(connector.clone())
+}
+
+/// Has a connection change its protocol: a new one, or one that has been used before.
+async fn upgraded(
     client: &Client<Told, Empty<Bytes>>,
-    upgraded: Upgraded,
-    first: &str,
-    mut peer: Peer,
-) {
+    server: &Server,
+    (ask, answer): (Ask, &str),
+    used: bool,
+) -> (Upgraded, Peer) {
+    let (response, peer) = if used {
+        let first = client.request(get(server.uri("/a")));
+        let (response, mut peer) = exchange(first, server.serve(ok("one"))).await;
+        assert_eq!(text(response.unwrap()).await, "one");
+        let manager = client.manager().unwrap();
+        eventually("it is idle", || manager.stats().total.idle == 1).await;
+        let serve = async {
+            peer.serve(answer).await;
+            peer
+        };
+        exchange(client.request(ask(server)), serve).await
+    } else {
+        exchange(client.request(ask(server)), server.serve(answer)).await
+    };
+    let on = hyper::upgrade::on(response.unwrap());
+    (within(on).await.unwrap(), peer)
+}
+
+#[tokio::test]
+async fn and_hyper_gives_what_the_connector_opened() {
+    for way in WAYS {
+        for used in [false, true] {
+            let server = Server::start().await;
+            let connector = Told::new();
+            let client = client(&connector);
+            let (upgraded, mut peer) = upgraded(&client, &server, way, used).await;
+            let parts = upgraded.downcast::<ToldStream>().expect("the stream");
+            assert_eq!(&parts.read_buf[..], b"foobar=ready");
+            let mut io = TokioIo::new(parts.io);
+            io.write_all(b"foo=bar").await.unwrap();
+            assert_eq!(peer.read(7).await, "foo=bar");
+            assert_eq!((connector.opened(), connector.closed()), (1, 0));
+            let manager = client.manager().unwrap();
+            eventually("it counts no longer", || manager.stats().total.open == 0).await;
+            drop(io);
+            assert_eq!(connector.closed(), 1);
+            peer.closed().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn and_is_the_users_own_afterwards() {
+    for way in WAYS {
+        let server = Server::start().await;
+        let client = client(&Told::new());
+        let (upgraded, mut peer) = upgraded(&client, &server, way, false).await;
+        let manager = client.manager().unwrap();
+        eventually("it counts no longer", || manager.stats().total.open == 0).await;
+        drop(client);
+        let io = converse(upgraded, &mut peer).await;
+        drop(io);
+        peer.closed().await;
+    }
+}
+
+#[tokio::test]
+async fn and_counts_until_it_is_dropped_if_that_is_wanted() {
+    for way in WAYS {
+        for used in [false, true] {
+            let server = Server::start().await;
+            let client = counting(&Told::new());
+            let (upgraded, mut peer) = upgraded(&client, &server, way, used).await;
+            let io = converse(upgraded, &mut peer).await;
+            let manager = client.manager().unwrap();
+            assert_eq!(manager.stats().total.leased, 1);
+            drop(io);
+            peer.closed().await;
+            eventually("its slot is free", || manager.stats().total.open == 0).await;
+        }
+    }
+}
+
+/// Reads what has come with the response, and speaks.
+async fn converse(upgraded: Upgraded, peer: &mut Peer) -> TokioIo<Upgraded> {
     let mut io = TokioIo::new(upgraded);
-    let mut text = vec![0; first.len()];
+    let mut text = [0; 12];
     io.read_exact(&mut text).await.unwrap();
-    assert_eq!(text, first.as_bytes());
+    assert_eq!(&text, b"foobar=ready");
     io.write_all(b"foo=bar").await.unwrap();
     assert_eq!(peer.read(7).await, "foo=bar");
     peer.send("bar=foo").await;
     let mut text = [0; 7];
     io.read_exact(&mut text).await.unwrap();
     assert_eq!(&text, b"bar=foo");
-    let manager = client.manager().unwrap();
-    assert_eq!(manager.stats().total.leased, 1);
-    drop(io);
-    peer.closed().await;
-    eventually("its slot is free", || manager.stats().total.open == 0).await;
+    io
 }
 
 #[tokio::test]
-async fn what_its_connector_opened_can_be_had_back() {
+async fn and_what_the_connector_opened_counts_with_its_slot() {
     let server = Server::start().await;
     let connector = Told::new();
-    let client = client(&connector);
-    let ask = client.request(get(server.uri("/up")));
-    let (response, mut peer) = exchange(ask, server.serve(SWITCHING)).await;
-    let response = response.unwrap();
-    let upgraded = hyper::upgrade::on(response).await.unwrap();
-    let parts = downcast::<ToldStream>(upgraded);
+    let client = counting(&connector);
+    let (upgraded, mut peer) = upgraded(&client, &server, WAYS[0], false).await;
     let Ok(Parts {
         io, read_buf, slot, ..
-    }) = parts
+    }) = downcast::<ToldStream>(upgraded)
     else {
         panic!("it is another type");
     };
@@ -91,16 +160,52 @@ async fn what_its_connector_opened_can_be_had_back() {
 }
 
 #[tokio::test]
-async fn what_is_another_type_comes_back() {
+async fn and_what_does_not_count_can_be_had_in_the_same_way() {
     let server = Server::start().await;
     let client = client(&Told::new());
-    let ask = client.request(get(server.uri("/up")));
-    let (response, _peer) = exchange(ask, server.serve(SWITCHING)).await;
-    let upgraded = hyper::upgrade::on(response.unwrap()).await.unwrap();
-    let Err(Some(upgraded)) = downcast::<TokioIo<TcpStream>>(upgraded) else {
-        panic!("it is a stream of the connector's own");
-    };
-    let mut text = [0; 12];
-    TokioIo::new(upgraded).read_exact(&mut text).await.unwrap();
-    assert_eq!(&text, b"foobar=ready");
+    let (upgraded, _peer) = upgraded(&client, &server, WAYS[0], false).await;
+    let parts = downcast::<ToldStream>(upgraded).expect("the stream");
+    assert_eq!(&parts.read_buf[..], b"foobar=ready");
+}
+
+#[tokio::test]
+async fn and_what_is_another_type_comes_back() {
+    for client in [client(&Told::new()), counting(&Told::new())] {
+        let server = Server::start().await;
+        let (upgraded, _peer) = upgraded(&client, &server, WAYS[0], false).await;
+        let Err(Some(upgraded)) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+            panic!("it is a stream of the connector's own");
+        };
+        let mut text = [0; 12];
+        TokioIo::new(upgraded).read_exact(&mut text).await.unwrap();
+        assert_eq!(&text, b"foobar=ready");
+    }
+}
+
+#[tokio::test]
+async fn and_one_that_may_not_is_closed_after_the_answer() {
+    for ask in WAYS.map(|(ask, _)| ask) {
+        let server = Server::start().await;
+        let client = client(&Told::new());
+        let refusal = "HTTP/1.1 426 Upgrade Required\r\ncontent-length: 2\r\n\r\nno";
+        let (response, mut peer) =
+            exchange(client.request(ask(&server)), server.serve(refusal)).await;
+        let response = response.unwrap();
+        assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
+        assert_eq!(text(response).await, "no");
+        peer.closed().await;
+        let manager = client.manager().unwrap();
+        eventually("its slot is free", || manager.stats().total.open == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn and_one_that_may_not_is_used_again_where_it_counts() {
+    let server = Server::start().await;
+    let client = counting(&Told::new());
+    let ask = client.request(upgrade(server.uri("/up")));
+    let (response, _peer) = exchange(ask, server.serve(ok("no"))).await;
+    assert_eq!(text(response.unwrap()).await, "no");
+    let manager = client.manager().unwrap();
+    eventually("it is idle", || manager.stats().total.idle == 1).await;
 }

@@ -10,9 +10,10 @@ use hyper_util::rt::TokioIo;
 use super::Transport;
 use crate::io::Shared;
 
-/// Takes what a connector opened out of a connection that has changed its protocol.
+/// Takes what a connector opened out of a connection that has changed its protocol, whether it
+/// [counts](crate::legacy::Builder::count_upgraded) or not.
 ///
-/// It does what [`Upgraded::downcast`] does with connections that no manager counts.
+/// Of one that does not count, [`Upgraded::downcast`] does the same.
 ///
 /// # Errors
 ///
@@ -38,6 +39,16 @@ pub fn downcast<T>(upgraded: Upgraded) -> Result<Parts<T>, Option<Upgraded>>
 where
     T: Read + Write + Unpin + Send + 'static,
 {
+    let upgraded = match upgraded.downcast::<T>() {
+        Ok(parts) => {
+            return Ok(Parts {
+                io: parts.io,
+                read_buf: parts.read_buf,
+                slot: Slot { _shared: None },
+            });
+        }
+        Err(upgraded) => upgraded,
+    };
     let parts = upgraded.downcast::<TokioIo<Shared<Transport<T>>>>()?;
     let shared = parts.io.into_inner();
     let transport = shared.take().ok_or(None)?;
@@ -45,7 +56,7 @@ where
         io: transport.into_io(),
         read_buf: parts.read_buf,
         slot: Slot {
-            _shared: Box::new(shared),
+            _shared: Some(Box::new(shared)),
         },
     })
 }
@@ -58,14 +69,14 @@ pub struct Parts<T> {
     pub io: T,
     /// What has been read from it already.
     pub read_buf: Bytes,
-    /// What has the connection count under the limits of its manager.
+    /// What has the connection count under the limits of its manager, if it counts.
     pub slot: Slot,
 }
 
-/// Has a connection count under the limits of its manager, until it is dropped.
+/// Has a connection that counts do so until this is dropped.
 #[must_use = "the connection counts no longer once this is dropped"]
 pub struct Slot {
-    _shared: Box<dyn Send>,
+    _shared: Option<Box<dyn Send>>,
 }
 
 impl fmt::Debug for Slot {
