@@ -8,6 +8,7 @@ use keepalive::{AllocateError, ConnectError};
 use serde::Serialize;
 
 use crate::exchange::ExchangeError;
+use crate::interrupt::Signal;
 
 #[cfg(unix)]
 const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
@@ -49,9 +50,9 @@ impl Failure {
         }
     }
 
-    /// It was broken off by Ctrl-C.
-    pub(crate) fn interrupted() -> Self {
-        Self::of("interrupt", "broken off by Ctrl-C".to_owned())
+    /// A signal broke it off.
+    pub(crate) fn interrupted(signal: Signal) -> Self {
+        Self::of("interrupt", format!("broken off by {}", signal.name()))
     }
 
     /// The time was over in `phase`, after the manager's part was done.

@@ -59,8 +59,8 @@ pub(crate) fn conclude(outcome: &Outcome) -> Exit {
     if let Some(error) = &outcome.report_error {
         console::complain(error);
     }
-    if outcome.interrupted {
-        Exit::Interrupted
+    if let Some(signal) = outcome.interrupted {
+        Exit::Signal(signal)
     } else if outcome.report_error.is_some() || outcome.bad > 0 || outcome.summary.total.failed > 0
     {
         Exit::Failed
@@ -80,7 +80,7 @@ pub(crate) fn text(outcome: &Outcome, palette: Palette) -> String {
             "lines or files of the input that could not be used: {bad}\n"
         ));
     }
-    if outcome.interrupted || outcome.report_error.is_some() {
+    if outcome.interrupted.is_some() || outcome.report_error.is_some() {
         let abandoned = grouped(outcome.abandoned as u64);
         text.push_str(&format!(
             "stopped early; fetches given up and not counted: {abandoned}\n"

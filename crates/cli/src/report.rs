@@ -72,7 +72,7 @@ impl Report {
             .name("report".to_owned())
             .spawn(move || {
                 let result = write_all(receiver, BufWriter::new(writer));
-                // Nobody asks after a Ctrl-C that could not wait.
+                // Nobody asks after a signal that could not wait.
                 let _ = sender.send(result);
             })?;
         Ok(Self { name, lines, ended })

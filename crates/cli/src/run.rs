@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use crate::exit::GOODBYE;
 use crate::failure::Failure;
 use crate::fetch::{Fetched, Fetcher};
 use crate::input::{Input, Item};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, Signal};
 use crate::limits::HttpManager;
 use crate::progress::{self, Progress};
 use crate::report::{Broken, Report, ReportError};
@@ -21,8 +22,7 @@ use crate::target::Target;
 /// The first failures are shown one by one, the others only counted.
 const FAILURES_SHOWN: u64 = 20;
 
-/// After Ctrl-C, how long lines that were handed over may take to be written, and connections to
-/// be closed.
+/// After a signal, how long lines that were handed over may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What a run needs.
@@ -42,15 +42,16 @@ pub(crate) struct Outcome {
     pub(crate) summary: Summary,
     /// How many lines and files of the input could not be used.
     pub(crate) bad: u64,
-    pub(crate) interrupted: bool,
-    /// Fetches that Ctrl-C or a broken report cut short; they are not in the summary.
+    /// The signal that broke it off.
+    pub(crate) interrupted: Option<Signal>,
+    /// Fetches that a signal or a broken report cut short; they are not in the summary.
     pub(crate) abandoned: usize,
     pub(crate) report_error: Option<ReportError>,
     pub(crate) took: Duration,
 }
 
 impl Run {
-    /// Fetches everything, or what is possible until Ctrl-C.
+    /// Fetches everything, or what is possible until a signal asks for the end.
     pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> Outcome {
         let started = Instant::now();
         let mut state = State {
@@ -68,23 +69,26 @@ impl Run {
             summary: Summary::default(),
         };
         let interrupted = tokio::select! {
-            () = state.drive(self.jobs) => false,
-            () = interrupt.raised() => true,
+            () = state.drive(self.jobs) => None,
+            signal = interrupt.raised() => Some(signal),
         };
         let took = started.elapsed();
         let abandoned = state.fetches.len();
         state.fetches.shutdown().await;
         state.progress.finish();
-        let stop = async {
-            interrupt.raised().await;
-            sleep(LAST_WORDS).await;
+        let mut report_error = None;
+        if let Some(report) = state.report {
+            let stop = async {
+                interrupt.raised().await;
+                sleep(LAST_WORDS).await;
+            };
+            report_error = report.finish(stop).await.err();
+        }
+        let interrupted = match &report_error {
+            Some(error) if error.stopped => Some(interrupt.raised().await),
+            _ => interrupted,
         };
-        let report_error = match state.report {
-            Some(report) => report.finish(stop).await.err(),
-            None => None,
-        };
-        let interrupted = interrupted || report_error.as_ref().is_some_and(|error| error.stopped);
-        let _still_leased = state.manager.shutdown().within(LAST_WORDS).await;
+        let _still_leased = state.manager.shutdown().within(GOODBYE).await;
         Outcome {
             summary: state.summary,
             bad: state.bad,

@@ -19,14 +19,14 @@ Exit codes:
   0    everything was fetched (an answer with an error status such as 404 counts, unless --fail)
   1    something was not fetched, a line of the input is no URL, or a result could not be written
   2    the command line, or a file that it names, can not be used; nothing was fetched
-  130  Ctrl-C; the summary so far was printed";
+  130  Ctrl-C, and 143 SIGTERM; the summary so far was printed";
 
 const PROBE_EXIT_CODES: &str = "\
 Exit codes:
   0    the connection was opened
   1    it was not, or what was found could not be written
   2    the command line, or a file that it names, can not be used; nothing was connected to
-  130  Ctrl-C; what was found so far was printed";
+  130  Ctrl-C, and 143 SIGTERM; what was found so far was printed";
 
 const PROBE_NOTES: &str = "\
 In the timeline, = is a step that led on, - one that was given up because another was first, and x \

@@ -96,7 +96,7 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
     let outcome = run.finish(&mut Interrupt::listen()).await;
     say(&fetch_command::text(&outcome, Stream::Output.palette()))?;
     let exit = fetch_command::conclude(&outcome);
-    if outcome.interrupted {
+    if outcome.interrupted.is_some() {
         return Ok(exit);
     }
     let closed = servers.iter().map(Server::closed).sum();

@@ -14,7 +14,7 @@ use keepalive::{AllocateError, ConfigError, Lease, Manager, NetStream, Request, 
 
 use crate::args::ProbeFlags;
 use crate::console::{self, Stream};
-use crate::exit::Exit;
+use crate::exit::{Exit, GOODBYE};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::network::{self, NetworkError};
@@ -22,9 +22,6 @@ use crate::probe::certificate::Certificate;
 use crate::probe::path::{Path, Recorder};
 use crate::probe::target::{Target, TargetError};
 use crate::tls::{self, TlsError};
-
-/// How long the connection may take to close.
-const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Probes what the flags say, and prints what was found.
 pub(crate) async fn run(flags: ProbeFlags) -> Exit {
@@ -131,12 +128,12 @@ impl Probe {
         })
     }
 
-    /// Opens the connection and closes it, unless Ctrl-C comes first.
+    /// Opens the connection and closes it, unless a signal comes first.
     async fn open(self, interrupt: &mut Interrupt) -> (Report, Exit) {
         self.recorder.begin();
         let answer = tokio::select! {
-            answer = self.manager.allocate(&self.request) => Some(answer),
-            () = interrupt.raised() => None,
+            answer = self.manager.allocate(&self.request) => Ok(answer),
+            signal = interrupt.raised() => Err(signal),
         };
         let (path, took) = self.recorder.finish();
         let mut report = Report {
@@ -148,18 +145,18 @@ impl Probe {
             failure: None,
         };
         let exit = match answer {
-            Some(Ok(lease)) => {
+            Ok(Ok(lease)) => {
                 report.opened(&lease);
                 lease.close();
                 Exit::Success
             }
-            Some(Err(error)) => {
+            Ok(Err(error)) => {
                 report.failed(&error);
                 Exit::Failed
             }
-            None => {
-                report.failure = Some(Failure::interrupted());
-                Exit::Interrupted
+            Err(signal) => {
+                report.failure = Some(Failure::interrupted(signal));
+                Exit::Signal(signal)
             }
         };
         let _still_leased = self.manager.shutdown().within(GOODBYE).await;

@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Signals that ask for the end.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read};
@@ -8,40 +8,68 @@ use crate::program::command;
 use crate::server::Server;
 
 #[test]
-fn ctrl_c_prints_the_summary_so_far() {
-    let server = Server::start();
-    let folder = tempfile::tempdir().unwrap();
-    let mut child = command(&format!(
-        "fetch {} {} {} --jsonl - --output {} -i -",
-        server.url("/a"),
-        server.url("/b"),
-        server.url("/hang-in-body"),
-        folder.path().display()
-    ))
-    // Never written to and never closed: more could come.
-    .stdin(Stdio::piped())
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
-    server.wait_for_a_hang();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    for _ in 0..2 {
-        lines.next().unwrap().unwrap();
+fn a_signal_prints_the_summary_so_far_and_leaves_no_part_of_a_file() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let server = Server::start();
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = command(&format!(
+            "fetch {} {} {} --jsonl - --output {} --input -",
+            server.url("/a"),
+            server.url("/b"),
+            server.url("/hang-in-body"),
+            folder.path().display()
+        ))
+        // Never written to and never closed: more could come.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+        server.wait_for_a_hang();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..2 {
+            lines.next().unwrap().unwrap();
+        }
+        kill(signal, child.id());
+        let status = child.wait().unwrap();
+        let mut stderr = String::new();
+        let mut pipe = child.stderr.take().unwrap();
+        pipe.read_to_string(&mut stderr).unwrap();
+        assert_eq!(status.code(), Some(code), "{signal}: {stderr}");
+        assert!(stderr.contains("2 fetched, 0 failed"), "{signal}: {stderr}");
+        assert!(stderr.contains("not counted: 1"), "{signal}: {stderr}");
+        assert!(lines.next().is_none(), "{signal}");
+        let saved = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(saved, 2, "{signal}: the file begun is removed");
     }
+}
+
+#[test]
+fn a_probe_that_a_signal_ends_shows_how_far_it_came() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    for (signal, code, said) in [("INT", 130, "Ctrl-C"), ("TERM", 143, "SIGTERM")] {
+        let child = command(&format!("probe https://{address}"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It has begun the handshake, and so listens for signals.
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0]).unwrap();
+        kill(signal, child.id());
+        let run = crate::program::ended(child.wait_with_output().unwrap());
+        assert_eq!(run.code, Some(code), "{run:?}");
+        let complaint = format!("broken off by {said}");
+        assert!(run.stderr.contains(&complaint), "{run:?}");
+        assert!(run.stdout.contains("connected"), "{run:?}");
+    }
+}
+
+fn kill(signal: &str, process: u32) {
     let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args([&format!("-{signal}"), &process.to_string()])
         .status()
         .unwrap();
     assert!(killed.success());
-    let status = child.wait().unwrap();
-    let mut stderr = String::new();
-    let mut pipe = child.stderr.take().unwrap();
-    pipe.read_to_string(&mut stderr).unwrap();
-    assert_eq!(status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("2 fetched, 0 failed"), "{stderr}");
-    assert!(stderr.contains("not counted: 1"), "{stderr}");
-    assert!(lines.next().is_none());
-    let saved = std::fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(saved, 2, "the file begun is removed");
 }

@@ -24,6 +24,7 @@ mod redirects_are_followed_when_asked;
 mod retries_are_bounded;
 mod server;
 mod site;
+mod the_end_is_not_held_up;
 mod the_version_of_http_is_chosen_and_told;
 mod timeout;
 mod tls_flags_need_tls;
