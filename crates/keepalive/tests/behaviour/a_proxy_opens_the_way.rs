@@ -111,6 +111,37 @@ fn what_the_host_says_first_is_not_lost() {
 }
 
 #[test]
+fn an_answer_may_look_as_it_likes() {
+    run(async || {
+        let many = "X-Header: value\r\n".repeat(1_000);
+        for answer in [
+            "HTTP/1.1 200 OK\n\n".to_owned(),
+            "HTTP/1.1 200 OK\nVia: a proxy\n\n".to_owned(),
+            "HTTP/1.1 200 OK\nVia: a proxy\r\n\n".to_owned(),
+            "HTTP/1.1 200 OK\r\nVia: a proxy\n\r\n".to_owned(),
+            "HTTP/1.0 200 OK\r\n\r\n".to_owned(),
+            "HTTP/1.1 299 \r\n\r\n".to_owned(),
+            "HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\n\n".to_owned(),
+            "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n".to_owned(),
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+            format!("HTTP/1.1 200 OK\r\n{many}\r\n"),
+        ] {
+            // What follows is the host's, whatever the head says of a body.
+            let proxy = HttpProxy::start(format!("{answer}welcome\n"), None).await;
+            let manager = by(at(proxy.address, ""));
+            let request = Request::new("smtp", "mail.test", 25).expect("a request");
+            let lease = manager.allocate(request).await;
+            let mut lease = lease.unwrap_or_else(|error| panic!("{answer:?}: {error}"));
+            let mut said = [0; 8];
+            tokio::io::AsyncReadExt::read_exact(&mut lease, &mut said)
+                .await
+                .expect("it has been said");
+            assert_eq!(&said, b"welcome\n", "{answer:?}");
+        }
+    });
+}
+
+#[test]
 fn an_exception_is_reached_straight() {
     run(async || {
         let server = Server::start();

@@ -71,11 +71,13 @@ fn a_proxy_that_wants_credentials_is_told_apart() {
 #[test]
 fn what_is_no_answer_is_an_error() {
     run(async || {
-        let endless = format!("HTTP/1.1 200 OK\r\n{}", "a: b\r\n".repeat(10_000));
+        let endless = format!("HTTP/1.1 200 OK\r\n{}", "a: b\r\n".repeat(20_000));
+        let for_ever = "HTTP/1.1 100 Continue\r\n\r\n".repeat(5_000);
         for (answer, said) in [
             ("", "closed the connection"),
             ("SSH-2.0-OpenSSH_9.2\r\n\r\n", "not HTTP/1.1"),
-            (endless.as_str(), "no end"),
+            (endless.as_str(), "no end within 65536 bytes"),
+            (for_ever.as_str(), "no end within 65536 bytes"),
         ] {
             let failed = answered(answer).await;
             assert!(failed.to_string().contains(said), "{failed}");

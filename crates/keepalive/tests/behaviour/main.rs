@@ -101,6 +101,8 @@ mod shutdown_within_needs_no_runtime;
 mod shutdown_works_after_thousands_of_hosts;
 mod sixty_four_addresses_of_a_name_are_tried;
 mod socket_options_are_set;
+#[cfg(feature = "proxy")]
+mod socks_is_spoken_byte_by_byte;
 mod stats_are_consistent;
 mod ten_thousand_requests_stay_within_max_open;
 mod the_bind_address_is_what_the_server_sees;

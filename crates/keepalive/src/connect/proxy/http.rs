@@ -11,9 +11,9 @@ use tokio::net::TcpStream;
 use super::{Credentials, authority};
 use crate::address::Address;
 
-/// No answer of a proxy is longer than this before the tunnel begins.
-const MOST_BYTES: usize = 16 * 1024;
-const MOST_HEADERS: usize = 64;
+/// What a proxy may say before the tunnel begins: room for any number of headers, and for answers
+/// in between (1xx).
+const MOST_BYTES: usize = 64 * 1024;
 
 /// Asks the proxy to connect to `target`.
 pub(super) async fn open(
@@ -30,9 +30,13 @@ pub(super) async fn open(
     }
     request += "\r\n";
     stream.write_all(request.as_bytes()).await?;
+    let mut allowed = MOST_BYTES;
     loop {
-        match status(&read_head(stream).await?)? {
+        let head = read_head(stream, allowed).await?;
+        allowed -= head.len();
+        match status(&head)? {
             (100..=199, _) => {}
+            // It has no body, whatever its head says (RFC 9110, section 9.3.6).
             (200..=299, _) => return Ok(()),
             (407, reason) => {
                 let wants = match credentials {
@@ -51,7 +55,7 @@ pub(super) async fn open(
 }
 
 /// Reads the head of an answer, and not a byte of what follows it: that is the host's.
-async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+async fn read_head(stream: &mut TcpStream, allowed: usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut chunk = [0; 1024];
     loop {
@@ -64,41 +68,39 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
         let taken = end.filter(|_| !planted!(TunnelStartLost)).unwrap_or(seen);
         stream.read_exact(&mut chunk[..taken]).await?;
         head.extend_from_slice(&chunk[..taken]);
+        if head.len() > allowed {
+            let error = format!("the proxy's answer has no end within {MOST_BYTES} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+        }
         if end.is_some() {
             return Ok(head);
-        }
-        if head.len() > MOST_BYTES {
-            return Err(invalid("its head has no end"));
         }
     }
 }
 
-/// How many of the bytes that are `seen` after `head` belong to it, if its end is among them.
+/// How many of the bytes that are `seen` after `head` belong to it, if its end is among them: an
+/// empty line. A line may end without CR (RFC 9112, section 2.2).
 fn end_of_head(head: &[u8], seen: &[u8]) -> Option<usize> {
-    const END: &[u8] = b"\r\n\r\n";
-    let overlap = &head[head.len().saturating_sub(END.len() - 1)..];
+    let overlap = &head[head.len().saturating_sub("\n\r".len())..];
     let both = [overlap, seen].concat();
-    let at = both.windows(END.len()).position(|window| window == END)?;
-    Some(at + END.len() - overlap.len())
+    let ends = |&at: &usize| both[..at].ends_with(b"\n\n") || both[..at].ends_with(b"\n\r\n");
+    let end = (overlap.len() + 1..=both.len()).find(ends)?;
+    Some(end - overlap.len())
 }
 
+/// The status, and the reason given for it. The headers tell nothing that a tunnel goes by.
 fn status(head: &[u8]) -> io::Result<(u16, String)> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut answer = httparse::Response::new(&mut headers);
+    let line = head.split_inclusive(|&byte| byte == b'\n').next();
+    let line = [line.unwrap_or_default(), b"\r\n"].concat();
+    let mut answer = httparse::Response::new(&mut []);
     answer
-        .parse(head)
+        .parse(&line)
         .map_err(|error| invalid(&error.to_string()))?;
     let (Some(code), Some(reason)) = (answer.code, answer.reason) else {
         return Err(invalid("it has no status"));
     };
-    Ok((
-        code,
-        reason
-            .chars()
-            .filter(|sign| !sign.is_control())
-            .take(100)
-            .collect(),
-    ))
+    let reason = reason.chars().filter(|sign| !sign.is_control());
+    Ok((code, reason.take(100).collect()))
 }
 
 fn invalid(fault: &str) -> io::Error {
@@ -112,12 +114,20 @@ mod tests {
 
     #[test]
     fn the_end_is_found_wherever_the_head_is_cut() {
-        let whole = b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nhost";
-        let end = whole.len() - 4;
-        for cut in 0..end {
-            let (head, seen) = whole.split_at(cut);
-            assert_eq!(end_of_head(head, seen), Some(end - cut), "cut at {cut}");
-            assert_eq!(end_of_head(&[], head), None, "cut at {cut}");
+        for head in [
+            "HTTP/1.1 200 OK\r\nA: b\r\n\r\n",
+            "HTTP/1.1 200 OK\nA: b\n\n",
+            "HTTP/1.1 200 OK\r\nA: b\n\r\n",
+            "HTTP/1.1 200 OK\nA: b\r\n\n",
+            "HTTP/1.1 200\n\n",
+        ] {
+            let whole = [head.as_bytes(), b"\r\nhost"].concat();
+            for cut in 0..head.len() {
+                let (head, seen) = whole.split_at(cut);
+                let end = Some(whole.len() - "\r\nhost".len() - cut);
+                assert_eq!(end_of_head(head, seen), end, "{whole:?} cut at {cut}");
+                assert_eq!(end_of_head(&[], head), None, "{whole:?} cut at {cut}");
+            }
         }
     }
 
@@ -126,6 +136,8 @@ mod tests {
         assert_eq!(status(b"HTTP/1.0 200 \r\n\r\n").expect("a status").0, 200);
         let (code, reason) = status(b"HTTP/1.1 403 Not here\r\n\r\n").expect("a status");
         assert_eq!((code, &*reason), (403, "Not here"));
+        let line = status(b"HTTP/1.1 200 OK\nno header\n\n").expect("a status");
+        assert_eq!(line, (200, "OK".to_owned()));
         for wrong in ["SSH-2.0-x\r\n\r\n", "HTTP/1.1 20\r\n\r\n", "\r\n\r\n"] {
             let error = status(wrong.as_bytes()).expect_err(wrong);
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{wrong:?}");

@@ -27,7 +27,11 @@ pub use rules::Proxies;
 /// | `socks5h` | SOCKS 5 | by the proxy | 1080 |
 ///
 /// User and password may be percent-encoded. They are sent as Basic credentials (RFC 7617) or by
-/// RFC 1929, and appear in no error, log or `Debug`. What is said to the proxy is not encrypted.
+/// RFC 1929, and appear in no error, log or `Debug`. The password may be empty. What is said to the
+/// proxy is not encrypted.
+///
+/// The answer to `CONNECT` may have any number of headers, and others before it (1xx), in 64 KiB in
+/// all. A successful one has no body, whatever it says.
 ///
 /// # Examples
 ///

@@ -1,59 +1,154 @@
 //! Ways through SOCKS 5 proxies (RFC 1928, RFC 1929).
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
-use tokio::net::TcpStream;
-use tokio_socks::tcp::Socks5Stream;
-use tokio_socks::{Error, TargetAddr};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Credentials;
 use crate::address::Address;
 
 /// Asks the proxy to connect to `target`.
 pub(super) async fn open(
-    stream: &mut TcpStream,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     target: &Address,
     port: u16,
     credentials: Option<&Credentials>,
 ) -> io::Result<()> {
-    let target = match target {
-        Address::Ip(ip) => TargetAddr::Ip(SocketAddr::new(*ip, port)),
-        Address::Name(name) => TargetAddr::Domain(name.to_string().into(), port),
+    let request = request(target, port)?;
+    log_in(stream, credentials).await?;
+    stream.write_all(&request).await?;
+    stream.flush().await?;
+    let [version, reply, _, kind] = read(stream).await?;
+    // A proxy that refuses may leave the rest out.
+    if version != VERSION || reply != 0 {
+        return Err(refusal(version, reply));
+    }
+    // The address that the proxy connects from, and its port, are of no use.
+    let length = match kind {
+        IPV4 => 4,
+        IPV6 => 16,
+        NAME => {
+            let [length] = read(stream).await?;
+            usize::from(length)
+        }
+        _ => return Err(invalid(&format!("an address of type {kind}"))),
+    };
+    let mut bound = [0; 255 + 2];
+    read_into(stream, &mut bound[..length + 2]).await
+}
+
+/// Has the proxy choose how its client says who it is, and says so (RFC 1929).
+async fn log_in(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    credentials: Option<&Credentials>,
+) -> io::Result<()> {
+    let offered: &[u8] = match credentials {
+        None => &[VERSION, 1, ANYBODY],
+        Some(_) => &[VERSION, 2, ANYBODY, PASSWORD],
+    };
+    stream.write_all(offered).await?;
+    stream.flush().await?;
+    let [version, method] = read(stream).await?;
+    match (version, method, credentials) {
+        (VERSION, ANYBODY, _) => Ok(()),
+        (VERSION, PASSWORD, Some(Credentials { user, password })) => {
+            let mut message = vec![1];
+            for text in [user, password] {
+                // A password may be empty: RFC 1929 has it longer, clients and proxies do not.
+                message.push(u8::try_from(text.len()).expect("it was checked"));
+                message.extend_from_slice(text.as_bytes());
+            }
+            stream.write_all(&message).await?;
+            stream.flush().await?;
+            match read(stream).await? {
+                [_, 0] => Ok(()),
+                _ => Err(denied("the proxy did not take the credentials")),
+            }
+        }
+        (VERSION, NOTHING, None) => Err(denied("the proxy wants credentials")),
+        (VERSION, NOTHING, Some(_)) => Err(denied("the proxy takes no user and password")),
+        (VERSION, other, _) => Err(invalid(&format!("a way to log in of number {other}"))),
+        (other, ..) => Err(invalid(&format!("a first byte of {other}"))),
+    }
+}
+
+fn request(target: &Address, port: u16) -> io::Result<Vec<u8>> {
+    let mut request = vec![VERSION, CONNECT, 0];
+    match target {
+        Address::Ip(IpAddr::V4(ip)) => {
+            request.push(IPV4);
+            request.extend(ip.octets());
+        }
+        Address::Ip(IpAddr::V6(ip)) => {
+            request.push(IPV6);
+            request.extend(ip.octets());
+        }
+        Address::Name(name) => {
+            request.push(NAME);
+            request.push(u8::try_from(name.len()).expect("names are shorter"));
+            request.extend(name.as_bytes());
+        }
         other => {
             let error = format!("{other} means something on this machine alone");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, error));
         }
-    };
-    let opened = match credentials {
-        None => Socks5Stream::connect_with_socket(stream, target).await,
-        Some(Credentials { user, password }) => {
-            Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
-        }
-    };
-    opened.map(drop).map_err(fault)
+    }
+    request.extend(port.to_be_bytes());
+    Ok(request)
 }
 
-/// What the proxy says went wrong, as the system would have said it.
-fn fault(error: Error) -> io::Error {
-    let number = match &error {
-        Error::ConnectionRefused => libc::ECONNREFUSED,
-        Error::HostUnreachable => libc::EHOSTUNREACH,
-        Error::NetworkUnreachable => libc::ENETUNREACH,
-        Error::TtlExpired => libc::ETIMEDOUT,
-        Error::Io(_) => match error {
-            Error::Io(error) => return error,
-            _ => unreachable!("it was one"),
-        },
-        Error::ConnectionNotAllowedByRuleset
-        | Error::PasswordAuthFailure(_)
-        | Error::NoAcceptableAuthMethods => {
-            return io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                format!("the proxy: {error}"),
-            );
+async fn read<const N: usize>(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    read_into(stream, &mut bytes).await?;
+    Ok(bytes)
+}
+
+async fn read_into(stream: &mut (impl AsyncRead + Unpin), bytes: &mut [u8]) -> io::Result<()> {
+    let read = stream.read_exact(bytes).await;
+    read.map(drop).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            let text = "the proxy closed the connection before it had answered";
+            io::Error::new(error.kind(), text)
         }
-        _ => return io::Error::other(format!("the proxy: {error}")),
+        _ => error,
+    })
+}
+
+/// What the proxy says went wrong; where there is an error of the system for it, that one.
+fn refusal(version: u8, reply: u8) -> io::Error {
+    let number = match reply {
+        _ if version != VERSION => return invalid(&format!("a first byte of {version}")),
+        2 => return denied("the proxy does not allow it"),
+        3 => libc::ENETUNREACH,
+        4 => libc::EHOSTUNREACH,
+        5 => libc::ECONNREFUSED,
+        6 => libc::ETIMEDOUT,
+        7 => return io::Error::other("the proxy does not know CONNECT"),
+        8 => return io::Error::other("the proxy takes no address of this kind"),
+        other => return io::Error::other(format!("the proxy failed, with reply {other}")),
     };
     io::Error::from_raw_os_error(number)
 }
+
+fn denied(text: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+fn invalid(what: &str) -> io::Error {
+    let error = format!("the proxy's answer is not SOCKS 5: it has {what}");
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+const VERSION: u8 = 5;
+const CONNECT: u8 = 1;
+
+// Ways to log in.
+const ANYBODY: u8 = 0;
+const PASSWORD: u8 = 2;
+const NOTHING: u8 = 0xff;
+
+// Kinds of addresses.
+const IPV4: u8 = 1;
+const NAME: u8 = 3;
+const IPV6: u8 = 4;
