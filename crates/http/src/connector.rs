@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::HttpConnection;
 use crate::http1::Http1;
-use crate::http2::Main;
+use crate::http2::{Main, Windows};
 use crate::settings::Settings;
 
 /// A connector whose connections are streams of bytes, as HTTP needs them.
@@ -42,6 +42,7 @@ pub struct Http<C = Net> {
     connector: C,
     versions: Versions,
     pings: Option<Pings>,
+    windows: Windows,
     settings: Option<Arc<Settings>>,
 }
 
@@ -78,6 +79,7 @@ impl<C> Http<C> {
             connector,
             versions: Versions::Either,
             pings: None,
+            windows: Windows::default(),
             settings: None,
         }
     }
@@ -111,6 +113,32 @@ impl<C> Http<C> {
         self
     }
 
+    /// Takes in up to so many bytes of a response body of HTTP/2 before it is read. Default 2 MiB;
+    /// less than 16 KiB counts as that, and more than 2 GiB - 1 as that.
+    ///
+    /// A body that nobody reads costs so much memory and no more, and it holds up no other. More
+    /// lets a body come faster from far away: at most so much arrives in the time of the way there
+    /// and back. A connection costs at most so much for each exchange that it carries, see
+    /// [`http2_max_streams`](Self::http2_max_streams).
+    #[must_use]
+    pub fn http2_stream_window(mut self, bytes: u32) -> Self {
+        self.windows = self.windows.stream(bytes);
+        self
+    }
+
+    /// Has a connection of HTTP/2 carry at most so many exchanges at a time, if its server allows
+    /// as many. Default 256; 0 counts as 1.
+    ///
+    /// With the [window](Self::http2_stream_window) of a stream it bounds what a connection costs
+    /// if none of the bodies is read: 512 MiB by default. What tiny pieces of bodies cost beside
+    /// their bytes is bounded by half of that. All windows together are at most 2 GiB, so with large
+    /// ones a connection carries fewer.
+    #[must_use]
+    pub fn http2_max_streams(mut self, streams: usize) -> Self {
+        self.windows = self.windows.streams(streams);
+        self
+    }
+
     /// Sets what hyper has settings for.
     #[cfg(feature = "legacy")]
     pub(crate) fn settings(mut self, settings: Settings) -> Self {
@@ -140,7 +168,7 @@ impl<C: StreamConnector> Connector for Http<C> {
         };
         let settings = self.settings.as_deref();
         if speaks_two {
-            Main::open(transport, self.pings, settings)
+            Main::open(transport, self.pings, self.windows, settings)
                 .await
                 .map(HttpConnection::two)
         } else {

@@ -27,9 +27,11 @@ use self::drive::Drive;
 pub(crate) use self::drive::Executor;
 pub(crate) use self::over::Over;
 use self::over::is_refused;
+pub(crate) use self::windows::Windows;
 
 mod drive;
 mod over;
+mod windows;
 
 /// A connection that speaks HTTP/2, or a handle on one: as many exchanges at a time as the peer's
 /// settings allow (RFC 9113, section 5.1.2).
@@ -61,6 +63,8 @@ struct Session<T> {
     /// channel's other end.
     sender: Mutex<Option<SendRequest<Outgoing>>>,
     capacity: AtomicUsize,
+    /// How many streams there is room for in the windows.
+    room: usize,
     retired: AtomicBool,
     /// What hyper's half ended with, if that was an error.
     failure: OnceLock<Arc<hyper::Error>>,
@@ -78,6 +82,7 @@ where
     pub(crate) async fn open(
         transport: T,
         pings: Option<Pings>,
+        windows: Windows,
         settings: Option<&Settings>,
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
@@ -91,6 +96,14 @@ where
                 .keep_alive_timeout(pings.timeout)
                 .keep_alive_while_idle(true);
         }
+        // Whoever sets windows by hyper's names has them as hyper has them.
+        let room = match settings {
+            Some(settings) if settings.has_windows => usize::MAX,
+            _ => {
+                windows.set(&mut builder);
+                windows.room()
+            }
+        };
         if let Some(settings) = settings {
             builder.timer(TokioTimer::new());
             settings.two.iter().for_each(|change| change(&mut builder));
@@ -102,7 +115,8 @@ where
         let session = Arc::new(Session {
             transport,
             sender: Mutex::new(Some(sender)),
-            capacity: AtomicUsize::new(requests.current_max_send_streams()),
+            capacity: AtomicUsize::new(requests.current_max_send_streams().min(room)),
+            room,
             retired: AtomicBool::new(false),
             failure: OnceLock::new(),
             watcher: Mutex::default(),
@@ -282,7 +296,9 @@ impl<T> Session<T> {
         }
     }
 
-    fn set_capacity(&self, capacity: usize) {
+    /// The peer allows so many streams.
+    fn set_capacity(&self, streams: usize) {
+        let capacity = streams.min(self.room);
         let changed = self.capacity.swap(capacity, Ordering::AcqRel) != capacity;
         if changed && !planted!(StreamLimitUnheard) {
             self.wake();

@@ -19,7 +19,10 @@
 //!   time is over, because the server's clock starts as it sends its last byte, ours as that is
 //!   read, and the next request has yet to get there. Of less than two seconds, half is used. After
 //!   `timeout=0` and `max=0` a connection is not used again, and after `max=n` at most `n` times.
-//! - A connection of HTTP/2 carries as many exchanges as its server allows at the time.
+//! - A connection of HTTP/2 carries as many exchanges as its server allows at the time, up to
+//!   [`Http::http2_max_streams`].
+//! - A body of HTTP/2 that nobody reads costs the memory of its
+//!   [window](Http::http2_stream_window), and holds up no other.
 //! - A request is sent again only if nothing of it has left, if the server says that it has done
 //!   nothing about it, or if it may be done twice, the connection had been used before, and no byte
 //!   of an answer arrived: the server had closed the connection as we reused it (RFC 9112, section

@@ -12,6 +12,8 @@ use crate::http2::Executor;
 pub(crate) struct Settings {
     pub(crate) one: http1::Builder,
     pub(crate) two: Vec<Change>,
+    /// Whether the changes are about the windows of HTTP/2.
+    pub(crate) has_windows: bool,
 }
 
 /// A change to what a connection of HTTP/2 is opened with.

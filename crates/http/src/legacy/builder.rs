@@ -73,6 +73,7 @@ impl Builder {
             settings: Settings {
                 one: http1::Builder::new(),
                 two: Vec::new(),
+                has_windows: false,
             },
             http2_only: false,
             retry: true,
@@ -289,6 +290,12 @@ impl Builder {
         change: impl Fn(&mut http2::Builder<Exec2>) + Send + Sync + 'static,
     ) -> &mut Self {
         self.settings.two.push(Arc::new(change));
+        self
+    }
+
+    /// Whether windows have been set, with what follows.
+    pub(super) fn has_windows(&mut self, set: bool) -> &mut Self {
+        self.settings.has_windows |= set;
         self
     }
 }

@@ -99,9 +99,13 @@ impl Builder {
     }
 
     /// How much of a stream may be on its way to us; at most 2^31 - 1.
+    ///
+    /// If none of the three settings of windows is set, each stream has 2 MiB and the connection as
+    /// much as all of its streams, so that a body that nobody reads holds up no other. If one is
+    /// set, they are as in hyper-util: the defaults are 2 MiB and 5 MiB.
     pub fn http2_initial_stream_window_size(&mut self, bytes: impl Into<Option<u32>>) -> &mut Self {
         let bytes = bytes.into().map(|bytes| bytes.min(MAX_WINDOW));
-        self.two(move |builder| {
+        self.has_windows(bytes.is_some()).two(move |builder| {
             builder.initial_stream_window_size(bytes);
         })
     }
@@ -112,7 +116,7 @@ impl Builder {
         bytes: impl Into<Option<u32>>,
     ) -> &mut Self {
         let bytes = bytes.into().map(|bytes| bytes.min(MAX_WINDOW));
-        self.two(move |builder| {
+        self.has_windows(bytes.is_some()).two(move |builder| {
             builder.initial_connection_window_size(bytes);
         })
     }
@@ -130,7 +134,7 @@ impl Builder {
 
     /// Whether the two windows follow what the connection can carry.
     pub fn http2_adaptive_window(&mut self, enabled: bool) -> &mut Self {
-        self.two(move |builder| {
+        self.has_windows(enabled).two(move |builder| {
             builder.adaptive_window(enabled);
         })
     }

@@ -105,6 +105,46 @@ async fn what_can_not_work_counts_as_the_nearest_that_can() {
 }
 
 #[tokio::test]
+async fn a_connection_has_the_window_of_all_its_streams_unless_windows_are_set() {
+    type Set = fn(&mut Builder) -> &mut Builder;
+    const WINDOW_UPDATE: u8 = 8;
+    const OURS: u32 = 512 << 20;
+    const HYPERS: u32 = 5 << 20;
+    let cases: [(Set, u32); 5] = [
+        (|builder| builder, OURS),
+        (
+            |builder| builder.http2_initial_stream_window_size(None),
+            OURS,
+        ),
+        (
+            |builder| builder.http2_initial_stream_window_size(1 << 20),
+            HYPERS,
+        ),
+        (
+            |builder| builder.http2_initial_connection_window_size(1 << 20),
+            1 << 20,
+        ),
+        (|builder| builder.http2_adaptive_window(false), OURS),
+    ];
+    for (set, window) in cases {
+        let server = crate::frames::Server::start().await;
+        let mut builder = builder();
+        let client = set(builder.http2_only(true)).build(Told::new());
+        let asked = tokio::spawn(client.request(get(server.uri("/a"))));
+        let mut peer = server.accept(1).await;
+        let update = peer.next(WINDOW_UPDATE).await;
+        let more: [u8; 4] = update.payload[..].try_into().unwrap();
+        assert_eq!(
+            (update.stream, u32::from_be_bytes(more) + 65_535),
+            (0, window)
+        );
+        let stream = peer.request().await;
+        peer.answer(stream).await;
+        asked.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_response_of_too_many_headers_is_an_error() {
     use std::fmt::Write;
     let mut head = "HTTP/1.1 200 OK\r\n".to_owned();

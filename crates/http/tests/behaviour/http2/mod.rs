@@ -5,6 +5,7 @@ pub(crate) use self::server::{Server, client};
 #[cfg(feature = "tls")]
 mod tls;
 
+mod a_body_that_nobody_reads_holds_up_no_other;
 mod a_connection_carries_as_many_exchanges_as_the_server_allows;
 mod a_goaway_retires_the_connection_and_fails_nobody;
 #[cfg(feature = "tls")]
