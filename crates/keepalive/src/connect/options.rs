@@ -8,10 +8,18 @@ use socket2::{Socket, TcpKeepalive};
 use crate::connect::ConnectError;
 
 /// Options of the TCP sockets that [`Net`](crate::Net) opens. What is not set is left as the
-/// system has it, but for `TCP_NODELAY`.
+/// system has it, but for `TCP_NODELAY` and what finds a silent peer.
+///
+/// A peer may vanish without a word: it loses its power, or a NAT on the way forgets the connection.
+/// By default the system probes a peer that has been silent for 15 s, again every 15 s, and gives up
+/// after 3 probes. It also gives up where sent data has not been acknowledged for 30 s, or a probe
+/// has not been answered by then. So an idle connection to such a peer is closed after 30 s on
+/// Linux, and a request on it fails after 30 s, where the system alone takes hours and a quarter of
+/// an hour. These are the defaults of reqwest 0.13. A live peer answers probes by itself.
 ///
 /// An option that the system refuses fails the attempt, with an error of function `setsockopt`
-/// that names the option.
+/// that names the option. Defaults fail nothing: they are not set where the system has no such
+/// option.
 ///
 /// # Examples
 ///
@@ -30,23 +38,53 @@ use crate::connect::ConnectError;
 pub struct TcpOptions {
     nodelay: bool,
     probe_after: Option<Duration>,
-    probe_every: Option<Duration>,
-    probes: Option<u32>,
-    user_timeout: Option<Duration>,
+    probe_every: Duration,
+    probes: u32,
+    user_timeout: UserTimeout,
     send_buffer: Option<usize>,
     receive_buffer: Option<usize>,
     interface: Option<String>,
     mark: Option<u32>,
 }
 
+/// How long sent data may go unacknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UserTimeout {
+    /// As long as this crate finds good, where the system can be told.
+    Default,
+    Set(Duration),
+    /// As long as the system finds good.
+    Systems,
+}
+
+impl UserTimeout {
+    const DEFAULT: Duration = Duration::from_secs(30);
+
+    fn apply(self, socket: &Socket) -> io::Result<()> {
+        match self {
+            Self::Default => match set_user_timeout(socket, Self::DEFAULT) {
+                Err(error) if is_unknown(&error) => Ok(()),
+                set => set,
+            },
+            Self::Set(time) => set_user_timeout(socket, time),
+            Self::Systems => Ok(()),
+        }
+    }
+}
+
+/// Whether the system has no such option, as some that stand in for Linux have not.
+fn is_unknown(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOPROTOOPT)
+}
+
 impl Default for TcpOptions {
     fn default() -> Self {
         Self {
             nodelay: true,
-            probe_after: None,
-            probe_every: None,
-            probes: None,
-            user_timeout: None,
+            probe_after: Some(Duration::from_secs(15)),
+            probe_every: Duration::from_secs(15),
+            probes: 3,
+            user_timeout: UserTimeout::Default,
             send_buffer: None,
             receive_buffer: None,
             interface: None,
@@ -69,37 +107,42 @@ impl TcpOptions {
         self
     }
 
-    /// Has the system probe a silent peer after this time (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
-    /// Default never. Seconds are what systems count; a fraction is cut off, and less than a
-    /// second is an error of most.
+    /// How long a peer is silent before the system probes it (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
+    /// Default 15 s; `None` turns probing off. Seconds are what systems count; a fraction is cut off,
+    /// and less than a second is an error of most.
     #[must_use]
-    pub fn probe_after(mut self, time: Duration) -> Self {
-        self.probe_after = Some(time);
+    pub fn probe_after(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.probe_after = time.into();
         self
     }
 
-    /// The time between two probes (`TCP_KEEPINTVL`), in seconds; 75 on most systems. It turns
-    /// probing on.
+    /// The time between two probes (`TCP_KEEPINTVL`). Default 15 s; seconds are what systems count.
+    /// Nothing without probing.
     #[must_use]
     pub fn probe_every(mut self, time: Duration) -> Self {
-        self.probe_every = Some(time);
+        self.probe_every = time;
         self
     }
 
-    /// How many probes may go unanswered before the connection is given up (`TCP_KEEPCNT`); 9 on
-    /// most systems. It turns probing on.
+    /// How many probes may go unanswered before the connection is given up (`TCP_KEEPCNT`). Default
+    /// 3. Nothing without probing, and on Linux nothing beside a
+    /// [`user_timeout`](Self::user_timeout), which then bounds the time for answers to probes too.
     #[must_use]
     pub fn probes(mut self, count: u32) -> Self {
-        self.probes = Some(count);
+        self.probes = count;
         self
     }
 
     /// How long sent data may go unacknowledged before the connection is given up
-    /// (`TCP_USER_TIMEOUT`, RFC 5482), in milliseconds. Default: the system's, many minutes.
-    /// Where the system has no such option, the attempt fails.
+    /// (`TCP_USER_TIMEOUT`, RFC 5482), in milliseconds. Default 30 s where the system has the option;
+    /// `None` leaves it to the system, which takes many minutes. Where the system has no such
+    /// option, one that is set fails the attempt.
+    ///
+    /// A peer that lives acknowledges what its system receives, so a slow server is not cut off. A
+    /// peer that does not read for this long, and has no room for more, is given up.
     #[must_use]
-    pub fn user_timeout(mut self, time: Duration) -> Self {
-        self.user_timeout = Some(time);
+    pub fn user_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.user_timeout = time.into().map_or(UserTimeout::Systems, UserTimeout::Set);
         self
     }
 
@@ -150,9 +193,7 @@ impl TcpOptions {
         if let Some(bytes) = self.receive_buffer {
             set("SO_RCVBUF", socket.set_recv_buffer_size(bytes))?;
         }
-        if let Some(time) = self.user_timeout {
-            set("TCP_USER_TIMEOUT", set_user_timeout(socket, time))?;
-        }
+        set("TCP_USER_TIMEOUT", self.user_timeout.apply(socket))?;
         if let Some(name) = &self.interface {
             set("SO_BINDTODEVICE", bind_interface(socket, name))
                 .map_err(|error| error.detail(format!("SO_BINDTODEVICE {name:?}")))?;
@@ -164,19 +205,10 @@ impl TcpOptions {
     }
 
     fn keepalive(&self) -> Option<TcpKeepalive> {
-        if (self.probe_after, self.probe_every, self.probes) == (None, None, None) {
-            return None;
-        }
-        let mut keepalive = TcpKeepalive::new();
-        if let Some(time) = self.probe_after {
-            keepalive = keepalive.with_time(time);
-        }
-        if let Some(time) = self.probe_every {
-            keepalive = keepalive.with_interval(time);
-        }
-        if let Some(count) = self.probes {
-            keepalive = keepalive.with_retries(count);
-        }
+        let keepalive = TcpKeepalive::new()
+            .with_time(self.probe_after?)
+            .with_interval(self.probe_every)
+            .with_retries(self.probes);
         Some(keepalive)
     }
 }
@@ -217,4 +249,23 @@ fn bind_interface(_: &Socket, _: &str) -> io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, target_os = "linux", not(any(keepalive_loom, keepalive_shuttle))))]
+mod tests {
+    use socket2::{Domain, Type};
+
+    use super::*;
+
+    #[test]
+    fn a_default_that_the_system_does_not_know_fails_nothing() {
+        // Sockets of other kinds know no options of TCP.
+        let unix = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        let udp = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+        for socket in [unix, udp] {
+            assert!(UserTimeout::Default.apply(&socket).is_ok());
+            let error = UserTimeout::Set(Duration::from_secs(30)).apply(&socket);
+            assert!(is_unknown(&error.expect_err("it was asked for")));
+        }
+    }
 }

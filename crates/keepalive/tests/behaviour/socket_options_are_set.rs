@@ -23,11 +23,33 @@ fn look<R>(lease: &Lease, at: impl FnOnce(SockRef<'_>) -> std::io::Result<R>) ->
     at(SockRef::from(stream)).expect("an open socket")
 }
 
+/// After which time the system probes, how often, and how many times.
+fn probes(lease: &Lease) -> (Duration, Duration, u32) {
+    (
+        look(lease, |socket| socket.tcp_keepalive_time()),
+        look(lease, |socket| socket.tcp_keepalive_interval()),
+        look(lease, |socket| socket.tcp_keepalive_retries()),
+    )
+}
+
 #[test]
-fn small_writes_are_sent_at_once_and_nothing_else_is_set() {
+fn small_writes_are_sent_at_once_and_a_silent_peer_is_found() {
     run(async || {
         let lease = lease(&Server::start(), TcpOptions::new()).await;
         assert!(look(&lease, |socket| socket.tcp_nodelay()));
+        let seconds = Duration::from_secs;
+        assert!(look(&lease, |socket| socket.keepalive()));
+        assert_eq!(probes(&lease), (seconds(15), seconds(15), 3));
+        let time = look(&lease, |socket| socket.tcp_user_timeout());
+        assert_eq!(time, Some(seconds(30)));
+    });
+}
+
+#[test]
+fn the_search_for_silent_peers_may_be_left_out() {
+    run(async || {
+        let options = TcpOptions::new().probe_after(None).user_timeout(None);
+        let lease = lease(&Server::start(), options).await;
         assert!(!look(&lease, |socket| socket.keepalive()));
         assert_eq!(look(&lease, |socket| socket.tcp_user_timeout()), None);
     });
@@ -50,15 +72,8 @@ fn probes_are_set() {
             .probes(3);
         let lease = lease(&Server::start(), options).await;
         assert!(look(&lease, |socket| socket.keepalive()));
-        assert_eq!(
-            look(&lease, |socket| socket.tcp_keepalive_time()),
-            Duration::from_secs(60)
-        );
-        assert_eq!(
-            look(&lease, |socket| socket.tcp_keepalive_interval()),
-            Duration::from_secs(7)
-        );
-        assert_eq!(look(&lease, |socket| socket.tcp_keepalive_retries()), 3);
+        let seconds = Duration::from_secs;
+        assert_eq!(probes(&lease), (seconds(60), seconds(7), 3));
     });
 }
 

@@ -1,6 +1,7 @@
 //! Real sockets: servers that tag their answers, a proxy that fails on purpose, and counters of what
 //! the process holds. Most of it needs Linux, which tells what a process holds.
 
+pub mod again;
 #[cfg(target_os = "linux")]
 pub mod census;
 #[cfg(target_os = "linux")]
@@ -14,6 +15,8 @@ pub mod faults;
 pub mod gauge;
 #[cfg(all(feature = "load", target_os = "linux"))]
 pub mod load;
+#[cfg(target_os = "linux")]
+pub mod namespace;
 pub mod program;
 #[cfg(target_os = "linux")]
 mod pump;

@@ -23,12 +23,20 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|file| file.is_file());
     if found.is_none() {
-        let variable = format!("KEEPALIVE_REQUIRE_{}", name.to_uppercase());
-        let required = env::var_os(&variable).is_some_and(|value| value == "1");
-        assert!(!required, "{variable}=1, and there is no {name}");
+        let variable = variable(name);
+        assert!(!is_required(name), "{variable}=1, and there is no {name}");
         println!("SKIPPED: there is no {name} here; {variable}=1 makes that a failure");
     }
     found
+}
+
+/// Whether a test fails that cannot run for want of this program.
+pub(crate) fn is_required(name: &str) -> bool {
+    env::var_os(variable(name)).is_some_and(|value| value == "1")
+}
+
+fn variable(name: &str) -> String {
+    format!("KEEPALIVE_REQUIRE_{}", name.to_uppercase())
 }
 
 /// A program that runs until it is dropped.

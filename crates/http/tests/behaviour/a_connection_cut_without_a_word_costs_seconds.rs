@@ -1,0 +1,115 @@
+//! A NAT forgets an idle connection, or a peer loses its power: nothing comes any more, and nothing
+//! says so. The times are those that `TcpOptions` has by default.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use keepalive::Manager;
+use keepalive_http::{Client, Http};
+use keepalive_testkit::net::namespace::{Firewall, in_a_namespace};
+use keepalive_testkit::net::within;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::support::{allocation, ok, text};
+
+/// The system gives up after 30 s, and has some slack.
+const LIMIT: Duration = Duration::from_secs(40);
+
+#[test]
+fn the_next_get_on_a_connection_that_was_cut_is_answered_by_another() {
+    in_a_namespace(|firewall| {
+        run(async {
+            let mut site = Site::start().await;
+            let cut = site.idle_connection_cut_by(firewall).await;
+            let began = Instant::now();
+            let response = timeout(LIMIT, site.client.get(site.uri())).await;
+            let response = response.expect("seconds, not minutes").unwrap();
+            assert!(began.elapsed() > Duration::from_secs(5), "it was cut");
+            assert_eq!(allocation(&response).resent, 1);
+            assert_eq!(text(response).await, "here");
+            let other = site.clients.recv().await.expect("the server goes on");
+            assert_ne!(other, cut);
+        });
+    });
+}
+
+#[test]
+fn an_idle_connection_that_was_cut_is_closed_without_being_asked_for() {
+    in_a_namespace(|firewall| {
+        run(async {
+            let mut site = Site::start().await;
+            site.idle_connection_cut_by(firewall).await;
+            let manager = site.client.manager();
+            assert_eq!(manager.totals().idle, 1, "nobody has said anything");
+            assert!(within(LIMIT, || manager.totals().open == 0).await);
+            assert_eq!(manager.totals().closed_by_peer, 1);
+        });
+    });
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(test);
+}
+
+/// A server that answers whatever comes, and a client that keeps its connection for long.
+struct Site {
+    server: SocketAddr,
+    /// From where connections came.
+    clients: UnboundedReceiver<SocketAddr>,
+    client: Client,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = listener.local_addr().unwrap();
+        let (sender, clients) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((stream, client)) = listener.accept().await {
+                tokio::spawn(answer(stream));
+                sender.send(client).expect("the test goes on");
+            }
+        });
+        let manager = Manager::builder().keep_alive(Duration::from_secs(600));
+        let client = Client::new(manager.connector(Http::new()).build().unwrap());
+        Self {
+            server,
+            clients,
+            client,
+        }
+    }
+
+    fn uri(&self) -> http::Uri {
+        format!("http://{}/", self.server).parse().unwrap()
+    }
+
+    /// Has a connection opened and left idle, then cut. Answers from where it comes.
+    async fn idle_connection_cut_by(&mut self, firewall: &Firewall) -> SocketAddr {
+        let response = self.client.get(self.uri()).await.unwrap();
+        assert_eq!(text(response).await, "here");
+        let client = self.clients.recv().await.expect("one");
+        assert_eq!(self.client.manager().totals().idle, 1);
+        firewall.cut(client, self.server);
+        client
+    }
+}
+
+async fn answer(mut stream: TcpStream) {
+    let mut head = Vec::new();
+    while let Ok(byte) = stream.read_u8().await {
+        head.push(byte);
+        if head.ends_with(b"\r\n\r\n") {
+            head.clear();
+            stream.write_all(ok("here").as_bytes()).await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Tests that need a process of their own: what they change is of a whole process.
+
+use std::env;
+use std::process::Command;
+use std::thread;
+
+/// Set in a process that runs one test.
+const AGAIN: &str = "KEEPALIVE_TEST_AGAIN";
+
+/// Runs the test that calls this once more, alone, in a process that `wrapper` starts; there, runs
+/// `test`. The wrapper is a program and its arguments, and is followed by what it is to start.
+///
+/// # Panics
+///
+/// If the test fails there.
+pub fn in_a_process(wrapper: &[&str], test: impl FnOnce()) {
+    if env::var_os(AGAIN).is_some() {
+        return test();
+    }
+    let name = thread::current();
+    let name = name.name().expect("tests have names");
+    let output = Command::new(wrapper[0])
+        .args(&wrapper[1..])
+        .arg(env::current_exe().expect("a test is a program"))
+        .args(["--exact", name, "--test-threads=1", "--nocapture"])
+        .env(AGAIN, name)
+        .output();
+    let output = output.expect("the wrapper runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{name}, in a process of its own:\n{said}{failed}"
+    );
+}
