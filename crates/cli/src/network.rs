@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use keepalive::{Families, Net, Proxies, Proxy, ProxyError, Request, RequestError, TcpOptions};
 
 use crate::args::NetworkFlags;
+use crate::console;
 use crate::tls::{self, TlsError};
 
 /// A host and the addresses that it is to be taken for.
@@ -92,11 +93,21 @@ fn families(flags: &NetworkFlags) -> Families {
 fn proxies(flags: &NetworkFlags) -> Result<Proxies, ProxyError> {
     let mut proxies = match &flags.proxy {
         Some(url) => url.parse::<Proxy>()?.into(),
-        None if flags.proxy_from_environment => Proxies::from_environment()?,
+        None if flags.proxy_from_environment => from_environment()?,
         None => Proxies::new(),
     };
     if let Some(list) = &flags.no_proxy {
         proxies = proxies.except(list)?;
+    }
+    Ok(proxies)
+}
+
+fn from_environment() -> Result<Proxies, ProxyError> {
+    let proxies = Proxies::from_environment()?;
+    for exception in proxies.passed_over() {
+        console::complain(format_args!(
+            "NO_PROXY: {exception:?} is passed over: it is no name, address or network, nor *"
+        ));
     }
     Ok(proxies)
 }

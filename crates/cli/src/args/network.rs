@@ -32,7 +32,8 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "HOST:ADDRESS", value_parser = network::parse_resolve)]
     pub(crate) resolve: Vec<Resolved>,
 
-    /// Reach hosts by this proxy: http://, socks5:// or socks5h://, with user:password@ if need be.
+    /// Reach hosts by this proxy: http:// (which may be left out), socks5:// or socks5h://, with
+    /// user:password@ if need be.
     #[arg(long, value_name = "URL", group = "proxies")]
     // Parsed later: what is wrong is told without the password in it.
     pub(crate) proxy: Option<String>,

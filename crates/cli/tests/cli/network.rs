@@ -94,6 +94,38 @@ fn the_environment_is_read_only_when_asked() {
 }
 
 #[test]
+fn an_exception_in_the_environment_that_is_none_is_passed_over_with_a_note() {
+    let server = Server::start();
+    let proxy = format!("me:secret@127.0.0.1:{}", refusing_port());
+    for (list, code) in [("10.*,127.0.0.1", 0), ("10.*", 1)] {
+        let run = command(&format!(
+            "fetch --proxy-from-environment {}",
+            server.url("/a")
+        ))
+        .env("http_proxy", &proxy)
+        .env("no_proxy", list)
+        .output();
+        let run = ended(run.unwrap());
+        assert_eq!(run.code, Some(code), "{list}: {run:?}");
+        let note = "keepalive: NO_PROXY: \"10.*\" is passed over";
+        assert_eq!(run.stderr.matches(note).count(), 1, "{run:?}");
+        assert!(!run.stderr.contains("secret"), "{run:?}");
+    }
+}
+
+#[test]
+fn a_proxy_without_a_scheme_is_one_of_http() {
+    let refusing = refusing_port();
+    let run = keepalive(&format!(
+        "fetch --proxy me:secret@127.0.0.1:{refusing} http://h.test/"
+    ));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let named = format!("proxy http://127.0.0.1:{refusing}");
+    assert!(run.stderr.contains(&named), "{run:?}");
+    assert!(!run.stderr.contains("secret"), "{run:?}");
+}
+
+#[test]
 fn what_can_not_be_used_is_2_and_tells_no_password() {
     for (flags, said) in [
         ("--resolve example.test", "a colon"),

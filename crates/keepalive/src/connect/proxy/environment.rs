@@ -15,29 +15,25 @@ const SCHEMES: [(&str, &[&str]); 4] = [
 pub(super) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Proxies, ProxyError> {
     let mut proxies = Proxies::new();
     for (scheme, names) in SCHEMES {
-        if let Some(proxy) = first(&variable, names, proxy)? {
+        if let Some(proxy) = proxy(&variable, names)? {
             proxies = proxies.scheme(scheme, proxy);
         }
     }
-    if let Some(proxy) = first(&variable, &["all_proxy", "ALL_PROXY"], proxy)? {
+    if let Some(proxy) = proxy(&variable, &["all_proxy", "ALL_PROXY"])? {
         proxies = proxies.all(proxy);
     }
-    let except = |list: &str| proxies.clone().except(list);
-    let excepted = first(&variable, &["no_proxy", "NO_PROXY"], except)?;
-    Ok(excepted.unwrap_or(proxies))
+    if let Some((_, list)) = first(&variable, &["no_proxy", "NO_PROXY"]) {
+        proxies = proxies.except_what_is_known(&list.to_string_lossy());
+    }
+    Ok(proxies)
 }
 
-/// What the first of these variables says that says something.
-fn first<T>(
+/// The proxy that these variables say, if they do.
+fn proxy(
     variable: &impl Fn(&str) -> Option<OsString>,
     names: &[&'static str],
-    parse: impl Fn(&str) -> Result<T, ProxyError>,
-) -> Result<Option<T>, ProxyError> {
-    let mut set = names.iter().filter_map(|&name| {
-        let value = variable(name).filter(|value| !value.is_empty())?;
-        Some((name, value))
-    });
-    let Some((variable, value)) = set.next() else {
+) -> Result<Option<Proxy>, ProxyError> {
+    let Some((variable, value)) = first(variable, names) else {
         return Ok(None);
     };
     let wrong = |fault| {
@@ -45,14 +41,19 @@ fn first<T>(
         ProxyError::from(Fault::Environment { variable, fault })
     };
     let text = value.to_str().ok_or_else(|| wrong(Fault::NotUnicode))?;
-    parse(text).map(Some).map_err(|error| wrong(error.fault))
+    let proxy = text.parse::<Proxy>();
+    proxy.map(Some).map_err(|error| wrong(error.fault))
 }
 
-fn proxy(text: &str) -> Result<Proxy, ProxyError> {
-    match text.contains("://") {
-        true => text.parse(),
-        false => format!("http://{text}").parse(),
-    }
+/// The first of these variables that says something.
+fn first(
+    variable: &impl Fn(&str) -> Option<OsString>,
+    names: &[&'static str],
+) -> Option<(&'static str, OsString)> {
+    names.iter().find_map(|&name| {
+        let value = variable(name).filter(|value| !value.is_empty())?;
+        Some((name, value))
+    })
 }
 
 #[cfg(test)]
@@ -60,12 +61,15 @@ mod tests {
     use super::*;
     use crate::request::Request;
 
-    fn way(variables: &[(&str, &str)], scheme: &str, address: &str) -> Result<String, String> {
-        let variable = |name: &str| {
+    fn of(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
+        |name| {
             let found = variables.iter().find(|(set, _)| *set == name);
             found.map(|(_, value)| OsString::from(value))
-        };
-        let proxies = read(variable).map_err(|error| error.to_string())?;
+        }
+    }
+
+    fn way(variables: &[(&str, &str)], scheme: &str, address: &str) -> Result<String, String> {
+        let proxies = read(of(variables)).map_err(|error| error.to_string())?;
         let request = Request::new(scheme, address, 1).expect("a request");
         let proxy = proxies.of(request.host());
         Ok(proxy.map_or("straight".to_owned(), ToString::to_string))
@@ -120,7 +124,32 @@ mod tests {
             "{error}"
         );
         assert!(!error.contains("secret"), "{error}");
-        let error = way(&[("no_proxy", "a:b")], "a", "a.test").unwrap_err();
-        assert!(error.contains("no_proxy"), "{error}");
+    }
+
+    #[test]
+    fn an_exception_that_is_none_is_passed_over_and_told() {
+        let variables = [
+            ("all_proxy", "http://all"),
+            ("no_proxy", "10.*, near.test,<local>"),
+        ];
+        for (address, expected) in [("near.test", "straight"), ("far.test", "http://all:80")] {
+            assert_eq!(way(&variables, "a", address).as_deref(), Ok(expected));
+        }
+        let proxies = read(of(&variables)).expect("proxies");
+        assert_eq!(
+            proxies.passed_over().collect::<Vec<_>>(),
+            ["10.*", "<local>"]
+        );
+    }
+
+    #[test]
+    fn an_exception_that_is_no_text_is_passed_over() {
+        use std::os::unix::ffi::OsStringExt;
+        let proxies = read(|name: &str| match name {
+            "NO_PROXY" => Some(OsString::from_vec(b"near.test,\xff".to_vec())),
+            _ => None,
+        });
+        let proxies = proxies.expect("proxies");
+        assert_eq!(proxies.passed_over().collect::<Vec<_>>(), ["\u{fffd}"]);
     }
 }

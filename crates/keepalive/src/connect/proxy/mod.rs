@@ -18,7 +18,8 @@ use crate::address::Address;
 
 pub use rules::Proxies;
 
-/// A proxy, as its URL says: `http://proxy:3128`, `socks5://user:password@proxy`.
+/// A proxy, as its URL says: `http://proxy:3128`, `socks5://user:password@proxy`. Without a scheme,
+/// as `proxy:3128`, it is one of `http`.
 ///
 /// | scheme | protocol | names are resolved | port by default |
 /// |---|---|---|---|
@@ -98,7 +99,10 @@ impl FromStr for Proxy {
     type Err = ProxyError;
 
     fn from_str(url: &str) -> Result<Self, ProxyError> {
-        let (scheme, rest) = url.split_once("://").ok_or(Fault::NoScheme)?;
+        let (scheme, rest) = match url.split_once("://") {
+            Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+            _ => ("http", url),
+        };
         let (protocol, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "http" => (Protocol::Http, 80),
             "socks5" => (Protocol::Socks5, 1080),
@@ -122,6 +126,11 @@ impl FromStr for Proxy {
             credentials: credentials.map(Arc::new),
         })
     }
+}
+
+/// What comes before `://` may be the beginning of credentials, too.
+fn is_scheme(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Splits `host`, `host:port`, `[::1]` or `[::1]:port`.
@@ -219,8 +228,6 @@ impl From<Fault> for ProxyError {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Fault {
-    #[error("a proxy is given as a URL, as in http://proxy:3128 or socks5://127.0.0.1:1080")]
-    NoScheme,
     #[error("{0:?} is no scheme of a proxy; http, socks5 and socks5h are")]
     Scheme(String),
     #[error("a proxy's URL ends with its port: it has no path, query or fragment")]
@@ -265,6 +272,11 @@ mod tests {
             ("socks5h://[::1]:9", "socks5h://[::1]:9"),
             ("http://[::1]", "http://[::1]:80"),
             ("http://user:p%40ss@proxy:1", "http://proxy:1"),
+            ("proxy", "http://proxy:80"),
+            ("proxy:3128/", "http://proxy:3128"),
+            ("user:pass@127.0.0.1:3128", "http://127.0.0.1:3128"),
+            ("[::1]:9", "http://[::1]:9"),
+            ("user:a://b@proxy", "http://proxy:80"),
         ] {
             assert_eq!(
                 proxy(url).map(|proxy| proxy.to_string()),
@@ -292,7 +304,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_without_the_credentials() {
         for (url, said) in [
-            ("proxy:3128", "as a URL"),
+            ("", "address"),
+            ("secret:secret@proxy:x", "port"),
+            ("secret:://secret@proxy:x", "port"),
             ("https://proxy", "\"https\" is no scheme"),
             ("http://proxy:0", "port"),
             ("http://proxy:65536", "port"),

@@ -32,6 +32,7 @@ pub struct Proxies {
     schemes: BTreeMap<String, Proxy>,
     all: Option<Proxy>,
     exceptions: Vec<Exception>,
+    passed_over: Vec<String>,
 }
 
 impl Proxies {
@@ -45,12 +46,14 @@ impl Proxies {
     /// `http_proxy`, `https_proxy`, `ws_proxy` and `wss_proxy` are for hosts of these schemes,
     /// `all_proxy` is for all others, and `no_proxy` has the exceptions. All but `http_proxy` may
     /// be in capital letters, too; small letters win. `HTTP_PROXY` is not read, because servers
-    /// set it from a request's header (CVE-2016-5385). Empty is as good as not set. An
-    /// address without a scheme is an `http` proxy.
+    /// set it from a request's header (CVE-2016-5385). Empty is as good as not set.
+    ///
+    /// An exception that can not be understood holds up nothing: programs differ in what they
+    /// take. It is left out, and [`passed_over`](Self::passed_over) has it.
     ///
     /// # Errors
     ///
-    /// The first variable whose text can not be understood, without its credentials.
+    /// The first proxy whose text can not be understood, without its credentials.
     pub fn from_environment() -> Result<Self, ProxyError> {
         environment::read(|variable| std::env::var_os(variable))
     }
@@ -72,22 +75,47 @@ impl Proxies {
     /// Hosts that are reached without a proxy, besides those said before: a list with commas or
     /// spaces.
     ///
-    /// A name stands for itself and all names under it, with or without a dot before it; an
-    /// address or a network such as `10.0.0.0/8` for numeric hosts; `*` for all. A port after a
-    /// colon has it go for that port only; IPv6 needs brackets then. Names are not resolved for
-    /// this.
+    /// | exception | stands for |
+    /// |---|---|
+    /// | `example.test`, `.example.test` | the name, and all names under it |
+    /// | `*.example.test` | all names under it |
+    /// | `192.0.2.1`, `::1`, `[::1]` | the address |
+    /// | `10.0.0.0/8`, `fe80::/10` | the addresses of the network |
+    /// | `*` | all |
+    ///
+    /// A port after a colon has each go for that port only; IPv6 needs brackets then. Names are not
+    /// resolved for this. These are the forms that curl, Go and Python know; where they differ
+    /// about a host, it is excepted if it is for one of them.
     ///
     /// # Errors
     ///
     /// The first part that is none of these.
     pub fn except(mut self, list: &str) -> Result<Self, ProxyError> {
-        let parts = list.split([',', ' ', '\t']).filter(|part| !part.is_empty());
-        for part in parts {
+        for part in parts(list) {
             let exception = Exception::parse(part);
             self.exceptions
                 .push(exception.ok_or_else(|| Fault::Exception(part.to_owned()))?);
         }
         Ok(self)
+    }
+
+    /// As [`except`](Self::except), but what can not be understood is passed over.
+    pub(super) fn except_what_is_known(mut self, list: &str) -> Self {
+        for part in parts(list) {
+            match Exception::parse(part) {
+                Some(exception) => self.exceptions.push(exception),
+                None => self.passed_over.push(part.to_owned()),
+            }
+        }
+        self
+    }
+
+    /// The exceptions in the [environment](Self::from_environment) that could not be understood,
+    /// as they were written there.
+    ///
+    /// A program may want to tell its user: these hosts go by a proxy.
+    pub fn passed_over(&self) -> impl Iterator<Item = &str> {
+        self.passed_over.iter().map(String::as_str)
     }
 
     /// The proxy by which a host is reached.
@@ -110,8 +138,13 @@ impl fmt::Debug for Proxies {
             .field("schemes", &self.schemes)
             .field("all", &self.all)
             .field("exceptions", &self.exceptions)
+            .field("passed_over", &self.passed_over)
             .finish()
     }
+}
+
+fn parts(list: &str) -> impl Iterator<Item = &str> {
+    list.split([',', ' ', '\t']).filter(|part| !part.is_empty())
 }
 
 /// Hosts that need no proxy.
@@ -126,6 +159,8 @@ enum What {
     All,
     /// It, and what ends in it after a dot.
     Domain(Box<str>),
+    /// What ends in it after a dot.
+    Under(Box<str>),
     Network(IpNet),
 }
 
@@ -149,7 +184,10 @@ impl Exception {
         } else if let Some(network) = network(text) {
             What::Network(network)
         } else {
-            match Address::parse(text.strip_prefix('.').unwrap_or(text)) {
+            let under = text.strip_prefix("*.");
+            let name = under.unwrap_or(text.strip_prefix('.').unwrap_or(text));
+            match Address::parse(name) {
+                Ok(Address::Name(name)) if under.is_some() => What::Under(name),
                 Ok(Address::Name(name)) => What::Domain(name),
                 _ => return None,
             }
@@ -164,6 +202,9 @@ impl Exception {
                 (What::Domain(domain), Address::Name(name)) => name
                     .strip_suffix(&**domain)
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
+                (What::Under(domain), Address::Name(name)) => name
+                    .strip_suffix(&**domain)
+                    .is_some_and(|rest| rest.ends_with('.')),
                 (What::Network(network), Address::Ip(ip)) => network.contains(ip),
                 _ => false,
             }
@@ -171,88 +212,4 @@ impl Exception {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::request::Request;
-
-    fn excepts(list: &str, scheme: &str, address: &str, port: u16) -> bool {
-        let proxy: Proxy = "http://proxy".parse().expect("a proxy");
-        let proxies = Proxies::from(proxy).except(list).expect("a list");
-        let request = Request::new(scheme, address, port).expect("a request");
-        proxies.of(request.host()).is_none()
-    }
-
-    #[test]
-    fn an_exception_is_for_a_name_and_all_under_it() {
-        for list in [
-            "example.test",
-            ".example.test",
-            "a.test, Example.Test.",
-            " b  example.test",
-        ] {
-            assert!(excepts(list, "http", "example.test", 80), "{list}");
-            assert!(excepts(list, "http", "www.example.test", 80), "{list}");
-            assert!(!excepts(list, "http", "badexample.test", 80), "{list}");
-            assert!(!excepts(list, "http", "example.test.other", 80), "{list}");
-        }
-    }
-
-    #[test]
-    fn an_exception_may_be_an_address_or_a_network() {
-        assert!(excepts("10.0.0.0/8", "http", "10.9.8.7", 80));
-        assert!(!excepts("10.0.0.0/8", "http", "11.9.8.7", 80));
-        assert!(excepts("192.0.2.1", "http", "192.0.2.1", 80));
-        assert!(!excepts("192.0.2.1", "http", "192.0.2.2", 80));
-        for list in ["::1", "[::1]", "fe80::/10, ::/64"] {
-            assert!(excepts(list, "http", "::1", 80), "{list}");
-        }
-        assert!(!excepts("::1", "http", "127.0.0.1", 80));
-    }
-
-    #[test]
-    fn an_exception_may_be_for_one_port() {
-        for (list, address) in [("a.test:81", "a.test"), ("[::1]:81", "::1"), ("*:81", "b")] {
-            assert!(excepts(list, "http", address, 81), "{list}");
-            assert!(!excepts(list, "http", address, 80), "{list}");
-        }
-    }
-
-    #[test]
-    fn an_exception_may_be_for_all() {
-        assert!(excepts("*", "http", "example.test", 80));
-        assert!(!excepts("", "http", "example.test", 80));
-    }
-
-    #[test]
-    fn what_is_no_exception_is_an_error_that_shows_it() {
-        for wrong in [
-            "a.test:",
-            "a.test:0",
-            "10.0.0.0/33",
-            "1.2.3",
-            "a b$c",
-            "[::1",
-        ] {
-            let error = Proxies::new().except(wrong).expect_err(wrong).to_string();
-            assert!(error.contains("is no exception"), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_proxy_of_the_scheme_goes_before_that_for_all() {
-        let proxy = |url: &str| url.parse::<Proxy>().expect("a proxy");
-        let proxies = Proxies::new()
-            .all(proxy("http://all"))
-            .scheme("HTTPS", proxy("http://tls"));
-        let of = |scheme| {
-            let request = Request::new(scheme, "a.test", 1).expect("a request");
-            proxies.of(request.host()).map(ToString::to_string)
-        };
-        assert_eq!(of("https").as_deref(), Some("http://tls:80"));
-        assert_eq!(of("redis").as_deref(), Some("http://all:80"));
-        assert_eq!(
-            Proxies::new().of(Request::new("x", "a.test", 1).expect("a request").host()),
-            None
-        );
-    }
-}
+mod tests;
