@@ -17,7 +17,7 @@ use tower_http::follow_redirect::{FollowRedirect, RequestUri};
 use crate::limits::HttpManager;
 use crate::message::Message;
 use crate::redirect::Redirects;
-use crate::target::{Target, TargetError};
+use crate::target::{self, Target, TargetError};
 
 /// The body of an answer, unpacked if that was asked for.
 pub(crate) type Body = DecompressionBody<UnsyncBoxBody<Bytes, keepalive_http::Error>>;
@@ -124,7 +124,7 @@ impl Exchanges {
             true => stack,
             false => stack.no_gzip().no_deflate().no_br().no_zstd(),
         };
-        let request = self.terms.message.request(target.uri.clone());
+        let request = self.terms.message.request(target);
         let mut response = Box::pin(stack.oneshot(request)).await?;
         let uri = response.extensions_mut().remove::<RequestUri>();
         let was_packed = response.extensions_mut().remove::<Packed>().is_some();
@@ -165,6 +165,7 @@ async fn hop(
     request: Request<Full<Bytes>>,
     counts: Counts,
 ) -> Result<Response<UnsyncBoxBody<Bytes, keepalive_http::Error>>, ExchangeError> {
+    let uri = request.uri().clone();
     let mut response = match client.request(request).await {
         Ok(response) => response,
         Err(error) => {
@@ -181,6 +182,13 @@ async fn hop(
             *encoding = name;
         }
         response.extensions_mut().insert(Packed);
+    }
+    if let Some(value) = response.headers_mut().get_mut(LOCATION) {
+        // Where it leads to is read as browsers read it. What is none stays, and is told as that.
+        let next = target::location(&uri, value).ok();
+        if let Some(next) = next.and_then(|url| HeaderValue::try_from(url.to_string()).ok()) {
+            *value = next;
+        }
     }
     let received = counts.received;
     // What a redirect says beside its location is not counted.

@@ -33,7 +33,14 @@ pub(crate) enum HostLimitsError {
 pub(crate) enum Fault {
     #[error("{0}; write a line as https://example.com max-per-host 2")]
     Host(TargetError),
-    #[error("leave out the path: a limit is for a host, as in https://example.com max-per-host 2")]
+    #[error(
+        "write the scheme too: a limit is for a host, as in https://example.com max-per-host 2"
+    )]
+    Scheme,
+    #[error(
+        "leave out the path, user name and password: a limit is for a host, as in \
+         https://example.com max-per-host 2"
+    )]
     Path,
     #[error("nothing is said of the host; write max-per-host and a number after it")]
     Nothing,
@@ -97,8 +104,12 @@ fn parse(text: &str) -> Result<HostLimits, (usize, Fault)> {
 fn parse_line(line: &str) -> Result<(Host, usize), Fault> {
     let mut words = line.split_whitespace();
     let url = words.next().unwrap_or_default();
+    if !url.contains("://") {
+        return Err(Fault::Scheme);
+    }
     let target: Target = url.parse().map_err(Fault::Host)?;
-    if target.uri.path() != "/" || target.uri.query().is_some() {
+    let is_more = target.uri.path() != "/" || target.uri.query().is_some();
+    if is_more || target.authorization.is_some() {
         return Err(Fault::Path);
     }
     match words.next() {
@@ -140,8 +151,8 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_told_with_its_line() {
         for (line, said) in [
-            ("example.com max-per-host 2", "write a line as https://"),
-            ("ftp://h max-per-host 2", "\"ftp\" is not served"),
+            ("example.com max-per-host 2", "write the scheme too"),
+            ("ftp://h max-per-host 2", "\"ftp\" is not HTTP"),
             ("http://u:secret@h max-per-host 2", "password"),
             ("http://h/a max-per-host 2", "leave out the path"),
             ("http://h/?a max-per-host 2", "leave out the path"),

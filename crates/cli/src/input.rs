@@ -219,12 +219,12 @@ mod tests {
 
     #[test]
     fn a_bad_line_does_not_stop_the_rest() {
-        let mut text = b"nothing\n\xff\xfe\nhttp://a/".to_vec();
+        let mut text = b"ftp://a/\n\xff\xfe\nhttp://a/".to_vec();
         text.extend(vec![b'x'; 3 * LONGEST_LINE]);
         text.extend(b"\nhttp://b/\n");
         let all = read(&text);
         assert_eq!(all.len(), 4);
-        assert!(all[0].1.as_ref().unwrap_err().contains("no scheme"));
+        assert!(all[0].1.as_ref().unwrap_err().contains("not HTTP"));
         assert!(all[1].1.as_ref().unwrap_err().contains("UTF-8"));
         assert!(all[2].1.as_ref().unwrap_err().contains("longer than"));
         assert_eq!(all[3], (4, Ok("http://b/".to_owned())));
@@ -255,7 +255,7 @@ mod tests {
             },
             Source::Lines {
                 name: "urls.txt".to_owned(),
-                reader: Box::new(&b"http://b/\n\nx\n"[..]),
+                reader: Box::new(&b"http://b/\n\nftp://x\n"[..]),
             },
         ])
         .unwrap();

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
 use crate::args::HttpFlags;
+use crate::target::Target;
 
 /// What is sent in place of a content-type that was not given, as by other tools.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -62,12 +63,18 @@ impl Message {
         })
     }
 
-    /// The request for `uri`.
-    pub(crate) fn request(&self, uri: Uri) -> Request<Full<Bytes>> {
+    /// The request for `target`. Credentials of the URL give way to a header that was given.
+    pub(crate) fn request(&self, target: &Target) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
-        *request.uri_mut() = uri;
+        *request.uri_mut() = target.uri.clone();
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = self.headers.clone();
+        if let Some(value) = &target.authorization {
+            let headers = request.headers_mut();
+            headers
+                .entry(AUTHORIZATION)
+                .or_insert_with(|| value.clone());
+        }
         request
     }
 }

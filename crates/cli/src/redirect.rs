@@ -39,7 +39,7 @@ impl Policy<Full<Bytes>, ExchangeError> for Redirects {
         if self.followed.load(Ordering::Relaxed) >= limit {
             return Err(ExchangeError::TooManyRedirects(limit));
         }
-        let next = Target::try_from(attempt.location().clone())?;
+        let next: Target = attempt.location().to_string().parse()?;
         self.has_left |= next.host != self.host;
         self.followed.fetch_add(1, Ordering::Relaxed);
         Ok(Action::Follow)

@@ -1,90 +1,93 @@
 //! What to fetch: a URL that was checked.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
-use http::Uri;
-use http::uri::InvalidUri;
+use http::{HeaderValue, Uri};
 use keepalive::{Host, Request, RequestError};
+use keepalive_http::{Url, UrlError};
 
 /// A URL that can be asked for, and the host that its limits go by. Clones copy no text.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) uri: Uri,
     pub(crate) host: Host,
+    /// Of a user name and a password in the URL, as a header has them.
+    pub(crate) authorization: Option<HeaderValue>,
 }
 
 impl FromStr for Target {
     type Err = TargetError;
 
+    /// Reads a URL as browsers do. One without a scheme is of `http`.
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let (scheme, rest) = text.split_once("://").ok_or(TargetError::NoScheme)?;
-        check_scheme(scheme)?;
-        let uri = text.parse().map_err(|error| TargetError::Invalid {
-            error,
-            advice: advice(rest),
-        });
-        uri.and_then(|uri: Uri| uri.try_into())
-    }
-}
-
-impl TryFrom<Uri> for Target {
-    type Error = TargetError;
-
-    fn try_from(uri: Uri) -> Result<Self, TargetError> {
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(TargetError::NoScheme);
-        };
-        check_scheme(scheme)?;
-        if authority.as_str().contains('@') {
-            return Err(TargetError::UserInformation);
+        // Browsers would take the path for a host.
+        if text.trim().is_empty() || text.starts_with('/') {
+            return Err(TargetError::Empty);
         }
-        // An empty port is the scheme's own (RFC 3986, section 3.2.3).
-        let authority = authority.as_str();
-        let place = authority.strip_suffix(':').unwrap_or(authority);
-        let request: Request = format!("{scheme}://{place}").parse()?;
-        let host = request.host().clone();
-        Ok(Self { uri, host })
+        let url: Url = with_scheme(text).parse()?;
+        let uri = url.uri().clone();
+        Ok(Self {
+            host: host(&uri)?,
+            uri,
+            authorization: url.authorization().cloned(),
+        })
     }
 }
 
-fn check_scheme(scheme: &str) -> Result<(), TargetError> {
-    if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") {
-        return Ok(());
-    }
-    // Something else may be a password that has come to the wrong place.
-    let is_scheme = |sign: char| sign.is_ascii_alphanumeric() || "+-.".contains(sign);
-    Err(match !scheme.is_empty() && scheme.chars().all(is_scheme) {
-        true => TargetError::Scheme(scheme.to_owned()),
-        false => TargetError::NoScheme,
-    })
+/// The URL that a `location` leads to from `uri`.
+///
+/// # Errors
+///
+/// It leads to what can not be fetched.
+pub(crate) fn location(uri: &Uri, location: &HeaderValue) -> Result<Url, TargetError> {
+    let base: Url = uri.to_string().parse()?;
+    // Browsers read bytes that are no UTF-8 too.
+    Ok(base.join(&String::from_utf8_lossy(location.as_bytes()))?)
 }
 
-/// What to do about a URL of which this, after its scheme, can not be read.
-fn advice(rest: &str) -> &'static str {
-    let host = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    match host {
-        "" => "; there is no host in it",
-        host if !host.is_ascii() => "; give the ASCII form of the name (punycode, \"xn--...\")",
-        host if rest[host.len()..].contains(' ') => "; write a space as %20",
-        _ => "",
+fn host(uri: &Uri) -> Result<Host, TargetError> {
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(TargetError::Empty);
+    };
+    let request: Request = format!("{scheme}://{authority}").parse()?;
+    Ok(request.host().clone())
+}
+
+/// The text, with `http://` before it if it begins with the name of a host.
+fn with_scheme(text: &str) -> Cow<'_, str> {
+    let text = text.trim_start();
+    let end = text.find(['/', '?', '#']).unwrap_or(text.len());
+    // What has a colon before all slashes is a scheme, or a host and its port.
+    let is_scheme = text[..end].split_once(':').is_some_and(|(name, rest)| {
+        let is_http = ["http", "https"]
+            .iter()
+            .any(|http| name.eq_ignore_ascii_case(http));
+        is_http || rest.is_empty() && text[end..].starts_with("//") && is_scheme(name)
+    });
+    match is_scheme {
+        true => text.into(),
+        false => format!("http://{text}").into(),
     }
+}
+
+/// RFC 3986, section 3.1.
+fn is_scheme(name: &str) -> bool {
+    let mut signs = name.chars();
+    signs
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
+        && signs.all(|sign| sign.is_ascii_alphanumeric() || "+-.".contains(sign))
 }
 
 /// Why a text is no URL to fetch. Passwords in it are not repeated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
-    #[error("not a URL: {error}{advice}")]
-    Invalid {
-        error: InvalidUri,
-        advice: &'static str,
-    },
-    #[error("not a URL: it has no scheme and host; write http://host/path")]
-    NoScheme,
-    #[error("the scheme {0:?} is not served; http and https are")]
-    Scheme(String),
-    #[error("a URL with a user name or password is not served")]
-    UserInformation,
-    #[error("{0}")]
+    #[error("there is no host in it; write http://host/path")]
+    Empty,
+    #[error("not a URL: {0}")]
+    Url(#[from] UrlError),
+    #[error("not a URL: {0}")]
     Host(#[from] RequestError),
 }
 
@@ -97,28 +100,78 @@ mod tests {
         let [a, b] = ["http://Localhost/x", "http://localhost:80/y?z#w"]
             .map(|text| text.parse::<Target>().unwrap());
         assert_eq!(a.host, b.host);
-        assert_eq!(b.uri.to_string(), "http://localhost:80/y?z");
+        assert_eq!(b.uri.to_string(), "http://localhost/y?z");
         assert!("HTTPS://[::1]:8443".parse::<Target>().is_ok());
         let empty_port: Target = "http://localhost:/".parse().unwrap();
         assert_eq!(empty_port.host, a.host);
     }
 
     #[test]
+    fn text_is_read_as_browsers_and_curl_read_it() {
+        for (text, uri) in [
+            ("h.test", "http://h.test/"),
+            ("h.test:81/a?b", "http://h.test:81/a?b"),
+            ("localhost:8080", "http://localhost:8080/"),
+            ("user:secret@h.test/x", "http://h.test/x"),
+            ("h.test/a:b", "http://h.test/a:b"),
+            ("h.test?next=http://x/", "http://h.test/?next=http://x/"),
+            ("[::1]:81", "http://[::1]:81/"),
+            ("  HTTPS://H.test\t", "https://h.test/"),
+            ("http:h.test", "http://h.test/"),
+            ("https:/h.test/a", "https://h.test/a"),
+            ("http://h.test/a b?ä=ö", "http://h.test/a%20b?%C3%A4=%C3%B6"),
+            ("http://bücher.test/", "http://xn--bcher-kva.test/"),
+            ("http://h.test/a/./b/../c", "http://h.test/a/c"),
+            ("http://0x7f.1/", "http://127.0.0.1/"),
+        ] {
+            let target: Target = text.parse().expect(text);
+            assert_eq!(target.uri.to_string(), uri, "{text}");
+        }
+    }
+
+    #[test]
+    fn credentials_become_a_header() {
+        let target: Target = "http://me:secret@h.test/".parse().unwrap();
+        assert_eq!(target.authorization.as_ref().unwrap(), "Basic bWU6c2VjcmV0");
+        assert!(!format!("{target:?}").contains("secret"), "{target:?}");
+        assert!(!format!("{target:?}").contains("c2Vj"), "{target:?}");
+    }
+
+    #[test]
+    fn a_location_is_read_from_where_it_was_found() {
+        for (bytes, uri) in [
+            (&b"../x?y#z"[..], "http://h.test/x?y"),
+            (b"//other.test:81", "http://other.test:81/"),
+            (b"https://h.test", "https://h.test/"),
+            ("/\u{fc}".as_bytes(), "http://h.test/%C3%BC"),
+            (b"/\xfc b", "http://h.test/%EF%BF%BD%20b"),
+            (b"", "http://h.test/a/b?c"),
+        ] {
+            let value = HeaderValue::from_bytes(bytes).unwrap();
+            let from = "http://h.test/a/b?c".parse().unwrap();
+            assert_eq!(location(&from, &value).unwrap().to_string(), uri);
+        }
+        let from = "http://h.test/".parse().unwrap();
+        let value = HeaderValue::from_static("ftp://h.test/");
+        let error = location(&from, &value).unwrap_err().to_string();
+        assert!(error.contains("\"ftp\" is not HTTP"), "{error}");
+    }
+
+    #[test]
     fn what_is_refused_says_why() {
         for (text, reason) in [
-            ("", "no scheme"),
-            ("example.com/x", "no scheme"),
+            ("", "no host"),
+            (" ", "no host"),
             ("http://", "no host"),
-            ("http:///x", "no host"),
-            ("http://a b/", "uri character"),
-            ("http://h/a b", "%20"),
-            ("http://bücher.test/", "xn--"),
-            ("ftp://h/", "\"ftp\""),
-            ("file:///etc/passwd", "\"file\""),
-            ("me:secret@h://x", "no scheme"),
-            ("://h", "no scheme"),
-            ("http://user:secret@h/", "password is not served"),
-            ("http://256.1.1.1/", "256.1.1.1"),
+            ("/x", "no host"),
+            (
+                "http://a b/",
+                "' ' is not allowed in the name of a host (character 9 of the URL)",
+            ),
+            ("ftp://h/", "\"ftp\" is not HTTP"),
+            ("file:///etc/passwd", "\"file\" is not HTTP"),
+            ("mailto:secret", "port"),
+            ("http://user:secret@256.1.1.1/", "256.1.1.1"),
             ("http://h:0/", "port"),
             ("http://h:99999/", "99999"),
         ] {

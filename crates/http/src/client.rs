@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Method, Request, Response, Uri};
+use http::header::AUTHORIZATION;
+use http::{Method, Request, Response};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -20,7 +21,7 @@ use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::rest::Rest;
-use crate::{Allocation, Body, Error, Http, HttpConnection, StreamConnector};
+use crate::{Allocation, Body, Error, Http, HttpConnection, IntoUrl, StreamConnector};
 
 // A server that restarts closes all idle connections at once; while one request fails, the watchers
 // of the others have the time to notice.
@@ -43,7 +44,7 @@ const RETRIES: u32 = 3;
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let client = Client::new(Manager::builder().connector(Http::new()).build()?);
-/// let response = client.get("http://127.0.0.1:8080/".parse()?).await?;
+/// let response = client.get("http://127.0.0.1:8080/").await?;
 /// println!("{}", response.status());
 /// let text = response.into_body().collect().await?.to_bytes();
 /// # Ok(())
@@ -104,6 +105,8 @@ impl<C: StreamConnector> Client<C> {
 
     /// Sends a `GET`; see [`request`](Self::request).
     ///
+    /// Text is read as a [`Url`](crate::Url), as browsers read it.
+    ///
     /// # Cancel safety
     ///
     /// As that of [`request`](Self::request).
@@ -112,15 +115,17 @@ impl<C: StreamConnector> Client<C> {
     ///
     /// Those of [`request`](Self::request).
     #[track_caller]
-    pub fn get(
+    pub fn get<U: IntoUrl>(
         &self,
-        uri: Uri,
-    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<C> {
-        self.request(bare(Method::GET, uri))
+        url: U,
+    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<U, C> {
+        self.send(bare(Method::GET, url), Location::caller())
     }
 
     /// Sends a `HEAD`; see [`request`](Self::request).
     ///
+    /// Text is read as a [`Url`](crate::Url), as browsers read it.
+    ///
     /// # Cancel safety
     ///
     /// As that of [`request`](Self::request).
@@ -129,17 +134,19 @@ impl<C: StreamConnector> Client<C> {
     ///
     /// Those of [`request`](Self::request).
     #[track_caller]
-    pub fn head(
+    pub fn head<U: IntoUrl>(
         &self,
-        uri: Uri,
-    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<C> {
-        self.request(bare(Method::HEAD, uri))
+        url: U,
+    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<U, C> {
+        self.send(bare(Method::HEAD, url), Location::caller())
     }
 
     /// Sends a request, and waits for the head of its response.
     ///
     /// The URL must be absolute. The `host` header is set from it, if it is not given, and the
-    /// length of the body, where it is known; no other header is added. Nothing happens before the
+    /// length of the body, where it is known. A user name and a password in it become an
+    /// `authorization` header, if there is none (RFC 7617). No other header is added. In path and
+    /// query, bytes outside ASCII are percent-encoded. Nothing happens before the
     /// future is polled. The caller's line is what the manager lists the lease by.
     ///
     /// The response has an [`Allocation`] among its extensions, and a [`Body`] that holds the
@@ -186,12 +193,25 @@ impl<C: StreamConnector> Client<C> {
         B: http_body::Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        // Not in the async block: there, the caller's line is lost.
-        let location = Location::caller();
-        let (head, body) = request.into_parts();
-        let body = Outgoing::new(body);
+        self.send(Ok(request), Location::caller())
+    }
+
+    fn send<B>(
+        &self,
+        request: Result<Request<B>, Error>,
+        location: &'static Location<'static>,
+    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<B, C>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let request = request.map(|request| {
+            let (head, body) = request.into_parts();
+            (head, Outgoing::new(body))
+        });
         let client = self.clone();
         async move {
+            let (head, body) = request?;
             let exchange = Exchange::new(head, &body)?;
             client.run(&exchange, body, location).await
         }
@@ -351,9 +371,13 @@ impl<C: StreamConnector> Answered<C> {
     }
 }
 
-fn bare(method: Method, uri: Uri) -> Request<Empty<Bytes>> {
+fn bare(method: Method, url: impl IntoUrl) -> Result<Request<Empty<Bytes>>, Error> {
+    let (uri, authorization) = url.into_parts().map_err(Error::url)?;
     let mut request = Request::new(Empty::new());
     *request.method_mut() = method;
     *request.uri_mut() = uri;
-    request
+    if let Some(value) = authorization {
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    Ok(request)
 }

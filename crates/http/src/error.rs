@@ -16,12 +16,11 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 /// # Examples
 ///
 /// ```no_run
-/// # async fn example(client: keepalive_http::Client) -> Result<(), http::uri::InvalidUri> {
-/// if let Err(error) = client.get("http://127.0.0.1:1/".parse()?).await {
+/// # async fn example(client: keepalive_http::Client) {
+/// if let Err(error) = client.get("http://127.0.0.1:1/").await {
 ///     println!("{error}");
 ///     println!("{} {:?} {}", error.function(), error.error_num(), error.error_str());
 /// }
-/// # Ok(())
 /// # }
 /// ```
 pub struct Error(Box<Inner>);

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use keepalive_engine::planted;
 
 use crate::Error;
+use crate::credentials;
 use crate::origin::Origin;
 use crate::outgoing::Outgoing;
 use crate::target;
@@ -38,7 +39,10 @@ pub(crate) enum Form {
 
 impl Exchange {
     /// Checks a request of the user's, which has this body.
-    pub(crate) fn new(head: Parts, body: &Outgoing) -> Result<Self, Error> {
+    pub(crate) fn new(mut head: Parts, body: &Outgoing) -> Result<Self, Error> {
+        if head.method != Method::CONNECT {
+            credentials::take(&mut head);
+        }
         let Origin { to, host } = Origin::of(&head.method, &head.uri)?;
         let target = target::form(&head.method, &head.uri, &host).map_err(Error::url)?;
         check(&head, body).map_err(|what| Error::request(&head.method, to.host(), what))?;
@@ -149,8 +153,8 @@ impl Exchange {
 
 /// The same URL, with another authority, if one is given, and this path.
 fn with(uri: Uri, authority: Option<Authority>, path: &Uri) -> Uri {
-    if authority.is_none() && path.path() != "/" {
-        return uri; // The path is its own.
+    if authority.is_none() && uri.path_and_query() == path.path_and_query() {
+        return uri;
     }
     let mut parts = uri.clone().into_parts();
     parts.authority = authority.or(parts.authority);

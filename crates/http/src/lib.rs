@@ -47,7 +47,7 @@
 //! let manager = Manager::builder().max_per_host(2).connector(Http::new()).build()?;
 //! let client = Client::new(manager);
 //!
-//! let response = client.get("http://127.0.0.1:8080/hello".parse()?).await?;
+//! let response = client.get("http://127.0.0.1:8080/hello").await?;
 //! if let Some(allocation) = response.extensions().get::<Allocation>() {
 //!     println!("{}: {:?}", allocation.id, allocation.from_cache);
 //! }
@@ -62,11 +62,13 @@ mod body;
 mod client;
 mod connection;
 mod connector;
+mod credentials;
 mod error;
 mod exchange;
 mod hold;
 mod http1;
 mod http2;
+mod into_url;
 mod io;
 mod keep_alive;
 #[cfg(feature = "legacy")]
@@ -76,6 +78,7 @@ mod outgoing;
 mod rest;
 mod settings;
 mod target;
+mod url;
 
 pub use allocation::Allocation;
 pub use body::Body;
@@ -83,6 +86,8 @@ pub use client::Client;
 pub use connection::HttpConnection;
 pub use connector::{Http, StreamConnector};
 pub use error::Error;
+pub use into_url::IntoUrl;
+pub use url::{Url, UrlError};
 
 /// What the README shows is compiled.
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Method, Uri};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 /// The parts of a URL, each in the form in which it is used.
 #[derive(Clone, Debug)]
@@ -37,11 +38,9 @@ impl Target {
             "https" => 443,
             other => return Err(format!("the scheme {other:?} is not HTTP")),
         };
+        // Of any other method they have been made a header.
         if authority.as_str().contains('@') {
-            return Err(
-                "the URL holds a user name or a password; send an \"authorization\" header instead"
-                    .to_owned(),
-            );
+            return Err("CONNECT takes no user name and no password".to_owned());
         }
         let address = authority.host();
         let port = match &authority.as_str()[address.len()..] {
@@ -75,9 +74,18 @@ pub(crate) fn form(method: &Method, uri: &Uri, host: &HeaderValue) -> Result<Uri
             let authority = Authority::try_from(host.as_bytes());
             authority.map(Uri::from).map_err(|error| error.to_string())
         }
-        Some(path) => Ok(path.clone().into()),
+        Some(path) => encoded(path).map(Uri::from),
         None => Ok(PathAndQuery::from_static("/").into()),
     }
+}
+
+/// A path and a query in ASCII, as servers want it (RFC 3986, section 2.1); a [`Uri`] may have more.
+fn encoded(path: &PathAndQuery) -> Result<PathAndQuery, String> {
+    if path.as_str().is_ascii() {
+        return Ok(path.clone());
+    }
+    let text = utf8_percent_encode(path.as_str(), &AsciiSet::EMPTY).to_string();
+    PathAndQuery::try_from(text).map_err(|error| error.to_string())
 }
 
 /// Reads what follows the address: a colon and digits, not the "+80" that `parse` alone takes.
@@ -119,6 +127,17 @@ mod tests {
         check("http://h.test#top", "h.test", 80, "h.test", "/");
         check("https://h.test", "h.test", 443, "h.test", "/");
         check("https://h.test:80", "h.test", 80, "h.test:80", "/");
+    }
+
+    #[test]
+    fn bytes_outside_ascii_are_percent_encoded() {
+        check(
+            "http://h.test/ä?ö=ü%20",
+            "h.test",
+            80,
+            "h.test",
+            "/%C3%A4?%C3%B6=%C3%BC%20",
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What to probe: a URL, or a scheme, a host and a port, or the path of a unix socket.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use keepalive::{Request, RequestError};
@@ -73,9 +74,22 @@ impl FromStr for Target {
         if authority.contains('@') {
             return Err(TargetError::UserInformation);
         }
-        let request = format!("{scheme}://{authority}").parse()?;
+        let request = format!("{scheme}://{}", in_ascii(authority)?).parse()?;
         Ok(Self { request })
     }
+}
+
+/// A host and its port, with a name outside ASCII in its ASCII form (UTS 46).
+fn in_ascii(authority: &str) -> Result<Cow<'_, str>, TargetError> {
+    if authority.is_ascii() {
+        return Ok(authority.into());
+    }
+    let (name, port) = match authority.rfind(':') {
+        Some(colon) => authority.split_at(colon),
+        None => (authority, ""),
+    };
+    let name = idna::domain_to_ascii(name).map_err(|_| TargetError::Name)?;
+    Ok(format!("{name}{port}").into())
 }
 
 /// Why a text is nothing to probe. Passwords in it are not repeated.
@@ -88,6 +102,8 @@ pub(crate) enum TargetError {
     NoScheme,
     #[error("leave out user name and password: a probe says nothing to the server")]
     UserInformation,
+    #[error("the name of the host is none that IDNA allows (UTS 46)")]
+    Name,
     #[error("{0}")]
     Host(#[from] RequestError),
 }
@@ -105,6 +121,12 @@ mod tests {
             ("TLS://h.test:9", "tls://h.test:9", true),
             ("redis://h.test:6379/0", "redis://h.test:6379", false),
             ("imaps://h.test:993", "imaps://h.test:993", true),
+            (
+                "https://bücher.test/ä",
+                "https://xn--bcher-kva.test:443",
+                true,
+            ),
+            ("tls://bücher:9", "tls://xn--bcher-kva:9", true),
             ("unix:///run/x.sock", "unix:/run/x.sock", false),
             ("Unix:/run/x.sock", "unix:/run/x.sock", false),
         ] {
@@ -123,6 +145,7 @@ mod tests {
             ("redis://:secret@h.test:1", "password"),
             ("tcp://h.test:0", "port"),
             ("tcp://", "no port"),
+            ("tcp://\u{fffd}:1", "IDNA"),
             ("unix:", "empty"),
         ] {
             let error = text.parse::<Target>().expect_err(text).to_string();

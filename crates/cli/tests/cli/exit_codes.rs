@@ -1,6 +1,6 @@
 use std::process::Stdio;
 
-use crate::program::{command, ended, keepalive};
+use crate::program::{command, ended, keepalive, keepalive_with};
 use crate::server::{Server, refusing_url};
 
 #[test]
@@ -97,9 +97,13 @@ fn a_limit_that_can_not_work_is_named() {
 
 #[test]
 fn secrets_are_not_repeated() {
-    let run = keepalive("fetch http://me:secret@127.0.0.1/");
-    assert_eq!(run.code, Some(2), "{run:?}");
-    assert!(!run.stderr.contains("secret"), "{run:?}");
+    let refusing = refusing_url().replace("http://", "http://me:secret@");
+    for (url, code) in [(&*refusing, 1), ("http://me:secret@a b/", 2)] {
+        let run = keepalive_with(&["fetch", "--jsonl", "-", url], "");
+        assert_eq!(run.code, Some(code), "{run:?}");
+        assert!(!run.stderr.contains("secret"), "{run:?}");
+        assert!(!run.stdout.contains("secret"), "{run:?}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_is_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("urls.txt");
     let text = format!(
-        "# a comment\n\n{}\nnot a url\n  {}  \r\nftp://127.0.0.1/\n{}",
+        "# a comment\n\n{}\nhttp://not a url\n  {}  \r\nftp://127.0.0.1/\n{}",
         server.url("/a"),
         server.url("/b"),
         server.url("/c")
@@ -21,7 +21,7 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_is_fetched() {
     let complaints: Vec<_> = run.stderr.lines().collect();
     assert_eq!(complaints.len(), 2, "{run:?}");
     assert!(complaints[0].contains(&format!("{file}:4: not a URL")));
-    assert!(complaints[1].contains(&format!("{file}:6: the scheme \"ftp\"")));
+    assert!(complaints[1].contains(&format!("{file}:6: not a URL: the scheme \"ftp\"")));
     assert_eq!(server.paths(), ["/a", "/b", "/c"]);
     assert!(run.stdout.contains("3 fetched, 0 failed"), "{run:?}");
 }

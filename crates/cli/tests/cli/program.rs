@@ -40,7 +40,14 @@ pub(crate) fn keepalive(line: &str) -> Ended {
 
 /// The same, with `input` on standard input.
 pub(crate) fn keepalive_reading(line: &str, input: &str) -> Ended {
-    let mut child = command(line)
+    let arguments: Vec<_> = line.split_whitespace().collect();
+    keepalive_with(&arguments, input)
+}
+
+/// The same, with arguments that may have spaces in them.
+pub(crate) fn keepalive_with(arguments: &[&str], input: &str) -> Ended {
+    let mut child = command("")
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,5 +1,9 @@
 //! `--location` follows redirects, up to a number, and leaves credentials behind.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
 use serde_json::Value;
 
 use crate::program::{Ended, keepalive};
@@ -88,8 +92,7 @@ fn a_loop_ends_at_the_limit_with_an_error_that_says_so() {
 fn what_can_not_be_fetched_is_not_followed() {
     let site = Site::start();
     for (to, said) in [
-        ("ftp://127.0.0.1/a", "\"ftp\" is not served"),
-        ("http://me:secret@127.0.0.1/", "password"),
+        ("ftp://127.0.0.1/a", "\"ftp\" is not HTTP"),
         ("http://127.0.0.1:99999/", "no URL"),
         ("http://[::1/", "no URL"),
     ] {
@@ -101,6 +104,49 @@ fn what_can_not_be_fetched_is_not_followed() {
         assert!(text.contains(said), "{to}: {run:?}");
         assert!(!text.contains("secret"), "{to}: {run:?}");
     }
+}
+
+#[test]
+fn a_location_is_read_as_browsers_read_it_and_its_credentials_are_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let locations = [
+        "/\u{e4} b".to_owned(),
+        "../x/.\\y#z".to_owned(),
+        format!("http://me:secret@127.0.0.1:{port}/last"),
+    ];
+    let server = thread::spawn(move || {
+        let mut heads = Vec::new();
+        for location in locations.into_iter().map(Some).chain([None]) {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            heads.push(String::from_utf8(head).unwrap());
+            let head = match location {
+                Some(location) => format!("302 Found\r\nlocation: {location}\r\n"),
+                None => "200 OK\r\n".to_owned(),
+            };
+            let end = "content-length: 0\r\nconnection: close\r\n\r\n";
+            let answer = format!("HTTP/1.1 {head}{end}");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        heads
+    });
+    let run = fetch(&format!("http://127.0.0.1:{port}/a/b"), "-L");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(!run.stdout.contains("secret"), "{run:?}");
+    let heads = server.join().unwrap();
+    let lines: Vec<_> = heads
+        .iter()
+        .map(|head| head.lines().next().unwrap())
+        .collect();
+    let paths = ["/a/b", "/%C3%A4%20b", "/x/y", "/last"];
+    assert_eq!(lines, paths.map(|path| format!("GET {path} HTTP/1.1")));
+    assert!(!heads[3].contains("authorization"), "{}", heads[3]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `--method`, `--header` and `--data` make the request.
 
-use crate::program::{keepalive, keepalive_reading};
+use crate::program::{keepalive, keepalive_reading, keepalive_with};
 use crate::site::{Asked, Site};
 use crate::tls_server::Files;
 
@@ -42,6 +42,43 @@ fn headers_are_sent_each_as_often_as_it_is_given() {
     assert_eq!(both, ["2", "zwei"]);
     let hosts: Vec<_> = asked.headers.get_all("host").iter().collect();
     assert_eq!(hosts, ["other.test"]);
+}
+
+#[test]
+fn a_user_name_and_a_password_of_the_url_are_a_header_unless_one_is_given() {
+    let site = Site::start();
+    let url = site.url("/a").replace("http://", "http://me:secret@");
+    for (flag, sent) in [
+        ("", "Basic bWU6c2VjcmV0"),
+        ("-H authorization:mine", "mine"),
+    ] {
+        let run = keepalive(&format!("fetch {url} {flag}"));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let asked = site.asked().pop().unwrap();
+        assert_eq!(asked.header("authorization"), Some(sent));
+        assert_eq!(
+            asked.header("host"),
+            Some(&*format!("127.0.0.1:{}", site.port))
+        );
+    }
+}
+
+#[test]
+fn a_url_is_read_as_browsers_and_curl_read_it() {
+    let site = Site::start();
+    let place = format!("LOCALHOST:{}", site.port);
+    let resolve = "localhost:127.0.0.1";
+    for (url, line) in [
+        (format!("{place}/a/../b"), "GET /b"),
+        (format!("http:\\\\{place}\\b"), "GET /b"),
+        (format!("http://{place}/ä b?ö"), "GET /%C3%A4%20b"),
+    ] {
+        let run = keepalive_with(&["fetch", "--resolve", resolve, &url], "");
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let asked = site.asked().pop().unwrap();
+        assert_eq!(asked.line, line);
+        assert_eq!(asked.header("host"), Some(&*place.to_lowercase()));
+    }
 }
 
 #[test]

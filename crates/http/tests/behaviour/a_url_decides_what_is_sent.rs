@@ -1,7 +1,8 @@
 //! What the server sees of a URL, and which URLs it never sees.
 
 use crate::support::{Server, client, exchange, ok, text, within};
-use http::{Request, Uri};
+use http::{Request, Response, Uri};
+use keepalive_http::{Body, Error};
 
 #[tokio::test]
 async fn a_url_decides_what_is_sent() {
@@ -34,7 +35,6 @@ async fn or_that_nothing_can_be() {
     for (url, said) in [
         ("/a", "absolute"),
         ("ftp://127.0.0.1/", "ftp"),
-        ("http://root:hunter2@127.0.0.1/", "password"),
         ("http://127.0.0.1:65536/", "65536"),
         ("http://127.0.0.1:0/", "0"),
         ("http://256.1.1.1/", "256.1.1.1"),
@@ -44,6 +44,81 @@ async fn or_that_nothing_can_be() {
         assert_eq!(error.function(), "url");
         let message = error.to_string();
         assert!(message.contains(said), "{message}");
+    }
+    for (text, said) in [
+        ("127.0.0.1/", "no scheme"),
+        ("http://root:hunter2@a b/", "' ' is not allowed"),
+        ("http://root:hunter2@256.1.1.1/", "256.1.1.1"),
+    ] {
+        let error = within(client.get(text)).await.unwrap_err();
+        assert_eq!(error.function(), "url");
+        let message = error.to_string();
+        assert!(message.contains(said), "{message}");
         assert!(!message.contains("hunter2"), "{message}");
     }
+}
+
+#[tokio::test]
+async fn text_is_sent_as_browsers_send_it_and_a_uri_as_it_stands_but_in_ascii() {
+    let client = client(1);
+    for (path, by_text, by_uri) in [
+        ("/ä?ö", "/%C3%A4?%C3%B6", Some("/%C3%A4?%C3%B6")),
+        ("/a/../b/%2e/c", "/b/c", Some("/a/../b/%2e/c")),
+        ("/<\\>", "/%3C/%3E", None),
+        ("/a b?c d#top", "/a%20b?c%20d", None),
+        ("?a", "/?a", Some("/?a")),
+    ] {
+        let server = Server::start().await;
+        let text = format!("http://127.0.0.1:{}{path}", server.port());
+        let first = first_line(client.get(&text), &server).await;
+        assert_eq!(first, format!("GET {by_text} HTTP/1.1"));
+        let uri: Result<Uri, _> = text.parse();
+        assert_eq!(uri.is_ok(), by_uri.is_some(), "{text}");
+        if let (Ok(uri), Some(expected)) = (uri, by_uri) {
+            let first = first_line(client.get(uri), &server).await;
+            assert_eq!(first, format!("GET {expected} HTTP/1.1"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_name_and_a_password_are_sent_as_credentials_and_nowhere_else() {
+    let client = client(1);
+    let server = Server::start().await;
+    let text = format!("http://me:s%C3%A4cret@127.0.0.1:{}/", server.port());
+    let basic = "authorization: Basic bWU6c8OkY3JldA==\r\n";
+    let host = format!("host: 127.0.0.1:{}\r\n", server.port());
+
+    let head = head_of(client.get(&text), &server).await;
+    assert!(head.contains(basic) && head.contains(&host), "{head}");
+
+    let request = Request::get(&text).body(String::new()).unwrap();
+    let head = head_of(client.request(request), &server).await;
+    assert!(head.contains(basic) && head.contains(&host), "{head}");
+
+    let request = Request::get(&text).header("authorization", "Bearer mine");
+    let request = request.body(String::new()).unwrap();
+    let head = head_of(client.request(request), &server).await;
+    assert!(head.contains("authorization: Bearer mine\r\n"), "{head}");
+    assert!(!head.contains("Basic") && !head.contains('@'), "{head}");
+}
+
+/// What the server is sent; the connection is closed afterwards.
+async fn head_of(
+    ask: impl Future<Output = Result<Response<Body>, Error>>,
+    server: &Server,
+) -> String {
+    let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let serve = async { server.accept().await.serve(answer).await };
+    let (response, head) = exchange(ask, serve).await;
+    text(response.expect("an answer")).await;
+    head
+}
+
+async fn first_line(
+    ask: impl Future<Output = Result<Response<Body>, Error>>,
+    server: &Server,
+) -> String {
+    let head = head_of(ask, server).await;
+    head.lines().next().expect("a line").to_owned()
 }

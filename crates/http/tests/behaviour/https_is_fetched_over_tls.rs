@@ -42,7 +42,7 @@ async fn two_responses_come_over_one_session() {
     let tls = Tls::builder().roots_pem(made.cert.pem()).build().unwrap();
     let client = client(tls);
     for _ in 0..2 {
-        let uri = format!("https://127.0.0.1:{port}/").parse().unwrap();
+        let uri: String = format!("https://127.0.0.1:{port}/");
         let response = within(client.get(uri)).await.unwrap();
         assert_eq!(response.status(), 200);
         let body = within(response.into_body().collect()).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_server_in_clear_text_is_an_error() {
     let tls = Tls::builder().danger_accept_any_certificate().build();
     let client = client(tls.unwrap());
     let uri = format!("https://127.0.0.1:{}/", server.port());
-    let (error, _peer) = tokio::join!(within(client.get(uri.parse().unwrap())), async {
+    let (error, _peer) = tokio::join!(within(client.get(uri)), async {
         let mut peer = server.accept().await;
         peer.send("HTTP/1.1 400 Bad Request\r\n\r\n").await;
         peer

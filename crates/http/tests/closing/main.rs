@@ -31,7 +31,7 @@ async fn no_get_is_lost() {
         tasks.spawn(async move {
             for number in (task..GETS).step_by(TASKS as usize) {
                 let path = format!("/{number}");
-                let response = client.get(format!("{base}{path}").parse().unwrap()).await;
+                let response = client.get(format!("{base}{path}")).await;
                 let response = response.unwrap_or_else(|error| panic!("{path}: {error}"));
                 let allocation: &Allocation = response.extensions().get().unwrap();
                 resent.fetch_add(allocation.resent, Relaxed);

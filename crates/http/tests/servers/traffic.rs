@@ -56,7 +56,7 @@ async fn exchange(client: &Client, traffic: &Traffic, number: usize) -> u32 {
     };
     let body = Full::new(Bytes::from(upload.clone()));
     let response = if upload.is_empty() {
-        client.get(uri.parse().unwrap()).await
+        client.get(uri).await
     } else if traffic.pieces && number.is_multiple_of(2) {
         let body = body.map_frame(|frame| frame);
         client.request(Request::put(uri).body(body).unwrap()).await

@@ -220,7 +220,7 @@ async fn ours(script: &Script<'_>, cuts: [usize; 2]) -> Heard {
 
 /// Asks once more, which must be answered as it is; whether that was over the first connection.
 async fn ask_again(client: Client<Server>, server: &Server) -> bool {
-    let mut asked = Box::pin(client.get("http://h.test/next".parse().expect("a URL")));
+    let mut asked = Box::pin(client.get("http://h.test/next"));
     let polled = poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await;
     assert!(polled.is_pending(), "nobody has answered");
     let asked = tokio::spawn(asked);

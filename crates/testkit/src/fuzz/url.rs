@@ -6,13 +6,21 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use keepalive::{Attempt, ConnectError, Connection, Connector, Host, Manager, Request, Unusable};
-use keepalive_http::{Client, Http};
+use keepalive_http::{Client, Http, Url};
 use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
 };
 
 /// The bytes are a URL. A client asks for it, and a server in memory looks at what comes.
+///
+/// As text they are read as browsers read them, too. A URL that comes of it is read as itself.
 pub fn url(bytes: &[u8]) {
+    if let Ok(url) = String::from_utf8_lossy(bytes).parse::<Url>() {
+        let again: Url = url.to_string().parse().expect("it is a URL");
+        assert_eq!(again.uri(), url.uri());
+        assert!(again.authorization().is_none());
+        assert!(url.to_string().is_ascii(), "{url}");
+    }
     let Ok(uri) = http::Uri::try_from(bytes) else {
         return;
     };
@@ -35,13 +43,17 @@ async fn ask(uri: http::Uri) {
     answer.expect("an answer");
     let scheme = uri.scheme_str().expect("absolute");
     let authority = uri.authority().expect("absolute").as_str();
-    assert!(!authority.contains('@'), "a password is sent to nobody");
+    let (user, authority) = match authority.rsplit_once('@') {
+        Some((user, place)) => (user, place),
+        None => ("", authority),
+    };
     let authority = authority.strip_suffix(':').unwrap_or(authority);
     let same: Request = format!("{scheme}://{authority}").parse().expect("a host");
     assert_eq!(&host, same.host());
     assert!(matches!(host.scheme(), "http" | "https"), "{host}");
 
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let path: String = path.bytes().map(ascii).collect();
     let slash = if path.starts_with('/') { "" } else { "/" };
     let default = if host.scheme() == "http" { 80 } else { 443 };
     let name = uri.host().expect("absolute");
@@ -49,8 +61,23 @@ async fn ask(uri: http::Uri) {
         port if port == default => name.to_owned(),
         port => format!("{name}:{port}"),
     };
-    let expected = format!("GET {slash}{path} HTTP/1.1\r\nhost: {name}\r\n\r\n");
-    assert_eq!(head, expected);
+    let head: Vec<&str> = head.split("\r\n").collect();
+    assert_eq!(head[0], format!("GET {slash}{path} HTTP/1.1"));
+    assert!(head.contains(&&*format!("host: {name}")), "{head:?}");
+    let credentials = head
+        .iter()
+        .filter(|line| line.starts_with("authorization: Basic "));
+    let has_user = !matches!(user, "" | ":");
+    assert_eq!(credentials.count(), usize::from(has_user), "{head:?}");
+    assert_eq!(head.len(), 4 + usize::from(has_user), "{head:?}");
+}
+
+/// A byte of a path as servers are sent it.
+fn ascii(byte: u8) -> String {
+    match byte.is_ascii() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    }
 }
 
 /// Notes where an attempt goes and the first head that comes, and answers it.

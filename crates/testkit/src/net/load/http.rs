@@ -49,7 +49,7 @@ impl Caller for HttpCaller {
 
     async fn hold(&self, port: u16) -> Option<Box<dyn Send>> {
         let url = format!("http://127.0.0.1:{port}/1/100000/length");
-        let response = self.client.get(url.parse().expect("a URL"));
+        let response = self.client.get(url);
         let limit = self.limits.timeout + self.limits.patience;
         Some(Box::new(timeout(limit, response).await.ok()?.ok()?))
     }
@@ -82,7 +82,7 @@ impl HttpCaller {
             port, nonce, size, ..
         } = question;
         let url = format!("http://127.0.0.1:{port}/{nonce}/{size}/{framing}");
-        let response = match self.client.get(url.parse().expect("a URL")).await {
+        let response = match self.client.get(url).await {
             Ok(response) => response,
             Err(error) => {
                 let late = match error.allocate() {

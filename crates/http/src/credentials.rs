@@ -1,0 +1,45 @@
+//! User names and passwords of URLs, which are sent as Basic credentials (RFC 7617).
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderValue, Uri};
+use percent_encoding::percent_decode_str;
+
+/// The value of an `authorization` header; `None` if both are empty. Both are percent-encoded.
+pub(crate) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
+    if user.is_empty() && password.is_empty() {
+        return None;
+    }
+    let mut pair: Vec<u8> = percent_decode_str(user).collect();
+    pair.push(b':');
+    pair.extend(percent_decode_str(password));
+    let value = format!("Basic {}", BASE64_STANDARD.encode(pair));
+    let mut value = HeaderValue::try_from(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Makes of a user name and a password in the URL of a request its `authorization` header, unless it
+/// has one. What is sent of the URL has neither (RFC 9110, section 4.2.4).
+pub(crate) fn take(head: &mut Parts) {
+    let Some(authority) = head.uri.authority() else {
+        return;
+    };
+    let Some((pair, place)) = authority.as_str().rsplit_once('@') else {
+        return;
+    };
+    let (user, password) = pair.split_once(':').unwrap_or((pair, ""));
+    let value = basic(user, password);
+    let mut parts = head.uri.clone().into_parts();
+    parts.authority = place.parse().ok();
+    // It was a URL with more than that.
+    let Ok(uri) = Uri::from_parts(parts) else {
+        return;
+    };
+    head.uri = uri;
+    if let Some(value) = value {
+        head.headers.entry(AUTHORIZATION).or_insert(value);
+    }
+}

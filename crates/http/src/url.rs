@@ -1,0 +1,342 @@
+//! A URL as text, read as browsers read it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::{HeaderValue, Uri};
+use keepalive::{Request, RequestError};
+use url::{ParseError, Position};
+
+use crate::credentials;
+
+/// A URL of `http` or `https`, read from text as the [WHATWG URL standard] says, which is what
+/// browsers do.
+///
+/// A name outside ASCII becomes its ASCII form (`bücher.example`: `xn--bcher-kva.example`). In path
+/// and query, bytes that a server would refuse are percent-encoded. Dot segments are resolved, and
+/// the fragment is left out, as no server is sent it. A user name and a password become the value of
+/// an `authorization` header (RFC 7617); neither [`uri`](Self::uri) nor `Debug` or an error shows
+/// them.
+///
+/// Three kinds of text are URLs for the standard and not here. The first has another scheme. The
+/// second has a port 0, to which nothing can be connected. The third has a name that no host can
+/// have, such as `a!b` or one of more than 253 characters.
+///
+/// An [`http::Uri`] is read more strictly: it refuses a name outside ASCII, and keeps dot segments.
+/// A [`Client`](crate::Client) takes both.
+///
+/// [WHATWG URL standard]: https://url.spec.whatwg.org/
+///
+/// # Examples
+///
+/// ```
+/// use keepalive_http::Url;
+///
+/// let url: Url = "http://me:secret@bücher.example/a/../straße?q=ä#top".parse()?;
+/// assert_eq!(url.to_string(), "http://xn--bcher-kva.example/stra%C3%9Fe?q=%C3%A4");
+/// assert_eq!(url.authorization().unwrap(), "Basic bWU6c2VjcmV0");
+///
+/// let error = "http://a b/".parse::<Url>().unwrap_err();
+/// assert_eq!(error.to_string(), "' ' is not allowed in the name of a host (character 9 of the URL)");
+/// # Ok::<(), keepalive_http::UrlError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Url {
+    /// Without its fragment.
+    whole: url::Url,
+    uri: Uri,
+    authorization: Option<HeaderValue>,
+}
+
+impl Url {
+    /// The URL without user name, password and fragment.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The value of an `authorization` header, if the text has a user name or a password.
+    pub fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
+    }
+
+    /// The URL that `reference` leads to from this one, as a `location` header or a link does.
+    ///
+    /// A reference to another host leaves user name and password behind.
+    ///
+    /// # Errors
+    ///
+    /// `reference` is no URL, or one of another scheme.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use keepalive_http::Url;
+    ///
+    /// let url: Url = "https://h.example/a/b".parse()?;
+    /// assert_eq!(url.join("../c?d")?.to_string(), "https://h.example/c?d");
+    /// assert_eq!(url.join("//other.example")?.to_string(), "https://other.example/");
+    /// # Ok::<(), keepalive_http::UrlError>(())
+    /// ```
+    pub fn join(&self, reference: &str) -> Result<Self, UrlError> {
+        let url = self.whole.join(reference);
+        Self::checked(url.map_err(|error| fault(error, reference))?, reference)
+    }
+
+    pub(crate) fn into_parts(self) -> (Uri, Option<HeaderValue>) {
+        (self.uri, self.authorization)
+    }
+
+    /// Takes what the standard has made of `text`.
+    fn checked(mut url: url::Url, text: &str) -> Result<Self, UrlError> {
+        url.set_fragment(None);
+        let scheme = url.scheme();
+        let default_port = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return Err(foreign(scheme, text)),
+        };
+        let host = url.host_str().ok_or(Fault::NoHost)?;
+        Request::new(scheme, host, url.port().unwrap_or(default_port)).map_err(Fault::Host)?;
+        let place = &url[Position::BeforeHost..Position::AfterPort];
+        let path = &url[Position::BeforePath..Position::AfterQuery];
+        let uri = Uri::try_from(format!("{scheme}://{place}{path}"));
+        Ok(Self {
+            uri: uri.map_err(|_| Fault::TooLong)?,
+            authorization: credentials::basic(url.username(), url.password().unwrap_or_default()),
+            whole: url,
+        })
+    }
+}
+
+impl FromStr for Url {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let url = url::Url::parse(text).map_err(|error| fault(error, text))?;
+        Self::checked(url, text)
+    }
+}
+
+impl From<Url> for Uri {
+    fn from(url: Url) -> Self {
+        url.uri
+    }
+}
+
+/// Writes the URL without user name and password.
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.uri.fmt(f)
+    }
+}
+
+/// Tells whether there are credentials, not which.
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Url")
+            .field("uri", &format_args!("{}", self.uri))
+            .field("authorization", &self.authorization.is_some())
+            .finish()
+    }
+}
+
+/// Why a text is no [`Url`].
+///
+/// The message says which character is wrong and where, or which part. It repeats neither user name
+/// nor password, nor path and query, which may be secret too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UrlError(Fault);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    NoScheme,
+    Scheme(String),
+    NoHost,
+    /// It is not allowed there: the character, and its number.
+    Character(char, usize),
+    Name,
+    V4(String),
+    V6,
+    Zone,
+    Port(Option<String>),
+    TooLong,
+    Host(RequestError),
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Fault::NoScheme => f.write_str("it has no scheme; write http://host/path"),
+            Fault::Scheme(scheme) => write!(f, "the scheme {scheme:?} is not HTTP"),
+            Fault::NoHost => f.write_str("there is no host in it"),
+            Fault::Character(sign, number) => write!(
+                f,
+                "{sign:?} is not allowed in the name of a host (character {number} of the URL)"
+            ),
+            Fault::Name => f.write_str("the name of its host is none that IDNA allows (UTS 46)"),
+            Fault::V4(host) => write!(
+                f,
+                "{host:?} looks like a number but is not an IPv4 address, such as 127.0.0.1"
+            ),
+            Fault::V6 => f.write_str("brackets go around one whole IPv6 address, as in [::1]"),
+            Fault::Zone => {
+                f.write_str("an IPv6 address in a URL has no zone; leave out '%' and the rest")
+            }
+            Fault::Port(Some(port)) => write!(f, "the port {port} is above 65535"),
+            Fault::Port(None) => f.write_str("its port is not a number"),
+            Fault::TooLong => f.write_str("it is longer than the 65,534 bytes that can be sent"),
+            Fault::Host(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for UrlError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Fault::Host(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Fault> for UrlError {
+    fn from(fault: Fault) -> Self {
+        Self(fault)
+    }
+}
+
+/// What is wrong with a scheme: it may be a password that has come to the wrong place.
+fn foreign(scheme: &str, text: &str) -> UrlError {
+    UrlError(match text.contains("://") {
+        true => Fault::Scheme(scheme.to_owned()),
+        false => Fault::NoScheme,
+    })
+}
+
+/// Finds in a text what the parser calls wrong.
+fn fault(error: ParseError, text: &str) -> UrlError {
+    let host = Host::of(text);
+    UrlError(match error {
+        ParseError::RelativeUrlWithoutBase => Fault::NoScheme,
+        ParseError::EmptyHost => Fault::NoHost,
+        ParseError::InvalidPort => Fault::Port(host.port()),
+        ParseError::InvalidIpv4Address => Fault::V4(host.name.to_owned()),
+        ParseError::InvalidIpv6Address if host.name.contains('%') => Fault::Zone,
+        ParseError::InvalidIpv6Address => Fault::V6,
+        ParseError::Overflow => Fault::TooLong,
+        // A name that is wrong.
+        _ => match host.forbidden() {
+            Some((sign, number)) => Fault::Character(sign, number),
+            None => Fault::Name,
+        },
+    })
+}
+
+/// The host of a text that is no URL, and what follows it.
+struct Host<'a> {
+    name: &'a str,
+    /// The colon, and what comes after it.
+    port: &'a str,
+    /// How many characters come before.
+    before: usize,
+}
+
+impl<'a> Host<'a> {
+    fn of(text: &'a str) -> Self {
+        let slash = |sign: char| matches!(sign, '/' | '\\');
+        let begin = text.find(':').map_or(0, |at| at + 1);
+        let rest = text[begin..].trim_start_matches(slash);
+        let begin = text.len() - rest.len();
+        let end = rest.find(|sign| slash(sign) || matches!(sign, '?' | '#'));
+        let authority = &rest[..end.unwrap_or(rest.len())];
+        // What comes before the last "@" is a user name and a password.
+        let user = authority.rfind('@').map_or(0, |at| at + 1);
+        let place = &authority[user..];
+        let bracket = place.rfind(']').unwrap_or(0);
+        let colon = place[bracket..].find(':').map(|at| bracket + at);
+        let (name, port) = place.split_at(colon.unwrap_or(place.len()));
+        Self {
+            name,
+            port,
+            before: text[..begin + user].chars().count(),
+        }
+    }
+
+    /// The first forbidden domain code point of the standard, and its number in the text.
+    fn forbidden(&self) -> Option<(char, usize)> {
+        let forbidden = |sign: char| sign.is_ascii_control() || " #/:<>?@[\\]^|%".contains(sign);
+        let mut signs = self.name.chars().zip(self.before + 1..);
+        signs.find(|(sign, _)| forbidden(*sign))
+    }
+
+    /// A port of digits alone. Anything else may be a part of a password.
+    fn port(&self) -> Option<String> {
+        let digits = self.port.strip_prefix(':')?;
+        let clean = digits.bytes().all(|byte| byte.is_ascii_digit());
+        clean.then(|| digits.chars().take(20).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_which_character_or_part_is_wrong_and_repeats_no_secret() {
+        for (text, said) in [
+            ("", "no scheme"),
+            ("h.test/x", "no scheme"),
+            ("secret:secret", "no scheme"),
+            ("ftp://h.test", "\"ftp\" is not HTTP"),
+            ("http://", "no host"),
+            ("http:///", "no host"),
+            ("http://secret:secret@/", "no host"),
+            (
+                "http://ü ö/",
+                "' ' is not allowed in the name of a host (character 9 of",
+            ),
+            (
+                "http://secret@h>t/",
+                "'>' is not allowed in the name of a host (character 16 of",
+            ),
+            ("http://h%zz/secret", "'%' is not allowed"),
+            ("http://xn--a/secret", "IDNA"),
+            ("http://256.1.1.1/", "\"256.1.1.1\" looks like a number"),
+            (
+                "http://secret@1.2.3.4.5/",
+                "\"1.2.3.4.5\" looks like a number",
+            ),
+            ("http://[::1/secret", "brackets"),
+            ("http://[fe80::1%25eth0]/", "no zone"),
+            ("http://h:99999/secret", "99999 is above"),
+            ("http://h:secret/x@y", "not a number"),
+            ("http://h:0/secret", "port"),
+            ("http://a!b/secret", "'!' is not allowed"),
+        ] {
+            let error = text.parse::<Url>().expect_err(text).to_string();
+            assert!(error.contains(said), "{text}: {error}");
+            assert!(!error.contains("secret"), "{text}: {error}");
+        }
+        let long = format!("http://h/{}", "x".repeat(70_000));
+        let error = long.parse::<Url>().unwrap_err().to_string();
+        assert!(error.contains("longer than"), "{error}");
+    }
+
+    #[test]
+    fn credentials_are_a_header_and_nothing_else() {
+        for (text, value) in [
+            ("http://me:secret@h/", Some("Basic bWU6c2VjcmV0")),
+            ("http://me@h/", Some("Basic bWU6")),
+            ("http://:secret@h/", Some("Basic OnNlY3JldA==")),
+            ("http://m%65:s%C3%A4@h/", Some("Basic bWU6c8Ok")),
+            ("http://@h/", None),
+            ("http://h/", None),
+        ] {
+            let url: Url = text.parse().unwrap();
+            assert_eq!(url.to_string(), "http://h/");
+            let found = url.authorization().map(|value| value.to_str().unwrap());
+            assert_eq!(found, value, "{text}");
+            assert!(!format!("{url:?}").contains("secret"), "{url:?}");
+        }
+    }
+}
