@@ -1,23 +1,21 @@
 //! A request and its answer: redirects are followed, bodies are unpacked, and both are counted.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, LOCATION};
-use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body as _;
-use keepalive_http::{Allocation, Client};
+use keepalive_http::Client;
 use tower::{ServiceExt, service_fn};
 use tower_http::decompression::{Decompression, DecompressionBody};
-use tower_http::follow_redirect::{FollowRedirect, RequestUri};
+use tower_http::follow_redirect::FollowRedirect;
 
 use crate::limits::HttpManager;
 use crate::message::Message;
 use crate::redirect::Redirects;
 use crate::target::{self, Target, TargetError};
+use crate::trail::Trail;
 
 /// The body of an answer, unpacked if that was asked for.
 pub(crate) type Body = DecompressionBody<UnsyncBoxBody<Bytes, keepalive_http::Error>>;
@@ -43,36 +41,9 @@ pub(crate) struct Exchanges {
     terms: Terms,
 }
 
-/// What is counted of one exchange, also if it fails.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Counts {
-    /// Redirects that were followed.
-    redirects: Arc<AtomicU32>,
-    /// How often a request was sent again because its connection had been closed under it.
-    resent: Arc<AtomicU32>,
-    /// Bytes of the last body, as they were sent.
-    received: Arc<AtomicU64>,
-}
-
-impl Counts {
-    pub(crate) fn redirects(&self) -> u32 {
-        self.redirects.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn resent(&self) -> u32 {
-        self.resent.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
-    }
-}
-
 /// The answer to a request, or to the last that redirects led to.
 pub(crate) struct Answer {
     pub(crate) response: Response<Body>,
-    /// What was asked for last.
-    pub(crate) uri: Uri,
     pub(crate) unpacked: bool,
 }
 
@@ -101,7 +72,7 @@ impl Exchanges {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the exchange; what was counted stays.
+    /// Dropping the future gives up the exchange; the trail stays.
     ///
     /// # Errors
     ///
@@ -109,15 +80,15 @@ impl Exchanges {
     pub(crate) async fn send(
         &self,
         target: &Target,
-        counts: &Counts,
+        trail: &Trail,
     ) -> Result<Answer, ExchangeError> {
-        let (client, counted) = (self.client.clone(), counts.clone());
-        let hop = service_fn(move |request| hop(client.clone(), request, counted.clone()));
+        let (client, notes) = (self.client.clone(), trail.clone());
+        let hop = service_fn(move |request| hop(client.clone(), request, notes.clone()));
         let policy = Redirects {
             limit: self.terms.redirects,
             host: target.host.clone(),
             has_left: false,
-            followed: Arc::clone(&counts.redirects),
+            trail: trail.clone(),
         };
         let stack = Decompression::new(FollowRedirect::with_policy(hop, policy));
         let stack = match self.terms.unpack {
@@ -126,10 +97,8 @@ impl Exchanges {
         };
         let request = self.terms.message.request(target);
         let mut response = Box::pin(stack.oneshot(request)).await?;
-        let uri = response.extensions_mut().remove::<RequestUri>();
         let was_packed = response.extensions_mut().remove::<Packed>().is_some();
         Ok(Answer {
-            uri: uri.map_or_else(|| target.uri.clone(), |RequestUri(uri)| uri),
             unpacked: was_packed && !response.headers().contains_key(CONTENT_ENCODING),
             response,
         })
@@ -163,20 +132,18 @@ impl Exchanges {
 async fn hop(
     client: Client,
     request: Request<Full<Bytes>>,
-    counts: Counts,
+    trail: Trail,
 ) -> Result<Response<UnsyncBoxBody<Bytes, keepalive_http::Error>>, ExchangeError> {
     let uri = request.uri().clone();
+    trail.asks(&request);
     let mut response = match client.request(request).await {
         Ok(response) => response,
         Err(error) => {
-            counts.resent.fetch_add(error.resent(), Ordering::Relaxed);
+            trail.failed(&error);
             return Err(error.into());
         }
     };
-    if let Some(allocation) = response.extensions().get::<Allocation>() {
-        let resent = allocation.resent;
-        counts.resent.fetch_add(resent, Ordering::Relaxed);
-    }
+    trail.answered(&response);
     if let Some(encoding) = response.headers_mut().get_mut(CONTENT_ENCODING) {
         if let Some(name) = usual_name(encoding) {
             *encoding = name;
@@ -190,13 +157,9 @@ async fn hop(
             *value = next;
         }
     }
-    let received = counts.received;
-    // What a redirect says beside its location is not counted.
-    received.store(0, Ordering::Relaxed);
     Ok(response.map(|body| {
         let counted = body.map_frame(move |frame| {
-            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
-            received.fetch_add(bytes, Ordering::Relaxed);
+            trail.received_more(frame.data_ref().map_or(0, Bytes::len));
             frame
         });
         counted.boxed_unsync()

@@ -82,13 +82,13 @@ impl Failure {
         }
     }
 
-    /// A body could not be saved.
-    pub(crate) fn output(error: &io::Error) -> Self {
+    /// A body could not be written to `place`.
+    pub(crate) fn output(place: &str, error: &io::Error) -> Self {
         Self {
             function: "write".to_owned(),
             error_num: error.raw_os_error(),
             error_str: without_number(error),
-            detail: None,
+            detail: Some(format!("can not write to {place}: {error}")),
         }
     }
 }
@@ -174,11 +174,11 @@ mod tests {
 
     #[test]
     fn the_number_is_said_once() {
-        let failure = Failure::output(&io::Error::from_raw_os_error(28));
+        let failure = Failure::output("a.html", &io::Error::from_raw_os_error(28));
         assert_eq!(failure.error_num, Some(28));
         let text = failure.to_string();
         assert_eq!(text.matches("os error").count(), 1, "{text}");
-        assert!(text.starts_with("write: "), "{text}");
+        assert!(text.starts_with("can not write to a.html: "), "{text}");
     }
 
     #[test]

@@ -2,44 +2,46 @@
 
 use std::time::Duration;
 
-use http::{Uri, Version};
+use http::{HeaderMap, Uri, Version};
 use http_body_util::BodyExt;
 use keepalive::{FromCache, Timing};
-use keepalive_http::Allocation;
 use tokio::time::{Instant, timeout_at};
 
-use crate::exchange::{Answer, Body, Counts, ExchangeError, Exchanges};
+use crate::exchange::{Answer, ExchangeError, Exchanges};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::heads::Speaker;
+use crate::output::{Begun, Output};
 use crate::target::Target;
+use crate::trail::{Tells, Trail};
 
 /// The manager knows in which phase the time ran out, so it is given the chance to say so first.
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Fetches, all through one manager.
 pub(crate) struct Fetcher {
-    exchanges: Exchanges,
-    timeout: Duration,
-    error_statuses_fail: bool,
-    output: Option<Output>,
+    pub(crate) exchanges: Exchanges,
+    /// The manager's, which bounds the whole fetch here.
+    pub(crate) timeout: Duration,
+    pub(crate) error_statuses_fail: bool,
+    /// Where bodies go; without it they are dropped.
+    pub(crate) output: Option<Output>,
+    pub(crate) shows: Shows,
+}
+
+/// What is shown of heads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shows {
+    /// Heads go before the bodies.
+    pub(crate) include: bool,
+    /// Headers are in the lines of JSON.
+    pub(crate) headers: bool,
+    /// Heads go to standard error.
+    pub(crate) verbose: bool,
+    /// There they have a number, as there are several.
+    pub(crate) numbers: bool,
 }
 
 impl Fetcher {
-    /// `timeout` is the manager's, and bounds the whole fetch here. Bodies go to `output`.
-    pub(crate) fn new(
-        exchanges: Exchanges,
-        timeout: Duration,
-        error_statuses_fail: bool,
-        output: Option<Output>,
-    ) -> Self {
-        Self {
-            exchanges,
-            timeout,
-            error_statuses_fail,
-            output,
-        }
-    }
-
     /// Fetches `target`, the `number`th of the run.
     ///
     /// # Cancel safety
@@ -48,28 +50,40 @@ impl Fetcher {
     pub(crate) async fn fetch(&self, number: u64, target: Target) -> Fetched {
         let started = Instant::now();
         let mut fetched = Fetched::begin(number, target);
-        let result = self.exchange(&mut fetched, started + self.timeout).await;
-        fetched.failure = result.err();
+        let trail = self.trail(number);
+        let result = self.exchange(&mut fetched, &trail, started + self.timeout);
+        fetched.failure = result.await.err();
+        fetched.output_is_lost = self.has_lost_output(&fetched);
+        fetched.follow(&trail);
         fetched.took = started.elapsed();
         fetched
     }
 
-    async fn exchange(&self, fetched: &mut Fetched, deadline: Instant) -> Result<(), Failure> {
-        let counts = Counts::default();
-        let result = self.counted(fetched, &counts, deadline).await;
-        fetched.redirects = counts.redirects();
-        fetched.resent = counts.resent();
-        fetched.bytes = counts.received();
-        result
+    /// Whether standard output takes no body any more, also none of another fetch.
+    fn has_lost_output(&self, fetched: &Fetched) -> bool {
+        let failure = fetched.failure.as_ref();
+        matches!(self.output, Some(Output::Standard { .. }))
+            && failure
+                .is_some_and(|failure| failure.function == "write" && failure.error_num.is_some())
     }
 
-    async fn counted(
+    fn trail(&self, number: u64) -> Trail {
+        let tells = Tells {
+            text: self.shows.include,
+            headers: self.shows.headers,
+        };
+        let number = self.shows.numbers.then_some(number);
+        let speaker = self.shows.verbose.then_some(Speaker { number });
+        Trail::new(tells, speaker)
+    }
+
+    async fn exchange(
         &self,
         fetched: &mut Fetched,
-        counts: &Counts,
+        trail: &Trail,
         deadline: Instant,
     ) -> Result<(), Failure> {
-        let answer = self.exchanges.send(&fetched.target, counts);
+        let answer = self.exchanges.send(&fetched.target, trail);
         let answer = match timeout_at(deadline + GRACE, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
@@ -84,59 +98,72 @@ impl Fetcher {
             }
             Err(_) => return Err(Failure::timeout("response")),
         };
-        fetched.head(&answer);
         if let Some((function, why)) = self.exchanges.fault(&answer) {
             return Err(Failure::of(function, why));
         }
-        let response = answer.response;
-        let refused = self.error_statuses_fail
-            && (response.status().is_client_error() || response.status().is_server_error());
-        let status = response.status();
-        let output = self.output.as_ref().filter(|_| !refused);
-        let body = body(fetched, response.into_body(), answer.unpacked, output);
-        match timeout_at(deadline, body).await {
-            Ok(Ok(())) if refused => Err(Failure::status(status)),
-            Ok(result) => result,
-            Err(_) => Err(Failure::timeout("body")),
+        let status = answer.response.status();
+        let refused =
+            self.error_statuses_fail && (status.is_client_error() || status.is_server_error());
+        let mut begun = None;
+        let mut deadline = deadline;
+        if let Some(output) = self.output.as_ref().filter(|_| !refused) {
+            let started = Instant::now();
+            begun = Some(begin(output, fetched, trail).await?);
+            deadline += started.elapsed();
+        }
+        body(fetched, answer, begun.as_mut(), deadline).await?;
+        if let Some(begun) = begun {
+            let place = begun.place();
+            let name = begun.finish().await;
+            fetched.file = name.map_err(|error| Failure::output(&place, &error))?;
+        }
+        match refused {
+            true => Err(Failure::status(status)),
+            false => Ok(()),
         }
     }
 }
 
+async fn begin(output: &Output, fetched: &Fetched, trail: &Trail) -> Result<Begun, Failure> {
+    let begun = output.begin(fetched.number, &fetched.target.uri).await;
+    let mut begun = begun.map_err(|error| Failure::output(&output.place(), &error))?;
+    match begun.write_head(&trail.take_text()).await {
+        Ok(()) => Ok(begun),
+        Err(error) => Err(Failure::output(&begun.place(), &error)),
+    }
+}
+
 /// Reads the body to its end, also when nobody wants it: only then can the connection serve again.
+///
+/// The time that it takes to write it is not the server's, and does not count: somebody may read it
+/// page by page.
 async fn body(
     fetched: &mut Fetched,
-    mut body: Body,
-    unpacked: bool,
-    output: Option<&Output>,
+    answer: Answer,
+    mut begun: Option<&mut Begun>,
+    mut deadline: Instant,
 ) -> Result<(), Failure> {
-    let mut file = match output {
-        Some(output) => Some(
-            output
-                .begin(fetched.number, &fetched.target.uri)
-                .map_err(|error| Failure::output(&error))?,
-        ),
-        None => None,
-    };
+    let mut body = answer.response.into_body();
     let mut length = 0;
-    fetched.unpacked = unpacked.then_some(length);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Failure::body(&*error))?;
+    loop {
+        fetched.unpacked = answer.unpacked.then_some(length);
+        let frame = match timeout_at(deadline, body.frame()).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(frame)) => frame.map_err(|error| Failure::body(&*error))?,
+            Err(_) => return Err(Failure::timeout("body")),
+        };
         let Ok(data) = frame.into_data() else {
             continue;
         };
         length += data.len() as u64;
-        fetched.unpacked = unpacked.then_some(length);
-        if let Some(file) = &mut file {
-            file.write(&data)
-                .await
-                .map_err(|error| Failure::output(&error))?;
+        if let Some(begun) = &mut begun {
+            let started = Instant::now();
+            if let Err(error) = begun.write(&data).await {
+                return Err(Failure::output(&begun.place(), &error));
+            }
+            deadline += started.elapsed();
         }
     }
-    if let Some(file) = file {
-        let name = file.finish().await;
-        fetched.file = Some(name.map_err(|error| Failure::output(&error))?);
-    }
-    Ok(())
 }
 
 /// What came of one fetch.
@@ -144,14 +171,16 @@ async fn body(
 pub(crate) struct Fetched {
     pub(crate) number: u64,
     pub(crate) target: Target,
-    /// Set once the head of the answer is there.
+    /// Of the answer to what was asked for last, once its head is there.
     pub(crate) status: Option<u16>,
     /// Which version of HTTP was spoken with the server that answered.
     pub(crate) version: Option<Version>,
     /// How many redirects were followed.
     pub(crate) redirects: u32,
-    /// Where they led to, if there is an answer.
+    /// What was asked for last, where that is something else.
     pub(crate) final_url: Option<Uri>,
+    /// The headers of that answer, if they are wanted.
+    pub(crate) headers: Option<HeaderMap>,
     /// How long the body was as it was sent.
     pub(crate) bytes: u64,
     /// How long it was when it had been unpacked; `None` if it was not packed.
@@ -167,6 +196,8 @@ pub(crate) struct Fetched {
     /// The whole fetch.
     pub(crate) took: Duration,
     pub(crate) failure: Option<Failure>,
+    /// The failure is one of all fetches to come.
+    pub(crate) output_is_lost: bool,
 }
 
 impl Fetched {
@@ -178,6 +209,7 @@ impl Fetched {
             version: None,
             redirects: 0,
             final_url: None,
+            headers: None,
             bytes: 0,
             unpacked: None,
             from_cache: None,
@@ -186,15 +218,23 @@ impl Fetched {
             file: None,
             took: Duration::ZERO,
             failure: None,
+            output_is_lost: false,
         }
     }
 
-    fn head(&mut self, answer: &Answer) {
-        let response = &answer.response;
-        self.status = Some(response.status().as_u16());
-        self.version = Some(response.version());
-        self.final_url = Some(answer.uri.clone()).filter(|uri| *uri != self.target.uri);
-        if let Some(allocation) = response.extensions().get::<Allocation>() {
+    /// Takes over what the exchange has left behind.
+    fn follow(&mut self, trail: &Trail) {
+        self.redirects = trail.redirects();
+        self.resent = trail.resent();
+        self.bytes = trail.received();
+        self.final_url = trail.asked().filter(|uri| *uri != self.target.uri);
+        let Some(answer) = trail.answer() else {
+            return;
+        };
+        self.status = Some(answer.status.as_u16());
+        self.version = Some(answer.version);
+        self.headers = answer.headers;
+        if let Some(allocation) = answer.allocation {
             self.from_cache = allocation.from_cache;
             self.timing = Some(allocation.timing);
         }

@@ -8,8 +8,9 @@ use crate::exit::Exit;
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::options::Options;
+use crate::progress::Progress;
 use crate::report::Report;
-use crate::run::{Outcome, Run};
+use crate::run::{Outcome, Run, Stop};
 use crate::table::grouped;
 
 /// Fetches what the flags say, and prints the summary.
@@ -21,7 +22,7 @@ pub(crate) async fn run(flags: FetchFlags) -> Exit {
             return Exit::Usage;
         }
     };
-    let stream = options.summary;
+    let summary = options.summary;
     let mut interrupt = Interrupt::listen();
     let run = match start(options) {
         Ok(run) => run,
@@ -32,6 +33,9 @@ pub(crate) async fn run(flags: FetchFlags) -> Exit {
     };
     let outcome = run.finish(&mut interrupt).await;
     let exit = conclude(&outcome);
+    let Some(stream) = summary else {
+        return exit;
+    };
     match console::print(stream, &text(&outcome, stream.palette())) {
         Ok(()) => exit,
         // There is nobody left to tell if standard error is closed.
@@ -51,6 +55,7 @@ fn start(options: Options) -> io::Result<Run> {
         repeat: options.repeat,
         jobs: options.jobs,
         report: options.report.map(Report::start).transpose()?,
+        progress: Progress::start(options.progress),
     })
 }
 
@@ -59,7 +64,7 @@ pub(crate) fn conclude(outcome: &Outcome) -> Exit {
     if let Some(error) = &outcome.report_error {
         console::complain(error);
     }
-    if let Some(signal) = outcome.interrupted {
+    if let Some(Stop::Signal(signal)) = outcome.stopped {
         Exit::Signal(signal)
     } else if outcome.report_error.is_some() || outcome.bad > 0 || outcome.summary.total.failed > 0
     {
@@ -80,7 +85,7 @@ pub(crate) fn text(outcome: &Outcome, palette: Palette) -> String {
             "lines or files of the input that could not be used: {bad}\n"
         ));
     }
-    if outcome.interrupted.is_some() || outcome.report_error.is_some() {
+    if outcome.stopped.is_some() {
         let abandoned = grouped(outcome.abandoned as u64);
         text.push_str(&format!(
             "stopped early; fetches given up and not counted: {abandoned}\n"

@@ -1,8 +1,9 @@
 //! One result as a line of JSON.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use http::Version;
+use http::{HeaderMap, HeaderValue, Version};
 use keepalive::{FromCache, Timing};
 use serde::Serialize;
 
@@ -22,6 +23,7 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
         version: fetched.version.map(version),
         redirects: fetched.redirects,
         final_url: fetched.final_url.as_ref().map(ToString::to_string),
+        headers: fetched.headers.as_ref().map(headers),
         bytes: fetched.bytes,
         unpacked_bytes: fetched.unpacked,
         from_cache: fetched.from_cache.map(|from| match from {
@@ -36,6 +38,14 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
     })?;
     line.push(b'\n');
     Ok(line)
+}
+
+/// By name, with all values of each in order.
+fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let names = headers.keys();
+    let values = |name| headers.get_all(name).iter().map(text).collect();
+    names.map(|name| (name.as_str(), values(name))).collect()
 }
 
 /// The version of HTTP as people write it.
@@ -57,6 +67,9 @@ struct Line<'a> {
     version: Option<&'static str>,
     redirects: u32,
     final_url: Option<String>,
+    /// Left out unless it is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<&'a str, Vec<String>>>,
     bytes: u64,
     unpacked_bytes: Option<u64>,
     from_cache: Option<&'static str>,

@@ -1,8 +1,8 @@
 //! The command-line tool on top of [`keepalive`] and `keepalive-http`.
 //!
 //! Flags are parsed in `args`, checked into what runs in `options`; `run` fetches what `input`
-//! reads, one `fetch` at a time, each of which is one `exchange` for what `message` says, and
-//! what comes out goes to `report`, `progress` and `summary`.
+//! reads, one `fetch` at a time, each of which is one `exchange` for what `message` says and leaves
+//! a `trail`. Bodies go to `output`, results to `report`, `progress` and `summary`.
 //! `probe` opens one connection and shows the way. How hosts are reached, `network` and `tls` make
 //! of the flags that both have.
 
@@ -15,6 +15,7 @@ mod exit;
 mod failure;
 mod fetch;
 mod fetch_command;
+mod heads;
 mod host_limits;
 mod input;
 mod interrupt;
@@ -33,6 +34,7 @@ mod summary;
 mod table;
 mod target;
 mod tls;
+mod trail;
 mod waits;
 
 use std::process::ExitCode;

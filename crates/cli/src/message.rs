@@ -5,7 +5,9 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION, USER_AGENT,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
@@ -14,6 +16,13 @@ use crate::target::Target;
 
 /// What is sent in place of a content-type that was not given, as by other tools.
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+/// What is sent where --user-agent says nothing else: some servers refuse those that name none.
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("keepalive/", env!("CARGO_PKG_VERSION")));
+
+/// What is sent where no accept is given, as by other tools.
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
 /// No server takes as many, and a [`HeaderMap`] panics at some more.
 const MOST_HEADERS: usize = 10_000;
@@ -48,6 +57,13 @@ impl Message {
             }
             headers.append(name, value);
         }
+        if let Some(name) = &flags.user_agent {
+            let value = HeaderValue::try_from(name.trim());
+            let value = value.map_err(|_| MessageError::UserAgent)?;
+            headers.entry(USER_AGENT).or_insert(value);
+        }
+        headers.entry(USER_AGENT).or_insert(AGENT);
+        headers.entry(ACCEPT).or_insert(ANYTHING);
         let body = body(&flags.data, stdin)?;
         if !flags.data.is_empty() && !headers.contains_key(CONTENT_TYPE) {
             headers.insert(CONTENT_TYPE, FORM);
@@ -96,6 +112,8 @@ pub(crate) enum MessageError {
     TooManyHeaders,
     #[error("--header {number}: a request is for one host, and there is one already")]
     TwoHosts { number: usize },
+    #[error("--user-agent: it has a character that can not be sent")]
+    UserAgent,
     #[error("--data: can not read {name}: {error}")]
     Unreadable { name: String, error: io::Error },
     #[error("--data @: name a file after it, as in --data @order.json")]

@@ -10,13 +10,13 @@ use keepalive::ConfigError;
 use crate::args::{FetchFlags, HttpFlags};
 use crate::console::Stream;
 use crate::exchange::{Exchanges, Terms};
-use crate::fetch::Fetcher;
+use crate::fetch::{Fetcher, Shows};
 use crate::host_limits::{self, HostLimitsError};
 use crate::input::Source;
 use crate::limits::{HttpManager, Limits, Versions};
 use crate::message::{Message, MessageError, Stdin};
 use crate::network::{self, NetworkError};
-use crate::output::Output;
+use crate::output::{Binary, Output};
 use crate::report::Destination;
 use crate::target::{Target, TargetError};
 
@@ -28,8 +28,10 @@ pub(crate) struct Options {
     pub(crate) repeat: u64,
     pub(crate) jobs: usize,
     pub(crate) report: Option<Destination>,
-    /// Where the summary goes.
-    pub(crate) summary: Stream,
+    /// Where the summary goes; a single body needs none.
+    pub(crate) summary: Option<Stream>,
+    /// Whether there is a bar that shows how far the run is.
+    pub(crate) progress: bool,
 }
 
 impl Options {
@@ -61,23 +63,74 @@ impl Options {
             false => Stdin::Free,
         };
         let exchanges = Exchanges::new(&manager, terms(&flags.http, stdin)?);
-        let to_stdout = flags.jsonl.as_deref().is_some_and(is_standard);
-        let output = flags.output.as_deref().map(output).transpose()?;
-        let report = flags.jsonl.as_deref().map(|path| destination(path, flags));
-        let report = report.transpose()?;
+        let output = output(flags)?;
+        let report = flags.output.jsonl.as_deref();
+        let report = report.map(|path| destination(path, flags)).transpose()?;
         Ok(Self {
             sources,
-            fetcher: Fetcher::new(exchanges, flags.timeout, flags.fail, output),
+            summary: summary(flags, output.as_ref()),
+            progress: !flags.output.verbose && !matches!(output, Some(Output::Standard { .. })),
+            fetcher: Fetcher {
+                exchanges,
+                timeout: flags.timeout,
+                error_statuses_fail: flags.output.fail,
+                output,
+                shows: Shows {
+                    include: flags.output.include,
+                    headers: flags.output.jsonl_headers,
+                    verbose: flags.output.verbose,
+                    numbers: !is_single(flags),
+                },
+            },
             manager,
             repeat: flags.repeat.get(),
             jobs,
             report,
-            summary: if to_stdout {
-                Stream::Error
-            } else {
-                Stream::Output
-            },
         })
+    }
+}
+
+/// Whether one URL is fetched once, as it is by those who want its body.
+fn is_single(flags: &FetchFlags) -> bool {
+    flags.urls.len() == 1 && flags.input.is_empty() && flags.repeat.get() == 1
+}
+
+/// Where bodies go. Of a single URL, standard output has it unless something else is said; with
+/// --include, it has all of them.
+fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
+    let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
+    let standard = |binary| match lines_go_there {
+        true => Err(Refusal::StandardOutputTwice),
+        false => Output::standard(binary).map_err(Refusal::StandardOutput),
+    };
+    let output = match &flags.output.output {
+        Some(path) if is_standard(path) => standard(Binary::Everywhere)?,
+        Some(path) if is_single(flags) && !is_folder(path) => {
+            check_overwriting("--output", path, flags)?;
+            Output::file(path).map_err(|error| refusal("write", path, error))?
+        }
+        Some(path) => {
+            Output::folder(path).map_err(|error| refusal("create the folder", path, error))?
+        }
+        None if flags.output.remote_name => Output::remote_names(),
+        None if flags.output.include => standard(Binary::NotOnTerminals)?,
+        None if is_single(flags) && !lines_go_there => standard(Binary::NotOnTerminals)?,
+        None => return Ok(None),
+    };
+    Ok(Some(output))
+}
+
+/// Where the summary goes: nowhere if a single body was all that was wanted, and never between
+/// what else is on standard output.
+fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
+    let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
+    match output {
+        Some(Output::Folder(_)) | None if !lines_go_there => Some(Stream::Output),
+        Some(Output::Folder(_)) | None => Some(Stream::Error),
+        Some(_) if is_single(flags) => flags.output.summary.then_some(Stream::Error),
+        Some(Output::Standard { .. }) => Some(Stream::Error),
+        Some(_) if lines_go_there => Some(Stream::Error),
+        Some(_) => Some(Stream::Output),
     }
 }
 
@@ -91,8 +144,17 @@ pub(crate) enum Refusal {
     Url { number: usize, problem: TargetError },
     #[error("standard input can be read only once")]
     StandardInputTwice,
-    #[error("--jsonl would write over {}, which is to be read", read.display())]
-    WrittenOver { read: PathBuf },
+    #[error(
+        "standard output is for the lines of --jsonl; give them, or what --output and --include \
+         write, a FILE"
+    )]
+    StandardOutputTwice,
+    #[error("can not write to standard output: {0}")]
+    StandardOutput(io::Error),
+    #[error("{flag} would write over {}, which is to be read", read.display())]
+    WrittenOver { flag: &'static str, read: PathBuf },
+    #[error("--jsonl and --output would both write to {}", path.display())]
+    WrittenTwice { path: PathBuf },
     #[error("{0}")]
     Limit(#[from] ConfigError),
     #[error("{0}")]
@@ -160,22 +222,35 @@ fn lines(path: &Path) -> Result<Source, Refusal> {
     })
 }
 
-fn output(directory: &Path) -> Result<Output, Refusal> {
-    Output::create(directory).map_err(|error| refusal("create the folder", directory, error))
-}
-
 fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> {
     if is_standard(path) {
         return Ok(Destination::standard_output());
     }
-    if let Some(read) = files_read(flags).find(|read| is_same_file(read, path)) {
-        let read = read.to_owned();
-        return Err(Refusal::WrittenOver { read });
+    check_overwriting("--jsonl", path, flags)?;
+    let file = File::create(path).map_err(|error| refusal("write", path, error))?;
+    let output = flags.output.output.as_deref();
+    match output.is_some_and(|output| is_same_file(output, path)) {
+        true => Err(Refusal::WrittenTwice {
+            path: path.to_owned(),
+        }),
+        false => Ok(Destination::file(path, file)),
     }
-    match File::create(path) {
-        Ok(file) => Ok(Destination::file(path, file)),
-        Err(error) => Err(refusal("write", path, error)),
+}
+
+/// Refuses to write to a file that is to be read.
+fn check_overwriting(flag: &'static str, path: &Path, flags: &FetchFlags) -> Result<(), Refusal> {
+    match files_read(flags).find(|read| is_same_file(read, path)) {
+        None => Ok(()),
+        Some(read) => Err(Refusal::WrittenOver {
+            flag,
+            read: read.to_owned(),
+        }),
     }
+}
+
+/// Whether there is a folder at `path`, or it is written as one.
+fn is_folder(path: &Path) -> bool {
+    path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
 /// The files that the flags have us read.

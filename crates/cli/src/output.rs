@@ -1,64 +1,226 @@
-//! Bodies as files in one folder.
+//! Where bodies go: standard output, a file, or a folder of them.
 
+use std::collections::HashSet;
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Uri;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 /// Longer names are cut; every file system allows this many.
 const LONGEST_NAME: usize = 100;
 
-/// The folder that bodies are saved in.
+const STANDARD: &str = "standard output";
+
+/// Where the bodies of a run go.
 #[derive(Debug)]
-pub(crate) struct Output {
-    directory: PathBuf,
+pub(crate) enum Output {
+    /// Standard output, one whole body after the other.
+    Standard {
+        output: Arc<AsyncMutex<File>>,
+        /// It is a terminal, and nobody has said that binary data may go there.
+        text_only: bool,
+    },
+    /// One file, for the one body of the run.
+    File(PathBuf),
+    /// A folder, with names that are made of number, host and path.
+    Folder(PathBuf),
+    /// The working directory, with the last part of each path as the name.
+    RemoteNames {
+        /// The names that this run has used.
+        taken: Mutex<HashSet<String>>,
+    },
 }
 
 impl Output {
-    /// Saves in `directory`, which is created if need be.
+    /// Standard output; binary data is refused if it is a terminal, unless `binary` allows it.
+    ///
+    /// # Errors
+    ///
+    /// There is no descriptor left.
+    pub(crate) fn standard(binary: Binary) -> io::Result<Self> {
+        let stdout = io::stdout();
+        let text_only = binary == Binary::NotOnTerminals && stdout.is_terminal();
+        // Not by the standard library's buffer, which looks for lines in whatever goes through it.
+        let file = fs::File::from(stdout.as_fd().try_clone_to_owned()?);
+        Ok(Self::Standard {
+            output: Arc::new(AsyncMutex::new(File::from_std(file))),
+            text_only,
+        })
+    }
+
+    /// The file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// The folder that it is to be in is none.
+    pub(crate) fn file(path: &Path) -> io::Result<Self> {
+        let folder = fs::metadata(folder_of(path))?;
+        if !folder.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        Ok(Self::File(path.to_owned()))
+    }
+
+    /// The folder at `path`, which is created if need be.
     ///
     /// # Errors
     ///
     /// It can not be created, or is no folder.
-    pub(crate) fn create(directory: &Path) -> io::Result<Self> {
-        fs::create_dir_all(directory)?;
-        Ok(Self {
-            directory: directory.to_owned(),
-        })
+    pub(crate) fn folder(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        Ok(Self::Folder(path.to_owned()))
     }
 
-    /// Begins the file for the body of `uri`, the `number`th of the run.
+    /// The working directory, by the names that the URLs have.
+    pub(crate) fn remote_names() -> Self {
+        let taken = Mutex::default();
+        Self::RemoteNames { taken }
+    }
+
+    /// What it is called in a complaint.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Standard { .. } => STANDARD.to_owned(),
+            Self::File(path) | Self::Folder(path) => path.display().to_string(),
+            Self::RemoteNames { .. } => "the working directory".to_owned(),
+        }
+    }
+
+    /// Begins the body of `uri`, the `number`th of the run.
+    ///
+    /// Standard output is waited for until the body before has ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future begins nothing.
     ///
     /// # Errors
     ///
-    /// It can not be created.
-    pub(crate) fn begin(&self, number: u64, uri: &Uri) -> io::Result<Begun> {
-        let name = file_name(number, uri);
-        let part = self.directory.join(format!(".{name}.part"));
-        // What an earlier run may have left. Never written through: it could be a link.
-        match fs::remove_file(&part) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+    /// The file can not be created, or there is no name for it.
+    pub(crate) async fn begin(&self, number: u64, uri: &Uri) -> io::Result<Begun> {
+        match self {
+            Self::Standard { output, text_only } => Ok(Begun::Standard {
+                output: Arc::clone(output).lock_owned().await,
+                text_only: *text_only,
+            }),
+            Self::File(path) if is_special(path) => {
+                let mut options = File::options();
+                let file = options.write(true).truncate(true).open(path).await?;
+                Ok(Begun::Special(file, path.display().to_string()))
+            }
+            Self::File(path) => {
+                let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+                let name = name.to_string_lossy();
+                part(path.clone(), &name, path.display().to_string())
+            }
+            Self::Folder(folder) => {
+                let name = file_name(number, uri);
+                part(folder.join(&name), &name, name.clone())
+            }
+            Self::RemoteNames { taken } => {
+                let name = remote_name(uri)?;
+                let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
+                if !taken.insert(name.clone()) {
+                    return Err(io::Error::other(format!(
+                        "another URL of this run was saved as {name}; --output DIR keeps both"
+                    )));
+                }
+                part(PathBuf::from(&name), &name, name.clone())
+            }
         }
-        // Not in a task: if that went on without us, the file would come after we had gone, and
-        // nobody would remove it.
-        let file = fs::File::create_new(&part)?;
-        Ok(Begun {
-            file: File::from_std(file),
-            part,
-            whole: self.directory.join(&name),
-            name,
-            finished: false,
-        })
+    }
+}
+
+/// Whether binary data may go to a terminal, which takes it for commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binary {
+    Everywhere,
+    NotOnTerminals,
+}
+
+/// A body that is being written; dropping it removes a file that is not complete.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    Standard {
+        output: OwnedMutexGuard<File>,
+        text_only: bool,
+    },
+    /// A device, a pipe or a link, which is written to as it stands.
+    Special(File, String),
+    Part(Part),
+}
+
+impl Begun {
+    /// What it is called in a complaint.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Standard { .. } => STANDARD.to_owned(),
+            Self::Special(_, name) => name.clone(),
+            Self::Part(part) => part.name.clone(),
+        }
+    }
+
+    /// Appends `head`, which a body follows.
+    ///
+    /// # Errors
+    ///
+    /// It can not be written.
+    pub(crate) async fn write_head(&mut self, head: &[u8]) -> io::Result<()> {
+        self.file().write_all(head).await
+    }
+
+    /// Appends `data` of a body.
+    ///
+    /// # Errors
+    ///
+    /// It, or what was appended before, can not be written, or it is binary and may not be.
+    pub(crate) async fn write(&mut self, data: &[u8]) -> io::Result<()> {
+        if let Self::Standard { text_only, .. } = self {
+            if *text_only && data.contains(&0) {
+                return Err(io::Error::other(
+                    "the body is binary, which a terminal may take for commands; \
+                     save it with --output FILE, or write it all the same with --output -",
+                ));
+            }
+            // A terminal is used to what may come in the middle of text.
+            *text_only &= data.is_empty();
+        }
+        self.file().write_all(data).await
+    }
+
+    /// Completes the body, and returns the name of its file, if it has one. A file of that name is
+    /// replaced.
+    ///
+    /// # Errors
+    ///
+    /// The rest can not be written, or the name is taken by a folder.
+    pub(crate) async fn finish(mut self) -> io::Result<Option<String>> {
+        self.file().flush().await?;
+        match self {
+            Self::Standard { .. } => Ok(None),
+            Self::Special(_, name) => Ok(Some(name)),
+            Self::Part(part) => part.finish().map(Some),
+        }
+    }
+
+    fn file(&mut self) -> &mut File {
+        match self {
+            Self::Standard { output, .. } => output,
+            Self::Special(file, _) => file,
+            Self::Part(part) => &mut part.file,
+        }
     }
 }
 
 /// A file that is not complete yet; dropping it removes it.
 #[derive(Debug)]
-pub(crate) struct Begun {
+pub(crate) struct Part {
     file: File,
     part: PathBuf,
     whole: PathBuf,
@@ -66,35 +228,52 @@ pub(crate) struct Begun {
     finished: bool,
 }
 
-impl Begun {
-    /// Appends `data`.
-    ///
-    /// # Errors
-    ///
-    /// It, or what was appended before, can not be written.
-    pub(crate) async fn write(&mut self, data: &[u8]) -> io::Result<()> {
-        self.file.write_all(data).await
+/// Begins what will be `whole`, whose last part is `last`, and which users know as `name`.
+fn part(whole: PathBuf, last: &str, name: String) -> io::Result<Begun> {
+    let part = folder_of(&whole).join(format!(".{last}.part"));
+    // What an earlier run may have left. Never written through: it could be a link.
+    match fs::remove_file(&part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
+    // Not in a task: if that went on without us, the file would come after we had gone, and
+    // nobody would remove it.
+    let file = fs::File::create_new(&part)?;
+    Ok(Begun::Part(Part {
+        file: File::from_std(file),
+        part,
+        whole,
+        name,
+        finished: false,
+    }))
+}
 
-    /// Completes the file under its own name, and returns that. A file of that name is replaced.
-    ///
-    /// # Errors
-    ///
-    /// The rest can not be written, or the name is taken by a folder.
-    pub(crate) async fn finish(mut self) -> io::Result<String> {
-        self.file.flush().await?;
+impl Part {
+    fn finish(mut self) -> io::Result<String> {
         fs::rename(&self.part, &self.whole)?;
         self.finished = true;
         Ok(std::mem::take(&mut self.name))
     }
 }
 
-impl Drop for Begun {
+impl Drop for Part {
     fn drop(&mut self) {
         if !self.finished {
             // It is in the way of nobody if it stays.
             let _ = fs::remove_file(&self.part);
         }
+    }
+}
+
+/// Whether something is there that a file may not take the place of, such as `/dev/stdout`.
+fn is_special(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
     }
 }
 
@@ -108,6 +287,22 @@ fn file_name(number: u64, uri: &Uri) -> String {
         name.push('-');
         name.push_str(path);
     }
+    harmless(&name)
+}
+
+/// The last part of the path, without what could make it hidden or an option of another program.
+fn remote_name(uri: &Uri) -> io::Result<String> {
+    let last = uri.path().rsplit('/').next().unwrap_or_default();
+    let name = harmless(last);
+    match name.trim_start_matches(['.', '-']) {
+        "" => Err(io::Error::other(
+            "the URL ends without the name of a file; give one with --output FILE",
+        )),
+        rest => Ok(format!("{}{rest}", "_".repeat(name.len() - rest.len()))),
+    }
+}
+
+fn harmless(name: &str) -> String {
     name.chars()
         .map(|c| match c {
             'a'..='z' | 'A'..='Z' | '0'..='9' | '.' | '-' | '_' => c,
@@ -142,26 +337,44 @@ mod tests {
         assert!(long.starts_with("1234567-h-x_x"));
     }
 
+    #[test]
+    fn remote_names_are_harmless() {
+        for (uri, expected) in [
+            ("http://h/a/b.html?q=1", Some("b.html")),
+            ("http://h/x%20y", Some("x_20y")),
+            ("http://h/.bashrc", Some("_bashrc")),
+            ("http://h/-rf", Some("_rf")),
+            ("http://h/a\\b", Some("a_b")),
+            ("http://h/a/..", None),
+            ("http://h/a/", None),
+            ("http://h", None),
+        ] {
+            let name = remote_name(&uri.parse().unwrap()).ok();
+            assert_eq!(name.as_deref(), expected, "{uri}");
+        }
+    }
+
     #[tokio::test]
     async fn only_whole_files_stay() {
         let folder = tempfile::tempdir().unwrap();
-        let output = Output::create(&folder.path().join("new/deep")).unwrap();
+        let output = Output::folder(&folder.path().join("new/deep")).unwrap();
         let uri: Uri = "http://h/a".parse().unwrap();
         for _ in 0..2 {
-            let mut begun = output.begin(1, &uri).unwrap();
+            let mut begun = output.begin(1, &uri).await.unwrap();
             begun.write(b"hello ").await.unwrap();
             begun.write(b"world").await.unwrap();
-            assert_eq!(begun.finish().await.unwrap(), "000001-h-a");
+            let name = begun.finish().await.unwrap();
+            assert_eq!(name.as_deref(), Some("000001-h-a"));
         }
-        let mut dropped = output.begin(2, &uri).unwrap();
+        let mut dropped = output.begin(2, &uri).await.unwrap();
         dropped.write(b"half").await.unwrap();
         drop(dropped);
-        let names: Vec<_> = fs::read_dir(&output.directory)
+        let names: Vec<_> = fs::read_dir(folder.path().join("new/deep"))
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
             .collect();
         assert_eq!(names, ["000001-h-a"]);
-        let text = fs::read_to_string(output.directory.join("000001-h-a"));
+        let text = fs::read_to_string(folder.path().join("new/deep/000001-h-a"));
         assert_eq!(text.unwrap(), "hello world");
     }
 
@@ -172,12 +385,12 @@ mod tests {
         let outside = folder.path().join("outside");
         fs::write(&outside, "precious").unwrap();
         let inside = folder.path().join("in");
-        let output = Output::create(&inside).unwrap();
+        let output = Output::folder(&inside).unwrap();
         for name in ["000001-h", ".000001-h.part"] {
             std::os::unix::fs::symlink(&outside, inside.join(name)).unwrap();
         }
         let uri: Uri = "http://h/".parse().unwrap();
-        let mut begun = output.begin(1, &uri).unwrap();
+        let mut begun = output.begin(1, &uri).await.unwrap();
         begun.write(b"new").await.unwrap();
         begun.finish().await.unwrap();
         assert_eq!(fs::read_to_string(&outside).unwrap(), "precious");

@@ -24,8 +24,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn start() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    /// Begins; nothing is ever shown unless it is `visible`.
+    pub(crate) fn start(visible: bool) -> Self {
+        let target = match visible {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
         bar.set_style(style("{elapsed_precise} {spinner} {human_pos} of ?  {msg}"));
         Self {
             bar,

@@ -1,8 +1,5 @@
 //! Which redirects are followed, and what goes along.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
 use bytes::Bytes;
 use http::Request;
 use http::header::HOST;
@@ -13,6 +10,7 @@ use tower_http::follow_redirect::policy::{Action, Attempt, Policy};
 use crate::exchange::ExchangeError;
 use crate::message::CREDENTIALS;
 use crate::target::Target;
+use crate::trail::Trail;
 
 /// How many redirects are followed, and what the requests that follow them may say.
 ///
@@ -27,8 +25,8 @@ pub(crate) struct Redirects {
     pub(crate) host: Host,
     /// Whether another has been asked.
     pub(crate) has_left: bool,
-    /// How many have been followed.
-    pub(crate) followed: Arc<AtomicU32>,
+    /// Counts those that have been followed.
+    pub(crate) trail: Trail,
 }
 
 impl Policy<Full<Bytes>, ExchangeError> for Redirects {
@@ -36,12 +34,12 @@ impl Policy<Full<Bytes>, ExchangeError> for Redirects {
         let Some(limit) = self.limit else {
             return Ok(Action::Stop);
         };
-        if self.followed.load(Ordering::Relaxed) >= limit {
+        if self.trail.redirects() >= limit {
             return Err(ExchangeError::TooManyRedirects(limit));
         }
         let next: Target = attempt.location().to_string().parse()?;
         self.has_left |= next.host != self.host;
-        self.followed.fetch_add(1, Ordering::Relaxed);
+        self.trail.redirected();
         Ok(Action::Follow)
     }
 

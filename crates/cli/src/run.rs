@@ -35,6 +35,7 @@ pub(crate) struct Run {
     /// How many fetches are under way at most.
     pub(crate) jobs: usize,
     pub(crate) report: Option<Report>,
+    pub(crate) progress: Progress,
 }
 
 /// What came of a run.
@@ -42,12 +43,20 @@ pub(crate) struct Outcome {
     pub(crate) summary: Summary,
     /// How many lines and files of the input could not be used.
     pub(crate) bad: u64,
-    /// The signal that broke it off.
-    pub(crate) interrupted: Option<Signal>,
-    /// Fetches that a signal or a broken report cut short; they are not in the summary.
+    /// Why it ended before it was through.
+    pub(crate) stopped: Option<Stop>,
+    /// Fetches that a signal or a reader that has gone cut short; they are not in the summary.
     pub(crate) abandoned: usize,
     pub(crate) report_error: Option<ReportError>,
     pub(crate) took: Duration,
+}
+
+/// Why a run ended before it was through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Signal(Signal),
+    /// What comes of it can not be written any more.
+    Unwritable,
 }
 
 impl Run {
@@ -61,16 +70,16 @@ impl Run {
             repeat: self.repeat,
             again: None,
             report: self.report,
-            progress: Progress::start(),
+            progress: self.progress,
             fetches: JoinSet::new(),
             begun: 0,
             total: None,
             bad: 0,
             summary: Summary::default(),
         };
-        let interrupted = tokio::select! {
-            () = state.drive(self.jobs) => None,
-            signal = interrupt.raised() => Some(signal),
+        let stopped = tokio::select! {
+            ended = state.drive(self.jobs) => ended.err().map(|Broken| Stop::Unwritable),
+            signal = interrupt.raised() => Some(Stop::Signal(signal)),
         };
         let took = started.elapsed();
         let abandoned = state.fetches.len();
@@ -84,15 +93,16 @@ impl Run {
             };
             report_error = report.finish(stop).await.err();
         }
-        let interrupted = match &report_error {
-            Some(error) if error.stopped => Some(interrupt.raised().await),
-            _ => interrupted,
+        let stopped = match &report_error {
+            Some(error) if error.stopped => Some(Stop::Signal(interrupt.raised().await)),
+            Some(_) => stopped.or(Some(Stop::Unwritable)),
+            None => stopped,
         };
         let _still_leased = state.manager.shutdown().within(GOODBYE).await;
         Outcome {
             summary: state.summary,
             bad: state.bad,
-            interrupted,
+            stopped,
             abandoned,
             report_error,
             took,
@@ -119,21 +129,23 @@ struct State {
 }
 
 impl State {
-    /// Begins and ends fetches until there are no more, or the report is broken.
-    async fn drive(&mut self, jobs: usize) {
+    /// Begins and ends fetches until there are no more.
+    ///
+    /// # Errors
+    ///
+    /// What comes of them can not be written any more.
+    async fn drive(&mut self, jobs: usize) -> Result<(), Broken> {
         let mut ticks = interval(progress::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             while self.fetches.len() < jobs && self.begin_again() {}
             let wants_more = self.fetches.len() < jobs;
             if self.input.is_none() && self.fetches.is_empty() {
-                return;
+                return Ok(());
             }
             tokio::select! {
                 Some(ended) = self.fetches.join_next() => {
-                    if self.end(ended).await.is_err() {
-                        return;
-                    }
+                    self.end(ended).await?;
                 }
                 item = next(&mut self.input), if wants_more && self.input.is_some() => {
                     self.take(item);
@@ -184,9 +196,12 @@ impl State {
         if let Some(failure) = &fetched.failure {
             self.tell(&fetched.target, failure);
         }
-        match &self.report {
-            Some(report) => report.write(&fetched).await,
-            None => Ok(()),
+        if let Some(report) = &self.report {
+            report.write(&fetched).await?;
+        }
+        match fetched.output_is_lost {
+            true => Err(Broken),
+            false => Ok(()),
         }
     }
 

@@ -19,6 +19,10 @@ pub(crate) struct HttpFlags {
     // Parsed later: what is wrong is told without the value, which may be a password.
     pub(crate) header: Vec<String>,
 
+    /// Name this user agent, and not keepalive with its version.
+    #[arg(short = 'A', long, value_name = "NAME")]
+    pub(crate) user_agent: Option<String>,
+
     /// Send this body with every request: TEXT, what is in @FILE as it stands, or, of @-, what
     /// comes on standard input.
     ///

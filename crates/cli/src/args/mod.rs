@@ -2,6 +2,7 @@
 
 mod http;
 mod network;
+mod output;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use crate::duration;
 
 pub(crate) use self::http::HttpFlags;
 pub(crate) use self::network::{NetworkFlags, TlsFlags};
+pub(crate) use self::output::OutputFlags;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -49,7 +51,9 @@ Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds
 Lines of --jsonl come in the order in which fetches end; number is that in which they began. Times in \
 them are microseconds, and what is not known is null.
 
-The summary goes to standard output, or to standard error with `--jsonl -`. In it a request waits \
+A single URL's body goes to standard output, without a summary. Of several, bodies are dropped \
+unless --output, -O or --include asks for them, and the summary goes to standard output, or to \
+standard error if something else is there. In it a request waits \
 from asking for a connection until it has one; opened, immediate and deferred count the answers that \
 came on a new connection, on an idle one, and on one that another request gave back meanwhile. What \
 was redirected is counted at the host that was asked first. Bytes are those of bodies, as they were \
@@ -89,7 +93,7 @@ pub(crate) struct FetchFlags {
     pub(crate) urls: Vec<String>,
 
     /// Read URLs from FILE, one a line; `-` is standard input. May be given more than once.
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) input: Vec<PathBuf>,
 
     /// Connections to one host at most, idle ones included.
@@ -122,19 +126,8 @@ pub(crate) struct FetchFlags {
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 
-    /// Count an answer with a status of 400 or above as a failure.
-    #[arg(long)]
-    pub(crate) fail: bool,
-
-    /// Save bodies in files in DIR, named by number, host and path; without it they are dropped.
-    ///
-    /// A file is there when its body is complete; one of the same name is replaced.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Write one line of JSON per result to FILE; `-` is standard output.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) jsonl: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
 
     #[command(flatten)]
     pub(crate) http: HttpFlags,

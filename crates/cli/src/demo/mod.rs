@@ -15,12 +15,13 @@ use crate::console::{self, Stream};
 use crate::duration::shown;
 use crate::exchange::{Exchanges, Terms};
 use crate::exit::Exit;
-use crate::fetch::Fetcher;
+use crate::fetch::{Fetcher, Shows};
 use crate::fetch_command;
 use crate::host_limits::HostLimits;
 use crate::input::{Input, Source};
 use crate::interrupt::Interrupt;
 use crate::limits::{Limits, Versions};
+use crate::progress::Progress;
 use crate::run::{Outcome, Run};
 use crate::table::grouped;
 use crate::target::Target;
@@ -86,17 +87,24 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
         grouped(requests.into()),
     ))?;
     let run = Run {
-        fetcher: Fetcher::new(exchanges, TIMEOUT, true, None),
+        fetcher: Fetcher {
+            exchanges,
+            timeout: TIMEOUT,
+            error_statuses_fail: true,
+            output: None,
+            shows: Shows::default(),
+        },
         manager,
         input: Input::start(vec![Source::Targets(targets)]).map_err(Trouble::start("a thread"))?,
         repeat: 1,
         jobs: JOBS,
         report: None,
+        progress: Progress::start(true),
     };
     let outcome = run.finish(&mut Interrupt::listen()).await;
     say(&fetch_command::text(&outcome, Stream::Output.palette()))?;
     let exit = fetch_command::conclude(&outcome);
-    if outcome.interrupted.is_some() {
+    if outcome.stopped.is_some() {
         return Ok(exit);
     }
     let closed = servers.iter().map(Server::closed).sum();

@@ -7,7 +7,7 @@ use crate::server::refusing_url;
 fn what_is_no_text_is_replaced() {
     let url = refusing_url();
     let lines = format!("{url}\u{9b}31m\nhttp://\u{9b}h\u{1b}/\n");
-    let run = keepalive_reading("fetch -i -", &lines);
+    let run = keepalive_reading("fetch --input -", &lines);
     assert_eq!(run.code, Some(1), "{run:?}");
     let is_command = |sign: char| sign.is_control() && sign != '\n';
     assert!(!run.stderr.contains(is_command), "{run:?}");

@@ -79,7 +79,7 @@ fn a_command_line_that_can_not_be_used_is_2() {
         format!("fetch {url} --input /nowhere/at/all"),
         format!("fetch {url} --jsonl /nowhere/at/all"),
         format!("fetch {url} --output /dev/null/x"),
-        "fetch -i - -i -".to_owned(),
+        "fetch --input - --input -".to_owned(),
     ] {
         let run = keepalive(&line);
         assert_eq!(run.code, Some(2), "{line}: {run:?}");
@@ -117,7 +117,7 @@ fn help_is_0_and_lists_the_exit_codes() {
 #[test]
 fn a_closed_standard_output_is_1_and_said() {
     let server = Server::start();
-    for options in ["", "--jsonl -"] {
+    for options in ["", "--repeat 2", "--repeat 2 --output -", "--jsonl -"] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let child = command(&format!("fetch {} {options}", server.url("/a")))
@@ -133,22 +133,20 @@ fn a_closed_standard_output_is_1_and_said() {
 
 #[test]
 fn a_reader_that_leaves_ends_the_run() {
-    let server = Server::start();
-    let (reader, writer) = std::io::pipe().unwrap();
-    let child = command(&format!(
-        "fetch {} --repeat 1000000 --jsonl -",
-        server.url("/a")
-    ))
-    .stdout(writer)
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap();
-    let mut first = String::new();
-    let mut reader = std::io::BufReader::new(reader);
-    std::io::BufRead::read_line(&mut reader, &mut first).unwrap();
-    drop(reader);
-    let run = ended(child.wait_with_output().unwrap());
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("stopped early"), "{run:?}");
-    assert!(server.paths().len() < 1_000_000);
+    for flags in ["--jsonl -", "--output -"] {
+        let server = Server::start();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let url = server.url("/a");
+        let child = command(&format!("fetch {url} --repeat 1000000 {flags}"))
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
+        drop(reader);
+        let run = ended(child.wait_with_output().unwrap());
+        assert_eq!(run.code, Some(1), "{flags}: {run:?}");
+        assert!(run.stderr.contains("stopped early"), "{flags}: {run:?}");
+        assert!(server.paths().len() < 1_000_000, "{flags}");
+    }
 }

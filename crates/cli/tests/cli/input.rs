@@ -16,7 +16,7 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_is_fetched() {
     );
     fs::write(&file, text).unwrap();
     let file = file.display();
-    let run = keepalive(&format!("fetch -i {file}"));
+    let run = keepalive(&format!("fetch --input {file}"));
     assert_eq!(run.code, Some(1), "{run:?}");
     let complaints: Vec<_> = run.stderr.lines().collect();
     assert_eq!(complaints.len(), 2, "{run:?}");
@@ -34,7 +34,7 @@ fn standard_input_files_and_arguments_are_read_in_turn() {
     fs::write(&file, server.url("/file")).unwrap();
     let run = keepalive_reading(
         &format!(
-            "fetch --jsonl - --jobs 1 -i - --input {} {}",
+            "fetch --jsonl - --jobs 1 --input - --input {} {}",
             file.display(),
             server.url("/argument")
         ),
@@ -52,7 +52,7 @@ fn standard_input_files_and_arguments_are_read_in_turn() {
 
 #[test]
 fn an_empty_input_is_fetched_at_once() {
-    let run = keepalive_reading("fetch -i -", "# nothing\n");
+    let run = keepalive_reading("fetch --input -", "# nothing\n");
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.stdout.contains("0 fetched, 0 failed"), "{run:?}");
 }
@@ -62,7 +62,7 @@ fn a_file_that_breaks_while_it_is_read_is_1_and_the_rest_is_fetched() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let run = keepalive(&format!(
-        "fetch -i {} {}",
+        "fetch --input {} {}",
         folder.path().display(),
         server.url("/a")
     ));

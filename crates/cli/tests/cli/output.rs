@@ -30,7 +30,10 @@ fn nothing_outside_the_folder_is_written() {
         "/~/.bashrc",
     ];
     let urls: String = paths.iter().map(|path| server.url(path) + "\n").collect();
-    let run = keepalive_reading(&format!("fetch -i - --output {}", inside.display()), &urls);
+    let run = keepalive_reading(
+        &format!("fetch --input - --output {}", inside.display()),
+        &urls,
+    );
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(names(folder.path()), ["a"]);
     assert_eq!(names(&folder.path().join("a")), ["b"]);

@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+/// How long the body of `/long` is: more than a pipe and a socket hold.
+pub(crate) const LONG: usize = 16 * 1024 * 1024;
+
 /// Runs until the test ends.
 pub(crate) struct Server {
     address: SocketAddr,
@@ -89,6 +92,7 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, hangs: &Sender<()>) -> io::R
                 let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ntoo short";
                 return stream.write_all(head);
             }
+            "/long" => answer(&mut stream, "200 OK", &"x".repeat(LONG))?,
             "/hang" | "/hang-in-body" => {
                 if path == "/hang-in-body" {
                     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")?;

@@ -23,12 +23,12 @@ fn tls(protocols: &[&str]) -> ServerConfig {
 }
 
 fn fetch(url: &str, flags: &str) -> Ended {
-    keepalive(&format!("fetch {url} -k {flags}"))
+    keepalive(&format!("fetch {url} -k {flags} --summary"))
 }
 
 /// What is in the table's column of versions, in the line that begins so.
 fn told(run: &Ended, line: &str) -> String {
-    let line = run.stdout.lines().find(|text| text.starts_with(line));
+    let line = run.stderr.lines().find(|text| text.starts_with(line));
     line.unwrap().split_whitespace().nth(1).unwrap().to_owned()
 }
 

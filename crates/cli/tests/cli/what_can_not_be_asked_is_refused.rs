@@ -27,7 +27,7 @@ fn with_what_to_do() {
         (&["-d", "@/nowhere/at/all"], "/nowhere/at/all: No such file"),
         (&["-d", "@"], "name a file after it"),
         (&["-d", "@-", "-d", "@-"], "only once"),
-        (&["-d", "@-", "-i", "-"], "only once"),
+        (&["-d", "@-", "--input", "-"], "only once"),
         (&["--retries=-1"], "--retries"),
         (&["--retries", "many"], "--retries"),
         (&["--http2", "--http1.1"], "--http1.1"),

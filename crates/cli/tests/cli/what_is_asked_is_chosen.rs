@@ -27,6 +27,24 @@ fn without_flags_it_is_a_get_without_a_body() {
 }
 
 #[test]
+fn the_agent_and_what_it_accepts_are_named_unless_others_are_given() {
+    const OURS: &str = concat!("keepalive/", env!("CARGO_PKG_VERSION"));
+    for (flags, agent, accept) in [
+        ("", OURS, "*/*"),
+        ("-A mine", "mine", "*/*"),
+        ("--user-agent mine", "mine", "*/*"),
+        ("-H user-agent:mine", "mine", "*/*"),
+        ("-A one -H user-agent:other", "other", "*/*"),
+        ("-H Accept:text/html", OURS, "text/html"),
+    ] {
+        let asked = asked(flags);
+        assert_eq!(asked.header("user-agent"), Some(agent), "{flags}");
+        assert_eq!(asked.header("accept"), Some(accept), "{flags}");
+        assert_eq!(asked.headers.get_all("user-agent").iter().count(), 1);
+    }
+}
+
+#[test]
 fn a_method_is_sent_as_it_is_given() {
     for method in ["DELETE", "PURGE"] {
         assert_eq!(asked(&format!("-X {method}")).line, format!("{method} /a"));

@@ -16,8 +16,8 @@ fn it_is_refused_and_the_file_stays_as_it_is() {
     fs::hard_link(&file, &link).unwrap();
     let (file, link, url) = (file.display(), link.display(), server.url("/b"));
     for flags in [
-        format!("-i {file} --jsonl {file}"),
-        format!("-i {file} --jsonl {link}"),
+        format!("--input {file} --jsonl {file}"),
+        format!("--input {file} --jsonl {link}"),
         format!("{url} -d @{file} --jsonl {file}"),
         format!("{url} --cacert {file} --jsonl {file}"),
     ] {
@@ -28,7 +28,7 @@ fn it_is_refused_and_the_file_stays_as_it_is() {
             text
         );
     }
-    let run = keepalive(&format!("fetch -i {file} --jsonl {link}"));
+    let run = keepalive(&format!("fetch --input {file} --jsonl {link}"));
     let said = format!("--jsonl would write over {file}");
     assert!(run.stderr.contains(&said), "{run:?}");
     assert_eq!(server.connections(), 0);
@@ -43,7 +43,7 @@ fn another_file_is_written() {
     let results = folder.path().join("results.jsonl");
     fs::write(&results, "of an earlier run").unwrap();
     let (file, shown) = (file.display(), results.display());
-    let run = keepalive(&format!("fetch -i {file} --jsonl {shown}"));
+    let run = keepalive(&format!("fetch --input {file} --jsonl {shown}"));
     assert_eq!(run.code, Some(0), "{run:?}");
     let text = fs::read_to_string(&results).unwrap();
     assert!(text.starts_with("{\"number\":1,"), "{text}");
