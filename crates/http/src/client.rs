@@ -223,7 +223,7 @@ impl<C: StreamConnector> Client<C> {
         body: Outgoing,
         location: &'static Location<'static>,
     ) -> Result<Response<Body<C>>, Error> {
-        let mut any = |_: &mut HttpConnection<C::Connection>, _| Some(Form::Origin);
+        let mut any = |_: &HttpConnection<C::Connection>, _| Some(Form::Origin);
         let answered = self.exchange(exchange, body, location, &mut any).await?;
         Ok(self.respond(exchange, answered).await)
     }
@@ -350,7 +350,7 @@ fn was_idle<C: StreamConnector>(lease: &Lease<Http<C>>) -> bool {
 
 /// Looks at a connection before a request is sent on it.
 pub(crate) type Choose<'a, C> =
-    dyn FnMut(&mut HttpConnection<<C as Connector>::Connection>, bool) -> Option<Form> + Send + 'a;
+    dyn FnMut(&HttpConnection<<C as Connector>::Connection>, bool) -> Option<Form> + Send + 'a;
 
 /// The head of a response, and the connection that the rest comes by.
 pub(crate) struct Answered<C: StreamConnector> {

@@ -9,8 +9,6 @@ use hyper::body::Incoming;
 use keepalive::{Connection, NetStream, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-#[cfg(feature = "legacy")]
-use crate::http1::Bare;
 use crate::http1::Http1;
 use crate::http2::{Http2, Main};
 use crate::outgoing::{BoxError, Outgoing};
@@ -100,15 +98,6 @@ where
             Speaks::One(connection) => connection.with_transport(look),
             Speaks::Two(connection) => connection.with_transport(look),
             Speaks::Stream(handle) => handle.with_transport(look),
-        }
-    }
-
-    /// Has hyper send the next request on the stream within the transport, if HTTP/1.1 is spoken;
-    /// the connection serves no other after it.
-    #[cfg(feature = "legacy")]
-    pub(crate) fn unwrap_for_next(&mut self, bare: impl FnOnce() -> Bare<T>) {
-        if let Speaks::One(connection) = &mut self.speaks {
-            connection.unwrap_for_next(bare());
         }
     }
 

@@ -1,7 +1,5 @@
 //! One request as it is sent, once or several times.
 
-#[cfg(feature = "legacy")]
-use http::header::UPGRADE;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
@@ -124,12 +122,6 @@ impl Exchange {
     pub(crate) fn ends_http(&self, status: StatusCode) -> bool {
         let tunnels = self.head.method == Method::CONNECT && status.is_success();
         tunnels || status == StatusCode::SWITCHING_PROTOCOLS
-    }
-
-    /// Whether its response may have its connection speak another protocol: it asks for that.
-    #[cfg(feature = "legacy")]
-    pub(crate) fn may_end_http(&self) -> bool {
-        self.head.method == Method::CONNECT || self.head.headers.contains_key(UPGRADE)
     }
 
     /// Whether sending it twice does as much as sending it once (RFC 9110, section 9.2.2).

@@ -23,7 +23,7 @@ use crate::outgoing::{BoxError, Outgoing};
 use crate::settings::Settings;
 
 #[cfg(feature = "legacy")]
-pub(crate) use bare::{Bare, bare};
+pub(crate) use bare::{Bare, Handshake, handshake};
 
 // The most a peer can make one response head, or the trailers of one body, cost (X1). hyper adds
 // a limit of its own, 100 fields; setting it here, even to 100, would cost an allocation a response.
@@ -51,11 +51,11 @@ where
     /// What hyper's task ended with.
     failure: Option<hyper::Error>,
     shared: Shared<T>,
+    /// Whether hyper has the stream within the transport, and nobody else.
+    is_bare: bool,
     keep_alive: KeepAlive,
     runtime: Handle,
     closing: Option<T>,
-    #[cfg(feature = "legacy")]
-    stream: bare::Stream<T>,
 }
 
 impl<T> Http1<T>
@@ -76,41 +76,56 @@ where
             Some(settings) => settings.one.clone(),
             None => builder(),
         };
-        let (sender, connection) = builder
-            .handshake(TokioIo::new(shared.clone()))
-            .await
-            .map_err(|error| ConnectError::new("http", error))?;
+        #[cfg(feature = "legacy")]
+        if let Some(bare) = settings.and_then(Settings::bare::<T>)
+            && let Some(Some(begun)) = shared.change(|transport| bare(transport, builder.clone()))
+        {
+            let (sender, task) = begun.await.map_err(failed)?;
+            let task = runtime.spawn(task);
+            return Self::new(sender, task, shared, true, runtime).tried().await;
+        }
+        let begun = builder.handshake(TokioIo::new(shared.clone())).await;
+        let (sender, connection) = begun.map_err(failed)?;
         // The transport is closed by us, through `poll_close`.
         shared.keep_open(true);
         // From here on the transport is closed with what is returned.
-        let mut opened = Self {
+        let task = runtime.spawn(connection.with_upgrades());
+        let opened = Self::new(sender, task, shared, false, runtime);
+        match settings {
+            Some(_) => opened.tried().await,
+            None => Ok(opened),
+        }
+    }
+
+    fn new(
+        sender: SendRequest<Outgoing>,
+        task: JoinHandle<Result<(), hyper::Error>>,
+        shared: Shared<T>,
+        is_bare: bool,
+        runtime: Handle,
+    ) -> Self {
+        Self {
             sender: Some(sender),
-            task: runtime.spawn(connection.with_upgrades()),
+            task,
             ended: false,
             failure: None,
             shared,
+            is_bare,
             keep_alive: KeepAlive::default(),
             runtime,
             closing: None,
-            #[cfg(feature = "legacy")]
-            stream: bare::Stream::default(),
-        };
-        if settings.is_some() {
-            let tried = opened.tried().await;
-            tried.map_err(|error| ConnectError::new("http", error))?;
         }
-        Ok(opened)
     }
 
     /// Waits until hyper takes a request, or has failed.
-    async fn tried(&mut self) -> Result<(), BoxError> {
-        if poll_fn(|cx| self.poll_takes(cx)).await {
-            return Ok(());
+    async fn tried(mut self) -> Result<Self, ConnectError> {
+        if poll_fn(|cx| self.poll_ready(cx)).await {
+            return Ok(self);
         }
         poll_fn(|cx| self.poll_ended(cx)).await;
         Err(match self.failure.take() {
-            Some(error) => error.into(),
-            None => Unusable::Closed.to_string().into(),
+            Some(error) => failed(error),
+            None => failed(Unusable::Closed.to_string()),
         })
     }
 
@@ -122,12 +137,6 @@ where
         request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.keep_alive.end();
-        #[cfg(feature = "legacy")]
-        if self.stream.is_wanted()
-            && let Err(error) = Box::pin(self.begin_bare()).await
-        {
-            return Err(Unanswered::unsent(error, request().into_body()));
-        }
         let before = self.shared.received();
         let sender = self.sender.as_mut();
         let sender = sender.expect("a connection that has ended is not used again");
@@ -150,11 +159,22 @@ where
             unsent: failure
                 .take_message()
                 .map(|request| Box::new(request.into_body())),
-            answered: self.shared.received() > before || self.is_bare(),
+            answered: self.has_answered(before, failure.error()),
             refused: false,
             is_user: failure.error().is_user(),
             error: failure.into_error().into(),
         })
+    }
+
+    /// Whether any byte of an answer has come, after this many bytes before it.
+    ///
+    /// Nobody counts what hyper reads for itself. A head that was cut short is then as none: what
+    /// hyper says of both is the same.
+    fn has_answered(&self, before: u64, error: &hyper::Error) -> bool {
+        match self.is_bare {
+            true => error.is_parse(),
+            false => self.shared.received() > before,
+        }
     }
 
     /// What can be said of the transport, while it is there.
@@ -169,16 +189,11 @@ where
     /// The end of a body is known a little before that (B16). In between hyper finds out whether
     /// the peer closes, or has sent more than it announced.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let takes = ready!(self.poll_takes(cx));
-        Poll::Ready(takes && !self.is_bare() && self.keep_alive.begin())
-    }
-
-    /// Waits until hyper takes a request; whether it does.
-    fn poll_takes(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        match &mut self.sender {
-            Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
-            None => Poll::Ready(false),
-        }
+        let ready = match &mut self.sender {
+            Some(sender) => ready!(sender.poll_ready(cx)).is_ok(),
+            None => false,
+        };
+        Poll::Ready(ready && self.keep_alive.begin())
     }
 
     /// The peer speaks another protocol from now on, and the transport is with whoever took it from
@@ -189,7 +204,7 @@ where
 
     /// Waits until nobody has the transport any more, or it is no longer ours.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.is_bare() {
+        match self.is_bare {
             true => self.poll_ended(cx),
             false => self.shared.poll_alone(cx),
         }
@@ -204,14 +219,6 @@ where
             self.failure = end.unwrap_or(Ok(())).err();
         }
         Poll::Ready(())
-    }
-
-    /// Whether hyper has the connector's own stream, and nobody else.
-    fn is_bare(&self) -> bool {
-        #[cfg(feature = "legacy")]
-        return self.stream.is_bare();
-        #[cfg(not(feature = "legacy"))]
-        return false;
     }
 
     fn is_closed(&self) -> bool {
@@ -248,10 +255,15 @@ where
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.task.abort();
-        if self.is_bare() {
+        if self.is_bare {
+            // hyper ends an idle connection in order when nobody is left to send.
+            let idle = self.sender.take().is_none_or(|sender| sender.is_ready());
+            if !idle {
+                self.task.abort();
+            }
             return self.poll_ended(cx);
         }
+        self.task.abort();
         if let Some(transport) = self.shared.take() {
             self.closing = Some(transport);
         }
@@ -287,6 +299,10 @@ where
             )
             .finish_non_exhaustive()
     }
+}
+
+fn failed(error: impl Into<BoxError>) -> ConnectError {
+    ConnectError::new("http", error)
 }
 
 fn builder() -> Builder {

@@ -65,6 +65,12 @@ impl<T> Shared<T> {
         self.lock().transport.as_ref().map(look)
     }
 
+    /// Changes the transport, while it is there.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.lock().transport.as_mut().map(change)
+    }
+
     /// How many bytes have been read so far.
     pub(crate) fn received(&self) -> u64 {
         self.lock().received

@@ -12,9 +12,10 @@ use hyper::rt::{Sleep, Timer};
 use keepalive::{ConfigError, Manager};
 
 use super::Client;
-use super::connect::{Connect, HttpConnector, ServiceConnector};
+use super::connect::{Connect, HttpConnector, ServiceConnector, Transport};
 use super::core::{Core, Executor};
 use crate::Http;
+use crate::http1::Bare;
 use crate::http2::Executor as Exec2;
 use crate::settings::Settings;
 
@@ -74,6 +75,7 @@ impl Builder {
                 one: http1::Builder::new(),
                 two: Vec::new(),
                 has_windows: false,
+                bare: None,
             },
             http2_only: false,
             retry: true,
@@ -168,8 +170,8 @@ impl Builder {
     /// If it counts, hyper has a wrapper of that: [`connect::downcast`](super::connect::downcast)
     /// gives what is in it, and a [`Slot`](super::connect::Slot).
     ///
-    /// What asks for another protocol, by `CONNECT` or the header `upgrade`, and is refused, has its
-    /// connection closed unless this is set. A stream of HTTP/2 counts always.
+    /// It is also known then whether any byte of an answer had come as a connection was lost, see
+    /// [`retry_canceled_requests`](Self::retry_canceled_requests). A stream of HTTP/2 counts always.
     pub fn count_upgraded(&mut self, count: bool) -> &mut Self {
         self.count_upgraded = count;
         self
@@ -244,7 +246,12 @@ impl Builder {
         if self.max_idle_per_host < usize::MAX {
             connector = connector.keeping(self.max_idle_per_host);
         }
-        let mut http = Http::over(connector).settings(self.settings.clone());
+        let mut settings = self.settings.clone();
+        if !self.count_upgraded {
+            let bare: Bare<Transport<C::Io>> = Transport::begin_bare;
+            settings.bare = Some(Arc::new(bare));
+        }
+        let mut http = Http::over(connector).settings(settings);
         if self.http2_only {
             http = http.http2_only();
         }
@@ -268,7 +275,6 @@ impl Builder {
             client,
             executor: Arc::clone(&self.executor),
             set_host: self.set_host,
-            upgrades: (!self.count_upgraded).then(|| self.settings.one.clone()),
         }
     }
 

@@ -9,7 +9,6 @@ use std::task::Poll;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use keepalive::{ConfigError, Manager};
 
 use super::connect::{Capture, Connect, Info, ServiceConnector, Streams, Transport};
@@ -18,7 +17,6 @@ use super::place;
 use crate::client::Answered;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
-use crate::http1::bare;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::{Client, Http, HttpConnection};
 
@@ -30,8 +28,6 @@ pub(super) struct Core<C: Connect + Clone + Send + Sync + 'static> {
     pub(super) client: Result<Client<ServiceConnector<C>>, ConfigError>,
     pub(super) executor: Arc<Executor>,
     pub(super) set_host: bool,
-    /// Settings for a connection that may become the user's own, if it may.
-    pub(super) upgrades: Option<http1::Builder>,
 }
 
 impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
@@ -50,9 +46,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
         let capture = exchange.extensions().get::<Capture>().cloned();
         let whole = body.is_whole();
         let mut last = None;
-        let upgrades = self.upgrades.as_ref();
-        let upgrades = upgrades.filter(|_| exchange.may_end_http());
-        let mut choose = |connection: &mut HttpConnection<Transport<C::Io>>, used| {
+        let mut choose = |connection: &HttpConnection<Transport<C::Io>>, used| {
             // One whose transport has gone fails as it is used.
             let info = connection.with_transport(|transport| transport.info().clone());
             last = info.map(|info| (info, connection.version()));
@@ -66,9 +60,6 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
             }
             if let Some(capture) = &capture {
                 capture.tell(info.give());
-            }
-            if let Some(settings) = upgrades {
-                connection.unwrap_for_next(|| bare(settings.clone(), Transport::into_io));
             }
             Some(match info.is_proxied() {
                 true => Form::Absolute,

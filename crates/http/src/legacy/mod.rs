@@ -29,7 +29,7 @@
 //! | `pool_timer` | taken and not needed: a manager has its own timer, on tokio's clock |
 //! | `timer` | the same: for the pings of HTTP/2 |
 //! | the executor | waits for responses to end; connections run in the tokio runtime of the first request |
-//! | `retry_canceled_requests` | the same, and more: a request that may be done twice is also sent again if its reused connection is lost before a byte of an answer, at most three times ([`Client::retries`](crate::Client::retries)) |
+//! | `retry_canceled_requests` | the same, and more: a request that may be done twice is also sent again if its reused connection is lost before the head of an answer is complete, at most three times ([`Client::retries`](crate::Client::retries)) |
 //! | `http1_max_buf_size`, `http1_read_buf_exact_size`, `http1_max_headers`, `http2_max_frame_size`, `http2_max_send_buf_size`, `http2_keep_alive_*` | the same; what hyper would panic at counts as the nearest that works |
 //! | `http2_initial_*_window_size`, `http2_adaptive_window` | the same; if none is set, the window of a connection is that of all its streams, and not 5 MiB: there, three bodies that nobody reads hold up all others |
 //! | `max_idle_per_host` | left out: it was the old name of `pool_max_idle_per_host` |
@@ -39,10 +39,8 @@
 //!
 //! - [`capture_connection`](connect::capture_connection) has to be ours: only hyper-util's client
 //!   can read the mark that its own function makes.
-//! - A connection of HTTP/1.1 on which a request asked for another protocol (the header `upgrade`, or
-//!   `CONNECT`) serves no other request: if the server refuses, it is closed. With another protocol it
-//!   is its user's own, and counts under no limit; [`Builder::count_upgraded`] has it count until it
-//!   is dropped.
+//! - A connection of HTTP/1.1 that has changed its protocol is its user's own, as with hyper-util,
+//!   and counts under no limit. [`Builder::count_upgraded`] has it count until it is dropped.
 //! - An attempt to connect that a request no longer needs, because another connection was given
 //!   back before, is given up; hyper-util lets it finish.
 //! - A user name and a password in a URL are not passed on to the connector.
@@ -58,8 +56,7 @@
 //! # Watching an idle connection
 //!
 //! A connector's stream has no descriptor to ask the system about. hyper reads from it while it is
-//! idle, and before it is handed out it is read from once more; so what its runtime has heard of
-//! is noticed. What the system has received and the runtime has not been told yet is not: that
+//! idle, and once more before it sends a request; so what its runtime has heard of is noticed. What the system has received and the runtime has not been told yet is not: that
 //! takes a connection of [`Net`](keepalive::Net), and a [`Client`](crate::Client) on it.
 
 mod builder;

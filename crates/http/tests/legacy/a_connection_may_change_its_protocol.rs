@@ -19,9 +19,10 @@ const TUNNEL: &str = "HTTP/1.1 200 OK\r\n\r\nfoobar=ready";
 
 type Ask = fn(&Server) -> Request<Empty<Bytes>>;
 
-/// An upgrade and a tunnel, and what the server answers.
-const WAYS: [(Ask, &str); 2] = [
+/// An upgrade, one that nobody asked for, and a tunnel; and what the server answers.
+const WAYS: [(Ask, &str); 3] = [
     (|server| upgrade(server.uri("/up")), SWITCHING),
+    (|server| get(server.uri("/up")), SWITCHING),
     (|server| tunnel(server.uri("")), TUNNEL),
 ];
 
@@ -183,29 +184,19 @@ async fn and_what_is_another_type_comes_back() {
 }
 
 #[tokio::test]
-async fn and_one_that_may_not_is_closed_after_the_answer() {
-    for ask in WAYS.map(|(ask, _)| ask) {
+async fn and_one_that_may_not_is_used_again() {
+    for client in [client(&Told::new()), counting(&Told::new())] {
         let server = Server::start().await;
-        let client = client(&Told::new());
+        let ask = client.request(upgrade(server.uri("/up")));
         let refusal = "HTTP/1.1 426 Upgrade Required\r\ncontent-length: 2\r\n\r\nno";
-        let (response, mut peer) =
-            exchange(client.request(ask(&server)), server.serve(refusal)).await;
+        let (response, mut peer) = exchange(ask, server.serve(refusal)).await;
         let response = response.unwrap();
         assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
         assert_eq!(text(response).await, "no");
-        peer.closed().await;
         let manager = client.manager().unwrap();
-        eventually("its slot is free", || manager.stats().total.open == 0).await;
+        eventually("it is idle", || manager.stats().total.idle == 1).await;
+        let ask = client.request(get(server.uri("/a")));
+        let (response, _) = exchange(ask, peer.serve(ok("yes"))).await;
+        assert_eq!(text(response.unwrap()).await, "yes");
     }
-}
-
-#[tokio::test]
-async fn and_one_that_may_not_is_used_again_where_it_counts() {
-    let server = Server::start().await;
-    let client = counting(&Told::new());
-    let ask = client.request(upgrade(server.uri("/up")));
-    let (response, _peer) = exchange(ask, server.serve(ok("no"))).await;
-    assert_eq!(text(response.unwrap()).await, "no");
-    let manager = client.manager().unwrap();
-    eventually("it is idle", || manager.stats().total.idle == 1).await;
 }

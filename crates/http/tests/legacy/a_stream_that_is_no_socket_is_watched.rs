@@ -48,3 +48,28 @@ async fn as_a_byte_comes_that_nobody_asked_for() {
     let manager = client.manager().unwrap();
     eventually("it is gone", || manager.stats().total.open == 0).await;
 }
+
+/// hyper has not been told of it as the next request comes.
+#[tokio::test]
+async fn as_an_answer_comes_that_nobody_asked_for() {
+    for counts in [false, true] {
+        let (pipes, mut fars) = Pipes::new();
+        let client = builder().count_upgraded(counts).build(pipes);
+        let serve = async {
+            let (_, mut far) = fars.recv().await.unwrap();
+            far.serve(ok("")).await;
+            far
+        };
+        let (response, mut far) = exchange(client.request(get(uri())), serve).await;
+        assert_eq!(text(response.unwrap()).await, "");
+        let manager = client.manager().unwrap();
+        eventually("it is idle", || manager.stats().total.idle == 1).await;
+        far.send(&ok("forged")).await;
+        let serve = async {
+            let (_, mut far) = fars.recv().await.unwrap();
+            far.serve(ok("its own")).await
+        };
+        let (response, _) = exchange(client.request(get(uri())), serve).await;
+        assert_eq!(text(response.unwrap()).await, "its own");
+    }
+}

@@ -68,6 +68,36 @@ async fn a_request_is_sent_again_unless_it_is_not_to_be() {
     }
 }
 
+/// A connection that has been used is lost, after a piece of an answer. Only where we count what is
+/// read is it known that a piece had come.
+#[tokio::test]
+async fn a_get_is_sent_again_if_the_head_of_its_answer_is_missing() {
+    for (counts, piece, again) in [
+        (false, "", true),
+        (false, "HTTP/1.1 200", true),
+        (false, "nonsense\r\n\r\n", false),
+        (true, "", true),
+        (true, "HTTP/1.1 200", false),
+        (true, "nonsense\r\n\r\n", false),
+    ] {
+        let server = Server::start().await;
+        let client = builder().count_upgraded(counts).build(Told::new());
+        let ask = client.request(get(server.uri("/a")));
+        let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
+        response.unwrap();
+        let serve = async {
+            peer.serve(piece).await;
+            drop(peer);
+            if again {
+                server.serve(ok("")).await;
+            }
+        };
+        let ask = client.request(get(server.uri("/b")));
+        let (response, ()) = exchange(ask, serve).await;
+        assert_eq!(response.is_ok(), again, "{counts} {piece}");
+    }
+}
+
 #[tokio::test]
 async fn without_an_idle_timeout_connections_are_kept() {
     let server = Server::start().await;

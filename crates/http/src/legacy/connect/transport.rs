@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
+use hyper::client::conn::http1::Builder;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use keepalive::{Connection, Unusable};
@@ -15,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Connected;
 use super::shelf::Place;
 use super::streams::{PREFACE, Scanner, Side, Streams};
+use crate::http1::{Handshake, handshake};
 
 /// A connection that a connector of hyper-util's kind has opened, as a manager has it.
 ///
@@ -22,7 +24,8 @@ use super::streams::{PREFACE, Scanner, Side, Streams};
 /// the system about: whether an idle one can still be used is found out by reading. A byte that is
 /// found so is not lost.
 pub struct Transport<T> {
-    io: TokioIo<T>,
+    /// There until hyper has it for itself.
+    io: Option<TokioIo<T>>,
     info: Told,
     /// Of whoever waits to read.
     reader: Option<Waker>,
@@ -37,7 +40,7 @@ impl<T: super::Connection> Transport<T> {
     pub(crate) fn new(io: T, place: Option<Place>) -> Self {
         Self {
             info: Told(Info::new(io.connected(), place)),
-            io: TokioIo::new(io),
+            io: Some(TokioIo::new(io)),
             reader: None,
             found: None,
             scanners: None,
@@ -53,8 +56,16 @@ impl<T> Transport<T> {
     }
 
     /// What the connector opened. Nothing has been found before a connection is idle again.
-    pub(crate) fn into_io(self) -> T {
-        self.io.into_inner()
+    pub(crate) fn take_io(&mut self) -> Option<T> {
+        self.io.take().map(TokioIo::into_inner)
+    }
+
+    fn io(&mut self) -> io::Result<Pin<&mut TokioIo<T>>>
+    where
+        T: Unpin,
+    {
+        let io = self.io.as_mut().map(Pin::new);
+        io.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
@@ -91,7 +102,10 @@ impl<T: Read + Unpin> Transport<T> {
         }
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
-        let read = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer));
+        let Some(io) = &mut self.io else {
+            return Poll::Pending; // hyper looks.
+        };
+        let read = ready!(Pin::new(io).poll_read(cx, &mut buffer));
         Poll::Ready(match (read, buffer.filled()) {
             (Err(error), _) => Unusable::Failed(error),
             (Ok(()), []) => Unusable::Closed,
@@ -100,6 +114,13 @@ impl<T: Read + Unpin> Transport<T> {
                 Unusable::UnexpectedData
             }
         })
+    }
+}
+
+impl<T: Read + Write + Unpin + Send + 'static> Transport<T> {
+    /// Has hyper speak HTTP/1.1 on what the connector opened, in place of this.
+    pub(crate) fn begin_bare(&mut self, builder: Builder) -> Option<Handshake> {
+        self.take_io().map(|io| handshake(builder, io))
     }
 }
 
@@ -127,7 +148,10 @@ impl<T: Read + Write + Unpin + Send + 'static> Connection for Transport<T> {
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.io).poll_shutdown(cx).map(|_| ())
+        match self.io() {
+            Ok(io) => io.poll_shutdown(cx).map(|_| ()),
+            Err(_) => Poll::Ready(()),
+        }
     }
 }
 
@@ -150,7 +174,7 @@ impl<T: Read + Unpin> AsyncRead for Transport<T> {
             none => *none = Some(cx.waker().clone()),
         }
         let before = buffer.filled().len();
-        let read = ready!(Pin::new(&mut this.io).poll_read(cx, buffer));
+        let read = ready!(this.io()?.poll_read(cx, buffer));
         this.read(&buffer.filled()[before..]);
         Poll::Ready(read)
     }
@@ -162,7 +186,7 @@ impl<T: Write + Unpin> AsyncWrite for Transport<T> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write(cx, bytes));
+        let written = ready!(self.io()?.poll_write(cx, bytes));
         if let Ok(length) = written {
             self.written(&bytes[..length]);
         }
@@ -174,7 +198,7 @@ impl<T: Write + Unpin> AsyncWrite for Transport<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, slices));
+        let written = ready!(self.io()?.poll_write_vectored(cx, slices));
         let mut left = *written.as_ref().unwrap_or(&0);
         for slice in slices {
             let length = left.min(slice.len());
@@ -185,15 +209,15 @@ impl<T: Write + Unpin> AsyncWrite for Transport<T> {
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        self.io.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        self.io()?.poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        self.io()?.poll_shutdown(cx)
     }
 }
 

@@ -51,9 +51,9 @@ where
     };
     let parts = upgraded.downcast::<TokioIo<Shared<Transport<T>>>>()?;
     let shared = parts.io.into_inner();
-    let transport = shared.take().ok_or(None)?;
+    let io = shared.take().and_then(|mut transport| transport.take_io());
     Ok(Parts {
-        io: transport.into_io(),
+        io: io.ok_or(None)?,
         read_buf: parts.read_buf,
         slot: Slot {
             _shared: Some(Box::new(shared)),
