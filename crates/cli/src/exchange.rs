@@ -1,24 +1,20 @@
 //! A request and its answer: redirects are followed, bodies are unpacked, and both are counted.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, LOCATION};
+use http::header::{ACCEPT_ENCODING, LOCATION};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body as _;
 use keepalive_http::Client;
 use tower::{ServiceExt, service_fn};
-use tower_http::decompression::{Decompression, DecompressionBody};
 use tower_http::follow_redirect::FollowRedirect;
 
+use crate::coding::{self, Coding, Raw};
 use crate::limits::HttpManager;
 use crate::message::Message;
 use crate::redirect::Redirects;
 use crate::target::{self, Target, TargetError};
 use crate::trail::Trail;
-
-/// The body of an answer, unpacked if that was asked for.
-pub(crate) type Body = DecompressionBody<UnsyncBoxBody<Bytes, keepalive_http::Error>>;
 
 /// How requests are made and answers taken.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +39,7 @@ pub(crate) struct Exchanges {
 
 /// The answer to a request, or to the last that redirects led to.
 pub(crate) struct Answer {
-    pub(crate) response: Response<Body>,
-    pub(crate) unpacked: bool,
+    pub(crate) response: Response<Raw>,
 }
 
 /// Why there is no answer.
@@ -90,18 +85,14 @@ impl Exchanges {
             has_left: false,
             trail: trail.clone(),
         };
-        let stack = Decompression::new(FollowRedirect::with_policy(hop, policy));
-        let stack = match self.terms.unpack {
-            true => stack,
-            false => stack.no_gzip().no_deflate().no_br().no_zstd(),
-        };
-        let request = self.terms.message.request(target);
-        let mut response = Box::pin(stack.oneshot(request)).await?;
-        let was_packed = response.extensions_mut().remove::<Packed>().is_some();
-        Ok(Answer {
-            unpacked: was_packed && !response.headers().contains_key(CONTENT_ENCODING),
-            response,
-        })
+        let stack = FollowRedirect::with_policy(hop, policy);
+        let mut request = self.terms.message.request(target);
+        if self.terms.unpack {
+            let headers = request.headers_mut();
+            headers.entry(ACCEPT_ENCODING).or_insert(coding::OFFERED);
+        }
+        let response = Box::pin(stack.oneshot(request)).await?;
+        Ok(Answer { response })
     }
 
     /// What may be behind it if `target` can not be spoken with.
@@ -120,11 +111,20 @@ impl Exchanges {
         {
             return Some(("redirect", "the location it leads to is no URL".to_owned()));
         }
-        let packed = headers.get(CONTENT_ENCODING);
-        let packed = packed.filter(|_| self.terms.unpack && !response.body().is_end_stream());
-        let packed = packed.filter(|encoding| !is_identity(encoding))?;
-        let text = format!("the body is packed by {packed:?}, and only gzip and deflate are known");
-        Some(("decode", text))
+        let codings = self.codings(answer);
+        codings.err().map(|unknown| ("decode", unknown))
+    }
+
+    /// What is to be undone of an answer's body.
+    ///
+    /// # Errors
+    ///
+    /// It was to be undone, and it can not be.
+    pub(crate) fn codings(&self, answer: &Answer) -> Result<Vec<Coding>, String> {
+        match self.terms.unpack && !answer.response.body().is_end_stream() {
+            true => coding::codings(answer.response.headers()),
+            false => Ok(Vec::new()),
+        }
     }
 }
 
@@ -133,7 +133,7 @@ async fn hop(
     client: Client,
     request: Request<Full<Bytes>>,
     trail: Trail,
-) -> Result<Response<UnsyncBoxBody<Bytes, keepalive_http::Error>>, ExchangeError> {
+) -> Result<Response<Raw>, ExchangeError> {
     let uri = request.uri().clone();
     trail.asks(&request);
     let mut response = match client.request(request).await {
@@ -144,12 +144,6 @@ async fn hop(
         }
     };
     trail.answered(&response);
-    if let Some(encoding) = response.headers_mut().get_mut(CONTENT_ENCODING) {
-        if let Some(name) = usual_name(encoding) {
-            *encoding = name;
-        }
-        response.extensions_mut().insert(Packed);
-    }
     if let Some(value) = response.headers_mut().get_mut(LOCATION) {
         // Where it leads to is read as browsers read it. What is none stays, and is told as that.
         let next = target::location(&uri, value).ok();
@@ -164,25 +158,6 @@ async fn hop(
         });
         counted.boxed_unsync()
     }))
-}
-
-/// An answer had an encoding when it came.
-#[derive(Clone, Debug)]
-struct Packed;
-
-/// The name that tower-http knows an encoding by; case does not matter (RFC 9110, section 8.4.1),
-/// and `x-gzip` is `gzip` (section 8.4.1.3).
-fn usual_name(encoding: &HeaderValue) -> Option<HeaderValue> {
-    let text = encoding.to_str().ok()?.trim().to_ascii_lowercase();
-    match &*text {
-        "gzip" | "x-gzip" => Some(HeaderValue::from_static("gzip")),
-        "deflate" => Some(HeaderValue::from_static("deflate")),
-        _ => None,
-    }
-}
-
-fn is_identity(encoding: &HeaderValue) -> bool {
-    encoding.as_bytes().eq_ignore_ascii_case(b"identity")
 }
 
 /// Whether redirects of this status are followed, as tower-http does.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::exchange::ExchangeError;
 use crate::interrupt::Signal;
+use crate::table::grouped;
 
 #[cfg(unix)]
 const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
@@ -74,12 +75,19 @@ impl Failure {
         Self::of("status", status.to_string())
     }
 
-    /// A body did not come, or could not be unpacked.
-    pub(crate) fn body(error: &(dyn Error + Send + Sync + 'static)) -> Self {
-        match error.downcast_ref::<keepalive_http::Error>() {
-            Some(error) => Self::from(error),
-            None => Self::of("decode", format!("the body can not be unpacked: {error}")),
+    /// A body did not come, or its codings could not be undone.
+    pub(crate) fn body(error: io::Error) -> Self {
+        match error.downcast::<keepalive_http::Error>() {
+            Ok(error) => Self::from(&error),
+            Err(error) => Self::of("decode", format!("the body can not be unpacked: {error}")),
         }
+    }
+
+    /// A body is longer than `--max-filesize` allows.
+    pub(crate) fn too_long(max: u64) -> Self {
+        let max = grouped(max);
+        let text = format!("it is longer than {max} bytes (--max-filesize)");
+        Self::of("body", text)
     }
 
     /// A body could not be written to `place`.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Uri, Version};
-use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use keepalive::{FromCache, Timing};
 use tokio::time::{Instant, timeout_at};
 
+use crate::coding::{self, Decoded};
 use crate::exchange::{Answer, ExchangeError, Exchanges};
 use crate::failure::Failure;
 use crate::heads::Speaker;
@@ -25,6 +26,8 @@ pub(crate) struct Fetcher {
     pub(crate) error_statuses_fail: bool,
     /// Where bodies go; without it they are dropped.
     pub(crate) output: Option<Output>,
+    /// How long a body may be, once its codings are undone.
+    pub(crate) max_size: Option<u64>,
     pub(crate) shows: Shows,
 }
 
@@ -111,7 +114,7 @@ impl Fetcher {
             begun = Some(begin(output, fetched, trail).await?);
             deadline += started.elapsed();
         }
-        body(fetched, answer, begun.as_mut(), deadline).await?;
+        self.body(fetched, answer, begun.as_mut(), deadline).await?;
         if let Some(begun) = begun {
             let place = begun.place();
             let name = begun.finish().await;
@@ -122,6 +125,52 @@ impl Fetcher {
             false => Ok(()),
         }
     }
+
+    /// Reads the body to its end, also when nobody wants it: only then can the connection serve again.
+    ///
+    /// The time that it takes to write it is not the server's, and does not count: somebody may read
+    /// it page by page.
+    async fn body(
+        &self,
+        fetched: &mut Fetched,
+        answer: Answer,
+        mut begun: Option<&mut Begun>,
+        mut deadline: Instant,
+    ) -> Result<(), Failure> {
+        let codings = self.exchanges.codings(&answer).unwrap_or_default();
+        let is_coded = !codings.is_empty();
+        if !is_coded {
+            fetched.content_encoding = coding::shown(answer.response.headers());
+        }
+        let body = answer.response.into_body();
+        if let Some(max) = self.max_size.filter(|_| !is_coded)
+            && body.size_hint().lower() > max
+        {
+            return Err(Failure::too_long(max));
+        }
+        let mut body = Decoded::new(body, codings);
+        let mut length = 0;
+        loop {
+            fetched.unpacked = is_coded.then_some(length);
+            let data = match timeout_at(deadline, body.next()).await {
+                Ok(Ok(None)) => return Ok(()),
+                Ok(Ok(Some(data))) => data,
+                Ok(Err(error)) => return Err(Failure::body(error)),
+                Err(_) => return Err(Failure::timeout("body")),
+            };
+            length += data.len() as u64;
+            if let Some(max) = self.max_size.filter(|&max| length > max) {
+                return Err(Failure::too_long(max));
+            }
+            if let Some(begun) = &mut begun {
+                let started = Instant::now();
+                if let Err(error) = begun.write(&data).await {
+                    return Err(Failure::output(&begun.place(), &error));
+                }
+                deadline += started.elapsed();
+            }
+        }
+    }
 }
 
 async fn begin(output: &Output, fetched: &Fetched, trail: &Trail) -> Result<Begun, Failure> {
@@ -130,39 +179,6 @@ async fn begin(output: &Output, fetched: &Fetched, trail: &Trail) -> Result<Begu
     match begun.write_head(&trail.take_text()).await {
         Ok(()) => Ok(begun),
         Err(error) => Err(Failure::output(&begun.place(), &error)),
-    }
-}
-
-/// Reads the body to its end, also when nobody wants it: only then can the connection serve again.
-///
-/// The time that it takes to write it is not the server's, and does not count: somebody may read it
-/// page by page.
-async fn body(
-    fetched: &mut Fetched,
-    answer: Answer,
-    mut begun: Option<&mut Begun>,
-    mut deadline: Instant,
-) -> Result<(), Failure> {
-    let mut body = answer.response.into_body();
-    let mut length = 0;
-    loop {
-        fetched.unpacked = answer.unpacked.then_some(length);
-        let frame = match timeout_at(deadline, body.frame()).await {
-            Ok(None) => return Ok(()),
-            Ok(Some(frame)) => frame.map_err(|error| Failure::body(&*error))?,
-            Err(_) => return Err(Failure::timeout("body")),
-        };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        length += data.len() as u64;
-        if let Some(begun) = &mut begun {
-            let started = Instant::now();
-            if let Err(error) = begun.write(&data).await {
-                return Err(Failure::output(&begun.place(), &error));
-            }
-            deadline += started.elapsed();
-        }
     }
 }
 
@@ -185,6 +201,8 @@ pub(crate) struct Fetched {
     pub(crate) bytes: u64,
     /// How long it was when it had been unpacked; `None` if it was not packed.
     pub(crate) unpacked: Option<u64>,
+    /// How the body is still coded, as it was sent unasked.
+    pub(crate) content_encoding: Option<String>,
     /// How the answer's connection was come by; means something only where `status` is set.
     pub(crate) from_cache: Option<FromCache>,
     /// How long it took to get a connection, or to fail to.
@@ -212,6 +230,7 @@ impl Fetched {
             headers: None,
             bytes: 0,
             unpacked: None,
+            content_encoding: None,
             from_cache: None,
             timing: None,
             resent: 0,

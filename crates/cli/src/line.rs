@@ -26,6 +26,7 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
         headers: fetched.headers.as_ref().map(headers),
         bytes: fetched.bytes,
         unpacked_bytes: fetched.unpacked,
+        content_encoding: fetched.content_encoding.as_deref(),
         from_cache: fetched.from_cache.map(|from| match from {
             FromCache::Immediate => "immediate",
             FromCache::Deferred => "deferred",
@@ -72,6 +73,7 @@ struct Line<'a> {
     headers: Option<BTreeMap<&'a str, Vec<String>>>,
     bytes: u64,
     unpacked_bytes: Option<u64>,
+    content_encoding: Option<&'a str>,
     from_cache: Option<&'static str>,
     resent: u32,
     timing: Option<TimingLine>,
@@ -129,7 +131,7 @@ mod tests {
         assert_eq!(
             text,
             "{\"number\":3,\"url\":\"http://h/x?y\",\"status\":null,\"version\":null,\
-             \"redirects\":0,\"final_url\":null,\"bytes\":0,\"unpacked_bytes\":null,\
+             \"redirects\":0,\"final_url\":null,\"bytes\":0,\"unpacked_bytes\":null,\"content_encoding\":null,\
              \"from_cache\":null,\"resent\":0,\"timing\":null,\"total_us\":2000,\"file\":null,\
              \"error\":{\"function\":\"connect\",\"error_num\":111,\
              \"error_str\":\"Connection refused\",\"detail\":null}}\n"

@@ -7,6 +7,7 @@
 //! of the flags that both have.
 
 mod args;
+mod coding;
 mod console;
 mod demo;
 mod duration;
@@ -30,6 +31,7 @@ mod progress;
 mod redirect;
 mod report;
 mod run;
+mod size;
 mod summary;
 mod table;
 mod target;

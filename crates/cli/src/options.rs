@@ -75,6 +75,7 @@ impl Options {
                 timeout: flags.timeout,
                 error_statuses_fail: flags.output.fail,
                 output,
+                max_size: flags.http.max_filesize,
                 shows: Shows {
                     include: flags.output.include,
                     headers: flags.output.jsonl_headers,

@@ -91,6 +91,10 @@ impl Summary {
         for (count, what) in [
             (total.redirects, "redirects followed"),
             (total.resent, "requests sent again"),
+            (
+                total.coded,
+                "bodies left coded as they were sent (--compressed undoes it)",
+            ),
         ] {
             if count > 0 {
                 let _ = write!(line, ", {what}: {}", grouped(count));
@@ -118,6 +122,8 @@ pub(crate) struct Counts {
     was_packed: bool,
     redirects: u64,
     resent: u64,
+    /// Bodies that are still coded as they were sent.
+    coded: u64,
     /// The versions of HTTP that were spoken, each once, in order.
     versions: BTreeSet<&'static str>,
     pub(crate) longest_wait: Duration,
@@ -132,6 +138,7 @@ impl Counts {
         self.was_packed |= fetched.unpacked.is_some();
         self.redirects += u64::from(fetched.redirects);
         self.resent += u64::from(fetched.resent);
+        self.coded += u64::from(fetched.content_encoding.is_some());
         self.versions.extend(fetched.version.map(line::version));
         self.failed += u64::from(fetched.failure.is_some());
         if fetched.status.is_some() {
@@ -159,6 +166,7 @@ impl Counts {
         self.was_packed |= other.was_packed;
         self.redirects += other.redirects;
         self.resent += other.resent;
+        self.coded += other.coded;
         self.versions.extend(&other.versions);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
         self.waits.merge(&other.waits);

@@ -3,6 +3,7 @@
 use http::Method;
 
 use crate::message;
+use crate::size;
 
 /// What is sent, and what is done with the answer.
 #[derive(Debug, clap::Args)]
@@ -50,9 +51,13 @@ pub(crate) struct HttpFlags {
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) retries: u32,
 
-    /// Let servers send bodies packed, by gzip or deflate, and unpack them.
+    /// Let servers send bodies packed, by gzip, deflate, br or zstd, and unpack them.
     #[arg(long)]
     pub(crate) compressed: bool,
+
+    /// Give up a body that is longer, unpacked: bytes, or 10k, 5M, 1G.
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub(crate) max_filesize: Option<u64>,
 
     /// Follow redirects.
     ///

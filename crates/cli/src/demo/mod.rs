@@ -92,6 +92,7 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
             timeout: TIMEOUT,
             error_statuses_fail: true,
             output: None,
+            max_size: None,
             shows: Shows::default(),
         },
         manager,

@@ -22,18 +22,23 @@ fn what_is_known_is_offered_and_unpacked() {
     let output = folder.path().display();
     for (path, name) in [
         ("/gzip", "000001-127.0.0.1-gzip"),
+        ("/gzip-twice", "000001-127.0.0.1-gzip-twice"),
         ("/deflate", "000001-127.0.0.1-deflate"),
+        ("/deflate-raw", "000001-127.0.0.1-deflate-raw"),
+        ("/br", "000001-127.0.0.1-br"),
+        ("/zstd", "000001-127.0.0.1-zstd"),
     ] {
         let (run, result) = fetch(&site, path, &format!("--compressed --output {output}"));
         assert_eq!(run.code, Some(0), "{run:?}");
         assert_eq!(result["unpacked_bytes"], TEXT.len(), "{run:?}");
-        assert!(
-            result["bytes"].as_u64() < Some(TEXT.len() as u64),
-            "{run:?}"
-        );
+        assert!(result["bytes"] != TEXT.len(), "{run:?}");
+        assert_eq!(result["content_encoding"], Value::Null, "{run:?}");
         assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), TEXT);
         let offered = site.asked().pop().unwrap();
-        assert_eq!(offered.header("accept-encoding"), Some("gzip,deflate"));
+        assert_eq!(
+            offered.header("accept-encoding"),
+            Some("gzip, deflate, br, zstd")
+        );
     }
 }
 
@@ -67,13 +72,45 @@ fn what_is_not_packed_is_taken_as_it_is() {
 }
 
 #[test]
-fn without_it_nothing_is_offered_and_nothing_unpacked() {
+fn without_it_nothing_is_offered_and_what_is_coded_all_the_same_is_marked() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/gzip", "");
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(result["bytes"], gzip().len());
     assert_eq!(result["unpacked_bytes"], Value::Null);
+    assert_eq!(result["content_encoding"], "gzip");
+    assert!(
+        run.stderr.contains("bodies left coded as they were sent"),
+        "{run:?}"
+    );
     assert_eq!(site.asked()[0].header("accept-encoding"), None);
+}
+
+#[test]
+fn the_longest_body_is_counted_unpacked() {
+    let site = Site::start();
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().display();
+    for (path, flags, fits) in [
+        ("/bomb", "--compressed --max-filesize 1M", true),
+        ("/bomb", "--compressed --max-filesize 1023k", false),
+        ("/bomb", "--max-filesize 1023k", true),
+        ("/a", "--max-filesize 5", true),
+        ("/a", "--max-filesize 4", false),
+    ] {
+        let (run, result) = fetch(&site, path, &format!("{flags} --output {output}"));
+        assert_eq!(run.code, Some(i32::from(!fits)), "{path} {flags}: {run:?}");
+        if !fits {
+            assert_eq!(result["error"]["function"], "body", "{run:?}");
+            assert!(run.stderr.contains("(--max-filesize)"), "{run:?}");
+            assert_eq!(result["file"], Value::Null);
+        }
+    }
+    let part = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.unwrap().file_name();
+        name.to_string_lossy().ends_with(".part")
+    };
+    assert!(!fs::read_dir(folder.path()).unwrap().any(part));
 }
 
 #[test]
@@ -100,7 +137,7 @@ fn one_that_is_packed_otherwise_is_a_failure() {
     let (run, result) = fetch(&site, "/unknown", "--compressed");
     assert_eq!(run.code, Some(1), "{run:?}");
     assert_eq!(result["error"]["function"], "decode", "{run:?}");
-    assert!(run.stderr.contains("packed by \"br\""), "{run:?}");
+    assert!(run.stderr.contains("coded by \"compress\""), "{run:?}");
 }
 
 #[test]

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use crate::program::keepalive;
 use crate::server::{Server, refusing_url};
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "bytes",
+    "content_encoding",
     "error",
     "file",
     "final_url",

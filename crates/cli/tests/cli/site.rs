@@ -6,9 +6,10 @@ use std::net::TcpListener as StdListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use async_compression::tokio::write::{BrotliEncoder, ZstdEncoder};
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::write::{GzEncoder, ZlibEncoder};
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use http::header::{CONTENT_ENCODING, LOCATION};
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Full};
@@ -17,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use keepalive::rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -148,10 +149,21 @@ async fn answer(
         "gzip" => packed("gzip", &gzip()),
         "gzip-shouted" => packed("GZip", &gzip()),
         "gzip-of-old" => packed("x-gzip", &gzip()),
+        "gzip-twice" => packed("gzip, gzip", &gzip_of(&gzip())),
         "deflate" => packed("deflate", &deflate()),
+        "deflate-raw" => packed("deflate", &deflate_raw()),
+        "br" => packed(
+            "br",
+            &written(BrotliEncoder::new(Vec::new())).await.into_inner(),
+        ),
+        "zstd" => packed(
+            "zstd",
+            &written(ZstdEncoder::new(Vec::new())).await.into_inner(),
+        ),
+        "bomb" => packed("gzip", &gzip_of(&vec![b' '; 1 << 20])),
         "gzip-cut" => packed("gzip", &gzip()[..gzip().len() - 12]),
         "gzip-torn" => packed("gzip", TEXT.as_bytes()),
-        "unknown" => packed("br", b"\x0b\x02\x80hello\x03"),
+        "unknown" => packed("compress", TEXT.as_bytes()),
         _ => Response::new(Full::from("hello")),
     })
 }
@@ -163,9 +175,26 @@ fn packed(encoding: &str, body: &[u8]) -> Response<Full<Bytes>> {
 
 /// [`TEXT`], packed.
 pub(crate) fn gzip() -> Vec<u8> {
+    gzip_of(TEXT.as_bytes())
+}
+
+fn gzip_of(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Without the frame of zlib, as some servers send it.
+fn deflate_raw() -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(TEXT.as_bytes()).unwrap();
     encoder.finish().unwrap()
+}
+
+async fn written<W: AsyncWrite + Unpin>(mut encoder: W) -> W {
+    encoder.write_all(TEXT.as_bytes()).await.unwrap();
+    encoder.shutdown().await.unwrap();
+    encoder
 }
 
 fn deflate() -> Vec<u8> {

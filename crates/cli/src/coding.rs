@@ -1,0 +1,379 @@
+//! Content codings (RFC 9110, section 8.4.1), and how they are undone.
+
+use std::io::{self, Cursor};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use async_compression::tokio::bufread::{
+    BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder,
+};
+use async_compression::zstd::DParameter;
+use bytes::Bytes;
+use http::header::CONTENT_ENCODING;
+use http::{HeaderMap, HeaderValue};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Body as _, Frame};
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader, ReadBuf};
+
+/// What is offered to servers, the usual first.
+pub(crate) const OFFERED: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
+
+/// The body of an answer as it comes.
+pub(crate) type Raw = UnsyncBoxBody<Bytes, keepalive_http::Error>;
+
+/// As many as nobody has use for; each costs a window of memory.
+const MOST: usize = 5;
+
+/// Larger windows are none that HTTP allows (RFC 9659, section 3): 8 MiB.
+const LARGEST_ZSTD_WINDOW: u32 = 23;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
+}
+
+/// The codings of an answer, in the order in which they were applied.
+///
+/// # Errors
+///
+/// One that is not known, or too many, in words.
+pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
+    let mut codings = Vec::new();
+    for name in names(headers) {
+        codings.push(match name.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => Coding::Gzip,
+            "deflate" => Coding::Deflate,
+            "br" => Coding::Brotli,
+            "zstd" => Coding::Zstd,
+            _ => {
+                return Err(format!(
+                    "the body is coded by {name:?}; gzip, deflate, br and zstd are known"
+                ));
+            }
+        });
+    }
+    match codings.len() > MOST {
+        true => Err(format!(
+            "the body is coded {} times; at most {MOST} are undone",
+            codings.len()
+        )),
+        false => Ok(codings),
+    }
+}
+
+/// How an answer is coded, as it says; `None` if it is not.
+pub(crate) fn shown(headers: &HeaderMap) -> Option<String> {
+    let names: Vec<_> = names(headers).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// What an answer names; `identity` is none.
+fn names(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all(CONTENT_ENCODING).into_iter();
+    let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let texts: Vec<_> = texts.collect();
+    let names = texts.join(",");
+    let names: Vec<_> = names
+        .split(',')
+        .map(|name| name.trim().to_owned())
+        .collect();
+    let is_none = |name: &String| name.is_empty() || name.eq_ignore_ascii_case("identity");
+    names.into_iter().filter(move |name| !is_none(name))
+}
+
+/// A body, with its codings undone as it is read.
+pub(crate) struct Decoded {
+    source: Source,
+    /// What is to be undone once the body has begun, in the order in which it was done.
+    codings: Vec<Coding>,
+    /// `None` where nothing has to be undone.
+    reader: Option<Reader>,
+}
+
+type Reader = Pin<Box<dyn AsyncRead + Send>>;
+
+impl Decoded {
+    /// Undoes what was done to a body.
+    pub(crate) fn new(body: Raw, codings: Vec<Coding>) -> Self {
+        Self {
+            source: Source::new(body),
+            codings,
+            reader: None,
+        }
+    }
+
+    /// The next piece, or `None` at the end. An empty body is coded by nothing.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future may lose what has been read.
+    ///
+    /// # Errors
+    ///
+    /// The body fails, with a [`keepalive_http::Error`] inside, or can not be undone.
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if !self.codings.is_empty() {
+            self.reader = Some(self.begin().await?);
+        }
+        let Some(reader) = &mut self.reader else {
+            return self.source.next().await;
+        };
+        let mut piece = Vec::with_capacity(PIECE);
+        if reader.read_buf(&mut piece).await? > 0 {
+            return Ok(Some(piece.into()));
+        }
+        // A decoder ends with what it decodes. The connection serves again only when the body has
+        // been read to its own end.
+        self.reader = None;
+        while self.source.next().await?.is_some() {}
+        Ok(None)
+    }
+
+    async fn begin(&mut self) -> io::Result<Reader> {
+        let mut reader: Reader = Box::pin(self.source.clone());
+        while let Some(coding) = self.codings.pop() {
+            let (start, rest) = peeked(reader).await?;
+            reader = match start.is_empty() {
+                true => rest,
+                false => decoder(coding, &start, rest),
+            };
+        }
+        Ok(reader)
+    }
+}
+
+const PIECE: usize = 16 * 1024;
+
+/// What undoes a coding of a body that starts so.
+fn decoder(coding: Coding, start: &[u8], rest: Reader) -> Reader {
+    let rest = BufReader::new(rest);
+    match coding {
+        Coding::Gzip => {
+            let mut decoder = GzipDecoder::new(rest);
+            // RFC 1952, section 2.2.
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+        Coding::Deflate if is_zlib(start) => Box::pin(ZlibDecoder::new(rest)),
+        Coding::Deflate => Box::pin(DeflateDecoder::new(rest)),
+        Coding::Brotli => Box::pin(BrotliDecoder::new(rest)),
+        Coding::Zstd => {
+            let window = DParameter::window_log_max(LARGEST_ZSTD_WINDOW);
+            let mut decoder = ZstdDecoder::with_params(rest, &[window]);
+            // RFC 8878, section 3.1.
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+    }
+}
+
+/// Whether a body of `deflate` has the frame of zlib that it should have (RFC 1950, section 2.2). Some
+/// servers leave it out (RFC 9110, section 8.4.1.2).
+fn is_zlib(start: &[u8]) -> bool {
+    match *start {
+        [method, flags, ..] => method & 0x0f == 8 && u16::from_be_bytes([method, flags]) % 31 == 0,
+        _ => false,
+    }
+}
+
+/// The first two bytes, as far as there are so many, and all of it.
+async fn peeked(mut reader: Reader) -> io::Result<(Vec<u8>, Reader)> {
+    let mut start = Vec::with_capacity(2);
+    while start.len() < 2 {
+        let missing = 2 - start.len() as u64;
+        if (&mut reader).take(missing).read_buf(&mut start).await? == 0 {
+            break;
+        }
+    }
+    let rest = Cursor::new(start.clone()).chain(reader);
+    Ok((start, Box::pin(rest)))
+}
+
+/// A body that is read here and there.
+#[derive(Clone)]
+struct Source(Arc<Mutex<Inner>>);
+
+struct Inner {
+    body: Raw,
+    /// What has come and has not been read.
+    left: Bytes,
+}
+
+impl Source {
+    fn new(body: Raw) -> Self {
+        let left = Bytes::new();
+        Self(Arc::new(Mutex::new(Inner { body, left })))
+    }
+
+    async fn next(&self) -> io::Result<Option<Bytes>> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !inner.left.is_empty() {
+            return Poll::Ready(Ok(Some(std::mem::take(&mut inner.left))));
+        }
+        loop {
+            let frame = std::task::ready!(Pin::new(&mut inner.body).poll_frame(context));
+            let data = match frame.transpose().map_err(io::Error::other)? {
+                None => return Poll::Ready(Ok(None)),
+                Some(frame) => Frame::into_data(frame),
+            };
+            match data {
+                Ok(data) if !data.is_empty() => return Poll::Ready(Ok(Some(data))),
+                _ => {}
+            }
+        }
+    }
+
+    fn put_back(&self, rest: Bytes) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).left = rest;
+    }
+}
+
+impl AsyncRead for Source {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(mut data) = std::task::ready!(self.poll_next(context))? {
+            let fits = data.split_to(data.len().min(buffer.remaining()));
+            buffer.put_slice(&fits);
+            self.put_back(data);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use async_compression::tokio::write;
+    use http_body_util::{BodyExt, Full};
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    const TEXT: &[u8] = b"the same words again and again, the same words again and again";
+
+    async fn coded(coding: Coding, plain: &[u8]) -> Vec<u8> {
+        async fn all<W: tokio::io::AsyncWrite + Unpin>(mut to: W, plain: &[u8]) -> W {
+            to.write_all(plain).await.unwrap();
+            to.shutdown().await.unwrap();
+            to
+        }
+        let to = Vec::new();
+        match coding {
+            Coding::Gzip => all(write::GzipEncoder::new(to), plain).await.into_inner(),
+            Coding::Deflate => all(write::ZlibEncoder::new(to), plain).await.into_inner(),
+            Coding::Brotli => all(write::BrotliEncoder::new(to), plain).await.into_inner(),
+            Coding::Zstd => all(write::ZstdEncoder::new(to), plain).await.into_inner(),
+        }
+    }
+
+    fn raw_deflate() -> Vec<u8> {
+        let level = flate2::Compression::default();
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);
+        encoder.write_all(TEXT).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn body(bytes: Vec<u8>) -> Raw {
+        Full::new(Bytes::from(bytes))
+            .map_err(|never| match never {})
+            .boxed_unsync()
+    }
+
+    async fn decoded(bytes: Vec<u8>, codings: &[Coding]) -> io::Result<Vec<u8>> {
+        let mut decoded = Decoded::new(body(bytes), codings.to_vec());
+        let mut all = Vec::new();
+        while let Some(piece) = decoded.next().await? {
+            all.extend(piece);
+        }
+        Ok(all)
+    }
+
+    const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
+
+    #[tokio::test]
+    async fn every_coding_and_every_pair_of_them_is_undone() {
+        for one in ALL {
+            let once = coded(one, TEXT).await;
+            assert_eq!(
+                decoded(once.clone(), &[one]).await.unwrap(),
+                TEXT,
+                "{one:?}"
+            );
+            for two in ALL {
+                let twice = coded(two, &once).await;
+                let plain = decoded(twice, &[one, two]).await.unwrap();
+                assert_eq!(plain, TEXT, "{one:?}, {two:?}");
+            }
+        }
+        assert_eq!(decoded(TEXT.to_vec(), &[]).await.unwrap(), TEXT);
+    }
+
+    #[tokio::test]
+    async fn deflate_may_lack_its_frame() {
+        let plain = decoded(raw_deflate(), &[Coding::Deflate]).await;
+        assert_eq!(plain.unwrap(), TEXT);
+    }
+
+    #[tokio::test]
+    async fn an_empty_body_is_empty_and_one_that_is_cut_or_torn_an_error() {
+        for coding in ALL {
+            assert_eq!(decoded(Vec::new(), &[coding]).await.unwrap(), b"");
+            let empty = coded(coding, b"").await;
+            assert_eq!(decoded(empty, &[coding]).await.unwrap(), b"", "{coding:?}");
+            let whole = coded(coding, TEXT).await;
+            for cut in 1..whole.len() {
+                let cut = decoded(whole[..cut].to_vec(), &[coding]).await;
+                cut.expect_err(&format!("{coding:?}"));
+            }
+        }
+        for coding in [Coding::Gzip, Coding::Zstd] {
+            decoded(TEXT.to_vec(), &[coding])
+                .await
+                .expect_err("no such coding");
+        }
+    }
+
+    #[tokio::test]
+    async fn several_members_are_one_body() {
+        for coding in [Coding::Gzip, Coding::Zstd] {
+            let member = coded(coding, TEXT).await;
+            let plain = decoded([member.clone(), member].concat(), &[coding]).await;
+            assert_eq!(plain.unwrap(), [TEXT, TEXT].concat(), "{coding:?}");
+        }
+    }
+
+    #[test]
+    fn codings_are_read_from_all_headers_by_all_names() {
+        let read = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(CONTENT_ENCODING, value.parse().unwrap());
+            }
+            (codings(&headers), shown(&headers))
+        };
+        let (none, shown) = read(&["identity, ", ""]);
+        assert_eq!((none, shown), (Ok(vec![]), None));
+        let (found, shown) = read(&["GZip , x-gzip", "br"]);
+        let expected = vec![Coding::Gzip, Coding::Gzip, Coding::Brotli];
+        assert_eq!(
+            (found, shown.as_deref()),
+            (Ok(expected), Some("GZip, x-gzip, br"))
+        );
+        let unknown = read(&["gzip, compress"]).0.unwrap_err();
+        assert!(unknown.contains("\"compress\""), "{unknown}");
+        let many = read(&["br, br, br, br, br, br"]).0.unwrap_err();
+        assert!(many.contains("6 times"), "{many}");
+    }
+}
