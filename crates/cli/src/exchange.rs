@@ -151,16 +151,44 @@ async fn hop(
             *value = next;
         }
     }
-    Ok(response.map(|body| {
-        let counted = body.map_frame(move |frame| {
-            trail.received_more(frame.data_ref().map_or(0, Bytes::len));
-            frame
-        });
-        counted.boxed_unsync()
-    }))
+    Ok(response.map(|body| counted(body, move |bytes| trail.received_more(bytes)).boxed_unsync()))
+}
+
+/// The same body, the bytes of which are counted as they come.
+fn counted<B>(
+    body: B,
+    mut count: impl FnMut(usize),
+) -> impl hyper::body::Body<Data = Bytes, Error = B::Error>
+where
+    B: hyper::body::Body<Data = Bytes>,
+{
+    body.inspect_frame(move |frame| count(frame.data_ref().map_or(0, Bytes::len)))
 }
 
 /// Whether redirects of this status are followed, as tower-http does.
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_counted_is_the_same_body() {
+        let mut received = 0;
+        let mut body = counted(Full::new(Bytes::from("four")), |bytes| received += bytes);
+        assert_eq!(
+            (body.size_hint().exact(), body.is_end_stream()),
+            (Some(4), false)
+        );
+        let frame = body.frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), "four");
+        assert_eq!(
+            (body.size_hint().exact(), body.is_end_stream()),
+            (Some(0), true)
+        );
+        drop(body);
+        assert_eq!(received, 4);
+    }
 }

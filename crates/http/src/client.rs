@@ -146,8 +146,10 @@ impl<C: StreamConnector> Client<C> {
     /// The URL must be absolute. The `host` header is set from it, if it is not given, and the
     /// length of the body, where it is known. A user name and a password in it become an
     /// `authorization` header, if there is none (RFC 7617). No other header is added. In path and
-    /// query, bytes outside ASCII are percent-encoded. Nothing happens before the
-    /// future is polled. The caller's line is what the manager lists the lease by.
+    /// query, bytes outside ASCII are percent-encoded. A body that comes piece by piece is sent in
+    /// chunks, whatever its length, if the header `trailer` announces that trailers follow (RFC 9112,
+    /// section 7.1.2). Nothing happens before the future is polled. The caller's line is what the
+    /// manager lists the lease by.
     ///
     /// The response has an [`Allocation`] among its extensions, and a [`Body`] that holds the
     /// connection until it has been read. One that changes the protocol (101), or answers a `CONNECT`

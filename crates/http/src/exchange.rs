@@ -1,6 +1,6 @@
 //! One request as it is sent, once or several times.
 
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
@@ -96,6 +96,12 @@ impl Exchange {
                 && !head.headers.contains_key(HOST)
             {
                 head.headers.insert(HOST, host.clone());
+            }
+            // Only a body in chunks can have trailers (RFC 9112, section 7.1.2).
+            let announces = !body.is_whole() && head.headers.contains_key(TRAILER);
+            if announces && !head.headers.contains_key(CONTENT_LENGTH) {
+                let coding = head.headers.entry(TRANSFER_ENCODING);
+                coding.or_insert(HeaderValue::from_static("chunked"));
             }
         }
         Request::from_parts(head, body)

@@ -3,10 +3,10 @@
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::{Buf, Bytes};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -17,7 +17,7 @@ pub(crate) struct Outgoing(Kind);
 enum Kind {
     Empty,
     Whole(Bytes),
-    Stream(Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>),
+    Stream(Pin<Box<dyn Stream>>),
 }
 
 impl Outgoing {
@@ -32,9 +32,7 @@ impl Outgoing {
         if let Some(whole) = whole(&mut body) {
             return Self(Kind::Whole(whole));
         }
-        let body =
-            body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())));
-        Self(Kind::Stream(Box::pin(body.map_err(Into::into))))
+        Self(Kind::Stream(Box::pin(body)))
     }
 
     /// The same body once more, if it can be had twice: one that was there as a whole.
@@ -46,8 +44,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether it is there as a whole.
-    #[cfg(feature = "legacy")]
+    /// Whether it is there as a whole, and so has no trailers.
     pub(crate) fn is_whole(&self) -> bool {
         !matches!(self.0, Kind::Stream(_))
     }
@@ -79,10 +76,7 @@ impl Body for Outgoing {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
         let this = self.get_mut();
         match &mut this.0 {
             Kind::Empty => Poll::Ready(None),
@@ -91,7 +85,7 @@ impl Body for Outgoing {
                 this.0 = Kind::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Kind::Stream(body) => body.as_mut().poll_frame(context),
+            Kind::Stream(body) => body.as_mut().poll_item(context),
         }
     }
 
@@ -99,7 +93,7 @@ impl Body for Outgoing {
         match &self.0 {
             Kind::Empty => true,
             Kind::Whole(_) => false,
-            Kind::Stream(body) => body.is_end_stream(),
+            Kind::Stream(body) => body.is_at_end(),
         }
     }
 
@@ -107,8 +101,41 @@ impl Body for Outgoing {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Stream(body) => body.size_hint(),
+            Kind::Stream(body) => body.hint(),
         }
+    }
+}
+
+/// Any body, as this crate sees it. The methods are those of [`Body`] by other names.
+trait Stream: Send {
+    fn poll_item(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>>;
+
+    fn is_at_end(&self) -> bool;
+
+    fn hint(&self) -> SizeHint;
+}
+
+type Item = Result<Frame<Bytes>, BoxError>;
+
+impl<B> Stream for B
+where
+    B: Body + Send,
+    B::Error: Into<BoxError>,
+{
+    fn poll_item(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        let item = ready!(Body::poll_frame(self, context));
+        Poll::Ready(item.map(|item| match item {
+            Ok(frame) => Ok(frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))),
+            Err(error) => Err(error.into()),
+        }))
+    }
+
+    fn is_at_end(&self) -> bool {
+        Body::is_end_stream(self)
+    }
+
+    fn hint(&self) -> SizeHint {
+        Body::size_hint(self)
     }
 }
 
@@ -122,27 +149,4 @@ impl fmt::Debug for Outgoing {
 }
 
 #[cfg(test)]
-mod tests {
-    use http_body_util::Empty;
-
-    use super::*;
-
-    #[test]
-    fn a_body_that_is_there_as_a_whole_can_be_had_twice() {
-        let text = Outgoing::new("text".to_owned());
-        let bytes = Outgoing::new(Full::new(Bytes::from_static(b"bytes")));
-        let nothing = Outgoing::new(Empty::<Bytes>::new());
-        for (body, length) in [(text, 4), (bytes, 5), (nothing, 0)] {
-            assert_eq!(body.length(), Some(length));
-            let again = body.again().expect("a second");
-            assert_eq!(again.length(), Some(length));
-        }
-    }
-
-    #[test]
-    fn one_that_comes_piece_by_piece_can_not() {
-        let body = Full::new(Bytes::from_static(b"bytes")).map_err(|never| match never {});
-        let body = body.map_frame(|frame| frame);
-        assert!(Outgoing::new(body).again().is_none());
-    }
-}
+mod tests;

@@ -4,11 +4,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::Request;
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, Request};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame};
 
-use crate::support::{Server, client, exchange, ok, text};
+use crate::support::{Server, client, exchange, ok, text, within};
 
 #[tokio::test]
 async fn whose_length_is_known() {
@@ -26,6 +27,60 @@ async fn whose_length_is_known() {
     let (response, _peer) = exchange(client.request(request.unwrap()), serve).await;
     assert_eq!(text(response.unwrap()).await, "done");
     assert_eq!(client.manager().totals().idle, 1);
+}
+
+#[tokio::test]
+async fn whose_length_is_known_though_its_type_is_not() {
+    let (server, client) = (Server::start().await, client(1));
+    let body = UnsyncBoxBody::new(Full::new(Bytes::from_static(b"order")));
+    let request = Request::post(server.uri("/")).body(body);
+    let serve = async {
+        let mut peer = server.accept().await;
+        let head = peer.request().await;
+        assert!(head.contains("content-length: 5\r\n"), "{head}");
+        assert!(!head.contains("transfer-encoding"), "{head}");
+        assert_eq!(peer.read(5).await, "order");
+        peer.send(&ok("done")).await;
+        peer
+    };
+    let (response, _peer) = exchange(client.request(request.unwrap()), serve).await;
+    assert_eq!(text(response.unwrap()).await, "done");
+}
+
+#[tokio::test]
+async fn whose_length_is_another_than_its_header_says() {
+    let (server, client) = (Server::start().await, client(1));
+    let body = UnsyncBoxBody::new(Full::new(Bytes::from_static(b"order")));
+    let request = Request::post(server.uri("/")).header("content-length", "9");
+    let error = within(client.request(request.body(body).unwrap())).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.function(), "request");
+    assert!(
+        error.error_str().contains("\"9\" bytes, but it has 5"),
+        "{error}"
+    );
+    assert_eq!(client.manager().totals().open, 0);
+}
+
+#[tokio::test]
+async fn whose_length_is_known_and_that_has_trailers() {
+    let (server, client) = (Server::start().await, client(1));
+    let trailers = HeaderMap::from_iter([(HeaderName::from_static("sum"), "5".parse().unwrap())]);
+    let trailers = std::future::ready(Some(Ok(trailers)));
+    let body = Full::new(Bytes::from_static(b"order")).with_trailers(trailers);
+    let request = Request::post(server.uri("/")).header("trailer", "sum");
+    let serve = async {
+        let mut peer = server.accept().await;
+        let head = peer.request().await;
+        assert!(!head.contains("content-length"), "{head}");
+        let chunks = "5\r\norder\r\n0\r\nsum: 5\r\n\r\n";
+        assert_eq!(peer.read(chunks.len()).await, chunks);
+        peer.send(&ok("done")).await;
+        peer
+    };
+    let request = request.body(body).unwrap();
+    let (response, _peer) = exchange(client.request(request), serve).await;
+    assert_eq!(text(response.unwrap()).await, "done");
 }
 
 #[tokio::test]

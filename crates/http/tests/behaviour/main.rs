@@ -6,6 +6,7 @@ mod support;
 mod a_body_cut_short_is_an_error;
 mod a_body_dropped_before_its_end_closes_its_connection;
 mod a_body_holds_its_connection_until_it_is_read;
+mod a_body_says_how_much_of_it_is_left;
 mod a_body_that_ends_with_the_connection_is_complete;
 mod a_chunked_body_is_read_to_its_end;
 mod a_connection_cut_without_a_word_costs_seconds;
