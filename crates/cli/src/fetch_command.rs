@@ -79,6 +79,7 @@ pub(crate) fn text(outcome: &Outcome, palette: Palette) -> String {
     let mut text = outcome.summary.table(palette);
     text.push_str(&outcome.summary.footer(outcome.took));
     text.push('\n');
+    text.push_str(&outcome.summary.details(palette));
     if outcome.bad > 0 {
         let bad = grouped(outcome.bad);
         text.push_str(&format!(

@@ -7,6 +7,7 @@
 //! of the flags that both have.
 
 mod args;
+mod causes;
 mod coding;
 mod console;
 mod demo;
@@ -32,6 +33,7 @@ mod redirect;
 mod report;
 mod run;
 mod size;
+mod statuses;
 mod summary;
 mod table;
 mod target;

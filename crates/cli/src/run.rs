@@ -210,9 +210,9 @@ impl State {
             Ordering::Less => self
                 .progress
                 .complain(format_args!("{}: {failure}", target.uri)),
-            Ordering::Equal => self
-                .progress
-                .complain("further failures are only counted; --jsonl has them all"),
+            Ordering::Equal => self.progress.complain(
+                "further failures are only counted, by cause, in the summary; --jsonl has all",
+            ),
             Ordering::Greater => {}
         }
     }

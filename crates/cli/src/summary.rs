@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use keepalive::{FromCache, Host};
 
+use crate::causes::Causes;
 use crate::console::Palette;
 use crate::duration::shown;
 use crate::fetch::Fetched;
 use crate::line;
+use crate::statuses::Statuses;
 use crate::table::{Cell, Table, grouped};
 use crate::waits::Waits;
 
@@ -22,12 +24,20 @@ const HOSTS_SHOWN: usize = 20;
 pub(crate) struct Summary {
     hosts: HashMap<Host, Counts>,
     pub(crate) total: Counts,
+    statuses: Statuses,
+    causes: Causes,
 }
 
 impl Summary {
     /// Counts one result.
     pub(crate) fn record(&mut self, fetched: &Fetched) {
         self.total.record(fetched);
+        if let Some(status) = fetched.status {
+            self.statuses.record(status);
+        }
+        if let Some(failure) = &fetched.failure {
+            self.causes.record(&fetched.target, failure);
+        }
         match self.hosts.get_mut(&fetched.target.host) {
             Some(counts) => counts.record(fetched),
             None => {
@@ -68,6 +78,11 @@ impl Summary {
         }
         table.row(self.total.row("total".to_owned()));
         table.lines(palette)
+    }
+
+    /// What was answered, and why what failed did.
+    pub(crate) fn details(&self, palette: Palette) -> String {
+        self.statuses.lines(palette) + &self.causes.lines(palette)
     }
 
     /// One line: how many, how much, how fast.

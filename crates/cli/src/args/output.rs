@@ -28,7 +28,7 @@ pub(crate) struct OutputFlags {
     pub(crate) verbose: bool,
 
     /// Count an answer with a status of 400 or above as a failure, and write no body of it.
-    #[arg(long)]
+    #[arg(short, long)]
     pub(crate) fail: bool,
 
     /// Print the summary of a single URL too, on standard error.

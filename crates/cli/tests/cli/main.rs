@@ -27,6 +27,7 @@ mod retries_are_bounded;
 mod server;
 mod site;
 mod the_end_is_not_held_up;
+mod the_summary_tells_statuses_and_causes;
 mod the_version_of_http_is_chosen_and_told;
 mod timeout;
 mod tls_flags_need_tls;

@@ -1,0 +1,125 @@
+//! Why fetches failed: how many for which cause, with an example of each.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use crate::console::{Palette, harmless};
+use crate::failure::Failure;
+use crate::table::grouped;
+use crate::target::Target;
+
+/// More causes than this are not told apart, so that a run of any length needs bounded memory.
+const TOLD_APART: usize = 100;
+
+/// More causes than this are summed up in one line.
+const SHOWN: usize = 10;
+
+/// The failures of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Causes {
+    groups: HashMap<Cause, Group>,
+    others: u64,
+}
+
+/// What failures have in common: the function and its error, without places and times.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Cause {
+    function: String,
+    error_str: String,
+    error_num: Option<i32>,
+}
+
+#[derive(Debug)]
+struct Group {
+    count: u64,
+    /// The first: its URL, and what was special of it.
+    example: String,
+}
+
+impl Causes {
+    /// Counts one failure.
+    pub(crate) fn record(&mut self, target: &Target, failure: &Failure) {
+        let cause = Cause {
+            function: failure.function.clone(),
+            error_str: failure.error_str.clone(),
+            error_num: failure.error_num,
+        };
+        if let Some(group) = self.groups.get_mut(&cause) {
+            group.count += 1;
+        } else if self.groups.len() < TOLD_APART {
+            let example = match &failure.detail {
+                None => target.uri.to_string(),
+                Some(detail) => format!("{}: {detail}", target.uri),
+            };
+            self.groups.insert(cause, Group { count: 1, example });
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// Two lines for each cause, the most frequent first; nothing if nothing failed.
+    pub(crate) fn lines(&self, palette: Palette) -> String {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_unstable_by_key(|(cause, group)| (Reverse(group.count), *cause));
+        let (shown, rest) = groups.split_at(groups.len().min(SHOWN));
+        let mut lines = String::new();
+        for (cause, group) in shown {
+            let count = palette.alarm(&grouped(group.count));
+            let failure = Failure {
+                function: cause.function.clone(),
+                error_num: cause.error_num,
+                error_str: cause.error_str.clone(),
+                detail: None,
+            };
+            let (cause, example) = (harmless(&failure.to_string()), harmless(&group.example));
+            lines.push_str(&format!("{count} failed, {cause}\n    e.g. {example}\n"));
+        }
+        let rest: u64 = rest.iter().map(|(_, group)| group.count).sum();
+        if rest + self.others > 0 {
+            let count = palette.alarm(&grouped(rest + self.others));
+            lines.push_str(&format!("{count} failed for other causes\n"));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(path: usize) -> Target {
+        format!("http://h/{path}").parse().unwrap()
+    }
+
+    #[test]
+    fn the_most_frequent_come_first_each_with_its_first() {
+        let mut causes = Causes::default();
+        let mut refused = Failure::of("connect", "refused".to_owned());
+        for place in 1..4 {
+            refused.detail = Some(format!("connect {place}: refused"));
+            causes.record(&target(place), &refused);
+        }
+        causes.record(&target(4), &Failure::of("status", "404 \x1b".to_owned()));
+        assert_eq!(
+            causes.lines(Palette::default()),
+            "3 failed, connect: refused\n    e.g. http://h/1: connect 1: refused\n\
+             1 failed, status: 404 \u{fffd}\n    e.g. http://h/4\n"
+        );
+    }
+
+    #[test]
+    fn causes_without_end_take_no_memory_without_end() {
+        let mut causes = Causes::default();
+        for number in 0..10_000 {
+            let failure = Failure::of("tls", format!("cause {number}"));
+            causes.record(&target(number), &failure);
+        }
+        assert_eq!(causes.groups.len(), TOLD_APART);
+        let lines = causes.lines(Palette::default());
+        assert_eq!(lines.lines().count(), 2 * SHOWN + 1);
+        assert!(
+            lines.ends_with("9,990 failed for other causes\n"),
+            "{lines}"
+        );
+    }
+}

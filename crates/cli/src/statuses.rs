@@ -1,0 +1,86 @@
+//! What servers answered, by class and status.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::console::Palette;
+use crate::table::{Cell, Table, grouped};
+
+/// Of each class, as many statuses are named; the others are counted.
+const NAMED: usize = 4;
+
+/// How many answers had which status.
+#[derive(Debug, Default)]
+pub(crate) struct Statuses(BTreeMap<u16, u64>);
+
+impl Statuses {
+    /// Counts one answer.
+    pub(crate) fn record(&mut self, status: u16) {
+        *self.0.entry(status).or_default() += 1;
+    }
+
+    /// A line for each class that there is, with its commonest statuses; nothing of no answer.
+    pub(crate) fn lines(&self, palette: Palette) -> String {
+        let mut table = Table::default();
+        for class in 1..10 {
+            let range = class * 100..(class + 1) * 100;
+            let mut statuses: Vec<_> = self.0.range(range).collect();
+            if statuses.is_empty() {
+                continue;
+            }
+            statuses.sort_by_key(|(_, count)| Reverse(*count));
+            let (named, others) = statuses.split_at(statuses.len().min(NAMED));
+            let named = named.iter();
+            let mut named: Vec<String> = named
+                .map(|(status, count)| format!("{status}: {}", grouped(**count)))
+                .collect();
+            let sum = |statuses: &[(_, &u64)]| statuses.iter().map(|(_, count)| **count).sum();
+            if !others.is_empty() {
+                named.push(format!("others: {}", grouped(sum(others))));
+            }
+            let count: u64 = sum(&statuses);
+            let name = match class {
+                4 | 5 => Cell::bad(&format!("{class}xx")),
+                _ => format!("{class}xx").into(),
+            };
+            table.row(vec![
+                name,
+                Cell::count(count),
+                Cell::from(named.join(", ")).left(),
+            ]);
+        }
+        table.lines(palette)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_counted_with_their_commonest_statuses() {
+        let mut statuses = Statuses::default();
+        assert_eq!(statuses.lines(Palette::default()), "");
+        for (status, times) in [
+            (200, 1_200),
+            (204, 4),
+            (404, 10),
+            (403, 2),
+            (400, 1),
+            (401, 1),
+            (410, 1),
+            (418, 1),
+            (999, 1),
+        ] {
+            for _ in 0..times {
+                statuses.record(status);
+            }
+        }
+        assert_eq!(
+            statuses.lines(Palette::default()),
+            "2xx  1,204  200: 1,200, 204: 4\n\
+             4xx     16  404: 10, 403: 2, 400: 1, 401: 1, others: 2\n\
+             9xx      1  999: 1\n"
+        );
+    }
+}
