@@ -246,7 +246,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// The connection to close for whoever needs room: the one idle longest (SPEC L4).
-    fn victim(&self) -> Option<u32> {
+    pub(crate) fn victim(&self) -> Option<u32> {
         match planted!(EvictsTheNewest) {
             true => self.idle.back(),
             false => self.idle.front(),

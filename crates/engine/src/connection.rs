@@ -16,6 +16,8 @@ pub enum Phase {
     Proxy,
     /// A TLS or protocol handshake is under way.
     Tls,
+    /// The process, or the system, has no file descriptor left; the attempt goes on when it has.
+    Descriptor,
 }
 
 /// How a lease comes back.

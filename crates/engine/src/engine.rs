@@ -370,6 +370,16 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
+    /// Closes the connection that has been idle longest, for whoever needs what it holds beside its
+    /// slot.
+    pub fn evict_longest_idle(&mut self, now: Time, room: &mut impl Room) {
+        let now = self.advance(now, room);
+        if let Some(slot) = self.victim() {
+            self.evict(now, room, slot);
+        }
+        self.settle(room);
+    }
+
     /// Time has passed: what is due at `now` happens.
     pub fn tick(&mut self, now: Time, room: &mut impl Room) {
         self.advance(now, room);

@@ -141,6 +141,8 @@ pub enum Reason {
     Tunnelling,
     /// Its attempt shakes hands.
     Handshaking,
+    /// A file descriptor for its attempt: the process, or the system, has none left.
+    Descriptor,
 }
 
 impl fmt::Display for Reason {
@@ -164,6 +166,9 @@ impl fmt::Display for Reason {
             Self::Connecting => f.write_str("the peer has not answered"),
             Self::Tunnelling => f.write_str("the proxy has not opened a way to the host"),
             Self::Handshaking => f.write_str("the handshake has not ended"),
+            Self::Descriptor => {
+                f.write_str("no file descriptor is left (raise `ulimit -n`, or lower max_open)")
+            }
         }
     }
 }
@@ -346,7 +351,7 @@ impl<N> Request<N> {
         match phase {
             None => spent.queued += nanos,
             Some(Phase::Resolve) => spent.resolve += nanos,
-            Some(Phase::Connect) => spent.connect += nanos,
+            Some(Phase::Connect | Phase::Descriptor) => spent.connect += nanos,
             Some(Phase::Proxy) => spent.proxy += nanos,
             Some(Phase::Tls) => spent.tls += nanos,
         }
@@ -449,6 +454,7 @@ mod tests {
             (Reason::Connecting, "the peer"),
             (Reason::Tunnelling, "the proxy"),
             (Reason::Handshaking, "the handshake"),
+            (Reason::Descriptor, "no file descriptor"),
         ];
         for (reason, start) in reasons {
             assert!(reason.to_string().starts_with(start), "{reason}");

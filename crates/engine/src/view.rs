@@ -81,6 +81,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 Some(Phase::Connect) => Reason::Connecting,
                 Some(Phase::Proxy) => Reason::Tunnelling,
                 Some(Phase::Tls) => Reason::Handshaking,
+                Some(Phase::Descriptor) => Reason::Descriptor,
             },
             _ => self.reason_in_queue(room, request.host),
         };

@@ -135,7 +135,7 @@ impl<C> Builder<C> {
     ///
     /// Default 128, at least 1. When it is reached, an idle connection of another host is closed
     /// to make room; with too few, connections are closed and opened instead of being reused.
-    /// With more than the process may have descriptors, attempts fail with `EMFILE`.
+    /// With more than the process may have descriptors, attempts wait until there is one.
     pub fn max_open(mut self, connections: usize) -> Self {
         self.settings.max_open = connections;
         self

@@ -64,9 +64,12 @@ struct Inner {
 /// What ended a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
-    TimedOut(Waiting),
+    /// With why there was no file descriptor, if that was waited for.
+    TimedOut(Waiting, Option<ConnectError>),
     Failed(ConnectError),
-    QueueFull { max: usize },
+    QueueFull {
+        max: usize,
+    },
     Cancelled,
     ShutDown,
     NoRuntime,
@@ -89,7 +92,7 @@ impl AllocateError {
     /// What kind of end it was.
     pub fn kind(&self) -> ErrorKind {
         match self.inner.cause {
-            Cause::TimedOut(_) => ErrorKind::Timeout,
+            Cause::TimedOut(..) => ErrorKind::Timeout,
             Cause::Failed(_) => ErrorKind::Connect,
             Cause::QueueFull { .. } => ErrorKind::QueueFull,
             Cause::Cancelled => ErrorKind::Cancelled,
@@ -106,7 +109,7 @@ impl AllocateError {
     /// `queue`, `cancel`, `shutdown` or `runtime`.
     pub fn function(&self) -> &str {
         match &self.inner.cause {
-            Cause::TimedOut(waiting) => phase(waiting.reason()),
+            Cause::TimedOut(waiting, _) => phase(waiting.reason()),
             Cause::Failed(error) => error.function(),
             Cause::QueueFull { .. } => "queue",
             Cause::Cancelled => "cancel",
@@ -117,10 +120,11 @@ impl AllocateError {
 
     /// The number of the system's error; `None` where the system gave none.
     ///
-    /// Of a timeout, `ETIMEDOUT`.
+    /// Of a timeout, `ETIMEDOUT`; if no file descriptor was to be had, the number of that error is
+    /// among the causes ([`source`](std::error::Error::source)).
     pub fn error_num(&self) -> Option<i32> {
         match &self.inner.cause {
-            Cause::TimedOut(_) => Some(libc::ETIMEDOUT),
+            Cause::TimedOut(..) => Some(libc::ETIMEDOUT),
             Cause::Failed(error) => error.error_num(),
             _ => None,
         }
@@ -130,7 +134,7 @@ impl AllocateError {
     /// [`error_num`](Self::error_num).
     pub fn error_str(&self) -> String {
         match &self.inner.cause {
-            Cause::TimedOut(_) => system_text(libc::ETIMEDOUT),
+            Cause::TimedOut(..) => system_text(libc::ETIMEDOUT),
             Cause::Failed(error) => error.error_str(),
             Cause::QueueFull { max } => format!("the queue is full: {max} requests wait already"),
             Cause::Cancelled => "the request was cancelled".to_owned(),
@@ -153,7 +157,7 @@ impl AllocateError {
     /// True of timeouts, of a full queue, and of connections refused, reset, closed or unreachable.
     pub fn is_retryable(&self) -> bool {
         match &self.inner.cause {
-            Cause::TimedOut(_) | Cause::QueueFull { .. } => true,
+            Cause::TimedOut(..) | Cause::QueueFull { .. } => true,
             Cause::Failed(error) => matches!(
                 error.io_kind(),
                 Some(
@@ -187,7 +191,7 @@ impl AllocateError {
     /// Of a timeout: what the request was waiting for when it hit.
     pub fn waiting(&self) -> Option<Waiting> {
         match self.inner.cause {
-            Cause::TimedOut(waiting) => Some(waiting),
+            Cause::TimedOut(waiting, _) => Some(waiting),
             _ => None,
         }
     }
@@ -218,7 +222,7 @@ impl fmt::Display for AllocateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no connection to {}: ", self.inner.host)?;
         match &self.inner.cause {
-            Cause::TimedOut(waiting) => {
+            Cause::TimedOut(waiting, wanted) => {
                 let reason = waiting.reason();
                 write!(
                     f,
@@ -226,7 +230,8 @@ impl fmt::Display for AllocateError {
                     self.inner.timing.total(),
                     phase(reason),
                     reason
-                )
+                )?;
+                wanted.iter().try_for_each(|error| write!(f, ": {error}"))
             }
             Cause::Failed(error) => error.fmt(f),
             _ => f.write_str(&self.error_str()),
@@ -237,7 +242,7 @@ impl fmt::Display for AllocateError {
 impl Error for AllocateError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.inner.cause {
-            Cause::Failed(error) => Some(error),
+            Cause::Failed(error) | Cause::TimedOut(_, Some(error)) => Some(error),
             _ => None,
         }
     }
@@ -246,7 +251,7 @@ impl Error for AllocateError {
 fn phase(reason: Reason) -> &'static str {
     match reason {
         Reason::Resolving => "resolve",
-        Reason::Connecting => "connect",
+        Reason::Connecting | Reason::Descriptor => "connect",
         Reason::Tunnelling => "proxy",
         Reason::Handshaking => "tls",
         _ => "queue",

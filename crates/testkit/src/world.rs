@@ -246,6 +246,12 @@ impl World {
         self.drain(shard);
     }
 
+    /// Somebody needs what the connection of this shard holds that has been idle longest.
+    pub fn evict_longest_idle(&mut self, shard: usize) {
+        self.engines[shard].evict_longest_idle(self.now, &mut self.room);
+        self.drain(shard);
+    }
+
     /// The attempt at `index` succeeds.
     pub fn connect(&mut self, index: usize, capacity: usize) -> ConnectionId {
         let (shard, id, _) = self.attempts.swap_remove(index);

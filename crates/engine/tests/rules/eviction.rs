@@ -177,3 +177,30 @@ fn a_host_at_its_own_limit_evicts_nobody() {
     world.request(0);
     assert!(world.engines[0].is_idle(kept));
 }
+
+#[test]
+fn the_one_idle_longest_goes_for_its_descriptor_though_there_is_room() {
+    let mut world = World::new(limits(1, 9));
+    let kept = [0, 1].map(|host| {
+        world.wait(ms(1));
+        idle(&mut world, host)
+    });
+    world.evict_longest_idle(0);
+    assert_eq!(world.closing, [(0, kept[0])]);
+    assert!(world.engines[0].is_idle(kept[1]));
+    world.run();
+    assert_eq!(
+        (
+            world.engines[0].totals().evicted,
+            world.engines[0].totals().idle
+        ),
+        (1, 1)
+    );
+    world.evict_longest_idle(0);
+    world.evict_longest_idle(0);
+    assert_eq!(
+        world.engines[0].totals().evicted,
+        2,
+        "nothing is idle any more"
+    );
+}

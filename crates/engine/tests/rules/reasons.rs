@@ -81,6 +81,8 @@ fn its_attempt_is_in_a_phase() {
     assert_eq!(reason(&mut world, id), Some(Reason::Resolving));
     world.progress(0, Phase::Connect);
     assert_eq!(reason(&mut world, id), Some(Reason::Connecting));
+    world.progress(0, Phase::Descriptor);
+    assert_eq!(reason(&mut world, id), Some(Reason::Descriptor));
     world.progress(0, Phase::Tls);
     assert_eq!(reason(&mut world, id), Some(Reason::Handshaking));
     connect(&mut world, 0);

@@ -75,6 +75,13 @@ impl ConnectError {
         self.io_error().and_then(io::Error::raw_os_error)
     }
 
+    /// Whether something could not be tried for want of a file descriptor. Nothing is said of the
+    /// peer by that.
+    pub(crate) fn wants_descriptor(&self) -> bool {
+        matches!(self.error_num(), Some(libc::EMFILE | libc::ENFILE))
+            || self.attempts().iter().any(Self::wants_descriptor)
+    }
+
     /// The kind of the input or output error, if it was one.
     pub(crate) fn io_kind(&self) -> Option<io::ErrorKind> {
         self.io_error().map(io::Error::kind)

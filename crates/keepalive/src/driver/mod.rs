@@ -5,6 +5,7 @@
 //! except by [`Driver::snapshot`], in the shards' order; a shard's lock before the budget's.
 
 pub(crate) mod anchor;
+pub(crate) mod descriptors;
 pub(crate) mod effects;
 mod keeper;
 pub(crate) mod live;

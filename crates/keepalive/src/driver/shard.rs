@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{
-    self as engine, Action, Answer, Ask, ConnectionId, Engine, FromCache, Phase, RequestId, Room,
-    ShardId, Time, planted,
+    self as engine, Action, Answer, Ask, ConnectionId, Engine, FromCache, Phase, Reason, RequestId,
+    Room, ShardId, Time, planted,
 };
 
 use crate::common::CommonRoom;
 use crate::connect::{ConnectError, Connector};
+use crate::driver::descriptors::Wanted;
 use crate::driver::effects::{Effect, Effects};
 use crate::driver::live::Live;
 use crate::error::Cause;
@@ -25,6 +26,7 @@ pub(crate) struct Shard<C: Connector> {
     /// By the slots of connections.
     sockets: Vec<Socket<C>>,
     numbers: Range<u64>,
+    pub(crate) wanted: Wanted,
     /// The last runtime whose loss has come to this shard.
     pub(crate) lost: u64,
 }
@@ -123,6 +125,7 @@ impl<C: Connector> Shard<C> {
             engine,
             sockets: Vec::new(),
             numbers: 0..0,
+            wanted: Wanted::default(),
             lost: 0,
         }
     }
@@ -325,7 +328,7 @@ impl<C: Connector> Shard<C> {
                 Action::Answer(id, answer) => {
                     let answer = match answer {
                         Answer::Connection(connection) => Answered::With(connection),
-                        other => Answered::Without(Box::new(cause(other, error))),
+                        other => Answered::Without(Box::new(cause(other, error, &self.wanted))),
                     };
                     self.answer(effects, id, answer);
                 }
@@ -393,9 +396,12 @@ fn reserve<T>(records: &mut Vec<T>, slot: usize) {
     }
 }
 
-fn cause(answer: Answer, error: &mut Option<ConnectError>) -> Cause {
+fn cause(answer: Answer, error: &mut Option<ConnectError>, wanted: &Wanted) -> Cause {
     match answer {
-        Answer::TimedOut(waiting) => Cause::TimedOut(waiting),
+        Answer::TimedOut(waiting) => match waiting.reason() {
+            Reason::Descriptor => Cause::TimedOut(waiting, wanted.error()),
+            _ => Cause::TimedOut(waiting, None),
+        },
         Answer::QueueFull { max } => Cause::QueueFull { max },
         Answer::ShutDown => Cause::ShutDown,
         Answer::Abandoned => Cause::RuntimeGone,

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use crate::connect::{Attempt, ConnectError, Connector, Steps};
 use crate::contain::contain;
 use crate::driver::Driver;
+use crate::driver::descriptors::Pauses;
 use crate::driver::live::Live;
 use crate::driver::shard::Task;
 use crate::host::Host;
@@ -123,9 +124,20 @@ async fn open<C: Connector>(
     progress: Arc<Progress<C>>,
 ) -> (Result<C::Connection, ConnectError>, Host) {
     let driver = Arc::clone(&progress.driver);
-    let attempt = Attempt::new(host, driver.bind_addresses, progress);
-    let result = driver.connector.connect(&attempt).await;
-    (result, attempt.into_host())
+    let steps: Arc<dyn Steps> = Arc::clone(&progress) as _;
+    let attempt = Attempt::new(host, driver.bind_addresses, steps);
+    let mut pauses = Pauses::new();
+    loop {
+        match driver.connector.connect(&attempt).await {
+            Err(error) if error.wants_descriptor() => {
+                progress.want_descriptor(error);
+                // Boxed, or every attempt would be as large.
+                Box::pin(pauses.pause(progress.id)).await;
+                driver.free_a_descriptor();
+            }
+            result => return (result, attempt.into_host()),
+        }
+    }
 }
 
 /// An attempt that was begun on another thread. It is dropped before its end is reported.
@@ -180,6 +192,15 @@ impl<C: Connector> Progress<C> {
     /// What was not told, which is for the caller to do. From now on all is told at once.
     fn tell(&self) -> Phases {
         self.untold.lock().take().unwrap_or_default()
+    }
+}
+
+impl<C: Connector> Progress<C> {
+    /// The attempt waits for a descriptor, as the system has said.
+    fn want_descriptor(&self, error: ConnectError) {
+        let before = self.driver.lock(self.shard).wanted.note(error);
+        drop(before);
+        self.enter(Phase::Descriptor);
     }
 }
 

@@ -93,7 +93,7 @@ mod proxies_of_others_open_the_way;
 mod public_types_are_send_and_sync;
 mod responses_are_a_stream;
 mod reuse_overtakes_within_a_bound;
-mod running_out_of_descriptors_is_an_error;
+mod running_out_of_descriptors_is_a_wait;
 mod shutdown_answers_each_waiter_once;
 mod shutdown_starts_nothing;
 mod shutdown_waits_for_leases;

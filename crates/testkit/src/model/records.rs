@@ -89,7 +89,7 @@ impl Spent {
         let place = match phase {
             None => &mut self.queued,
             Some(Phase::Resolve) => &mut self.resolve,
-            Some(Phase::Connect) => &mut self.connect,
+            Some(Phase::Connect | Phase::Descriptor) => &mut self.connect,
             Some(Phase::Proxy) => &mut self.proxy,
             Some(_) => &mut self.tls,
         };

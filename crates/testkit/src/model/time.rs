@@ -59,6 +59,7 @@ impl Model {
                 Phase::Resolve => Reason::Resolving,
                 Phase::Connect => Reason::Connecting,
                 Phase::Proxy => Reason::Tunnelling,
+                Phase::Descriptor => Reason::Descriptor,
                 _ => Reason::Handshaking,
             },
             _ => self.reason_in_queue(request.host),

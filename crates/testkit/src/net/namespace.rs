@@ -22,7 +22,8 @@ pub struct Firewall(());
 /// If the test fails there.
 pub fn in_a_namespace(test: impl FnOnce(&Firewall)) {
     let Some(wrapper) = wrapper() else { return };
-    again::in_a_process(wrapper, || test(&Firewall::new()));
+    let nothing = || ((), String::new());
+    again::in_a_process(wrapper, nothing, |_| test(&Firewall::new()));
 }
 
 /// What makes a namespace and runs a program in it.

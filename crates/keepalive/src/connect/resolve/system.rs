@@ -4,10 +4,11 @@ use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 
 use dns_lookup::{LookupError, LookupErrorKind};
+use socket2::Domain;
 use tokio::task::spawn_blocking;
 
-use crate::connect::ConnectError;
 use crate::connect::resolve::{Addresses, Families, Resolve, ResolveError};
+use crate::connect::{ConnectError, socket};
 
 /// The system's resolver, which [`Net`](crate::Net) asks by default: `getaddrinfo`, in the threads
 /// that the runtime has for what blocks.
@@ -22,18 +23,25 @@ impl Resolve for SystemResolver {
     async fn lookup(&self, name: &str, families: Families) -> Result<Addresses, ResolveError> {
         let name = name.to_owned();
         let looked_up = spawn_blocking(move || {
-            let found = dns_lookup::lookup_host(&name)?;
-            Ok(found.filter(|ip| families.include(ip)).collect())
+            has_descriptor()?;
+            match dns_lookup::lookup_host(&name) {
+                Ok(found) => Ok(found.filter(|ip| families.include(ip)).collect()),
+                Err(error) => Err(has_descriptor().err().unwrap_or(resolve_error(error))),
+            }
         });
-        looked_up
-            .await
-            .map_err(ResolveError::new)?
-            .map_err(resolve_error)
+        looked_up.await.map_err(ResolveError::new)?
     }
 
     fn stops_when_dropped(&self) -> bool {
         false
     }
+}
+
+/// Whether there is a file descriptor. Without one the system says of any name that there is no such.
+fn has_descriptor() -> Result<(), ResolveError> {
+    socket::new(Domain::UNIX, None)
+        .map(drop)
+        .map_err(ResolveError::new)
 }
 
 fn resolve_error(error: LookupError) -> ResolveError {
