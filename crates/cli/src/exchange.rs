@@ -63,6 +63,11 @@ impl Exchanges {
         Self { client, terms }
     }
 
+    /// Where a request for `target` goes.
+    pub(crate) fn aim(&self, target: Target) -> Target {
+        self.terms.message.aim(target)
+    }
+
     /// Asks for `target`, and waits for the head of the answer.
     ///
     /// # Cancel safety

@@ -52,7 +52,7 @@ impl Fetcher {
     /// Dropping the future gives up the fetch; a file begun for its body is removed.
     pub(crate) async fn fetch(&self, number: u64, target: Target) -> Fetched {
         let started = Instant::now();
-        let mut fetched = Fetched::begin(number, target);
+        let mut fetched = Fetched::begin(number, self.exchanges.aim(target));
         let trail = self.trail(number);
         let result = self.exchange(&mut fetched, &trail, started + self.timeout);
         fetched.failure = result.await.err();

@@ -1,9 +1,7 @@
 //! What every request of a run says, besides its URL.
 
-use std::fs;
-use std::io::{self, Read};
-use std::path::PathBuf;
-
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, PROXY_AUTHORIZATION, USER_AGENT,
@@ -12,10 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
 use crate::args::HttpFlags;
+use crate::payload::{self, Payload, PayloadError, Stdin};
 use crate::target::Target;
-
-/// What is sent in place of a content-type that was not given, as by other tools.
-const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// What is sent where --user-agent says nothing else: some servers refuse those that name none.
 const AGENT: HeaderValue =
@@ -36,6 +32,8 @@ pub(crate) struct Message {
     method: Method,
     headers: HeaderMap,
     body: Bytes,
+    /// What is added to the query of every URL.
+    query: Option<String>,
 }
 
 impl Message {
@@ -63,20 +61,50 @@ impl Message {
             headers.entry(USER_AGENT).or_insert(value);
         }
         headers.entry(USER_AGENT).or_insert(AGENT);
-        headers.entry(ACCEPT).or_insert(ANYTHING);
-        let body = body(&flags.data, stdin)?;
-        if !flags.data.is_empty() && !headers.contains_key(CONTENT_TYPE) {
-            headers.insert(CONTENT_TYPE, FORM);
+        let mut message = Self::default();
+        let mut usual = Method::GET;
+        match Payload::check(&flags.body, stdin)? {
+            Payload::None => {}
+            Payload::Query(query) => message.query = Some(query),
+            Payload::Body {
+                bytes,
+                content_type,
+                accept,
+            } => {
+                usual = Method::POST;
+                message.body = bytes;
+                headers.entry(CONTENT_TYPE).or_insert(content_type);
+                if let Some(value) = accept {
+                    headers.entry(ACCEPT).or_insert(value);
+                }
+            }
         }
-        let usual = match flags.data.is_empty() {
-            true => Method::GET,
-            false => Method::POST,
+        headers.entry(ACCEPT).or_insert(ANYTHING);
+        if let Some(pair) = &flags.user {
+            let value = basic(pair).ok_or(MessageError::User)?;
+            headers.entry(AUTHORIZATION).or_insert(value);
+        }
+        message.method = flags.method.clone().unwrap_or(usual);
+        message.headers = headers;
+        Ok(message)
+    }
+
+    /// Where a request for `target` goes, with what `--get` adds.
+    pub(crate) fn aim(&self, mut target: Target) -> Target {
+        let Some(more) = &self.query else {
+            return target;
         };
-        Ok(Self {
-            method: flags.method.clone().unwrap_or(usual),
-            headers,
-            body,
-        })
+        let mut text = target.uri.to_string();
+        text.push(match target.uri.query() {
+            Some(_) => '&',
+            None => '?',
+        });
+        text.push_str(&payload::in_query(more));
+        // One that is too long stays as it is, and the server says so.
+        if let Ok(uri) = text.parse() {
+            target.uri = uri;
+        }
+        target
     }
 
     /// The request for `target`. Credentials of the URL give way to a header that was given.
@@ -95,14 +123,6 @@ impl Message {
     }
 }
 
-/// Whether standard input may be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stdin {
-    Free,
-    /// URLs come from it.
-    Taken,
-}
-
 /// Why nothing can be asked for. No value of a header, and nothing of a body, is repeated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MessageError {
@@ -114,12 +134,10 @@ pub(crate) enum MessageError {
     TwoHosts { number: usize },
     #[error("--user-agent: it has a character that can not be sent")]
     UserAgent,
-    #[error("--data: can not read {name}: {error}")]
-    Unreadable { name: String, error: io::Error },
-    #[error("--data @: name a file after it, as in --data @order.json")]
-    NoFile,
-    #[error("--data @-: standard input can be read only once")]
-    StandardInputTwice,
+    #[error("--user: write user:password, with a colon where there is no password")]
+    User,
+    #[error("{0}")]
+    Payload(#[from] PayloadError),
 }
 
 /// Reads the name of a method.
@@ -176,39 +194,13 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     Ok((name, value))
 }
 
-fn body(parts: &[String], mut stdin: Stdin) -> Result<Bytes, MessageError> {
-    let mut body = Vec::new();
-    for (part, index) in parts.iter().zip(0..) {
-        if index > 0 {
-            body.push(b'&');
-        }
-        let Some(path) = part.strip_prefix('@') else {
-            body.extend_from_slice(part.as_bytes());
-            continue;
-        };
-        let content = match path {
-            "" => return Err(MessageError::NoFile),
-            "-" if stdin == Stdin::Taken => return Err(MessageError::StandardInputTwice),
-            "-" => {
-                stdin = Stdin::Taken;
-                let mut content = Vec::new();
-                let read = io::stdin().read_to_end(&mut content);
-                read.map(|_| content)
-                    .map_err(|error| unreadable("standard input", error))?
-            }
-            path => {
-                let name = PathBuf::from(path).display().to_string();
-                fs::read(path).map_err(|error| unreadable(&name, error))?
-            }
-        };
-        body.extend(content);
-    }
-    Ok(body.into())
-}
-
-fn unreadable(name: &str, error: io::Error) -> MessageError {
-    let name = name.to_owned();
-    MessageError::Unreadable { name, error }
+/// The value of an `authorization` header (RFC 7617).
+fn basic(pair: &str) -> Option<HeaderValue> {
+    pair.contains(':').then_some(())?;
+    let value = format!("Basic {}", BASE64_STANDARD.encode(pair));
+    let mut value = HeaderValue::try_from(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ use crate::fetch::{Fetcher, Shows};
 use crate::host_limits::{self, HostLimitsError};
 use crate::input::Source;
 use crate::limits::{HttpManager, Limits, Versions};
-use crate::message::{Message, MessageError, Stdin};
+use crate::message::{Message, MessageError};
 use crate::network::{self, NetworkError};
 use crate::output::{Binary, Output};
+use crate::payload::{self, Stdin};
 use crate::report::Destination;
 use crate::target::{Target, TargetError};
 
@@ -257,10 +258,7 @@ fn is_folder(path: &Path) -> bool {
 /// The files that the flags have us read.
 fn files_read(flags: &FetchFlags) -> impl Iterator<Item = &Path> {
     let tls = &flags.network.tls;
-    let data = flags.http.data.iter();
-    let data = data
-        .filter_map(|text| text.strip_prefix('@'))
-        .map(Path::new);
+    let data = payload::files(&flags.http.body);
     let paths = flags.input.iter().chain(&flags.limits);
     let paths = paths.chain(&tls.cacert).chain(&tls.cert).chain(&tls.key);
     paths.map(PathBuf::as_path).chain(data)

@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::body::BodyFlags;
 use crate::message;
 use crate::size;
 
@@ -9,7 +10,7 @@ use crate::size;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "HTTP")]
 pub(crate) struct HttpFlags {
-    /// Ask with this method, and not with GET, or POST where there is --data.
+    /// Ask with this method, and not with GET, or POST where there is a body.
     #[arg(short = 'X', long, value_name = "METHOD", value_parser = message::parse_method)]
     pub(crate) method: Option<Method>,
 
@@ -24,13 +25,13 @@ pub(crate) struct HttpFlags {
     #[arg(short = 'A', long, value_name = "NAME")]
     pub(crate) user_agent: Option<String>,
 
-    /// Send this body with every request: TEXT, what is in @FILE as it stands, or, of @-, what
-    /// comes on standard input.
-    ///
-    /// The method is then POST and the content-type application/x-www-form-urlencoded, unless
-    /// others are given. Several are sent as one, with & between them.
-    #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
-    pub(crate) data: Vec<String>,
+    /// Send this user name and password (Basic, RFC 7617), unless a header has others.
+    #[arg(short, long, value_name = "USER:PASSWORD")]
+    // Parsed later: what is wrong is told without the password.
+    pub(crate) user: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) body: BodyFlags,
 
     /// Speak HTTP/2 only; without encryption, by prior knowledge.
     ///

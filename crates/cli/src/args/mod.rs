@@ -1,5 +1,6 @@
 //! The command line as it is typed; [`crate::options`] makes of it what runs.
 
+mod body;
 mod http;
 mod network;
 mod output;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 use crate::duration;
 
+pub(crate) use self::body::BodyFlags;
 pub(crate) use self::http::HttpFlags;
 pub(crate) use self::network::{NetworkFlags, TlsFlags};
 pub(crate) use self::output::OutputFlags;
@@ -61,7 +63,7 @@ sent; what --compressed has unpacked is told beside them.";
 
 /// Fetch URLs through one connection manager that limits, queues and reuses connections.
 #[derive(Debug, Parser)]
-#[command(name = "keepalive", version, after_help = EXIT_CODES)]
+#[command(name = "keepalive", version, after_help = EXIT_CODES, args_override_self = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -142,3 +142,75 @@ fn it_is_sent_with_every_request() {
     let bodies: Vec<_> = site.asked().into_iter().map(|asked| asked.body).collect();
     assert_eq!(bodies, ["x", "x", "x"]);
 }
+
+#[test]
+fn a_user_is_sent_unless_a_header_is_given() {
+    for flag in ["-u", "--user"] {
+        let asked = asked(&format!("{flag} me:secret"));
+        assert_eq!(asked.header("authorization"), Some("Basic bWU6c2VjcmV0"));
+    }
+    let asked = asked("-u me:secret -H authorization:mine");
+    assert_eq!(asked.header("authorization"), Some("mine"));
+    let run = keepalive("fetch http://127.0.0.1/ -u secret");
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(
+        run.stderr.contains("--user: write user:password"),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("secret"), "{run:?}");
+}
+
+#[test]
+fn json_is_posted_as_what_it_is() {
+    let asked = asked("--json {\"a\":1}");
+    assert_eq!((&*asked.line, &*asked.body), ("POST /a", "{\"a\":1}"));
+    assert_eq!(asked.header("content-type"), Some("application/json"));
+    assert_eq!(asked.header("accept"), Some("application/json"));
+}
+
+#[test]
+fn what_is_to_be_encoded_is_and_may_go_into_the_query() {
+    let body = asked("--data-urlencode n=ä&b -d c");
+    assert_eq!((&*body.line, &*body.body), ("POST /a", "c&n=%C3%A4%26b"));
+    for (path, query) in [("/a", "c&n=%C3%A4%26b"), ("/a?x=1", "x=1&c&n=%C3%A4%26b")] {
+        let site = Site::start();
+        let flags = "-G --data-urlencode n=ä&b -d c --jsonl -";
+        let run = keepalive(&format!("fetch {} {flags}", site.url(path)));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let result = &run.results()[0];
+        assert_eq!(result["url"], site.url(&format!("/a?{query}")));
+        assert_eq!(result["final_url"], serde_json::Value::Null);
+        let asked = site.asked().pop().unwrap();
+        assert_eq!((&*asked.line, &*asked.body), ("GET /a", ""));
+        assert_eq!(asked.header("content-type"), None);
+    }
+}
+
+#[test]
+fn a_form_has_its_parts_and_a_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.txt");
+    std::fs::write(&file, "of a file").unwrap();
+    let asked = asked(&format!("-F n=text -F f=@{}", file.display()));
+    let content_type = asked.header("content-type").unwrap();
+    let boundary = content_type
+        .strip_prefix("multipart/form-data; boundary=")
+        .unwrap();
+    let parts: Vec<_> = asked.body.split(&format!("--{boundary}")).collect();
+    assert_eq!(parts.len(), 4, "{asked:?}");
+    assert!(
+        parts[1].ends_with("name=\"n\"\r\n\r\ntext\r\n"),
+        "{asked:?}"
+    );
+    assert!(parts[2].contains("filename=\"a.txt\""), "{asked:?}");
+    assert_eq!(parts[3], "--\r\n");
+    let length = asked.body.len().to_string();
+    assert_eq!(asked.header("content-length"), Some(&*length));
+}
+
+#[test]
+fn the_last_of_a_repeated_flag_wins() {
+    let asked = asked("-X PUT -A one -X DELETE -A two --timeout 1ms --timeout 10s");
+    assert_eq!(asked.line, "DELETE /a");
+    assert_eq!(asked.header("user-agent"), Some("two"));
+}

@@ -1,0 +1,221 @@
+//! Forms of several parts: multipart/form-data (RFC 7578).
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::path::Path;
+
+use bytes::Bytes;
+use http::HeaderValue;
+
+use crate::payload::{Files, PayloadError};
+
+/// Why a part is none. Nothing of its content is repeated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FormError {
+    #[error("--form {0}: write NAME=TEXT, NAME=@FILE or NAME=<FILE")]
+    NoName(usize),
+    #[error("--form {0}: a type is as text/plain")]
+    Type(usize),
+}
+
+/// The body of a form with these parts, and its type, which names the boundary between them.
+///
+/// # Errors
+///
+/// A part has no name, or a file can not be read.
+pub(crate) fn body(
+    parts: &[String],
+    files: &mut Files,
+) -> Result<(Bytes, HeaderValue), PayloadError> {
+    let parts = parts
+        .iter()
+        .zip(1..)
+        .map(|(text, number)| Part::read(text, number, files));
+    let parts: Vec<Part> = parts.collect::<Result<_, _>>()?;
+    let boundary = boundary();
+    let mut body = Vec::new();
+    for part in parts {
+        body.extend(format!("--{boundary}\r\n").bytes());
+        body.extend(part.head().bytes());
+        body.extend(part.content);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{boundary}--\r\n").bytes());
+    let content_type = format!("multipart/form-data; boundary={boundary}");
+    let content_type = HeaderValue::try_from(content_type).expect("hexadecimal digits");
+    Ok((body.into(), content_type))
+}
+
+/// Hard to guess, so that no content can have it: 128 bits.
+fn boundary() -> String {
+    let [one, two] = [(); 2].map(|()| RandomState::new().hash_one("boundary"));
+    format!("----------------{one:016x}{two:016x}")
+}
+
+struct Part {
+    name: String,
+    file_name: Option<String>,
+    content_type: Option<String>,
+    content: Vec<u8>,
+}
+
+impl Part {
+    fn read(text: &str, number: usize, files: &mut Files) -> Result<Self, PayloadError> {
+        let named = text.split_once('=').filter(|(name, _)| !name.is_empty());
+        let (name, value) = named.ok_or(FormError::NoName(number))?;
+        let mut part = Self {
+            name: name.to_owned(),
+            file_name: None,
+            content_type: None,
+            content: Vec::new(),
+        };
+        let Some((sign, rest)) = value
+            .split_at_checked(1)
+            .filter(|(sign, _)| "@<".contains(sign))
+        else {
+            part.content = value.as_bytes().to_vec();
+            return Ok(part);
+        };
+        let mut words = rest.split(';');
+        let path = words.next().unwrap_or_default();
+        part.content = files.read("--form", path)?;
+        if sign == "@" {
+            let name = Path::new(path).file_name().unwrap_or_default();
+            part.file_name = Some(name.to_string_lossy().into_owned());
+            part.content_type = Some("application/octet-stream".to_owned());
+        }
+        for word in words {
+            match word.trim().split_once('=') {
+                Some(("filename", name)) => {
+                    part.file_name = Some(name.trim_matches('"').to_owned())
+                }
+                Some(("type", name)) if is_type(name) => part.content_type = Some(name.to_owned()),
+                _ => return Err(FormError::Type(number).into()),
+            }
+        }
+        Ok(part)
+    }
+
+    fn head(&self) -> String {
+        let mut head = format!(
+            "Content-Disposition: form-data; name=\"{}\"",
+            quoted(&self.name)
+        );
+        if let Some(name) = &self.file_name {
+            head += &format!("; filename=\"{}\"", quoted(name));
+        }
+        if let Some(name) = &self.content_type {
+            head += &format!("\r\nContent-Type: {name}");
+        }
+        head + "\r\n\r\n"
+    }
+}
+
+fn is_type(text: &str) -> bool {
+    let visible = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    visible
+        && text
+            .split_once('/')
+            .is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty())
+}
+
+/// A name between quotation marks, as browsers write it (the HTML standard, "multipart form data").
+fn quoted(name: &str) -> String {
+    name.replace('"', "%22")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
+}
+
+#[cfg(test)]
+mod tests {
+
+    use crate::args::BodyFlags;
+    use crate::payload::{Payload, Stdin};
+
+    fn read(parts: &[&str]) -> Result<(String, String), String> {
+        let flags = BodyFlags {
+            form: parts.iter().map(|part| (*part).to_owned()).collect(),
+            ..BodyFlags::default()
+        };
+        match Payload::check(&flags, Stdin::Free).map_err(|error| error.to_string())? {
+            Payload::Body {
+                bytes,
+                content_type,
+                ..
+            } => {
+                let text = String::from_utf8(bytes.to_vec()).unwrap();
+                let boundary = content_type
+                    .to_str()
+                    .unwrap()
+                    .split_once("boundary=")
+                    .unwrap()
+                    .1;
+                Ok((text.replace(boundary, "B"), boundary.to_owned()))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn parts_are_text_files_and_the_text_of_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        std::fs::write(&path, "of a file").unwrap();
+        let path = path.display();
+        let (text, one) = read(&[
+            "n=a;b",
+            &format!("f=@{path}"),
+            &format!("g=@{path};type=text/html;filename=x\"y"),
+            &format!("h=<{path}"),
+            "empty=",
+        ])
+        .unwrap();
+        let expected = [
+            "--B",
+            "Content-Disposition: form-data; name=\"n\"",
+            "",
+            "a;b",
+            "--B",
+            "Content-Disposition: form-data; name=\"f\"; filename=\"a.txt\"",
+            "Content-Type: application/octet-stream",
+            "",
+            "of a file",
+            "--B",
+            "Content-Disposition: form-data; name=\"g\"; filename=\"x%22y\"",
+            "Content-Type: text/html",
+            "",
+            "of a file",
+            "--B",
+            "Content-Disposition: form-data; name=\"h\"",
+            "",
+            "of a file",
+            "--B",
+            "Content-Disposition: form-data; name=\"empty\"",
+            "",
+            "",
+            "--B--",
+            "",
+        ];
+        assert_eq!(text, expected.join("\r\n"));
+        let (_, two) = read(&["n=a"]).unwrap();
+        assert_ne!(one, two, "boundaries differ");
+    }
+
+    #[test]
+    fn a_part_that_is_none_is_told_by_its_number() {
+        for (part, said) in [
+            ("secret", "--form 2: write NAME=TEXT"),
+            ("=secret", "--form 2: write NAME=TEXT"),
+            ("a=@", "--form @: name a file"),
+            ("a=@/nowhere", "--form: can not read /nowhere"),
+            ("a=</dev/null;type=x", "--form 2: a type is"),
+            ("a=</dev/null;secret", "--form 2: a type is"),
+        ] {
+            let error = read(&["n=a", part]).unwrap_err();
+            assert!(error.contains(said), "{part}: {error}");
+            assert!(!error.contains("secret"), "{part}: {error}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The body of every request of a run, or what goes into the query in place of one.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::args::BodyFlags;
+use crate::form::{self, FormError};
+
+/// What is sent besides the head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Payload {
+    /// Nothing.
+    #[default]
+    None,
+    /// This goes into the query.
+    Query(String),
+    /// A body, and its type unless another is given.
+    Body {
+        bytes: Bytes,
+        content_type: HeaderValue,
+        /// What is wanted in return, where that is clear.
+        accept: Option<HeaderValue>,
+    },
+}
+
+/// What is sent in place of a content-type that was not given, as by other tools.
+const URLENCODED: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// All but what RFC 3986, section 2.3 calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Whether standard input may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stdin {
+    Free,
+    /// URLs come from it.
+    Taken,
+}
+
+impl Payload {
+    /// Reads what the flags say, and the files that they name; standard input if `stdin` is free.
+    ///
+    /// # Errors
+    ///
+    /// A file can not be read, or a part of a form is none.
+    pub(crate) fn check(flags: &BodyFlags, stdin: Stdin) -> Result<Self, PayloadError> {
+        let mut files = Files { stdin };
+        if !flags.form.is_empty() {
+            let (bytes, content_type) = form::body(&flags.form, &mut files)?;
+            return Ok(Self::Body {
+                bytes,
+                content_type,
+                accept: None,
+            });
+        }
+        if !flags.json.is_empty() {
+            let parts = flags
+                .json
+                .iter()
+                .map(|text| files.text_or_file("--json", text));
+            let parts: Vec<_> = parts.collect::<Result<_, _>>()?;
+            return Ok(Self::Body {
+                bytes: parts.concat().into(),
+                content_type: JSON,
+                accept: Some(JSON),
+            });
+        }
+        if flags.data.is_empty() && flags.data_urlencode.is_empty() {
+            return Ok(Self::None);
+        }
+        let plain = flags
+            .data
+            .iter()
+            .map(|text| files.text_or_file("--data", text));
+        let mut parts: Vec<_> = plain.collect::<Result<_, _>>()?;
+        for text in &flags.data_urlencode {
+            parts.push(encoded(text, &mut files)?);
+        }
+        let bytes = parts.join(&b'&');
+        if !flags.get {
+            return Ok(Self::Body {
+                bytes: bytes.into(),
+                content_type: URLENCODED,
+                accept: None,
+            });
+        }
+        String::from_utf8(bytes)
+            .map(Self::Query)
+            .map_err(|_| PayloadError::QueryIsNoText)
+    }
+}
+
+/// The files that the flags name.
+pub(crate) fn files(flags: &BodyFlags) -> impl Iterator<Item = &Path> {
+    let whole = flags.data.iter().chain(&flags.json);
+    let whole = whole.filter_map(|text| text.strip_prefix('@'));
+    let named = flags.data_urlencode.iter().filter_map(|text| {
+        let at = text.find(['=', '@'])?;
+        text[at..].strip_prefix('@')
+    });
+    let parts = flags.form.iter().filter_map(|text| {
+        let (_, value) = text.split_once('=')?;
+        let rest = value.strip_prefix(['@', '<'])?;
+        rest.split(';').next()
+    });
+    whole.chain(named).chain(parts).map(Path::new)
+}
+
+/// Why there is no body. Nothing of it is repeated.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PayloadError {
+    #[error("{flag}: can not read {name}: {error}")]
+    Unreadable {
+        flag: &'static str,
+        name: String,
+        error: io::Error,
+    },
+    #[error("{0} @: name a file after it, as in {0} @order.json")]
+    NoFile(&'static str),
+    #[error("{0} @-: standard input can be read only once")]
+    StandardInputTwice(&'static str),
+    #[error("--get: a query is text, and --data is none")]
+    QueryIsNoText,
+    #[error(transparent)]
+    Form(#[from] FormError),
+}
+
+/// What flags take content from.
+pub(crate) struct Files {
+    stdin: Stdin,
+}
+
+impl Files {
+    /// The text itself, or of `@FILE` what is in the file.
+    fn text_or_file(&mut self, flag: &'static str, text: &str) -> Result<Vec<u8>, PayloadError> {
+        match text.strip_prefix('@') {
+            Some(path) => self.read(flag, path),
+            None => Ok(text.as_bytes().to_vec()),
+        }
+    }
+
+    /// What is in a file, or, of `-`, what comes on standard input.
+    pub(crate) fn read(&mut self, flag: &'static str, path: &str) -> Result<Vec<u8>, PayloadError> {
+        let unreadable = |name: String, error| PayloadError::Unreadable { flag, name, error };
+        match path {
+            "" => Err(PayloadError::NoFile(flag)),
+            "-" if self.stdin == Stdin::Taken => Err(PayloadError::StandardInputTwice(flag)),
+            "-" => {
+                self.stdin = Stdin::Taken;
+                let mut content = Vec::new();
+                let read = io::stdin().read_to_end(&mut content);
+                let name = "standard input".to_owned();
+                read.map(|_| content)
+                    .map_err(|error| unreadable(name, error))
+            }
+            path => {
+                let name = PathBuf::from(path).display().to_string();
+                fs::read(path).map_err(|error| unreadable(name, error))
+            }
+        }
+    }
+}
+
+/// What `--data-urlencode` says: `TEXT`, `=TEXT`, `NAME=TEXT`, `@FILE` or `NAME@FILE`.
+fn encoded(text: &str, files: &mut Files) -> Result<Vec<u8>, PayloadError> {
+    let (name, content) = match text.find(['=', '@']) {
+        Some(at) => {
+            let (name, rest) = text.split_at(at);
+            let content = match rest.strip_prefix('@') {
+                Some(path) => files.read("--data-urlencode", path)?,
+                None => rest.as_bytes()[1..].to_vec(),
+            };
+            (name, content)
+        }
+        None => ("", text.as_bytes().to_vec()),
+    };
+    let content = percent_encoding::percent_encode(&content, RESERVED).to_string();
+    Ok(match name {
+        "" => content.into_bytes(),
+        name => format!("{name}={content}").into_bytes(),
+    })
+}
+
+/// Text as a part of a query.
+pub(crate) fn in_query(text: &str) -> String {
+    // What has been encoded stays as it is.
+    const NOT_IN_QUERY: &AsciiSet = &percent_encoding::CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'#')
+        .add(b'<')
+        .add(b'>');
+    utf8_percent_encode(text, NOT_IN_QUERY).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(data: &[&str], urlencode: &[&str]) -> BodyFlags {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        BodyFlags {
+            data: owned(data),
+            data_urlencode: owned(urlencode),
+            ..BodyFlags::default()
+        }
+    }
+
+    #[test]
+    fn parts_are_joined_and_encoded_where_that_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "a b&ä\n").unwrap();
+        let file = file.display();
+        let of_file = (format!("@{file}"), format!("n@{file}"));
+        for (data, urlencode, body) in [
+            (&["a=1", "b"][..], &[][..], "a=1&b"),
+            (&[], &["a b"], "a%20b"),
+            (&[], &["=a=b"], "a%3Db"),
+            (&["x"], &["n=a b", "m=~-._"], "x&n=a%20b&m=~-._"),
+            (&[], &[&of_file.0], "a%20b%26%C3%A4%0A"),
+            (&[], &[&of_file.1], "n=a%20b%26%C3%A4%0A"),
+            (&[&of_file.0], &[], "a b&ä\n"),
+        ] {
+            let payload = Payload::check(&flags(data, urlencode), Stdin::Free).unwrap();
+            let expected = Payload::Body {
+                bytes: body.as_bytes().to_vec().into(),
+                content_type: URLENCODED,
+                accept: None,
+            };
+            assert_eq!(payload, expected);
+            let mut flags = flags(data, urlencode);
+            flags.get = true;
+            let payload = Payload::check(&flags, Stdin::Free).unwrap();
+            assert_eq!(payload, Payload::Query(body.to_owned()));
+        }
+    }
+}
