@@ -23,6 +23,9 @@ pub(crate) struct Exchange {
     host: Option<HeaderValue>,
     /// Whether a stream of HTTP/2 that becomes a tunnel is followed to its end.
     follows_tunnels: bool,
+    /// Whether the headers announce the body that is sent.
+    #[cfg(feature = "legacy")]
+    is_framed: bool,
 }
 
 /// How a request of HTTP/1.1 names what it is for (RFC 9112, section 3.2).
@@ -49,11 +52,14 @@ impl Exchange {
             target,
             host: Some(host),
             follows_tunnels: false,
+            #[cfg(feature = "legacy")]
+            is_framed: true,
             head,
         })
     }
 
-    /// A request that has been checked, with all of its URL in its head.
+    /// A request that has been checked, with all of its URL in its head. What its headers announce is
+    /// for hyper to judge.
     #[cfg(feature = "legacy")]
     pub(crate) fn to(
         to: keepalive::Request,
@@ -62,9 +68,10 @@ impl Exchange {
         host: Option<HeaderValue>,
         body: &Outgoing,
     ) -> Result<Self, String> {
-        check_headers(&head.headers, body)?;
+        check_number(&head.headers)?;
         Ok(Self {
             to,
+            is_framed: check_lengths(&head.headers, body).is_ok(),
             head,
             target,
             host,
@@ -139,6 +146,12 @@ impl Exchange {
         &self.head.method
     }
 
+    /// Whether the server knows where the request ends, and the next begins.
+    #[cfg(feature = "legacy")]
+    pub(crate) fn is_framed(&self) -> bool {
+        self.is_framed
+    }
+
     #[cfg(feature = "legacy")]
     pub(crate) fn extensions(&self) -> &http::Extensions {
         &self.head.extensions
@@ -178,21 +191,26 @@ fn check(head: &Parts, body: &Outgoing) -> Result<(), String> {
             "{version:?} is not supported, only HTTP/2, HTTP/1.1 and HTTP/1.0 are"
         ));
     }
-    check_headers(headers, body)
+    check_number(headers)?;
+    check_lengths(headers, body)
 }
 
 // A map of headers panics at some 24,000 names, and more are added: `host`, and what hyper adds.
 const MAX_NAMES: usize = 1 << 14;
 
-/// What the headers announce must be what is sent: the server would take the rest for our next
-/// request, or our next request for the rest.
-fn check_headers(headers: &HeaderMap, body: &Outgoing) -> Result<(), String> {
+fn check_number(headers: &HeaderMap) -> Result<(), String> {
     let names = headers.keys_len();
     if names > MAX_NAMES {
         return Err(format!(
             "it has {names} different headers, but at most {MAX_NAMES} can be sent"
         ));
     }
+    Ok(())
+}
+
+/// What the headers announce must be what is sent: the server would take the rest for our next
+/// request, or our next request for the rest.
+fn check_lengths(headers: &HeaderMap, body: &Outgoing) -> Result<(), String> {
     if headers.contains_key(TRANSFER_ENCODING) && body.is_empty() {
         return Err("the headers announce a body, but none is sent".to_owned());
     }

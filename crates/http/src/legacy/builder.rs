@@ -100,6 +100,12 @@ impl Builder {
         self
     }
 
+    #[doc(hidden)]
+    #[deprecated(note = "renamed to `pool_max_idle_per_host`")]
+    pub fn max_idle_per_host(&mut self, connections: usize) -> &mut Self {
+        self.pool_max_idle_per_host(connections)
+    }
+
     /// Taken for the sake of programs that set it: idle connections are closed in time without it,
     /// by the manager's own timer, on tokio's clock.
     pub fn pool_timer<M>(&mut self, timer: M) -> &mut Self

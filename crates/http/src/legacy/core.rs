@@ -130,7 +130,8 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
             return response;
         }
         let keeps = info.cloned();
-        let keeps = move || keeps.is_none_or(|info| info.keeps());
+        let is_framed = exchange.is_framed();
+        let keeps = move || is_framed && keeps.is_none_or(|info| info.keeps());
         let at_end = http_body::Body::is_end_stream(response.body());
         if at_end && whole {
             // Nothing is missing but hyper's word, which comes at once.

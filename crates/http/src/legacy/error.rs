@@ -91,7 +91,7 @@ impl Error {
             }
             Cause::Failed { function, source } => Self {
                 kind: match function {
-                    "request" => Kind::Canceled,
+                    "request" if !is_users(&source) => Kind::Canceled,
                     _ => Kind::SendRequest,
                 },
                 source: Some(Source::Other(source)),
@@ -104,6 +104,12 @@ impl Error {
         self.connected = info.map(Info::give);
         self
     }
+}
+
+/// Whether hyper says that the request is at fault, or its body.
+fn is_users(source: &BoxError) -> bool {
+    let source = source.downcast_ref();
+    source.is_some_and(hyper::Error::is_user)
 }
 
 /// What the connector or hyper says, where a manager passes it on.
@@ -125,12 +131,16 @@ impl fmt::Display for Error {
     }
 }
 
+/// As short as that of hyper-util; what a manager has more to say, [`Error::allocate`] gives.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tuple = f.debug_tuple("keepalive_http::legacy::Error");
         tuple.field(&self.kind);
         match &self.source {
-            Some(Source::Allocate(error)) => tuple.field(error),
+            Some(Source::Allocate(error)) => match own_words(error) {
+                words if words.is::<AllocateError>() => tuple.field(&format_args!("{words}")),
+                words => tuple.field(&words),
+            },
             Some(Source::Other(error)) => tuple.field(error),
             None => &mut tuple,
         };

@@ -32,7 +32,7 @@
 //! | `retry_canceled_requests` | the same, and more: a request that may be done twice is also sent again if its reused connection is lost before the head of an answer is complete, at most three times ([`Client::retries`](crate::Client::retries)) |
 //! | `http1_max_buf_size`, `http1_read_buf_exact_size`, `http1_max_headers`, `http2_max_frame_size`, `http2_max_send_buf_size`, `http2_keep_alive_*` | the same; what hyper would panic at counts as the nearest that works |
 //! | `http2_initial_*_window_size`, `http2_adaptive_window` | the same; if none is set, the window of a connection is that of all its streams, and not 5 MiB: there, three bodies that nobody reads hold up all others |
-//! | `max_idle_per_host` | left out: it was the old name of `pool_max_idle_per_host` |
+//! | `max_idle_per_host` | the same: the old name of `pool_max_idle_per_host`, deprecated |
 //! | none | [`max_per_host`](Builder::max_per_host), [`max_open`](Builder::max_open), [`max_queued`](Builder::max_queued), [`max_connecting`](Builder::max_connecting), [`timeout`](Builder::timeout), [`close_timeout`](Builder::close_timeout), [`max_lifetime`](Builder::max_lifetime), [`max_uses`](Builder::max_uses): a manager's, and unlimited unless they are set |
 //!
 //! # What is different
@@ -45,6 +45,10 @@
 //!   back before, is given up; hyper-util lets it finish.
 //! - A user name and a password in a URL are not passed on to the connector.
 //! - `build` wants a connector that is `Send` and `Sync`, as hyper-util's requests do.
+//! - The connector runs in a task of the manager's, which sees no task-locals of the request. If it
+//!   panics, the request fails as with an error of the connector's; hyper-util panics with it.
+//! - After a request whose headers announce another body than it has, its connection is closed.
+//! - The hidden module `pool` is missing: a manager takes its place.
 //!
 //! # When a connection is given back
 //!

@@ -1,14 +1,18 @@
 use std::error::Error;
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 
 use http::{Request, Version};
 use http_body_util::Empty;
 use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
 use keepalive::ErrorKind;
 use keepalive_http::legacy::Client;
 use keepalive_http::legacy::connect::Connect;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tower::service_fn;
 
 use crate::support::pipe::Pipes;
 use crate::support::{Server, Told, builder, client, eventually, exchange, get, within};
@@ -114,6 +118,10 @@ async fn to_the_connectors_error_where_there_is_no_connection() {
     assert_eq!(cause.kind(), io::ErrorKind::ConnectionRefused);
     assert_eq!(error.allocate().unwrap().error_num(), cause.raw_os_error());
     assert_eq!(error.to_string(), "client error (Connect)");
+    assert_eq!(
+        format!("{error:?}"),
+        format!("keepalive_http::legacy::Error(Connect, {cause:?})")
+    );
 }
 
 #[tokio::test]
@@ -131,6 +139,10 @@ async fn to_the_managers_error_where_its_limits_are_the_reason() {
     assert!(error.is_connect());
     let cause: &keepalive::AllocateError = error.source().unwrap().downcast_ref().unwrap();
     assert_eq!(cause.kind(), ErrorKind::QueueFull);
+    assert_eq!(
+        format!("{error:?}"),
+        format!("keepalive_http::legacy::Error(Connect, {cause})")
+    );
     waiting.abort();
     drop(response);
 }
@@ -175,4 +187,18 @@ async fn a_request_that_can_not_be_sent_says_so() {
     );
     let new = Request::get(&uri).version(Version::HTTP_2);
     assert_eq!(refused(new).await, "client error (UserUnsupportedVersion)");
+}
+
+#[tokio::test]
+async fn to_the_panic_of_a_connector() {
+    let connector = service_fn(|_: http::Uri| {
+        poll_fn(|_| -> Poll<io::Result<TokioIo<TcpStream>>> { panic!("a bug of the connector's") })
+    });
+    let client = builder().build(connector);
+    let error = within(client.request(get(uri()))).await.unwrap_err();
+    assert!(error.is_connect());
+    assert_eq!(
+        error.source().unwrap().to_string(),
+        "the connector panicked"
+    );
 }

@@ -27,5 +27,6 @@ mod http2_is_spoken_where_it_is_said_to_be;
 mod idle_connections_go_with_the_client_or_the_server;
 mod limits_hold_whatever_is_asked;
 mod nothing_happens_before_the_future_is_polled;
+mod requests_are_sent_as_hyper_util_sends_them;
 mod settings_do_as_they_say;
 mod so_many_idle_connections_are_kept;

@@ -20,6 +20,18 @@ async fn sent(builder: &mut Builder) -> String {
 }
 
 #[tokio::test]
+async fn an_old_name_does_what_the_new_one_does() {
+    let server = Server::start().await;
+    let mut builder = builder();
+    #[expect(deprecated, reason = "programs that use it compile")]
+    let client = builder.max_idle_per_host(0).build(Told::new());
+    let ask = client.request(get(server.uri("/a")));
+    let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
+    response.unwrap();
+    peer.closed().await;
+}
+
+#[tokio::test]
 async fn a_host_is_named_unless_it_is_not_to_be() {
     assert!(sent(&mut builder()).await.contains("\r\nhost: "));
     let bare = sent(builder().set_host(false)).await;

@@ -3,13 +3,13 @@
 use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use keepalive_http::legacy::connect::{Connected, Connection};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::sync::mpsc;
 use tower_service::Service;
 
@@ -77,6 +77,25 @@ impl Far {
         }
         self.send(answer.as_ref()).await;
         String::from_utf8(head).unwrap()
+    }
+
+    /// What has come: nothing at the end.
+    pub(crate) fn read_now(&mut self) -> Poll<String> {
+        let mut bytes = [0; 1024];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let mut context = Context::from_waker(Waker::noop());
+        let read = Pin::new(&mut self.0).poll_read(&mut context, &mut buffer);
+        read.map(|read| {
+            read.unwrap();
+            String::from_utf8(buffer.filled().to_vec()).unwrap()
+        })
+    }
+
+    /// Reads to the end.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut text = String::new();
+        within(self.0.read_to_string(&mut text)).await.unwrap();
+        text
     }
 
     pub(crate) async fn send(&mut self, text: &str) {

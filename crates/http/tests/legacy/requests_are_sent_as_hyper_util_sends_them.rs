@@ -1,0 +1,240 @@
+//! hyper-util's own client is asked for a second opinion: it sends the same bytes, and says the same.
+
+use std::error::Error;
+use std::fmt;
+use std::iter::successors;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Method, Request, Response, Version};
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::client::legacy as theirs;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use keepalive_http::legacy as ours;
+use tokio::net::TcpListener;
+use tokio::task::yield_now;
+
+use crate::support::pipe::{Fars, Pipes};
+use crate::support::{ok, within};
+
+/// What headers announce.
+const ANNOUNCED: [&[(&str, &str)]; 14] = [
+    &[],
+    &[("content-length", "0")],
+    &[("content-length", "3")],
+    &[("content-length", "5")],
+    &[("content-length", "9")],
+    &[("content-length", "+5")],
+    &[("content-length", "five")],
+    &[("content-length", "5"), ("content-length", "5")],
+    &[("content-length", "5"), ("content-length", "9")],
+    &[("transfer-encoding", "chunked")],
+    &[("transfer-encoding", "gzip")],
+    &[("transfer-encoding", "gzip, chunked")],
+    &[("transfer-encoding", "chunked"), ("content-length", "5")],
+    &[("connection", "close")],
+];
+
+#[tokio::test]
+async fn without_a_body() {
+    all(Empty::<Bytes>::new).await;
+}
+
+#[tokio::test]
+async fn with_a_body_that_is_there() {
+    all(|| Full::<Bytes>::from("hello")).await;
+}
+
+#[tokio::test]
+async fn with_an_empty_body_that_is_there() {
+    all(Full::<Bytes>::default).await;
+}
+
+#[tokio::test]
+async fn with_a_body_of_a_length_that_is_known() {
+    all(|| Full::<Bytes>::from("hello").boxed()).await;
+}
+
+#[tokio::test]
+async fn with_a_body_that_comes_piece_by_piece() {
+    all(|| Pieces(vec!["lo", "hel"], None)).await;
+}
+
+#[tokio::test]
+async fn with_a_body_that_fails() {
+    all(|| Pieces(vec![], Some(Failure))).await;
+    all(|| Pieces(vec!["hel"], Some(Failure))).await;
+}
+
+#[tokio::test]
+async fn with_a_body_that_fails_by_http_2() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let answer = service_fn(async |request: Request<Incoming>| {
+                let body = request.into_body().collect().await;
+                body.map(|_| Response::new(Empty::<Bytes>::new()))
+            });
+            let server = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(server.serve_connection(TokioIo::new(stream), answer));
+        }
+    });
+    let request = || {
+        let body = Pieces(vec!["hel"], Some(Failure));
+        Request::post(&url).body(body).unwrap()
+    };
+    let mut builder = ours::Client::builder(TokioExecutor::new());
+    let client = builder.http2_only(true).build_http();
+    let error = within(client.request(request())).await.unwrap_err();
+    let by_ours = said(&error, error.is_connect(), error.connect_info().is_some());
+    let mut builder = theirs::Client::builder(TokioExecutor::new());
+    let client = builder.http2_only(true).build_http();
+    let error = within(client.request(request())).await.unwrap_err();
+    let by_theirs = said(&error, error.is_connect(), error.connect_info().is_some());
+    assert_eq!(by_ours, by_theirs);
+}
+
+/// Sends the body with all methods, versions and headers.
+async fn all<B>(body: impl Fn() -> B)
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    for method in [Method::GET, Method::POST, Method::HEAD, Method::CONNECT] {
+        for version in [Version::HTTP_11, Version::HTTP_10] {
+            for headers in ANNOUNCED {
+                let request = || {
+                    let mut request = Request::builder()
+                        .method(&method)
+                        .version(version)
+                        .uri("http://h.test:81/a");
+                    for (name, value) in headers {
+                        request = request.header(*name, *value);
+                    }
+                    request.body(body()).unwrap()
+                };
+                let tried = format!("{method} {version:?} {headers:?}");
+                assert_eq!(
+                    by_ours(request()).await,
+                    by_theirs(request()).await,
+                    "{tried}"
+                );
+            }
+        }
+    }
+}
+
+/// What the server has seen, and the client heard.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    sent: String,
+    heard: String,
+}
+
+async fn by_ours<B>(request: Request<B>) -> Seen
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (pipes, fars) = Pipes::new();
+    let client = ours::Client::builder(TokioExecutor::new()).build(pipes);
+    let asked = tokio::spawn(client.request(request));
+    let (sent, heard) = tokio::join!(serve(fars), async {
+        let heard = within(asked).await.unwrap();
+        drop(client);
+        match heard {
+            Ok(response) => response.status().to_string(),
+            Err(error) => said(&error, error.is_connect(), error.connect_info().is_some()),
+        }
+    });
+    Seen { sent, heard }
+}
+
+async fn by_theirs<B>(request: Request<B>) -> Seen
+where
+    B: Body + Send + Unpin + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (pipes, fars) = Pipes::new();
+    let client = theirs::Client::builder(TokioExecutor::new()).build(pipes);
+    let asked = tokio::spawn(client.request(request));
+    let (sent, heard) = tokio::join!(serve(fars), async {
+        let heard = within(asked).await.unwrap();
+        drop(client);
+        match heard {
+            Ok(response) => response.status().to_string(),
+            Err(error) => said(&error, error.is_connect(), error.connect_info().is_some()),
+        }
+    });
+    Seen { sent, heard }
+}
+
+/// Reads until nothing more comes, answers, and reads to the end.
+async fn serve(mut fars: Fars) -> String {
+    let Some((_, mut far)) = within(fars.recv()).await else {
+        return String::new();
+    };
+    let mut sent = String::new();
+    let mut quiet = 0;
+    while quiet < 50 {
+        match far.read_now() {
+            Poll::Ready(text) if text.is_empty() => return sent,
+            Poll::Ready(text) => (sent, quiet) = (sent + &text, 0),
+            Poll::Pending => quiet += 1,
+        }
+        yield_now().await;
+    }
+    far.send(&ok("")).await;
+    sent + &within(far.rest()).await
+}
+
+/// An error, and all that is behind it.
+fn said(error: &(dyn Error + 'static), is_connect: bool, has_info: bool) -> String {
+    let causes = successors(Some(error), |&error| error.source());
+    let causes = causes.map(|error| {
+        let hyper = error.downcast_ref::<hyper::Error>();
+        format!(
+            "{error} (of hyper: {:?}, ours: {})",
+            hyper.map(hyper::Error::is_user),
+            error.is::<Failure>()
+        )
+    });
+    let causes: Vec<_> = causes.collect();
+    format!("connect: {is_connect}, info: {has_info}: {causes:?}")
+}
+
+/// Comes piece by piece, the last first, and then fails if it is to.
+struct Pieces(Vec<&'static str>, Option<Failure>);
+
+#[derive(Clone, Copy, Debug)]
+struct Failure;
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the file has gone")
+    }
+}
+
+impl Error for Failure {}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        Poll::Ready(match self.0.pop() {
+            Some(piece) => Some(Ok(Frame::data(Bytes::from(piece)))),
+            None => self.1.take().map(Err),
+        })
+    }
+}
