@@ -21,6 +21,8 @@ pub(crate) enum Source {
     Lines {
         name: String,
         reader: Box<dyn Read + Send>,
+        /// How many bytes it has, where that is known.
+        length: Option<u64>,
     },
 }
 
@@ -31,7 +33,25 @@ impl Source {
                 (least, Some(most)) if least == most => u64::try_from(most).ok(),
                 _ => None,
             },
-            Self::Lines { .. } => None,
+            Self::Lines { .. } => Some(0),
+        }
+    }
+}
+
+/// How many targets there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Total {
+    Exactly(u64),
+    /// Judged by the size of files, and by how long the lines were that have been read.
+    About(u64),
+}
+
+impl Total {
+    /// So many times as many.
+    pub(crate) fn times(self, times: u64) -> Self {
+        match self {
+            Self::Exactly(count) => Self::Exactly(count.saturating_mul(times)),
+            Self::About(count) => Self::About(count.saturating_mul(times)),
         }
     }
 }
@@ -48,8 +68,7 @@ pub(crate) enum Item {
 #[derive(Debug)]
 pub(crate) struct Input {
     items: mpsc::Receiver<Item>,
-    /// How many targets there are, where that is known without reading.
-    announced: Option<u64>,
+    size: Size,
     known: Arc<Known>,
 }
 
@@ -60,7 +79,7 @@ impl Input {
     ///
     /// No thread could be started.
     pub(crate) fn start(sources: Vec<Source>) -> io::Result<Self> {
-        let announced = sources.iter().map(Source::announced).sum();
+        let size = Size::of(&sources);
         let (sender, items) = mpsc::channel(AHEAD);
         let known = Arc::new(Known::default());
         let counted = Arc::clone(&known);
@@ -72,11 +91,7 @@ impl Input {
                 let _ = read_all(sources, &sender, &counted);
                 counted.ended.store(true, Ordering::Release);
             })?;
-        Ok(Self {
-            items,
-            announced,
-            known,
-        })
+        Ok(Self { items, size, known })
     }
 
     /// The next item, or `None` when there is no more.
@@ -89,17 +104,52 @@ impl Input {
     }
 
     /// How many targets there are: known at once if none is in a file, and otherwise when the
-    /// last has been read.
-    pub(crate) fn total(&self) -> Option<u64> {
-        let ended = self.known.ended.load(Ordering::Acquire);
-        let counted = ended.then(|| self.known.targets.load(Ordering::Acquire));
-        counted.or(self.announced)
+    /// last has been read. Until then it is judged, if the sizes of all files are known.
+    pub(crate) fn total(&self) -> Option<Total> {
+        let known = &self.known;
+        if known.ended.load(Ordering::Acquire) {
+            return Some(Total::Exactly(known.targets.load(Ordering::Acquire)));
+        }
+        let (outside, of) = (self.size.targets?, self.size.bytes?);
+        if of == 0 {
+            return Some(Total::Exactly(outside));
+        }
+        let bytes = known.bytes.load(Ordering::Acquire);
+        let in_lines = known.targets_in_lines.load(Ordering::Acquire);
+        let judged = in_lines as f64 * (of as f64 / bytes.clamp(1, of) as f64);
+        (bytes > 0).then(|| Total::About(outside + judged.round() as u64))
     }
 }
 
+/// What is known of the sources without reading them.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    /// How many targets there are outside of files.
+    targets: Option<u64>,
+    /// How many bytes there are in files.
+    bytes: Option<u64>,
+}
+
+impl Size {
+    fn of(sources: &[Source]) -> Self {
+        let bytes = sources.iter().map(|source| match source {
+            Source::Targets(_) => Some(0),
+            Source::Lines { length, .. } => *length,
+        });
+        Self {
+            targets: sources.iter().map(Source::announced).sum(),
+            bytes: bytes.sum(),
+        }
+    }
+}
+
+/// What the reading has come to.
 #[derive(Debug, Default)]
 struct Known {
     targets: AtomicU64,
+    targets_in_lines: AtomicU64,
+    /// Of lines.
+    bytes: AtomicU64,
     ended: AtomicBool,
 }
 
@@ -124,12 +174,18 @@ fn read_all(
                     send(Item::Target(target))?;
                 }
             }
-            Source::Lines { name, reader } => {
+            Source::Lines { name, reader, .. } => {
                 let mut lines = Lines::new(BufReader::new(reader));
+                let before = known.bytes.load(Ordering::Acquire);
                 loop {
-                    let item = match lines.next() {
+                    let read = lines.next();
+                    known.bytes.store(before + lines.bytes, Ordering::Release);
+                    let item = match read {
                         Ok(None) => break,
-                        Ok(Some(Ok(target))) => Item::Target(target),
+                        Ok(Some(Ok(target))) => {
+                            known.targets_in_lines.fetch_add(1, Ordering::AcqRel);
+                            Item::Target(target)
+                        }
                         Ok(Some(Err(problem))) => {
                             Item::Bad(format!("{name}:{}: {problem}", lines.number))
                         }
@@ -150,6 +206,8 @@ fn read_all(
 struct Lines<R> {
     reader: R,
     number: u64,
+    /// How many have been read, but for the rest of lines that are too long.
+    bytes: u64,
     line: Vec<u8>,
 }
 
@@ -158,6 +216,7 @@ impl<R: BufRead> Lines<R> {
         Self {
             reader,
             number: 0,
+            bytes: 0,
             line: Vec::new(),
         }
     }
@@ -172,6 +231,7 @@ impl<R: BufRead> Lines<R> {
                 return Ok(None);
             }
             self.number += 1;
+            self.bytes += self.line.len() as u64;
             if self.line.len() > LONGEST_LINE && self.line.last() != Some(&b'\n') {
                 self.reader.skip_until(b'\n')?;
                 return Ok(Some(Err(format!("longer than {LONGEST_LINE} bytes"))));
@@ -235,7 +295,7 @@ mod tests {
         let target: Target = "http://a/".parse().unwrap();
         let targets = std::iter::repeat_n(target, 100_000);
         let input = Input::start(vec![Source::Targets(Box::new(targets))]).unwrap();
-        assert_eq!(input.total(), Some(100_000));
+        assert_eq!(input.total(), Some(Total::Exactly(100_000)));
     }
 
     #[tokio::test]
@@ -252,10 +312,12 @@ mod tests {
             Source::Lines {
                 name: "broken.txt".to_owned(),
                 reader: Box::new(Broken),
+                length: None,
             },
             Source::Lines {
                 name: "urls.txt".to_owned(),
                 reader: Box::new(&b"http://b/\n\nftp://x\n"[..]),
+                length: None,
             },
         ])
         .unwrap();
@@ -271,5 +333,33 @@ mod tests {
         assert_eq!(targets, 1001);
         assert!(bad[0].starts_with("broken.txt: can not be read: broken"));
         assert!(bad[1].starts_with("urls.txt:3: "));
+    }
+
+    #[tokio::test]
+    async fn the_total_of_a_file_is_judged_by_its_size_until_it_is_known() {
+        let text: &str = "http://a/\n".repeat(10_000).leak();
+        let mut input = Input::start(vec![
+            Source::Targets(Box::new(std::iter::once("http://b/".parse().unwrap()))),
+            Source::Lines {
+                name: "urls.txt".to_owned(),
+                reader: Box::new(text.as_bytes()),
+                length: Some(text.len() as u64),
+            },
+        ])
+        .unwrap();
+        for read in 0..10_001 {
+            assert!(input.next().await.is_some());
+            // So many are read ahead at most.
+            if (2..10_001 - AHEAD - 2).contains(&read) {
+                let Some(Total::About(total)) = input.total() else {
+                    panic!("{read}: {:?}", input.total());
+                };
+                // The bytes of a line may have been counted, and its target not yet.
+                let inexact = 10_001 / read as u64 + 1;
+                assert!(total.abs_diff(10_001) <= inexact, "{read}: {total}");
+            }
+        }
+        assert!(input.next().await.is_none());
+        assert_eq!(input.total(), Some(Total::Exactly(10_001)));
     }
 }

@@ -7,6 +7,7 @@
 //! of the flags that both have.
 
 mod args;
+mod backlog;
 mod causes;
 mod coding;
 mod console;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -95,6 +96,12 @@ impl Options {
 /// Whether one URL is fetched once, as it is by those who want its body.
 fn is_single(flags: &FetchFlags) -> bool {
     flags.urls.len() == 1 && flags.input.is_empty() && flags.repeat.get() == 1
+}
+
+/// How long a file is; a pipe has no length.
+fn length(file: impl Into<File>) -> Option<u64> {
+    let metadata = file.into().metadata().ok()?;
+    metadata.is_file().then_some(metadata.len())
 }
 
 /// Where bodies go. Of a single URL, standard output has it unless something else is said; with
@@ -214,12 +221,18 @@ fn lines(path: &Path) -> Result<Source, Refusal> {
     if is_standard(path) {
         return Ok(Source::Lines {
             name: "standard input".to_owned(),
+            length: io::stdin()
+                .as_fd()
+                .try_clone_to_owned()
+                .ok()
+                .and_then(length),
             reader: Box::new(io::stdin()),
         });
     }
     let file = File::open(path).map_err(|error| refusal("read", path, error))?;
     Ok(Source::Lines {
         name: path.display().to_string(),
+        length: file.try_clone().ok().and_then(length),
         reader: Box::new(file),
     })
 }

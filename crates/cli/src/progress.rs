@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keepalive::Counts;
 
 use crate::console;
+use crate::input::Total;
 use crate::table::grouped;
 
 /// How often it is brought up to date.
@@ -19,7 +20,7 @@ const STRETCH: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
-    total_known: bool,
+    style: Style,
     rate: Rate,
 }
 
@@ -31,25 +32,30 @@ impl Progress {
             false => ProgressDrawTarget::hidden(),
         };
         let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(style("{elapsed_precise} {spinner} {human_pos} of ?  {msg}"));
+        bar.set_style(Style::Unknown.template());
         Self {
             bar,
-            total_known: false,
+            style: Style::Unknown,
             rate: Rate::begin(Instant::now()),
         }
     }
 
-    /// Shows that `done` of `total` are done; the total is unknown until the input has ended.
-    pub(crate) fn update(&mut self, done: u64, total: Option<u64>, counts: &Counts) {
+    /// Shows that `done` of `total` are done.
+    pub(crate) fn update(&mut self, done: u64, total: Option<Total>, counts: &Counts) {
         if self.bar.is_hidden() {
             return;
         }
-        if let (Some(total), false) = (total, self.total_known) {
-            self.total_known = true;
-            self.bar.set_length(total);
-            self.bar.set_style(style(
-                "{elapsed_precise} [{bar:30}] {human_pos} of {human_len}  {msg}",
-            ));
+        let (style, length) = match total {
+            None => (Style::Unknown, None),
+            Some(Total::About(total)) => (Style::About, Some(total.max(done))),
+            Some(Total::Exactly(total)) => (Style::Known, Some(total)),
+        };
+        if let Some(length) = length {
+            self.bar.set_length(length);
+        }
+        if style != self.style {
+            self.style = style;
+            self.bar.set_style(style.template());
         }
         let rate = self.rate.at(Instant::now(), done);
         self.bar.set_message(format!(
@@ -73,10 +79,29 @@ impl Progress {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("the templates are constant and well formed")
-        .progress_chars("=> ")
+/// What is known of the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Unknown,
+    About,
+    Known,
+}
+
+impl Style {
+    fn template(self) -> ProgressStyle {
+        let template = match self {
+            Self::Unknown => "{elapsed_precise} {spinner} {human_pos} of ?  {msg}",
+            Self::About => {
+                "{elapsed_precise} [{bar:20}] {percent}% of about {human_len}, {eta} to go  {msg}"
+            }
+            Self::Known => {
+                "{elapsed_precise} [{bar:20}] {percent}% of {human_len}, {eta} to go  {msg}"
+            }
+        };
+        ProgressStyle::with_template(template)
+            .expect("the templates are constant and well formed")
+            .progress_chars("=> ")
+    }
 }
 
 /// How many are done in a second, lately.

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use crate::backlog::Backlog;
 use crate::exit::GOODBYE;
 use crate::failure::Failure;
 use crate::fetch::{Fetched, Fetcher};
-use crate::input::{Input, Item};
+use crate::input::{Input, Item, Total};
 use crate::interrupt::{Interrupt, Signal};
 use crate::limits::HttpManager;
 use crate::progress::{self, Progress};
@@ -68,11 +69,10 @@ impl Run {
             fetcher: Arc::new(self.fetcher),
             input: Some(self.input),
             repeat: self.repeat,
-            again: None,
+            backlog: Backlog::default(),
             report: self.report,
             progress: self.progress,
             fetches: JoinSet::new(),
-            begun: 0,
             total: None,
             bad: 0,
             summary: Summary::default(),
@@ -116,14 +116,12 @@ struct State {
     /// `None` when it has ended.
     input: Option<Input>,
     repeat: u64,
-    /// The target that is being repeated, and how often it is still to be fetched.
-    again: Option<(Target, u64)>,
+    backlog: Backlog,
     report: Option<Report>,
     progress: Progress,
     fetches: JoinSet<Fetched>,
-    begun: u64,
     /// How many there are to fetch, once that is known.
-    total: Option<u64>,
+    total: Option<Total>,
     bad: u64,
     summary: Summary,
 }
@@ -138,8 +136,8 @@ impl State {
         let mut ticks = interval(progress::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            while self.fetches.len() < jobs && self.begin_again() {}
-            let wants_more = self.fetches.len() < jobs;
+            let more_may_come = self.input.is_some() && !self.backlog.is_full();
+            while self.begin(jobs, more_may_come) {}
             if self.input.is_none() && self.fetches.is_empty() {
                 return Ok(());
             }
@@ -147,7 +145,7 @@ impl State {
                 Some(ended) = self.fetches.join_next() => {
                     self.end(ended).await?;
                 }
-                item = next(&mut self.input), if wants_more && self.input.is_some() => {
+                item = next(&mut self.input), if more_may_come => {
                     self.take(item);
                 }
                 _ = ticks.tick() => self.show(),
@@ -155,16 +153,12 @@ impl State {
         }
     }
 
-    /// Begins the next fetch of the target at hand, if there is one.
-    fn begin_again(&mut self) -> bool {
-        let Some((target, times)) = self.again.take() else {
+    /// Begins the next fetch, if one may begin.
+    fn begin(&mut self, jobs: usize, more_may_come: bool) -> bool {
+        let Some((number, target)) = self.backlog.begin(jobs, more_may_come) else {
             return false;
         };
-        if times > 1 {
-            self.again = Some((target.clone(), times - 1));
-        }
-        self.begun += 1;
-        let (fetcher, number) = (Arc::clone(&self.fetcher), self.begun);
+        let fetcher = Arc::clone(&self.fetcher);
         self.fetches
             .spawn(async move { fetcher.fetch(number, target).await });
         true
@@ -172,7 +166,7 @@ impl State {
 
     fn take(&mut self, item: Option<Item>) {
         match item {
-            Some(Item::Target(target)) => self.again = Some((target, self.repeat)),
+            Some(Item::Target(target)) => self.backlog.push(target, self.repeat),
             Some(Item::Bad(what)) => {
                 self.bad += 1;
                 self.progress.complain(what);
@@ -192,6 +186,7 @@ impl State {
             // Fetches are cancelled only once nobody waits for them.
             Err(_) => return Ok(()),
         };
+        self.backlog.ended(&fetched.target.host);
         self.summary.record(&fetched);
         if let Some(failure) = &fetched.failure {
             self.tell(&fetched.target, failure);
@@ -225,10 +220,8 @@ impl State {
     }
 
     fn learn_total(&mut self) {
-        if let (None, Some(input)) = (self.total, &self.input) {
-            self.total = input
-                .total()
-                .map(|targets| targets.saturating_mul(self.repeat));
+        if let Some(input) = &self.input {
+            self.total = input.total().map(|total| total.times(self.repeat));
         }
     }
 }

@@ -50,7 +50,7 @@ Empty lines and lines that start with '#' are skipped.
 
 Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds.
 
-Lines of --jsonl come in the order in which fetches end; number is that in which they began. Times in \
+Lines of --jsonl come in the order in which fetches end; number is the place in the input. Times in \
 them are microseconds, and what is not known is null.
 
 A single URL's body goes to standard output, without a summary. Of several, bodies are dropped \
@@ -124,7 +124,10 @@ pub(crate) struct FetchFlags {
 
     /// Have at most N fetches under way, waiting ones included (by default 4 x max-open).
     ///
-    /// The input is not read further ahead than that.
+    /// The input is read ahead by 16 MiB at most. A host that is slow does not hold up the others:
+    /// the host with the fewest fetches under way is next, and while more input may come, a host
+    /// begins another only while as many jobs are free as it has. Of one host, fetches begin in the
+    /// order of the input.
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 

@@ -3,11 +3,8 @@
 use std::fs;
 use std::io::Read;
 use std::path::Path;
-use std::process::Stdio;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-use crate::program::{Ended, command, ended, keepalive};
+use crate::program::{Ended, command, ended, keepalive, on_a_terminal};
 use crate::server::Server;
 use crate::site::{Site, gzip};
 
@@ -249,39 +246,6 @@ fn a_place_that_is_taken_twice_is_refused() {
         assert!(run.stderr.contains(said), "{flags}: {run:?}");
     }
     assert_eq!(server.connections(), 0);
-}
-
-/// What a terminal shows, and the exit code.
-fn on_a_terminal(line: &str) -> (String, Option<i32>) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let path = ptsname(&terminal, Vec::new())
-        .unwrap()
-        .into_string()
-        .unwrap();
-    let side = || {
-        fs::File::options()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .unwrap()
-    };
-    let mut child = command(line)
-        .stdin(Stdio::null())
-        .stdout(side())
-        .stderr(side())
-        .spawn()
-        .unwrap();
-    let mut shown = Vec::new();
-    let mut master = fs::File::from(terminal);
-    let mut chunk = [0; 4096];
-    // Linux says EIO when the last of the other side is closed.
-    while let Ok(read @ 1..) = master.read(&mut chunk) {
-        shown.extend(&chunk[..read]);
-    }
-    let code = child.wait().unwrap().code();
-    (String::from_utf8_lossy(&shown).into_owned(), code)
 }
 
 #[test]

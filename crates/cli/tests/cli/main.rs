@@ -4,6 +4,7 @@
 mod a_probe_shows_the_way;
 mod a_probe_that_fails_shows_how_far_it_came;
 mod a_race_is_drawn;
+mod a_slow_host_holds_up_no_other;
 mod bad_certificate_files_are_named;
 mod bodies_are_unpacked_when_asked;
 mod bodies_go_where_they_are_wanted;

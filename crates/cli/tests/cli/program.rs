@@ -1,8 +1,10 @@
 //! Runs the binary.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 
 /// How a run ended.
@@ -67,4 +69,31 @@ pub(crate) fn ended(output: Output) -> Ended {
     };
     assert!(!ended.stderr.contains("panicked"), "{ended:?}");
     ended
+}
+
+/// What a terminal shows, and the exit code.
+pub(crate) fn on_a_terminal(line: &str) -> (String, Option<i32>) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let path = ptsname(&terminal, Vec::new())
+        .unwrap()
+        .into_string()
+        .unwrap();
+    let side = || File::options().read(true).write(true).open(&path).unwrap();
+    let mut child = command(line)
+        .stdin(Stdio::null())
+        .stdout(side())
+        .stderr(side())
+        .spawn()
+        .unwrap();
+    let mut shown = Vec::new();
+    let mut master = File::from(terminal);
+    let mut chunk = [0; 4096];
+    // Linux says EIO when the last of the other side is closed.
+    while let Ok(read @ 1..) = master.read(&mut chunk) {
+        shown.extend(&chunk[..read]);
+    }
+    let code = child.wait().unwrap().code();
+    (String::from_utf8_lossy(&shown).into_owned(), code)
 }
