@@ -87,7 +87,7 @@ impl Part {
         for word in words {
             match word.trim().split_once('=') {
                 Some(("filename", name)) => {
-                    part.file_name = Some(name.trim_matches('"').to_owned())
+                    part.file_name = Some(name.trim_matches('"').to_owned());
                 }
                 Some(("type", name)) if is_type(name) => part.content_type = Some(name.to_owned()),
                 _ => return Err(FormError::Type(number).into()),
