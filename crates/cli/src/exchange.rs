@@ -101,9 +101,10 @@ impl Exchanges {
     }
 
     /// What may be behind it if `target` can not be spoken with.
-    pub(crate) fn advice(&self, target: &Target) -> Option<&'static str> {
+    pub(crate) fn advice(&self, target: &Target, error: &ExchangeError) -> Option<&'static str> {
         let assumed = self.terms.assumes_http2 && target.host.scheme() == "http";
-        assumed.then_some("--http2 takes for granted that the server speaks HTTP/2")
+        let is_wrong = matches!(error, ExchangeError::Http(error) if error.is_not_http2());
+        (assumed && is_wrong).then_some(ADVICE)
     }
 
     /// What is wrong with an answer that can not be taken as it is: the function, and why.
@@ -132,6 +133,8 @@ impl Exchanges {
         }
     }
 }
+
+const ADVICE: &str = "--http2 takes for granted that the server speaks HTTP/2";
 
 /// One request, and the answer as it comes.
 async fn hop(

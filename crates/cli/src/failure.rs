@@ -32,14 +32,11 @@ impl Failure {
         Self::without_detail(function, None, error_str)
     }
 
-    /// Says what may be behind it, if what was spoken with the server failed.
+    /// Says what may be behind it.
     pub(crate) fn advise(&mut self, advice: &str) {
-        let spoken = ["http", "check", "request", "response"];
-        if spoken.contains(&&*self.function) {
-            let shown = self.detail.as_mut().unwrap_or(&mut self.error_str);
-            shown.push_str("; ");
-            shown.push_str(advice);
-        }
+        let shown = self.detail.as_mut().unwrap_or(&mut self.error_str);
+        shown.push_str("; ");
+        shown.push_str(advice);
     }
 
     fn without_detail(function: &str, error_num: Option<i32>, error_str: String) -> Self {
@@ -187,21 +184,6 @@ mod tests {
         let text = failure.to_string();
         assert_eq!(text.matches("os error").count(), 1, "{text}");
         assert!(text.starts_with("can not write to a.html: "), "{text}");
-    }
-
-    #[test]
-    fn advice_is_for_those_that_were_spoken_with() {
-        for (function, is_advised) in [
-            ("connect", false),
-            ("tls", false),
-            ("check", true),
-            ("response", true),
-        ] {
-            let mut failure = Failure::of(function, "it failed".to_owned());
-            failure.advise("ask a friend");
-            let text = failure.to_string();
-            assert_eq!(text.ends_with("; ask a friend"), is_advised, "{text}");
-        }
     }
 
     #[cfg(target_os = "linux")]

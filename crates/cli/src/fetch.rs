@@ -94,7 +94,7 @@ impl Fetcher {
                     fetched.timing = error.timing();
                 }
                 let mut failure = Failure::from(&error);
-                if let Some(advice) = self.exchanges.advice(&fetched.target) {
+                if let Some(advice) = self.exchanges.advice(&fetched.target, &error) {
                     failure.advise(advice);
                 }
                 return Err(failure);

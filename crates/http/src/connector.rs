@@ -92,7 +92,13 @@ impl<C> Http<C> {
     }
 
     /// Speaks HTTP/2 only: by prior knowledge where connections are not encrypted (RFC 9113,
-    /// section 3.3). A server that takes something else by ALPN is an error of function `http`.
+    /// section 3.3).
+    ///
+    /// Where the server is offered HTTP/2 by ALPN and takes something else, or nothing, the error is
+    /// one of function `tls`. A connector of your own that offers it says so by
+    /// [`Connection::offered_protocols`]; without that, it counts as one that asks nobody, unless it
+    /// names a [`protocol`](Connection::protocol). A server that was not asked and turns out to speak
+    /// something else is told by [`Error::is_not_http2`](crate::Error::is_not_http2).
     #[must_use]
     pub fn http2_only(mut self) -> Self {
         self.versions = Versions::Two;
@@ -158,11 +164,12 @@ impl<C: StreamConnector> Connector for Http<C> {
         };
         let transport = self.connector.connect(&attempt).await?;
         let speaks_two = match (transport.protocol(), self.versions) {
-            (Some(H2), _) | (None, Versions::Two) => true,
-            (Some(other), Versions::Two) => {
-                let other = String::from_utf8_lossy(other);
-                let error = format!("the server speaks {other}, and only HTTP/2 is wanted");
-                return Err(ConnectError::new("http", error));
+            (Some(H2), _) => true,
+            // Nobody was asked.
+            (None, Versions::Two) if transport.offered_protocols().is_empty() => true,
+            (chosen, Versions::Two) => {
+                let offered = transport.offered_protocols();
+                return Err(ConnectError::new("tls", not_two(offered, chosen)));
             }
             (_, Versions::Either | Versions::One) => false,
         };
@@ -181,6 +188,21 @@ impl<C: StreamConnector> Connector for Http<C> {
     fn is_prompt(&self, host: &keepalive::Host) -> bool {
         self.connector.is_prompt(host)
     }
+}
+
+/// That a server did not agree to HTTP/2, which alone is wanted.
+fn not_two(offered: &[Vec<u8>], chosen: Option<&[u8]>) -> String {
+    let offered: Vec<_> = offered.iter().map(|name| text(name)).collect();
+    let asked = match &*offered {
+        [] => String::new(),
+        names => format!(" was offered {} by ALPN and", names.join(", ")),
+    };
+    let chosen = chosen.map_or_else(|| "none".to_owned(), text);
+    format!("the server{asked} chose {chosen}, but only h2 (HTTP/2) is wanted")
+}
+
+fn text(protocol: &[u8]) -> String {
+    protocol.escape_ascii().to_string()
 }
 
 /// The longest that is between pings, or waited for one: a year. hyper adds it to the time that it

@@ -6,6 +6,8 @@ use std::io;
 use http::Method;
 use keepalive::{AllocateError, Host, Timing};
 
+use crate::http2::Foreign;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why there is no response, or no complete one.
@@ -90,6 +92,16 @@ impl Error {
     /// Whether there was no connection to send the request on.
     pub fn is_connect(&self) -> bool {
         self.allocate().is_some()
+    }
+
+    /// Whether the server speaks no HTTP/2, although that was spoken to it: its first bytes are
+    /// something else.
+    ///
+    /// It happens where a server is taken to speak HTTP/2 without having been asked, see
+    /// [`Http::http2_only`](crate::Http::http2_only). One that closes the connection without a word
+    /// is not among these: it may have any reason.
+    pub fn is_not_http2(&self) -> bool {
+        chain(self).any(<dyn std::error::Error>::is::<Foreign>)
     }
 
     /// How often the request had been sent again because a reused connection turned out to be
@@ -205,11 +217,18 @@ pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
     })
 }
 
-/// An error and its sources.
+/// An error and its sources. What is in an error of input or output is one of them, although it
+/// passes over it.
 fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
+    std::iter::successors(Some(error), |error| {
+        let inner = error.downcast_ref().and_then(io::Error::get_ref);
+        match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        }
+    })
 }
 
 fn os_number(error: &(dyn std::error::Error + 'static)) -> Option<i32> {

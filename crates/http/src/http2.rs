@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,11 +26,13 @@ use crate::settings::Settings;
 
 use self::drive::Drive;
 pub(crate) use self::drive::Executor;
+pub(crate) use self::foreign::Foreign;
 pub(crate) use self::over::Over;
 use self::over::is_refused;
 pub(crate) use self::windows::Windows;
 
 mod drive;
+mod foreign;
 mod over;
 mod windows;
 
@@ -65,6 +68,8 @@ struct Session<T> {
     capacity: AtomicUsize,
     /// How many streams there is room for in the windows.
     room: usize,
+    /// Whether it has settings of hyper's.
+    is_hypers: bool,
     retired: AtomicBool,
     /// What hyper's half ended with, if that was an error.
     failure: OnceLock<Arc<hyper::Error>>,
@@ -117,6 +122,7 @@ where
             sender: Mutex::new(Some(sender)),
             capacity: AtomicUsize::new(requests.current_max_send_streams().min(room)),
             room,
+            is_hypers: settings.is_some(),
             retired: AtomicBool::new(false),
             failure: OnceLock::new(),
             watcher: Mutex::default(),
@@ -257,7 +263,7 @@ where
                 is_user: error.is_user(),
                 error: match unsent {
                     Some(_) => self.over(error),
-                    None => error.into(),
+                    None => self.session.explain(error.into()),
                 },
                 unsent: unsent.map(|request| Box::new(request.into_body())),
             }
@@ -267,7 +273,7 @@ where
     /// Why a request was not sent: hyper tells the first one alone how the connection has ended.
     fn over(&self, otherwise: impl Into<BoxError>) -> BoxError {
         match self.session.failure.get() {
-            Some(failure) => Over::new(failure).into(),
+            Some(failure) => self.session.explain(Over::new(failure).into()),
             None => otherwise.into(),
         }
     }
@@ -291,9 +297,24 @@ impl<T> Session<T> {
     /// Why a retired one takes no further exchange.
     fn why_unusable(&self) -> Unusable {
         match self.failure.get() {
-            Some(failure) => Unusable::Failed(Over::new(failure).into()),
+            Some(failure) => Unusable::Failed(self.failed(Over::new(failure))),
             None => Unusable::Closed,
         }
+    }
+
+    fn failed(&self, over: Over) -> io::Error {
+        let kind = over.kind();
+        io::Error::new(kind, self.explain(over.into()))
+    }
+
+    /// The error of a connection, and that its server speaks something else, if so. Whoever has
+    /// hyper's settings is told in hyper's words alone.
+    fn explain(&self, error: BoxError) -> BoxError {
+        if self.is_hypers {
+            return error;
+        }
+        let (beginning, length) = self.transport.beginning();
+        Foreign::explain(error, &beginning[..length])
     }
 
     /// The peer allows so many streams.

@@ -15,6 +15,8 @@ pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
 struct Inner<T> {
     transport: Option<T>,
     received: u64,
+    /// The first that was received.
+    beginning: [u8; BEGINNING],
     /// Of whoever reads, once nothing was there to be read.
     reader: Option<Waker>,
     /// Whether only whoever closes the connection may end our side of it.
@@ -24,11 +26,26 @@ struct Inner<T> {
     lonely: Vec<Waker>,
 }
 
+/// So much of what is received first is kept.
+const BEGINNING: usize = 16;
+
+impl<T> Inner<T> {
+    /// Takes note of what was read.
+    fn take(&mut self, bytes: &[u8]) {
+        if self.received < BEGINNING as u64 {
+            let rest = self.beginning.iter_mut().skip(self.received as usize);
+            rest.zip(bytes).for_each(|(kept, byte)| *kept = *byte);
+        }
+        self.received += bytes.len() as u64;
+    }
+}
+
 impl<T> Shared<T> {
     pub(crate) fn new(transport: T) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             transport: Some(transport),
             received: 0,
+            beginning: [0; BEGINNING],
             reader: None,
             kept_open: false,
             users: 1,
@@ -74,6 +91,13 @@ impl<T> Shared<T> {
     /// How many bytes have been read so far.
     pub(crate) fn received(&self) -> u64 {
         self.lock().received
+    }
+
+    /// The first bytes that were read, as far as there are any.
+    pub(crate) fn beginning(&self) -> ([u8; BEGINNING], usize) {
+        let inner = self.lock();
+        let length = usize::try_from(inner.received).unwrap_or(BEGINNING);
+        (inner.beginning, length.min(BEGINNING))
     }
 
     // Held for one system call at most. A panic of the transport poisons nothing of ours.
@@ -151,7 +175,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Shared<T> {
         };
         let before = buf.filled().len();
         let result = Pin::new(transport).poll_read(cx, buf);
-        inner.received += (buf.filled().len() - before) as u64;
+        inner.take(&buf.filled()[before..]);
         if result.is_pending() {
             match &mut inner.reader {
                 Some(reader) => reader.clone_from(cx.waker()),

@@ -94,6 +94,31 @@ fn a_server_that_can_not_is_a_failure() {
 }
 
 #[test]
+fn a_server_that_does_not_choose_is_a_failure_of_tls_without_advice() {
+    let site = Site::start_with(tls(&[]));
+    let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let said = "tls: the server was offered h2 by ALPN and chose none";
+    assert!(run.stderr.contains(said), "{run:?}");
+    assert!(!run.stderr.contains("takes for granted"), "{run:?}");
+}
+
+#[test]
+fn one_that_closes_without_a_word_is_a_failure_without_advice() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _some = stream?.read(&mut [0; 1024])?;
+        }
+        io::Result::Ok(())
+    });
+    let run = fetch(&url, "--http2");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(!run.stderr.contains("takes for granted"), "{run:?}");
+}
+
+#[test]
 fn one_that_answers_in_http_1_is_a_failure_with_advice() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());

@@ -16,6 +16,12 @@ impl Over {
     pub(super) fn new(failure: &Arc<hyper::Error>) -> Self {
         Self(Arc::clone(failure))
     }
+
+    /// That of the transport's error, if it was one.
+    pub(super) fn kind(&self) -> io::ErrorKind {
+        let transport = self.0.source().and_then(<dyn Error>::downcast_ref);
+        transport.map_or(io::ErrorKind::Other, io::Error::kind)
+    }
 }
 
 impl fmt::Display for Over {
@@ -27,14 +33,6 @@ impl fmt::Display for Over {
 impl Error for Over {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
-    }
-}
-
-impl From<Over> for io::Error {
-    fn from(over: Over) -> Self {
-        let transport = over.0.source().and_then(<dyn Error>::downcast_ref);
-        let kind = transport.map_or(io::ErrorKind::Other, Self::kind);
-        Self::new(kind, over)
     }
 }
 

@@ -146,6 +146,16 @@ pub trait Connection: Send + 'static {
         None
     }
 
+    /// The application protocols that the peer was offered when the connection was opened, the
+    /// preferred one first. If there are any and [`protocol`](Self::protocol) is none, the peer has
+    /// taken none of them.
+    ///
+    /// Whoever speaks over this connection tells by it a peer that does not speak what is wanted
+    /// from one that nobody asked. The default is none: the peer was not asked.
+    fn offered_protocols(&self) -> &[Vec<u8>] {
+        &[]
+    }
+
     /// Closes the connection in an orderly way; it is dropped when this is ready.
     ///
     /// The slot under the limits is free when the connection has been dropped, so an

@@ -112,6 +112,15 @@ impl Connection for NetStream {
         }
     }
 
+    fn offered_protocols(&self) -> &[Vec<u8>] {
+        match &self.kind {
+            Kind::Tcp(_) | Kind::Unix(_) => &[],
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) => stream.offered_protocols(),
+            Kind::Other(stream) => stream.offered_protocols(),
+        }
+    }
+
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.kind {
             Kind::Tcp(_) | Kind::Unix(_) => Poll::Ready(()),

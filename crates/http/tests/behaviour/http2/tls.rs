@@ -36,8 +36,13 @@ impl TlsServer {
     }
 
     pub(crate) fn net(&self) -> Net {
-        let tls = Tls::builder().roots_pem(self.certificate.as_str()).build();
-        Net::new().tls(tls.unwrap())
+        self.net_offering(&[])
+    }
+
+    /// One whose own settings name these protocols, if there are any.
+    pub(crate) fn net_offering(&self, protocols: &[&str]) -> Net {
+        let tls = Tls::builder().roots_pem(self.certificate.as_str());
+        Net::new().tls(tls.alpn(protocols).build().unwrap())
     }
 
     pub(crate) fn uri(&self) -> http::Uri {

@@ -39,14 +39,14 @@ pub(crate) async fn connect(
     let connector = TlsConnector::from(config);
     // The session computes as soon as it is made.
     let handshake = async {
-        let handshake = connector.with_alpn(alpn).connect(name, socket);
+        let handshake = connector.with_alpn(alpn.clone()).connect(name, socket);
         if planted!(HandshakeOutlivesRequest) {
             return tokio::spawn(handshake).await.map_err(io::Error::other)?;
         }
         handshake.await
     };
     let stream = turns.take(handshake).await.map_err(failed)?;
-    Ok(TlsStream::new(stream))
+    Ok(TlsStream::new(stream, alpn))
 }
 
 /// Whom the certificate of `host` must be valid for. Names are sent to the peer, addresses are

@@ -23,20 +23,27 @@ const MOST_UNASKED: usize = 64 * 1024;
 /// A TLS session over TCP, its handshake done.
 pub(crate) struct TlsStream {
     stream: client::TlsStream<TcpStream>,
+    offered: Vec<Vec<u8>>,
     /// How much more may come until a user has it again.
     allowed: usize,
 }
 
 impl TlsStream {
-    pub(crate) fn new(stream: client::TlsStream<TcpStream>) -> Self {
+    /// That of a handshake which offered these application protocols.
+    pub(crate) fn new(stream: client::TlsStream<TcpStream>, offered: Vec<Vec<u8>>) -> Self {
         Self {
             stream,
+            offered,
             allowed: MOST_UNASKED,
         }
     }
 
     pub(crate) fn info(&self) -> TlsInfo<'_> {
         TlsInfo::new(self.session())
+    }
+
+    pub(crate) fn offered_protocols(&self) -> &[Vec<u8>] {
+        &self.offered
     }
 
     fn session(&self) -> &ClientConnection {

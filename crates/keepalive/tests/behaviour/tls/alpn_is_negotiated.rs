@@ -2,7 +2,7 @@
 
 use crate::support::tls::{Authority, TlsServer};
 use crate::support::{ask, error, run};
-use keepalive::{Manager, Tls};
+use keepalive::{Connection, Manager, Tls};
 
 #[test]
 fn the_first_that_both_speak() {
@@ -24,6 +24,13 @@ fn the_first_that_both_speak() {
             let mut lease = manager.allocate(offering(offered)).await.unwrap();
             let info = lease.tls().unwrap();
             assert_eq!(info.alpn(), chosen.map(str::as_bytes));
+            let told: Vec<_> = lease
+                .offered_protocols()
+                .iter()
+                .map(Vec::as_slice)
+                .collect();
+            let offered: Vec<_> = offered.iter().map(|name| name.as_bytes()).collect();
+            assert_eq!(told, offered);
             assert_eq!(ask(&mut lease, "alpn").await, chosen.unwrap_or_default());
         }
 
