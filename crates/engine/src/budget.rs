@@ -176,12 +176,11 @@ impl Budget {
         None
     }
 
-    /// Withdraws a claim. False if it has been granted and the grant is on its way.
-    pub(crate) fn withdraw(&mut self, ticket: Ticket) -> bool {
-        match self.claims.remove(&ticket) {
-            Some(claim) => self.marks.remove(&(claim.mark, ticket)),
-            None => false,
-        }
+    /// Withdraws a claim, and answers its mark; `None` if the grant is on its way.
+    pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<u64> {
+        let claim = self.claims.remove(&ticket)?;
+        self.marks.remove(&(claim.mark, ticket));
+        Some(claim.mark)
     }
 
     pub(crate) fn has_claim(&self, ticket: Ticket) -> bool {

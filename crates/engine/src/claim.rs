@@ -83,6 +83,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     fn pass_on(&mut self, room: &mut impl Room) {
         let Some(now) = self.now else { return };
         while std::mem::take(&mut self.unsettled) {
+            for host in std::mem::take(&mut self.relieved) {
+                if self.hosts.is_known(host) {
+                    self.rebalance(now, room, host);
+                }
+            }
             while let Some(grant) = room.budget().poll_grant() {
                 if grant.shard == self.shard {
                     self.use_grant(now, room, grant);
@@ -253,19 +258,42 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    pub(crate) fn withdraw_claim(&mut self, room: &mut impl Room, request: u32) {
+    /// Answers the mark of the claim, unless it is granted already.
+    pub(crate) fn withdraw_claim(&mut self, room: &mut impl Room, request: u32) -> Option<u64> {
         let request = &self.requests[request];
-        if room.budget().withdraw(request.ticket()) {
+        let mark = room.budget().withdraw(request.ticket());
+        if mark.is_some() {
             self.hosts.at_mut(request.host).reserved -= 1;
         }
         self.unsettled = true;
+        mark
     }
 
-    /// Whether a host may claim a further slot under its own limit.
+    /// A host is to open one connection at a time, and may have claimed room for more: its requests
+    /// wait for the host again.
+    pub(crate) fn withdraw_claims(&mut self, room: &mut impl Room, host: u32) {
+        while let Some(request) = self.hosts.at(host).queue.last_claimed(&self.requests) {
+            let mark = self.withdraw_claim(room, request);
+            let mark = mark.unwrap_or_else(|| room.overtakes());
+            let Self {
+                hosts, requests, ..
+            } = self;
+            hosts.at_mut(host).queue.park(requests, request, mark);
+            self.relieve(host);
+        }
+    }
+
+    /// What held a host's requests back may be over: that is seen to before the input ends.
+    pub(crate) fn relieve(&mut self, host: u32) {
+        self.relieved.push(host);
+        self.unsettled = true;
+    }
+
+    /// Whether a host may claim a further slot as far as it itself is concerned.
     pub(crate) fn may_claim(&self, host: u32) -> bool {
         let host = self.hosts.at(host);
-        let one_more = usize::from(planted!(OverHostLimit));
-        host.in_use() < host.limit(self.settings.max_per_host) + one_more
+        let max = self.settings.max_per_host;
+        host.may_claim(max) || (planted!(OverHostLimit) && host.in_use() == host.limit(max))
     }
 
     /// Whether a request that joins a host's queue now would have an attempt of its own at once.
@@ -276,10 +304,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             && (adopts || (self.may_claim(host) && room.budget().has_room()))
     }
 
-    /// While a host is at its own limit, its requests do not wait for room.
+    /// While a host is held up, its requests do not wait for room.
     pub(crate) fn note_limit(&mut self, room: &mut impl Room, host: u32) {
         let host = self.hosts.at_mut(host);
-        if host.tally.open() as usize >= host.limit(self.settings.max_per_host) {
+        if host.is_held_up(self.settings.max_per_host) {
             host.mark = room.overtakes();
         }
     }

@@ -31,6 +31,58 @@ pub enum Return {
     Closed,
 }
 
+/// How many leases a connection can carry at once.
+///
+/// A host whose last connection was opened with anything but [`One`](Self::One) is known to share:
+/// it opens one connection at a time, and a further one only when those that it has are full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capacity {
+    /// One, for as long as it lives.
+    One,
+    /// As many as its peer allows now; more than 65,535 count as that. 0 is
+    /// [`Provisional`](Self::Provisional).
+    Shared(usize),
+    /// As many as can be ventured: its peer has not said yet how many it allows, or allows none at
+    /// present. Until it says more, its host opens no further connection.
+    ///
+    /// 0 of a connection that has just been opened counts as 1, for the request that it was opened
+    /// for.
+    Provisional(usize),
+}
+
+impl Capacity {
+    /// How many leases, and whether that is all that is known.
+    pub(crate) fn parts(self) -> (u16, bool) {
+        let (leases, provisional) = match self {
+            Self::One => (1, false),
+            Self::Shared(leases) => (leases, leases == 0),
+            Self::Provisional(leases) => (leases, true),
+        };
+        (u16::try_from(leases).unwrap_or(u16::MAX), provisional)
+    }
+}
+
+/// A number that is known, where one lease means a connection that is never shared.
+impl From<usize> for Capacity {
+    fn from(leases: usize) -> Self {
+        match leases {
+            1 => Self::One,
+            _ => Self::Shared(leases),
+        }
+    }
+}
+
+/// What may still come of an open connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Outlook {
+    /// It carries as many leases as its capacity is.
+    Settled,
+    /// It may come to carry more, and nobody opens another beside it until that is known.
+    Provisional,
+    /// It takes no further lease, and closes when the last is back.
+    Retiring,
+}
+
 /// Where a connection is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -87,8 +139,7 @@ pub(crate) struct Connection {
     pub(crate) ends: Option<Time>,
     /// Whether it is in its host's list of connections with room.
     pub(crate) listed: bool,
-    /// Whether it takes no further lease and closes when the last is back.
-    pub(crate) retiring: bool,
+    pub(crate) outlook: Outlook,
 }
 
 impl Connection {
@@ -108,7 +159,7 @@ impl Connection {
             #[cfg(feature = "check")]
             ends: None,
             listed: false,
-            retiring: false,
+            outlook: Outlook::Settled,
         }
     }
 
@@ -147,9 +198,21 @@ impl Connection {
     #[inline]
     pub(crate) fn has_room(&self, max_uses: u32) -> bool {
         matches!(self.state, State::Leased | State::Idle)
-            && (!self.retiring || planted!(RetiredServesOn))
+            && (!self.is_retiring() || planted!(RetiredServesOn))
             && self.leases < self.capacity
             && !self.is_worn(max_uses)
+    }
+
+    /// Whether it has been opened, and does not close yet.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Leased | State::Idle)
+    }
+
+    /// Whether it takes no further lease.
+    #[inline]
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.outlook == Outlook::Retiring
     }
 
     /// Whether its last lease has ended, and nobody has seen to it yet.

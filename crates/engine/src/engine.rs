@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use crate::action::{Action, Answer, Message};
 use crate::arena::Arena;
 use crate::config::{Config, Settings};
-use crate::connection::{Connection, Phase, Return, State};
+use crate::connection::{Capacity, Connection, Phase, Return, State};
 use crate::host::Hosts;
 use crate::idle::Idle;
 use crate::ids::{ConnectionId, HostId, RequestId, ShardId};
@@ -47,6 +47,8 @@ pub struct Engine<K, N = ()> {
     pub(crate) shut_down: bool,
     /// Whether the budget, or what was published, may allow more than has been done.
     pub(crate) unsettled: bool,
+    /// Hosts of which a connection holds nobody back any more; empty between inputs.
+    pub(crate) relieved: Vec<u32>,
     pub(crate) serial: u32,
 }
 
@@ -86,6 +88,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             now: None,
             shut_down: false,
             unsettled: false,
+            relieved: Vec::new(),
             serial: 0,
         }
     }
@@ -95,14 +98,20 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// The id is good for a request made now, after a [`tick`](Self::tick) at the same time; a
     /// host out of use may be forgotten by any other input.
     pub fn host(&mut self, hash: u64, key: &K) -> HostId {
-        self.hosts.enter(hash, key)
+        self.host_with(hash, key, || false)
+    }
+
+    /// The same. If it makes the record, it asks whether connections to the host are known to carry
+    /// several leases; from then on the host's connections themselves tell (see [`Capacity`]).
+    pub fn host_with(&mut self, hash: u64, key: &K, shares: impl FnOnce() -> bool) -> HostId {
+        self.hosts.enter(hash, key, shares)
     }
 
     /// Lets a host have `connections` at once, whatever `max_per_host` says (SPEC B2).
     ///
     /// It is for hosts that have not been asked for yet. 0 is taken for 1.
     pub fn limit_host(&mut self, hash: u64, key: &K, connections: usize) {
-        let slot = self.hosts.enter(hash, key).slot;
+        let slot = self.host(hash, key).slot;
         let connections = u32::try_from(connections).unwrap_or(u32::MAX);
         let limit = NonZeroU32::new(connections).unwrap_or(NonZeroU32::MIN);
         self.hosts.at_mut(slot).own_limit = Some(limit);
@@ -253,13 +262,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 self.requests[owner].book(now, before);
             }
             if planted!(DeliveredBeforeReady) && self.connections[slot].state == State::Connecting {
-                self.open(now, room, slot, 1);
+                self.open(now, room, slot, Capacity::One);
             }
         }
         self.settle(room);
     }
 
-    /// An attempt has ended in a connection that can carry `capacity` leases.
+    /// An attempt has ended in a connection of this capacity.
     ///
     /// False if nobody wants it any more: the driver closes it and reports
     /// [`closed`](Self::closed).
@@ -268,12 +277,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         now: Time,
         room: &mut impl Room,
         id: ConnectionId,
-        capacity: usize,
+        capacity: impl Into<Capacity>,
     ) -> bool {
         let now = self.advance(now, room);
         let wanted = match self.find_connection(id) {
             Some(slot) if self.connections[slot].state == State::Connecting => {
-                self.open(now, room, slot, capacity);
+                self.open(now, room, slot, capacity.into());
                 true
             }
             Some(slot) => {
@@ -313,17 +322,19 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// A connection can carry another number of leases from now on.
+    /// A connection has another capacity from now on.
+    ///
+    /// One that is full or takes none at present may carry more later: that goes to those who wait.
     pub fn capacity_changed(
         &mut self,
         now: Time,
         room: &mut impl Room,
         id: ConnectionId,
-        capacity: usize,
+        capacity: impl Into<Capacity>,
     ) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
-            self.set_capacity(now, room, slot, capacity);
+            self.set_capacity(now, room, slot, capacity.into());
         }
         self.settle(room);
     }

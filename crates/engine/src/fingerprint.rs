@@ -87,7 +87,7 @@ struct ConnectionView {
     /// Whether a user had it before those who are still to take it.
     taken: bool,
     listed: bool,
-    retiring: bool,
+    outlook: u8,
     holders: Vec<HolderView>,
 }
 
@@ -148,6 +148,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             now,
             shut_down,
             unsettled,
+            relieved: _, // it is empty
             serial: _,
         } = engine;
         let now = now.map(|now| self.until(now));
@@ -217,10 +218,12 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             available,
             orphans,
             reserved,
+            provisional: _, // as many as its connections say
             tally: _,
             mark,
             vacant_link: _,
             own_limit,
+            shares,
         } = engine.hosts.at(slot);
         (
             key,
@@ -228,6 +231,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             gauges(engine.hosts.at(slot).counts()),
             self.mark(*mark),
             own_limit,
+            shares,
         )
             .hash(into);
         for (place, slot) in walk(&engine.requests, *list, |request| request.link) {
@@ -301,7 +305,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             uses,
             ends,
             listed,
-            retiring,
+            outlook,
         } = connection;
         let idle = *state == State::Idle;
         let open = idle || *state == State::Leased;
@@ -315,7 +319,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             run: if open { *owner_or_run } else { 0 },
             taken: phase.is_none(),
             listed: *listed,
-            retiring: *retiring,
+            outlook: *outlook as u8,
             ..ConnectionView::default()
         }
     }

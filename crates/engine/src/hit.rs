@@ -106,7 +106,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if how != Return::Reuse
             || connection.capacity != 1
             || connection.leases != 1
-            || connection.retiring
+            || connection.is_retiring()
             || connection.is_worn(self.max_uses)
             || self.shut_down
             || self.keep_alive == Some(0)

@@ -32,6 +32,10 @@ pub(crate) struct Host<K> {
     pub(crate) serial: u32,
     /// Its own in place of `max_per_host`; a host that has one is never forgotten.
     pub(crate) own_limit: Option<NonZeroU32>,
+    /// Open connections that may come to carry more leases than they do.
+    pub(crate) provisional: u32,
+    /// Whether its connections carry several leases, as far as is known.
+    pub(crate) shares: bool,
 }
 
 impl<K> Host<K> {
@@ -54,6 +58,25 @@ impl<K> Host<K> {
     #[inline]
     pub(crate) fn limit(&self, usual: usize) -> usize {
         self.own_limit.map_or(usual, |own| own.get() as usize)
+    }
+
+    /// Whether its requests do not wait for room at present, but for the host itself: it is at its
+    /// limit, or it is to be known how much a connection of it carries.
+    pub(crate) fn is_held_up(&self, usual: usize) -> bool {
+        self.tally.open() as usize >= self.limit(usual) || self.awaits_capacity()
+    }
+
+    /// Whether a connection that many could share is being opened, or has yet to say how many.
+    pub(crate) fn awaits_capacity(&self) -> bool {
+        self.shares && (self.tally.connecting > 0 || self.provisional > 0)
+    }
+
+    /// Whether it may claim room for one more connection, where others may have `usual`.
+    ///
+    /// One that shares claims one at a time: each may turn out to carry all who wait.
+    pub(crate) fn may_claim(&self, usual: usize) -> bool {
+        let alone = !self.shares || (self.reserved == 0 && !self.awaits_capacity());
+        self.in_use() < self.limit(usual) && alone
     }
 
     pub(crate) fn counts(&self) -> Counts {
@@ -106,14 +129,14 @@ impl<K: Eq + Clone> Hosts<K> {
     }
 
     /// Finds a host, or makes its record.
-    pub(crate) fn enter(&mut self, hash: u64, key: &K) -> HostId {
+    pub(crate) fn enter(&mut self, hash: u64, key: &K, shares: impl FnOnce() -> bool) -> HostId {
         let slot = self
             .find(hash, key)
-            .unwrap_or_else(|| self.insert(hash, key));
+            .unwrap_or_else(|| self.insert(hash, key, shares()));
         self.id(slot)
     }
 
-    fn insert(&mut self, hash: u64, key: &K) -> u32 {
+    fn insert(&mut self, hash: u64, key: &K, shares: bool) -> u32 {
         self.serial = self.serial.wrapping_add(1);
         let slot = self.arena.insert(Host {
             key: key.clone(),
@@ -122,11 +145,13 @@ impl<K: Eq + Clone> Hosts<K> {
             available: List::EMPTY,
             orphans: List::EMPTY,
             reserved: 0,
+            provisional: 0,
             tally: Tally::default(),
             mark: 0,
             vacant_link: Link::UNLINKED,
             serial: self.serial,
             own_limit: None,
+            shares,
         });
         let arena = &self.arena;
         self.table
@@ -265,6 +290,6 @@ impl<K: Eq + Clone> Hosts<K> {
 mod tests {
     #[test]
     fn a_record_is_small() {
-        assert_eq!(size_of::<super::Host<u64>>(), 128);
+        assert_eq!(size_of::<super::Host<u64>>(), 136);
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 
 use crate::arena::{List, NIL};
 use crate::budget::Budget;
-use crate::connection::{Connection, State};
+use crate::connection::{Connection, Outlook, State};
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::request::Stage;
@@ -28,6 +28,17 @@ pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) 
     );
     let mut total = Counts::default();
     let (mut vacant, mut listed, mut orphans) = (0, 0, 0);
+    let mut provisional = std::collections::BTreeMap::<u32, usize>::new();
+    for (_, connection) in engine.connections.iter() {
+        if connection.outlook == Outlook::Provisional {
+            assert!(connection.is_open(), "I4: what closes holds nobody back");
+            *provisional.entry(connection.host).or_default() += 1;
+        }
+    }
+    assert!(
+        engine.relieved.is_empty(),
+        "I4: who was held back is seen to"
+    );
     for (slot, host) in engine.hosts.iter() {
         let counts = host.counts();
         let max_per_host = host.limit(settings.max_per_host);
@@ -47,10 +58,21 @@ pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) 
         if host.queue.first_unattended().is_some() {
             assert!(host.orphans.is_empty(), "I4: a waiter and an idle attempt");
         }
-        let may_claim = counts.open + (host.reserved as usize) < max_per_host;
+        assert_eq!(
+            host.provisional as usize,
+            provisional.get(&slot).copied().unwrap_or(0),
+            "I4: connections that hold others back are counted"
+        );
+        let opens = counts.connecting + host.reserved as usize + host.provisional as usize;
+        assert!(
+            !host.awaits_capacity() || host.queue.first_claimed().is_none(),
+            "I4: a claim beside a connection that may carry all who wait"
+        );
+        let below = counts.open + (host.reserved as usize) < max_per_host;
+        let may_claim = below && (!host.shares || opens == 0);
         assert!(
             !may_claim || host.queue.first_parked().is_none(),
-            "I4: a waiter without claim below the limit"
+            "I4: a waiter without claim that nothing holds back"
         );
     }
     assert_eq!(vacant, engine.hosts.vacant(), "vacant hosts are remembered");
@@ -290,7 +312,10 @@ fn check_connections<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
         );
         assert!(connection.uses <= engine.max_uses, "C6: uses are bounded");
         if connection.state == State::Idle {
-            assert!(!connection.retiring, "C6: what is at its end is not kept");
+            assert!(
+                !connection.is_retiring(),
+                "C6: what is at its end is not kept"
+            );
             let kept = connection.uses > 0 && engine.settings.keep_alive.is_zero();
             assert!(!kept, "M2: without keep_alive nothing is kept");
         }

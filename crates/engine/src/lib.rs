@@ -88,7 +88,7 @@ mod view;
 pub use action::{Action, Answer, Due, Message};
 pub use budget::{Budget, Grant, Slot};
 pub use config::{Config, ConfigError, IdleOrder, Settings};
-pub use connection::{Phase, Return};
+pub use connection::{Capacity, Phase, Return};
 pub use engine::{Engine, Taken};
 #[cfg(feature = "check")]
 pub use fingerprint::fingerprint;

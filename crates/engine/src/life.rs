@@ -1,7 +1,7 @@
 //! The life of an open connection: from opening over leases and idleness to its end (SPEC C).
 
 use crate::action::Action;
-use crate::connection::{Connection, Return, State};
+use crate::connection::{Capacity, Connection, Outlook, Return, State};
 use crate::engine::Engine;
 use crate::policy::lifetime_end;
 use crate::room::Room;
@@ -10,11 +10,13 @@ use crate::timer::TimerKey;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// An attempt has become a connection: it goes to whoever came first (SPEC L5).
-    pub(crate) fn open(&mut self, now: Time, room: &mut impl Room, slot: u32, capacity: usize) {
+    pub(crate) fn open(&mut self, now: Time, room: &mut impl Room, slot: u32, capacity: Capacity) {
         room.budget().attempt_ended();
         self.unsettled = true;
         let host = self.connections[slot].host;
+        self.note_limit(room, host);
         self.hosts.count(host, |counts| counts.opened += 1);
+        self.hosts.at_mut(host).shares = capacity != Capacity::One;
         match self.connections[slot].end_attempt() {
             Some(owner) => self.swap_with_front(now, host, slot, owner),
             None => self.remove_orphan(host, slot),
@@ -31,8 +33,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         {
             self.connections[slot].ends = end;
         }
-        self.connections[slot].capacity = to_capacity(capacity);
+        let (leases, provisional) = capacity.parts();
+        self.connections[slot].capacity = leases.max(1);
         self.connections[slot].idle_since = now;
+        if provisional {
+            self.begin_provisional(room, slot);
+        } else if capacity != Capacity::One {
+            self.withdraw_claims(room, host);
+        }
         self.become_idle(now, room, slot);
         self.offer(now, room, slot, true);
     }
@@ -59,10 +67,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     fn end_reuse(&mut self, now: Time, room: &mut impl Room, slot: u32, last: bool) {
         let worn = self.connections[slot].is_worn(self.max_uses);
         let used = self.connections[slot].uses > 0;
-        if worn || self.shut_down || (used && self.keeps_nothing(slot)) {
-            self.connections[slot].retiring = true;
-        }
-        if self.connections[slot].retiring {
+        let goes = worn || self.shut_down || (used && self.keeps_nothing(slot));
+        if goes || self.connections[slot].is_retiring() {
             self.retire(now, room, slot);
         } else if last || !planted!(StreamSlotLeaks) {
             // A shared one may have had room all the time; now it is the last returned.
@@ -76,13 +82,22 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         now: Time,
         room: &mut impl Room,
         slot: u32,
-        capacity: usize,
+        capacity: Capacity,
     ) {
-        if planted!(CapacityNeverShrinks) && to_capacity(capacity) < self.connections[slot].capacity
-        {
+        let (leases, provisional) = capacity.parts();
+        if planted!(CapacityNeverShrinks) && leases < self.connections[slot].capacity {
             return;
         }
-        self.connections[slot].capacity = to_capacity(capacity);
+        let connection = &mut self.connections[slot];
+        connection.capacity = leases;
+        if !connection.is_open() {
+            return;
+        }
+        match (connection.outlook, provisional) {
+            (Outlook::Settled, true) => self.begin_provisional(room, slot),
+            (Outlook::Provisional, false) => self.end_provisional(room, slot, Outlook::Settled),
+            _ => {}
+        }
         if self.connections[slot].has_room(self.max_uses) {
             self.offer(now, room, slot, false);
         } else {
@@ -94,7 +109,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub(crate) fn retire(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         match self.connections[slot].state {
             State::Leased | State::Idle => {
-                self.connections[slot].retiring = true;
+                self.end_provisional(room, slot, Outlook::Retiring);
                 self.unlist(slot);
                 if self.connections[slot].leases == 0 {
                     self.close(now, room, slot);
@@ -104,8 +119,30 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
+    /// An open connection may come to carry more than it does.
+    fn begin_provisional(&mut self, room: &mut impl Room, slot: u32) {
+        self.connections[slot].outlook = Outlook::Provisional;
+        let host = self.connections[slot].host;
+        self.hosts.at_mut(host).provisional += 1;
+        if self.hosts.at(host).shares {
+            self.withdraw_claims(room, host);
+        }
+    }
+
+    /// What comes of an open connection is known. If it was not, nobody waits for that any more.
+    fn end_provisional(&mut self, room: &mut impl Room, slot: u32, outlook: Outlook) {
+        let before = std::mem::replace(&mut self.connections[slot].outlook, outlook);
+        if before == Outlook::Provisional {
+            let host = self.connections[slot].host;
+            self.note_limit(room, host);
+            self.hosts.at_mut(host).provisional -= 1;
+            self.relieve(host);
+        }
+    }
+
     /// Begins to close a connection that nobody holds.
     pub(crate) fn close(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+        self.end_provisional(room, slot, Outlook::Retiring);
         self.unlist(slot);
         let before = self.connections[slot].enter(State::Closing);
         let host = self.connections[slot].host;
@@ -135,6 +172,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.timers
                 .withdraw(&mut self.requests, TimerKey::Connection(slot));
         }
+        self.end_provisional(room, slot, Outlook::Retiring);
         let connection = self.forget_connection(slot);
         match connection.state {
             State::Withdrawn => {
@@ -215,8 +253,4 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             room.publish_idle(self.shard, Some(now));
         }
     }
-}
-
-fn to_capacity(capacity: usize) -> u16 {
-    u16::try_from(capacity.max(1)).unwrap_or(u16::MAX)
 }

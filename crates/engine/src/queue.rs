@@ -76,6 +76,29 @@ impl Queue {
         }
     }
 
+    /// The last request with a claim.
+    pub(crate) fn last_claimed<N>(&self, requests: &Arena<Request<N>>) -> Option<u32> {
+        self.first_claimed()?;
+        match self.first_parked() {
+            Some(parked) => Some(requests[parked].link.previous),
+            None => self.list.back(),
+        }
+    }
+
+    /// Turns the last claimed request into the first parked one, with the mark that it came with.
+    pub(crate) fn park<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32, mark: u64) {
+        debug_assert_eq!(
+            self.last_claimed(requests),
+            Some(slot),
+            "the last goes first"
+        );
+        requests[slot].stage = Stage::Parked(mark as u32);
+        self.first_parked = slot;
+        if self.first_claimed == slot {
+            self.first_claimed = NIL;
+        }
+    }
+
     /// Gives the first request without an attempt the one in slot `attempt`.
     pub(crate) fn attend<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32, attempt: u32) {
         debug_assert_eq!(self.first_unattended(), Some(slot), "attempts go in order");

@@ -119,6 +119,9 @@ pub enum Reason {
         /// What `max_per_host` allows, or the host's own limit.
         max: usize,
     },
+    /// A connection of its host that it may share with others: that is being opened, or its peer has
+    /// yet to say how many it carries, or allows none at present.
+    Sharing,
     /// Room in total.
     TotalLimit {
         /// Connections of all hosts.
@@ -152,6 +155,9 @@ impl fmt::Display for Reason {
                 f,
                 "{in_use} of {max} connections to this host are in use (max_per_host)"
             ),
+            Self::Sharing => {
+                f.write_str("a connection to share has not said how many requests it carries")
+            }
             Self::TotalLimit { open, max } => {
                 write!(
                     f,
@@ -450,6 +456,7 @@ mod tests {
                 },
                 "1 of 2 attempts",
             ),
+            (Reason::Sharing, "a connection to share"),
             (Reason::Resolving, "the name"),
             (Reason::Connecting, "the peer"),
             (Reason::Tunnelling, "the proxy"),

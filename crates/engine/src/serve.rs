@@ -208,9 +208,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if self.connections[slot].is_let_go() {
             self.become_idle(now, room, slot);
         }
-        if self.connections[slot].has_room(self.max_uses) && !self.keeps_nothing(slot) {
+        let connection = &self.connections[slot];
+        if connection.has_room(self.max_uses) && !self.keeps_nothing(slot) {
             self.list(slot);
-        } else if self.connections[slot].state == State::Idle {
+        } else if connection.state == State::Idle
+            && (connection.capacity > 0 || self.keeps_nothing(slot))
+        {
             self.close(now, room, slot);
         }
         if !balanced {

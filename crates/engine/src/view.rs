@@ -83,7 +83,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 Some(Phase::Tls) => Reason::Handshaking,
                 Some(Phase::Descriptor) => Reason::Descriptor,
             },
-            _ => self.reason_in_queue(room, request.host),
+            stage => self.reason_in_queue(room, request.host, stage.is_parked()),
         };
         Waiting {
             reason,
@@ -91,13 +91,15 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    fn reason_in_queue(&self, room: &mut impl Room, host: u32) -> Reason {
+    fn reason_in_queue(&self, room: &mut impl Room, host: u32, parked: bool) -> Reason {
         let host = self.hosts.at(host);
         let in_use = host.tally.open() as usize;
         let max = host.limit(self.settings.max_per_host);
         let budget = room.budget();
         if in_use >= max {
             Reason::HostLimit { in_use, max }
+        } else if parked && host.awaits_capacity() {
+            Reason::Sharing
         } else if budget.may_connect() {
             Reason::TotalLimit {
                 open: budget.open(),

@@ -21,7 +21,8 @@ use crate::outgoing::{BoxError, Outgoing};
 /// about it, and closing or dropping the connection takes it away from the task, so that the socket
 /// is closed before the connection is gone.
 ///
-/// One of HTTP/2 carries as many leases as the peer's settings allow, which it follows.
+/// One of HTTP/2 carries as many leases as the peer's settings allow, which it follows; until they
+/// are there, one.
 pub struct HttpConnection<T = NetStream>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
@@ -172,6 +173,13 @@ where
         match &self.speaks {
             Speaks::One(_) | Speaks::Stream(_) => 1,
             Speaks::Two(connection) => connection.capacity(),
+        }
+    }
+
+    fn is_provisional(&self) -> bool {
+        match &self.speaks {
+            Speaks::One(_) | Speaks::Stream(_) => false,
+            Speaks::Two(connection) => connection.is_provisional(),
         }
     }
 

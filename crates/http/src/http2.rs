@@ -36,6 +36,10 @@ mod foreign;
 mod over;
 mod windows;
 
+/// What hyper is told of the number of streams before the peer's settings are there, to know them
+/// from any number that those may name, which has 32 bits, and from none, which is the largest.
+const UNSAID: usize = usize::MAX - 1;
+
 /// A connection that speaks HTTP/2, or a handle on one: as many exchanges at a time as the peer's
 /// settings allow (RFC 9113, section 5.1.2).
 ///
@@ -65,7 +69,10 @@ struct Session<T> {
     /// may lie in its channel, where nobody will look (tokio #8179), and comes back without the
     /// channel's other end.
     sender: Mutex<Option<SendRequest<Outgoing>>>,
-    capacity: AtomicUsize,
+    /// How many streams the peer allows, or [`UNSAID`].
+    streams: AtomicUsize,
+    /// How many there may be until it says so.
+    ventured: usize,
     /// How many streams there is room for in the windows.
     room: usize,
     /// Whether it has settings of hyper's.
@@ -82,8 +89,8 @@ where
 {
     /// Begins to speak HTTP/2 on a new transport.
     ///
-    /// It does not wait for the peer's settings: until they are there, RFC 9113 leaves the number
-    /// of exchanges open, and hyper assumes a hundred.
+    /// It does not wait for the peer's settings. Until they are there, RFC 9113 leaves the number of
+    /// exchanges open: as many as the settings say are ventured, or one.
     pub(crate) async fn open(
         transport: T,
         pings: Option<Pings>,
@@ -113,6 +120,7 @@ where
             builder.timer(TokioTimer::new());
             settings.two.iter().for_each(|change| change(&mut builder));
         }
+        builder.initial_max_send_streams(UNSAID);
         let (sender, requests) = builder
             .handshake(TokioIo::new(transport.clone()))
             .await
@@ -120,7 +128,8 @@ where
         let session = Arc::new(Session {
             transport,
             sender: Mutex::new(Some(sender)),
-            capacity: AtomicUsize::new(requests.current_max_send_streams().min(room)),
+            streams: AtomicUsize::new(requests.current_max_send_streams()),
+            ventured: settings.and_then(|settings| settings.streams).unwrap_or(1),
             room,
             is_hypers: settings.is_some(),
             retired: AtomicBool::new(false),
@@ -167,8 +176,18 @@ where
         }
     }
 
+    /// How many exchanges there may be now.
     pub(crate) fn capacity(&self) -> usize {
-        self.session.capacity.load(Ordering::Acquire)
+        let streams = match self.session.streams.load(Ordering::Acquire) {
+            UNSAID => self.session.ventured,
+            streams => streams,
+        };
+        streams.min(self.session.room)
+    }
+
+    /// Whether the peer's settings are not there yet.
+    pub(crate) fn is_provisional(&self) -> bool {
+        self.session.streams.load(Ordering::Acquire) == UNSAID
     }
 
     pub(crate) fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
@@ -318,9 +337,8 @@ impl<T> Session<T> {
     }
 
     /// The peer allows so many streams.
-    fn set_capacity(&self, streams: usize) {
-        let capacity = streams.min(self.room);
-        let changed = self.capacity.swap(capacity, Ordering::AcqRel) != capacity;
+    fn set_streams(&self, streams: usize) {
+        let changed = self.streams.swap(streams, Ordering::AcqRel) != streams;
         if changed && !planted!(StreamLimitUnheard) {
             self.wake();
         }

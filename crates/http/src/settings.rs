@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) two: Vec<Change>,
     /// Whether the changes are about the windows of HTTP/2.
     pub(crate) has_windows: bool,
+    /// How many streams of HTTP/2 there may be before the peer's settings are there.
+    pub(crate) streams: Option<usize>,
     /// A [`Bare`] of the connector's transports, if hyper is to speak HTTP/1.1 on what is in them.
     #[cfg(feature = "legacy")]
     pub(crate) bare: Option<Arc<dyn Any + Send + Sync>>,

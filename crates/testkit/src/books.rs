@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keepalive_engine::{ConnectionId, Return, Time};
+use keepalive_engine::{Capacity, ConnectionId, Return, Time};
 
 /// All connections that have a slot, as the engine's actions tell of them.
 #[derive(Clone, Default)]
@@ -17,6 +17,8 @@ struct Page {
     host: u32,
     stage: Stage,
     capacity: usize,
+    /// Whether its peer has yet to say how many leases it carries, or allows none at present.
+    provisional: bool,
     leases: usize,
     /// Whether it has been handed out.
     lent: bool,
@@ -33,6 +35,16 @@ enum Stage {
     Closing(Time),
     /// Closing has taken longer than it may, and the driver was told so.
     Abandoned,
+}
+
+impl Page {
+    fn carry(&mut self, capacity: Capacity) {
+        (self.capacity, self.provisional) = match capacity {
+            Capacity::One => (1, false),
+            Capacity::Shared(leases) => (leases, leases == 0),
+            Capacity::Provisional(leases) => (leases, true),
+        };
+    }
 }
 
 impl Books {
@@ -64,6 +76,7 @@ impl Books {
             host,
             stage: Stage::Opening,
             capacity: 1,
+            provisional: false,
             leases: 0,
             lent: false,
             spoiled: false,
@@ -72,15 +85,29 @@ impl Books {
         assert!(known.is_none(), "I6: {id:?} is begun twice");
     }
 
-    pub fn opened(&mut self, shard: usize, id: ConnectionId, capacity: usize) {
+    pub fn opened(&mut self, shard: usize, id: ConnectionId, capacity: Capacity) {
         let page = self.page(shard, id);
         assert_eq!(page.stage, Stage::Opening);
         page.stage = Stage::Open;
-        page.capacity = capacity;
+        page.carry(capacity);
+        page.capacity = page.capacity.max(1);
     }
 
-    pub fn can_carry(&mut self, shard: usize, id: ConnectionId, capacity: usize) {
-        self.page(shard, id).capacity = capacity;
+    pub fn can_carry(&mut self, shard: usize, id: ConnectionId, capacity: Capacity) {
+        self.page(shard, id).carry(capacity);
+    }
+
+    /// The connections that are open.
+    pub fn open(&self) -> Vec<(usize, ConnectionId)> {
+        let pages = self.pages.iter();
+        let open = pages.filter(|(_, page)| page.stage == Stage::Open);
+        open.map(|(&name, _)| name).collect()
+    }
+
+    /// Whether it is to be known how many leases a connection carries.
+    pub fn is_provisional(&self, shard: usize, id: ConnectionId) -> bool {
+        let page = self.pages.get(&(shard, id));
+        page.is_some_and(|page| page.stage == Stage::Open && page.provisional)
     }
 
     /// A request is answered with the connection. Answers whether it is the first.

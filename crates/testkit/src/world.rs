@@ -7,8 +7,9 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Engine, FromCache, HostId, Leased, LocalRoom,
-    Message, Phase, RequestId, Return, Room, Settings, ShardId, Taken, Time, check, check_settled,
+    Action, Answer, Ask, Capacity, Config, ConnectionId, Engine, FromCache, HostId, Leased,
+    LocalRoom, Message, Phase, RequestId, Return, Room, Settings, ShardId, Taken, Time, check,
+    check_settled,
 };
 
 use crate::books::Books;
@@ -253,9 +254,10 @@ impl World {
     }
 
     /// The attempt at `index` succeeds.
-    pub fn connect(&mut self, index: usize, capacity: usize) -> ConnectionId {
+    pub fn connect(&mut self, index: usize, capacity: impl Into<Capacity>) -> ConnectionId {
         let (shard, id, _) = self.attempts.swap_remove(index);
-        self.multiplexed |= capacity > 1;
+        let capacity = capacity.into();
+        self.multiplexed |= capacity != Capacity::One;
         self.books.opened(shard, id, capacity);
         assert!(self.engines[shard].connected(self.now, &mut self.room, id, capacity));
         self.drain(shard);
@@ -322,8 +324,9 @@ impl World {
         self.drain(shard);
     }
 
-    pub fn set_capacity(&mut self, shard: usize, id: ConnectionId, capacity: usize) {
-        self.multiplexed |= capacity > 1;
+    pub fn set_capacity(&mut self, shard: usize, id: ConnectionId, capacity: impl Into<Capacity>) {
+        let capacity = capacity.into();
+        self.multiplexed |= capacity != Capacity::One;
         self.books.can_carry(shard, id, capacity);
         self.engines[shard].capacity_changed(self.now, &mut self.room, id, capacity);
         self.drain(shard);

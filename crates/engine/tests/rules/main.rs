@@ -20,6 +20,7 @@ mod queue_timeout;
 mod race;
 mod reasons;
 mod reject;
+mod sharing;
 mod shutdown;
 mod timing;
 mod uses;

@@ -73,7 +73,7 @@ where
                 }
                 Poll::Pending => this
                     .session
-                    .set_capacity(requests.current_max_send_streams()),
+                    .set_streams(requests.current_max_send_streams()),
             }
         }
         match (&this.wire, &this.requests) {

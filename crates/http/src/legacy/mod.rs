@@ -31,6 +31,7 @@
 //! | the executor | waits for responses to end; connections run in the tokio runtime of the first request |
 //! | `retry_canceled_requests` | the same, and more: a request that may be done twice is also sent again if its reused connection is lost before the head of an answer is complete, at most three times ([`Client::retries`](crate::Client::retries)) |
 //! | `http1_max_buf_size`, `http1_read_buf_exact_size`, `http1_max_headers`, `http2_max_frame_size`, `http2_max_send_buf_size`, `http2_keep_alive_*` | the same; what hyper would panic at counts as the nearest that works |
+//! | `http2_initial_max_send_streams` | the same, but one unless it is set, and not 100: the first request goes at once, and the others wait for the server's settings |
 //! | `http2_initial_*_window_size`, `http2_adaptive_window` | the same; if none is set, the window of a connection is that of all its streams, and not 5 MiB: there, three bodies that nobody reads hold up all others |
 //! | `max_idle_per_host` | the same: the old name of `pool_max_idle_per_host`, deprecated |
 //! | none | [`max_per_host`](Builder::max_per_host), [`max_open`](Builder::max_open), [`max_queued`](Builder::max_queued), [`max_connecting`](Builder::max_connecting), [`timeout`](Builder::timeout), [`close_timeout`](Builder::close_timeout), [`max_lifetime`](Builder::max_lifetime), [`max_uses`](Builder::max_uses): a manager's, and unlimited unless they are set |
@@ -43,6 +44,10 @@
 //!   and counts under no limit. [`Builder::count_upgraded`] has it count until it is dropped.
 //! - An attempt to connect that a request no longer needs, because another connection was given
 //!   back before, is given up; hyper-util lets it finish.
+//! - With `http2_only`, or where a server has spoken HTTP/2 before, the first requests wait for one
+//!   connection, as there. What is more than its server allows opens the next, one at a time, when all
+//!   are full; hyper-util leaves it to one connection, and it fails if it was sent before the settings
+//!   were there. [`max_per_host`](Builder::max_per_host) says how many there may be.
 //! - A user name and a password in a URL are not passed on to the connector.
 //! - `build` wants a connector that is `Send` and `Sync`, as hyper-util's requests do.
 //! - The connector runs in a task of the manager's, which sees no task-locals of the request. If it

@@ -121,15 +121,14 @@ impl Builder {
         })
     }
 
-    /// How many streams there may be before the peer has said how many it allows.
+    /// How many streams there may be before the peer has said how many it allows. Default: one, so
+    /// that nothing is sent which the peer would refuse; the others wait until it has said so.
     pub fn http2_initial_max_send_streams(
         &mut self,
         streams: impl Into<Option<usize>>,
     ) -> &mut Self {
-        let streams = streams.into();
-        self.two(move |builder| {
-            builder.initial_max_send_streams(streams);
-        })
+        self.settings.streams = streams.into();
+        self
     }
 
     /// Whether the two windows follow what the connection can carry.

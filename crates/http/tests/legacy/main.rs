@@ -2,6 +2,8 @@
 //! users of it would miss. One behaviour a file, each named by a sentence.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../behaviour/http2/crowd.rs"]
+mod crowd;
 #[allow(
     dead_code,
     reason = "it is that of our own client's tests, and more than is needed here"
@@ -17,6 +19,7 @@ mod a_connection_may_change_its_protocol;
 mod a_dropped_request_closes_its_connection;
 mod a_poisoned_connection_is_not_used_again;
 mod a_proxy_is_asked_with_the_whole_url;
+mod a_storm_of_requests_opens_no_storm_of_connections;
 mod a_stream_holds_its_place_until_it_has_ended;
 mod a_stream_may_become_a_tunnel;
 mod a_stream_that_is_no_socket_is_watched;

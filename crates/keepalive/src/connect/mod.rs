@@ -77,6 +77,21 @@ pub trait Connector: Send + Sync + 'static {
         let _ = host;
         false
     }
+
+    /// Whether connections to `host` are known to carry several leases, before one is open.
+    ///
+    /// If so, the first requests for it do not open one connection each, but wait for one. Asked
+    /// when the manager meets the host for the first time, or again after it has forgotten it; from
+    /// then on the manager goes by the connections that are opened: a host shares if the last of
+    /// them gave a handle by [`Connection::share`]. If the answer was wrong, nothing is lost but
+    /// that time. The default is no.
+    ///
+    /// It is called with a lock of the manager held: it must be quick, and must not call the
+    /// manager.
+    fn shares(&self, host: &Host) -> bool {
+        let _ = host;
+        false
+    }
 }
 
 /// One open connection, as its manager sees it.
@@ -116,9 +131,28 @@ pub trait Connection: Send + 'static {
     ///
     /// Asked when the connection is new, and again each time a lease comes back and each time
     /// [`poll_unusable`](Self::poll_unusable) is pending after a wake. More than 1 needs
-    /// [`share`](Self::share). 0 counts as 1, and more than 65,535 as that.
+    /// [`share`](Self::share), and more than 65,535 count as that.
+    ///
+    /// Connections with handles are filled one after the other: while a request waits, the manager
+    /// opens a further one to their host only when those that it has are full, and one at a time.
+    /// 0 says that the connection takes none at present, and is provisional (see
+    /// [`is_provisional`](Self::is_provisional)). One that is new carries the request that it was
+    /// opened for, whatever it says. Without handles a connection carries one lease, whatever it
+    /// says.
     fn capacity(&self) -> usize {
         1
+    }
+
+    /// Whether [`capacity`](Self::capacity) is what can be ventured, until the peer says how many
+    /// leases it allows.
+    ///
+    /// Asked when `capacity` is. Until it is false, and the waker of
+    /// [`poll_unusable`](Self::poll_unusable) must be woken when it becomes so, nobody opens another
+    /// connection to the host beside this one: who finds it full waits for the peer's word, within
+    /// its deadline. So it must become false in time, or the connection must end. The default is
+    /// false.
+    fn is_provisional(&self) -> bool {
+        false
     }
 
     /// Another handle on the same connection, for connections that carry several leases.

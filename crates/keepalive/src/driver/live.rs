@@ -4,7 +4,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use keepalive_engine::{ConnectionId, FromCache, RequestId, ShardId, planted};
+use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId, planted};
 
 use crate::connect::{Connection, Connector, Unusable};
 use crate::contain::contain;
@@ -26,7 +26,7 @@ pub(crate) struct Live<C: Connector> {
     pub(crate) from_cache: Option<FromCache>,
     role: Role,
     /// What the engine was told last.
-    capacity: u32,
+    capacity: Capacity,
     standing: Standing,
     watch: Arc<Watch>,
 }
@@ -71,10 +71,19 @@ impl<C: Connector> Live<C> {
             request: RequestId::outside(0, shard),
             from_cache: None,
             role: Role::Sole,
-            capacity: 1,
+            capacity: Capacity::One,
             standing: Standing::Good,
             watch: Arc::new(Watch::new(Arc::clone(signals), shard, id)),
         };
+        let (leases, provisional) = live.says();
+        if let Some(handle) = live.share() {
+            handle.discard();
+            live.role = Role::Main;
+        }
+        // One that gives no handle any more is still of a kind that is shared.
+        if live.is_main() || leases != 1 || provisional {
+            live.capacity = Capacity::Shared(1);
+        }
         live.changed_capacity();
         live
     }
@@ -95,26 +104,37 @@ impl<C: Connector> Live<C> {
     }
 
     /// How many leases it can carry, as the engine was told last.
-    pub(crate) fn capacity(&self) -> usize {
-        self.capacity as usize
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.capacity
     }
 
     /// How many leases it can carry now, if that has changed.
     #[inline]
-    pub(crate) fn changed_capacity(&mut self) -> Option<usize> {
-        let io = &self.io;
-        let capacity = contain(|| io.capacity()).unwrap_or(1);
-        let capacity = u32::try_from(capacity.max(1)).unwrap_or(u32::MAX);
-        if capacity == self.capacity {
-            return None;
-        }
+    pub(crate) fn changed_capacity(&mut self) -> Option<Capacity> {
+        let (leases, provisional) = self.says();
         if self.role == Role::Sole {
+            if (leases, provisional) == (1, false) {
+                return None;
+            }
             // Without handles it has one user at a time, whatever it says.
             self.share()?.discard();
             self.role = Role::Main;
         }
+        let capacity = match provisional {
+            true => Capacity::Provisional(leases),
+            false => Capacity::Shared(leases),
+        };
+        if capacity == self.capacity {
+            return None;
+        }
         self.capacity = capacity;
-        Some(capacity as usize)
+        Some(capacity)
+    }
+
+    #[inline]
+    fn says(&self) -> (usize, bool) {
+        let io = &self.io;
+        contain(|| (io.capacity(), io.is_provisional())).unwrap_or((1, false))
     }
 
     /// A handle for a lease. `None` if the connection gives none, or not any more.

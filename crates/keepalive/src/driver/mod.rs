@@ -82,6 +82,7 @@ impl<C: Connector> Driver<C> {
     pub(crate) fn limit_host(&self, host: &Host, connections: usize) {
         let hash = host.hash_value();
         let mut shard = self.lock(self.shard_at(hash));
+        shard.host(&self.connector, host);
         shard.engine.limit_host(hash, host, connections);
     }
 

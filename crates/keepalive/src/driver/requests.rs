@@ -130,7 +130,7 @@ impl<C: Connector> Driver<C> {
         shard.engine.tick(now, room);
         let host = request.host();
         let ask = Ask {
-            host: shard.host_with_sound_idle(host, now, room),
+            host: shard.host_with_sound_idle(&self.connector, host, now, room),
             number: shard.number(),
             timeout: request.own_timeout(),
             queue_timeout: request.own_queue_timeout(),
@@ -256,9 +256,15 @@ impl<C: Connector> Driver<C> {
 
 impl<C: Connector> Shard<C> {
     /// Finds a host for a request, with the connection that it would be given known to be sound.
-    fn host_with_sound_idle(&mut self, host: &Host, now: Time, room: &mut impl Room) -> HostId {
+    fn host_with_sound_idle(
+        &mut self,
+        connector: &C,
+        host: &Host,
+        now: Time,
+        room: &mut impl Room,
+    ) -> HostId {
         loop {
-            let id = self.engine.host(host.hash_value(), host);
+            let id = self.host(connector, host);
             let Some((connection, since)) = self.engine.next_idle(id) else {
                 return id;
             };
@@ -272,6 +278,12 @@ impl<C: Connector> Shard<C> {
             }
             self.engine.peer_closed(now, room, connection);
         }
+    }
+
+    /// Finds a host, or makes its record.
+    pub(crate) fn host(&mut self, connector: &C, host: &Host) -> HostId {
+        let shares = || contain(|| connector.shares(host)).unwrap_or(false);
+        self.engine.host_with(host.hash_value(), host, shares)
     }
 
     /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.

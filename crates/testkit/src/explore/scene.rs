@@ -4,7 +4,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use keepalive_engine::{
-    Answer, ConnectionId, Message, Phase, RequestId, Return, Room, check_settled, fingerprint,
+    Answer, Capacity, ConnectionId, Message, Phase, RequestId, Return, Room, check_settled,
+    fingerprint,
 };
 
 use super::small::{STEP, Small};
@@ -35,6 +36,8 @@ pub(crate) enum Op {
     Connect(u8),
     /// The attempt ends in a connection for two leases.
     ConnectTwo(u8),
+    /// The attempt ends in a connection that has yet to say for how many.
+    ConnectOpen(u8),
     Fail(u8),
     Progress(u8),
     PeerCloses(u8),
@@ -42,6 +45,8 @@ pub(crate) enum Op {
     Narrow(u8),
     /// The connection can carry two leases from now on.
     Widen(u8),
+    /// The connection takes no lease at present.
+    Pause(u8),
     FinishClose(u8),
     /// A withdrawn attempt succeeds.
     ConnectLate(u8),
@@ -150,6 +155,12 @@ impl<'a> Scene<'a> {
             Some(Op::Take(answered))
         } else if let Some(held) = place(|fate| matches!(fate, Fate::Held(_))) {
             Some(Op::Reuse(held))
+        } else if let Some(place) = self
+            .open
+            .iter()
+            .position(|&(shard, id)| self.world.books.is_provisional(shard, id))
+        {
+            Some(Op::Widen(place as u8))
         } else {
             (!self.world.closing.is_empty()).then_some(Op::FinishClose(0))
         }
@@ -231,13 +242,13 @@ impl<'a> Scene<'a> {
         for (index, _) in numbered(&self.world.attempts) {
             all.extend([Op::Connect(index), Op::Fail(index), Op::Progress(index)]);
             if self.small.capacity > 1 {
-                all.push(Op::ConnectTwo(index));
+                all.extend([Op::ConnectTwo(index), Op::ConnectOpen(index)]);
             }
         }
         for (index, _) in numbered(&self.open) {
             all.push(Op::PeerCloses(index));
             if self.small.capacity > 1 {
-                all.extend([Op::Narrow(index), Op::Widen(index)]);
+                all.extend([Op::Narrow(index), Op::Widen(index), Op::Pause(index)]);
             }
         }
         for (index, _) in numbered(&self.world.closing) {
@@ -279,8 +290,9 @@ impl<'a> Scene<'a> {
                 self.waiting.push(id);
                 self.world.reject(id);
             }
-            Op::Connect(index) => self.connect(index, 1),
-            Op::ConnectTwo(index) => self.connect(index, 2),
+            Op::Connect(index) => self.connect(index, Capacity::One),
+            Op::ConnectTwo(index) => self.connect(index, Capacity::Shared(2)),
+            Op::ConnectOpen(index) => self.connect(index, Capacity::Provisional(1)),
             Op::Fail(index) => self.world.fail(index.into()),
             Op::Progress(index) => self.world.progress(index.into(), Phase::Connect),
             Op::PeerCloses(index) => {
@@ -289,6 +301,7 @@ impl<'a> Scene<'a> {
             }
             Op::Narrow(index) => self.change_capacity(index, 1),
             Op::Widen(index) => self.change_capacity(index, 2),
+            Op::Pause(index) => self.change_capacity(index, 0),
             Op::FinishClose(index) => self.world.finish_close(index.into()),
             Op::ConnectLate(index) => {
                 let (shard, id, _) = self.withdrawn.remove(index.into());
@@ -324,7 +337,7 @@ impl<'a> Scene<'a> {
         *id.expect("a request at this place")
     }
 
-    fn connect(&mut self, index: u8, capacity: usize) {
+    fn connect(&mut self, index: u8, capacity: Capacity) {
         let (shard, _, _) = self.world.attempts[usize::from(index)];
         let id = self.world.connect(index.into(), capacity);
         self.open.push((shard, id));
@@ -332,6 +345,7 @@ impl<'a> Scene<'a> {
 
     fn change_capacity(&mut self, index: u8, capacity: usize) {
         let (shard, id) = self.open[usize::from(index)];
+        let capacity = Capacity::Shared(capacity);
         self.world.set_capacity(shard, id, capacity);
     }
 

@@ -13,7 +13,7 @@ mod visitor;
 
 use std::time::Duration;
 
-use keepalive_engine::{Phase, Return, Settings};
+use keepalive_engine::{Capacity, Phase, Return, Settings};
 
 pub use compare::{Pair, in_order, run};
 pub use operation::{Kind, Operation, Scope};
@@ -22,7 +22,7 @@ pub use subject::Subject;
 pub use view::View;
 pub use visitor::Visitor;
 
-use records::{Connection, Host, Request, Stage};
+use records::{Connection, Host, Request, Stage, State};
 
 /// What one shard must do, by the rules.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct Model {
     frozen: bool,
     shut_down: bool,
     effects: Vec<Effect>,
+    /// Hosts of which a connection holds nobody back any more, and that have not been aligned since.
+    relieved: Vec<usize>,
     requests_so_far: usize,
     connections_so_far: usize,
     events: u64,
@@ -63,6 +65,7 @@ impl Model {
             frozen: false,
             shut_down: false,
             effects: Vec::new(),
+            relieved: Vec::new(),
             requests_so_far: 0,
             connections_so_far: 0,
             events: 0,
@@ -95,6 +98,9 @@ impl Model {
         self.do_what_is_due();
         let reply = self.act(input);
         self.give_out_room();
+        while !self.relieved.is_empty() {
+            self.give_out_room();
+        }
         reply
     }
 
@@ -278,19 +284,37 @@ impl Model {
         self.retire(number);
     }
 
-    fn capacity_changed(&mut self, number: usize, capacity: usize) {
+    fn capacity_changed(&mut self, number: usize, capacity: Capacity) {
         if self.find_connection(number).is_none() {
             return;
         }
         let event = self.event();
         let full = !self.has_room(number);
+        let (leases, provisional) = read(capacity);
+        self.set_provisional(number, provisional);
         let connection = self.connection_mut(number);
-        connection.capacity = capacity;
+        connection.capacity = leases;
         if full {
             connection.returned = event;
         }
         if self.has_room(number) {
             self.offer(number, false);
+        }
+    }
+
+    /// Whether it is to be known how much a connection carries. One that takes no more leases, or is
+    /// not open, holds nobody back.
+    fn set_provisional(&mut self, number: usize, provisional: bool) {
+        let connection = self.connection_at(number);
+        let host = connection.host;
+        let open = connection.state == State::Open && !connection.retiring;
+        if self.holds_back(number) && !provisional {
+            self.note_limit(host);
+            self.relieved.push(host);
+        }
+        self.connection_mut(number).provisional = provisional && open;
+        if self.holds_back(number) && self.hosts[host].shares {
+            self.withdraw_claims(host);
         }
     }
 
@@ -306,6 +330,11 @@ impl Model {
         while let Some(idle) = self.idle_longest() {
             self.close(idle);
         }
+    }
+
+    fn holds_back(&self, number: usize) -> bool {
+        self.find_connection(number)
+            .is_some_and(|it| it.provisional)
     }
 
     fn stage(&self, number: usize) -> Option<Stage> {
@@ -345,5 +374,14 @@ impl Model {
     fn event(&mut self) -> u64 {
         self.events += 1;
         self.events
+    }
+}
+
+/// How many leases, and whether more may be allowed later.
+fn read(capacity: Capacity) -> (usize, bool) {
+    match capacity {
+        Capacity::One => (1, false),
+        Capacity::Shared(leases) => (leases, leases == 0),
+        Capacity::Provisional(leases) => (leases, true),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{IdleOrder, Phase, Return, Settings};
+use keepalive_engine::{Capacity, IdleOrder, Phase, Return, Settings};
 
 use super::records::{Stage, State};
 use super::{Connection, Input, Model, Request};
@@ -69,6 +69,26 @@ impl Scope {
     }
 }
 
+impl Scope {
+    /// What a connection is opened with. Where none carries several leases, none is shared.
+    fn opened(&self, draw: usize) -> Capacity {
+        match (self.capacity, draw % 4) {
+            (1, _) => Capacity::One,
+            (_, 0) => Capacity::Provisional(draw / 4 % 3),
+            (capacity, 1) => Capacity::Shared(draw / 4 % (capacity + 1)),
+            (capacity, _) => Capacity::from(1 + draw / 4 % capacity),
+        }
+    }
+
+    fn changed(&self, draw: usize) -> Capacity {
+        match (self.capacity, draw % 4) {
+            (1, _) => Capacity::from(1 + draw % 2),
+            (_, 0) => Capacity::Provisional(draw / 4 % 3),
+            (capacity, _) => Capacity::Shared(draw / 4 % (capacity + 2)),
+        }
+    }
+}
+
 /// One random choice: what to do, and to what. It becomes an [`Input`] where it is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
@@ -114,7 +134,7 @@ const WEIGHTS: [(Kind, usize); KINDS] = [
     (Kind::Late, 2),
     (Kind::Stale, 1),
     (Kind::PeerCloses, 3),
-    (Kind::Capacity, 2),
+    (Kind::Capacity, 8),
     (Kind::Wait, 4),
     (Kind::WaitUntilDue, 2),
     (Kind::Pass, 2),
@@ -158,7 +178,7 @@ impl Model {
             Kind::Reject => self.pick_request(first, is_assigned).map(Input::Reject),
             Kind::Connect => self
                 .pick_connection(first, is_attempt)
-                .map(|id| Input::Connected(id, 1 + second % scope.capacity)),
+                .map(|id| Input::Connected(id, scope.opened(second))),
             Kind::Fail => self.pick_connection(first, is_attempt).map(Input::Failed),
             Kind::Progress => self.pick_connection(first, is_attempt).map(|id| {
                 let phases = [Phase::Connect, Phase::Tls, Phase::Proxy, Phase::Resolve];
@@ -170,7 +190,7 @@ impl Model {
             Kind::Late => self
                 .pick_connection(first, is_withdrawn)
                 .map(|id| match second % 3 {
-                    0 => Input::Connected(id, 1),
+                    0 => Input::Connected(id, Capacity::One),
                     1 => Input::Failed(id),
                     _ => Input::Progress(id, Phase::Tls),
                 }),
@@ -178,7 +198,7 @@ impl Model {
             Kind::PeerCloses => self.pick_connection(first, is_open).map(Input::PeerClosed),
             Kind::Capacity => self
                 .pick_connection(first, is_open)
-                .map(|id| Input::CapacityChanged(id, 1 + second % (scope.capacity + 1))),
+                .map(|id| Input::CapacityChanged(id, scope.changed(second))),
             Kind::WaitUntilDue => self
                 .view()
                 .due
@@ -233,7 +253,7 @@ impl Model {
             1 => Input::Cancel(request),
             2 => Input::Reject(request),
             3 => Input::Release(request, Return::Close),
-            4 if is_gone => Input::Connected(connection, 1),
+            4 if is_gone => Input::Connected(connection, Capacity::One),
             5 if is_gone => Input::Failed(connection),
             6 if is_gone => Input::Closed(connection),
             7 => Input::Progress(connection, Phase::Tls),

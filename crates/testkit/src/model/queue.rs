@@ -42,7 +42,8 @@ impl Model {
     /// A request that can open at once, or adopt an attempt, never counts as queued.
     fn has_attempt_at_once(&self, host: usize) -> bool {
         let first = self.unattended(host).is_empty();
-        let can_open = self.below_host_limit(host) && self.claims().is_empty() && self.can_open();
+        let may_claim = self.below_host_limit(host) && !self.is_held_back(host);
+        let can_open = may_claim && self.claims().is_empty() && self.can_open();
         first && (can_open || !self.orphans(Some(host)).is_empty())
     }
 
@@ -90,10 +91,14 @@ impl Model {
             }
         }
         while self.below_host_limit(host)
+            && !self.is_held_back(host)
             && let Some(next) = self.parked(host)
         {
             let older = self.claims();
-            self.request_mut(next).stage = Stage::Claimed;
+            let mark = self.hosts[host].mark;
+            let request = self.request_mut(next);
+            request.stage = Stage::Claimed;
+            request.mark = request.mark.max(mark);
             let is_oldest = older
                 .iter()
                 .all(|&other| self.request_at(next).arrival < self.request_at(other).arrival);
@@ -103,9 +108,12 @@ impl Model {
         }
     }
 
-    /// Free slots go to the oldest claims; then idle connections close, the one idle longest
+    /// Who was held back claims room. Free slots go to the oldest claims; then idle connections close, the one idle longest
     /// first, as long as more slots could be used than are free or being freed.
     pub(super) fn give_out_room(&mut self) {
+        for host in std::mem::take(&mut self.relieved) {
+            self.align(host);
+        }
         while self.can_open()
             && let Some(&oldest) = self.claims().first()
         {
@@ -148,8 +156,10 @@ impl Model {
             orphaned: 0,
             leases: 0,
             capacity: 1,
+            provisional: false,
             uses: 0,
             returned: 0,
+            idled: 0,
             idle_since: self.now,
             deadline: None,
             run: 0,
@@ -197,11 +207,42 @@ impl Model {
             return;
         };
         let host = connection.host;
-        if self.open_of(host) == self.max_of(host) {
-            self.hosts[host].mark = self.overtakes;
-        }
+        self.set_provisional(number, false);
+        self.note_limit(host);
         self.connections.retain(|it| it.number != number);
         self.align(host);
+    }
+
+    /// While a host is at its limit, or it is to be known how much a connection of it carries, its
+    /// requests do not wait for room.
+    pub(super) fn note_limit(&mut self, host: usize) {
+        if self.open_of(host) == self.max_of(host) || self.awaits_capacity(host) {
+            self.hosts[host].mark = self.overtakes;
+        }
+    }
+
+    /// A host that shares, or awaits what a connection carries, may have claimed room for too many.
+    pub(super) fn withdraw_claims(&mut self, host: usize) {
+        for claim in self.claims() {
+            if self.request_at(claim).host == host {
+                self.request_mut(claim).stage = Stage::Parked;
+                self.relieved.push(host);
+            }
+        }
+    }
+
+    /// A host whose connections are shared claims room for one at a time, and for none while one
+    /// that it has may come to carry more.
+    fn is_held_back(&self, host: usize) -> bool {
+        let claims = self.requests.iter();
+        let mut claims = claims.filter(|it| it.host == host && it.stage == Stage::Claimed);
+        self.awaits_capacity(host) || (self.hosts[host].shares && claims.next().is_some())
+    }
+
+    pub(super) fn awaits_capacity(&self, host: usize) -> bool {
+        let connections = self.connections.iter();
+        let mut own = connections.filter(|it| it.host == host);
+        self.hosts[host].shares && own.any(|it| it.state == State::Connecting || it.provisional)
     }
 
     /// Answers a request that waits no longer, without a connection.

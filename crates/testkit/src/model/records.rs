@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Counts, FromCache, Phase, Reason, Return};
+use keepalive_engine::{Capacity, Counts, FromCache, Phase, Reason, Return};
 
 /// One input to the manager. Requests and connections go by number, from zero, in the order in
 /// which they were asked for and in which their attempts began.
@@ -20,12 +20,12 @@ pub enum Input {
     Cancel(usize),
     Forget(usize),
     Reject(usize),
-    Connected(usize, usize),
+    Connected(usize, Capacity),
     Failed(usize),
     Progress(usize, Phase),
     Closed(usize),
     PeerClosed(usize),
-    CapacityChanged(usize, usize),
+    CapacityChanged(usize, Capacity),
     /// Time passes, and the manager is told.
     Wait(Duration),
     /// Time passes, and the manager learns of it by the next input.
@@ -111,7 +111,7 @@ pub(super) struct Request {
     pub(super) stage: Stage,
     /// Its place in the order of arrival.
     pub(super) arrival: u64,
-    /// How many overtakes there had been then.
+    /// How many overtakes there had been then, or since when it waits for room in total.
     pub(super) mark: u64,
     /// Whether it came back after its connection had gone: it was admitted before.
     pub(super) again: bool,
@@ -164,9 +164,13 @@ pub(super) struct Connection {
     pub(super) orphaned: u64,
     pub(super) leases: usize,
     pub(super) capacity: usize,
+    /// Whether it may come to carry more.
+    pub(super) provisional: bool,
     pub(super) uses: u64,
-    /// When it was last returned, or opened, as a place in the order of events.
+    /// When it was last returned, opened, or came to have room, as a place in the order of events.
     pub(super) returned: u64,
+    /// The same but for the room: since when it has been idle, if it is.
+    pub(super) idled: u64,
     pub(super) idle_since: Duration,
     pub(super) deadline: Option<Deadline>,
     /// Waiters served while an earlier request of another host waited.
@@ -207,4 +211,6 @@ pub(super) struct Host {
     pub(super) mark: u64,
     /// Its own in place of `max_per_host`.
     pub(super) limit: Option<usize>,
+    /// Whether its connections carry several leases, as far as is known.
+    pub(super) shares: bool,
 }

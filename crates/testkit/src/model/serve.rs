@@ -1,6 +1,6 @@
 //! Who gets which connection, and what becomes of it (L2, L5, R8, C).
 
-use keepalive_engine::{FromCache, IdleOrder, Return};
+use keepalive_engine::{Capacity, FromCache, IdleOrder, Return};
 
 use super::records::{Deadline, Stage, State};
 use super::{Effect, Model, Outcome};
@@ -55,7 +55,7 @@ impl Model {
 
     /// An attempt ends in a connection: it goes to the oldest waiter, whose own attempt goes on
     /// for whom this one was.
-    pub(super) fn connected(&mut self, number: usize, capacity: usize) -> bool {
+    pub(super) fn connected(&mut self, number: usize, capacity: Capacity) -> bool {
         let Some(attempt) = self.find_connection(number) else {
             return false;
         };
@@ -65,6 +65,8 @@ impl Model {
             return false;
         }
         let host = attempt.host;
+        self.note_limit(host);
+        self.hosts[host].shares = capacity != Capacity::One;
         self.since_start(host).opened += 1;
         if let Some(owner) = self.connection_at(number).owner
             && let Some(oldest) = self.first_waiter(host)
@@ -76,12 +78,18 @@ impl Model {
         let connection = self.connection_mut(number);
         connection.state = State::Open;
         connection.owner = None;
-        connection.capacity = capacity;
-        (connection.returned, connection.idle_since) = (event, now);
+        let (leases, provisional) = super::read(capacity);
+        connection.capacity = leases.max(1);
+        (connection.returned, connection.idled) = (event, event);
+        connection.idle_since = now;
         connection.deadline = lifetime.map(|lifetime| Deadline {
             at: now + lifetime,
             set,
         });
+        self.set_provisional(number, provisional);
+        if capacity != Capacity::One {
+            self.withdraw_claims(host);
+        }
         self.offer(number, true);
         true
     }
@@ -117,7 +125,9 @@ impl Model {
             self.assign(number, waiter, used.then_some(FromCache::Deferred));
         }
         let keeps_nothing = self.settings.keep_alive.is_zero();
-        if self.connection_at(number).is_idle() && (keeps_nothing || !self.has_room(number)) {
+        // One whose peer allows nothing at present is kept.
+        let of_no_use = !self.has_room(number) && self.connection_at(number).capacity > 0;
+        if self.connection_at(number).is_idle() && (keeps_nothing || of_no_use) {
             self.close(number);
         }
         self.align(host);
@@ -135,10 +145,7 @@ impl Model {
         if !self.needs_eviction() {
             return false;
         }
-        let mark = claims.iter().map(|&claim| {
-            let request = self.request_at(claim);
-            request.mark.max(self.hosts[request.host].mark)
-        });
+        let mark = claims.iter().map(|&claim| self.request_at(claim).mark);
         let overtaken = self.overtakes - mark.min().expect("there is a claim");
         let reuse_run = u64::from(self.settings.reuse_run);
         let bound = reuse_run * self.settings.max_open as u64;
@@ -172,7 +179,8 @@ impl Model {
         }
         let used_once = last && keeps_nothing && connection.uses > 0;
         let goes = how != Return::Reuse || connection.retiring || worn || used_once;
-        (connection.returned, connection.idle_since) = (event, now);
+        (connection.returned, connection.idled) = (event, event);
+        connection.idle_since = now;
         if goes || self.shut_down {
             self.retire(number);
         } else {
@@ -187,6 +195,7 @@ impl Model {
 
     /// Takes no further lease on a connection, and closes it when nobody holds it.
     pub(super) fn retire(&mut self, number: usize) {
+        self.set_provisional(number, false);
         let connection = self.connection_mut(number);
         if connection.state == State::Open {
             connection.retiring = true;
@@ -197,6 +206,7 @@ impl Model {
     }
 
     pub(super) fn close(&mut self, number: usize) {
+        self.set_provisional(number, false);
         self.connection_mut(number).state = State::Closing;
         self.limit_close(number);
         self.effects.push(Effect::Close(number));

@@ -47,7 +47,7 @@ impl Model {
     /// The idle connection that has been so longest.
     pub(super) fn idle_longest(&self) -> Option<usize> {
         let idle = self.connections.iter().filter(|it| it.is_idle());
-        let longest = idle.min_by_key(|connection| connection.returned);
+        let longest = idle.min_by_key(|connection| connection.idled);
         longest.map(|connection| connection.number)
     }
 
@@ -62,17 +62,19 @@ impl Model {
                 Phase::Descriptor => Reason::Descriptor,
                 _ => Reason::Handshaking,
             },
-            _ => self.reason_in_queue(request.host),
+            stage => self.reason_in_queue(request.host, stage == Stage::Parked),
         };
         (reason, self.now - request.since)
     }
 
-    fn reason_in_queue(&self, host: usize) -> Reason {
+    fn reason_in_queue(&self, host: usize, parked: bool) -> Reason {
         let in_use = self.open_of(host);
         let connecting = self.connecting();
         let max = self.max_of(host);
         if in_use >= max {
             Reason::HostLimit { in_use, max }
+        } else if parked && self.awaits_capacity(host) {
+            Reason::Sharing
         } else if connecting < self.max_connecting() {
             let max = self.settings.max_open;
             let open = self.connections.len();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Answer, FromCache, Leased, Phase, RequestId, Return};
+use keepalive_engine::{Answer, Capacity, FromCache, Leased, Phase, RequestId, Return};
 
 use crate::dice::Dice;
 use crate::world::{Fate, World};
@@ -146,16 +146,18 @@ fn end_attempt(world: &mut World, dice: &mut Dice, mix: &Mix) {
             world.progress(index, phase);
         }
         _ => {
-            let capacity = if mix.multiplexed {
-                1 + dice.below(3)
-            } else {
-                1
+            let capacity = match dice.below(4) {
+                _ if !mix.multiplexed => Capacity::One,
+                0 => Capacity::One,
+                1 => Capacity::Shared(dice.below(4)),
+                _ => Capacity::Provisional(dice.below(3)),
             };
-            if capacity > 1 {
-                world
-                    .coverage
-                    .hit("a connection opens with room for several");
-            }
+            world.coverage.hit(match capacity {
+                Capacity::One => "a connection opens for one at a time",
+                Capacity::Shared(0) => "a connection opens that takes none at present",
+                Capacity::Shared(_) => "a connection opens with room for several",
+                Capacity::Provisional(_) => "a connection opens and has yet to say for how many",
+            });
             world.connect(index, capacity);
         }
     }
@@ -221,17 +223,22 @@ fn end_closing(world: &mut World, dice: &mut Dice, _: &Mix) {
 }
 
 fn change_capacity(world: &mut World, dice: &mut Dice, mix: &Mix) {
-    if let Some(id) = pick(world, dice, |fate| matches!(fate, Fate::Held(_)))
-        && let Fate::Held(connection) = world.fates[&id].1
-    {
-        world.coverage.hit("a capacity changes");
-        let capacity = if mix.multiplexed {
-            1 + dice.below(4)
-        } else {
-            1
-        };
-        world.set_capacity(usize::from(id.shard().0), connection, capacity);
+    let open = world.books.open();
+    if open.is_empty() {
+        return;
     }
+    let (shard, connection) = open[dice.below(open.len())];
+    let capacity = match dice.below(6) {
+        _ if !mix.multiplexed => Capacity::One,
+        0 => Capacity::Provisional(dice.below(3)),
+        _ => Capacity::Shared(dice.below(5)),
+    };
+    world.coverage.hit(match capacity {
+        Capacity::Shared(0) => "a connection takes none at present",
+        Capacity::Provisional(_) => "a capacity is to be told anew",
+        _ => "a capacity changes",
+    });
+    world.set_capacity(shard, connection, capacity);
 }
 
 fn close_from_afar(world: &mut World, dice: &mut Dice, _: &Mix) {

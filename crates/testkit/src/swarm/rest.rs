@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Answer, Return, Room, check_ended, check_settled};
+use keepalive_engine::{Answer, Capacity, Return, Room, check_ended, check_settled};
 
 use crate::dice::Dice;
 use crate::world::{Fate, World};
@@ -58,12 +58,17 @@ fn wait_for_deadlines(world: &mut World) {
     );
 }
 
-/// Attempts succeed, answers are taken, connections come back.
+/// Peers say how much their connections carry, attempts succeed, answers are taken, connections come back.
 fn finish(world: &mut World) {
     for round in 0.. {
         assert!(round < ROUNDS, "I11: it never ends");
         world.run();
         check_settled(&world.engines, &mut world.room);
+        for (shard, id) in world.books.open() {
+            if world.books.is_provisional(shard, id) {
+                world.set_capacity(shard, id, Capacity::Shared(1));
+            }
+        }
         while !world.attempts.is_empty() {
             world.connect(0, 1);
             world.run();

@@ -1,5 +1,6 @@
 //! HTTP/2, spoken with a server that is told frame by frame what to say.
 
+mod crowd;
 mod server;
 pub(crate) use self::server::{Server, client};
 #[cfg(feature = "tls")]
@@ -8,6 +9,7 @@ mod tls;
 mod a_body_that_nobody_reads_holds_up_no_other;
 mod a_connection_carries_as_many_exchanges_as_the_server_allows;
 mod a_goaway_retires_the_connection_and_fails_nobody;
+mod a_host_that_shares_is_opened_one_connection_at_a_time;
 #[cfg(feature = "tls")]
 mod a_look_at_a_connection_takes_no_answer_away;
 mod a_lost_connection_is_an_error_or_another_try;

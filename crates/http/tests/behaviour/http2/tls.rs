@@ -50,6 +50,20 @@ impl TlsServer {
         format!("https://127.0.0.1:{port}/").parse().unwrap()
     }
 
+    /// The same, from now on with these protocols.
+    pub(crate) fn knowing(self, known: &[&str]) -> Self {
+        let mut config = ServerConfig::clone(self.acceptor.config());
+        config.alpn_protocols = known.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self { acceptor, ..self }
+    }
+
+    /// The next connection, whose handshake comes to an end.
+    pub(crate) async fn next(&self) -> TlsStream<TcpStream> {
+        let (stream, _) = self.listener.accept().await.unwrap();
+        self.acceptor.accept(stream).await.unwrap()
+    }
+
     /// The next connection, if its handshake comes to an end.
     pub(crate) async fn accept(self) -> std::io::Result<TlsStream<TcpStream>> {
         let (stream, _) = self.listener.accept().await.unwrap();
