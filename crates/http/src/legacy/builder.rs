@@ -12,7 +12,7 @@ use hyper::rt::{Sleep, Timer};
 use keepalive::{ConfigError, Manager};
 
 use super::Client;
-use super::connect::{Connect, HttpConnector, ServiceConnector, Transport};
+use super::connect::{Connect, HttpConnector, ServiceConnector, Spans, Transport};
 use super::core::{Core, Executor};
 use crate::Http;
 use crate::http1::Bare;
@@ -227,7 +227,8 @@ impl Builder {
         B: Body + Send,
         B::Data: Send,
     {
-        Client::new(self.core(self.client(connector)))
+        let spans = Spans::default();
+        Client::new(self.core(self.client(connector, &spans), spans))
     }
 
     /// As [`build`](Self::build), for those who want to know at once whether the settings can work.
@@ -241,15 +242,20 @@ impl Builder {
         B: Body + Send,
         B::Data: Send,
     {
-        let client = self.client(connector)?;
-        Ok(Client::new(self.core(Ok(client))))
+        let spans = Spans::default();
+        let client = self.client(connector, &spans)?;
+        Ok(Client::new(self.core(Ok(client), spans)))
     }
 
-    fn client<C>(&self, connector: C) -> Result<crate::Client<ServiceConnector<C>>, ConfigError>
+    fn client<C>(
+        &self,
+        connector: C,
+        spans: &Spans,
+    ) -> Result<crate::Client<ServiceConnector<C>>, ConfigError>
     where
         C: Connect + Clone + Send + Sync + 'static,
     {
-        let mut connector = ServiceConnector::new(connector);
+        let mut connector = ServiceConnector::new(connector).within(spans.clone());
         if self.max_idle_per_host < usize::MAX {
             connector = connector.keeping(self.max_idle_per_host);
         }
@@ -274,12 +280,17 @@ impl Builder {
         })
     }
 
-    fn core<C>(&self, client: Result<crate::Client<ServiceConnector<C>>, ConfigError>) -> Core<C>
+    fn core<C>(
+        &self,
+        client: Result<crate::Client<ServiceConnector<C>>, ConfigError>,
+        spans: Spans,
+    ) -> Core<C>
     where
         C: Connect + Clone + Send + Sync + 'static,
     {
         Core {
             client,
+            spans,
             executor: Arc::clone(&self.executor),
             set_host: self.set_host,
         }

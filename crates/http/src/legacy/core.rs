@@ -11,7 +11,7 @@ use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
 use keepalive::{ConfigError, Manager};
 
-use super::connect::{Capture, Connect, Info, ServiceConnector, Streams, Transport};
+use super::connect::{Capture, Connect, Info, ServiceConnector, Spans, Streams, Transport};
 use super::error::{Error, Kind};
 use super::place;
 use crate::client::Answered;
@@ -26,6 +26,7 @@ pub(super) type Executor =
 pub(super) struct Core<C: Connect + Clone + Send + Sync + 'static> {
     /// Or why there is none.
     pub(super) client: Result<Client<ServiceConnector<C>>, ConfigError>,
+    pub(super) spans: Spans,
     pub(super) executor: Arc<Executor>,
     pub(super) set_host: bool,
 }
@@ -45,8 +46,12 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
         let client = client.map_err(|error| Error::caused(Kind::Connect, error.clone()))?;
         let capture = exchange.extensions().get::<Capture>().cloned();
         let whole = body.is_whole();
+        let asked = self.spans.ask(exchange.host());
         let mut last = None;
         let mut choose = |connection: &HttpConnection<Transport<C::Io>>, used| {
+            if let Some(asked) = &asked {
+                asked.is_served();
+            }
             // One whose transport has gone fails as it is used.
             let info = connection.with_transport(|transport| transport.info().clone());
             last = info.map(|info| (info, connection.version()));

@@ -50,7 +50,8 @@
 //!   were there. [`max_per_host`](Builder::max_per_host) says how many there may be.
 //! - A user name and a password in a URL are not passed on to the connector.
 //! - `build` wants a connector that is `Send` and `Sync`, as hyper-util's requests do.
-//! - The connector runs in a task of the manager's, which sees no task-locals of the request. If it
+//! - The connector runs in a task of the manager's: within the tracing span of the request that asked
+//!   first and waits for it, but without the task-locals of any request. If it
 //!   panics, the request fails as with an error of the connector's; hyper-util panics with it.
 //! - After a request whose headers announce another body than it has, its connection is closed.
 //! - The hidden module `pool` is missing: a manager takes its place.

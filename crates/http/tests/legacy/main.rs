@@ -16,6 +16,7 @@ mod a_body_dropped_before_its_end_closes_its_connection;
 mod a_connection_is_used_again;
 mod a_connection_may_be_captured;
 mod a_connection_may_change_its_protocol;
+mod a_connector_runs_within_the_span_of_who_asks;
 mod a_dropped_request_closes_its_connection;
 mod a_poisoned_connection_is_not_used_again;
 mod a_proxy_is_asked_with_the_whole_url;

@@ -7,6 +7,7 @@
 mod capture;
 mod service;
 mod shelf;
+mod spans;
 mod streams;
 mod transport;
 mod upgraded;
@@ -21,5 +22,6 @@ pub use upgraded::{Parts, Slot, downcast};
 
 pub(crate) use capture::Capture;
 pub(crate) use shelf::Shelf;
+pub(crate) use spans::Spans;
 pub(crate) use streams::Streams;
 pub(crate) use transport::Info;

@@ -7,8 +7,9 @@ use http::Uri;
 use hyper::rt::{Read, Write};
 use keepalive::{Attempt, ConnectError, Connector, Phase};
 use tower_service::Service;
+use tracing::Instrument;
 
-use super::{Connection, Shelf, Transport};
+use super::{Connection, Shelf, Spans, Transport};
 use crate::legacy::place;
 use crate::outgoing::BoxError;
 
@@ -76,6 +77,7 @@ where
 pub struct ServiceConnector<S> {
     service: S,
     shelf: Option<Shelf>,
+    spans: Spans,
 }
 
 impl<S> ServiceConnector<S> {
@@ -84,7 +86,14 @@ impl<S> ServiceConnector<S> {
         Self {
             service,
             shelf: None,
+            spans: Spans::default(),
         }
+    }
+
+    /// Opens them within these spans.
+    pub(crate) fn within(mut self, spans: Spans) -> Self {
+        self.spans = spans;
+        self
     }
 
     /// Keeps so many idle connections of HTTP/1.1 for each host.
@@ -101,7 +110,8 @@ impl<S: Connect + Clone + Send + Sync + 'static> Connector for ServiceConnector<
         let uri = place::uri(attempt.host()).map_err(|error| ConnectError::new("url", error))?;
         // What a service does in which order is not to be seen from here.
         attempt.enter(Phase::Connect);
-        let io = self.service.clone().connect(uri).await;
+        let span = self.spans.take_first(attempt.host());
+        let io = self.service.clone().connect(uri).instrument(span).await;
         let io = io.map_err(|error| ConnectError::new("connect", error))?;
         let place = self.shelf.as_ref().map(|shelf| shelf.place(attempt.host()));
         Ok(Transport::new(io, place))
