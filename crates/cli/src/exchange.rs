@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, LOCATION};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body as _;
 use keepalive_http::Client;
@@ -10,6 +10,7 @@ use tower::{ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirect;
 
 use crate::coding::{self, Coding, Raw};
+use crate::jar::Jar;
 use crate::limits::HttpManager;
 use crate::message::Message;
 use crate::redirect::Redirects;
@@ -24,6 +25,8 @@ pub(crate) struct Terms {
     pub(crate) retries: Option<u32>,
     /// How many redirects are followed; `None` follows none, and they are no error.
     pub(crate) redirects: Option<u32>,
+    /// Whether cookies that servers set go back to them along redirects.
+    pub(crate) keeps_cookies: bool,
     /// Whether bodies may come packed, and are unpacked.
     pub(crate) unpack: bool,
     /// Whether a server without TLS is spoken to by HTTP/2.
@@ -68,6 +71,11 @@ impl Exchanges {
         self.terms.message.aim(target)
     }
 
+    /// How every target is asked.
+    pub(crate) fn method(&self) -> &Method {
+        self.terms.message.method()
+    }
+
     /// Asks for `target`, and waits for the head of the answer.
     ///
     /// # Cancel safety
@@ -83,7 +91,9 @@ impl Exchanges {
         trail: &Trail,
     ) -> Result<Answer, ExchangeError> {
         let (client, notes) = (self.client.clone(), trail.clone());
-        let hop = service_fn(move |request| hop(client.clone(), request, notes.clone()));
+        let jar = self.terms.keeps_cookies.then(Jar::default);
+        let hop =
+            service_fn(move |request| hop(client.clone(), request, notes.clone(), jar.clone()));
         let policy = Redirects {
             limit: self.terms.redirects,
             host: target.host.clone(),
@@ -139,10 +149,14 @@ const ADVICE: &str = "--http2 takes for granted that the server speaks HTTP/2";
 /// One request, and the answer as it comes.
 async fn hop(
     client: Client,
-    request: Request<Full<Bytes>>,
+    mut request: Request<Full<Bytes>>,
     trail: Trail,
+    jar: Option<Jar>,
 ) -> Result<Response<Raw>, ExchangeError> {
     let uri = request.uri().clone();
+    if let Some(jar) = &jar {
+        jar.open(&mut request);
+    }
     trail.asks(&request);
     let mut response = match client.request(request).await {
         Ok(response) => response,
@@ -152,6 +166,9 @@ async fn hop(
         }
     };
     trail.answered(&response);
+    if let Some(jar) = &jar {
+        jar.fill(&uri, response.headers());
+    }
     if let Some(value) = response.headers_mut().get_mut(LOCATION) {
         // Where it leads to is read as browsers read it. What is none stays, and is told as that.
         let next = target::location(&uri, value).ok();

@@ -5,13 +5,15 @@ use std::time::Duration;
 use http::{HeaderMap, Uri, Version};
 use hyper::body::Body as _;
 use keepalive::{FromCache, Timing};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::coding::{self, Decoded};
 use crate::exchange::{Answer, ExchangeError, Exchanges};
 use crate::failure::Failure;
 use crate::heads::Speaker;
 use crate::output::{Begun, Output};
+use crate::pace::{self, Pace};
+use crate::retry;
 use crate::target::Target;
 use crate::trail::{Tells, Trail};
 
@@ -28,6 +30,12 @@ pub(crate) struct Fetcher {
     pub(crate) output: Option<Output>,
     /// How long a body may be, once its codings are undone.
     pub(crate) max_size: Option<u64>,
+    /// How often an answer such as 503 is asked for again.
+    pub(crate) retry: u32,
+    /// How often a host is asked.
+    pub(crate) pace: Option<Pace>,
+    /// How many bytes of a body are read in a second.
+    pub(crate) limit_rate: Option<u64>,
     pub(crate) shows: Shows,
 }
 
@@ -51,6 +59,9 @@ impl Fetcher {
     ///
     /// Dropping the future gives up the fetch; a file begun for its body is removed.
     pub(crate) async fn fetch(&self, number: u64, target: Target) -> Fetched {
+        if let Some(pace) = &self.pace {
+            pace.turn(&target.host).await;
+        }
         let started = Instant::now();
         let mut fetched = Fetched::begin(number, self.exchanges.aim(target));
         let trail = self.trail(number);
@@ -86,20 +97,18 @@ impl Fetcher {
         trail: &Trail,
         deadline: Instant,
     ) -> Result<(), Failure> {
-        let answer = self.exchanges.send(&fetched.target, trail);
-        let answer = match timeout_at(deadline + GRACE, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                if let ExchangeError::Http(error) = &error {
-                    fetched.timing = error.timing();
-                }
-                let mut failure = Failure::from(&error);
-                if let Some(advice) = self.exchanges.advice(&fetched.target, &error) {
-                    failure.advise(advice);
-                }
-                return Err(failure);
+        let answer = loop {
+            let answer = self.answer(fetched, trail, deadline).await?;
+            let Some(pause) = self.pause(&answer, fetched.retried) else {
+                break answer;
+            };
+            // What would come too late is not waited for.
+            if Instant::now() + pause >= deadline {
+                break answer;
             }
-            Err(_) => return Err(Failure::timeout("response")),
+            drop(answer);
+            sleep(pause).await;
+            fetched.retried += 1;
         };
         if let Some((function, why)) = self.exchanges.fault(&answer) {
             return Err(Failure::of(function, why));
@@ -114,7 +123,8 @@ impl Fetcher {
             begun = Some(begin(output, fetched, trail).await?);
             deadline += started.elapsed();
         }
-        self.body(fetched, answer, begun.as_mut(), deadline).await?;
+        self.body(fetched, trail, answer, begun.as_mut(), deadline)
+            .await?;
         if let Some(begun) = begun {
             let place = begun.place();
             let name = begun.finish().await;
@@ -126,6 +136,41 @@ impl Fetcher {
         }
     }
 
+    async fn answer(
+        &self,
+        fetched: &mut Fetched,
+        trail: &Trail,
+        deadline: Instant,
+    ) -> Result<Answer, Failure> {
+        let answer = self.exchanges.send(&fetched.target, trail);
+        match timeout_at(deadline + GRACE, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => {
+                if let ExchangeError::Http(error) = &error {
+                    fetched.timing = error.timing();
+                }
+                let mut failure = Failure::from(&error);
+                if let Some(advice) = self.exchanges.advice(&fetched.target, &error) {
+                    failure.advise(advice);
+                }
+                Err(failure)
+            }
+            Err(_) => Err(Failure::timeout("response")),
+        }
+    }
+
+    /// How long to wait before the same is asked again; `None` if the answer counts.
+    fn pause(&self, answer: &Answer, tried: u32) -> Option<Duration> {
+        let head = &answer.response;
+        let pause = retry::pause(
+            self.exchanges.method(),
+            head.status(),
+            head.headers(),
+            tried,
+        );
+        pause.filter(|_| tried < self.retry)
+    }
+
     /// Reads the body to its end, also when nobody wants it: only then can the connection serve again.
     ///
     /// The time that it takes to write it is not the server's, and does not count: somebody may read
@@ -133,6 +178,7 @@ impl Fetcher {
     async fn body(
         &self,
         fetched: &mut Fetched,
+        trail: &Trail,
         answer: Answer,
         mut begun: Option<&mut Begun>,
         mut deadline: Instant,
@@ -149,6 +195,7 @@ impl Fetcher {
             return Err(Failure::too_long(max));
         }
         let mut body = Decoded::new(body, codings);
+        let begun_at = Instant::now();
         let mut length = 0;
         loop {
             fetched.unpacked = is_coded.then_some(length);
@@ -168,6 +215,12 @@ impl Fetcher {
                     return Err(Failure::output(&begun.place(), &error));
                 }
                 deadline += started.elapsed();
+            }
+            if let Some(rate) = self.limit_rate {
+                let due = pace::due(begun_at, trail.received(), rate);
+                if timeout_at(deadline, sleep_until(due)).await.is_err() {
+                    return Err(Failure::timeout("body"));
+                }
             }
         }
     }
@@ -209,6 +262,8 @@ pub(crate) struct Fetched {
     pub(crate) timing: Option<Timing>,
     /// How often the request was sent again because the connection had been closed under it.
     pub(crate) resent: u32,
+    /// How often it was asked again because of an answer such as 503.
+    pub(crate) retried: u32,
     /// The file of the body.
     pub(crate) file: Option<String>,
     /// The whole fetch.
@@ -234,6 +289,7 @@ impl Fetched {
             from_cache: None,
             timing: None,
             resent: 0,
+            retried: 0,
             file: None,
             took: Duration::ZERO,
             failure: None,

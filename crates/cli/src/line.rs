@@ -32,6 +32,7 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
             FromCache::Deferred => "deferred",
         }),
         resent: fetched.resent,
+        retried: fetched.retried,
         timing: fetched.timing.map(TimingLine::from),
         total_us: micros(fetched.took),
         file: fetched.file.as_deref(),
@@ -76,6 +77,7 @@ struct Line<'a> {
     content_encoding: Option<&'a str>,
     from_cache: Option<&'static str>,
     resent: u32,
+    retried: u32,
     timing: Option<TimingLine>,
     total_us: u64,
     file: Option<&'a str>,
@@ -132,7 +134,7 @@ mod tests {
             text,
             "{\"number\":3,\"url\":\"http://h/x?y\",\"status\":null,\"version\":null,\
              \"redirects\":0,\"final_url\":null,\"bytes\":0,\"unpacked_bytes\":null,\"content_encoding\":null,\
-             \"from_cache\":null,\"resent\":0,\"timing\":null,\"total_us\":2000,\"file\":null,\
+             \"from_cache\":null,\"resent\":0,\"retried\":0,\"timing\":null,\"total_us\":2000,\"file\":null,\
              \"error\":{\"function\":\"connect\",\"error_num\":111,\
              \"error_str\":\"Connection refused\",\"detail\":null}}\n"
         );

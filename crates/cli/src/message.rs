@@ -84,9 +84,20 @@ impl Message {
             let value = basic(pair).ok_or(MessageError::User)?;
             headers.entry(AUTHORIZATION).or_insert(value);
         }
+        if let Some(pairs) = flags.cookie.as_deref().filter(|pairs| !pairs.is_empty()) {
+            let value = HeaderValue::try_from(pairs);
+            let mut value = value.map_err(|_| MessageError::Cookie)?;
+            value.set_sensitive(true);
+            headers.append(COOKIE, value);
+        }
         message.method = flags.method.clone().unwrap_or(usual);
         message.headers = headers;
         Ok(message)
+    }
+
+    /// How every target is asked.
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
     }
 
     /// Where a request for `target` goes, with what `--get` adds.
@@ -136,6 +147,8 @@ pub(crate) enum MessageError {
     UserAgent,
     #[error("--user: write user:password, with a colon where there is no password")]
     User,
+    #[error("--cookie: it has a character that can not be sent")]
+    Cookie,
     #[error("{0}")]
     Payload(#[from] PayloadError),
 }

@@ -18,6 +18,7 @@ use crate::limits::{HttpManager, Limits, Versions};
 use crate::message::{Message, MessageError};
 use crate::network::{self, NetworkError};
 use crate::output::{Binary, Output};
+use crate::pace::Pace;
 use crate::payload::{self, Stdin};
 use crate::report::Destination;
 use crate::target::{Target, TargetError};
@@ -78,6 +79,9 @@ impl Options {
                 error_statuses_fail: flags.output.fail,
                 output,
                 max_size: flags.http.max_filesize,
+                retry: flags.http.retry,
+                pace: flags.http.rate.map(Pace::new),
+                limit_rate: flags.http.limit_rate.map(|rate| rate.max(1)),
                 shows: Shows {
                     include: flags.output.include,
                     headers: flags.output.jsonl_headers,
@@ -191,7 +195,8 @@ fn versions(flags: &HttpFlags) -> Versions {
 fn terms(flags: &HttpFlags, stdin: Stdin) -> Result<Terms, MessageError> {
     Ok(Terms {
         message: Message::check(flags, stdin)?,
-        retries: Some(flags.retries),
+        retries: Some(flags.resend),
+        keeps_cookies: flags.cookie.is_some(),
         redirects: flags.location.then_some(flags.max_redirects),
         unpack: flags.compressed,
         assumes_http2: flags.http2,

@@ -106,6 +106,7 @@ impl Summary {
         for (count, what) in [
             (total.redirects, "redirects followed"),
             (total.resent, "requests sent again"),
+            (total.retried, "answers asked for again"),
             (
                 total.coded,
                 "bodies left coded as they were sent (--compressed undoes it)",
@@ -137,6 +138,7 @@ pub(crate) struct Counts {
     was_packed: bool,
     redirects: u64,
     resent: u64,
+    retried: u64,
     /// Bodies that are still coded as they were sent.
     coded: u64,
     /// The versions of HTTP that were spoken, each once, in order.
@@ -153,6 +155,7 @@ impl Counts {
         self.was_packed |= fetched.unpacked.is_some();
         self.redirects += u64::from(fetched.redirects);
         self.resent += u64::from(fetched.resent);
+        self.retried += u64::from(fetched.retried);
         self.coded += u64::from(fetched.content_encoding.is_some());
         self.versions.extend(fetched.version.map(line::version));
         self.failed += u64::from(fetched.failure.is_some());
@@ -181,6 +184,7 @@ impl Counts {
         self.was_packed |= other.was_packed;
         self.redirects += other.redirects;
         self.resent += other.resent;
+        self.retried += other.retried;
         self.coded += other.coded;
         self.versions.extend(&other.versions);
         self.longest_wait = self.longest_wait.max(other.longest_wait);

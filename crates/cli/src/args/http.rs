@@ -1,9 +1,12 @@
 //! What is asked for, and how HTTP is spoken.
 
+use std::time::Duration;
+
 use http::Method;
 
 use super::body::BodyFlags;
 use crate::message;
+use crate::pace;
 use crate::size;
 
 /// What is sent, and what is done with the answer.
@@ -50,7 +53,31 @@ pub(crate) struct HttpFlags {
     /// may be done twice, as GET and PUT but not POST may, and a connection that had been used
     /// before closes without a byte of an answer.
     #[arg(long, value_name = "N", default_value_t = 3)]
-    pub(crate) retries: u32,
+    pub(crate) resend: u32,
+
+    /// Ask again at most N times where the answer is 408, 429 or 503, or 502 or 504 of what may be
+    /// done twice.
+    ///
+    /// A server says when by Retry-After; otherwise it is after about a second, and twice as long each
+    /// time, up to a minute. All of it is within --timeout: what would be later is not done.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) retry: u32,
+
+    /// Begin at most so many fetches of one host in a time: 10/s, 30/m, 100/h.
+    #[arg(long, value_name = "N/TIME", value_parser = pace::parse)]
+    pub(crate) rate: Option<Duration>,
+
+    /// Read each body at most so fast: bytes in a second, or 10k, 5M.
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    pub(crate) limit_rate: Option<u64>,
+
+    /// Send these cookies, as "name=value; name=value", and send those back that servers set along
+    /// redirects.
+    ///
+    /// An empty text only keeps those of servers. Each fetch begins anew.
+    #[arg(short = 'b', long, value_name = "COOKIES")]
+    // Parsed later, and never shown.
+    pub(crate) cookie: Option<String>,
 
     /// Let servers send bodies packed, by gzip, deflate, br or zstd, and unpack them.
     #[arg(long)]

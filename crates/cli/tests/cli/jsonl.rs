@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::program::keepalive;
 use crate::server::{Server, refusing_url};
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "bytes",
     "content_encoding",
     "error",
@@ -16,6 +16,7 @@ const FIELDS: [&str; 15] = [
     "number",
     "redirects",
     "resent",
+    "retried",
     "status",
     "timing",
     "total_us",

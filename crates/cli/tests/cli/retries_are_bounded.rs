@@ -1,4 +1,4 @@
-//! `--retries` says how often a request is sent again where a reused connection was closed.
+//! `--resend` says how often a request is sent again where a reused connection was closed.
 
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ fn fetch(flags: &str) -> (Ended, Vec<Value>) {
 
 #[test]
 fn it_is_sent_again_and_told() {
-    for flags in ["", "--retries 1"] {
+    for flags in ["", "--resend 1"] {
         let (run, results) = fetch(flags);
         assert_eq!(run.code, Some(0), "{run:?}");
         assert_eq!(results[1]["resent"], 1, "{run:?}");
@@ -30,7 +30,7 @@ fn it_is_sent_again_and_told() {
 
 #[test]
 fn with_0_it_is_a_failure() {
-    let (run, results) = fetch("--retries 0");
+    let (run, results) = fetch("--resend 0");
     assert_eq!(run.code, Some(1), "{run:?}");
     assert_eq!(results[1]["resent"], 0, "{run:?}");
     assert_eq!(results[1]["error"]["function"], "response", "{run:?}");

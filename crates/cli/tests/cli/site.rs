@@ -10,7 +10,7 @@ use async_compression::tokio::write::{BrotliEncoder, ZstdEncoder};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-use http::header::{CONTENT_ENCODING, LOCATION};
+use http::header::{CONTENT_ENCODING, LOCATION, RETRY_AFTER, SET_COOKIE};
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -141,6 +141,31 @@ async fn answer(
             let response = Response::builder().status(status);
             let response = response.header(LOCATION, head.uri.query().unwrap());
             response.body(Full::from("elsewhere")).unwrap()
+        }
+        // `/cookies?to`: sets one, and leads on.
+        "cookies" => {
+            let response = Response::builder()
+                .status(302)
+                .header(SET_COOKIE, "set=1; Path=/");
+            let response = response.header(LOCATION, head.uri.query().unwrap());
+            response.body(Full::default()).unwrap()
+        }
+        // `/busy/503?2`: so twice, and then well.
+        "busy" => {
+            let status: u16 = path.rsplit('/').next().unwrap().parse().unwrap();
+            let times: usize = head.uri.query().unwrap().parse().unwrap();
+            let asked = notes.lock().unwrap().len();
+            match asked > times {
+                true => Response::new(Full::from("hello")),
+                false => {
+                    let response = Response::builder().status(status).header(RETRY_AFTER, "0");
+                    response.body(Full::from("busy")).unwrap()
+                }
+            }
+        }
+        "later" => {
+            let response = Response::builder().status(503).header(RETRY_AFTER, "3600");
+            response.body(Full::default()).unwrap()
         }
         "loop" => {
             let response = Response::builder().status(302).header(LOCATION, "/loop");
