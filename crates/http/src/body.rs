@@ -9,7 +9,9 @@ use http_body::{Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
 use keepalive::{Host, Net};
 
+use crate::head::{HeadLimits, Part};
 use crate::hold::Hold;
+use crate::outgoing::BoxError;
 use crate::rest::Rest;
 use crate::{Error, StreamConnector};
 
@@ -81,6 +83,7 @@ impl<C: StreamConnector> Body<C> {
         use http_body::Body as _;
         let incoming = self.incoming.as_mut().expect(HERE);
         let item = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+        let item = item.map(|item| within(self.hold.limits(), item));
         match &item {
             Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_end_stream(),
             None => self.ended = true,
@@ -125,6 +128,24 @@ impl<C: StreamConnector> http_body::Body for Body<C> {
             None => self.incoming.as_ref().expect(HERE).size_hint(),
         }
     }
+}
+
+/// Trailers that are not too large, or why there are none.
+fn within(
+    limits: Option<HeadLimits>,
+    item: Result<Frame<Bytes>, hyper::Error>,
+) -> Result<Frame<Bytes>, BoxError> {
+    let Some(limits) = limits else {
+        return Ok(item?);
+    };
+    let frame = item.map_err(|error| match limits.trailers_refused(&error) {
+        Some(excess) => BoxError::from(excess),
+        None => error.into(),
+    })?;
+    if let Some(trailers) = frame.trailers_ref() {
+        limits.check(Part::Trailers, trailers)?;
+    }
+    Ok(frame)
 }
 
 const HERE: &str = "a body has what hyper gave for it until it is dropped";

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use keepalive::{Connection, NetStream, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::head::HeadLimits;
 use crate::http1::Http1;
 use crate::http2::{Http2, Main};
 use crate::outgoing::{BoxError, Outgoing};
@@ -56,6 +57,17 @@ pub(crate) struct Unanswered {
 }
 
 impl Unanswered {
+    /// There is a response, but it is not to be taken.
+    pub(crate) fn not_taken(why: impl Into<BoxError>) -> Self {
+        Self {
+            error: why.into(),
+            unsent: None,
+            answered: true,
+            refused: false,
+            is_user: false,
+        }
+    }
+
     /// None of it has left.
     pub(crate) fn unsent(why: BoxError, body: Outgoing) -> Self {
         Self {
@@ -99,6 +111,15 @@ where
             Speaks::One(connection) => connection.with_transport(look),
             Speaks::Two(connection) => connection.with_transport(look),
             Speaks::Stream(handle) => handle.with_transport(look),
+        }
+    }
+
+    /// What the head of a response, and the trailers of a body, may cost, if that is ours to say.
+    pub(crate) fn limits(&self) -> Option<HeadLimits> {
+        match &self.speaks {
+            Speaks::One(connection) => connection.limits(),
+            Speaks::Two(connection) => connection.limits(),
+            Speaks::Stream(handle) => handle.limits(),
         }
     }
 

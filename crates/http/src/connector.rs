@@ -7,6 +7,7 @@ use keepalive::{Attempt, ConnectError, Connection, Connector, Net};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::HttpConnection;
+use crate::head::HeadLimits;
 use crate::http1::Http1;
 use crate::http2::{Main, Windows};
 use crate::settings::Settings;
@@ -43,6 +44,7 @@ pub struct Http<C = Net> {
     versions: Versions,
     pings: Option<Pings>,
     windows: Windows,
+    limits: HeadLimits,
     settings: Option<Arc<Settings>>,
 }
 
@@ -80,6 +82,7 @@ impl<C> Http<C> {
             versions: Versions::Either,
             pings: None,
             windows: Windows::default(),
+            limits: HeadLimits::default(),
             settings: None,
         }
     }
@@ -145,6 +148,42 @@ impl<C> Http<C> {
         self
     }
 
+    /// Takes at most so many bytes of the head of a response, and of the trailers of a body. Default
+    /// 128 KiB; less than 1 KiB counts as that, and more than 16 MiB as that.
+    ///
+    /// Of HTTP/1.1 it counts the bytes as they come, of HTTP/2 the name and value of each field and
+    /// 32 bytes more (RFC 9113, section 6.5.2). The server of HTTP/2 is told of twice as much. More
+    /// is an error that names this setting; it ends the connection of HTTP/1.1, of HTTP/2 the stream
+    /// alone, unless it is far more.
+    ///
+    /// What others take by default, in their sources of 2025:
+    ///
+    /// | client | bytes | fields | where |
+    /// |---|---|---|---|
+    /// | this one | 128 KiB | 256 | |
+    /// | Chromium | 256 KiB | any | `kMaxHeaderBufSize` in `net/http/http_stream_parser.h` |
+    /// | Firefox | 384 KiB | any | `network.http.max_response_header_size` |
+    /// | curl | 300 KiB | 5,000 | `MAX_HTTP_RESP_HEADER_SIZE`, `MAX_HTTP_RESP_HEADER_COUNT` in `lib/http.h` |
+    /// | Go | 10 MiB | any | `Transport.MaxResponseHeaderBytes` in `net/http` |
+    #[must_use]
+    pub fn max_header_bytes(mut self, bytes: usize) -> Self {
+        self.limits = self.limits.bytes(bytes);
+        self
+    }
+
+    /// Takes at most so many fields in the head of a response, and in the trailers of a body. Default
+    /// 256; 0 counts as 1, and more than 16,384 as that.
+    ///
+    /// More is an error that names this setting. For each response of HTTP/1.1, 64 bytes are set
+    /// aside for each field that there may be: with 1,000, a small request takes some 4 % longer than
+    /// with 100. See [`max_header_bytes`](Self::max_header_bytes) for
+    /// what others take.
+    #[must_use]
+    pub fn max_header_fields(mut self, fields: usize) -> Self {
+        self.limits = self.limits.fields(fields);
+        self
+    }
+
     /// Sets what hyper has settings for.
     #[cfg(feature = "legacy")]
     pub(crate) fn settings(mut self, settings: Settings) -> Self {
@@ -174,12 +213,14 @@ impl<C: StreamConnector> Connector for Http<C> {
             (_, Versions::Either | Versions::One) => false,
         };
         let settings = self.settings.as_deref();
+        // Whoever has hyper's settings has its limits.
+        let limits = settings.is_none().then_some(self.limits);
         if speaks_two {
-            Main::open(transport, self.pings, self.windows, settings)
+            Main::open(transport, self.pings, self.windows, limits, settings)
                 .await
                 .map(HttpConnection::two)
         } else {
-            Http1::open(transport, settings)
+            Http1::open(transport, limits, settings)
                 .await
                 .map(HttpConnection::one)
         }

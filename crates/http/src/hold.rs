@@ -10,6 +10,7 @@ use keepalive_engine::planted;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
+use crate::head::HeadLimits;
 use crate::{Http, StreamConnector};
 
 // hyper takes microseconds from the end of a body to being ready again.
@@ -42,6 +43,11 @@ impl<C: StreamConnector> Hold<C> {
     /// Whether others may have exchanges on the connection, or it has been given back.
     pub(crate) fn is_shared(&self) -> bool {
         self.lease.as_ref().is_none_or(|lease| lease.is_shared())
+    }
+
+    /// What the trailers of its body may cost, if that is ours to say.
+    pub(crate) fn limits(&self) -> Option<HeadLimits> {
+        self.lease.as_ref().and_then(|lease| lease.limits())
     }
 
     /// What is held, to be held elsewhere.

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::connection::Unanswered;
+use crate::head::HeadLimits;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
 use crate::outgoing::{BoxError, Outgoing};
@@ -24,12 +25,6 @@ use crate::settings::Settings;
 
 #[cfg(feature = "legacy")]
 pub(crate) use bare::{Bare, Handshake, handshake};
-
-// The most a peer can make one response head, or the trailers of one body, cost (X1). hyper adds
-// a limit of its own, 100 fields; setting it here, even to 100, would cost an allocation a response.
-const MAX_HEAD: usize = 64 * 1024;
-// What is read from the socket in one go, and so the most that is buffered of a body nobody reads.
-const MAX_BUFFER: usize = 128 * 1024;
 
 /// A connection that speaks HTTP/1.1, one exchange at a time.
 ///
@@ -39,7 +34,7 @@ const MAX_BUFFER: usize = 128 * 1024;
 /// or dropping the connection takes it away from the task, so that the socket is closed before the
 /// connection is gone.
 ///
-/// The peer can make it hold at most 64 KiB of a response's head, and 128 KiB of a body.
+/// The peer can make it hold at most 128 KiB of a body, or as much as a response's head may have.
 pub(crate) struct Http1<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
@@ -53,6 +48,7 @@ where
     shared: Shared<T>,
     /// Whether hyper has the stream within the transport, and nobody else.
     is_bare: bool,
+    limits: Option<HeadLimits>,
     keep_alive: KeepAlive,
     runtime: Handle,
     closing: Option<T>,
@@ -62,20 +58,21 @@ impl<T> Http1<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// Begins to speak HTTP on a new transport, with these settings or ours.
+    /// Begins to speak HTTP on a new transport, within these limits, with these settings or hyper's.
     ///
     /// With settings of the user's, who may have brought the transport too, it waits for hyper to
     /// have tried it.
     pub(crate) async fn open(
         transport: T,
+        limits: Option<HeadLimits>,
         settings: Option<&Settings>,
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
         let shared = Shared::new(transport);
-        let builder = match settings {
-            Some(settings) => settings.one.clone(),
-            None => builder(),
-        };
+        let mut builder = settings.map_or_else(Builder::new, |settings| settings.one.clone());
+        if let Some(limits) = limits {
+            limits.set_one(&mut builder);
+        }
         #[cfg(feature = "legacy")]
         if let Some(bare) = settings.and_then(Settings::bare::<T>)
             && let Some(Some(begun)) = shared.change(|transport| bare(transport, builder.clone()))
@@ -90,7 +87,8 @@ where
         shared.keep_open(true);
         // From here on the transport is closed with what is returned.
         let task = runtime.spawn(connection.with_upgrades());
-        let opened = Self::new(sender, task, shared, false, runtime);
+        let mut opened = Self::new(sender, task, shared, false, runtime);
+        opened.limits = limits;
         match settings {
             Some(_) => opened.tried().await,
             None => Ok(opened),
@@ -111,6 +109,7 @@ where
             failure: None,
             shared,
             is_bare,
+            limits: None,
             keep_alive: KeepAlive::default(),
             runtime,
             closing: None,
@@ -162,8 +161,22 @@ where
             answered: self.has_answered(before, failure.error()),
             refused: false,
             is_user: failure.error().is_user(),
-            error: failure.into_error().into(),
+            error: self.why(before, failure.into_error()),
         })
+    }
+
+    /// Why there is no response, after this many bytes before it.
+    fn why(&self, before: u64, error: hyper::Error) -> BoxError {
+        let received = self.shared.received() - before;
+        let excess = self
+            .limits
+            .and_then(|limits| limits.head_refused(&error, received));
+        excess.map_or_else(|| error.into(), Into::into)
+    }
+
+    /// What the head of a response, and the trailers of a body, may cost, if that is ours to say.
+    pub(crate) fn limits(&self) -> Option<HeadLimits> {
+        self.limits
     }
 
     /// Whether any byte of an answer has come, after this many bytes before it.
@@ -303,12 +316,6 @@ where
 
 fn failed(error: impl Into<BoxError>) -> ConnectError {
     ConnectError::new("http", error)
-}
-
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
-    builder
 }
 
 /// Why hyper's task ended with an error, while nobody waited for a response.

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::connection::Unanswered;
 use crate::connector::Pings;
+use crate::head::{HeadLimits, Part};
 use crate::io::Shared;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::settings::Settings;
@@ -77,6 +78,8 @@ struct Session<T> {
     room: usize,
     /// Whether it has settings of hyper's.
     is_hypers: bool,
+    /// What the head of a response, and the trailers of a body, may cost, if that is ours to say.
+    limits: Option<HeadLimits>,
     retired: AtomicBool,
     /// What hyper's half ended with, if that was an error.
     failure: OnceLock<Arc<hyper::Error>>,
@@ -95,6 +98,7 @@ where
         transport: T,
         pings: Option<Pings>,
         windows: Windows,
+        limits: Option<HeadLimits>,
         settings: Option<&Settings>,
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
@@ -116,6 +120,9 @@ where
                 windows.room()
             }
         };
+        if let Some(limits) = limits {
+            limits.set_two(&mut builder);
+        }
         if let Some(settings) = settings {
             builder.timer(TokioTimer::new());
             settings.two.iter().for_each(|change| change(&mut builder));
@@ -132,6 +139,7 @@ where
             ventured: settings.and_then(|settings| settings.streams).unwrap_or(1),
             room,
             is_hypers: settings.is_some(),
+            limits,
             retired: AtomicBool::new(false),
             failure: OnceLock::new(),
             watcher: Mutex::default(),
@@ -168,6 +176,10 @@ where
     #[cfg(feature = "legacy")]
     pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
         self.session.transport.poll_alone(context)
+    }
+
+    pub(crate) fn limits(&self) -> Option<HeadLimits> {
+        self.session.limits
     }
 
     fn handle(&self) -> Http2<T> {
@@ -273,20 +285,33 @@ where
                 None => return Err(Unanswered::unsent(self.over(RETIRED), request.into_body())),
             }
         };
-        response.await.map_err(|mut failure| {
+        let response = response.await.map_err(|mut failure| {
             let unsent = failure.take_message();
             let error = failure.into_error();
+            let excess = self
+                .limits()
+                .and_then(|limits| limits.stream_refused(&error));
             Unanswered {
-                answered: false,
+                answered: excess.is_some(),
                 refused: is_refused(&error),
                 is_user: error.is_user(),
-                error: match unsent {
-                    Some(_) => self.over(error),
-                    None => self.session.explain(error.into()),
+                error: match (&unsent, excess) {
+                    (Some(_), _) => self.over(error),
+                    (None, Some(excess)) => excess.into(),
+                    (None, None) => self.session.explain(error.into()),
                 },
                 unsent: unsent.map(|request| Box::new(request.into_body())),
             }
-        })
+        })?;
+        if let Some(limits) = self.limits() {
+            let checked = limits.check(Part::Head, response.headers());
+            checked.map_err(Unanswered::not_taken)?;
+        }
+        Ok(response)
+    }
+
+    pub(crate) fn limits(&self) -> Option<HeadLimits> {
+        self.session.limits
     }
 
     /// Why a request was not sent: hyper tells the first one alone how the connection has ended.

@@ -27,8 +27,8 @@
 //!   nothing about it, or if it may be done twice, the connection had been used before, and no byte
 //!   of an answer arrived: the server had closed the connection as we reused it (RFC 9112, section
 //!   9.3.1, and RFC 9113, section 8.7).
-//! - The head of an answer, and the trailers of a body, cost at most 64 KiB and 100 fields; of
-//!   HTTP/2, 16 KiB.
+//! - The head of an answer, and the trailers of a body, have limits, the same for both versions:
+//!   [`Http::max_header_bytes`] and [`Http::max_header_fields`].
 //!
 //! # Features
 //!
@@ -65,6 +65,7 @@ mod connector;
 mod credentials;
 mod error;
 mod exchange;
+mod head;
 mod hold;
 mod http1;
 mod http2;

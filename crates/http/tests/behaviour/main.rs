@@ -23,7 +23,6 @@ mod a_request_may_have_a_body;
 mod a_request_on_a_fresh_connection_is_never_sent_again;
 mod a_request_that_got_a_byte_of_an_answer_is_not_sent_again;
 mod a_request_that_is_dropped_closes_its_connection;
-mod a_response_head_without_end_is_an_error;
 mod a_response_may_come_before_the_upload_has_ended;
 mod a_response_that_comes_before_the_request_is_no_answer;
 mod a_response_that_is_leaked_costs_its_own_place_alone;
@@ -35,6 +34,7 @@ mod a_url_decides_what_is_sent;
 mod an_empty_response_gives_its_connection_back_at_once;
 mod at_most_max_per_host_connections_are_open_at_the_server;
 mod bytes_after_a_response_are_never_an_answer;
+mod heads_and_trailers_have_limits;
 mod http2;
 #[cfg(feature = "tls")]
 mod https_is_fetched_over_tls;

@@ -1,0 +1,180 @@
+//! How much the head of a response, and the trailers of a body, may cost.
+
+use std::error::Error;
+use std::fmt;
+
+use http::HeaderMap;
+use hyper::client::conn::{http1, http2};
+
+use crate::http2::Executor;
+use crate::outgoing::BoxError;
+
+/// The most that is taken, of either version of HTTP.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadLimits {
+    bytes: usize,
+    fields: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 128 * 1024,
+            // hyper sets memory aside for each: a thousand make a request of HTTP/1.1 some 4 % slower.
+            fields: 256,
+        }
+    }
+}
+
+impl HeadLimits {
+    pub(crate) fn bytes(self, bytes: usize) -> Self {
+        let bytes = bytes.clamp(1024, 16 * 1024 * 1024);
+        Self { bytes, ..self }
+    }
+
+    pub(crate) fn fields(self, fields: usize) -> Self {
+        // A map of headers panics at some 24,000 names.
+        let fields = fields.clamp(1, 1 << 14);
+        Self { fields, ..self }
+    }
+
+    pub(crate) fn set_one(self, builder: &mut http1::Builder) {
+        builder
+            .max_header_size(self.bytes)
+            .max_headers(self.fields)
+            .max_buf_size(self.bytes.max(MAX_BUFFER));
+    }
+
+    /// h2 is told of twice as much. What is over that it refuses as it refuses nonsense, and what
+    /// is missing of trailers then it passes over; up to there we can say what is wrong.
+    pub(crate) fn set_two(self, builder: &mut http2::Builder<Executor>) {
+        let bytes = u32::try_from(2 * self.bytes).unwrap_or(u32::MAX);
+        builder.max_header_list_size(bytes);
+    }
+
+    /// Why hyper takes no head of HTTP/1.1, if it is too large. So many bytes have come.
+    pub(crate) fn head_refused(self, error: &hyper::Error, received: u64) -> Option<Excess> {
+        let limit = match received < self.bytes as u64 {
+            true => Limit::Fields(self.fields),
+            false => Limit::Bytes(self.bytes),
+        };
+        // hyper has a method that says so, of servers alone.
+        let is_too_large = error.is_parse() && error.to_string() == TOO_LARGE;
+        is_too_large.then(|| Part::Head.over(limit))
+    }
+
+    /// Why h2 takes no head, if it is too large, or may be.
+    pub(crate) fn stream_refused(self, error: &hyper::Error) -> Option<Excess> {
+        let cause: &h2::Error = error.source()?.downcast_ref()?;
+        let bytes = Part::Head.over(Limit::Bytes(self.bytes));
+        match cause.reason()? {
+            _ if !cause.is_library() => None,
+            h2::Reason::PROTOCOL_ERROR if cause.is_reset() => Some(Excess {
+                // It says no more.
+                otherwise: Some(cause.to_string().into()),
+                ..bytes
+            }),
+            h2::Reason::ENHANCE_YOUR_CALM => {
+                let text = cause.to_string();
+                let is_head = FLOODS.iter().any(|flood| text.contains(flood));
+                is_head.then_some(bytes)
+            }
+            _ => None,
+        }
+    }
+
+    /// Why hyper takes no trailers of HTTP/1.1, if they are too large.
+    pub(crate) fn trailers_refused(self, error: &hyper::Error) -> Option<Excess> {
+        let text = error.source()?.to_string();
+        let limit = match text.as_str() {
+            "chunk trailers bytes over limit" => Limit::Bytes(self.bytes),
+            "chunk trailers count overflow" => Limit::Fields(self.fields),
+            _ => return None,
+        };
+        Some(Part::Trailers.over(limit))
+    }
+
+    /// Whether a head of HTTP/2, or trailers, are within the limits.
+    pub(crate) fn check(self, part: Part, headers: &HeaderMap) -> Result<(), Excess> {
+        if headers.len() > self.fields {
+            return Err(part.over(Limit::Fields(self.fields)));
+        }
+        let sizes = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + OVERHEAD);
+        match sizes.sum::<usize>() > self.bytes {
+            true => Err(part.over(Limit::Bytes(self.bytes))),
+            false => Ok(()),
+        }
+    }
+}
+
+// What is read from the socket in one go, and so the most that is buffered of a body nobody reads,
+// if no head may be larger.
+const MAX_BUFFER: usize = 128 * 1024;
+
+// What each field counts beside its name and value (RFC 9113, section 6.5.2).
+const OVERHEAD: usize = 32;
+
+// What hyper says of a head.
+const TOO_LARGE: &str = "message head is too large";
+
+// What h2 tells a peer that sends far too much of a head.
+const FLOODS: [&str; 2] = ["header_list_way_too_large", "too_many_continuations"];
+
+/// What is too large.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Head,
+    Trailers,
+}
+
+impl Part {
+    fn over(self, limit: Limit) -> Excess {
+        Excess {
+            part: self,
+            limit,
+            otherwise: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    Bytes(usize),
+    Fields(usize),
+}
+
+/// More came than is taken.
+#[derive(Debug)]
+pub(crate) struct Excess {
+    part: Part,
+    limit: Limit,
+    /// What else it may be that was refused.
+    otherwise: Option<BoxError>,
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (part, are) = match self.part {
+            Part::Head => ("the head of the response", "is"),
+            Part::Trailers => ("the trailers of the body", "are"),
+        };
+        if self.otherwise.is_some() {
+            write!(f, "{part} makes no sense, or {are}")?;
+        } else {
+            write!(f, "{part} {are}")?;
+        }
+        match self.limit {
+            Limit::Bytes(max) => write!(f, " larger than the {max} bytes of max_header_bytes"),
+            Limit::Fields(max) => write!(f, " more than the {max} fields of max_header_fields"),
+        }
+    }
+}
+
+impl Error for Excess {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let otherwise = self.otherwise.as_deref()?;
+        Some(otherwise)
+    }
+}
