@@ -16,7 +16,8 @@
 //! [`hyper::body::Incoming`] for a body. What is new is that the connections are a manager's:
 //! they can be limited, requests wait their turn in order, and [`Client::manager`] says why.
 //!
-//! It needs the feature `legacy`.
+//! It needs the feature `legacy`. What an import left behind may still compile and do nothing:
+//! `docs/moving-from-hyper-util.md` in the repository lists it.
 //!
 //! # Settings
 //!
@@ -51,8 +52,8 @@
 //! - A user name and a password in a URL are not passed on to the connector.
 //! - `build` wants a connector that is `Send` and `Sync`, as hyper-util's requests do.
 //! - The connector runs in a task of the manager's: within the tracing span of the request that asked
-//!   first and waits for it, but without the task-locals of any request. If it
-//!   panics, the request fails as with an error of the connector's; hyper-util panics with it.
+//!   first and waits for it, but without the task-locals of any request. If it panics, the request
+//!   fails as with an error of the connector's; hyper-util panics with it.
 //! - After a request whose headers announce another body than it has, its connection is closed.
 //! - The hidden module `pool` is missing: a manager takes its place.
 //!
@@ -66,8 +67,9 @@
 //! # Watching an idle connection
 //!
 //! A connector's stream has no descriptor to ask the system about. hyper reads from it while it is
-//! idle, and once more before it sends a request; so what its runtime has heard of is noticed. What the system has received and the runtime has not been told yet is not: that
-//! takes a connection of [`Net`](keepalive::Net), and a [`Client`](crate::Client) on it.
+//! idle, and once more before it sends a request; so what its runtime has heard of is noticed. What
+//! the system has received and the runtime has not been told yet is not: that takes a connection of
+//! [`Net`](keepalive::Net), and a [`Client`](crate::Client) on it.
 
 mod builder;
 mod client;
