@@ -12,6 +12,7 @@ mod causes;
 mod coding;
 mod console;
 mod demo;
+mod descriptors;
 mod duration;
 mod exchange;
 mod exit;

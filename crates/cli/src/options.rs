@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use keepalive::ConfigError;
 
 use crate::args::{FetchFlags, HttpFlags};
-use crate::console::Stream;
+use crate::console::{self, Stream};
+use crate::descriptors::{self, Each};
 use crate::exchange::{Exchanges, Terms};
 use crate::fetch::{Fetcher, Shows};
 use crate::host_limits::{self, HostLimitsError};
@@ -49,7 +50,7 @@ impl Options {
         let manager = Limits {
             max_per_host: flags.max_per_host,
             of_hosts: of_hosts.transpose()?.unwrap_or_default(),
-            max_open: flags.max_open,
+            max_open: max_open(flags),
             keep_alive: flags.keep_alive,
             timeout: flags.timeout,
             bind: flags.network.bind.clone(),
@@ -100,6 +101,21 @@ impl Options {
 /// Whether one URL is fetched once, as it is by those who want its body.
 fn is_single(flags: &FetchFlags) -> bool {
     flags.urls.len() == 1 && flags.input.is_empty() && flags.repeat.get() == 1
+}
+
+/// The limit on connections, lowered to what there are descriptors for.
+fn max_open(flags: &FetchFlags) -> usize {
+    let each = match flags.output.output.is_some() || flags.output.remote_name {
+        true => Each::SocketAndFile,
+        false => Each::Socket,
+    };
+    descriptors::fit(flags.max_open, each).unwrap_or_else(|lowered| {
+        // One URL opens no more than a few.
+        if !is_single(flags) {
+            console::complain(lowered);
+        }
+        lowered.max_open
+    })
 }
 
 /// How long a file is; a pipe has no length.

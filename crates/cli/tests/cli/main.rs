@@ -13,6 +13,7 @@ mod client_certificates_are_shown;
 mod complaints_do_nothing_to_a_terminal;
 mod cookies_go_along_redirects_when_asked;
 mod demo;
+mod descriptors_are_enough;
 mod exit_codes;
 mod flags_that_undo_each_other_are_refused;
 mod heads_are_shown_when_asked;

@@ -25,7 +25,12 @@ struct Seen {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::listening("127.0.0.1")
+    }
+
+    /// On an address that may stand for many.
+    pub(crate) fn listening(address: &str) -> Self {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (hangs, hung) = mpsc::channel();
