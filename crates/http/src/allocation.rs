@@ -22,6 +22,6 @@ pub struct Allocation {
     pub from_cache: Option<FromCache>,
     /// How long it took to get the connection; of the last one, if there were several.
     pub timing: Timing,
-    /// How often the request was sent again because a reused connection turned out to be closed.
+    /// How often the request was sent again, see [`Client::retries`](crate::Client::retries).
     pub resent: u32,
 }

@@ -1,5 +1,6 @@
 //! Sends requests over the connections of a manager.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -12,16 +13,18 @@ use http::{Method, Request, Response};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
-use keepalive::{Connector, FromCache, Lease, Manager, Net};
+use keepalive::{Connection, Connector, FromCache, Lease, Manager, Net};
 use keepalive_engine::planted;
-use tokio::time::Instant;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep};
 
-use crate::attempt;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::rest::Rest;
-use crate::{Allocation, Body, Error, Http, HttpConnection, IntoUrl, StreamConnector};
+use crate::{
+    Allocation, Body, Error, Http, HttpConnection, IntoUrl, StreamConnector, attempt, resend,
+};
 
 // A server that restarts closes all idle connections at once; while one request fails, the watchers
 // of the others have the time to notice.
@@ -68,11 +71,26 @@ impl<C: StreamConnector> Client<C> {
 
     /// How often at most a request is sent again; 3 if it is not set.
     ///
-    /// It is sent again if nothing of it has left, if the server says that it has done nothing
-    /// about it (HTTP/2), or if it may be done twice, as `GET` and `PUT` but not `POST` may, and a
-    /// reused connection fails before any byte of a response, because the server has closed it
-    /// just then (RFC 9110, section 9.2.2). A body that is there as a whole, `Full<Bytes>` or a
-    /// `String`, is sent again with it; one that comes piece by piece can not be.
+    /// A request is sent again in these cases, and in no other:
+    ///
+    /// - Nothing of it has left, and the connection had been used before or is of HTTP/2.
+    /// - The server of HTTP/2 says that it has not processed the request, by `REFUSED_STREAM` or a
+    ///   `GOAWAY` that names an earlier stream as the last (RFC 9113, section 8.7).
+    /// - The request may be done twice, and its connection had been used before and ended without a
+    ///   byte of a response: the server may have closed it just then (RFC 9112, section 9.3.1).
+    ///   `GET` and `PUT` may be done twice, `POST` may not (RFC 9110, section 9.2.2);
+    ///   [`Idempotent`](crate::Idempotent) says otherwise of a single request.
+    ///
+    /// Any other error of a stream is the server's answer, and the request is not sent again. An
+    /// interim response of HTTP/2 does not count as a byte of a response, since hyper does not tell.
+    ///
+    /// A body that is there as a whole, `Full<Bytes>` or a `String`, is sent again with its request.
+    /// A request whose body comes piece by piece is sent again only if nothing of it has left.
+    ///
+    /// A server that turns requests away has too much to do. After `REFUSED_STREAM`, a `GOAWAY` of an
+    /// error, or a new connection of HTTP/2 that ended, the request waits for a random time: from 10
+    /// to 100 ms the first time, then up to twice as long each time, and at most 2 s. Outside a tokio
+    /// runtime there is no timer, and such a request fails.
     ///
     /// The last time, no connection of HTTP/1.1 that was idle is used. Something on the way may have
     /// cut them all off, so they are closed, and a new one is opened; where the limits leave no room
@@ -242,22 +260,29 @@ impl<C: StreamConnector> Client<C> {
         choose: &mut Choose<'_, C>,
     ) -> Result<Answered<C>, Error> {
         let begun = Instant::now();
-        let is_last = |resent| resent > 0 && resent == self.retries;
-        let mut later = None;
+        let mut to = Cow::Borrowed(&exchange.to);
         let mut resent = 0;
         loop {
-            let to = later.as_ref().unwrap_or(&exchange.to);
-            let lease = self.manager.lease_at(to, location).await;
+            let lease = self.manager.lease_at(&to, location).await;
             let lease = lease.map_err(|error| Error::allocation(error).with_resent(resent))?;
             let mut hold = Hold::new(lease);
             let lease = hold.lease();
+            let is_last = resent > 0 && resent == self.retries;
             let used = lease.from_cache().is_some();
-            let form = choose(lease, used).filter(|_| !(is_last(resent) && was_idle(lease)));
-            let Some(form) = form else {
+            let is_good = is_sound(lease) && !(is_last && was_idle(lease));
+            let Some(form) = is_good.then(|| choose(lease, used)).flatten() else {
+                // Nothing was sent on it, so this is no try.
                 hold.end(false);
+                let left = self.left(begun);
+                if left.is_zero() {
+                    let what = "no connection that was there could be used, until the time was up";
+                    let error = Error::request(exchange.method(), exchange.host(), what);
+                    return Err(error.with_resent(resent));
+                }
+                to = Cow::Owned(exchange.to.clone().timeout(left));
                 continue;
             };
-            let failure = match attempt::send(exchange, form, body, &mut hold).await {
+            let failed = match attempt::send(exchange, form, body, &mut hold).await {
                 Ok(response) => {
                     return Ok(Answered {
                         response,
@@ -265,19 +290,29 @@ impl<C: StreamConnector> Client<C> {
                         resent,
                     });
                 }
-                Err(failure) => failure,
+                Err(failed) => failed,
             };
             let timing = hold.lease().timing();
             hold.break_off();
-            let left = self.manager.timeout().saturating_sub(begun.elapsed());
-            let may_go_on = (resent < self.retries && !left.is_zero()) || planted!(ResentForEver);
-            body = match failure.again {
-                Some(body) if may_go_on => body,
-                _ => return Err(failure.error.with_timing(timing).with_resent(resent)),
+            let error = failed.error.with_timing(timing).with_resent(resent);
+            let may_go_on = resent < self.retries || planted!(ResentForEver);
+            let Some(again) = failed.again.filter(|_| may_go_on) else {
+                return Err(error);
             };
+            let wait = again.backs_off.then(|| resend::backoff(resent));
+            let left = self.left(begun).saturating_sub(wait.unwrap_or_default());
+            if left.is_zero() || !slept(wait).await {
+                return Err(error);
+            }
+            body = again.body;
             resent += 1;
-            later = Some(exchange.to.clone().timeout(left));
+            to = Cow::Owned(exchange.to.clone().timeout(left));
         }
+    }
+
+    /// What is left of the manager's timeout.
+    fn left(&self, begun: Instant) -> Duration {
+        self.manager.timeout().saturating_sub(begun.elapsed())
     }
 
     async fn respond(&self, exchange: &Exchange, mut answered: Answered<C>) -> Response<Body<C>> {
@@ -348,6 +383,26 @@ fn was_idle<C: StreamConnector>(lease: &Lease<Http<C>>) -> bool {
     lease.from_cache() == Some(FromCache::Immediate)
         && !lease.is_shared()
         && !planted!(LastTryOnIdle)
+}
+
+/// Whether it can carry a request. The manager does not ask the system about a connection that was
+/// idle for less than a millisecond. A byte too many would become the answer to this request (B10),
+/// so the system is asked here.
+fn is_sound<C: StreamConnector>(lease: &mut Lease<Http<C>>) -> bool {
+    lease.from_cache().is_none() || lease.check().is_ok() || planted!(ExtraBytesIgnored)
+}
+
+/// Waits so long, if at all; whether that could be done. Outside a runtime there is no timer.
+async fn slept(time: Option<Duration>) -> bool {
+    match time {
+        Some(_) if Handle::try_current().is_err() => false,
+        // Few wait, so no other future has to have the room for it.
+        Some(time) => {
+            Box::pin(sleep(time)).await;
+            true
+        }
+        None => true,
+    }
 }
 
 /// Looks at a connection before a request is sent on it.

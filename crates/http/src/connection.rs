@@ -13,6 +13,7 @@ use crate::head::HeadLimits;
 use crate::http1::Http1;
 use crate::http2::{Http2, Main};
 use crate::outgoing::{BoxError, Outgoing};
+use crate::resend::Failure;
 
 /// A connection that speaks HTTP/1.1, one exchange at a time, or HTTP/2, many.
 ///
@@ -46,14 +47,11 @@ where
 #[derive(Debug)]
 pub(crate) struct Unanswered {
     pub(crate) error: BoxError,
-    /// The body of the request, if none of it has left.
+    pub(crate) failure: Failure,
+    /// Whether the connection has ended.
+    pub(crate) ended: bool,
+    /// The body of the request, if nothing of it has left.
     pub(crate) unsent: Option<Box<Outgoing>>,
-    /// Whether any byte came back.
-    pub(crate) answered: bool,
-    /// Whether the peer says that it has done nothing about it.
-    pub(crate) refused: bool,
-    /// Whether it is the fault of the request.
-    pub(crate) is_user: bool,
 }
 
 impl Unanswered {
@@ -61,21 +59,19 @@ impl Unanswered {
     pub(crate) fn not_taken(why: impl Into<BoxError>) -> Self {
         Self {
             error: why.into(),
+            failure: Failure::Partial,
+            ended: false,
             unsent: None,
-            answered: true,
-            refused: false,
-            is_user: false,
         }
     }
 
-    /// None of it has left.
+    /// Nothing of the request has left, and the connection takes no other.
     pub(crate) fn unsent(why: BoxError, body: Outgoing) -> Self {
         Self {
             error: why,
+            failure: Failure::Unsent,
+            ended: true,
             unsent: Some(Box::new(body)),
-            answered: false,
-            refused: false,
-            is_user: false,
         }
     }
 }

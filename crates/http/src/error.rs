@@ -104,8 +104,7 @@ impl Error {
         chain(self).any(<dyn std::error::Error>::is::<Foreign>)
     }
 
-    /// How often the request had been sent again because a reused connection turned out to be
-    /// closed.
+    /// How often the request had been sent again, see [`Client::retries`](crate::Client::retries).
     pub fn resent(&self) -> u32 {
         self.0.resent
     }

@@ -6,11 +6,11 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 use keepalive_engine::planted;
 
-use crate::Error;
 use crate::credentials;
 use crate::origin::Origin;
 use crate::outgoing::Outgoing;
 use crate::target;
+use crate::{Error, Idempotent};
 
 /// A request, checked and ready to be sent, and where to.
 #[derive(Debug)]
@@ -139,7 +139,8 @@ impl Exchange {
 
     /// Whether sending it twice does as much as sending it once (RFC 9110, section 9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {
-        self.head.method.is_idempotent()
+        let said = self.head.extensions.get::<Idempotent>();
+        said.map_or_else(|| self.head.method.is_idempotent(), |said| said.0)
     }
 
     pub(crate) fn method(&self) -> &Method {

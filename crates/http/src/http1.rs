@@ -21,6 +21,7 @@ use crate::head::HeadLimits;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
 use crate::outgoing::{BoxError, Outgoing};
+use crate::resend::Failure;
 use crate::settings::Settings;
 
 #[cfg(feature = "legacy")]
@@ -154,14 +155,23 @@ where
         if let Ok(response) = &response {
             self.keep_alive.hear(response.headers());
         }
-        response.map_err(|mut failure| Unanswered {
-            unsent: failure
-                .take_message()
-                .map(|request| Box::new(request.into_body())),
-            answered: self.has_answered(before, failure.error()),
-            refused: false,
-            is_user: failure.error().is_user(),
-            error: self.why(before, failure.into_error()),
+        response.map_err(|mut failed| {
+            if let Some(request) = failed.take_message() {
+                let error = failed.into_error().into();
+                return Unanswered::unsent(error, request.into_body());
+            }
+            let error = failed.into_error();
+            Unanswered {
+                failure: match self.has_answered(before, &error) {
+                    _ if error.is_user() => Failure::User,
+                    true => Failure::Partial,
+                    false => Failure::Silent,
+                },
+                // Nothing but its end keeps a response away.
+                ended: true,
+                unsent: None,
+                error: self.why(before, error),
+            }
         })
     }
 

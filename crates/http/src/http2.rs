@@ -29,7 +29,7 @@ use self::drive::Drive;
 pub(crate) use self::drive::Executor;
 pub(crate) use self::foreign::Foreign;
 pub(crate) use self::over::Over;
-use self::over::is_refused;
+use self::over::failure;
 pub(crate) use self::windows::Windows;
 
 mod drive;
@@ -285,22 +285,22 @@ where
                 None => return Err(Unanswered::unsent(self.over(RETIRED), request.into_body())),
             }
         };
-        let response = response.await.map_err(|mut failure| {
-            let unsent = failure.take_message();
-            let error = failure.into_error();
-            let excess = self
-                .limits()
-                .and_then(|limits| limits.stream_refused(&error));
+        let response = response.await.map_err(|mut failed| {
+            if let Some(request) = failed.take_message() {
+                let error = self.over(failed.into_error());
+                return Unanswered::unsent(error, request.into_body());
+            }
+            let error = failed.into_error();
+            let limits = self.limits();
+            if let Some(excess) = limits.and_then(|limits| limits.stream_refused(&error)) {
+                return Unanswered::not_taken(excess);
+            }
+            let (failure, ended) = failure(&error);
             Unanswered {
-                answered: excess.is_some(),
-                refused: is_refused(&error),
-                is_user: error.is_user(),
-                error: match (&unsent, excess) {
-                    (Some(_), _) => self.over(error),
-                    (None, Some(excess)) => excess.into(),
-                    (None, None) => self.session.explain(error.into()),
-                },
-                unsent: unsent.map(|request| Box::new(request.into_body())),
+                failure,
+                ended,
+                unsent: None,
+                error: self.session.explain(error.into()),
             }
         })?;
         if let Some(limits) = self.limits() {

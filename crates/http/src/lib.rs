@@ -23,10 +23,11 @@
 //!   [`Http::http2_max_streams`].
 //! - A body of HTTP/2 that nobody reads costs the memory of its
 //!   [window](Http::http2_stream_window), and holds up no other.
-//! - A request is sent again only if nothing of it has left, if the server says that it has done
-//!   nothing about it, or if it may be done twice, the connection had been used before, and no byte
-//!   of an answer arrived: the server had closed the connection as we reused it (RFC 9112, section
-//!   9.3.1, and RFC 9113, section 8.7).
+//! - A request is sent again only if nothing of it has left, if the server says that it has not
+//!   processed it, or if it may be done twice and its connection had been used before and ended
+//!   without a byte of an answer: the server had closed the connection as we reused it (RFC 9112,
+//!   section 9.3.1, and RFC 9113, section 8.7). An error of a stream whose connection lives is final.
+//!   [`Client::retries`] has the cases, and [`Idempotent`] says which requests may be done twice.
 //! - The head of an answer, and the trailers of a body, have limits, the same for both versions:
 //!   [`Http::max_header_bytes`] and [`Http::max_header_fields`].
 //!
@@ -69,6 +70,7 @@ mod head;
 mod hold;
 mod http1;
 mod http2;
+mod idempotent;
 mod into_url;
 mod io;
 mod keep_alive;
@@ -76,6 +78,7 @@ mod keep_alive;
 pub mod legacy;
 mod origin;
 mod outgoing;
+mod resend;
 mod rest;
 mod settings;
 mod target;
@@ -87,6 +90,7 @@ pub use client::Client;
 pub use connection::HttpConnection;
 pub use connector::{Http, StreamConnector};
 pub use error::Error;
+pub use idempotent::Idempotent;
 pub use into_url::IntoUrl;
 pub use url::{Url, UrlError};
 

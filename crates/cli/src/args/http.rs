@@ -49,9 +49,9 @@ pub(crate) struct HttpFlags {
 
     /// Send a request again at most N times, where that is safe.
     ///
-    /// It is if none of it has left, if the server says that it has done nothing about it, or if it
-    /// may be done twice, as GET and PUT but not POST may, and a connection that had been used
-    /// before closes without a byte of an answer.
+    /// It is if none of it has left, if the server says that it has not processed it, or if it may be
+    /// done twice, as GET and PUT but not POST may, and a connection that had been used before closes
+    /// without a byte of an answer. A server that refuses is left alone for some milliseconds.
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) resend: u32,
 

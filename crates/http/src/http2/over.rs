@@ -7,6 +7,7 @@ use std::{fmt, io};
 use keepalive_engine::planted;
 
 use crate::error::words;
+use crate::resend::Failure;
 
 /// A connection had ended with this.
 #[derive(Debug)]
@@ -36,14 +37,32 @@ impl Error for Over {
     }
 }
 
-/// Whether the peer says that it has done nothing about the request (RFC 9113, section 8.7): by
-/// refusing its stream, or by a GOAWAY that names an earlier stream as the last. Those that it
-/// does not pass over go on, and if they fail later, then by another error.
-pub(super) fn is_refused(error: &hyper::Error) -> bool {
+/// How a request failed that was given to hyper, and whether its connection has ended.
+///
+/// A GOAWAY from the peer is the error of those streams alone that come after the last that it
+/// names. The others go on, and if they fail later, then by another error.
+pub(super) fn failure(error: &hyper::Error) -> (Failure, bool) {
+    if error.is_user() {
+        return (Failure::User, false);
+    }
     let cause = error.source().and_then(<dyn Error>::downcast_ref);
-    cause.is_some_and(|error: &h2::Error| {
-        let is_refused =
-            error.reason() == Some(h2::Reason::REFUSED_STREAM) || planted!(ResetTakenForRefused);
-        error.is_remote() && (error.is_go_away() || is_refused)
-    })
+    let Some(cause): Option<&h2::Error> = cause else {
+        // A ping was not answered.
+        return (Failure::Silent, true);
+    };
+    let reason = cause.reason();
+    let is_refused = reason == Some(h2::Reason::REFUSED_STREAM) || planted!(ResetTakenForRefused);
+    if cause.is_go_away() {
+        return match reason {
+            // The peer said what makes no sense.
+            _ if !cause.is_remote() => (Failure::Partial, true),
+            Some(h2::Reason::NO_ERROR) => (Failure::PassedOver, true),
+            _ => (Failure::Refused, true),
+        };
+    }
+    match cause.is_io() {
+        true => (Failure::Silent, true),
+        false if cause.is_remote() && is_refused => (Failure::Refused, false),
+        false => (Failure::Reset, false),
+    }
 }

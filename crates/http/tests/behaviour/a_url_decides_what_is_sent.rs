@@ -70,12 +70,12 @@ async fn text_is_sent_as_browsers_send_it_and_a_uri_as_it_stands_but_in_ascii() 
     ] {
         let server = Server::start().await;
         let text = format!("http://127.0.0.1:{}{path}", server.port());
-        let first = first_line(client.get(&text), &server).await;
+        let first = Box::pin(first_line(client.get(&text), &server)).await;
         assert_eq!(first, format!("GET {by_text} HTTP/1.1"));
         let uri: Result<Uri, _> = text.parse();
         assert_eq!(uri.is_ok(), by_uri.is_some(), "{text}");
         if let (Ok(uri), Some(expected)) = (uri, by_uri) {
-            let first = first_line(client.get(uri), &server).await;
+            let first = Box::pin(first_line(client.get(uri), &server)).await;
             assert_eq!(first, format!("GET {expected} HTTP/1.1"));
         }
     }

@@ -20,6 +20,7 @@ mod a_connector_runs_within_the_span_of_who_asks;
 mod a_dropped_request_closes_its_connection;
 mod a_poisoned_connection_is_not_used_again;
 mod a_proxy_is_asked_with_the_whole_url;
+mod a_request_says_whether_it_may_be_done_twice;
 mod a_storm_of_requests_opens_no_storm_of_connections;
 mod a_stream_holds_its_place_until_it_has_ended;
 mod a_stream_may_become_a_tunnel;

@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::{Duration, Instant};
+
 use http::Request;
 
-use super::server::{Outcome, Server, client};
+use super::server::{ENHANCE_YOUR_CALM, Outcome, Server, ask, client};
 use crate::support::{allocation, within};
 
 #[tokio::test]
@@ -47,6 +49,29 @@ async fn nor_more_often_than_is_allowed() {
     }
     let error = within(asked).await.unwrap().unwrap_err();
     assert_eq!((error.function(), error.resent()), ("response", 1));
+}
+
+/// On a connection that had been used, too.
+#[tokio::test]
+async fn and_not_at_once_if_it_was_for_an_error() {
+    let (server, client) = (Server::start().await, client(1));
+    let first = ask(&client, server.uri("/"));
+    let mut peer = server.accept(10).await;
+    let stream = peer.request().await;
+    peer.answer(stream).await;
+    within(first).await.unwrap().unwrap();
+
+    let asked = order(&client, &server);
+    peer.request().await;
+    let turned_away = Instant::now();
+    peer.goaway_for(stream, ENHANCE_YOUR_CALM).await;
+    let mut peer = server.accept(10).await;
+    let stream = peer.request().await;
+    let waited = turned_away.elapsed();
+    assert!(waited >= Duration::from_millis(10), "{waited:?}");
+    peer.answer(stream).await;
+    let response = within(asked).await.unwrap().unwrap();
+    assert_eq!(allocation(&response).resent, 1);
 }
 
 fn order(client: &keepalive_http::Client, server: &Server) -> tokio::task::JoinHandle<Outcome> {

@@ -1,11 +1,13 @@
 //! A refused stream was not looked at: it is safe to ask again, whatever for (RFC 9113, section
 //! 8.7).
 
+use std::time::{Duration, Instant};
+
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 
-use super::server::{CANCEL, DATA, REFUSED_STREAM, Server, client};
+use super::server::{CANCEL, DATA, REFUSED_STREAM, Server, ask, client};
 use crate::support::{allocation, within};
 
 #[tokio::test]
@@ -55,4 +57,38 @@ async fn nor_one_that_was_cancelled() {
     peer.reset(stream, CANCEL).await;
     let error = within(asked).await.unwrap().unwrap_err();
     assert_eq!((error.function(), error.resent()), ("response", 0));
+}
+
+/// A server that refuses has too much to do.
+#[tokio::test]
+async fn and_not_at_once() {
+    let (server, client) = (Server::start().await, client(1));
+    let asked = ask(&client, server.uri("/"));
+    let mut peer = server.accept(10).await;
+    let mut stream = peer.request().await;
+    for _ in 0..3 {
+        let refused = Instant::now();
+        peer.reset(stream, REFUSED_STREAM).await;
+        stream = peer.request().await;
+        let waited = refused.elapsed();
+        assert!(waited >= Duration::from_millis(10), "{waited:?}");
+    }
+    peer.answer(stream).await;
+    let response = within(asked).await.unwrap().unwrap();
+    assert_eq!(allocation(&response).resent, 3);
+}
+
+#[tokio::test]
+async fn nor_more_often_than_is_allowed() {
+    for retries in [0, 1, 2] {
+        let (server, client) = (Server::start().await, client(1).retries(retries));
+        let asked = ask(&client, server.uri("/"));
+        let mut peer = server.accept(10).await;
+        for _ in 0..=retries {
+            let stream = peer.request().await;
+            peer.reset(stream, REFUSED_STREAM).await;
+        }
+        let error = within(asked).await.unwrap().unwrap_err();
+        assert_eq!((error.function(), error.resent()), ("response", retries));
+    }
 }

@@ -18,6 +18,7 @@ mod a_request_that_is_dropped_resets_its_stream_alone;
 mod a_server_of_another_version_is_an_error_that_says_so;
 mod a_server_that_ends_every_connection_is_not_asked_for_ever;
 mod a_server_that_vanishes_is_noticed_by_pings;
+mod a_stream_error_on_a_living_connection_is_final;
 mod a_stream_that_is_refused_is_sent_again;
 mod pings_may_be_as_rare_as_one_likes;
 mod the_last_word_is_a_goaway;

@@ -22,8 +22,12 @@ const END_HEADERS: u8 = 4;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
 
 /// Reasons (section 7).
+pub(crate) const NO_ERROR: u32 = 0;
+pub(crate) const PROTOCOL_ERROR: u32 = 1;
+pub(crate) const INTERNAL_ERROR: u32 = 2;
 pub(crate) const REFUSED_STREAM: u32 = 7;
 pub(crate) const CANCEL: u32 = 8;
+pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
 
 pub(crate) struct Server(TcpListener);
 
@@ -172,8 +176,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     /// Says that none after this stream was looked at.
     pub(crate) async fn goaway_after(&mut self, stream: u32) {
+        self.goaway_for(stream, NO_ERROR).await;
+    }
+
+    /// The same, for this reason.
+    pub(crate) async fn goaway_for(&mut self, stream: u32, reason: u32) {
         let mut payload = stream.to_be_bytes().to_vec();
-        payload.extend(0u32.to_be_bytes());
+        payload.extend(reason.to_be_bytes());
         self.send(GOAWAY, 0, 0, &payload).await;
     }
 
