@@ -59,6 +59,9 @@ pub(crate) fn net(flags: &NetworkFlags) -> Result<Net, NetworkError> {
         options = options.interface(name);
     }
     let mut net = Net::new().tcp(options).families(families(flags));
+    if let Some(time) = flags.connect_timeout {
+        net = net.connect_timeout(time);
+    }
     let mut known = HashSet::new();
     for Resolved { host, addresses } in &flags.resolve {
         net = net.resolve(host, addresses.iter().copied())?;

@@ -2,15 +2,21 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 
+use crate::duration;
 use crate::network::{self, Resolved};
 
 /// How hosts are reached.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkFlags {
+    /// Give up opening a connection after this long: its name, connecting, a proxy and TLS together.
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) connect_timeout: Option<Duration>,
+
     /// Connect from this local address; twice for one of each family.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Vec<IpAddr>,

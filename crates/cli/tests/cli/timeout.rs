@@ -46,3 +46,17 @@ fn waiting_in_the_queue_counts() {
     let timed_out = second["error"]["function"] != "body" && second["error"].is_object();
     assert!((waited && timed_out) || second["status"] == 200, "{run:?}");
 }
+
+#[test]
+fn opening_a_connection_may_have_a_limit_of_its_own() {
+    // It takes connections, and says nothing of TLS.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let started = Instant::now();
+    let flags = "--connect-timeout 100ms --jsonl -";
+    let run = keepalive(&format!("fetch https://127.0.0.1:{port}/ -k {flags}"));
+    assert!(started.elapsed() < Duration::from_secs(60), "{run:?}");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(run.results()[0]["error"]["function"], "tls", "{run:?}");
+    assert!(run.stderr.contains("not open within 100ms"), "{run:?}");
+}

@@ -21,6 +21,7 @@ pub use keepalive_engine::Phase;
 pub(crate) mod bind;
 mod dial;
 mod error;
+mod limit;
 pub(crate) mod net;
 pub(crate) mod observe;
 mod options;

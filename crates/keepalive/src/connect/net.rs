@@ -22,7 +22,7 @@ use crate::connect::scheme::AnyConnector;
 use crate::connect::stream::{Kind, NetStream};
 #[cfg(feature = "tls")]
 use crate::connect::tls;
-use crate::connect::{Attempt, ConnectError, Connector, unix};
+use crate::connect::{Attempt, ConnectError, Connector, limit, unix};
 use crate::host::Host;
 use crate::request::{Request, RequestError};
 use crate::sync::Arc;
@@ -49,6 +49,7 @@ use crate::sync::Arc;
 #[derive(Clone, Default)]
 pub struct Net {
     route: Route,
+    connect_timeout: Option<Duration>,
     schemes: HashMap<String, Arc<dyn AnyConnector>>,
     #[cfg(feature = "tls")]
     tls: tls::Schemes,
@@ -64,6 +65,18 @@ impl Net {
     #[must_use]
     pub fn tcp(mut self, options: TcpOptions) -> Self {
         self.route.options = options;
+        self
+    }
+
+    /// How long opening a connection may take: resolving, connecting, a proxy and TLS together.
+    ///
+    /// Default none: only the manager's `timeout` bounds it, which waiting for a turn counts for too.
+    /// An attempt that is too slow fails with the function of its phase and `ETIMEDOUT`. Zero lets
+    /// nothing but a connection to this machine be opened, if that. It is not for registered
+    /// connectors.
+    #[must_use]
+    pub fn connect_timeout(mut self, time: Duration) -> Self {
+        self.connect_timeout = Some(time);
         self
     }
 
@@ -265,6 +278,19 @@ impl Net {
         matches!(host.scheme(), "https" | "wss")
     }
 
+    async fn open(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
+        if self.is_tls(attempt.host()) {
+            // Large, and every attempt would be.
+            Box::pin(self.connect_tls(attempt)).await
+        } else if attempt.host().scheme() == "unix" {
+            let stream = unix::connect(attempt).await?;
+            Ok(NetStream::new(Kind::Unix(stream), None))
+        } else {
+            let Reached { stream, residence } = self.route.connect(attempt).await?;
+            Ok(NetStream::new(Kind::Tcp(stream), residence))
+        }
+    }
+
     #[cfg(feature = "tls")]
     async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         let name = tls::server_name(attempt.host())?;
@@ -295,19 +321,17 @@ impl Connector for Net {
     type Connection = NetStream;
 
     async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
-        let scheme = attempt.host().scheme();
-        if let Some(connector) = self.schemes.get(scheme) {
+        if let Some(connector) = self.schemes.get(attempt.host().scheme()) {
             let stream = connector.connect_any(attempt).await?;
-            Ok(NetStream::new(Kind::Other(stream), None))
-        } else if self.is_tls(attempt.host()) {
-            // Large, and every attempt would be.
-            Box::pin(self.connect_tls(attempt)).await
-        } else if scheme == "unix" {
-            let stream = unix::connect(attempt).await?;
-            Ok(NetStream::new(Kind::Unix(stream), None))
-        } else {
-            let Reached { stream, residence } = self.route.connect(attempt).await?;
-            Ok(NetStream::new(Kind::Tcp(stream), residence))
+            return Ok(NetStream::new(Kind::Other(stream), None));
+        }
+        match self.connect_timeout {
+            None => self.open(attempt).await,
+            Some(limit) => {
+                let open = async |attempt| self.open(&attempt).await;
+                // Large, and every attempt would be.
+                Box::pin(limit::within(limit, attempt, open)).await
+            }
         }
     }
 

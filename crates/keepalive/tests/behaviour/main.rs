@@ -86,6 +86,7 @@ mod max_uses_ends_a_connection;
 mod names_are_resolved;
 mod one_per_host_makes_the_second_wait;
 mod one_slot_serves_all_in_turn;
+mod opening_a_connection_may_have_a_limit;
 mod other_spellings_share_a_host;
 mod partitions_keep_connections_apart;
 #[cfg(feature = "proxy")]

@@ -1,0 +1,65 @@
+//! A limit for the time that opening a connection takes.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::connect::{Attempt, ConnectError, Phase, Steps};
+use crate::sync::{Arc, Mutex};
+
+/// Opens a connection by `connect` within `limit`.
+///
+/// An attempt that is too slow is an error of the phase that it was in, with `ETIMEDOUT`.
+pub(crate) async fn within<T, F>(
+    limit: Duration,
+    attempt: &Attempt,
+    connect: impl FnOnce(Attempt) -> F,
+) -> Result<T, ConnectError>
+where
+    F: Future<Output = Result<T, ConnectError>>,
+{
+    let last = Arc::new(LastPhase {
+        steps: Arc::clone(&attempt.steps),
+        last: Mutex::new(Phase::Resolve),
+    });
+    let noted = Attempt {
+        host: attempt.host.clone(),
+        bind_addresses: attempt.bind_addresses,
+        protocols: attempt.protocols,
+        steps: Arc::clone(&last) as _,
+    };
+    match timeout(limit, connect(noted)).await {
+        Ok(result) => result,
+        Err(_) => {
+            let error = io::Error::from_raw_os_error(libc::ETIMEDOUT);
+            let detail = format!("{}: it was not open within {limit:?}", attempt.host);
+            Err(ConnectError::new(last.function(), error).detail(detail))
+        }
+    }
+}
+
+/// Notes the phase that an attempt is in.
+struct LastPhase {
+    steps: Arc<dyn Steps>,
+    last: Mutex<Phase>,
+}
+
+impl LastPhase {
+    fn function(&self) -> &'static str {
+        match *self.last.lock() {
+            Phase::Resolve => "resolve",
+            Phase::Proxy => "proxy",
+            Phase::Tls => "tls",
+            _ => "connect",
+        }
+    }
+}
+
+impl Steps for LastPhase {
+    fn enter(&self, phase: Phase) {
+        *self.last.lock() = phase;
+        self.steps.enter(phase);
+    }
+}
