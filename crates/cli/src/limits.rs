@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepalive::{ConfigError, Manager, Net};
+use keepalive::{ConfigError, Connector, Host, Manager, Net};
 use keepalive_http::Http;
 
 use crate::host_limits::HostLimits;
@@ -47,6 +47,14 @@ impl Limits {
             .timeout(self.timeout);
         for (host, &connections) in &self.of_hosts {
             builder = builder.max_per_host_of(host, connections);
+            // A line of the file may be about the proxy that requests are given to.
+            let forwarder = net.forwarder(host);
+            let proxy = forwarder
+                .as_ref()
+                .map(|forwarder| forwarder.request().host());
+            if let Some(proxy) = proxy.filter(|proxy| is_at(proxy, host)) {
+                builder = builder.max_per_host_of(proxy, connections);
+            }
         }
         for &address in &self.bind {
             builder = builder.bind_address(address);
@@ -58,4 +66,8 @@ impl Limits {
         };
         builder.connector(http).build()
     }
+}
+
+fn is_at(one: &Host, other: &Host) -> bool {
+    one.address() == other.address() && one.port() == other.port()
 }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::Method;
 use http_body::{Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
-use keepalive::{Host, Net};
+use keepalive::Net;
 
+use crate::error::Tried;
 use crate::head::{HeadLimits, Part};
 use crate::hold::Hold;
 use crate::outgoing::BoxError;
@@ -46,26 +46,18 @@ pub struct Body<C: StreamConnector = Net> {
     last: Option<Frame<Bytes>>,
     hold: Hold<C>,
     rest: Rest,
-    method: Method,
-    host: Host,
+    tried: Tried,
 }
 
 impl<C: StreamConnector> Body<C> {
-    pub(crate) fn new(
-        incoming: Incoming,
-        hold: Hold<C>,
-        rest: Rest,
-        method: Method,
-        host: Host,
-    ) -> Self {
+    pub(crate) fn new(incoming: Incoming, hold: Hold<C>, rest: Rest, tried: Tried) -> Self {
         Self {
             ended: http_body::Body::is_end_stream(&incoming),
             incoming: Some(incoming),
             last: None,
             hold,
             rest,
-            method,
-            host,
+            tried,
         }
     }
 
@@ -92,9 +84,7 @@ impl<C: StreamConnector> Body<C> {
                 self.hold.break_off();
             }
         }
-        Poll::Ready(
-            item.map(|frame| frame.map_err(|error| Error::body(&self.method, &self.host, error))),
-        )
+        Poll::Ready(item.map(|frame| frame.map_err(|error| Error::body(&self.tried, error))))
     }
 }
 
@@ -164,7 +154,7 @@ impl<C: StreamConnector> Drop for Body<C> {
 impl<C: StreamConnector> fmt::Debug for Body<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Body")
-            .field("host", &self.host)
+            .field("host", &self.tried.host)
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }

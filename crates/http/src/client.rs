@@ -36,6 +36,12 @@ const RETRIES: u32 = 3;
 /// `Http::over(Net::new().tls(..))` sets it. Which version of HTTP is spoken is for [`Http`] to
 /// say. Redirects are not followed, and bodies arrive as they are sent.
 ///
+/// Where an HTTP proxy is set for scheme `http`, requests are given to it and it forwards them, with
+/// its credentials in `proxy-authorization`; its own answers, such as 407, are answers like any
+/// other. The [host](keepalive::Host) that the manager counts and reuses by is the proxy then, for all
+/// servers together. `CONNECT`, requests with the header `upgrade`, and
+/// [HTTP/2 alone](Http::http2_only) go through a tunnel. See [`Connector::forwarder`].
+///
 /// Cloning is cheap; all clones use the one manager, and so do other clients made with it.
 ///
 /// # Examples
@@ -232,7 +238,8 @@ impl<C: StreamConnector> Client<C> {
         let client = self.clone();
         async move {
             let (head, body) = request?;
-            let exchange = Exchange::new(head, &body)?;
+            let mut exchange = Exchange::new(head, &body)?;
+            exchange.forward(|host| client.manager.connector().forwarder(host))?;
             client.run(&exchange, body, location).await
         }
     }
@@ -243,8 +250,9 @@ impl<C: StreamConnector> Client<C> {
         body: Outgoing,
         location: &'static Location<'static>,
     ) -> Result<Response<Body<C>>, Error> {
-        let mut any = |_: &HttpConnection<C::Connection>, _| Some(Form::Origin);
-        let answered = self.exchange(exchange, body, location, &mut any).await?;
+        let mut any = |_: &HttpConnection<C::Connection>, _| Some(Form::Target);
+        let answered = self.exchange(exchange, body, location, &mut any).await;
+        let answered = answered.map_err(|error| exchange.failed(error))?;
         Ok(self.respond(exchange, answered).await)
     }
 
@@ -329,8 +337,7 @@ impl<C: StreamConnector> Client<C> {
                 held.until_left();
             }
         }
-        let (method, host) = (exchange.method().clone(), exchange.host().clone());
-        let mut body = Body::new(incoming, hold, self.rest, method, host);
+        let mut body = Body::new(incoming, hold, self.rest, exchange.tried());
         poll_fn(|cx| body.poll_settle(cx)).await;
         Response::from_parts(head, body)
     }

@@ -234,6 +234,14 @@ impl<C: StreamConnector> Connector for Http<C> {
     fn shares(&self, _: &keepalive::Host) -> bool {
         self.versions == Versions::Two
     }
+
+    /// HTTP/2 goes through a tunnel: proxies forward HTTP/1.1.
+    fn forwarder(&self, host: &keepalive::Host) -> Option<keepalive::Forwarder> {
+        match self.versions {
+            Versions::Two => None,
+            Versions::Either | Versions::One => self.connector.forwarder(host),
+        }
+    }
 }
 
 /// That a server did not agree to HTTP/2, which alone is wanted.

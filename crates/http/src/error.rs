@@ -28,10 +28,37 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 pub struct Error(Box<Inner>);
 
 struct Inner {
-    tried: Option<(Method, Host)>,
+    tried: Option<Tried>,
     timing: Option<Timing>,
     resent: u32,
     cause: Cause,
+}
+
+/// What was asked of whom.
+#[derive(Clone)]
+pub(crate) struct Tried {
+    pub(crate) method: Method,
+    pub(crate) host: Host,
+    /// The proxy that was to forward it.
+    pub(crate) by: Option<Host>,
+}
+
+impl Tried {
+    fn straight(method: &Method, host: &Host) -> Self {
+        let (method, host) = (method.clone(), host.clone());
+        let by = None;
+        Self { method, host, by }
+    }
+}
+
+impl fmt::Display for Tried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.host)?;
+        match &self.by {
+            Some(proxy) => write!(f, " by {proxy}"),
+            None => Ok(()),
+        }
+    }
 }
 
 pub(crate) enum Cause {
@@ -128,15 +155,21 @@ impl Error {
     }
 
     pub(crate) fn request(method: &Method, host: &Host, source: impl Into<Source>) -> Self {
-        Self::new(Some((method.clone(), host.clone())), "request", source)
+        Self::new(Some(Tried::straight(method, host)), "request", source)
     }
 
     pub(crate) fn response(method: &Method, host: &Host, source: impl Into<Source>) -> Self {
-        Self::new(Some((method.clone(), host.clone())), "response", source)
+        Self::new(Some(Tried::straight(method, host)), "response", source)
     }
 
-    pub(crate) fn body(method: &Method, host: &Host, source: impl Into<Source>) -> Self {
-        Self::new(Some((method.clone(), host.clone())), "body", source)
+    pub(crate) fn body(tried: &Tried, source: impl Into<Source>) -> Self {
+        Self::new(Some(tried.clone()), "body", source)
+    }
+
+    #[must_use]
+    pub(crate) fn of(mut self, tried: Tried) -> Self {
+        self.0.tried = Some(tried);
+        self
     }
 
     #[must_use]
@@ -151,11 +184,7 @@ impl Error {
         self
     }
 
-    fn new(
-        tried: Option<(Method, Host)>,
-        function: &'static str,
-        source: impl Into<Source>,
-    ) -> Self {
+    fn new(tried: Option<Tried>, function: &'static str, source: impl Into<Source>) -> Self {
         let source = source.into();
         Self(Box::new(Inner {
             tried,
@@ -168,8 +197,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((method, host)) = &self.0.tried {
-            write!(f, "{method} {host}: ")?;
+        if let Some(tried) = &self.0.tried {
+            write!(f, "{tried}: ")?;
         }
         match &self.0.cause {
             Cause::Allocate(error) => write!(f, "{error}")?,

@@ -12,10 +12,15 @@ use crate::outgoing::Outgoing;
 use crate::target;
 use crate::{Error, Idempotent};
 
+mod forward;
+
 /// A request, checked and ready to be sent, and where to.
 #[derive(Debug)]
 pub(crate) struct Exchange {
+    /// What a connection is asked for by.
     pub(crate) to: keepalive::Request,
+    /// What it would be asked for by, if the request were not forwarded.
+    origin: Option<Box<keepalive::Request>>,
     head: Parts,
     /// What the server is asked for (RFC 9112, section 3.2).
     target: Uri,
@@ -31,9 +36,9 @@ pub(crate) struct Exchange {
 /// How a request of HTTP/1.1 names what it is for (RFC 9112, section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// By its path and query.
-    Origin,
-    /// By its whole URL: a proxy is asked.
+    /// By what the server is asked for: its path and query, or all of it if it is forwarded.
+    Target,
+    /// By the whole URL in its head: a proxy is asked.
     #[cfg(feature = "legacy")]
     Absolute,
 }
@@ -49,6 +54,7 @@ impl Exchange {
         check(&head, body).map_err(|what| Error::request(&head.method, to.host(), what))?;
         Ok(Self {
             to,
+            origin: None,
             target,
             host: Some(host),
             follows_tunnels: false,
@@ -71,6 +77,7 @@ impl Exchange {
         check_number(&head.headers)?;
         Ok(Self {
             to,
+            origin: None,
             is_framed: check_lengths(&head.headers, body).is_ok(),
             head,
             target,
@@ -96,7 +103,7 @@ impl Exchange {
             head.uri = with(head.uri, authority, &self.target);
         } else {
             // A tunnel is asked for by its authority, whoever is asked.
-            if form == Form::Origin || head.method == Method::CONNECT {
+            if form == Form::Target || head.method == Method::CONNECT {
                 head.uri = self.target.clone();
             }
             if let Some(host) = &self.host
@@ -156,10 +163,6 @@ impl Exchange {
     #[cfg(feature = "legacy")]
     pub(crate) fn extensions(&self) -> &http::Extensions {
         &self.head.extensions
-    }
-
-    pub(crate) fn host(&self) -> &keepalive::Host {
-        self.to.host()
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, LazyLock};
 use keepalive_engine::planted;
 
 use crate::Address;
+#[cfg(feature = "proxy")]
+use crate::connect::Proxy;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
 use crate::random::HashKey;
@@ -20,7 +22,8 @@ static HASHER: LazyLock<HashKey> = LazyLock::new(HashKey::default);
 /// Limits are counted per host, and a connection is reused for its own host only. Schemes and names
 /// are compared without case and names without a trailing dot, so that all spellings of a host
 /// share its connections. Two partitions of the same scheme, address and port are two hosts, and so
-/// are two requests with different TLS settings of their own.
+/// are two requests with different TLS settings of their own. A proxy that forwards requests is a
+/// host, too, and another than a server of the same address.
 ///
 /// Cloning is cheap, and so is comparing and hashing: the hash is computed once.
 ///
@@ -59,6 +62,12 @@ impl Host {
         self.set_apart(|apart| apart.tls = Some(tls))
     }
 
+    /// The same host, as a proxy that is given requests to forward.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn with_proxy(&self, proxy: Proxy) -> Self {
+        self.set_apart(|apart| apart.proxy = Some(proxy))
+    }
+
     fn set_apart(&self, set: impl FnOnce(&mut Apart)) -> Self {
         let mut parts = self.0.parts.clone();
         set(parts.apart.get_or_insert_default());
@@ -91,6 +100,13 @@ impl Host {
     #[cfg(feature = "tls")]
     pub fn tls(&self) -> Option<&Tls> {
         self.0.parts.apart.as_deref()?.tls.as_ref()
+    }
+
+    /// The proxy that it is, if requests of HTTP are forwarded by it: see
+    /// [`Proxy::host`](crate::Proxy::host).
+    #[cfg(feature = "proxy")]
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.0.parts.apart.as_deref()?.proxy.as_ref()
     }
 
     /// Equal for equal hosts for as long as the process lives; another value in the next.
@@ -130,8 +146,8 @@ impl Hash for Host {
     }
 }
 
-/// Writes `http://127.0.0.1:80`, `http://[::1]:80` or `unix:/run/x.sock`, then the partition and
-/// the number of the TLS settings, if there are any.
+/// Writes `http://127.0.0.1:80`, `http://[::1]:80` or `unix:/run/x.sock`, then the partition, that it
+/// is a proxy, and the number of the TLS settings, if there are any.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, address, port) = (self.scheme(), self.address(), self.port());
@@ -147,6 +163,10 @@ impl fmt::Display for Host {
         }
         if let Some(label) = self.partition() {
             write!(f, " (partition {label:?})")?;
+        }
+        #[cfg(feature = "proxy")]
+        if self.proxy().is_some() {
+            f.write_str(" (proxy)")?;
         }
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls() {
@@ -179,6 +199,8 @@ struct Parts {
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 struct Apart {
     partition: Option<Box<str>>,
+    #[cfg(feature = "proxy")]
+    proxy: Option<Proxy>,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -238,6 +260,24 @@ mod tests {
             a.with_partition("blue".into()),
             a.with_partition("red".into()).with_partition("blue".into())
         );
+    }
+
+    #[cfg(feature = "proxy")]
+    #[test]
+    fn a_proxy_is_another_host_than_a_server_and_than_itself_with_other_credentials() {
+        let proxy = |url: &str| url.parse::<Proxy>().unwrap().host();
+        let server = host("http", "h.test", 3128);
+        let all = [
+            proxy("http://h.test:3128"),
+            proxy("http://me:secret@h.test:3128"),
+            proxy("http://me:other@h.test:3128"),
+            proxy("socks5://h.test:3128"),
+            proxy("http://h.test:3128").with_partition("blue".into()),
+        ];
+        let different: std::collections::HashSet<&Host> = all.iter().chain([&server]).collect();
+        assert_eq!(different.len(), all.len() + 1);
+        assert_eq!(all[1], proxy("http://me:secret@H.test:3128/"));
+        assert_eq!(all[1].to_string(), "http://h.test:3128 (proxy)");
     }
 
     #[test]

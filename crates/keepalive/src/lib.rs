@@ -84,7 +84,9 @@ pub use connect::resolve::{Addresses, Families, Resolve, ResolveError};
 pub use connect::stream::NetStream;
 #[cfg(feature = "tls")]
 pub use connect::tls::{Tls, TlsBuilder, TlsConfigError, TlsInfo};
-pub use connect::{Attempt, ConnectError, Connection, Connector, Phase, TcpOptions, Unusable};
+pub use connect::{
+    Attempt, ConnectError, Connection, Connector, Forwarder, Phase, TcpOptions, Unusable,
+};
 #[cfg(feature = "proxy")]
 pub use connect::{Proxies, Proxy, ProxyError};
 pub use error::{AllocateError, ErrorKind};

@@ -205,6 +205,11 @@ impl<C: Connector> Manager<C> {
         self.driver().timeout
     }
 
+    /// What opens its connections.
+    pub fn connector(&self) -> &C {
+        &self.driver().connector
+    }
+
     /// Figures of each host and in total, all of the same instant.
     ///
     /// Holds up the whole manager while it counts; see [`totals`](Self::totals) for something to

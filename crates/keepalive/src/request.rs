@@ -202,6 +202,19 @@ impl Request {
         self.queue_timeout
     }
 
+    /// Asks for a connection to a host that is known.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn to_host(host: Host) -> Self {
+        let (scheme, address) = (host.scheme().into(), host.address().to_string().into());
+        Self {
+            hash: host.hash_value(),
+            host,
+            given: Arc::new(Given { scheme, address }),
+            timeout: None,
+            queue_timeout: None,
+        }
+    }
+
     fn checked(
         scheme: &str,
         address: &str,

@@ -18,6 +18,7 @@ pub(crate) fn of(report: &Report) -> String {
         target: &report.host,
         connected: report.failure.is_none(),
         proxy: report.path.proxy.as_deref(),
+        forwarded: report.is_forwarded,
         lookups: report.path.lookups.iter().map(lookup).collect(),
         attempts: report.path.tries.iter().map(attempt).collect(),
         tls: report.tls.as_ref().map(tls),
@@ -36,6 +37,8 @@ struct Object<'a> {
     target: &'a str,
     connected: bool,
     proxy: Option<&'a str>,
+    /// Whether the way ends at the proxy, which forwards requests.
+    forwarded: bool,
     lookups: Vec<LookupObject<'a>>,
     attempts: Vec<AttemptObject>,
     tls: Option<TlsObject<'a>>,

@@ -10,7 +10,10 @@ mod timeline;
 
 use std::time::Duration;
 
-use keepalive::{AllocateError, ConfigError, Lease, Manager, NetStream, Request, Timing, TlsInfo};
+use keepalive::{
+    AllocateError, ConfigError, Connector, Forwarder, Lease, Manager, NetStream, Request, Timing,
+    TlsInfo,
+};
 
 use crate::args::ProbeFlags;
 use crate::console::{self, Stream};
@@ -73,7 +76,9 @@ enum Refusal {
 /// What opens the connection, and who writes down how.
 struct Probe {
     manager: Manager,
-    request: Request,
+    target: Request,
+    /// The proxy that requests to the target are given to, which is all there is to connect to.
+    forwarder: Option<Forwarder>,
     recorder: Recorder,
 }
 
@@ -82,6 +87,8 @@ struct Probe {
 pub(crate) struct Report {
     pub(crate) host: String,
     pub(crate) path: Path,
+    /// Whether the way ends at a proxy, which forwards requests.
+    pub(crate) is_forwarded: bool,
     pub(crate) timing: Timing,
     /// From the request to its answer.
     pub(crate) took: Duration,
@@ -121,9 +128,11 @@ impl Probe {
         for &address in &flags.network.bind {
             builder = builder.bind_address(address);
         }
+        let forwarder = net.forwarder(target.request.host());
         Ok(Self {
             manager: builder.connector(net).build()?,
-            request: target.request,
+            target: target.request,
+            forwarder,
             recorder,
         })
     }
@@ -131,14 +140,17 @@ impl Probe {
     /// Opens the connection and closes it, unless a signal comes first.
     async fn open(self, interrupt: &mut Interrupt) -> (Report, Exit) {
         self.recorder.begin();
+        let request = self.forwarder.as_ref().map(Forwarder::request);
+        let request = request.unwrap_or(&self.target);
         let answer = tokio::select! {
-            answer = self.manager.allocate(&self.request) => Ok(answer),
+            answer = self.manager.allocate(request) => Ok(answer),
             signal = interrupt.raised() => Err(signal),
         };
         let (path, took) = self.recorder.finish();
         let mut report = Report {
-            host: self.request.host().to_string(),
+            host: self.target.host().to_string(),
             path,
+            is_forwarded: self.forwarder.is_some(),
             timing: Timing::default(),
             took,
             tls: None,

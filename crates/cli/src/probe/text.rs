@@ -23,7 +23,11 @@ pub(crate) fn of(report: &Report, palette: Palette) -> String {
         text.line("addresses", &addresses(lookup));
     }
     if let Some(proxy) = &report.path.proxy {
-        text.line("proxy", proxy);
+        let ends = match report.is_forwarded {
+            true => ", which forwards requests; nothing beyond it is probed",
+            false => "",
+        };
+        text.line("proxy", &format!("{proxy}{ends}"));
     }
     let mut reached = report.path.tries.iter();
     if let Some(one) = reached.rfind(|one| matches!(one.end, TryEnd::Connected)) {

@@ -147,8 +147,30 @@ fn a_proxy_is_part_of_it() {
     let found = object(&run);
     let expected = format!("http://127.0.0.1:{}", proxy.port());
     assert_eq!(found["proxy"], expected);
+    assert_eq!(found["forwarded"], false);
     assert!(found["timing"]["proxy_us"].as_u64().unwrap() > 0, "{found}");
     assert!(!run.stdout.contains("secret"), "{run:?}");
+}
+
+#[test]
+fn the_way_of_http_ends_at_the_proxy_that_forwards_it() {
+    let proxy = Server::start();
+    let line = format!(
+        "probe http://only.the.proxy.knows.test --proxy me:secret@127.0.0.1:{}",
+        proxy.port()
+    );
+    let run = keepalive(&format!("{line} --json"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let found = object(&run);
+    assert_eq!(found["target"], "http://only.the.proxy.knows.test:80");
+    let expected = format!("http://127.0.0.1:{}", proxy.port());
+    assert_eq!(found["proxy"], expected);
+    assert_eq!(found["forwarded"], true);
+    assert_eq!(found["attempts"][0]["address"], expected["http://".len()..]);
+    let run = keepalive(&line);
+    assert!(run.stdout.contains("which forwards requests"), "{run:?}");
+    assert!(!run.stdout.contains("secret"), "{run:?}");
+    assert_eq!(proxy.paths(), [""; 0], "it is asked for nothing");
 }
 
 #[test]

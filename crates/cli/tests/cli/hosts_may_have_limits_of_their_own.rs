@@ -55,6 +55,19 @@ fn which_may_be_higher_than_the_others() {
 }
 
 #[test]
+fn a_proxy_that_forwards_is_such_a_host() {
+    let proxy = Server::start();
+    let files = Files::new();
+    let limits = files.write("limits", format!("{} max-per-host 1", proxy.url("")));
+    let run = keepalive(&format!(
+        "fetch http://h.test/a --repeat 50 --max-per-host 3 --limits {limits} --proxy {}",
+        proxy.url("")
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(proxy.connections(), 1);
+}
+
+#[test]
 fn a_file_that_is_not_understood_is_told_with_its_line() {
     let files = Files::new();
     let nonsense = files.write("nonsense", "http://a max-per-host 1\n\nhttp://b many\n");

@@ -56,7 +56,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
             let info = connection.with_transport(|transport| transport.info().clone());
             last = info.map(|info| (info, connection.version()));
             let Some((info, _)) = &last else {
-                return Some(Form::Origin);
+                return Some(Form::Target);
             };
             info.is_used();
             // One that was poisoned from the beginning serves once.
@@ -68,7 +68,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
             }
             Some(match info.is_proxied() {
                 true => Form::Absolute,
-                false => Form::Origin,
+                false => Form::Target,
             })
         };
         let answered = client.exchange(&exchange, body, location, &mut choose);

@@ -17,6 +17,7 @@ mod a_lease_names_the_line_that_asked;
 mod a_length_that_can_be_read_in_two_ways_smuggles_nothing;
 mod a_name_that_moves_closes_its_idle_connections;
 mod a_panic_within_an_exchange_loses_no_place;
+mod a_proxy_forwards_requests_of_http;
 mod a_request_is_sent_again_a_bounded_number_of_times;
 mod a_request_is_sent_again_if_the_server_closes_as_we_reuse;
 mod a_request_may_have_a_body;

@@ -15,4 +15,5 @@ mod haproxy;
 mod log;
 mod nginx;
 mod node;
+mod proxies;
 mod traffic;

@@ -13,6 +13,7 @@ use crate::connect::bind::BindAddresses;
 
 pub use crate::connect::error::ConnectError;
 pub(crate) use crate::connect::error::system_text;
+pub use crate::connect::forward::Forwarder;
 pub use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 pub use crate::connect::proxy::{Proxies, Proxy, ProxyError};
@@ -21,6 +22,7 @@ pub use keepalive_engine::Phase;
 pub(crate) mod bind;
 mod dial;
 mod error;
+pub(crate) mod forward;
 mod limit;
 pub(crate) mod net;
 pub(crate) mod observe;
@@ -92,6 +94,16 @@ pub trait Connector: Send + Sync + 'static {
     fn shares(&self, host: &Host) -> bool {
         let _ = host;
         false
+    }
+
+    /// The proxy to which requests of HTTP to `host` are given, if they are forwarded: for clients
+    /// of HTTP, which ask before they ask for a connection.
+    ///
+    /// Whoever asks the manager for a connection to `host` itself has one that leads there, if
+    /// need be through a tunnel. The default is none.
+    fn forwarder(&self, host: &Host) -> Option<Forwarder> {
+        let _ = host;
+        None
     }
 }
 

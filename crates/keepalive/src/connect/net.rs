@@ -12,10 +12,12 @@ use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
+#[cfg(feature = "proxy")]
+use crate::connect::forward::Forwarder;
 use crate::connect::observe::{Observer, PathEvent};
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
-use crate::connect::proxy::Proxies;
+use crate::connect::proxy::{Proxies, Proxy};
 use crate::connect::resolve::{Addresses, Families, Resolve, Resolver};
 use crate::connect::route::{Reached, Route};
 use crate::connect::scheme::AnyConnector;
@@ -104,13 +106,16 @@ impl Net {
     ///
     /// It is for what this opens by itself over TCP, TLS included, not for registered connectors.
     /// Connections of a host are shared among its requests; the proxy of a host never changes
-    /// within one manager.
+    /// within one manager. A client of HTTP may have requests of scheme `http` forwarded, see
+    /// [`Proxy`](crate::Proxy); whoever asks a manager for a connection has a tunnel.
     ///
     /// [`Proxies`]: crate::Proxies
     #[cfg(feature = "proxy")]
     #[must_use]
     pub fn proxy(mut self, proxies: impl Into<Proxies>) -> Self {
         self.route.proxies = proxies.into();
+        let proxy = self.route.proxies.for_scheme("http");
+        self.route.forwarder = proxy.and_then(Proxy::forwarder);
         self
     }
 
@@ -321,7 +326,10 @@ impl Connector for Net {
     type Connection = NetStream;
 
     async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
-        if let Some(connector) = self.schemes.get(attempt.host().scheme()) {
+        let registered = self.schemes.get(attempt.host().scheme());
+        #[cfg(feature = "proxy")]
+        let registered = registered.filter(|_| attempt.host().proxy().is_none());
+        if let Some(connector) = registered {
             let stream = connector.connect_any(attempt).await?;
             return Ok(NetStream::new(Kind::Other(stream), None));
         }
@@ -342,6 +350,13 @@ impl Connector for Net {
             _ => self.route.is_local(host),
         };
         local && !self.schemes.contains_key(scheme) && !self.is_tls(host)
+    }
+
+    #[cfg(feature = "proxy")]
+    fn forwarder(&self, host: &Host) -> Option<Forwarder> {
+        let forwarder = self.route.forwarder(host)?;
+        let ours = !self.schemes.contains_key(host.scheme()) && !self.is_tls(host);
+        ours.then_some(forwarder)
     }
 }
 

@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 
 use crate::address::Address;
 use crate::connect::dial::{Dial, Way};
+#[cfg(feature = "proxy")]
+use crate::connect::forward::Forwarder;
 use crate::connect::observe::{Observer, PathEvent};
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
@@ -37,6 +39,9 @@ pub(crate) struct Route {
     pub(crate) observer: Observer,
     #[cfg(feature = "proxy")]
     pub(crate) proxies: Proxies,
+    /// The proxy of scheme `http`, if it forwards.
+    #[cfg(feature = "proxy")]
+    pub(crate) forwarder: Option<Forwarder>,
 }
 
 impl Route {
@@ -51,7 +56,28 @@ impl Route {
             let residence = None;
             return Ok(Reached { stream, residence });
         }
-        self.connect_to(attempt, host.address(), host.port()).await
+        let reached = self.connect_to(attempt, host.address(), host.port());
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = host.proxy() {
+            self.observer.tell(attempt, PathEvent::ByProxy(proxy));
+            let reached = reached.await;
+            return reached.map_err(|error| error.on_the_way_to(format!("proxy {proxy}")));
+        }
+        reached.await
+    }
+
+    /// Who forwards requests of HTTP to `host`.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn forwarder(&self, host: &Host) -> Option<Forwarder> {
+        let forwarder = self.forwarder.as_ref()?;
+        if host.scheme() != "http" || self.proxies.of(host).is_none() {
+            return None;
+        }
+        let forwarder = forwarder.clone();
+        Some(match host.partition() {
+            Some(label) => forwarder.partition(label),
+            None => forwarder,
+        })
     }
 
     /// Whether a host is this machine, and nothing lies on the way.

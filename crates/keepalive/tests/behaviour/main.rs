@@ -17,6 +17,8 @@ mod a_dropped_lease_closes;
 mod a_dropped_request_passes_its_connection_on;
 mod a_failed_attempt_answers_its_owner_alone;
 mod a_forgotten_lease_holds_up_no_shutdown;
+#[cfg(feature = "proxy")]
+mod a_forwarder_is_named_for_requests_of_http;
 mod a_freed_connection_is_immediate;
 mod a_freed_connection_serves_whoever_waits_for_an_attempt;
 mod a_hit_is_answered_after_the_call;

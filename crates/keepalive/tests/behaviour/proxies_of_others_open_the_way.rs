@@ -1,38 +1,13 @@
-//! Proxies that others have written: tinyproxy for `CONNECT`, microsocks for SOCKS 5.
+//! Proxies that others have written: squid and tinyproxy for `CONNECT`, microsocks for SOCKS 5.
 //!
-//! Skipped where they are not installed, unless `KEEPALIVE_REQUIRE_TINYPROXY=1` and
-//! `KEEPALIVE_REQUIRE_MICROSOCKS=1` are set.
+//! Skipped where they are not installed, unless `KEEPALIVE_REQUIRE_SQUID=1`,
+//! `KEEPALIVE_REQUIRE_TINYPROXY=1` and `KEEPALIVE_REQUIRE_MICROSOCKS=1` are set.
 
-use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::support::{Refusing, Server, echo, error, run};
 use keepalive::{AllocateError, FromCache, Manager, Net, Proxy, Request};
-use keepalive_testkit::net::program::{Program, find, free_port};
-
-fn tinyproxy(folder: &Path, more: &str) -> Option<(Program, SocketAddr)> {
-    let (binary, port) = (find("tinyproxy")?, free_port());
-    let file = folder.join("tinyproxy.conf");
-    let settings = format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 20\n{more}");
-    fs::write(&file, settings).expect("a folder of the test's own");
-    Some(proxy(
-        Command::new(binary).arg("-d").arg("-c").arg(file),
-        port,
-    ))
-}
-
-fn microsocks(more: &[&str]) -> Option<(Program, SocketAddr)> {
-    let (binary, port) = (find("microsocks")?, free_port());
-    let own = ["-i", "127.0.0.1", "-p", &port.to_string()].map(str::to_owned);
-    Some(proxy(Command::new(binary).args(own).args(more), port))
-}
-
-fn proxy(command: &mut Command, port: u16) -> (Program, SocketAddr) {
-    let program = Program::listening(command.stderr(Stdio::null()), port);
-    (program, SocketAddr::from(([127, 0, 0, 1], port)))
-}
+use keepalive_testkit::net::proxies::{self, Setup, microsocks, squid, tinyproxy};
 
 fn by(url: &str) -> Manager {
     let proxy: Proxy = url.parse().expect("a proxy");
@@ -64,15 +39,28 @@ async fn fails(url: &str, request: Request) -> AllocateError {
     failed
 }
 
+type Start = fn(&Path, Setup<'_>) -> Option<proxies::Proxy>;
+
+/// Each of them that is here, so that it opens tunnels to any port.
+fn each(wants_credentials: bool, goes: &impl AsyncFn(&proxies::Proxy)) {
+    for start in [squid as Start, tinyproxy] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let setup = Setup {
+            wants_credentials,
+            tunnels_anywhere: true,
+            ..Setup::default()
+        };
+        if let Some(proxy) = start(folder.path(), setup) {
+            run(async || goes(&proxy).await);
+        }
+    }
+}
+
 #[test]
-fn tinyproxy_opens_the_way() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some((_proxy, address)) = tinyproxy(folder.path(), "") else {
-        return;
-    };
-    run(async || {
+fn proxies_of_http_open_the_way() {
+    each(false, &async |proxy| {
         let server = Server::start();
-        let url = format!("http://{address}");
+        let url = format!("http://{}", proxy.address);
         goes(&url, server.request()).await;
         goes(&url, server.request_at("localhost")).await;
         let failed = fails(&url, Refusing::new().request()).await;
@@ -84,13 +72,9 @@ fn tinyproxy_opens_the_way() {
 }
 
 #[test]
-fn tinyproxy_wants_the_right_credentials() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let Some((_proxy, address)) = tinyproxy(folder.path(), "BasicAuth me secret\n") else {
-        return;
-    };
-    run(async || {
-        let server = Server::start();
+fn proxies_of_http_want_the_right_credentials() {
+    each(true, &async |proxy| {
+        let (server, address) = (Server::start(), proxy.address);
         goes(&format!("http://me:secret@{address}"), server.request()).await;
         let failed = fails(&format!("http://me:secretly@{address}"), server.request()).await;
         assert!(failed.to_string().contains("the proxy"), "{failed}");
@@ -103,10 +87,27 @@ fn tinyproxy_wants_the_right_credentials() {
 }
 
 #[test]
-fn microsocks_opens_the_way_and_says_what_the_system_said() {
-    let Some((_proxy, address)) = microsocks(&[]) else {
+fn squid_as_it_comes_opens_no_tunnel_to_port_80() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(proxy) = squid(folder.path(), Setup::default()) else {
         return;
     };
+    run(async || {
+        let url = format!("http://{}", proxy.address);
+        let failed = fails(&url, Server::start().request()).await;
+        assert!(
+            failed.to_string().contains("opened no tunnel: 403"),
+            "{failed}"
+        );
+    });
+}
+
+#[test]
+fn microsocks_opens_the_way_and_says_what_the_system_said() {
+    let Some(proxy) = microsocks(Setup::default()) else {
+        return;
+    };
+    let address = proxy.address;
     run(async || {
         let server = Server::start();
         for scheme in ["socks5", "socks5h"] {
@@ -121,9 +122,14 @@ fn microsocks_opens_the_way_and_says_what_the_system_said() {
 
 #[test]
 fn microsocks_wants_the_right_credentials() {
-    let Some((_proxy, address)) = microsocks(&["-u", "me", "-P", "secret"]) else {
+    let setup = Setup {
+        wants_credentials: true,
+        ..Setup::default()
+    };
+    let Some(proxy) = microsocks(setup) else {
         return;
     };
+    let address = proxy.address;
     run(async || {
         let server = Server::start();
         goes(&format!("socks5h://me:secret@{address}"), server.request()).await;

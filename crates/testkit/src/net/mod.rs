@@ -18,6 +18,8 @@ pub mod load;
 #[cfg(target_os = "linux")]
 pub mod namespace;
 pub mod program;
+#[cfg(unix)]
+pub mod proxies;
 #[cfg(target_os = "linux")]
 mod pump;
 pub mod seal;

@@ -2,8 +2,6 @@
 
 use std::io;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use keepalive_engine::planted;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,9 +22,8 @@ pub(super) async fn open(
 ) -> io::Result<()> {
     let target = authority(target, port);
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
-    if let Some(Credentials { user, password }) = credentials {
-        let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
-        request += &format!("Proxy-Authorization: Basic {encoded}\r\n");
+    if let Some(credentials) = credentials {
+        request += &format!("Proxy-Authorization: {}\r\n", credentials.basic());
     }
     request += "\r\n";
     stream.write_all(request.as_bytes()).await?;

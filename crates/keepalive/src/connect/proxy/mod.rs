@@ -10,11 +10,16 @@ use std::io;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use keepalive_engine::planted;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpStream;
 
 use crate::address::Address;
+use crate::connect::forward::Forwarder;
+use crate::host::Host;
+use crate::request::Request;
 
 pub use rules::Proxies;
 
@@ -23,9 +28,16 @@ pub use rules::Proxies;
 ///
 /// | scheme | protocol | names are resolved | port by default |
 /// |---|---|---|---|
-/// | `http` | `CONNECT` (RFC 9110 section 9.3.6), for every scheme of a host | by the proxy | 80 |
+/// | `http` | HTTP, see below | by the proxy | 80 |
 /// | `socks5` | SOCKS 5 (RFC 1928) | here | 1080 |
 /// | `socks5h` | SOCKS 5 | by the proxy | 1080 |
+///
+/// Through a proxy of HTTP, a connection is a tunnel to its host (`CONNECT`, RFC 9110 section 9.3.6).
+/// Many proxies allow that to some ports only, often just 443. So `keepalive_http::Client` asks for
+/// no tunnel where the scheme is `http`: it gives the proxy the whole URL, and the proxy
+/// forwards the request (RFC 9112 section 3.2.2), as curl and browsers do. The proxy is the
+/// [`host`](Self::host) then that limits and reuse go by. [`tunnel`](Self::tunnel) has tunnels for
+/// all.
 ///
 /// User and password may be percent-encoded. They are sent as Basic credentials (RFC 7617) or by
 /// RFC 1929, and appear in no error, log or `Debug`. The password may be empty. What is said to the
@@ -44,15 +56,16 @@ pub use rules::Proxies;
 /// let manager = Manager::builder().connector(Net::new().proxy(proxy)).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Proxy {
     protocol: Protocol,
     address: Address,
     port: u16,
     credentials: Option<Arc<Credentials>>,
+    tunnels: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Protocol {
     Http,
     /// Names are resolved here.
@@ -61,13 +74,60 @@ enum Protocol {
     Socks5h,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, Hash)]
 struct Credentials {
     user: String,
     password: String,
 }
 
 impl Proxy {
+    /// Whether requests of scheme `http` go through a tunnel, too, where the proxy could forward
+    /// them. Default no.
+    ///
+    /// With a tunnel each server is a host of its own, whose connections are counted and reused
+    /// apart, and the proxy sees nothing of what is asked. It must allow tunnels to port 80.
+    #[must_use]
+    pub fn tunnel(mut self, tunnel: bool) -> Self {
+        self.tunnels = tunnel;
+        self
+    }
+
+    /// The host that the connections to this proxy count as, where it forwards requests.
+    ///
+    /// Each such connection serves requests to many servers, one after the other. `max_per_host`
+    /// is how many of them there are to the proxy, for all of these servers, unless
+    /// [`max_per_host_of`](crate::Builder::max_per_host_of) sets another number for this host. A
+    /// partition of a request is one of this host. The same address as a server's, or with other
+    /// credentials, is another host.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use keepalive::{Manager, Net, Proxy};
+    ///
+    /// let proxy: Proxy = "http://proxy.internal:3128".parse()?;
+    /// assert_eq!(proxy.host().to_string(), "http://proxy.internal:3128 (proxy)");
+    /// let manager = Manager::builder()
+    ///     .max_per_host_of(&proxy.host(), 32)
+    ///     .connector(Net::new().proxy(proxy))
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn host(&self) -> Host {
+        Host::new(self.protocol.scheme(), self.address.clone(), self.port).with_proxy(self.clone())
+    }
+
+    /// This proxy, if it is given requests of HTTP to forward.
+    pub(crate) fn forwarder(&self) -> Option<Forwarder> {
+        (self.protocol == Protocol::Http && !self.tunnels).then(|| {
+            let authorization = self
+                .credentials
+                .as_ref()
+                .map(|credentials| credentials.basic());
+            Forwarder::new(Request::to_host(self.host()), authorization)
+        })
+    }
+
     /// The proxy's own address and port.
     pub(crate) fn server(&self) -> (&Address, u16) {
         (&self.address, self.port)
@@ -91,6 +151,16 @@ impl Proxy {
             Protocol::Socks5 | Protocol::Socks5h => {
                 socks::open(stream, target, port, credentials).await
             }
+        }
+    }
+}
+
+impl Protocol {
+    fn scheme(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Socks5 => "socks5",
+            Self::Socks5h => "socks5h",
         }
     }
 }
@@ -124,6 +194,7 @@ impl FromStr for Proxy {
             address,
             port: port.unwrap_or(default_port),
             credentials: credentials.map(Arc::new),
+            tunnels: false,
         })
     }
 }
@@ -172,17 +243,18 @@ impl Credentials {
         }
         Ok(credentials)
     }
+
+    /// As a header has them (RFC 7617).
+    fn basic(&self) -> String {
+        let encoded = BASE64_STANDARD.encode(format!("{}:{}", self.user, self.password));
+        format!("Basic {encoded}")
+    }
 }
 
 /// Writes the URL without its credentials.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.protocol {
-            Protocol::Http => "http",
-            Protocol::Socks5 => "socks5",
-            Protocol::Socks5h => "socks5h",
-        };
-        write!(f, "{scheme}://")?;
+        write!(f, "{}://", self.protocol.scheme())?;
         if let Some(credentials) = self
             .credentials
             .as_ref()
@@ -200,6 +272,7 @@ impl fmt::Debug for Proxy {
         f.debug_struct("Proxy")
             .field("url", &format_args!("{self}"))
             .field("credentials", &self.credentials.is_some())
+            .field("tunnels", &self.tunnels)
             .finish()
     }
 }

@@ -118,11 +118,19 @@ impl Proxies {
         self.passed_over.iter().map(String::as_str)
     }
 
-    /// The proxy by which a host is reached.
+    /// The proxy by which a host is reached; a proxy itself is by none.
     pub(crate) fn of(&self, host: &Host) -> Option<&Proxy> {
-        let proxy = self.schemes.get(host.scheme()).or(self.all.as_ref())?;
+        if host.proxy().is_some() {
+            return None;
+        }
+        let proxy = self.for_scheme(host.scheme())?;
         let excepted = self.exceptions.iter().any(|exception| exception.is(host));
         (!excepted).then_some(proxy)
+    }
+
+    /// The proxy of a scheme's hosts, but for exceptions.
+    pub(crate) fn for_scheme(&self, scheme: &str) -> Option<&Proxy> {
+        self.schemes.get(scheme).or(self.all.as_ref())
     }
 }
 

@@ -6,7 +6,6 @@
 mod mock;
 mod names;
 mod probe;
-#[cfg(feature = "tls")]
 #[cfg(feature = "proxy")]
 pub(crate) mod proxy;
 mod server;

@@ -1,0 +1,80 @@
+//! A request that is given to a proxy to forward (RFC 9112, section 3.2.2).
+
+use std::mem;
+
+use http::header::{PROXY_AUTHORIZATION, UPGRADE};
+use http::{HeaderValue, Method, Uri};
+use keepalive::{Forwarder, Host};
+
+use crate::Error;
+use crate::error::Tried;
+use crate::exchange::Exchange;
+
+impl Exchange {
+    /// Has the request given to whoever forwards those to its host, if anybody does.
+    ///
+    /// A tunnel remains one, and so does what may become another protocol: a proxy forwards neither
+    /// (RFC 9110, section 7.8).
+    pub(crate) fn forward(
+        &mut self,
+        forwarder: impl FnOnce(&Host) -> Option<Forwarder>,
+    ) -> Result<(), Error> {
+        match forwarder(self.to.host()) {
+            Some(forwarder) if self.may_be_forwarded() => self.forward_by(&forwarder),
+            _ => Ok(()),
+        }
+    }
+
+    fn may_be_forwarded(&self) -> bool {
+        self.head.method != Method::CONNECT && !self.head.headers.contains_key(UPGRADE)
+    }
+
+    fn forward_by(&mut self, forwarder: &Forwarder) -> Result<(), Error> {
+        let authority = self.host.as_ref().map(HeaderValue::as_bytes);
+        let whole = Uri::builder()
+            .scheme(self.to.host().scheme())
+            .authority(authority.unwrap_or_default())
+            .path_and_query(
+                self.target
+                    .path_and_query()
+                    .map_or("/", |path| path.as_str()),
+            )
+            .build();
+        self.target = whole.map_err(|error| Error::url(error.to_string()))?;
+        if let Some(secret) = forwarder.authorization()
+            && !self.head.headers.contains_key(PROXY_AUTHORIZATION)
+        {
+            let mut secret = HeaderValue::try_from(secret).map_err(|_| {
+                let what = "the proxy's credentials can not be sent as a header";
+                Error::request(&self.head.method, self.to.host(), what)
+            })?;
+            secret.set_sensitive(true);
+            self.head.headers.insert(PROXY_AUTHORIZATION, secret);
+        }
+        let to = forwarder.request().clone();
+        self.origin = Some(Box::new(mem::replace(&mut self.to, to)));
+        Ok(())
+    }
+
+    /// The host that the request is for.
+    pub(crate) fn host(&self) -> &Host {
+        self.origin.as_deref().unwrap_or(&self.to).host()
+    }
+
+    /// What is asked of whom, for errors.
+    pub(crate) fn tried(&self) -> Tried {
+        Tried {
+            method: self.method().clone(),
+            host: self.host().clone(),
+            by: self.origin.as_ref().map(|_| self.to.host().clone()),
+        }
+    }
+
+    /// An error of this exchange, which names the proxy, if there is one.
+    pub(crate) fn failed(&self, error: Error) -> Error {
+        match self.origin {
+            Some(_) => error.of(self.tried()),
+            None => error,
+        }
+    }
+}

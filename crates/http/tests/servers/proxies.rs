@@ -1,0 +1,196 @@
+//! Squid and tinyproxy: what they forward, and what goes through their tunnels, with and without
+//! credentials.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use keepalive::{Manager, Net, Proxy};
+use keepalive_http::{Client, Http};
+use keepalive_testkit::net::proxies::{self, Setup, squid, tinyproxy};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+const ORIGINS: usize = 20;
+const EACH: usize = 3;
+const PER_HOST: usize = 2;
+
+type Start = fn(&Path, Setup<'_>) -> Option<proxies::Proxy>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_are_forwarded_over_few_connections() {
+    for start in [squid as Start, tinyproxy] {
+        for wants_credentials in [false, true] {
+            // As squid comes, there is no tunnel to the ports of the origins.
+            let setup = Setup {
+                wants_credentials,
+                ..Setup::default()
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let Some(proxy) = start(folder.path(), setup) else {
+                continue;
+            };
+            let client = by(&url(&proxy, wants_credentials));
+            ask_all(&client).await;
+            let hosts = client.manager().stats().hosts;
+            assert_eq!(hosts.len(), 1, "the proxy is the one host: {hosts:?}");
+            if let Ok(log) = fs::read_to_string(folder.path().join("access.log")) {
+                // A client that says nothing only sees whether it listens.
+                let lines = log.lines().filter(|line| line.contains(" PUT "));
+                let clients: HashSet<_> = lines.map(|line| line.split(' ').next()).collect();
+                assert!((1..=PER_HOST).contains(&clients.len()), "{log}");
+                assert!(client.manager().totals().opened <= PER_HOST as u64);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tunnels_do_the_same_where_they_are_allowed() {
+    for start in [squid as Start, tinyproxy] {
+        for wants_credentials in [false, true] {
+            let setup = Setup {
+                wants_credentials,
+                tunnels_anywhere: true,
+                ..Setup::default()
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let Some(proxy) = start(folder.path(), setup) else {
+                continue;
+            };
+            let client = by(&url(&proxy, wants_credentials).tunnel(true));
+            ask_all(&client).await;
+            assert_eq!(client.manager().stats().hosts.len(), ORIGINS);
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_are_wrong_are_told_apart() {
+    for start in [squid as Start, tinyproxy] {
+        let setup = Setup {
+            wants_credentials: true,
+            tunnels_anywhere: true,
+            ..Setup::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let Some(proxy) = start(folder.path(), setup) else {
+            continue;
+        };
+        let origin = Origins::start(1).await;
+        for user in ["", "me:secretly@"] {
+            let proxy: Proxy = format!("http://{user}{}", proxy.address).parse().unwrap();
+            let url = || origin.url(0, "");
+            let response = by(&proxy).get(&*url()).await.unwrap();
+            let refused = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+            // Debian's tinyproxy takes wrong credentials for something unauthorised.
+            let other = StatusCode::UNAUTHORIZED;
+            assert!(
+                [refused, other].contains(&response.status()),
+                "{response:?}"
+            );
+            let tunnel = by(&proxy.tunnel(true)).get(&*url()).await;
+            let error = tunnel.unwrap_err();
+            assert_eq!(error.function(), "proxy", "{error}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        assert!(origin.heads().is_empty(), "{:?}", origin.heads());
+    }
+}
+
+fn url(proxy: &proxies::Proxy, with_credentials: bool) -> Proxy {
+    let user = if with_credentials { "me:secret@" } else { "" };
+    format!("http://{user}{}", proxy.address).parse().unwrap()
+}
+
+fn by(proxy: &Proxy) -> Client {
+    let http = Http::over(Net::new().proxy(proxy.clone()));
+    let builder = Manager::builder().max_per_host(PER_HOST).connector(http);
+    Client::new(builder.build().unwrap())
+}
+
+/// Asks all of many origins at once, some times each, and sees that each answers for itself.
+async fn ask_all(client: &Client) {
+    let origins = Arc::new(Origins::start(ORIGINS).await);
+    let mut asked = JoinSet::new();
+    for number in 0..ORIGINS * EACH {
+        let (client, origins) = (client.clone(), Arc::clone(&origins));
+        asked.spawn(async move {
+            let url = origins.url(number % ORIGINS, &format!("{number}"));
+            let request = Request::put(&*url).body(Full::new(Bytes::from(format!("to {url}"))));
+            let response = client.request(request.unwrap()).await;
+            let response = response.unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(response.status(), 200, "{url}");
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, format!("to {url} at {url}"));
+        });
+    }
+    asked.join_all().await;
+    let heads = origins.heads();
+    assert_eq!(heads.len(), ORIGINS * EACH);
+    for head in heads {
+        assert!(!head.contains_key("proxy-authorization"), "{head:?}");
+    }
+    assert!(client.manager().totals().open <= ORIGINS * PER_HOST);
+}
+
+/// Servers on a port each, that answer with what they were sent, and with their own URL.
+struct Origins {
+    ports: Vec<u16>,
+    heads: Arc<Mutex<Vec<HeaderMap>>>,
+}
+
+impl Origins {
+    async fn start(count: usize) -> Self {
+        let heads = Arc::default();
+        let mut ports = Vec::new();
+        for _ in 0..count {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            ports.push(port);
+            tokio::spawn(serve(listener, port, Arc::clone(&heads)));
+        }
+        Self { ports, heads }
+    }
+
+    fn url(&self, origin: usize, path: &str) -> String {
+        format!("http://127.0.0.1:{}/{path}", self.ports[origin])
+    }
+
+    fn heads(&self) -> Vec<HeaderMap> {
+        self.heads.lock().unwrap().clone()
+    }
+}
+
+async fn serve(listener: TcpListener, port: u16, heads: Arc<Mutex<Vec<HeaderMap>>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let heads = Arc::clone(&heads);
+        tokio::spawn(async move {
+            let service = service_fn(|request| answer(request, port, &heads));
+            // The proxy closes as it likes.
+            let _ended = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    port: u16,
+    heads: &Mutex<Vec<HeaderMap>>,
+) -> Result<Response<Full<Bytes>>, hyper::Error> {
+    let (head, body) = request.into_parts();
+    let told = body.collect().await?.to_bytes();
+    let told = String::from_utf8_lossy(&told);
+    let whole = format!("{told} at http://127.0.0.1:{port}{}", head.uri.path());
+    heads.lock().unwrap().push(head.headers);
+    Ok(Response::new(Full::new(whole.into())))
+}

@@ -1,0 +1,145 @@
+//! Proxies that others have written, each a program in a folder of the test's own.
+
+use std::fs::{self, Permissions};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::program::{Program, find, free_port};
+
+/// What the proxies that want credentials take.
+pub const USER: &str = "me";
+/// The password to [`USER`].
+pub const PASSWORD: &str = "secret";
+
+/// How a proxy is set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Setup<'a> {
+    /// Whether it serves [`USER`] alone.
+    pub wants_credentials: bool,
+    /// Whether it opens tunnels to any port; otherwise to 443 alone, as squid does by default.
+    pub tunnels_anywhere: bool,
+    /// A certificate and its key, in PEM, if clients reach it by TLS.
+    pub tls: Option<(&'a str, &'a str)>,
+}
+
+/// A proxy that runs until it is dropped.
+pub struct Proxy {
+    /// Where it listens.
+    pub address: SocketAddr,
+    _program: Program,
+}
+
+/// Squid, if it is here. What it has served is in `access.log` in the folder, a line each: the
+/// port of its client, the method, the URL, and the status.
+pub fn squid(folder: &Path, setup: Setup<'_>) -> Option<Proxy> {
+    let (binary, port) = (find("squid")?, free_port());
+    // Where it is started by root, it goes on as another user.
+    open_to_all(folder);
+    let place = folder.display();
+    let listens = match setup.tls {
+        None => format!("http_port 127.0.0.1:{port}"),
+        Some((certificate, key)) => {
+            write(folder, "cert.pem", certificate);
+            write(folder, "key.pem", key);
+            format!("https_port 127.0.0.1:{port} tls-cert={place}/cert.pem tls-key={place}/key.pem")
+        }
+    };
+    let allowed = match setup.wants_credentials {
+        false => "http_access allow all".to_owned(),
+        true => {
+            let takes = format!(
+                "while read -r user password; do
+                    [ \"$user $password\" = '{USER} {PASSWORD}' ] && echo OK || echo ERR
+                done"
+            );
+            write(folder, "takes.sh", &takes);
+            format!(
+                "auth_param basic program /bin/sh {place}/takes.sh
+                auth_param basic children 1
+                acl known proxy_auth REQUIRED
+                http_access allow known
+                http_access deny all"
+            )
+        }
+    };
+    let tunnels = match setup.tunnels_anywhere {
+        true => "",
+        false => {
+            "acl tunnel method CONNECT
+            acl usual port 443
+            http_access deny tunnel !usual"
+        }
+    };
+    let settings = format!(
+        "{listens}
+        {tunnels}
+        {allowed}
+        logformat seen %>p %rm %ru %>Hs
+        access_log stdio:{place}/access.log seen
+        cache_log {place}/cache.log
+        cache deny all
+        coredump_dir {place}
+        netdb_filename none
+        pid_filename none
+        pinger_enable off
+        shutdown_lifetime 0 seconds
+        visible_hostname squid.test\n"
+    );
+    // Leading blanks would continue the line before.
+    let settings: Vec<_> = settings.lines().map(str::trim).collect();
+    write(folder, "squid.conf", &settings.join("\n"));
+    let mut command = Command::new(binary);
+    command.args(["-N", "-f"]).arg(folder.join("squid.conf"));
+    Some(proxy(&mut command, port))
+}
+
+/// Tinyproxy, if it is here. It ends each connection after one request. It knows no TLS, and all
+/// ports are the same to it.
+pub fn tinyproxy(folder: &Path, setup: Setup<'_>) -> Option<Proxy> {
+    let (binary, port) = (find("tinyproxy")?, free_port());
+    let credentials = match setup.wants_credentials {
+        true => format!("BasicAuth {USER} {PASSWORD}\n"),
+        false => String::new(),
+    };
+    let tunnels = match setup.tunnels_anywhere {
+        true => "",
+        false => "ConnectPort 443\n",
+    };
+    let settings =
+        format!("Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\n{credentials}{tunnels}");
+    write(folder, "tinyproxy.conf", &settings);
+    let mut command = Command::new(binary);
+    command
+        .args(["-d", "-c"])
+        .arg(folder.join("tinyproxy.conf"));
+    Some(proxy(&mut command, port))
+}
+
+/// Microsocks, if it is here: SOCKS 5.
+pub fn microsocks(setup: Setup<'_>) -> Option<Proxy> {
+    let (binary, port) = (find("microsocks")?, free_port());
+    let mut command = Command::new(binary);
+    command.args(["-i", "127.0.0.1", "-p", &port.to_string()]);
+    if setup.wants_credentials {
+        command.args(["-u", USER, "-P", PASSWORD]);
+    }
+    Some(proxy(&mut command, port))
+}
+
+fn proxy(command: &mut Command, port: u16) -> Proxy {
+    Proxy {
+        address: (Ipv4Addr::LOCALHOST, port).into(),
+        _program: Program::listening(command.stderr(Stdio::null()), port),
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    fs::write(folder.join(name), text).expect("a folder of the test's own");
+}
+
+fn open_to_all(folder: &Path) {
+    let all = Permissions::from_mode(0o777);
+    fs::set_permissions(folder, all).expect("a folder of the test's own");
+}
