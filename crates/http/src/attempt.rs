@@ -23,13 +23,14 @@ pub(crate) struct Again {
     pub(crate) backs_off: bool,
 }
 
-/// Sends a request on the connection that is held, and waits for the head of its response.
+/// Sends a request on the connection that is held, and waits for the head of its response. The body
+/// comes back with that, if it can be had once more.
 pub(crate) async fn send<C: StreamConnector>(
     exchange: &Exchange,
     form: Form,
     body: Outgoing,
     hold: &mut Hold<C>,
-) -> Result<Response<Incoming>, Failed> {
+) -> Result<(Response<Incoming>, Option<Outgoing>), Failed> {
     let lease = hold.lease();
     let reused = lease.from_cache().is_some() || planted!(ResentWhenFresh);
     let (method, host) = (exchange.method(), exchange.host());
@@ -43,29 +44,31 @@ pub(crate) async fn send<C: StreamConnector>(
     let shared = lease.is_shared();
     let copy = body.again();
     let sent = lease.send(|| exchange.message(version, form, body)).await;
-    sent.map_err(|unanswered| {
-        let was_sent = !matches!(unanswered.failure, Failure::Unsent | Failure::User);
-        let case = Case {
-            failure: unanswered.failure,
-            ended: unanswered.ended,
-            reused,
-            shared,
-            idempotent: exchange.is_idempotent(),
-            replayable: copy.is_some(),
-        };
-        let body = unanswered.unsent.map(|body| *body).or(copy);
-        Failed {
-            error: match was_sent {
-                true => Error::response(method, host, unanswered.error),
-                false => Error::request(method, host, unanswered.error),
-            },
-            again: match case.resend() {
-                Resend::Never => None,
-                resend => body.map(|body| Again {
-                    body,
-                    backs_off: resend == Resend::AfterBackoff,
-                }),
-            },
-        }
+    let unanswered = match sent {
+        Ok(response) => return Ok((response, copy)),
+        Err(unanswered) => unanswered,
+    };
+    let was_sent = !matches!(unanswered.failure, Failure::Unsent | Failure::User);
+    let case = Case {
+        failure: unanswered.failure,
+        ended: unanswered.ended,
+        reused,
+        shared,
+        idempotent: exchange.is_idempotent(),
+        replayable: copy.is_some(),
+    };
+    let body = unanswered.unsent.map(|body| *body).or(copy);
+    Err(Failed {
+        error: match was_sent {
+            true => Error::response(method, host, unanswered.error),
+            false => Error::request(method, host, unanswered.error),
+        },
+        again: match case.resend() {
+            Resend::Never => None,
+            resend => body.map(|body| Again {
+                body,
+                backs_off: resend == Resend::AfterBackoff,
+            }),
+        },
     })
 }

@@ -78,6 +78,14 @@ impl<C: StreamConnector> Body<C> {
         let item = item.map(|item| within(self.hold.limits(), item));
         match &item {
             Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_end_stream(),
+            // hyper takes a reset without an error for the end; there is none without its mark (RFC
+            // 9113, section 8.1).
+            None if self.hold.is_shared() && !incoming.is_end_stream() => {
+                self.ended = true;
+                self.hold.break_off();
+                let what = "the server reset the stream before the end of the response";
+                return Poll::Ready(Some(Err(Error::body(&self.method, &self.host, what))));
+            }
             None => self.ended = true,
             Some(Err(_)) => {
                 self.ended = true;

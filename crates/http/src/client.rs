@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::AUTHORIZATION;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
@@ -86,6 +86,9 @@ impl<C: StreamConnector> Client<C> {
     ///   byte of a response: the server may have closed it just then (RFC 9112, section 9.3.1).
     ///   `GET` and `PUT` may be done twice, `POST` may not (RFC 9110, section 9.2.2);
     ///   [`Idempotent`](crate::Idempotent) says otherwise of a single request.
+    /// - The server wants the request by HTTP/1.1 (`HTTP_1_1_REQUIRED`), and may be asked by it.
+    /// - The response is 421, the first time: it goes to another connection (RFC 9110, section
+    ///   15.5.20). A second one is given out.
     ///
     /// Any other error of a stream is the server's answer, and the request is not sent again. An
     /// interim response of HTTP/2 does not count as a byte of a response, since hyper does not tell.
@@ -270,6 +273,7 @@ impl<C: StreamConnector> Client<C> {
         let begun = Instant::now();
         let mut to = Cow::Borrowed(&exchange.to);
         let mut resent = 0;
+        let mut is_misdirected = false;
         loop {
             let lease = self.manager.lease_at(&to, location).await;
             let lease = lease.map_err(|error| Error::allocation(error).with_resent(resent))?;
@@ -291,7 +295,23 @@ impl<C: StreamConnector> Client<C> {
                 continue;
             };
             let failed = match attempt::send(exchange, form, body, &mut hold).await {
-                Ok(response) => {
+                // Over another connection it may be answered (RFC 9110, section 15.5.20).
+                Ok((response, Some(again)))
+                    if response.status() == StatusCode::MISDIRECTED_REQUEST
+                        && !is_misdirected
+                        && resent < self.retries
+                        && !self.left(begun).is_zero() =>
+                {
+                    drop(response);
+                    hold.lease().retire();
+                    hold.break_off();
+                    is_misdirected = true;
+                    body = again;
+                    resent += 1;
+                    to = Cow::Owned(exchange.to.clone().timeout(self.left(begun)));
+                    continue;
+                }
+                Ok((response, _)) => {
                     return Ok(Answered {
                         response,
                         hold,

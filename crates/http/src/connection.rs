@@ -139,6 +139,16 @@ where
         }
     }
 
+    /// Takes no further request, so that the next one goes to another connection.
+    pub(crate) fn retire(&self) {
+        match &self.speaks {
+            // It is closed as it comes back.
+            Speaks::One(_) => {}
+            Speaks::Two(connection) => connection.retire(),
+            Speaks::Stream(handle) => handle.retire(),
+        }
+    }
+
     /// Waits, after a response that changes the protocol, until nobody speaks it any more.
     pub(crate) async fn left(&mut self) {
         if let Speaks::One(connection) = &mut self.speaks {

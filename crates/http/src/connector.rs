@@ -10,6 +10,7 @@ use crate::HttpConnection;
 use crate::head::HeadLimits;
 use crate::http1::Http1;
 use crate::http2::{Main, Windows};
+use crate::one_only::OneOnly;
 use crate::settings::Settings;
 
 /// A connector whose connections are streams of bytes, as HTTP needs them.
@@ -23,7 +24,8 @@ impl<C> StreamConnector for C where C: Connector<Connection: AsyncRead + AsyncWr
 ///
 /// Where connections are encrypted, the server is offered HTTP/2 and HTTP/1.1 by ALPN and chooses;
 /// where they are not, HTTP/1.1 is spoken. TLS settings that name application protocols of their
-/// own are offered as they are.
+/// own are offered as they are. A host that ends a stream of HTTP/2 by `HTTP_1_1_REQUIRED` (RFC 9113,
+/// section 7) is offered HTTP/1.1 alone from then on.
 ///
 /// It is what a manager is built with, see [`Client`](crate::Client).
 ///
@@ -46,6 +48,7 @@ pub struct Http<C = Net> {
     windows: Windows,
     limits: HeadLimits,
     settings: Option<Arc<Settings>>,
+    one_only: OneOnly,
 }
 
 /// Which versions of HTTP are spoken.
@@ -84,6 +87,7 @@ impl<C> Http<C> {
             windows: Windows::default(),
             limits: HeadLimits::default(),
             settings: None,
+            one_only: OneOnly::default(),
         }
     }
 
@@ -196,8 +200,12 @@ impl<C: StreamConnector> Connector for Http<C> {
     type Connection = HttpConnection<C::Connection>;
 
     async fn connect(&self, attempt: &Attempt) -> Result<Self::Connection, ConnectError> {
+        let host = attempt.host().clone();
+        // Where the server chooses, it may still say that it wants HTTP/1.1.
+        let may_choose = self.versions == Versions::Either && !self.one_only.has(&host);
         let attempt = match self.versions {
-            Versions::Either => attempt.offering(&[H2, HTTP_11]),
+            Versions::Either if may_choose => attempt.offering(&[H2, HTTP_11]),
+            Versions::Either => attempt.offering(&[HTTP_11]),
             Versions::One => attempt.offering(&[HTTP_11]),
             Versions::Two => attempt.offering(&[H2]),
         };
@@ -216,9 +224,17 @@ impl<C: StreamConnector> Connector for Http<C> {
         // Whoever has hyper's settings has its limits.
         let limits = settings.is_none().then_some(self.limits);
         if speaks_two {
-            Main::open(transport, self.pings, self.windows, limits, settings)
-                .await
-                .map(HttpConnection::two)
+            let one_only = may_choose.then(|| (self.one_only.clone(), host));
+            Main::open(
+                transport,
+                self.pings,
+                self.windows,
+                limits,
+                one_only,
+                settings,
+            )
+            .await
+            .map(HttpConnection::two)
         } else {
             Http1::open(transport, limits, settings)
                 .await

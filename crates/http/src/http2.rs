@@ -12,7 +12,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use keepalive::{ConnectError, Connection, Unusable};
+use keepalive::{ConnectError, Connection, Host, Unusable};
 use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
@@ -22,14 +22,16 @@ use crate::connection::Unanswered;
 use crate::connector::Pings;
 use crate::head::{HeadLimits, Part};
 use crate::io::Shared;
+use crate::one_only::OneOnly;
 use crate::outgoing::{BoxError, Outgoing};
+use crate::resend::Failure;
 use crate::settings::Settings;
 
 use self::drive::Drive;
 pub(crate) use self::drive::Executor;
 pub(crate) use self::foreign::Foreign;
 pub(crate) use self::over::Over;
-use self::over::failure;
+use self::over::{failure, wants_one};
 pub(crate) use self::windows::Windows;
 
 mod drive;
@@ -80,6 +82,8 @@ struct Session<T> {
     is_hypers: bool,
     /// What the head of a response, and the trailers of a body, may cost, if that is ours to say.
     limits: Option<HeadLimits>,
+    /// Where to remember that the host wants HTTP/1.1, if it may be asked by that instead.
+    one_only: Option<(OneOnly, Host)>,
     retired: AtomicBool,
     /// What hyper's half ended with, if that was an error.
     failure: OnceLock<Arc<hyper::Error>>,
@@ -99,6 +103,7 @@ where
         pings: Option<Pings>,
         windows: Windows,
         limits: Option<HeadLimits>,
+        one_only: Option<(OneOnly, Host)>,
         settings: Option<&Settings>,
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
@@ -140,6 +145,7 @@ where
             room,
             is_hypers: settings.is_some(),
             limits,
+            one_only,
             retired: AtomicBool::new(false),
             failure: OnceLock::new(),
             watcher: Mutex::default(),
@@ -180,6 +186,11 @@ where
 
     pub(crate) fn limits(&self) -> Option<HeadLimits> {
         self.session.limits
+    }
+
+    /// It takes no further exchange; those that it has go on.
+    pub(crate) fn retire(&self) {
+        self.session.retire();
     }
 
     fn handle(&self) -> Http2<T> {
@@ -269,6 +280,11 @@ where
         self.session.transport.look(look)
     }
 
+    /// As [`Main::retire`].
+    pub(crate) fn retire(&self) {
+        self.session.retire();
+    }
+
     /// Sends a request and waits for the head of its response.
     ///
     /// If the future is dropped before it is ready, the stream is reset, and nothing else.
@@ -295,7 +311,14 @@ where
             if let Some(excess) = limits.and_then(|limits| limits.stream_refused(&error)) {
                 return Unanswered::not_taken(excess);
             }
-            let (failure, ended) = failure(&error);
+            let (mut failure, ended) = failure(&error);
+            if wants_one(&error)
+                && let Some((hosts, host)) = &self.session.one_only
+            {
+                hosts.add(host);
+                self.session.retire();
+                failure = Failure::WrongVersion;
+            }
             Unanswered {
                 failure,
                 ended,

@@ -76,6 +76,7 @@ mod io;
 mod keep_alive;
 #[cfg(feature = "legacy")]
 pub mod legacy;
+mod one_only;
 mod origin;
 mod outgoing;
 mod resend;

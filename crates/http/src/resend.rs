@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     Refused,
     /// A GOAWAY without an error names an earlier stream as the last.
     PassedOver,
+    /// The server wants it by HTTP/1.1, and has it so from now on.
+    WrongVersion,
     /// Its stream ended by another error.
     Reset,
     /// Nothing of a response has arrived.
@@ -58,7 +60,10 @@ impl Case {
             // A server that ends what is new and serves nobody else does not want this request.
             Failure::Unsent if !self.reused && !self.shared => Resend::Never,
             Failure::Unsent => self.soon(),
-            Failure::Refused | Failure::PassedOver if !self.replayable => Resend::Never,
+            Failure::Refused | Failure::PassedOver | Failure::WrongVersion if !self.replayable => {
+                Resend::Never
+            }
+            Failure::WrongVersion => Resend::AtOnce,
             Failure::Refused => Resend::AfterBackoff,
             Failure::PassedOver => self.soon(),
             Failure::Silent if self.may_have_been_closed() => Resend::AtOnce,

@@ -66,3 +66,11 @@ pub(super) fn failure(error: &hyper::Error) -> (Failure, bool) {
         false => (Failure::Reset, false),
     }
 }
+
+/// Whether the peer wants the request by HTTP/1.1.
+pub(super) fn wants_one(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(<dyn Error>::downcast_ref);
+    cause.is_some_and(|cause: &h2::Error| {
+        cause.is_remote() && cause.reason() == Some(h2::Reason::HTTP_1_1_REQUIRED)
+    })
+}

@@ -9,10 +9,11 @@ use crate::Idempotent;
 use crate::exchange::Exchange;
 use crate::outgoing::Outgoing;
 
-const FAILURES: [Failure; 7] = [
+const FAILURES: [Failure; 8] = [
     Failure::Unsent,
     Failure::Refused,
     Failure::PassedOver,
+    Failure::WrongVersion,
     Failure::Reset,
     Failure::Silent,
     Failure::Partial,
@@ -59,7 +60,7 @@ fn every_cell_is_as_a_second_opinion_has_it() {
 fn row(failure: Failure, version: Version, ended: bool, reused: bool, whole: bool) {
     let of_two = matches!(
         failure,
-        Failure::Refused | Failure::PassedOver | Failure::Reset
+        Failure::Refused | Failure::PassedOver | Failure::WrongVersion | Failure::Reset
     );
     if of_two && version == Version::HTTP_11 {
         return; // It has no streams.
@@ -96,7 +97,10 @@ fn row(failure: Failure, version: Version, ended: bool, reused: bool, whole: boo
             forbidden.is_some(),
             "{case:?}: {forbidden:?}"
         );
-        let hasty = resend == Resend::AtOnce && (!reused || failure == Failure::Refused);
+        // The next connection is of another version.
+        let elsewhere = failure == Failure::WrongVersion;
+        let pressed = (!reused && !elsewhere) || failure == Failure::Refused;
+        let hasty = resend == Resend::AtOnce && pressed;
         assert!(!hasty, "{case:?}: the server is pressed");
     }
     println!();
@@ -136,6 +140,7 @@ fn forbidden(
         Failure::Unsent => "it has not left",
         Failure::Refused => "RFC 9113, 8.7: REFUSED_STREAM precedes any processing",
         Failure::PassedOver => "RFC 9113, 6.8: higher streams were not processed",
+        Failure::WrongVersion => "RFC 9113, 7: the server wants it asked by HTTP/1.1 instead",
         Failure::Reset | Failure::Silent | Failure::Partial | Failure::User => "",
     };
     let is_unprocessed = !unprocessed.is_empty();

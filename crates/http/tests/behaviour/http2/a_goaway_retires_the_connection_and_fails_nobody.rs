@@ -1,7 +1,9 @@
 //! A server that is about to close says so (RFC 9113, section 6.8).
 
+#![allow(clippy::unwrap_used)]
+
 use super::server::{Server, ask, client};
-use crate::support::{eventually, text, within};
+use crate::support::{allocation, eventually, text, within};
 
 #[tokio::test]
 async fn what_is_under_way_goes_on_and_the_next_gets_another() {
@@ -25,6 +27,36 @@ async fn what_is_under_way_goes_on_and_the_next_gets_another() {
         client.manager().totals().open == 1
     })
     .await;
+}
+
+/// A server that ends in order says first that it will, and then which request was the last.
+#[tokio::test]
+async fn a_second_one_sends_again_what_comes_after_the_last_stream_alone() {
+    let (server, client) = (Server::start().await, client(2));
+    let mut asked = vec![ask(&client, server.uri("/"))];
+    let mut old = server.accept(10).await;
+    let mut streams = vec![old.request().await];
+    old.begin(streams[0]).await;
+    for _ in 0..2 {
+        asked.push(ask(&client, server.uri("/")));
+        streams.push(old.request().await);
+    }
+    old.goaway_after(u32::MAX >> 1).await;
+    old.goaway_after(streams[1]).await;
+
+    let mut new = server.accept(10).await;
+    let again = new.request().await;
+    old.answer(streams[1]).await;
+    old.end(streams[0], "the rest").await;
+    new.answer(again).await;
+    let mut resent = Vec::new();
+    for asked in asked {
+        let response = within(asked).await.unwrap().unwrap();
+        resent.push(allocation(&response).resent);
+        text(response).await;
+    }
+    assert_eq!(resent, [0, 0, 1]);
+    assert_eq!(client.manager().totals().opened, 2);
 }
 
 #[tokio::test]

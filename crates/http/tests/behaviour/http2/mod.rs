@@ -15,11 +15,14 @@ mod a_look_at_a_connection_takes_no_answer_away;
 mod a_lost_connection_is_an_error_or_another_try;
 mod a_request_that_a_goaway_passes_over_is_sent_again;
 mod a_request_that_is_dropped_resets_its_stream_alone;
+#[cfg(feature = "tls")]
+mod a_server_may_want_http_1_1;
 mod a_server_of_another_version_is_an_error_that_says_so;
 mod a_server_that_ends_every_connection_is_not_asked_for_ever;
 mod a_server_that_vanishes_is_noticed_by_pings;
 mod a_stream_error_on_a_living_connection_is_final;
 mod a_stream_that_is_refused_is_sent_again;
+mod an_early_answer_counts;
 mod pings_may_be_as_rare_as_one_likes;
 mod the_last_word_is_a_goaway;
 mod the_url_becomes_the_fields_of_the_request;

@@ -28,6 +28,7 @@ pub(crate) const INTERNAL_ERROR: u32 = 2;
 pub(crate) const REFUSED_STREAM: u32 = 7;
 pub(crate) const CANCEL: u32 = 8;
 pub(crate) const ENHANCE_YOUR_CALM: u32 = 11;
+pub(crate) const HTTP_1_1_REQUIRED: u32 = 13;
 
 pub(crate) struct Server(TcpListener);
 
@@ -146,6 +147,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Answers 200, with nothing more to say.
     pub(crate) async fn answer(&mut self, stream: u32) {
         self.send(HEADERS, END_HEADERS | END_STREAM, stream, &OK)
+            .await;
+    }
+
+    /// Answers with a status of three digits, and nothing more to say.
+    pub(crate) async fn answer_with(&mut self, stream: u32, status: &str) {
+        // A literal that is not to be remembered, with the name of entry 8 (RFC 7541, section 6.2.2).
+        let mut head = vec![0x08, 3];
+        head.extend(status.as_bytes());
+        self.send(HEADERS, END_HEADERS | END_STREAM, stream, &head)
             .await;
     }
 
