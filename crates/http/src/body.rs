@@ -84,7 +84,7 @@ impl<C: StreamConnector> Body<C> {
                 self.ended = true;
                 self.hold.break_off();
                 let what = "the server reset the stream before the end of the response";
-                return Poll::Ready(Some(Err(Error::body(&self.method, &self.host, what))));
+                return Poll::Ready(Some(Err(Error::body(&self.tried, what))));
             }
             None => self.ended = true,
             Some(Err(_)) => {
