@@ -171,7 +171,11 @@ where
     pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         match &mut self.speaks {
             Speaks::One(connection) => connection.poll_ready(context),
-            Speaks::Two(_) | Speaks::Stream(_) => Poll::Ready(true),
+            Speaks::Two(_) => Poll::Ready(true),
+            Speaks::Stream(handle) => {
+                handle.end();
+                Poll::Ready(true)
+            }
         }
     }
 }

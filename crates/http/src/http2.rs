@@ -32,11 +32,13 @@ pub(crate) use self::drive::Executor;
 pub(crate) use self::foreign::Foreign;
 pub(crate) use self::over::Over;
 use self::over::{failure, wants_one};
+use self::resets::Resets;
 pub(crate) use self::windows::Windows;
 
 mod drive;
 mod foreign;
 mod over;
+mod resets;
 mod windows;
 
 /// What hyper is told of the number of streams before the peer's settings are there, to know them
@@ -53,6 +55,8 @@ where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
     session: Arc<Session<T>>,
+    /// Whether it has an exchange that has not come to its end.
+    is_busy: bool,
 }
 
 /// What owns the connection, and gives out handles on it.
@@ -84,6 +88,7 @@ struct Session<T> {
     limits: Option<HeadLimits>,
     /// Where to remember that the host wants HTTP/1.1, if it may be asked by that instead.
     one_only: Option<(OneOnly, Host)>,
+    resets: Resets,
     retired: AtomicBool,
     /// What hyper's half ended with, if that was an error.
     failure: OnceLock<Arc<hyper::Error>>,
@@ -117,6 +122,7 @@ where
                 .keep_alive_timeout(pings.timeout)
                 .keep_alive_while_idle(true);
         }
+        Resets::remember(&mut builder);
         // Whoever sets windows by hyper's names has them as hyper has them.
         let room = match settings {
             Some(settings) if settings.has_windows => usize::MAX,
@@ -146,6 +152,7 @@ where
             is_hypers: settings.is_some(),
             limits,
             one_only,
+            resets: Resets::default(),
             retired: AtomicBool::new(false),
             failure: OnceLock::new(),
             watcher: Mutex::default(),
@@ -196,6 +203,7 @@ where
     fn handle(&self) -> Http2<T> {
         Http2 {
             session: Arc::clone(&self.session),
+            is_busy: false,
         }
     }
 
@@ -301,6 +309,7 @@ where
                 None => return Err(Unanswered::unsent(self.over(RETIRED), request.into_body())),
             }
         };
+        self.is_busy = true;
         let response = response.await.map_err(|mut failed| {
             if let Some(request) = failed.take_message() {
                 let error = self.over(failed.into_error());
@@ -337,11 +346,28 @@ where
         self.session.limits
     }
 
+    /// The exchange has come to its end.
+    pub(crate) fn end(&mut self) {
+        self.is_busy = false;
+    }
+
     /// Why a request was not sent: hyper tells the first one alone how the connection has ended.
     fn over(&self, otherwise: impl Into<BoxError>) -> BoxError {
         match self.session.failure.get() {
             Some(failure) => self.session.explain(Over::new(failure).into()),
             None => otherwise.into(),
+        }
+    }
+}
+
+/// An exchange that has not come to its end is reset by whoever drops what hyper gave for it.
+impl<T> Drop for Http2<T>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    fn drop(&mut self) {
+        if self.is_busy && self.session.resets.add() {
+            self.session.wear_out();
         }
     }
 }
@@ -358,6 +384,12 @@ impl<T> Session<T> {
         self.retired.store(true, Ordering::Release);
         let sender = lock(&self.sender).take();
         drop(sender);
+        self.wake();
+    }
+
+    /// It takes no further exchange but those of whoever has a handle.
+    fn wear_out(&self) {
+        self.retired.store(true, Ordering::Release);
         self.wake();
     }
 

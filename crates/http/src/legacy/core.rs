@@ -175,6 +175,9 @@ async fn streamed<C: Connect + Clone + Send + Sync + 'static>(
         Poll::Pending => hold.lease().poll_over(context),
     })
     .await;
+    if !streams.take_reset() {
+        let _whatever_follows = poll_fn(|context| hold.poll_reusable(context)).await;
+    }
     hold.break_off();
 }
 

@@ -20,6 +20,8 @@ struct State {
     over: bool,
     /// Of responses whose heads are there.
     leases: usize,
+    /// How many streams we have reset, but for those that were taken.
+    resets: usize,
     waiting: Vec<Waker>,
 }
 
@@ -53,6 +55,14 @@ impl Streams {
             Poll::Pending
         })
         .await;
+    }
+
+    /// Whether we have reset a stream that nobody has taken for theirs.
+    pub(crate) fn take_reset(&self) -> bool {
+        let mut state = self.lock();
+        let is_one = state.resets > 0;
+        state.resets -= usize::from(is_one);
+        is_one
     }
 
     /// The connection has come to its end.
@@ -94,7 +104,8 @@ impl State {
                 }
             }
             RST_STREAM => {
-                self.live.remove(&frame.stream);
+                let was_live = self.live.remove(&frame.stream).is_some();
+                self.resets += usize::from(was_live && side == Side::Ours);
                 return;
             }
             // What it passes over will never be answered.

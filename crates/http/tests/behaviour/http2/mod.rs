@@ -24,6 +24,7 @@ mod a_stream_error_on_a_living_connection_is_final;
 mod a_stream_that_is_refused_is_sent_again;
 mod an_early_answer_counts;
 mod pings_may_be_as_rare_as_one_likes;
+mod requests_that_are_given_up_cost_no_other_anything;
 mod the_last_word_is_a_goaway;
 mod the_url_becomes_the_fields_of_the_request;
 #[cfg(feature = "tls")]

@@ -44,7 +44,12 @@ impl Server {
 
     /// Accepts a connection, and allows it so many exchanges at a time.
     pub(crate) async fn accept(&self, streams: u32) -> Peer {
-        let (stream, _) = within(self.0.accept()).await.unwrap();
+        within(self.accept_any(streams)).await
+    }
+
+    /// The same, if there ever is one.
+    pub(crate) async fn accept_any(&self, streams: u32) -> Peer {
+        let (stream, _) = self.0.accept().await.unwrap();
         Peer::greet(stream, streams).await
     }
 }
