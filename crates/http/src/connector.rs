@@ -188,6 +188,20 @@ impl<C> Http<C> {
         self
     }
 
+    /// Takes at most so many interim responses (1xx) before a response. Default 1,000; 0 takes none.
+    ///
+    /// More is an error that names this setting, and ends the connection. However many are taken,
+    /// other tasks have their turns while they come. The client passes over them; of HTTP/1.1,
+    /// [`hyper::ext::on_informational`] has a request see them. Of HTTP/2 hyper shows them to nobody,
+    /// and they are counted stream by stream as far as the heads of frames tell.
+    ///
+    /// Go takes as many as fit in its limit of bytes, curl in its own.
+    #[must_use]
+    pub fn max_interim_responses(mut self, responses: usize) -> Self {
+        self.limits = self.limits.interim(responses);
+        self
+    }
+
     /// Sets what hyper has settings for.
     #[cfg(feature = "legacy")]
     pub(crate) fn settings(mut self, settings: Settings) -> Self {

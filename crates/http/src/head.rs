@@ -7,6 +7,7 @@ use http::HeaderMap;
 use hyper::client::conn::{http1, http2};
 
 use crate::http2::Executor;
+use crate::interim::{Interim, MAX_INTERIM};
 use crate::outgoing::BoxError;
 
 /// The most that is taken, of either version of HTTP.
@@ -14,6 +15,7 @@ use crate::outgoing::BoxError;
 pub(crate) struct HeadLimits {
     bytes: usize,
     fields: usize,
+    interim: usize,
 }
 
 impl Default for HeadLimits {
@@ -22,6 +24,7 @@ impl Default for HeadLimits {
             bytes: 128 * 1024,
             // hyper sets memory aside for each: a thousand make a request of HTTP/1.1 some 4 % slower.
             fields: 256,
+            interim: MAX_INTERIM,
         }
     }
 }
@@ -36,6 +39,20 @@ impl HeadLimits {
         // A map of headers panics at some 24,000 names.
         let fields = fields.clamp(1, 1 << 14);
         Self { fields, ..self }
+    }
+
+    pub(crate) fn interim(self, interim: usize) -> Self {
+        Self { interim, ..self }
+    }
+
+    /// What counts the interim responses of a connection of HTTP/1.1.
+    pub(crate) fn interim_of_one(self) -> Interim {
+        Interim::of_one(self.interim)
+    }
+
+    /// What counts those of a connection of HTTP/2.
+    pub(crate) fn interim_of_two(self) -> Interim {
+        Interim::of_two(self.interim)
     }
 
     pub(crate) fn set_one(self, builder: &mut http1::Builder) {

@@ -73,6 +73,7 @@ where
         let mut builder = settings.map_or_else(Builder::new, |settings| settings.one.clone());
         if let Some(limits) = limits {
             limits.set_one(&mut builder);
+            shared.count(limits.interim_of_one());
         }
         #[cfg(feature = "legacy")]
         if let Some(bare) = settings.and_then(Settings::bare::<T>)
@@ -137,7 +138,7 @@ where
         request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.keep_alive.end();
-        let before = self.shared.received();
+        let before = self.shared.begin();
         let sender = self.sender.as_mut();
         let sender = sender.expect("a connection that has ended is not used again");
         let mut response = pin!(sender.try_send_request(request()));
@@ -177,6 +178,9 @@ where
 
     /// Why there is no response, after this many bytes before it.
     fn why(&self, before: u64, error: hyper::Error) -> BoxError {
+        if let Some(flooded) = self.shared.flooded() {
+            return flooded.into();
+        }
         let received = self.shared.received() - before;
         let excess = self
             .limits

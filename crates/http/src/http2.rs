@@ -133,6 +133,7 @@ where
         };
         if let Some(limits) = limits {
             limits.set_two(&mut builder);
+            transport.count(limits.interim_of_two());
         }
         if let Some(settings) = settings {
             builder.timer(TokioTimer::new());
@@ -316,8 +317,7 @@ where
                 return Unanswered::unsent(error, request.into_body());
             }
             let error = failed.into_error();
-            let limits = self.limits();
-            if let Some(excess) = limits.and_then(|limits| limits.stream_refused(&error)) {
+            if let Some(excess) = self.session.excess(&error) {
                 return Unanswered::not_taken(excess);
             }
             let (mut failure, ended) = failure(&error);
@@ -414,6 +414,14 @@ impl<T> Session<T> {
         }
         let (beginning, length) = self.transport.beginning();
         Foreign::explain(error, &beginning[..length])
+    }
+
+    /// What the peer sent too much of, if that is why a request failed.
+    fn excess(&self, error: &hyper::Error) -> Option<BoxError> {
+        if let Some(flooded) = self.transport.flooded() {
+            return Some(flooded.into());
+        }
+        self.limits?.stream_refused(error).map(Into::into)
     }
 
     /// The peer allows so many streams.

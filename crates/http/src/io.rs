@@ -1,13 +1,17 @@
 //! One transport for two users: hyper's task, which reads and writes, and the connection, which
 //! asks the system about it and takes it away to close it.
 
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use keepalive::{Connection, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
+
+use crate::interim::{Interim, TooManyInterim};
 
 /// A transport that can be taken away from whoever reads and writes it.
 pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
@@ -15,6 +19,11 @@ pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
 struct Inner<T> {
     transport: Option<T>,
     received: u64,
+    /// Counts interim responses, if they are to be counted.
+    interim: Option<Interim>,
+    pace: Pace,
+    /// Why nothing more is read.
+    flooded: Option<TooManyInterim>,
     /// The first that was received.
     beginning: [u8; BEGINNING],
     /// Of whoever reads, once nothing was there to be read.
@@ -26,17 +35,44 @@ struct Inner<T> {
     lonely: Vec<Waker>,
 }
 
+/// How much is read at a time. hyper reads on for as long as it finds interim responses, and others
+/// have a turn in between.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Free,
+    /// Some were in what was read last.
+    Pause,
+    /// There was a pause.
+    Little,
+}
+
+/// So little.
+const LITTLE: usize = 2048;
+
 /// So much of what is received first is kept.
 const BEGINNING: usize = 16;
 
 impl<T> Inner<T> {
     /// Takes note of what was read.
-    fn take(&mut self, bytes: &[u8]) {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.received < BEGINNING as u64 {
             let rest = self.beginning.iter_mut().skip(self.received as usize);
             rest.zip(bytes).for_each(|(kept, byte)| *kept = *byte);
         }
         self.received += bytes.len() as u64;
+        if let Some(interim) = &mut self.interim
+            && !bytes.is_empty()
+        {
+            match interim.read(bytes) {
+                Ok(true) => self.pace = Pace::Pause,
+                Ok(false) => self.pace = Pace::Free,
+                Err(error) => {
+                    self.flooded = Some(error);
+                    return Err(io::Error::other(error));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -45,6 +81,9 @@ impl<T> Shared<T> {
         Self(Arc::new(Mutex::new(Inner {
             transport: Some(transport),
             received: 0,
+            interim: None,
+            pace: Pace::Free,
+            flooded: None,
             beginning: [0; BEGINNING],
             reader: None,
             kept_open: false,
@@ -86,6 +125,25 @@ impl<T> Shared<T> {
     #[cfg(feature = "legacy")]
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.lock().transport.as_mut().map(change)
+    }
+
+    /// Counts interim responses from now on.
+    pub(crate) fn count(&self, interim: Interim) {
+        self.lock().interim = Some(interim);
+    }
+
+    /// A request is sent by HTTP/1.1. How many bytes have been read so far.
+    pub(crate) fn begin(&self) -> u64 {
+        let mut inner = self.lock();
+        if let Some(interim) = &mut inner.interim {
+            interim.begin();
+        }
+        inner.received
+    }
+
+    /// Why nothing more is read, if there were too many interim responses.
+    pub(crate) fn flooded(&self) -> Option<TooManyInterim> {
+        self.lock().flooded
     }
 
     /// How many bytes have been read so far.
@@ -170,12 +228,21 @@ impl<T: AsyncRead + Unpin> AsyncRead for Shared<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut inner = self.lock();
+        if inner.pace == Pace::Pause {
+            inner.pace = Pace::Little;
+            drop(inner);
+            return pin!(yield_now()).poll(cx).map(Ok);
+        }
+        let pace = inner.pace;
         let Some(transport) = &mut inner.transport else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         };
         let before = buf.filled().len();
-        let result = Pin::new(transport).poll_read(cx, buf);
-        inner.take(&buf.filled()[before..]);
+        let result = match pace {
+            Pace::Little => read_little(Pin::new(transport), cx, buf),
+            Pace::Free | Pace::Pause => Pin::new(transport).poll_read(cx, buf),
+        };
+        inner.take(&buf.filled()[before..])?;
         if result.is_pending() {
             match &mut inner.reader {
                 Some(reader) => reader.clone_from(cx.waker()),
@@ -184,6 +251,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Shared<T> {
         }
         result
     }
+}
+
+fn read_little<T: AsyncRead>(
+    transport: Pin<&mut T>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let mut little = [0; LITTLE];
+    let mut little = ReadBuf::new(&mut little[..buf.remaining().min(LITTLE)]);
+    let result = transport.poll_read(cx, &mut little);
+    buf.put_slice(little.filled());
+    result
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {

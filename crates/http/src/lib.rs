@@ -29,7 +29,8 @@
 //!   section 9.3.1, and RFC 9113, section 8.7). An error of a stream whose connection lives is final.
 //!   [`Client::retries`] has the cases, and [`Idempotent`] says which requests may be done twice.
 //! - The head of an answer, and the trailers of a body, have limits, the same for both versions:
-//!   [`Http::max_header_bytes`] and [`Http::max_header_fields`].
+//!   [`Http::max_header_bytes`] and [`Http::max_header_fields`]. Interim responses have one too,
+//!   [`Http::max_interim_responses`].
 //!
 //! # Features
 //!
@@ -71,6 +72,7 @@ mod hold;
 mod http1;
 mod http2;
 mod idempotent;
+mod interim;
 mod into_url;
 mod io;
 mod keep_alive;

@@ -1,42 +1,227 @@
-//! RFC 9110, section 15.2: any number of 1xx responses may come before the answer; a server that
-//! sends nothing else holds up its own request, until that is dropped.
+//! RFC 9110, section 15.2: interim responses (1xx) may come before the answer, up to a limit. While
+//! they come, others go on.
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+use std::future::Future;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use crate::support::{Peer, Server, allocation, client, exchange, ok, text};
-use tokio::time::timeout;
+use http::{Request, StatusCode};
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use keepalive::Manager;
+use keepalive_http::{Client, Http};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{interval, timeout};
+
+use crate::support::{Server, allocation, client, exchange, ok, text, within};
 
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
+const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nlink: </>\r\n\r\n";
 
 #[tokio::test]
 async fn the_answer_comes_after_a_thousand_of_them() {
     let (server, client) = (Server::start().await, client(1));
-    let answer =
-        CONTINUE.repeat(1000) + "HTTP/1.1 103 Early Hints\r\nlink: </>\r\n\r\n" + &ok("one");
+    let answer = CONTINUE.repeat(999) + HINTS + &ok("one");
     let (response, mut peer) = exchange(client.get(server.uri("/1")), server.serve(answer)).await;
     assert_eq!(text(response.unwrap()).await, "one");
 
-    let (response, _) = exchange(client.get(server.uri("/2")), peer.serve(ok("two"))).await;
+    // They are counted from one request to its response.
+    let answer = CONTINUE.repeat(1000) + &ok("two");
+    let (response, _) = exchange(client.get(server.uri("/2")), peer.serve(answer)).await;
     let response = response.unwrap();
     assert!(allocation(&response).from_cache.is_some());
     assert_eq!(text(response).await, "two");
 }
 
 #[tokio::test]
-async fn a_flood_ends_with_the_request() {
-    let (server, client) = (Server::start().await, client(1));
-    let flood = async {
-        let mut peer: Peer = server.accept().await;
-        peer.request().await;
-        let flood = CONTINUE.repeat(1000);
-        while peer.try_send(&flood).await.is_ok() {}
-    };
-    let ask = timeout(Duration::from_millis(100), client.get(server.uri("/1")));
-    let (response, ()) = exchange(ask, flood).await;
-    assert!(response.is_err(), "nothing was answered");
+async fn more_are_an_error_that_names_the_limit() {
+    for (limit, came, is_taken) in [(2, 2, true), (2, 3, false), (0, 0, true), (0, 1, false)] {
+        let server = Server::start().await;
+        let client = client_of(Http::new().max_interim_responses(limit));
+        let answer = HINTS.repeat(came) + &ok("one");
+        let (response, mut peer) =
+            exchange(client.get(server.uri("/")), server.serve(answer)).await;
+        if is_taken {
+            assert_eq!(text(response.unwrap()).await, "one");
+            continue;
+        }
+        let error = response.unwrap_err();
+        assert_eq!((error.function(), error.resent()), ("response", 0));
+        let named = format!("the {limit} of max_interim_responses");
+        assert!(error.error_str().contains(&named), "{error}");
+        peer.closed().await;
+    }
+}
 
-    let (response, _peer) = exchange(client.get(server.uri("/2")), server.serve(ok("two"))).await;
-    assert_eq!(text(response.unwrap()).await, "two");
+#[tokio::test]
+async fn a_flood_ends_soon_by_either_version() {
+    for flood in [Flood::one(), Flood::two()] {
+        let client = client_of(flood.http());
+        let error = within(client.get(flood.uri())).await.unwrap_err();
+        assert_eq!((error.function(), error.resent()), ("response", 0));
+        let named = "more interim responses (1xx) came than the 1000 of max_interim_responses";
+        assert!(error.error_str().contains(named), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn they_can_be_seen() {
+    let (server, client) = (Server::start().await, client(1));
+    let mut request = Request::get(server.uri("/"))
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    hyper::ext::on_informational(&mut request, move |response| {
+        let link = response.headers().get("link").cloned();
+        kept.lock().unwrap().push((response.status(), link));
+    });
+    let answer = CONTINUE.to_owned() + HINTS + &ok("one");
+    let (response, _peer) = exchange(client.request(request), server.serve(answer)).await;
+    assert_eq!(text(response.unwrap()).await, "one");
+    let link = Some("</>".parse().unwrap());
+    let came = [
+        (StatusCode::CONTINUE, None),
+        (StatusCode::EARLY_HINTS, link),
+    ];
+    assert_eq!(*seen.lock().unwrap(), came);
+}
+
+/// It is compared with the same flood where it is read little by little, and not looked at. Of
+/// several rounds the best counts, as whatever else the machine does makes one worse only.
+#[tokio::test]
+async fn a_flood_without_a_limit_leaves_time_for_others() {
+    for flood in [Flood::one(), Flood::two()] {
+        let unread = best_of_rounds(|| timeout(ROUND, flood.read_only())).await;
+        let client = client_of(flood.http().max_interim_responses(usize::MAX));
+        let flooded = best_of_rounds(|| async {
+            let answer = timeout(ROUND, client.get(flood.uri())).await;
+            assert!(answer.is_err(), "it was answered: {answer:?}");
+        });
+        let flooded = flooded.await;
+        assert!(
+            flooded < unread + Duration::from_millis(10),
+            "{flooded:?} between ticks, and {unread:?} where nothing is looked at, by {}",
+            flood.version
+        );
+    }
+}
+
+const ROUND: Duration = Duration::from_millis(300);
+
+/// The longest time between two ticks of a timer while something goes on, at the best.
+async fn best_of_rounds<F: Future>(mut round: impl FnMut() -> F) -> Duration {
+    let mut best = Duration::MAX;
+    for _ in 0..5 {
+        let mut ticks = interval(Duration::from_millis(1));
+        let mut longest = Duration::ZERO;
+        let mut last = Instant::now();
+        let watch = async {
+            loop {
+                ticks.tick().await;
+                longest = longest.max(last.elapsed());
+                last = Instant::now();
+            }
+        };
+        tokio::select! {
+            () = watch => {}
+            _ = round() => {}
+        }
+        best = best.min(longest.max(last.elapsed()));
+    }
+    best
+}
+
+/// A server that sends interim responses for as long as they are taken, on a thread of its own.
+struct Flood {
+    version: u8,
+    port: u16,
+}
+
+impl Flood {
+    fn one() -> Self {
+        let link = "x".repeat(400);
+        let hints = format!("HTTP/1.1 103 Early Hints\r\nlink: {link}\r\n\r\n");
+        Self::start(1, hints.as_bytes(), |stream| {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                head.extend(byte);
+            }
+            Ok(())
+        })
+    }
+
+    fn two() -> Self {
+        // The head of a response with the status 103, and a field (RFC 9113, section 6.2, and RFC
+        // 7541, section 6.2.2).
+        let mut hints = vec![0, 0, 112, 1, 4, 0, 0, 0, 1, 8, 3, b'1', b'0', b'3'];
+        hints.extend(b"\x00\x04link\x64");
+        hints.extend([b'x'; 100]);
+        Self::start(2, &hints, |stream| {
+            // No settings of its own.
+            stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0])?;
+            stream.read_exact(&mut [0; 24])?;
+            loop {
+                let mut head = [0; 9];
+                stream.read_exact(&mut head)?;
+                let [_, b, c, kind, ..] = head;
+                stream.read_exact(&mut vec![0; usize::from(b) * 256 + usize::from(c)])?;
+                if kind == 1 {
+                    return Ok(());
+                }
+            }
+        })
+    }
+
+    fn start(version: u8, hints: &[u8], request: fn(&mut TcpStream) -> io::Result<()>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let hints = hints.repeat(1000);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                if request(&mut stream).is_ok() {
+                    while stream.write_all(&hints).is_ok() {}
+                }
+            }
+        });
+        Self { version, port }
+    }
+
+    /// Reads for ever, with turns for others.
+    async fn read_only(&self) {
+        let address = ("127.0.0.1", self.port);
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request: &[u8] = match self.version {
+            2 => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x01\x05\0\0\0\x01",
+            _ => b"GET / HTTP/1.1\r\n\r\n",
+        };
+        stream.write_all(request).await.unwrap();
+        loop {
+            stream.read_exact(&mut [0; 2048]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn uri(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    fn http(&self) -> Http {
+        match self.version {
+            2 => Http::new().http2_only(),
+            _ => Http::new(),
+        }
+    }
+}
+
+fn client_of(http: Http) -> Client {
+    let builder = Manager::builder().max_per_host(1).connector(http);
+    Client::new(builder.build().unwrap())
 }
