@@ -32,6 +32,18 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads the same, but not 0.
+///
+/// # Errors
+///
+/// What is wrong with `text`, in words.
+pub(crate) fn parse_above_zero(text: &str) -> Result<Duration, String> {
+    match parse(text)? {
+        Duration::ZERO => Err("write a time that is longer than 0".to_owned()),
+        time => Ok(time),
+    }
+}
+
 /// Writes a duration in three figures and the unit that suits it: `845 µs`, `12.3 ms`, `1.24 s`.
 pub(crate) fn shown(duration: Duration) -> String {
     let micros = duration.as_micros();

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use http::Uri;
 use keepalive::{AllocateError, ConnectError};
 use serde::Serialize;
 
@@ -37,6 +38,14 @@ impl Failure {
         let shown = self.detail.as_mut().unwrap_or(&mut self.error_str);
         shown.push_str("; ");
         shown.push_str(advice);
+    }
+
+    /// Says where redirects had led to, if they can not be followed further.
+    pub(crate) fn redirected(&mut self, status: u16, last: Option<&Uri>) {
+        if self.function == "redirect" {
+            let from = last.map_or_else(String::new, |last| format!(" from {last}"));
+            self.detail = Some(format!("{self}; the last answer was {status}{from}"));
+        }
     }
 
     fn without_detail(function: &str, error_num: Option<i32>, error_str: String) -> Self {

@@ -17,8 +17,9 @@ use crate::retry;
 use crate::target::Target;
 use crate::trail::{Tells, Trail};
 
-/// The manager knows in which phase the time ran out, so it is given the chance to say so first.
-const GRACE: Duration = Duration::from_millis(100);
+/// The manager knows in which phase the time ran out. Its time begins a moment later, when it is
+/// asked for a connection, and clocks tick in milliseconds; so long it may take to say so.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// Fetches, all through one manager.
 pub(crate) struct Fetcher {
@@ -69,6 +70,9 @@ impl Fetcher {
         fetched.failure = result.await.err();
         fetched.output_is_lost = self.has_lost_output(&fetched);
         fetched.follow(&trail);
+        if let (Some(failure), Some(status)) = (&mut fetched.failure, fetched.status) {
+            failure.redirected(status, fetched.final_url.as_ref());
+        }
         fetched.took = started.elapsed();
         fetched
     }

@@ -29,6 +29,7 @@ mod limits;
 mod line;
 mod message;
 mod network;
+mod number;
 mod options;
 mod output;
 mod pace;

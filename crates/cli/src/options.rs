@@ -48,7 +48,7 @@ impl Options {
         let net = network::with_tls(&flags.network)?;
         let of_hosts = flags.limits.as_deref().map(host_limits::read);
         let manager = Limits {
-            max_per_host: flags.max_per_host,
+            max_per_host: flags.max_per_host.get(),
             of_hosts: of_hosts.transpose()?.unwrap_or_default(),
             max_open: max_open(flags),
             keep_alive: flags.keep_alive,
@@ -59,7 +59,7 @@ impl Options {
         .manager(net)?;
         let jobs = match flags.jobs {
             Some(jobs) => jobs.get(),
-            None => flags.max_open.saturating_mul(4),
+            None => flags.max_open.get().saturating_mul(4),
         };
         let sources = sources(&flags.urls, &flags.input)?;
         let stdin = match flags.input.iter().any(|path| is_standard(path)) {
@@ -109,7 +109,7 @@ fn max_open(flags: &FetchFlags) -> usize {
         true => Each::SocketAndFile,
         false => Each::Socket,
     };
-    descriptors::fit(flags.max_open, each).unwrap_or_else(|lowered| {
+    descriptors::fit(flags.max_open.get(), each).unwrap_or_else(|lowered| {
         // One URL opens no more than a few.
         if !is_single(flags) {
             console::complain(lowered);

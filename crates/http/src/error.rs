@@ -238,11 +238,26 @@ impl std::error::Error for Error {
 
 /// What an error and its sources say, but for what those before them have said already.
 pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
-    chain(error).fold(String::new(), |text, error| match error.to_string() {
-        more if text.is_empty() => more,
-        more if text.contains(&more) => text,
-        more => format!("{text}: {more}"),
+    let told = chain(error).filter(|error| !is_told_before(*error));
+    told.fold(String::new(), |text, error| {
+        // h2 prints what a GOAWAY says as a literal of bytes.
+        match error.to_string().replace("(b\"", "(\"") {
+            more if text.is_empty() => more,
+            more if text.contains(&more) => text,
+            more => format!("{text}: {more}"),
+        }
     })
+}
+
+/// Errors of rustls are always the source of one that says the same for users.
+fn is_told_before(error: &(dyn std::error::Error + 'static)) -> bool {
+    #[cfg(feature = "tls")]
+    return error.is::<keepalive::rustls::Error>();
+    #[cfg(not(feature = "tls"))]
+    return {
+        let _ = error;
+        false
+    };
 }
 
 /// An error and its sources. What is in an error of input or output is one of them, although it

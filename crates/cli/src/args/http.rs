@@ -6,6 +6,7 @@ use http::Method;
 
 use super::body::BodyFlags;
 use crate::message;
+use crate::number;
 use crate::pace;
 use crate::size;
 
@@ -52,7 +53,7 @@ pub(crate) struct HttpFlags {
     /// It is if none of it has left, if the server says that it has not processed it, or if it may be
     /// done twice, as GET and PUT but not POST may, and a connection that had been used before closes
     /// without a byte of an answer. A server that refuses is left alone for some milliseconds.
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = number::from_zero::<u32>)]
     pub(crate) resend: u32,
 
     /// Ask again at most N times where the answer is 408, 429 or 503, or 502 or 504 of what may be
@@ -60,7 +61,7 @@ pub(crate) struct HttpFlags {
     ///
     /// A server says when by Retry-After; otherwise it is after about a second, and twice as long each
     /// time, up to a minute. All of it is within --timeout: what would be later is not done.
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::from_zero::<u32>)]
     pub(crate) retry: u32,
 
     /// Begin at most so many fetches of one host in a time: 10/s, 30/m, 100/h.
@@ -96,6 +97,6 @@ pub(crate) struct HttpFlags {
     pub(crate) location: bool,
 
     /// Follow at most N redirects of one request; one more is a failure.
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "location")]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = number::from_zero::<u32>, requires = "location")]
     pub(crate) max_redirects: u32,
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::duration;
+use crate::number;
 
 pub(crate) use self::body::BodyFlags;
 pub(crate) use self::http::HttpFlags;
@@ -99,19 +100,21 @@ pub(crate) struct FetchFlags {
     pub(crate) input: Vec<PathBuf>,
 
     /// Connections to one host at most, idle ones included.
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub(crate) max_per_host: usize,
+    #[arg(long, value_name = "N", default_value = "4", value_parser = number::from_one::<NonZeroUsize>)]
+    pub(crate) max_per_host: NonZeroUsize,
 
     /// Connections in total at most, idle ones included.
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    pub(crate) max_open: usize,
+    #[arg(long, value_name = "N", default_value = "128", value_parser = number::from_one::<NonZeroUsize>)]
+    pub(crate) max_open: NonZeroUsize,
 
     /// Close a connection that has been idle for this long; 0 reuses none.
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration::parse)]
     pub(crate) keep_alive: Duration,
 
     /// Give up a fetch after this long: waiting, connecting and the whole answer.
-    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration::parse)]
+    ///
+    /// It may be 10 ms more, so that the error can name the phase.
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration::parse_above_zero)]
     pub(crate) timeout: Duration,
 
     /// Take other limits for the hosts in FILE, which has one a line: URL max-per-host N.
@@ -119,7 +122,7 @@ pub(crate) struct FetchFlags {
     pub(crate) limits: Option<PathBuf>,
 
     /// Fetch every URL N times.
-    #[arg(long, value_name = "N", default_value = "1")]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = number::from_one::<NonZeroU64>)]
     pub(crate) repeat: NonZeroU64,
 
     /// Have at most N fetches under way, waiting ones included (by default 4 x max-open).
@@ -128,7 +131,7 @@ pub(crate) struct FetchFlags {
     /// the host with the fewest fetches under way is next, and while more input may come, a host
     /// begins another only while as many jobs are free as it has. Of one host, fetches begin in the
     /// order of the input.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::from_one::<NonZeroUsize>)]
     pub(crate) jobs: Option<NonZeroUsize>,
 
     #[command(flatten)]
@@ -152,7 +155,7 @@ pub(crate) struct ProbeFlags {
     pub(crate) target: String,
 
     /// Give up after this long.
-    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration::parse_above_zero)]
     pub(crate) timeout: Duration,
 
     /// Offer these application protocols by TLS, with commas between them, the preferred one first

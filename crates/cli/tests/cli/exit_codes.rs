@@ -92,7 +92,7 @@ fn a_command_line_that_can_not_be_used_is_2() {
 #[test]
 fn a_limit_that_can_not_work_is_named() {
     let run = keepalive("fetch http://127.0.0.1/ --max-per-host 0");
-    assert!(run.stderr.contains("max_per_host"), "{run:?}");
+    assert!(run.stderr.contains("--max-per-host"), "{run:?}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod https_trusts_the_roots_given;
 mod input;
 mod interrupt;
 mod jsonl;
+mod messages_say_nothing_of_rust;
 mod network;
 mod openssl_is_probed;
 mod output;

@@ -157,6 +157,39 @@ fn a_host_that_refuses_is_told_with_the_redirects_before_it() {
     let result = result(&run);
     assert_eq!(result["error"]["function"], "connect", "{run:?}");
     assert_eq!(result["redirects"], 1, "{run:?}");
+    assert_eq!(result["status"], Value::Null, "{run:?}");
+    assert_eq!(result["final_url"], refusing, "{run:?}");
+}
+
+#[test]
+fn redirects_that_can_not_be_followed_tell_the_last_answer() {
+    let site = Site::start();
+    for (path, flags, last) in [
+        ("/loop", "-L --max-redirects 2", Some("/loop")),
+        ("/redirect/302?/loop", "-L --max-redirects 0", None),
+        (
+            "/redirect/302?/redirect/302?ftp://h/",
+            "-L",
+            Some("/redirect/302?ftp://h/"),
+        ),
+        (
+            "/redirect/302?/redirect/302?http://[::1",
+            "-L",
+            Some("/redirect/302?http://[::1"),
+        ),
+    ] {
+        let run = fetch(&site.url(path), flags);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        let result = result(&run);
+        assert_eq!(result["error"]["function"], "redirect", "{run:?}");
+        assert_eq!(result["status"], 302, "{run:?}");
+        let last = last.filter(|last| *last != path).map(|last| site.url(last));
+        assert_eq!(result["final_url"].as_str(), last.as_deref(), "{run:?}");
+        assert!(run.stderr.contains("the last answer was 302"), "{run:?}");
+        if let Some(last) = last {
+            assert!(run.stderr.contains(&last), "{run:?}");
+        }
+    }
 }
 
 const SECRETS: &str = "-H authorization:Basic -H cookie:a=b -H proxy-authorization:Basic \

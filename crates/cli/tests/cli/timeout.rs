@@ -60,3 +60,16 @@ fn opening_a_connection_may_have_a_limit_of_its_own() {
     assert_eq!(run.results()[0]["error"]["function"], "tls", "{run:?}");
     assert!(run.stderr.contains("not open within 100ms"), "{run:?}");
 }
+
+#[test]
+fn a_fetch_takes_no_longer_than_its_timeout_and_a_moment() {
+    let server = Server::start();
+    let url = server.url("/hang");
+    // A noisy machine delays some runs, but not all of them.
+    let took = (0..5).map(|_| {
+        let run = keepalive(&format!("fetch {url} --timeout 200ms --jsonl -"));
+        run.results()[0]["total_us"].as_u64().unwrap()
+    });
+    let quickest = took.min().unwrap();
+    assert!((200_000..250_000).contains(&quickest), "{quickest}");
+}

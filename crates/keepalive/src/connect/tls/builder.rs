@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::connect::tls::error;
 use crate::connect::tls::key_log::KeyLogFile;
 use crate::connect::tls::settings::{Tls, TlsConfigError};
 use crate::connect::tls::verify::{AcceptAny, Verifier};
@@ -233,7 +234,7 @@ fn client_fault(error: &rustls::Error) -> TlsConfigError {
 fn words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::General(text) => text.clone(),
-        other => other.to_string(),
+        other => error::in_words(other),
     }
 }
 

@@ -39,8 +39,17 @@ const ENDED: &str = "the peer closed the connection during the handshake";
 pub(crate) fn explain(error: io::Error) -> io::Error {
     match rustls_error(&error) {
         Some(known) => io::Error::new(error.kind(), Explained::new(known.clone())),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => io::Error::new(error.kind(), CUT),
         None => error,
     }
+}
+
+const CUT: &str = "the peer closed the connection without announcing it by TLS (close_notify), so \
+                   that something may be missing";
+
+/// The same error, in our words.
+pub(crate) fn in_words(error: &rustls::Error) -> String {
+    Explained::new(error.clone()).to_string()
 }
 
 pub(crate) fn explained(error: rustls::Error) -> io::Error {
@@ -74,11 +83,21 @@ impl fmt::Display for Explained {
         match &self.source {
             rustls::Error::InvalidCertificate(error) => certificate(f, error),
             rustls::Error::AlertReceived(alert) => received(f, *alert),
-            rustls::Error::InvalidMessage(_) => write!(
-                f,
-                "the peer does not speak TLS on this port ({})",
-                self.source
-            ),
+            rustls::Error::InvalidMessage(_) => {
+                f.write_str("the peer does not speak TLS on this port")
+            }
+            rustls::Error::PeerIncompatible(why) => {
+                let why = plain(&format!("{why:?}"), ' ');
+                write!(f, "the peer speaks no TLS that fits: {why}")
+            }
+            rustls::Error::PeerMisbehaved(why) => {
+                let why = plain(&format!("{why:?}"), ' ');
+                write!(f, "the peer breaks the rules of TLS: {why}")
+            }
+            rustls::Error::InappropriateMessage { .. }
+            | rustls::Error::InappropriateHandshakeMessage { .. } => {
+                f.write_str("the peer breaks the rules of TLS: a message comes at the wrong time")
+            }
             other => other.fmt(f),
         }
     }
@@ -126,9 +145,16 @@ fn certificate(f: &mut fmt::Formatter<'_>, error: &CertificateError) -> fmt::Res
                 "the certificate is one of an authority, which signs others and is not accepted \
                  as a server's own; the server must show one that is not marked CA:TRUE",
             ),
-            _ => write!(f, "{}", other.0),
+            Some(fault) => {
+                let why = plain(&fault.to_string(), ' ');
+                write!(f, "the certificate is not accepted: {why}")
+            }
+            None => write!(f, "{}", other.0),
         },
-        other => write!(f, "the certificate is not accepted: {other}"),
+        other => {
+            let why = plain(&other.to_string(), ' ');
+            write!(f, "the certificate is not accepted: {why}")
+        }
     }
 }
 
@@ -142,7 +168,12 @@ fn names(f: &mut fmt::Formatter<'_>, presented: &[String]) -> fmt::Result {
     f.write_str("only for ")?;
     for (n, name) in presented.iter().take(MOST_NAMES).enumerate() {
         let separator = if n == 0 { "" } else { ", " };
-        write!(f, "{separator}{name}")?;
+        // They come as `DnsName("h.test")` and `IpAddress(192.0.2.1)`.
+        let bare = name
+            .split_once('(')
+            .and_then(|(_, name)| name.strip_suffix(')'));
+        let bare = bare.unwrap_or(name).trim_matches('"');
+        write!(f, "{separator}{bare}")?;
     }
     match presented.len().saturating_sub(MOST_NAMES) {
         0 => Ok(()),
@@ -168,9 +199,43 @@ fn received(f: &mut fmt::Formatter<'_>, alert: AlertDescription) -> fmt::Result 
         Alert::HandshakeFailure | Alert::InsufficientSecurity => {
             "there is nothing that both sides accept, or it wants a client certificate"
         }
-        _ => return write!(f, "the peer ended TLS with the alert {alert:?}"),
+        _ => return write!(f, "the peer ended TLS with the alert {}", Alerted(alert)),
     };
-    write!(f, "the peer refused: {meaning} (alert {alert:?})")
+    write!(f, "the peer refused: {meaning} (alert {})", Alerted(alert))
+}
+
+/// The name of an alert as RFC 8446, section 6, has it, or its number if it has none.
+struct Alerted(AlertDescription);
+
+impl fmt::Display for Alerted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = format!("{:?}", self.0);
+        match is_name(&name) {
+            true => f.write_str(&plain(&name, '_')),
+            false => write!(f, "{}", u8::from(self.0)),
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().all(|sign| sign.is_ascii_alphanumeric())
+}
+
+/// The name of a variant as words with `between` in between; any other text as it stands.
+fn plain(text: &str, between: char) -> String {
+    if !is_name(text) {
+        return text.to_owned();
+    }
+    let mut words = String::new();
+    let mut before = ' ';
+    for sign in text.chars() {
+        if before.is_ascii_lowercase() && sign.is_ascii_uppercase() {
+            words.push(between);
+        }
+        words.push(sign.to_ascii_lowercase());
+        before = sign;
+    }
+    words
 }
 
 fn date(time: UnixTime) -> String {
