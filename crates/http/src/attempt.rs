@@ -1,9 +1,15 @@
 //! One request on one connection, and whether it may be sent again on another.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
 use http::Response;
 use hyper::body::Incoming;
 use keepalive_engine::planted;
 
+use crate::connection::Unanswered;
+use crate::deadlines::{NO_TIMER, TimedOut, Timer};
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::Outgoing;
@@ -30,6 +36,7 @@ pub(crate) async fn send<C: StreamConnector>(
     form: Form,
     body: Outgoing,
     hold: &mut Hold<C>,
+    mut timer: Option<Box<Timer>>,
 ) -> Result<(Response<Incoming>, Option<Outgoing>), Failed> {
     let lease = hold.lease();
     let reused = lease.from_cache().is_some() || planted!(ResentWhenFresh);
@@ -43,7 +50,12 @@ pub(crate) async fn send<C: StreamConnector>(
     }
     let shared = lease.is_shared();
     let copy = body.again();
-    let sent = lease.send(|| exchange.message(version, form, body)).await;
+    let mut sent = pin!(lease.send(|| exchange.message(version, form, body)));
+    let sent = poll_fn(|context| match (sent.as_mut().poll(context), &mut timer) {
+        (Poll::Pending, Some(timer)) => timer.poll_late(context).map(|late| Err(in_vain(late))),
+        (sent, _) => sent,
+    });
+    let sent = sent.await;
     let unanswered = match sent {
         Ok(response) => return Ok((response, copy)),
         Err(unanswered) => unanswered,
@@ -71,4 +83,14 @@ pub(crate) async fn send<C: StreamConnector>(
             }),
         },
     })
+}
+
+/// The connection lives, and nobody waits for it any more.
+fn in_vain(late: Option<TimedOut>) -> Unanswered {
+    Unanswered {
+        error: late.map_or_else(|| NO_TIMER.into(), Into::into),
+        failure: Failure::Silent,
+        ended: false,
+        unsent: None,
+    }
 }

@@ -8,6 +8,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
 use keepalive::Net;
 
+use crate::deadlines::{NO_TIMER, Timer};
 use crate::error::Tried;
 use crate::head::{HeadLimits, Part};
 use crate::hold::Hold;
@@ -36,10 +37,11 @@ use crate::{Error, StreamConnector};
 /// # Errors
 ///
 /// An [`Error`] whose [`function`](Error::function) is `"body"`, when the peer closes the
-/// connection before the end or sends what is no HTTP. No more is to be had after it.
+/// connection before the end, sends what is no HTTP, or is late ([`Deadlines`](crate::Deadlines)). No
+/// more is to be had after it.
 #[must_use = "the connection may be closed if the body is dropped before its end"]
 pub struct Body<C: StreamConnector = Net> {
-    /// There until this is dropped.
+    /// There until this is dropped, or given up.
     incoming: Option<Incoming>,
     ended: bool,
     // Read already, and waiting until the connection has been given back.
@@ -47,10 +49,18 @@ pub struct Body<C: StreamConnector = Net> {
     hold: Hold<C>,
     rest: Rest,
     tried: Tried,
+    /// There if anything is to be waited for no longer than so long.
+    timer: Option<Box<Timer>>,
 }
 
 impl<C: StreamConnector> Body<C> {
-    pub(crate) fn new(incoming: Incoming, hold: Hold<C>, rest: Rest, tried: Tried) -> Self {
+    pub(crate) fn new(
+        incoming: Incoming,
+        hold: Hold<C>,
+        rest: Rest,
+        tried: Tried,
+        timer: Option<Box<Timer>>,
+    ) -> Self {
         Self {
             ended: http_body::Body::is_end_stream(&incoming),
             incoming: Some(incoming),
@@ -58,6 +68,7 @@ impl<C: StreamConnector> Body<C> {
             hold,
             rest,
             tried,
+            timer,
         }
     }
 
@@ -74,17 +85,30 @@ impl<C: StreamConnector> Body<C> {
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         use http_body::Body as _;
         let incoming = self.incoming.as_mut().expect(HERE);
-        let item = ready!(Pin::new(&mut *incoming).poll_frame(cx));
+        if let Some(late) = self.timer.as_ref().and_then(|timer| timer.is_over()) {
+            return Poll::Ready(Some(Err(self.give_up(late))));
+        }
+        let item = match (Pin::new(&mut *incoming).poll_frame(cx), &mut self.timer) {
+            (Poll::Ready(item), timer) => {
+                timer.iter_mut().for_each(|timer| timer.rest());
+                item
+            }
+            (Poll::Pending, Some(timer)) => {
+                return match ready!(timer.poll_late(cx)) {
+                    Some(late) => Poll::Ready(Some(Err(self.give_up(late)))),
+                    None => Poll::Ready(Some(Err(self.give_up(NO_TIMER)))),
+                };
+            }
+            (Poll::Pending, None) => return Poll::Pending,
+        };
         let item = item.map(|item| within(self.hold.limits(), item));
         match &item {
             Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_end_stream(),
             // hyper takes a reset without an error for the end; there is none without its mark (RFC
             // 9113, section 8.1).
             None if self.hold.is_shared() && !incoming.is_end_stream() => {
-                self.ended = true;
-                self.hold.break_off();
                 let what = "the server reset the stream before the end of the response";
-                return Poll::Ready(Some(Err(Error::body(&self.tried, what))));
+                return Poll::Ready(Some(Err(self.give_up(what))));
             }
             None => self.ended = true,
             Some(Err(_)) => {
@@ -93,6 +117,15 @@ impl<C: StreamConnector> Body<C> {
             }
         }
         Poll::Ready(item.map(|frame| frame.map_err(|error| Error::body(&self.tried, error))))
+    }
+
+    /// Ends the exchange before the end of the body. A stream is reset as what hyper has given for it
+    /// is dropped.
+    fn give_up(&mut self, why: impl Into<BoxError>) -> Error {
+        self.ended = true;
+        self.incoming = None;
+        self.hold.break_off();
+        Error::body(&self.tried, why)
     }
 }
 
@@ -123,7 +156,10 @@ impl<C: StreamConnector> http_body::Body for Body<C> {
     fn size_hint(&self) -> SizeHint {
         match self.last.as_ref().map(Frame::data_ref) {
             Some(data) => SizeHint::with_exact(data.map_or(0, |data| data.len() as u64)),
-            None => self.incoming.as_ref().expect(HERE).size_hint(),
+            None => match &self.incoming {
+                Some(incoming) => incoming.size_hint(),
+                None => SizeHint::with_exact(0),
+            },
         }
     }
 }
@@ -146,7 +182,7 @@ fn within(
     Ok(frame)
 }
 
-const HERE: &str = "a body has what hyper gave for it until it is dropped";
+const HERE: &str = "a body has what hyper gave for it until it has ended";
 
 impl<C: StreamConnector> Drop for Body<C> {
     fn drop(&mut self) {

@@ -18,12 +18,14 @@ use keepalive_engine::planted;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
+use crate::deadlines::Timer;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::rest::Rest;
 use crate::{
-    Allocation, Body, Error, Http, HttpConnection, IntoUrl, StreamConnector, attempt, resend,
+    Allocation, Body, Deadlines, Error, Http, HttpConnection, IntoUrl, StreamConnector, attempt,
+    resend,
 };
 
 // A server that restarts closes all idle connections at once; while one request fails, the watchers
@@ -63,6 +65,7 @@ pub struct Client<C: StreamConnector = Net> {
     manager: Manager<Http<C>>,
     retries: u32,
     rest: Rest,
+    deadlines: Deadlines,
 }
 
 impl<C: StreamConnector> Client<C> {
@@ -72,6 +75,7 @@ impl<C: StreamConnector> Client<C> {
             manager,
             retries: RETRIES,
             rest: Rest::default(),
+            deadlines: Deadlines::new(),
         }
     }
 
@@ -122,6 +126,14 @@ impl<C: StreamConnector> Client<C> {
     #[must_use]
     pub fn rest(mut self, bytes: u64, time: Duration) -> Self {
         self.rest = Rest { bytes, time };
+        self
+    }
+
+    /// How long an exchange may take once it has its connection; as long as it likes, if it is not
+    /// set. [`Deadlines`] as an extension of a request take the place of these.
+    #[must_use]
+    pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
+        self.deadlines = deadlines;
         self
     }
 
@@ -181,8 +193,9 @@ impl<C: StreamConnector> Client<C> {
     /// The response has an [`Allocation`] among its extensions, and a [`Body`] that holds the
     /// connection until it has been read. One that changes the protocol (101), or answers a `CONNECT`
     /// with success, leaves the connection to whoever asks [`hyper::upgrade::on`] for it, and it
-    /// counts as in use until that is dropped. There is no timeout but the manager's own, which ends
-    /// with the allocation; put one around the future and the reading where it is needed.
+    /// counts as in use until that is dropped. The manager's timeout ends
+    /// when there is a connection; what comes after takes as long as it likes, unless
+    /// [`deadlines`](Self::deadlines) are set.
     ///
     /// A `CONNECT` (RFC 9110, section 9.3.6) may name an address and a port alone, `h.test:3128`. Like
     /// any request it goes to the address that it names, over TLS if the URL is of `https`, or has no
@@ -271,7 +284,13 @@ impl<C: StreamConnector> Client<C> {
         choose: &mut Choose<'_, C>,
     ) -> Result<Answered<C>, Error> {
         let begun = Instant::now();
-        let mut to = Cow::Borrowed(&exchange.to);
+        let deadlines = exchange.extensions().get().copied();
+        let deadlines = deadlines.unwrap_or(self.deadlines);
+        let left = || deadlines.left(self.manager.timeout(), begun);
+        let mut to = match deadlines.has_total() {
+            true => Cow::Owned(exchange.to.clone().timeout(left())),
+            false => Cow::Borrowed(&exchange.to),
+        };
         let mut resent = 0;
         let mut is_misdirected = false;
         loop {
@@ -285,7 +304,7 @@ impl<C: StreamConnector> Client<C> {
             let Some(form) = is_good.then(|| choose(lease, used)).flatten() else {
                 // Nothing was sent on it, so this is no try.
                 hold.end(false);
-                let left = self.left(begun);
+                let left = left();
                 if left.is_zero() {
                     let what = "no connection that was there could be used, until the time was up";
                     let error = Error::request(exchange.method(), exchange.host(), what);
@@ -294,13 +313,14 @@ impl<C: StreamConnector> Client<C> {
                 to = Cow::Owned(exchange.to.clone().timeout(left));
                 continue;
             };
-            let failed = match attempt::send(exchange, form, body, &mut hold).await {
+            let timer = deadlines.of_head(begun, !used);
+            let failed = match attempt::send(exchange, form, body, &mut hold, timer).await {
                 // Over another connection it may be answered (RFC 9110, section 15.5.20).
                 Ok((response, Some(again)))
                     if response.status() == StatusCode::MISDIRECTED_REQUEST
                         && !is_misdirected
                         && resent < self.retries
-                        && !self.left(begun).is_zero() =>
+                        && !left().is_zero() =>
                 {
                     drop(response);
                     hold.lease().retire();
@@ -308,7 +328,7 @@ impl<C: StreamConnector> Client<C> {
                     is_misdirected = true;
                     body = again;
                     resent += 1;
-                    to = Cow::Owned(exchange.to.clone().timeout(self.left(begun)));
+                    to = Cow::Owned(exchange.to.clone().timeout(left()));
                     continue;
                 }
                 Ok((response, _)) => {
@@ -316,6 +336,7 @@ impl<C: StreamConnector> Client<C> {
                         response,
                         hold,
                         resent,
+                        timer: deadlines.of_body(begun, !used),
                     });
                 }
                 Err(failed) => failed,
@@ -328,7 +349,7 @@ impl<C: StreamConnector> Client<C> {
                 return Err(error);
             };
             let wait = again.backs_off.then(|| resend::backoff(resent));
-            let left = self.left(begun).saturating_sub(wait.unwrap_or_default());
+            let left = left().saturating_sub(wait.unwrap_or_default());
             if left.is_zero() || !slept(wait).await {
                 return Err(error);
             }
@@ -338,15 +359,13 @@ impl<C: StreamConnector> Client<C> {
         }
     }
 
-    /// What is left of the manager's timeout.
-    fn left(&self, begun: Instant) -> Duration {
-        self.manager.timeout().saturating_sub(begun.elapsed())
-    }
-
     async fn respond(&self, exchange: &Exchange, mut answered: Answered<C>) -> Response<Body<C>> {
         let allocation = answered.allocation();
         let Answered {
-            response, mut hold, ..
+            response,
+            mut hold,
+            timer,
+            ..
         } = answered;
         let (mut head, incoming) = response.into_parts();
         head.extensions.insert(allocation);
@@ -357,7 +376,7 @@ impl<C: StreamConnector> Client<C> {
                 held.until_left();
             }
         }
-        let mut body = Body::new(incoming, hold, self.rest, exchange.tried());
+        let mut body = Body::new(incoming, hold, self.rest, exchange.tried(), timer);
         poll_fn(|cx| body.poll_settle(cx)).await;
         Response::from_parts(head, body)
     }
@@ -391,6 +410,7 @@ impl<C: StreamConnector> Clone for Client<C> {
             manager: self.manager.clone(),
             retries: self.retries,
             rest: self.rest,
+            deadlines: self.deadlines,
         }
     }
 }
@@ -401,6 +421,7 @@ impl<C: StreamConnector> fmt::Debug for Client<C> {
             .field("manager", &self.manager)
             .field("retries", &self.retries)
             .field("rest", &self.rest)
+            .field("deadlines", &self.deadlines)
             .finish()
     }
 }
@@ -441,6 +462,8 @@ pub(crate) struct Answered<C: StreamConnector> {
     pub(crate) response: Response<Incoming>,
     pub(crate) hold: Hold<C>,
     resent: u32,
+    /// Of the rest.
+    timer: Option<Box<Timer>>,
 }
 
 impl<C: StreamConnector> Answered<C> {

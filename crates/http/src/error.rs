@@ -6,6 +6,7 @@ use std::io;
 use http::Method;
 use keepalive::{AllocateError, Host, Timing};
 
+use crate::TimedOut;
 use crate::http2::Foreign;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -116,6 +117,21 @@ impl Error {
         }
     }
 
+    /// Whether a time was up: the manager's, one of the [`Deadlines`](crate::Deadlines), or the
+    /// system's.
+    pub fn is_timeout(&self) -> bool {
+        self.error_num() == Some(libc::ETIMEDOUT)
+    }
+
+    /// Which of the [`Deadlines`](crate::Deadlines) was missed, if it was one of these;
+    /// [`function`](Self::function) tells the phase.
+    pub fn timed_out(&self) -> Option<&TimedOut> {
+        match &self.0.cause {
+            Cause::Failed { source, .. } => source.downcast_ref(),
+            Cause::Allocate(_) => None,
+        }
+    }
+
     /// Whether there was no connection to send the request on.
     pub fn is_connect(&self) -> bool {
         self.allocate().is_some()
@@ -206,6 +222,9 @@ impl fmt::Display for Error {
                 write!(f, "{function}: {}", self.error_str())?;
                 if let Some(number) = self.error_num() {
                     write!(f, " (os error {number})")?;
+                }
+                if let Some(timed_out) = self.timed_out() {
+                    write!(f, ": {timed_out}")?;
                 }
             }
         }

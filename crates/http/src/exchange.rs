@@ -160,7 +160,6 @@ impl Exchange {
         self.is_framed
     }
 
-    #[cfg(feature = "legacy")]
     pub(crate) fn extensions(&self) -> &http::Extensions {
         &self.head.extensions
     }

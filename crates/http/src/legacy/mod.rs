@@ -35,6 +35,7 @@
 //! | `http2_initial_max_send_streams` | the same, but one unless it is set, and not 100: the first request goes at once, and the others wait for the server's settings |
 //! | `http2_initial_*_window_size`, `http2_adaptive_window` | the same; if none is set, the window of a connection is that of all its streams, and not 5 MiB: there, three bodies that nobody reads hold up all others |
 //! | `max_idle_per_host` | the same: the old name of `pool_max_idle_per_host`, deprecated |
+//! | none | the extension [`Deadlines`](crate::Deadlines) of a request, up to the head of its response: hyper's body has no timer |
 //! | none | [`max_per_host`](Builder::max_per_host), [`max_open`](Builder::max_open), [`max_queued`](Builder::max_queued), [`max_connecting`](Builder::max_connecting), [`timeout`](Builder::timeout), [`close_timeout`](Builder::close_timeout), [`max_lifetime`](Builder::max_lifetime), [`max_uses`](Builder::max_uses): a manager's, and unlimited unless they are set |
 //!
 //! # What is different

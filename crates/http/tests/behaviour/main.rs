@@ -35,6 +35,7 @@ mod a_server_that_will_close_is_not_asked_again;
 mod a_tunnel_is_held_until_it_is_dropped;
 mod a_url_decides_what_is_sent;
 mod an_empty_response_gives_its_connection_back_at_once;
+mod an_exchange_has_deadlines;
 mod at_most_max_per_host_connections_are_open_at_the_server;
 mod bytes_after_a_response_are_never_an_answer;
 mod heads_and_trailers_have_limits;

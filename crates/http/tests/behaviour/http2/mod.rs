@@ -10,6 +10,7 @@ mod a_body_that_nobody_reads_holds_up_no_other;
 mod a_connection_carries_as_many_exchanges_as_the_server_allows;
 mod a_goaway_retires_the_connection_and_fails_nobody;
 mod a_host_that_shares_is_opened_one_connection_at_a_time;
+mod a_late_exchange_resets_its_stream_alone;
 #[cfg(feature = "tls")]
 mod a_look_at_a_connection_takes_no_answer_away;
 mod a_lost_connection_is_an_error_or_another_try;
