@@ -38,6 +38,14 @@ const ANNOUNCED: [&[(&str, &str)]; 14] = [
     &[("connection", "close")],
 ];
 
+const VERSIONS: [Version; 5] = [
+    Version::HTTP_09,
+    Version::HTTP_10,
+    Version::HTTP_11,
+    Version::HTTP_2,
+    Version::HTTP_3,
+];
+
 #[tokio::test]
 async fn without_a_body() {
     all(Empty::<Bytes>::new).await;
@@ -67,6 +75,28 @@ async fn with_a_body_that_comes_piece_by_piece() {
 async fn with_a_body_that_fails() {
     all(|| Pieces(vec![], Some(Failure))).await;
     all(|| Pieces(vec!["hel"], Some(Failure))).await;
+}
+
+#[tokio::test]
+async fn and_where_there_is_no_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = listener.local_addr().unwrap();
+    drop(listener);
+    for url in [
+        &*format!("http://{closed}/"),
+        "https://127.0.0.1:1/",
+        "/a",
+        "h.test:81",
+    ] {
+        let request = || Request::get(url).body(Empty::<Bytes>::new()).unwrap();
+        let client = ours::Client::builder(TokioExecutor::new()).build_http();
+        let error = within(client.request(request())).await.unwrap_err();
+        let by_ours = said(&error, error.is_connect(), error.connect_info().is_some());
+        let client = theirs::Client::builder(TokioExecutor::new()).build_http();
+        let error = within(client.request(request())).await.unwrap_err();
+        let by_theirs = said(&error, error.is_connect(), error.connect_info().is_some());
+        assert_eq!(by_ours, by_theirs, "{url}");
+    }
 }
 
 #[tokio::test]
@@ -106,7 +136,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     for method in [Method::GET, Method::POST, Method::HEAD, Method::CONNECT] {
-        for version in [Version::HTTP_11, Version::HTTP_10] {
+        for version in VERSIONS {
             for headers in ANNOUNCED {
                 let request = || {
                     let mut request = Request::builder()
