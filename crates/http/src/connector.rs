@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::HttpConnection;
 use crate::head::HeadLimits;
 use crate::http1::Http1;
-use crate::http2::{Main, Windows};
+use crate::http2::{Main, Ventures, Windows};
 use crate::one_only::OneOnly;
 use crate::settings::Settings;
 
@@ -49,6 +49,7 @@ pub struct Http<C = Net> {
     limits: HeadLimits,
     settings: Option<Arc<Settings>>,
     one_only: OneOnly,
+    ventures: Ventures,
 }
 
 /// Which versions of HTTP are spoken.
@@ -88,6 +89,7 @@ impl<C> Http<C> {
             limits: HeadLimits::default(),
             settings: None,
             one_only: OneOnly::default(),
+            ventures: Ventures::default(),
         }
     }
 
@@ -238,6 +240,7 @@ impl<C: StreamConnector> Connector for Http<C> {
         // Whoever has hyper's settings has its limits.
         let limits = settings.is_none().then_some(self.limits);
         if speaks_two {
+            let venture = self.ventures.take(&host);
             let one_only = may_choose.then(|| (self.one_only.clone(), host));
             Main::open(
                 transport,
@@ -245,6 +248,7 @@ impl<C: StreamConnector> Connector for Http<C> {
                 self.windows,
                 limits,
                 one_only,
+                venture,
                 settings,
             )
             .await

@@ -1,7 +1,7 @@
 //! One connection that speaks HTTP/2.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,12 +33,14 @@ pub(crate) use self::foreign::Foreign;
 pub(crate) use self::over::Over;
 use self::over::{failure, wants_one};
 use self::resets::Resets;
+pub(crate) use self::venture::{Venture, Ventures};
 pub(crate) use self::windows::Windows;
 
 mod drive;
 mod foreign;
 mod over;
 mod resets;
+mod venture;
 mod windows;
 
 /// What hyper is told of the number of streams before the peer's settings are there, to know them
@@ -80,6 +82,8 @@ struct Session<T> {
     streams: AtomicUsize,
     /// How many there may be until it says so.
     ventured: usize,
+    /// Until it says so.
+    venture: Mutex<Option<Venture>>,
     /// How many streams there is room for in the windows.
     room: usize,
     /// Whether it has settings of hyper's.
@@ -101,14 +105,15 @@ where
 {
     /// Begins to speak HTTP/2 on a new transport.
     ///
-    /// It does not wait for the peer's settings. Until they are there, RFC 9113 leaves the number of
-    /// exchanges open: as many as the settings say are ventured, or one.
+    /// With a `venture` it does not wait for the peer's settings. Until they are there, RFC 9113
+    /// leaves the number of exchanges open: as many as the settings say are ventured, or one.
     pub(crate) async fn open(
         transport: T,
         pings: Option<Pings>,
         windows: Windows,
         limits: Option<HeadLimits>,
         one_only: Option<(OneOnly, Host)>,
+        venture: Option<Venture>,
         settings: Option<&Settings>,
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
@@ -149,6 +154,7 @@ where
             sender: Mutex::new(Some(sender)),
             streams: AtomicUsize::new(requests.current_max_send_streams()),
             ventured: settings.and_then(|settings| settings.streams).unwrap_or(1),
+            venture: Mutex::new(venture),
             room,
             is_hypers: settings.is_some(),
             limits,
@@ -158,13 +164,27 @@ where
             failure: OnceLock::new(),
             watcher: Mutex::default(),
         });
+        let ventures = lock(&session.venture).is_some();
         let drive = Drive::new(&executor, requests, Arc::clone(&session));
         let task = runtime.spawn(drive);
-        Ok(Self {
+        let mut opened = Self {
             session,
             task,
             closing: None,
-        })
+        };
+        if !ventures {
+            poll_fn(|context| opened.poll_settled(context)).await;
+        }
+        Ok(opened)
+    }
+
+    /// Waits until the peer's settings are there, or never will be.
+    fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        *lock(&self.session.watcher) = Some(context.waker().clone());
+        match self.is_provisional() && !self.session.is_retired() {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
     }
 
     /// A handle.
@@ -384,6 +404,7 @@ impl<T> Session<T> {
         self.retired.store(true, Ordering::Release);
         let sender = lock(&self.sender).take();
         drop(sender);
+        self.end_venture();
         self.wake();
     }
 
@@ -428,8 +449,14 @@ impl<T> Session<T> {
     fn set_streams(&self, streams: usize) {
         let changed = self.streams.swap(streams, Ordering::AcqRel) != streams;
         if changed && !planted!(StreamLimitUnheard) {
+            self.end_venture();
             self.wake();
         }
+    }
+
+    fn end_venture(&self) {
+        let venture = lock(&self.venture).take();
+        drop(venture);
     }
 
     fn wake(&self) {

@@ -1,6 +1,8 @@
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use keepalive_http::legacy::Client;
+use keepalive_http::legacy::connect::Connected;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::crowd::Crowd;
@@ -105,4 +107,31 @@ async fn unless_it_is_said_how_many_may_be_ventured() {
         response.unwrap().unwrap();
     }
     assert_eq!(crowd.connections(), 1);
+}
+
+/// Nobody knows that the host speaks HTTP/2, so each request has a connection opened. A server that
+/// sees to the first alone has all of them.
+#[tokio::test]
+async fn and_one_that_says_nothing_keeps_no_request_from_another() {
+    let crowd = Crowd::allowing(10);
+    crowd.answer(true);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri: http::Uri = format!("http://{}/", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        crowd.serve(stream).await;
+        drop(listener);
+    });
+    let connector = Told::describing(Connected::negotiated_h2);
+    let client: Client<Told, Empty<Bytes>> = builder().build(connector.clone());
+    let asked = (0..3).map(|_| client.request(get(uri.clone())));
+    let mut asked: JoinSet<_> = asked.collect();
+    while let Some(response) = within(asked.join_next()).await {
+        response.unwrap().unwrap();
+    }
+    assert_eq!(connector.opened(), 3);
+    within(client.request(get(uri))).await.unwrap();
+    assert_eq!(connector.opened(), 3);
 }
