@@ -14,13 +14,13 @@ use crate::size;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "HTTP")]
 pub(crate) struct HttpFlags {
-    /// Ask with this method, and not with GET, or POST where there is a body.
+    /// Ask with this method, not GET, or POST with a body.
     #[arg(short = 'X', long, value_name = "METHOD", value_parser = message::parse_method)]
     pub(crate) method: Option<Method>,
 
-    /// Send this header, as "name: value"; may be given more than once.
+    /// Send this header, as "name: value".
     ///
-    /// A value may be empty. It takes the place of a header that is sent by itself, such as host.
+    /// It may be given more than once. A value may be empty. It takes the place of a header that is sent by itself, such as host.
     #[arg(short = 'H', long, value_name = "HEADER")]
     // Parsed later: what is wrong is told without the value, which may be a password.
     pub(crate) header: Vec<String>,
@@ -29,13 +29,12 @@ pub(crate) struct HttpFlags {
     #[arg(short = 'A', long, value_name = "NAME")]
     pub(crate) user_agent: Option<String>,
 
-    /// Send this user name and password (Basic, RFC 7617), unless a header has others.
+    /// Send this user name and password (Basic).
+    ///
+    /// A header takes its place (RFC 7617).
     #[arg(short, long, value_name = "USER:PASSWORD")]
     // Parsed later: what is wrong is told without the password.
     pub(crate) user: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) body: BodyFlags,
 
     /// Speak HTTP/2 only; without encryption, by prior knowledge.
     ///
@@ -56,35 +55,33 @@ pub(crate) struct HttpFlags {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = number::from_zero::<u32>)]
     pub(crate) resend: u32,
 
-    /// Ask again at most N times where the answer is 408, 429 or 503, or 502 or 504 of what may be
-    /// done twice.
+    /// Ask again at most N times after 408, 429, 502, 503 or 504.
     ///
-    /// A server says when by Retry-After; otherwise it is after about a second, and twice as long each
+    /// After 502 and 504, only what may be done twice is asked again. A server says when by Retry-After; otherwise it is after about a second, and twice as long each
     /// time, up to a minute. All of it is within --timeout: what would be later is not done.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::from_zero::<u32>)]
     pub(crate) retry: u32,
 
-    /// Begin at most so many fetches of one host in a time: 10/s, 30/m, 100/h.
+    /// Begin at most so many fetches of a host: 10/s, 30/m, 100/h.
     #[arg(long, value_name = "N/TIME", value_parser = pace::parse)]
     pub(crate) rate: Option<Duration>,
 
-    /// Read each body at most so fast: bytes in a second, or 10k, 5M.
+    /// Read each body at most so fast: bytes a second, or 10k, 5M.
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     pub(crate) limit_rate: Option<u64>,
 
-    /// Send these cookies, as "name=value; name=value", and send those back that servers set along
-    /// redirects.
+    /// Send these cookies, "a=1; b=2", and those that redirects set.
     ///
     /// An empty text only keeps those of servers. Each fetch begins anew.
     #[arg(short = 'b', long, value_name = "COOKIES")]
     // Parsed later, and never shown.
     pub(crate) cookie: Option<String>,
 
-    /// Let servers send bodies packed, by gzip, deflate, br or zstd, and unpack them.
+    /// Ask for packed bodies (gzip, deflate, br, zstd), and unpack them.
     #[arg(long)]
     pub(crate) compressed: bool,
 
-    /// Give up a body that is longer, unpacked: bytes, or 10k, 5M, 1G.
+    /// Give up a body that is longer, unpacked: 10k, 5M, 1G.
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     pub(crate) max_filesize: Option<u64>,
 
@@ -96,7 +93,10 @@ pub(crate) struct HttpFlags {
     #[arg(short = 'L', long)]
     pub(crate) location: bool,
 
-    /// Follow at most N redirects of one request; one more is a failure.
+    /// Follow at most N redirects; one more is a failure.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = number::from_zero::<u32>, requires = "location")]
     pub(crate) max_redirects: u32,
+
+    #[command(flatten)]
+    pub(crate) body: BodyFlags,
 }

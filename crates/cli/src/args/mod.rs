@@ -9,7 +9,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 
 use crate::duration;
 use crate::number;
@@ -25,6 +25,9 @@ Exit codes:
   1    something was not fetched, a line of the input is no URL, or a result could not be written
   2    the command line, or a file that it names, can not be used; nothing was fetched
   130  Ctrl-C, and 143 SIGTERM; the summary so far was printed";
+
+const FETCH_BRIEF: &str = "\
+Exit codes: 0 all was fetched, 1 something was not, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM";
 
 const PROBE_EXIT_CODES: &str = "\
 Exit codes:
@@ -72,8 +75,9 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Fetch every URL once, and show per host how connections were used.
-    #[command(after_help = EXIT_CODES, after_long_help = format!("{FETCH_NOTES}\n\n{EXIT_CODES}"))]
+    /// Write the body of a URL, or fetch many and show how connections were used.
+    #[command(disable_help_flag = true, next_help_heading = "Input and limits")]
+    #[command(after_help = FETCH_BRIEF, after_long_help = format!("{FETCH_NOTES}\n\n{EXIT_CODES}"))]
     Fetch(Box<FetchFlags>),
     /// Open one connection, and show the way that it took.
     ///
@@ -91,33 +95,40 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FetchFlags {
-    /// What to fetch, by http or https.
-    #[arg(value_name = "URL")]
+    /// What to fetch, by http or https; without a scheme it is http.
+    #[arg(value_name = "URL", hide_short_help = true)]
     pub(crate) urls: Vec<String>,
 
-    /// Read URLs from FILE, one a line; `-` is standard input. May be given more than once.
+    /// Read URLs from FILE, one a line; `-` is standard input.
+    ///
+    /// It may be given more than once.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Vec<PathBuf>,
 
-    /// Connections to one host at most, idle ones included.
+    /// Have at most N connections to a host.
+    ///
+    /// Idle ones are included.
     #[arg(long, value_name = "N", default_value = "4", value_parser = number::from_one::<NonZeroUsize>)]
     pub(crate) max_per_host: NonZeroUsize,
 
-    /// Connections in total at most, idle ones included.
+    /// Have at most N connections in all.
+    ///
+    /// Idle ones are included. It is lowered if there are not as many file descriptors.
     #[arg(long, value_name = "N", default_value = "128", value_parser = number::from_one::<NonZeroUsize>)]
     pub(crate) max_open: NonZeroUsize,
 
-    /// Close a connection that has been idle for this long; 0 reuses none.
+    /// Close a connection idle for this long; 0 reuses none.
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration::parse)]
     pub(crate) keep_alive: Duration,
 
-    /// Give up a fetch after this long: waiting, connecting and the whole answer.
+    /// Give up a fetch after this long.
     ///
-    /// It may be 10 ms more, so that the error can name the phase.
+    /// Waiting, connecting and the whole answer are in it. It may be 10 ms more, so that
+    /// the error can name the phase.
     #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration::parse_above_zero)]
     pub(crate) timeout: Duration,
 
-    /// Take other limits for the hosts in FILE, which has one a line: URL max-per-host N.
+    /// Take other limits for the hosts in FILE: URL max-per-host N.
     #[arg(long, value_name = "FILE")]
     pub(crate) limits: Option<PathBuf>,
 
@@ -125,7 +136,7 @@ pub(crate) struct FetchFlags {
     #[arg(long, value_name = "N", default_value = "1", value_parser = number::from_one::<NonZeroU64>)]
     pub(crate) repeat: NonZeroU64,
 
-    /// Have at most N fetches under way, waiting ones included (by default 4 x max-open).
+    /// Have at most N fetches under way (by default 4 x max-open).
     ///
     /// The input is read ahead by 16 MiB at most. A host that is slow does not hold up the others:
     /// the host with the fewest fetches under way is next, and while more input may come, a host
@@ -142,6 +153,14 @@ pub(crate) struct FetchFlags {
 
     #[command(flatten)]
     pub(crate) network: NetworkFlags,
+
+    /// Print this.
+    #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Help")]
+    help: Option<bool>,
+
+    /// Print all there is to know of each flag, files and the summary.
+    #[arg(long, action = ArgAction::HelpLong, help_heading = "Help")]
+    manual: Option<bool>,
 }
 
 #[derive(Debug, clap::Args)]

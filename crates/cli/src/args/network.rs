@@ -13,7 +13,9 @@ use crate::network::{self, Resolved};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkFlags {
-    /// Give up opening a connection after this long: its name, connecting, a proxy and TLS together.
+    /// Give up opening a connection after this long.
+    ///
+    /// Its name, connecting, a proxy and TLS take it together.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) connect_timeout: Option<Duration>,
 
@@ -34,21 +36,24 @@ pub(crate) struct NetworkFlags {
     #[arg(short = '6', long)]
     pub(crate) ipv6: bool,
 
-    /// Take HOST for these addresses, with commas between them, and do not look it up.
+    /// Take HOST for these addresses (a,b,c); do not look it up.
     #[arg(long, value_name = "HOST:ADDRESS", value_parser = network::parse_resolve)]
     pub(crate) resolve: Vec<Resolved>,
 
-    /// Reach hosts by this proxy: http:// (which may be left out), socks5:// or socks5h://, with
-    /// user:password@ if need be.
+    /// Reach hosts by this proxy: [http|socks5|socks5h://][user:pass@]host.
+    ///
+    /// Without a scheme it is http.
     #[arg(long, value_name = "URL", group = "proxies")]
     // Parsed later: what is wrong is told without the password in it.
     pub(crate) proxy: Option<String>,
 
-    /// Reach hosts by the proxies that http_proxy, https_proxy, all_proxy and no_proxy name.
+    /// Take the proxies from http_proxy, all_proxy, no_proxy, ...
+    ///
+    /// And from https_proxy, as other tools do.
     #[arg(long, group = "proxies")]
     pub(crate) proxy_from_environment: bool,
 
-    /// Reach these without a proxy: names, addresses, networks, with commas between them.
+    /// Reach these without a proxy: names, addresses, networks (a,b,c).
     #[arg(long, value_name = "HOSTS", requires = "proxies")]
     pub(crate) no_proxy: Option<String>,
 
@@ -60,16 +65,17 @@ pub(crate) struct NetworkFlags {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsFlags {
-    /// Trust the root certificates in FILE (PEM), and not the platform's; may be given more than
-    /// once.
+    /// Trust the roots in FILE (PEM), not the platform's.
+    ///
+    /// It may be given more than once.
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Vec<PathBuf>,
 
-    /// Accept every certificate: whoever is on the way can read and change everything.
+    /// Accept every certificate: others can read and change everything.
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,
 
-    /// Show servers that ask for one the certificate in FILE (PEM), followed by its intermediates.
+    /// Show this certificate (PEM, with its intermediates) if asked.
     #[arg(long, value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
 

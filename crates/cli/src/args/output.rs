@@ -6,8 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputFlags {
-    /// Write the body to FILE; of several URLs, save each body in the folder FILE; `-` is standard
-    /// output.
+    /// Write to FILE, or to the folder FILE of several URLs; `-` is stdout.
     ///
     /// Of a single URL, FILE is a folder if there is one of that name, or if it ends in a slash.
     /// Names in a folder are made of number, host and path. A file is there when its body is
@@ -15,7 +14,7 @@ pub(crate) struct OutputFlags {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Save each body in the working directory, by the last part of its URL's path.
+    /// Write to a file here, by the last part of the URL's path.
     #[arg(short = 'O', long, conflicts_with = "output")]
     pub(crate) remote_name: bool,
 
@@ -23,19 +22,19 @@ pub(crate) struct OutputFlags {
     #[arg(short, long)]
     pub(crate) include: bool,
 
-    /// Show both heads on standard error, without passwords and cookies.
+    /// Show both heads on standard error, without secrets.
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
-    /// Count an answer with a status of 400 or above as a failure, and write no body of it.
+    /// Count answers of 400 and above as failures, without a body.
     #[arg(short, long)]
     pub(crate) fail: bool,
 
-    /// Print the summary of a single URL too, on standard error.
+    /// Print the summary of a single URL too.
     #[arg(long)]
     pub(crate) summary: bool,
 
-    /// Write one line of JSON per result to FILE; `-` is standard output.
+    /// Write a line of JSON per result to FILE; `-` is stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) jsonl: Option<PathBuf>,
 

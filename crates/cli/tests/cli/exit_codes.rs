@@ -108,10 +108,31 @@ fn secrets_are_not_repeated() {
 
 #[test]
 fn help_is_0_and_lists_the_exit_codes() {
-    let run = keepalive("fetch --help");
-    assert_eq!(run.code, Some(0));
-    assert!(run.stdout.contains("Exit codes:"), "{run:?}");
-    assert!(run.stdout.contains("--fail"), "{run:?}");
+    for flag in ["-h", "--help", "--manual"] {
+        let run = keepalive(&format!("fetch {flag}"));
+        assert_eq!(run.code, Some(0));
+        assert!(run.stdout.contains("Exit codes:"), "{run:?}");
+        assert!(run.stdout.contains("--fail"), "{run:?}");
+    }
+}
+
+#[test]
+fn help_fits_three_screens_and_the_manual_has_the_rest() {
+    let help = keepalive("fetch --help").stdout;
+    assert!(help.lines().count() <= 3 * 24, "{help}");
+    let widest = help.lines().map(|line| line.chars().count()).max();
+    assert!(widest <= Some(100), "{help}");
+    let manual = keepalive("fetch --manual").stdout;
+    assert!(manual.contains("A host that is slow"), "{manual}");
+    let flags = |text: &str| {
+        text.split_whitespace()
+            .filter(|word| word.starts_with("--"))
+            .map(str::to_owned)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    for flag in flags(&help) {
+        assert!(manual.contains(&flag), "{flag}");
+    }
 }
 
 #[test]
