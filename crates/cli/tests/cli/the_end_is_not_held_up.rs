@@ -100,7 +100,7 @@ fn no_peer_holds_up_the_end_of_a_probe() {
 /// A noisy machine delays some runs, but not all of them.
 fn is_gone_soon(name: &str, line: &str, code: i32) {
     let mut quickest = Duration::MAX;
-    for _ in 0..5 {
+    for _ in 0..20 {
         let (ended, held_up) = time_after_the_last_line(line);
         assert_eq!(ended, Some(code), "{name}: {line}");
         quickest = quickest.min(held_up);
