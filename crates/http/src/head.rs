@@ -59,6 +59,8 @@ impl HeadLimits {
         builder
             .max_header_size(self.bytes)
             .max_headers(self.fields)
+            // A user agent must take them (RFC 9112, section 5.2).
+            .allow_obsolete_multiline_headers_in_responses(true)
             .max_buf_size(self.bytes.max(MAX_BUFFER));
     }
 

@@ -131,7 +131,13 @@ async fn turns() {
 async fn alone(script: &Script<'_>) -> Heard {
     let wire = Wire::default();
     let near = TokioIo::new(Near(wire.clone()));
-    let (mut sender, connection) = http1::handshake(near).await.expect("no handshake");
+    let mut builder = http1::Builder::new();
+    // As our client has it.
+    builder
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .max_headers(256);
+    let begun = builder.handshake(near).await;
+    let (mut sender, connection) = begun.expect("no handshake");
     let connection = Arc::new(Mutex::new(Some(connection)));
     let driven = Arc::clone(&connection);
     let task = tokio::spawn(poll_fn(move |context| {
