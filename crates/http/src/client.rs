@@ -32,6 +32,8 @@ use crate::{
 // of the others have the time to notice.
 const RETRIES: u32 = 3;
 
+const EXPECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// A client for HTTP/1.1 and HTTP/2 on the connections of a [`Manager`].
 ///
 /// It sends requests over `http`, and `https` by what the manager's connector has for TLS:
@@ -66,6 +68,7 @@ pub struct Client<C: StreamConnector = Net> {
     retries: u32,
     rest: Rest,
     deadlines: Deadlines,
+    expect_timeout: Duration,
 }
 
 impl<C: StreamConnector> Client<C> {
@@ -76,6 +79,7 @@ impl<C: StreamConnector> Client<C> {
             retries: RETRIES,
             rest: Rest::default(),
             deadlines: Deadlines::new(),
+            expect_timeout: EXPECT_TIMEOUT,
         }
     }
 
@@ -134,6 +138,18 @@ impl<C: StreamConnector> Client<C> {
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
+        self
+    }
+
+    /// For how long the body of a request with the header `expect: 100-continue` waits for the
+    /// server to say that it wants it: one second if it is not set, as curl does. 0 sends it at once.
+    ///
+    /// It is sent as soon as the server says 100, and not at all if it answers before: the connection
+    /// is closed then, at most a second after the end of the answer (RFC 9110, section 10.1.1). It
+    /// concerns HTTP/1.1 only. By HTTP/2 the body is sent at once, as hyper does not tell of a 100.
+    #[must_use]
+    pub fn expect_timeout(mut self, time: Duration) -> Self {
+        self.expect_timeout = time;
         self
     }
 
@@ -255,6 +271,7 @@ impl<C: StreamConnector> Client<C> {
         async move {
             let (head, body) = request?;
             let mut exchange = Exchange::new(head, &body)?;
+            exchange.hold_back(client.expect_timeout);
             exchange.forward(|host| client.manager.connector().forwarder(host))?;
             client.run(&exchange, body, location).await
         }
@@ -411,6 +428,7 @@ impl<C: StreamConnector> Clone for Client<C> {
             retries: self.retries,
             rest: self.rest,
             deadlines: self.deadlines,
+            expect_timeout: self.expect_timeout,
         }
     }
 }
@@ -422,6 +440,7 @@ impl<C: StreamConnector> fmt::Debug for Client<C> {
             .field("retries", &self.retries)
             .field("rest", &self.rest)
             .field("deadlines", &self.deadlines)
+            .field("expect_timeout", &self.expect_timeout)
             .finish()
     }
 }

@@ -1,6 +1,8 @@
 //! One request as it is sent, once or several times.
 
-use http::header::{CONTENT_LENGTH, HOST, TRAILER, TRANSFER_ENCODING};
+use std::time::Duration;
+
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRAILER, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
@@ -26,6 +28,8 @@ pub(crate) struct Exchange {
     target: Uri,
     /// What the `host` header says, if the user does not.
     host: Option<HeaderValue>,
+    /// For how long the body is held back, if the request expects the server to want it.
+    hold_back: Option<Duration>,
     /// Whether a stream of HTTP/2 that becomes a tunnel is followed to its end.
     follows_tunnels: bool,
     /// Whether the headers announce the body that is sent.
@@ -57,6 +61,7 @@ impl Exchange {
             origin: None,
             target,
             host: Some(host),
+            hold_back: None,
             follows_tunnels: false,
             #[cfg(feature = "legacy")]
             is_framed: true,
@@ -82,8 +87,17 @@ impl Exchange {
             head,
             target,
             host,
+            hold_back: None,
             follows_tunnels: true,
         })
+    }
+
+    /// Has the body held back for so long, if the request expects the server to say that it wants it
+    /// (RFC 9110, section 10.1.1).
+    pub(crate) fn hold_back(&mut self, time: Duration) {
+        let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(CONTINUE);
+        let holds = self.head.headers.get(EXPECT).is_some_and(expects) && !time.is_zero();
+        self.hold_back = holds.then_some(time);
     }
 
     /// What to send on a connection of this version.
@@ -118,6 +132,11 @@ impl Exchange {
                 coding.or_insert(HeaderValue::from_static("chunked"));
             }
         }
+        let body = match self.hold_back {
+            // By HTTP/2, hyper does not tell of a server that wants it.
+            Some(time) if version != Version::HTTP_2 => body.held_back(time),
+            _ => body,
+        };
         Request::from_parts(head, body)
     }
 
@@ -197,6 +216,8 @@ fn check(head: &Parts, body: &Outgoing) -> Result<(), String> {
     check_number(headers)?;
     check_lengths(headers, body)
 }
+
+const CONTINUE: &[u8] = b"100-continue";
 
 // A map of headers panics at some 24,000 names, and more are added: `host`, and what hyper adds.
 const MAX_NAMES: usize = 1 << 14;

@@ -138,10 +138,16 @@ where
         request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.keep_alive.end();
-        let before = self.shared.begin();
         let sender = self.sender.as_mut();
         let sender = sender.expect("a connection that has ended is not used again");
-        let mut response = pin!(sender.try_send_request(request()));
+        let mut before = 0;
+        // In a closure, so that the future has no place for another.
+        let begun = || {
+            let request = request();
+            before = self.shared.begin(request.body().gate());
+            request
+        };
+        let mut response = pin!(sender.try_send_request(begun()));
         let response = poll_fn(|cx| {
             if let Poll::Ready(response) = response.as_mut().poll(cx) {
                 return Poll::Ready(response);

@@ -6,6 +6,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
+
+use crate::outgoing::Gate;
 
 /// How many there may be, if nobody says so.
 pub(crate) const MAX_INTERIM: usize = 1000;
@@ -35,9 +38,10 @@ impl Interim {
     }
 
     /// A request is sent by HTTP/1.1, and its response is next.
-    pub(crate) fn begin(&mut self) {
+    /// It opens the gate of the request's body, if there is one.
+    pub(crate) fn begin(&mut self, gate: Option<Arc<Gate>>) {
         if let Speaks::One(heads) = &mut self.speaks {
-            heads.begin();
+            heads.begin(gate);
         }
     }
 
@@ -78,6 +82,8 @@ struct Heads {
     place: Place,
     line: [u8; STATUS],
     count: usize,
+    /// Of the request's body, if it waits for one of them.
+    gate: Option<Arc<Gate>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -105,7 +111,8 @@ const STATUS: usize = 12;
 const CODE: usize = 9;
 
 impl Heads {
-    fn begin(&mut self) {
+    fn begin(&mut self, gate: Option<Arc<Gate>>) {
+        self.gate = gate;
         self.place = Place::Line(0);
         self.count = 0;
     }
@@ -139,7 +146,13 @@ impl Heads {
     fn status(&mut self) -> Place {
         let code = &self.line[CODE..];
         if code[0] != b'1' || code == b"101" {
+            if let Some(gate) = self.gate.take() {
+                gate.shut();
+            }
             return Place::Over;
+        }
+        if let Some(gate) = self.gate.take_if(|_| code == b"100") {
+            gate.open();
         }
         self.count += 1;
         Place::Head(After::Text)
@@ -237,7 +250,7 @@ mod tests {
     fn found(said: &str, expected: usize) {
         for cut in 0..=said.len() {
             let mut heads = Heads::default();
-            heads.begin();
+            heads.begin(None);
             let (first, second) = said.as_bytes().split_at(cut);
             heads.read(first);
             heads.read(second);

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 
 use crate::interim::{Interim, TooManyInterim};
+use crate::outgoing::Gate;
 
 /// A transport that can be taken away from whoever reads and writes it.
 pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
@@ -133,10 +134,10 @@ impl<T> Shared<T> {
     }
 
     /// A request is sent by HTTP/1.1. How many bytes have been read so far.
-    pub(crate) fn begin(&self) -> u64 {
+    pub(crate) fn begin(&self, gate: Option<Arc<Gate>>) -> u64 {
         let mut inner = self.lock();
         if let Some(interim) = &mut inner.interim {
-            interim.begin();
+            interim.begin(gate);
         }
         inner.received
     }

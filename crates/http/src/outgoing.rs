@@ -3,11 +3,18 @@
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::{Buf, Bytes};
+
+pub(crate) use self::held::Gate;
+use self::held::Held;
+
+mod held;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -18,6 +25,7 @@ enum Kind {
     Empty,
     Whole(Bytes),
     Stream(Pin<Box<dyn Stream>>),
+    Held(Box<Held>),
 }
 
 impl Outgoing {
@@ -41,12 +49,34 @@ impl Outgoing {
             Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Whole(bytes) => Some(Self(Kind::Whole(bytes.clone()))),
             Kind::Stream(_) => None,
+            Kind::Held(held) => held.body.again(),
+        }
+    }
+
+    /// The same body, which waits for so long for the server to want it.
+    pub(crate) fn held_back(self, time: Duration) -> Self {
+        match self.0 {
+            Kind::Empty => self,
+            Kind::Held(held) => held.body.held_back(time),
+            _ => Self(Kind::Held(Box::new(Held::new(self, time)))),
+        }
+    }
+
+    /// What holds it back.
+    pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
+        match &self.0 {
+            Kind::Held(held) => Some(Arc::clone(&held.gate)),
+            _ => None,
         }
     }
 
     /// Whether it is there as a whole, and so has no trailers.
     pub(crate) fn is_whole(&self) -> bool {
-        !matches!(self.0, Kind::Stream(_))
+        match &self.0 {
+            Kind::Empty | Kind::Whole(_) => true,
+            Kind::Stream(_) => false,
+            Kind::Held(held) => held.body.is_whole(),
+        }
     }
 
     /// How long it is, if that is known.
@@ -86,6 +116,10 @@ impl Body for Outgoing {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Stream(body) => body.as_mut().poll_item(context),
+            Kind::Held(held) => {
+                ready!(held.poll_wanted(context));
+                Pin::new(&mut held.body).poll_frame(context)
+            }
         }
     }
 
@@ -94,6 +128,7 @@ impl Body for Outgoing {
             Kind::Empty => true,
             Kind::Whole(_) => false,
             Kind::Stream(body) => body.is_at_end(),
+            Kind::Held(held) => held.body.is_end_stream(),
         }
     }
 
@@ -102,6 +137,7 @@ impl Body for Outgoing {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(body) => body.hint(),
+            Kind::Held(held) => held.body.size_hint(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod a_body_dropped_before_its_end_closes_its_connection;
 mod a_body_holds_its_connection_until_it_is_read;
 mod a_body_says_how_much_of_it_is_left;
 mod a_body_that_ends_with_the_connection_is_complete;
+mod a_body_waits_until_it_is_wanted;
 mod a_chunked_body_is_read_to_its_end;
 mod a_connection_cut_without_a_word_costs_seconds;
 mod a_connection_goes_back_only_when_it_is_ready;

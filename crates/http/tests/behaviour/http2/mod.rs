@@ -2,7 +2,7 @@
 
 mod crowd;
 mod server;
-pub(crate) use self::server::{Server, client};
+pub(crate) use self::server::{DATA, Server, client};
 #[cfg(feature = "tls")]
 mod tls;
 
