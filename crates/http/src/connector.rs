@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::HttpConnection;
 use crate::head::HeadLimits;
 use crate::http1::Http1;
-use crate::http2::{Main, Ventures, Windows};
+use crate::http2::{Main, Silence, Ventures, Windows};
 use crate::one_only::OneOnly;
 use crate::settings::Settings;
 
@@ -66,9 +66,14 @@ enum Versions {
 
 /// When a connection of HTTP/2 is asked whether its peer is still there.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pings {
-    pub(crate) interval: Duration,
-    pub(crate) timeout: Duration,
+pub(crate) enum Pings {
+    /// Whenever nothing has been heard for a while.
+    Always {
+        interval: Duration,
+        timeout: Duration,
+    },
+    /// Once, when there is reason to doubt it.
+    InDoubt(Silence),
 }
 
 impl Http {
@@ -84,7 +89,7 @@ impl<C> Http<C> {
         Self {
             connector,
             versions: Versions::Either,
-            pings: None,
+            pings: Some(Pings::InDoubt(Silence::default())),
             windows: Windows::default(),
             limits: HeadLimits::default(),
             settings: None,
@@ -117,14 +122,35 @@ impl<C> Http<C> {
     /// Sends a PING on each connection of HTTP/2 on which nothing has been heard for `interval`, and
     /// closes it if no answer comes within `timeout`: a peer that has vanished is noticed so.
     ///
-    /// Default: no pings. Less than some seconds is seen as abuse by some servers; a timeout that is
-    /// shorter than the way there and back closes what is sound. More than a year counts as that.
+    /// Default: no such pings, but [one in doubt](Self::http2_silence). Less than some seconds is
+    /// seen as abuse by some servers; a timeout that is shorter than the way there and back closes
+    /// what is sound. More than a year counts as that.
     #[must_use]
     pub fn http2_keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.pings = Some(Pings {
+        self.pings = Some(Pings::Always {
             interval: interval.min(LONGEST),
             timeout: timeout.min(LONGEST),
         });
+        self
+    }
+
+    /// Asks a peer of HTTP/2 whether it is there, by one PING, when there are exchanges and nothing
+    /// has been heard of it for `after`, and closes the connection if nothing is heard within
+    /// `timeout` either. Default 10 s each.
+    ///
+    /// It is asked too when a request is given up after a second or more in which nothing was heard
+    /// of the whole connection. Until anything is heard, the connection takes no further request:
+    /// whoever comes meanwhile has it retired, and goes to another. Servers that bound the number of
+    /// PINGs, as those of gRPC do, see at most three in five minutes of silence, and none on a
+    /// connection without exchanges.
+    ///
+    /// An `after` of more than a year asks never. It takes the place of
+    /// [`http2_keep_alive`](Self::http2_keep_alive), and that of this. A timeout that is shorter than
+    /// the way there and back closes what is sound.
+    #[must_use]
+    pub fn http2_silence(mut self, after: Duration, timeout: Duration) -> Self {
+        let silence = Silence { after, timeout };
+        self.pings = (after <= LONGEST).then_some(Pings::InDoubt(silence));
         self
     }
 

@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::connection::Unanswered;
 use crate::connector::Pings;
@@ -27,6 +29,8 @@ use crate::outgoing::{BoxError, Outgoing};
 use crate::resend::Failure;
 use crate::settings::Settings;
 
+use self::doubt::Doubt;
+pub(crate) use self::doubt::Silence;
 use self::drive::Drive;
 pub(crate) use self::drive::Executor;
 pub(crate) use self::foreign::Foreign;
@@ -36,6 +40,7 @@ use self::resets::Resets;
 pub(crate) use self::venture::{Venture, Ventures};
 pub(crate) use self::windows::Windows;
 
+mod doubt;
 mod drive;
 mod foreign;
 mod over;
@@ -93,6 +98,13 @@ struct Session<T> {
     /// Where to remember that the host wants HTTP/1.1, if it may be asked by that instead.
     one_only: Option<(OneOnly, Host)>,
     resets: Resets,
+    /// Whether the peer may be asked if it is there.
+    is_doubtful: bool,
+    /// How many requests have been sent.
+    sent: AtomicU64,
+    /// Whether the peer is being asked, or is to be.
+    suspect: AtomicBool,
+    task: OnceLock<Waker>,
     retired: AtomicBool,
     /// What hyper's half ended with, if that was an error.
     failure: OnceLock<Arc<hyper::Error>>,
@@ -120,13 +132,21 @@ where
         let transport = Shared::new(transport);
         let executor = Executor::new(runtime.clone());
         let mut builder = http2::Builder::new(executor.clone());
-        if let Some(pings) = pings {
-            builder
-                .timer(TokioTimer::new())
-                .keep_alive_interval(pings.interval)
-                .keep_alive_timeout(pings.timeout)
-                .keep_alive_while_idle(true);
-        }
+        let doubt = match pings {
+            Some(Pings::Always { interval, timeout }) => {
+                builder
+                    .timer(TokioTimer::new())
+                    .keep_alive_interval(interval)
+                    .keep_alive_timeout(timeout)
+                    .keep_alive_while_idle(true);
+                None
+            }
+            // Whoever has hyper's settings has its pings.
+            Some(Pings::InDoubt(silence)) if settings.is_none() => {
+                Some(Doubt::new(silence, &mut builder))
+            }
+            _ => None,
+        };
         Resets::remember(&mut builder);
         // Whoever sets windows by hyper's names has them as hyper has them.
         let room = match settings {
@@ -160,12 +180,16 @@ where
             limits,
             one_only,
             resets: Resets::default(),
+            is_doubtful: doubt.is_some(),
+            sent: AtomicU64::new(0),
+            suspect: AtomicBool::new(false),
+            task: OnceLock::new(),
             retired: AtomicBool::new(false),
             failure: OnceLock::new(),
             watcher: Mutex::default(),
         });
         let ventures = lock(&session.venture).is_some();
-        let drive = Drive::new(&executor, requests, Arc::clone(&session));
+        let drive = Drive::new(&executor, requests, doubt, Arc::clone(&session));
         let task = runtime.spawn(drive);
         let mut opened = Self {
             session,
@@ -187,9 +211,10 @@ where
         }
     }
 
-    /// A handle.
+    /// A handle. While nobody knows whether the peer is there, there is none, as of one that takes
+    /// no further exchange.
     pub(crate) fn share(&self) -> Option<Http2<T>> {
-        (!self.session.is_retired()).then(|| self.handle())
+        (!self.session.is_retired() && !self.session.is_suspect()).then(|| self.handle())
     }
 
     /// As [`Http2::send`]. One that had been retired before it could be shared is leased itself.
@@ -257,6 +282,10 @@ where
     pub(crate) fn check(&mut self) -> Result<(), Unusable> {
         if self.session.is_retired() {
             return Err(self.session.why_unusable());
+        }
+        if self.session.is_suspect() {
+            let error = io::Error::new(io::ErrorKind::TimedOut, SILENT);
+            return Err(Unusable::Failed(error));
         }
         match self.session.transport.check() {
             Err(Unusable::UnexpectedData) => Ok(()),
@@ -331,7 +360,10 @@ where
             }
         };
         self.is_busy = true;
-        let response = response.await.map_err(|mut failed| {
+        let wait = Wait::new(&self.session);
+        let response = response.await;
+        wait.end();
+        let response = response.map_err(|mut failed| {
             if let Some(request) = failed.take_message() {
                 let error = self.over(failed.into_error());
                 return Unanswered::unsent(error, request.into_body());
@@ -392,6 +424,43 @@ where
     }
 }
 
+/// A wait for a response. If it is given up after a while in which nothing was heard, the peer may be
+/// gone.
+struct Wait<'a, T> {
+    session: Option<&'a Session<T>>,
+    since: Instant,
+    heard: u64,
+}
+
+impl<'a, T> Wait<'a, T> {
+    fn new(session: &'a Session<T>) -> Self {
+        session.sent.fetch_add(1, Ordering::Relaxed);
+        Self {
+            session: session.is_doubtful.then_some(session),
+            since: Instant::now(),
+            heard: session.transport.received(),
+        }
+    }
+
+    /// There is a response, or an error.
+    fn end(mut self) {
+        self.session = None;
+    }
+}
+
+impl<T> Drop for Wait<'_, T> {
+    fn drop(&mut self) {
+        let Some(session) = self.session else { return };
+        if self.since.elapsed() >= A_WHILE && session.transport.received() == self.heard {
+            session.suspect();
+        }
+    }
+}
+
+// Longer than the way there and back, by far.
+const A_WHILE: Duration = Duration::from_secs(1);
+
+const SILENT: &str = "nothing has been heard of the peer";
 const RETIRED: &str = "the connection takes no more requests";
 
 impl<T> Session<T> {
@@ -406,6 +475,36 @@ impl<T> Session<T> {
         drop(sender);
         self.end_venture();
         self.wake();
+    }
+
+    /// Nothing is heard of the peer: it is asked whether it is there, and takes no further exchange
+    /// until anything is heard.
+    pub(crate) fn suspect(&self) {
+        if self.is_doubtful {
+            self.set_suspect(true);
+            if let Some(task) = self.task.get() {
+                task.wake_by_ref();
+            }
+        }
+    }
+
+    fn is_suspect(&self) -> bool {
+        self.suspect.load(Ordering::Acquire)
+    }
+
+    fn set_suspect(&self, suspect: bool) {
+        if self.suspect.swap(suspect, Ordering::AcqRel) != suspect {
+            self.wake();
+        }
+    }
+
+    fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Who is to be woken when the peer is suspect: the task, which is always the same.
+    fn watch_task(&self, task: &Waker) {
+        self.task.get_or_init(|| task.clone());
     }
 
     /// It takes no further exchange but those of whoever has a handle.

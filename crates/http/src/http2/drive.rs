@@ -11,7 +11,7 @@ use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
-use super::{Session, lock};
+use super::{Doubt, Session, lock};
 use crate::io::Shared;
 use crate::outgoing::Outgoing;
 
@@ -23,6 +23,7 @@ where
 {
     wire: Option<Wire>,
     requests: Option<Requests<T>>,
+    doubt: Option<Doubt>,
     session: Arc<Session<T>>,
 }
 
@@ -36,11 +37,13 @@ where
     pub(super) fn new(
         executor: &Executor,
         requests: Requests<T>,
+        doubt: Option<Doubt>,
         session: Arc<Session<T>>,
     ) -> Self {
         Self {
             wire: executor.take_wire(),
             requests: Some(requests),
+            doubt,
             session,
         }
     }
@@ -54,10 +57,17 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        if let Some(doubt) = &mut this.doubt {
+            this.session.watch_task(context.waker());
+            doubt.poll(&this.session, context);
+        }
         if let Some(wire) = &mut this.wire
             && wire.as_mut().poll(context).is_ready()
         {
             this.wire = None;
+        }
+        if let Some(doubt) = &mut this.doubt {
+            doubt.listen(&this.session);
         }
         if let Some(requests) = &mut this.requests {
             match Pin::new(&mut *requests).poll(context) {

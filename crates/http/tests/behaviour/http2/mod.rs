@@ -21,6 +21,7 @@ mod a_server_may_want_http_1_1;
 mod a_server_of_another_version_is_an_error_that_says_so;
 mod a_server_that_ends_every_connection_is_not_asked_for_ever;
 mod a_server_that_vanishes_is_noticed_by_pings;
+mod a_silent_peer_is_asked_once;
 mod a_stream_error_on_a_living_connection_is_final;
 mod a_stream_that_is_refused_is_sent_again;
 mod an_early_answer_counts;
