@@ -70,7 +70,7 @@ async fn by_http_2_it_is_an_error() {
     let address = server.uri("/").authority().unwrap().to_string();
     let request = Request::connect(address).body(String::new()).unwrap();
     let ask = client.request(request);
-    let (response, _peer) = exchange(ask, server.accept(10)).await;
+    let (response, _peer) = exchange(Box::pin(ask), server.accept(10)).await;
     let error = response.unwrap_err();
     assert_eq!(error.function(), "request");
     assert!(error.to_string().contains("HTTP/1.1 only"), "{error}");
