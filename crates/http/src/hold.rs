@@ -13,9 +13,10 @@ use tokio::time::Sleep;
 use crate::head::HeadLimits;
 use crate::{Http, StreamConnector};
 
-// hyper takes microseconds from the end of a body to being ready again.
-const A_MOMENT: Duration = Duration::from_millis(10);
 // An upload that was answered before its end takes as long as whoever sends it.
+const A_MOMENT: Duration = Duration::from_millis(10);
+// Otherwise hyper takes microseconds from the end of a body to being ready again, and longer only
+// where the machine has no time for its task.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A lease that is given back once its exchange is over.
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// stream alone is reset, by whoever drops what hyper has given for it.
 pub(crate) struct Hold<C: StreamConnector> {
     lease: Option<Lease<Http<C>>>,
+    /// Whether the body of the request may be under way still when the response has ended.
+    uploads: bool,
     patience: Option<Pin<Box<Sleep>>>,
 }
 
@@ -31,8 +34,14 @@ impl<C: StreamConnector> Hold<C> {
     pub(crate) fn new(lease: Lease<Http<C>>) -> Self {
         Self {
             lease: Some(lease),
+            uploads: false,
             patience: None,
         }
+    }
+
+    /// The body of the request may take longer than the response.
+    pub(crate) fn uploads(&mut self, uploads: bool) {
+        self.uploads = uploads;
     }
 
     /// The lease, which is there until it is given back.
@@ -54,6 +63,7 @@ impl<C: StreamConnector> Hold<C> {
     pub(crate) fn take(&mut self) -> Self {
         Self {
             lease: self.lease.take(),
+            uploads: self.uploads,
             patience: self.patience.take(),
         }
     }
@@ -74,7 +84,11 @@ impl<C: StreamConnector> Hold<C> {
     /// It goes back only when it takes the next request at once (B16), and is closed if hyper says
     /// that it never will. If hyper says nothing for a moment, a task goes on waiting.
     pub(crate) fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match ready!(self.poll_reusable_within(A_MOMENT, cx)) {
+        let time = match self.uploads {
+            true => A_MOMENT,
+            false => PATIENCE,
+        };
+        match ready!(self.poll_reusable_within(time, cx)) {
             Some(reusable) => self.end(reusable),
             None => self.take().free_later(),
         }

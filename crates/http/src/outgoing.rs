@@ -16,6 +16,9 @@ use self::held::Held;
 
 mod held;
 
+/// Less than any system has for a socket.
+const AT_ONCE: usize = 16 * 1024;
+
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a request. Its type is forgotten, so that one manager serves them all.
@@ -67,6 +70,15 @@ impl Outgoing {
         match &self.0 {
             Kind::Held(held) => Some(Arc::clone(&held.gate)),
             _ => None,
+        }
+    }
+
+    /// Whether it leaves with the head, as it is there and fits into what a socket takes.
+    pub(crate) fn leaves_at_once(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Whole(bytes) => bytes.len() <= AT_ONCE,
+            _ => false,
         }
     }
 
