@@ -24,6 +24,8 @@ pub struct Budget {
     pub(crate) withdrawn: usize,
     /// Connections whose slots are being freed, withdrawn attempts among them.
     pub(crate) closing: usize,
+    /// Of each shard, how many attempts have no owner and may finish all the same.
+    pub(crate) orphans: Box<[usize]>,
     pub(crate) overtakes: u64,
     pub(crate) asked: bool,
     /// How many ends are under way during which nothing is given.
@@ -81,6 +83,7 @@ impl Budget {
             connecting: 0,
             withdrawn: 0,
             closing: 0,
+            orphans: vec![0; usize::from(settings.shards)].into(),
             overtakes: 0,
             asked: false,
             frozen: 0,
@@ -248,6 +251,44 @@ impl Budget {
             host: claim.host,
             slot,
         })
+    }
+
+    /// An attempt of `shard` has lost its owner, and may finish.
+    pub(crate) fn orphaned(&mut self, shard: ShardId) {
+        self.orphans[usize::from(shard.0)] += 1;
+    }
+
+    /// An attempt of `shard` without owner has one again, or is no attempt any more.
+    pub(crate) fn no_orphan(&mut self, shard: ShardId) {
+        self.orphans[usize::from(shard.0)] -= 1;
+    }
+
+    /// A shard of which an attempt without owner is in the way of a claim: `own`, if it has one.
+    ///
+    /// Some claim could use its slot, or its place among the attempts, and too few of these are free
+    /// or being freed.
+    pub(crate) fn orphan_in_the_way(&self, own: ShardId) -> Option<ShardId> {
+        let orphans: usize = self.orphans.iter().sum();
+        if orphans == 0 || self.frozen > 0 {
+            return None;
+        }
+        let connecting = self.connecting - self.withdrawn;
+        let places = self.max_connecting.saturating_sub(connecting);
+        let slots = self.max_open.saturating_sub(self.open);
+        let wanted = self.claims.len().min(places.saturating_add(orphans));
+        if wanted <= slots.saturating_add(self.closing).min(places) {
+            return None;
+        }
+        match self.orphans[usize::from(own.0)] {
+            0 => self.orphans(),
+            _ => Some(own),
+        }
+    }
+
+    /// A shard that has an attempt without owner.
+    pub fn orphans(&self) -> Option<ShardId> {
+        let shard = self.orphans.iter().position(|&orphans| orphans > 0)?;
+        u16::try_from(shard).ok().map(ShardId)
     }
 
     /// Whether an idle connection must be closed to make room (SPEC L4): some claim could use a

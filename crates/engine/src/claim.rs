@@ -1,13 +1,23 @@
 //! Who may open a connection: attempts, claims for room, grants and evictions (SPEC L1 to L7).
 
+use std::time::Duration;
+
 use crate::action::{Action, Answer, Message};
+use crate::arena::NIL;
 use crate::budget::{Grant, Slot};
 use crate::connection::{Connection, State};
 use crate::engine::Engine;
+use crate::ids::ShardId;
 use crate::request::Stage;
 use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
+
+/// How many attempts of a host may finish although their requests have gone.
+const FINISHING: usize = 4;
+
+/// How long such an attempt may take at most.
+const FINISHES_WITHIN: Duration = Duration::from_secs(120);
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Brings a host's attempts and claims in line with its queue and its limit.
@@ -26,15 +36,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             if self.requests[request].stage == Stage::Claimed {
                 self.withdraw_claim(room, request);
             }
-            self.remove_orphan(host, orphan);
+            self.remove_orphan(room, host, orphan);
             self.timers
                 .withdraw(&mut self.requests, TimerKey::Connection(orphan));
             self.attend(now, room, request, orphan);
         }
-        if (!self.settings.finish_attempts && !planted!(OrphanForgotten)) || self.shut_down {
-            while let Some(orphan) = self.hosts.at(host).orphans.front() {
-                self.withdraw_attempt(room, orphan);
-            }
+        while let Some(orphan) = self.unwanted_orphan(host) {
+            self.withdraw_attempt(room, orphan);
         }
         while self.may_claim(host)
             && !(planted!(SaturatedHostStalls) && self.some_host_is_full())
@@ -61,6 +69,30 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 break;
             }
         }
+    }
+
+    /// An attempt without owner that may not finish: the one left last, if there are too many.
+    fn unwanted_orphan(&self, host: u32) -> Option<u32> {
+        let orphans = &self.hosts.at(host).orphans;
+        let mut orphan = orphans.front()?;
+        for _ in 0..FINISHING {
+            if !self.may_finish(orphan) {
+                return Some(orphan);
+            }
+            orphan = self.connections[orphan].host_link.next;
+            if orphan == NIL {
+                return None;
+            }
+        }
+        orphans.back()
+    }
+
+    /// Whether an attempt may go on that nobody waits for. What it waits for itself, be it a lookup
+    /// or a descriptor, others may wait for too.
+    fn may_finish(&self, attempt: u32) -> bool {
+        let connection = &self.connections[attempt];
+        let finishes = self.settings.finish_attempts && connection.is_under_way();
+        (finishes || planted!(OrphanForgotten)) && !self.shut_down
     }
 
     fn some_host_is_full(&self) -> bool {
@@ -96,21 +128,31 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                     self.actions.push_back(action);
                 }
             }
+            while !*room.budget().asked()
+                && let Some(shard) = room.budget().orphan_in_the_way(self.shard)
+            {
+                match self.orphans.front() {
+                    Some(orphan) if shard == self.shard => self.withdraw_attempt(room, orphan),
+                    _ => self.ask_for_room(room, shard),
+                }
+            }
             while room.budget().needs_eviction() && !*room.budget().asked() {
                 match room.idle_longest() {
                     Some(shard) if shard == self.shard => match self.victim() {
                         Some(slot) => self.evict(now, room, slot),
                         None => break,
                     },
-                    Some(shard) => {
-                        *room.budget().asked() = true;
-                        self.actions
-                            .push_back(Action::Tell(shard, Message::MakeRoom));
-                    }
+                    Some(shard) => self.ask_for_room(room, shard),
                     None => break,
                 }
             }
         }
+    }
+
+    fn ask_for_room(&mut self, room: &mut impl Room, shard: ShardId) {
+        *room.budget().asked() = true;
+        self.actions
+            .push_back(Action::Tell(shard, Message::MakeRoom));
     }
 
     /// A slot has come from another shard's release.
@@ -155,7 +197,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 self.hosts.count(host, |counts| counts.rare().failed += 1);
                 self.refuse(owner, Answer::Failed);
             }
-            None => self.remove_orphan(host, slot),
+            None => self.remove_orphan(room, host, slot),
         }
         self.timers
             .withdraw(&mut self.requests, TimerKey::Connection(slot));
@@ -177,7 +219,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Withdraws an attempt that has no owner.
     pub(crate) fn withdraw_attempt(&mut self, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
-        self.remove_orphan(host, slot);
+        self.remove_orphan(room, host, slot);
         self.timers
             .withdraw(&mut self.requests, TimerKey::Connection(slot));
         self.connections[slot].enter(State::Withdrawn);
@@ -227,7 +269,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.connections[attempt].set_owner(Some(owner));
     }
 
-    pub(crate) fn leave_attempt(&mut self, now: Time, attempt: u32) {
+    pub(crate) fn leave_attempt(&mut self, now: Time, room: &mut impl Room, attempt: u32) {
         self.connections[attempt].set_owner(None);
         let host = self.connections[attempt].host;
         let Self {
@@ -236,13 +278,20 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let orphans = &mut hosts.at_mut(host).orphans;
         orphans.push_back(connections, attempt, Connection::host_link);
         if self.settings.finish_attempts {
-            let limit = now.checked_add(self.settings.timeout);
+            self.unsettled = true;
+            self.orphans.push_back(attempt);
+            room.budget().orphaned(self.shard);
+            let limit = now.checked_add(self.settings.timeout.min(FINISHES_WITHIN));
             self.timers
                 .set(&mut self.requests, TimerKey::Connection(attempt), limit);
         }
     }
 
-    pub(crate) fn remove_orphan(&mut self, host: u32, attempt: u32) {
+    pub(crate) fn remove_orphan(&mut self, room: &mut impl Room, host: u32, attempt: u32) {
+        if self.settings.finish_attempts {
+            self.orphans.remove(attempt);
+            room.budget().no_orphan(self.shard);
+        }
         let Self {
             hosts, connections, ..
         } = self;

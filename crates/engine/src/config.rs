@@ -50,7 +50,7 @@ pub struct Settings {
     /// How many waiters of its own host one connection may serve while an earlier request of
     /// another host waits for room.
     pub reuse_run: u32,
-    /// Whether an attempt that nobody needs any more finishes into the cache.
+    /// Whether an attempt whose request has gone finishes into the cache, within bounds.
     pub finish_attempts: bool,
     /// Seed of all random choices.
     pub seed: u64,
@@ -73,7 +73,7 @@ impl Default for Settings {
             max_uses: None,
             idle_order: IdleOrder::Lifo,
             reuse_run: 16,
-            finish_attempts: false,
+            finish_attempts: true,
             seed: 0,
             shards: 1,
         }

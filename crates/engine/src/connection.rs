@@ -203,6 +203,11 @@ impl Connection {
             && !self.is_worn(max_uses)
     }
 
+    /// Whether an attempt is past what it may have to wait for within its own process.
+    pub(crate) fn is_under_way(&self) -> bool {
+        matches!(self.phase, Some(Phase::Connect | Phase::Proxy | Phase::Tls))
+    }
+
     /// Whether it has been opened, and does not close yet.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {

@@ -38,6 +38,8 @@ pub struct Engine<K, N = ()> {
     pub(crate) requests: Arena<Request<N>>,
     pub(crate) connections: Arena<Connection>,
     pub(crate) idle: Idle,
+    /// Attempts without owner that may finish, the one left first in front.
+    pub(crate) orphans: Idle,
     pub(crate) timers: Timers,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) waiting_time: WaitingTime,
@@ -82,6 +84,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             requests: Arena::new(),
             connections: Arena::new(),
             idle: Idle::new(),
+            orphans: Idle::new(),
             timers: Timers::new(),
             actions: VecDeque::new(),
             waiting_time: WaitingTime::default(),
@@ -261,6 +264,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             if let (State::Connecting, Some(owner)) = (connection.state, connection.owner()) {
                 self.requests[owner].book(now, before);
             }
+            let host = self.connections[slot].host;
+            if !self.hosts.at(host).orphans.is_empty() {
+                self.rebalance(now, room, host);
+            }
             if planted!(DeliveredBeforeReady) && self.connections[slot].state == State::Connecting {
                 self.open(now, room, slot, Capacity::One);
             }
@@ -381,11 +388,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// Closes the connection that has been idle longest, for whoever needs what it holds beside its
-    /// slot.
+    /// Withdraws an attempt that nobody waits for, or else closes the connection that has been idle
+    /// longest, for whoever needs what it holds beside its slot.
     pub fn evict_longest_idle(&mut self, now: Time, room: &mut impl Room) {
         let now = self.advance(now, room);
-        if let Some(slot) = self.victim() {
+        if let Some(orphan) = self.orphans.front() {
+            self.withdraw_attempt(room, orphan);
+        } else if let Some(slot) = self.victim() {
             self.evict(now, room, slot);
         }
         self.settle(room);

@@ -76,6 +76,8 @@ struct ConnectionView {
     available: Option<usize>,
     orphan: Option<usize>,
     idle: Option<usize>,
+    /// Its place among the attempts without owner of all hosts.
+    left: Option<usize>,
     idle_since: Option<usize>,
     expiry: Option<u128>,
     due: Option<(u128, usize)>,
@@ -141,6 +143,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             requests: _, // their hosts and connections lead to them
             connections,
             idle,
+            orphans,
             timers,
             actions,
             waiting_time: _,
@@ -172,6 +175,9 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         let refused = self.holders(engine, &mut open);
         for (place, slot) in idle.iter().enumerate() {
             open.entry(slot).or_default().idle = Some(place);
+        }
+        for (place, slot) in orphans.iter().enumerate() {
+            open.entry(slot).or_default().left = Some(place);
         }
         let Hosts {
             table: _, // leads to the records by their keys
@@ -379,6 +385,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             connecting,
             withdrawn,
             closing,
+            orphans: _, // the engines' own
             overtakes: _,
             asked,
             frozen,

@@ -1,4 +1,5 @@
-//! The idle connections of a shard, in the order in which they became so.
+//! The idle connections of a shard, or its attempts without owner, in the order in which they became
+//! so.
 
 use crate::arena::{KEPT_WHEN_EMPTY, NIL};
 

@@ -82,6 +82,9 @@ pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) 
         let listed = listed + usize::from(connection.listed);
         (listed, orphans + usize::from(orphan))
     });
+    if engine.settings.finish_attempts {
+        assert_eq!(engine.orphans.len(), orphans, "I4: none is missed");
+    }
     assert_eq!(
         (listed, orphans),
         (in_lists, orphaned),
@@ -127,6 +130,11 @@ pub fn check_settled<K: Eq + Clone, N: Default>(
             }
         }
         idle += engine.idle.len();
+        assert_eq!(
+            engine.orphans.len(),
+            room.budget().orphans[usize::from(engine.shard.0)],
+            "I4: attempts that could make room are counted"
+        );
         let requests = engine.requests.iter();
         counted += requests.filter(|(_, request)| request.counted).count();
         let requests = engine.requests.iter();
@@ -160,6 +168,11 @@ pub fn check_settled<K: Eq + Clone, N: Default>(
     assert!(
         idle == 0 || !budget.needs_eviction(),
         "I4: a claim and an idle connection that could make room"
+    );
+    let in_the_way = budget.orphan_in_the_way(engines[0].borrow().shard);
+    assert_eq!(
+        in_the_way, None,
+        "I4: a claim and an attempt without owner that could make room"
     );
     assert!(!*budget.asked(), "no shard is being asked");
 }
@@ -399,9 +412,8 @@ fn check_timers<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
             .at(&engine.requests, TimerKey::Connection(slot));
         set += usize::from(at.is_some());
         let attempt = connection.state == State::Connecting;
-        let endless = engine.settings.timeout == std::time::Duration::MAX;
         assert!(
-            !attempt || endless || at.is_some() == connection.owner().is_none(),
+            !attempt || at.is_some() == connection.owner().is_none(),
             "I9: an attempt ends with its owner, or by its own deadline"
         );
     }

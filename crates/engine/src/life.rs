@@ -19,7 +19,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.hosts.at_mut(host).shares = capacity != Capacity::One;
         match self.connections[slot].end_attempt() {
             Some(owner) => self.swap_with_front(now, host, slot, owner),
-            None => self.remove_orphan(host, slot),
+            None => self.remove_orphan(room, host, slot),
         }
         let end = lifetime_end(
             now,
@@ -199,6 +199,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let connection = self.connections.remove(slot);
         if self.connections.len() == 0 {
             self.idle.release();
+            self.orphans.release();
         }
         connection
     }

@@ -143,7 +143,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 if self.connections[attempt].state == State::Connecting
                     && !planted!(LeakOnCancelConnecting)
                 {
-                    self.leave_attempt(now, attempt);
+                    self.leave_attempt(now, room, attempt);
                 }
             }
             _ => {

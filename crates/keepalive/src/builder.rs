@@ -229,8 +229,17 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Whether an attempt that nobody needs any more finishes into the cache. Default no: it is
-    /// cancelled.
+    /// Whether an attempt to connect goes on when its request has gone, because it was withdrawn, out
+    /// of time or served by another connection. Default yes: the connection is kept for the next
+    /// request.
+    ///
+    /// So a host that takes longer to connect to than requests wait is served all the same. Of one
+    /// host four such attempts go on at most, each for `timeout` or two minutes, whichever is less.
+    /// Whenever the room of one, or its place under `max_connecting`, could be of use to a request
+    /// that waits, it is cancelled at once. So is one that still looks a name up, or waits for a file
+    /// descriptor, and one whose connector has not said where it is
+    /// ([`Attempt::enter`](crate::Attempt::enter)). With no, an attempt that nobody waits for is
+    /// cancelled always.
     pub fn finish_attempts(mut self, finish: bool) -> Self {
         self.settings.finish_attempts = finish;
         self

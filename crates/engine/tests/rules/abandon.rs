@@ -1,6 +1,6 @@
 //! `abandon` ends everything pending, and later requests are served again.
 
-use keepalive_engine::{Answer, Return, Settings};
+use keepalive_engine::{Answer, Phase, Return, Settings};
 
 use crate::{attempts, connect, hold, idle, limits, waits};
 use keepalive_testkit::world::World;
@@ -50,6 +50,7 @@ fn it_withdraws_attempts_without_owner_too() {
         ..limits(2, 8)
     });
     let id = world.request(0);
+    world.progress(0, Phase::Connect);
     world.cancel(id);
     assert_eq!(attempts(&world, 0), 1);
     world.abandon();

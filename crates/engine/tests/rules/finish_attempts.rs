@@ -1,8 +1,10 @@
 //! An attempt that nobody needs any more: withdrawn, or finished into the cache (SPEC L5).
 
-use keepalive_engine::{Due, FromCache, Settings};
+use std::time::Duration;
 
-use crate::{attempts, connect, limits, ms, take, waits};
+use keepalive_engine::{Due, FromCache, Phase, RequestId, Settings};
+
+use crate::{attempt, attempts, connect, idle, limits, ms, take, waits};
 use keepalive_testkit::world::World;
 
 fn world() -> World {
@@ -16,7 +18,7 @@ fn world() -> World {
 #[test]
 fn an_attempt_without_owner_ends_after_timeout() {
     let mut world = world();
-    let id = world.request(0);
+    let id = begin(&mut world, 0);
     world.wait(ms(30));
     world.cancel(id);
     let due = world.engines[0].poll_timeout();
@@ -32,7 +34,7 @@ fn an_attempt_without_owner_ends_after_timeout() {
 #[test]
 fn before_that_it_finishes_into_the_cache() {
     let mut world = world();
-    let id = world.request(0);
+    let id = begin(&mut world, 0);
     world.cancel(id);
     world.wait(ms(99));
     let opened = connect(&mut world, 0);
@@ -51,7 +53,7 @@ fn before_that_it_finishes_into_the_cache() {
 #[test]
 fn who_adopts_it_gives_it_a_deadline_of_its_own() {
     let mut world = world();
-    let id = world.request(0);
+    let id = begin(&mut world, 0);
     world.cancel(id);
     world.wait(ms(50));
     let adopter = world.ask(0, Some(ms(500)), None);
@@ -69,7 +71,7 @@ fn it_finishes_too_when_its_owner_is_served_by_another() {
         ..limits(2, 8)
     });
     let holder = crate::hold(&mut world, 0);
-    let id = world.request(0);
+    let id = begin(&mut world, 0);
     crate::pass(&mut world, holder, id);
     assert_eq!((attempts(&world, 0), world.closing.len()), (1, 0));
     connect(&mut world, 0);
@@ -79,7 +81,7 @@ fn it_finishes_too_when_its_owner_is_served_by_another() {
 #[test]
 fn it_fails_without_an_answer_to_anybody() {
     let mut world = world();
-    let id = world.request(0);
+    let id = begin(&mut world, 0);
     world.cancel(id);
     world.fail(0);
     let totals = world.engines[0].totals();
@@ -87,9 +89,151 @@ fn it_fails_without_an_answer_to_anybody() {
 }
 
 #[test]
-fn by_default_it_is_withdrawn_at_once() {
-    let mut world = World::new(limits(1, 8));
-    let id = world.request(0);
+fn it_does_so_by_default() {
+    let mut world = World::new(Settings::default());
+    let id = begin(&mut world, 0);
+    world.cancel(id);
+    assert_eq!((attempts(&world, 0), world.closing.len()), (1, 0));
+}
+
+#[test]
+fn unless_it_is_told_not_to() {
+    let mut world = World::new(Settings {
+        finish_attempts: false,
+        ..Settings::default()
+    });
+    let id = begin(&mut world, 0);
     world.cancel(id);
     assert_eq!((attempts(&world, 0), world.closing.len()), (0, 1));
+}
+
+#[test]
+fn it_takes_two_minutes_at_most() {
+    let mut world = World::new(Settings {
+        finish_attempts: true,
+        timeout: Duration::MAX,
+        ..limits(1, 8)
+    });
+    let id = begin(&mut world, 0);
+    world.cancel(id);
+    let due = world.engines[0].poll_timeout();
+    let limit = Duration::from_secs(120);
+    assert_eq!(due, Some((world.start + limit, Due::Connection)));
+}
+
+#[test]
+fn four_of_a_host_do_so_those_that_were_left_first() {
+    let mut world = finishing(limits(8, 16));
+    let ids: Vec<_> = (0..6).map(|_| begin(&mut world, 0)).collect();
+    let begun: Vec<_> = world.attempts.iter().map(|&(_, id, _)| id).collect();
+    ids.iter().for_each(|&id| assert!(world.cancel(id)));
+    let left: Vec<_> = world.attempts.iter().map(|&(_, id, _)| id).collect();
+    assert_eq!(left, begun[..4]);
+    assert_eq!(world.closing.len(), 2);
+}
+
+#[test]
+fn it_gives_its_slot_to_a_request_of_another_host() {
+    let mut world = finishing(limits(2, 2));
+    let ids = [begin(&mut world, 0), begin(&mut world, 0)];
+    let first = world.attempts[0].1;
+    ids.iter().for_each(|&id| assert!(world.cancel(id)));
+    assert_eq!(attempts(&world, 0), 2);
+    world.request(1);
+    assert_eq!(
+        (attempts(&world, 0), world.closing.clone()),
+        (1, vec![(0, first)])
+    );
+    world.run();
+    assert_eq!((attempts(&world, 0), attempts(&world, 1)), (1, 1));
+}
+
+#[test]
+fn it_gives_its_place_among_the_attempts() {
+    let mut world = finishing(Settings {
+        max_connecting: Some(1),
+        ..limits(2, 8)
+    });
+    let id = begin(&mut world, 0);
+    world.cancel(id);
+    let other = world.request(1);
+    assert_eq!(attempts(&world, 0), 0);
+    world.run();
+    connect(&mut world, 1);
+    assert!(world.is_served(other));
+}
+
+#[test]
+fn it_does_so_before_an_idle_connection_closes() {
+    let mut world = finishing(limits(2, 2));
+    let kept = idle(&mut world, 0);
+    let id = begin(&mut world, 1);
+    world.cancel(id);
+    world.request(2);
+    assert_eq!((attempts(&world, 1), attempts(&world, 2)), (0, 0));
+    assert!(world.engines[0].is_idle(kept));
+    world.run();
+    assert_eq!(attempts(&world, 2), 1);
+}
+
+#[test]
+fn it_does_so_for_another_shard() {
+    let mut world = finishing(Settings {
+        shards: 2,
+        ..limits(1, 1)
+    });
+    let id = begin(&mut world, 0);
+    world.cancel(id);
+    let other = world.request(1);
+    assert_eq!((attempts(&world, 0), world.messages.len()), (1, 1));
+    world.run();
+    assert_eq!(attempts(&world, 0), 0);
+    connect(&mut world, 1);
+    assert!(world.is_served(other));
+}
+
+#[test]
+fn it_does_so_when_it_is_left_while_another_host_waits() {
+    let mut world = finishing(limits(1, 1));
+    let id = begin(&mut world, 0);
+    let other = world.request(1);
+    assert!(waits(&world, other));
+    world.cancel(id);
+    world.run();
+    connect(&mut world, 1);
+    assert!(world.is_served(other));
+}
+
+/// What it waits for itself, others may wait for too.
+#[test]
+fn it_does_not_wait_for_a_name_or_a_descriptor() {
+    for waits in [Phase::Resolve, Phase::Descriptor] {
+        for left_first in [true, false] {
+            let mut world = finishing(limits(1, 8));
+            let id = begin(&mut world, 0);
+            if left_first {
+                world.cancel(id);
+                assert_eq!(attempts(&world, 0), 1);
+            }
+            world.progress(attempt(&world, 0), waits);
+            if !left_first {
+                world.cancel(id);
+            }
+            assert_eq!((attempts(&world, 0), world.closing.len()), (0, 1));
+        }
+    }
+}
+
+/// A request whose attempt has begun to connect.
+fn begin(world: &mut World, host: u32) -> RequestId {
+    let before = world.attempts.len();
+    let id = world.request(host);
+    assert_eq!(world.attempts.len(), before + 1);
+    world.progress(before, Phase::Connect);
+    id
+}
+
+fn finishing(mut settings: Settings) -> World {
+    settings.finish_attempts = true;
+    World::new(settings)
 }

@@ -34,6 +34,7 @@ fn limits(max_per_host: usize, max_open: usize) -> Settings {
     Settings {
         max_per_host,
         max_open,
+        finish_attempts: false,
         ..Settings::default()
     }
 }

@@ -1,6 +1,6 @@
 //! Who is next (SPEC L2, L3, L5).
 
-use keepalive_engine::{IdleOrder, Reason, Return, Room, Settings};
+use keepalive_engine::{IdleOrder, Phase, Reason, Return, Room, Settings};
 
 use crate::{attempts, connect, connection, crowd, hold, idle, limits, pass, reason, waits};
 use keepalive_testkit::world::World;
@@ -127,6 +127,7 @@ fn a_shared_connection_that_had_room_all_the_time_is_returned_last_too() {
             ..limits(2, 8)
         });
         let ids = [0; 2].map(|host| world.request(host));
+        world.progress(1, Phase::Connect);
         let shared = world.connect(0, 3);
         let unused = connect(&mut world, 0);
         for id in ids {

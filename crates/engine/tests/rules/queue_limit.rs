@@ -1,6 +1,6 @@
 //! `max_queued` counts who waits without an attempt, and nobody else (SPEC L7).
 
-use keepalive_engine::{Answer, RequestId, Return, Room, Settings};
+use keepalive_engine::{Answer, Phase, RequestId, Return, Room, Settings};
 
 use crate::{attempt, attempts, connect, hold, limits, ms, pass, take};
 use keepalive_testkit::world::World;
@@ -175,6 +175,7 @@ fn who_adopts_an_attempt_at_once_is_not_counted() {
         ..limits(1, 2)
     });
     let gone = world.request(1);
+    world.progress(0, Phase::Connect);
     world.cancel(gone);
     hold(&mut world, 0);
     world.request(0);

@@ -44,8 +44,9 @@
 //!   can read the mark that its own function makes.
 //! - A connection of HTTP/1.1 that has changed its protocol is its user's own, as with hyper-util,
 //!   and counts under no limit. [`Builder::count_upgraded`] has it count until it is dropped.
-//! - An attempt to connect that a request no longer needs, because another connection was given
-//!   back before, is given up; hyper-util lets it finish.
+//! - An attempt to connect whose request has gone, or has been given another connection, finishes for
+//!   the next, as there; but of one host four do so at most, for two minutes, and none that is in the
+//!   way of a request under a limit that is set.
 //! - With `http2_only`, or where a server has spoken HTTP/2 before, the first requests wait for one
 //!   connection, as there. What is more than its server allows opens the next, one at a time, when all
 //!   are full; hyper-util leaves it to one connection, and it fails if it was sent before the settings

@@ -25,6 +25,7 @@ mod a_storm_of_requests_opens_no_storm_of_connections;
 mod a_stream_holds_its_place_until_it_has_ended;
 mod a_stream_may_become_a_tunnel;
 mod a_stream_that_is_no_socket_is_watched;
+mod an_attempt_goes_on_without_its_request;
 mod any_url_is_for_its_connector;
 mod errors_lead_to_their_cause;
 mod extras_are_in_the_response;

@@ -42,7 +42,7 @@ mod unix;
 /// Opens connections of one kind.
 ///
 /// A connector says where it is by [`Attempt::enter`]; until it does, an attempt counts as being
-/// in [`Phase::Resolve`].
+/// in [`Phase::Resolve`], and ends with its request.
 ///
 /// A manager asks its connector for a connection when a request needs a new one, and drops the
 /// returned future when nobody needs it any more. Whatever the future holds must be closed when

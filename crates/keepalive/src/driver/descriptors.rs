@@ -44,11 +44,13 @@ impl Pauses {
 }
 
 impl<C: Connector> Driver<C> {
-    /// Closes the connection of this manager that has been idle longest, so that its descriptor is
-    /// free.
+    /// Stops an attempt of this manager that nobody waits for, or closes the connection that has been
+    /// idle longest, so that its descriptor is free.
     pub(crate) fn free_a_descriptor(self: &Arc<Self>) {
-        let longest = self.common.room().idle_longest();
-        if let Some(shard) = longest {
+        let mut room = self.common.room();
+        let shard = room.budget().orphans().or_else(|| room.idle_longest());
+        drop(room);
+        if let Some(shard) = shard {
             self.input(shard, |shard, now, room| {
                 shard.engine.evict_longest_idle(now, room);
             });

@@ -4,11 +4,15 @@ use crate::support::{Probe, Server, echo, eventually, run};
 use keepalive::{FromCache, Manager};
 
 #[test]
-fn the_attempt_that_nobody_needs_any_more_is_cancelled() {
+fn the_attempt_that_nobody_needs_any_more_is_cancelled_if_it_is_told_to() {
     run(async || {
         let server = Server::start();
         let probe = Probe::closed();
-        let manager = Manager::builder().connector(probe.clone()).build().unwrap();
+        let manager = Manager::builder()
+            .connector(probe.clone())
+            .finish_attempts(false)
+            .build()
+            .unwrap();
         probe.pass(1);
         let held = manager.allocate(server.request()).await.unwrap();
         let waiting = manager.allocate(server.request());
@@ -25,15 +29,11 @@ fn the_attempt_that_nobody_needs_any_more_is_cancelled() {
 }
 
 #[test]
-fn the_attempt_finishes_into_the_cache_if_it_is_told_to() {
+fn the_attempt_finishes_into_the_cache() {
     run(async || {
         let server = Server::start();
         let probe = Probe::closed();
-        let manager = Manager::builder()
-            .connector(probe.clone())
-            .finish_attempts(true)
-            .build()
-            .unwrap();
+        let manager = Manager::builder().connector(probe.clone()).build().unwrap();
         probe.pass(1);
         let held = manager.allocate(server.request()).await.unwrap();
         let waiting = manager.allocate(server.request());

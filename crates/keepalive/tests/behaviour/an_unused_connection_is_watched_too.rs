@@ -24,7 +24,7 @@ fn a_new_connection_whose_request_is_withdrawn_goes_when_the_peer_closes_it() {
 fn a_connection_that_nobody_needed_goes_when_the_peer_closes_it() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().finish_attempts(true).build().unwrap();
+        let manager = Manager::new();
         drop(manager.allocate(server.request()));
         eventually("finished into the cache", || manager.totals().idle == 1).await;
         server.connections.until(|tally| tally.now == 1).await;

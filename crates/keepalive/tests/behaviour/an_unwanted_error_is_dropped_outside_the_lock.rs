@@ -1,17 +1,44 @@
 //! E3: what a connector puts into an error may use the manager, also when nobody takes the error.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 
-use crate::support::{Gauge, Mock, host, run_or_hang};
-use keepalive::{ConnectError, Manager};
+use crate::support::{Gauge, host, run_or_hang};
+use keepalive::{Attempt, ConnectError, Connector, Manager, NetStream, Phase};
+use tokio::sync::Notify;
 
-type Slot = Arc<Mutex<Option<Manager<Mock>>>>;
+/// Fails when it is told to, with an error that has the manager in it.
+#[derive(Clone, Default)]
+struct Fails {
+    manager: Arc<Mutex<Option<Manager<Fails>>>>,
+    begun: Arc<Notify>,
+    goes_on: Arc<Notify>,
+    dropped: Gauge,
+}
+
+impl Connector for Fails {
+    type Connection = NetStream;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
+        attempt.enter(Phase::Connect);
+        self.begun.notify_one();
+        self.goes_on.notified().await;
+        let manager = self.manager.lock().unwrap().take().expect("one attempt");
+        let nosy = Nosy(manager, self.dropped.clone());
+        Err(ConnectError::new("connect", nosy))
+    }
+}
 
 /// Asks the manager for its figures when it is dropped.
-#[derive(Debug)]
-struct Nosy(Manager<Mock>, Gauge);
+struct Nosy(Manager<Fails>, Gauge);
+
+impl fmt::Debug for Nosy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nosy")
+    }
+}
 
 impl fmt::Display for Nosy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -31,20 +58,15 @@ impl Drop for Nosy {
 #[test]
 fn an_error_nobody_waited_for_may_call_the_manager() {
     run_or_hang(async || {
-        let (slot, dropped) = (Slot::default(), Gauge::default());
-        let mock = Mock::new().connect({
-            let (slot, dropped) = (Arc::clone(&slot), dropped.clone());
-            move || {
-                let manager = slot.lock().unwrap().take().expect("one attempt");
-                let nosy = Nosy(manager, dropped.clone());
-                Poll::Ready(Err(ConnectError::new("connect", nosy)))
-            }
-        });
-        let manager = Manager::builder().connector(mock).finish_attempts(true);
+        let connector = Fails::default();
+        let manager = Manager::builder().connector(connector.clone());
         let manager = manager.build().unwrap();
-        *slot.lock().unwrap() = Some(manager.clone());
-        drop(manager.allocate(host(0)));
-        dropped.until(|tally| tally.gone == 1).await;
+        *connector.manager.lock().unwrap() = Some(manager.clone());
+        let pending = manager.allocate(host(0));
+        connector.begun.notified().await;
+        drop(pending);
+        connector.goes_on.notify_one();
+        connector.dropped.until(|tally| tally.gone == 1).await;
         assert_eq!(manager.totals().open, 0);
     });
 }

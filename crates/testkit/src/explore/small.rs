@@ -70,6 +70,14 @@ fn without_clock() -> Vec<Small> {
         wide("attempts finish", |settings| {
             settings.finish_attempts = true;
         }),
+        wide("attempts finish, one may connect", |settings| {
+            settings.finish_attempts = true;
+            settings.max_connecting = Some(1);
+        }),
+        two("two shards, attempts finish", |settings| {
+            settings.shards = 2;
+            settings.finish_attempts = true;
+        }),
         one_each("two shards", |settings| settings.shards = 2),
         wide("two shards, two each", |settings| settings.shards = 2),
         two("two shards, strict order", |settings| {
@@ -155,6 +163,7 @@ fn small(name: &'static str, limits: (usize, usize), change: fn(&mut Settings)) 
         close_timeout: Duration::MAX,
         lifetime_jitter: 0.0,
         reuse_run: 1,
+        finish_attempts: false,
         ..Settings::default()
     };
     change(&mut settings);

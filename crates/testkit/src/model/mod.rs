@@ -269,6 +269,9 @@ impl Model {
             self.connection_mut(attempt).phase = phase;
             if let Some(owner) = owner {
                 self.book(owner, Some(before));
+            } else {
+                let host = self.connection_at(attempt).host;
+                self.align(host);
             }
         }
     }

@@ -1,9 +1,16 @@
 //! Who waits, who may open a connection, and who must make room (L1, L2, L4, L5, L6, L7).
 
+use std::time::Duration;
+
 use keepalive_engine::Phase;
 
 use super::records::{Connection, Deadline, Stage, State};
 use super::{Effect, Model, Outcome};
+
+/// How many attempts of a host may finish although their requests have gone, and how long each may
+/// take.
+const FINISHING: usize = 4;
+const FINISHES_WITHIN: Duration = Duration::from_secs(120);
 
 impl Model {
     pub(super) fn serve_or_queue(&mut self, number: usize) {
@@ -70,7 +77,7 @@ impl Model {
     fn orphan(&mut self, attempt: usize) {
         let event = self.event();
         let limit = self.settings.finish_attempts.then(|| Deadline {
-            at: self.now + self.settings.timeout,
+            at: self.now + self.settings.timeout.min(FINISHES_WITHIN),
             set: event,
         });
         let attempt = self.connection_mut(attempt);
@@ -80,13 +87,20 @@ impl Model {
     /// Brings a host in order: attempts without owner are adopted in order of arrival, or
     /// withdrawn; who is within the host's limit claims room, and may find some at once.
     pub(super) fn align(&mut self, host: usize) {
+        let mut finishing = 0;
         for orphan in self.orphans(Some(host)) {
             match self.unattended(host).first() {
                 Some(&adopter) => {
                     self.connection_mut(orphan).deadline = None;
                     self.attend(adopter, orphan);
                 }
-                None if self.settings.finish_attempts && !self.shut_down => {}
+                None if self.settings.finish_attempts
+                    && !self.shut_down
+                    && is_under_way(self.connection_at(orphan).phase)
+                    && finishing < FINISHING =>
+                {
+                    finishing += 1;
+                }
                 None => self.withdraw_attempt(orphan),
             }
         }
@@ -108,7 +122,8 @@ impl Model {
         }
     }
 
-    /// Who was held back claims room. Free slots go to the oldest claims; then idle connections close, the one idle longest
+    /// Who was held back claims room. Free slots go to the oldest claims; then attempts that nobody
+    /// waits for are given up, and idle connections close, the one idle longest
     /// first, as long as more slots could be used than are free or being freed.
     pub(super) fn give_out_room(&mut self) {
         for host in std::mem::take(&mut self.relieved) {
@@ -119,11 +134,30 @@ impl Model {
         {
             self.start_attempt(oldest);
         }
+        while self.an_orphan_is_in_the_way()
+            && let Some(&orphan) = self.orphans(None).first()
+        {
+            self.withdraw_attempt(orphan);
+        }
         while self.needs_eviction()
             && let Some(idle) = self.idle_longest()
         {
             self.evict(idle);
         }
+    }
+
+    /// Whether somebody could begin an attempt if one that nobody waits for were given up.
+    fn an_orphan_is_in_the_way(&self) -> bool {
+        let attempts = self.connections.iter();
+        let attempts = attempts.filter(|it| it.state == State::Connecting);
+        let places = self.max_connecting() - attempts.count();
+        let closing = self.connections.iter().filter(|it| it.is_closing());
+        let slots = self.settings.max_open - self.connections.len() + closing.count();
+        let wanted = self
+            .claims()
+            .len()
+            .min(places.saturating_add(self.orphans(None).len()));
+        !self.frozen && wanted > slots.min(places)
     }
 
     /// An attempt that is being withdrawn leaves its place among the attempts with its slot.
@@ -325,4 +359,9 @@ impl Model {
     pub(super) fn max_connecting(&self) -> usize {
         self.settings.max_connecting.unwrap_or(usize::MAX)
     }
+}
+
+/// Whether an attempt in this phase waits for nothing that others of the process may wait for.
+fn is_under_way(phase: Phase) -> bool {
+    matches!(phase, Phase::Connect | Phase::Proxy | Phase::Tls)
 }

@@ -140,7 +140,7 @@ fn end_attempt(world: &mut World, dice: &mut Dice, mix: &Mix) {
             world.coverage.hit("an attempt fails");
             world.fail(index);
         }
-        1 => {
+        1 | 2 => {
             world.coverage.hit("an attempt moves on");
             let phase = [Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls][dice.below(4)];
             world.progress(index, phase);

@@ -5,6 +5,7 @@ mod a_close_is_announced;
 mod a_close_that_stalls_holds_no_slot;
 mod a_connection_is_leased_after_its_handshake;
 mod a_cut_is_an_error_to_the_reader;
+mod a_handshake_longer_than_requests_wait_is_not_in_vain;
 mod a_handshake_that_stalls_times_out;
 mod a_handshake_that_waits_holds_up_no_other;
 mod a_server_may_change_its_certificate;
