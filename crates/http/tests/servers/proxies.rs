@@ -12,7 +12,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use keepalive::{Manager, Net, Proxy};
+use keepalive::{Manager, Net, Proxy, Tls};
 use keepalive_http::{Client, Http};
 use keepalive_testkit::net::proxies::{self, Setup, squid, tinyproxy};
 use tokio::net::TcpListener;
@@ -102,6 +102,30 @@ async fn credentials_that_are_wrong_are_told_apart() {
             assert!(!error.to_string().contains("secret"), "{error}");
         }
         assert!(origin.heads().is_empty(), "{:?}", origin.heads());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn squid_does_the_same_within_tls() {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    for tunnels in [false, true] {
+        let setup = Setup {
+            wants_credentials: true,
+            tunnels_anywhere: tunnels,
+            tls: Some((&certificate, &key)),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let Some(proxy) = squid(folder.path(), setup) else {
+            return;
+        };
+        let url = format!("https://me:secret@{}", proxy.address);
+        let trusts = Tls::builder().roots_pem(certificate.clone()).build();
+        let url: Proxy = url.parse().unwrap();
+        let client = by(&url.tls(trusts.unwrap()).tunnel(tunnels));
+        ask_all(&client).await;
+        let hosts = if tunnels { ORIGINS } else { 1 };
+        assert_eq!(client.manager().stats().hosts.len(), hosts);
     }
 }
 

@@ -38,6 +38,7 @@ mod tcp;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 mod unix;
+pub(crate) mod wire;
 
 /// Opens connections of one kind.
 ///

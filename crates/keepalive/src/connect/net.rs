@@ -53,8 +53,6 @@ pub struct Net {
     route: Route,
     connect_timeout: Option<Duration>,
     schemes: HashMap<String, Arc<dyn AnyConnector>>,
-    #[cfg(feature = "tls")]
-    tls: tls::Schemes,
 }
 
 impl Net {
@@ -129,7 +127,7 @@ impl Net {
         self.schemes
             .insert(scheme.to_ascii_lowercase(), Arc::new(connector));
         #[cfg(feature = "tls")]
-        self.tls.remove(scheme);
+        self.route.tls.remove(scheme);
         self
     }
 
@@ -138,7 +136,7 @@ impl Net {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: tls::Tls) -> Self {
-        self.tls.choose(tls);
+        self.route.tls.choose(tls);
         self
     }
 
@@ -147,7 +145,7 @@ impl Net {
     #[must_use]
     pub fn tls_scheme(mut self, scheme: &str, tls: tls::Tls) -> Self {
         self.schemes.remove(&scheme.to_ascii_lowercase());
-        self.tls.insert(scheme, tls);
+        self.route.tls.insert(scheme, tls);
         self
     }
 
@@ -277,7 +275,7 @@ impl Net {
     /// Whether connections to `host` are encrypted, by us.
     fn is_tls(&self, host: &Host) -> bool {
         #[cfg(feature = "tls")]
-        return self.tls.serves(host);
+        return self.route.tls.serves(host);
 
         #[cfg(not(feature = "tls"))]
         matches!(host.scheme(), "https" | "wss")
@@ -292,18 +290,24 @@ impl Net {
             Ok(NetStream::new(Kind::Unix(stream), None))
         } else {
             let Reached { stream, residence } = self.route.connect(attempt).await?;
-            Ok(NetStream::new(Kind::Tcp(stream), residence))
+            Ok(NetStream::new(Kind::Wire(stream), residence))
         }
     }
 
     #[cfg(feature = "tls")]
     async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
-        let name = tls::server_name(attempt.host())?;
+        let name = tls::server_name(attempt.host().address())?;
         let Reached { stream, residence } = self.route.connect(attempt).await?;
         if planted!(LeasedBeforeHandshake) {
-            return Ok(NetStream::new(Kind::Tcp(stream), residence));
+            return Ok(NetStream::new(Kind::Wire(stream), residence));
         }
-        let stream = self.tls.connect(attempt, name, stream).await?;
+        let stream = self.route.tls.connect(attempt, name, stream).await;
+        #[cfg(feature = "proxy")]
+        let stream = match attempt.host().proxy() {
+            Some(proxy) => stream.map_err(|error| error.on_the_way_to(format!("proxy {proxy}"))),
+            None => stream,
+        };
+        let stream = stream?;
         Ok(NetStream::new(Kind::Tls(Box::new(stream)), residence))
     }
 
@@ -364,7 +368,7 @@ impl fmt::Debug for Net {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schemes = self.schemes.keys();
         #[cfg(feature = "tls")]
-        let schemes = schemes.chain(self.tls.names());
+        let schemes = schemes.chain(self.route.tls.names());
         let mut schemes: Vec<_> = schemes.collect();
         schemes.sort_unstable();
         f.debug_struct("Net")

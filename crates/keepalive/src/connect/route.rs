@@ -6,9 +6,6 @@ use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 
-use keepalive_engine::Pace;
-use tokio::net::TcpStream;
-
 use crate::address::Address;
 use crate::connect::dial::{Dial, Way};
 #[cfg(feature = "proxy")]
@@ -19,13 +16,17 @@ use crate::connect::options::TcpOptions;
 use crate::connect::proxy::{Proxies, Proxy};
 use crate::connect::resolve::{Residence, Resolver, system};
 use crate::connect::tcp::Connecting;
+#[cfg(feature = "tls")]
+use crate::connect::tls;
+use crate::connect::wire::Wire;
 use crate::connect::{Attempt, ConnectError, Phase};
 use crate::host::Host;
 use crate::sync::Arc;
+use keepalive_engine::Pace;
 
 /// A stream to a host.
 pub(crate) struct Reached {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Wire,
     /// Of one to an address of the host's name.
     pub(crate) residence: Option<Box<Residence>>,
 }
@@ -39,6 +40,8 @@ pub(crate) struct Route {
     pub(crate) observer: Observer,
     #[cfg(feature = "proxy")]
     pub(crate) proxies: Proxies,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: tls::Schemes,
     /// The proxy of scheme `http`, if it forwards.
     #[cfg(feature = "proxy")]
     pub(crate) forwarder: Option<Forwarder>,
@@ -123,6 +126,7 @@ impl Route {
         let stream = connected.inspect_err(|error| tell(PathEvent::Failed(address, error)))?;
         tell(PathEvent::Connected(address));
         let residence = None;
+        let stream = Wire::Tcp(stream);
         Ok(Reached { stream, residence })
     }
 
@@ -144,15 +148,12 @@ impl Route {
         let dial = Dial::new(way, self.pace, lookups, last);
         let (stream, address) = dial.await?;
         let residence = self.resolver.reside(name, address);
+        let stream = Wire::Tcp(stream);
         Ok(Reached { stream, residence })
     }
 
     #[cfg(feature = "proxy")]
-    async fn connect_by(
-        &self,
-        attempt: &Attempt,
-        proxy: &Proxy,
-    ) -> Result<TcpStream, ConnectError> {
+    async fn connect_by(&self, attempt: &Attempt, proxy: &Proxy) -> Result<Wire, ConnectError> {
         let target = match attempt.host().address() {
             Address::Name(name) if proxy.takes_addresses() => {
                 Address::Ip(self.first(attempt, name).await?)
@@ -164,6 +165,11 @@ impl Route {
         let reached = reached.map_err(|error| error.on_the_way_to(format!("proxy {proxy}")))?;
         let mut stream = reached.stream;
         attempt.enter(Phase::Proxy);
+        #[cfg(feature = "tls")]
+        if proxy.is_encrypted() {
+            let encrypted = self.tls.connect_proxy(proxy, stream).await?;
+            stream = Wire::Tls(Box::new(encrypted));
+        }
         let port = attempt.host().port();
         let opened = proxy.open(&mut stream, &target, port).await;
         opened.map_err(|error| {

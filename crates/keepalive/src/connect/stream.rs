@@ -12,6 +12,7 @@ use crate::connect::resolve::Residence;
 use crate::connect::scheme::Stream;
 #[cfg(feature = "tls")]
 use crate::connect::tls;
+use crate::connect::wire::Wire;
 use crate::connect::{Connection, Unusable, socket};
 
 /// A connection opened by [`Net`](crate::Net).
@@ -26,7 +27,7 @@ pub struct NetStream {
 }
 
 pub(crate) enum Kind {
-    Tcp(TcpStream),
+    Wire(Wire),
     Unix(UnixStream),
     #[cfg(feature = "tls")]
     Tls(Box<tls::TlsStream>),
@@ -38,10 +39,10 @@ impl NetStream {
         Self { kind, residence }
     }
 
-    /// The TCP stream, if it is one.
+    /// The TCP stream, if it is one, and there is no TLS on it, be it with the host or with a proxy.
     pub fn as_tcp(&self) -> Option<&TcpStream> {
         match &self.kind {
-            Kind::Tcp(stream) => Some(stream),
+            Kind::Wire(Wire::Tcp(stream)) => Some(stream),
             _ => None,
         }
     }
@@ -72,7 +73,7 @@ impl Connection for NetStream {
             return Poll::Ready(Unusable::AddressGone);
         }
         match &mut self.kind {
-            Kind::Tcp(stream) => socket::poll_unusable(stream, context),
+            Kind::Wire(wire) => wire.poll_unusable(context),
             Kind::Unix(stream) => socket::poll_unusable(stream, context),
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.poll_unusable(context),
@@ -95,7 +96,7 @@ impl Connection for NetStream {
             return Err(Unusable::AddressGone);
         }
         match &mut self.kind {
-            Kind::Tcp(stream) => socket::check(stream),
+            Kind::Wire(wire) => wire.check(),
             Kind::Unix(stream) => socket::check(stream),
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.check(),
@@ -105,7 +106,7 @@ impl Connection for NetStream {
 
     fn protocol(&self) -> Option<&[u8]> {
         match &self.kind {
-            Kind::Tcp(_) | Kind::Unix(_) => None,
+            Kind::Wire(_) | Kind::Unix(_) => None,
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.info().alpn(),
             Kind::Other(stream) => stream.protocol(),
@@ -114,7 +115,7 @@ impl Connection for NetStream {
 
     fn offered_protocols(&self) -> &[Vec<u8>] {
         match &self.kind {
-            Kind::Tcp(_) | Kind::Unix(_) => &[],
+            Kind::Wire(_) | Kind::Unix(_) => &[],
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.offered_protocols(),
             Kind::Other(stream) => stream.offered_protocols(),
@@ -123,7 +124,8 @@ impl Connection for NetStream {
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.kind {
-            Kind::Tcp(_) | Kind::Unix(_) => Poll::Ready(()),
+            Kind::Wire(wire) => wire.poll_close(context),
+            Kind::Unix(_) => Poll::Ready(()),
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.poll_close(context),
             Kind::Other(stream) => stream.poll_close(context),
@@ -135,7 +137,7 @@ impl Connection for NetStream {
 macro_rules! each {
     ($self:ident, $stream:ident => $call:expr) => {
         match &mut $self.get_mut().kind {
-            Kind::Tcp(stream) => {
+            Kind::Wire(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }
@@ -193,7 +195,7 @@ impl AsyncWrite for NetStream {
 
     fn is_write_vectored(&self) -> bool {
         match &self.kind {
-            Kind::Tcp(stream) => stream.is_write_vectored(),
+            Kind::Wire(stream) => stream.is_write_vectored(),
             Kind::Unix(stream) => stream.is_write_vectored(),
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.is_write_vectored(),
@@ -205,7 +207,7 @@ impl AsyncWrite for NetStream {
 impl fmt::Debug for NetStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Tcp(stream) => stream.fmt(f),
+            Kind::Wire(stream) => stream.fmt(f),
             Kind::Unix(stream) => stream.fmt(f),
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.fmt(f),

@@ -4,10 +4,10 @@ use std::io;
 
 use keepalive_engine::planted;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::{Credentials, authority};
 use crate::address::Address;
+use crate::connect::wire::Wire;
 
 /// What a proxy may say before the tunnel begins: room for any number of headers, and for answers
 /// in between (1xx).
@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 64 * 1024;
 
 /// Asks the proxy to connect to `target`.
 pub(super) async fn open(
-    stream: &mut TcpStream,
+    stream: &mut Wire,
     target: &Address,
     port: u16,
     credentials: Option<&Credentials>,
@@ -27,6 +27,7 @@ pub(super) async fn open(
     }
     request += "\r\n";
     stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
     let mut allowed = MOST_BYTES;
     loop {
         let head = read_head(stream, allowed).await?;
@@ -52,7 +53,7 @@ pub(super) async fn open(
 }
 
 /// Reads the head of an answer, and not a byte of what follows it: that is the host's.
-async fn read_head(stream: &mut TcpStream, allowed: usize) -> io::Result<Vec<u8>> {
+async fn read_head(stream: &mut Wire, allowed: usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut chunk = [0; 1024];
     loop {

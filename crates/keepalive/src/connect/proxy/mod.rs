@@ -14,10 +14,12 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use keepalive_engine::planted;
 use percent_encoding::percent_decode_str;
-use tokio::net::TcpStream;
 
 use crate::address::Address;
 use crate::connect::forward::Forwarder;
+#[cfg(feature = "tls")]
+use crate::connect::tls::Tls;
+use crate::connect::wire::Wire;
 use crate::host::Host;
 use crate::request::Request;
 
@@ -29,6 +31,7 @@ pub use rules::Proxies;
 /// | scheme | protocol | names are resolved | port by default |
 /// |---|---|---|---|
 /// | `http` | HTTP, see below | by the proxy | 80 |
+/// | `https` | HTTP over TLS, with the feature `tls` | by the proxy | 443 |
 /// | `socks5` | SOCKS 5 (RFC 1928) | here | 1080 |
 /// | `socks5h` | SOCKS 5 | by the proxy | 1080 |
 ///
@@ -41,7 +44,7 @@ pub use rules::Proxies;
 ///
 /// User and password may be percent-encoded. They are sent as Basic credentials (RFC 7617) or by
 /// RFC 1929, and appear in no error, log or `Debug`. The password may be empty. What is said to the
-/// proxy is not encrypted.
+/// proxy is encrypted by `https` alone.
 ///
 /// The answer to `CONNECT` may have any number of headers, and others before it (1xx), in 64 KiB in
 /// all. A successful one has no body, whatever it says.
@@ -63,11 +66,16 @@ pub struct Proxy {
     port: u16,
     credentials: Option<Arc<Credentials>>,
     tunnels: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Protocol {
     Http,
+    /// HTTP over TLS.
+    #[cfg(feature = "tls")]
+    Https,
     /// Names are resolved here.
     Socks5,
     /// Names are resolved by the proxy.
@@ -114,12 +122,41 @@ impl Proxy {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn host(&self) -> Host {
-        Host::new(self.protocol.scheme(), self.address.clone(), self.port).with_proxy(self.clone())
+        let host = Host::new(self.protocol.scheme(), self.address.clone(), self.port);
+        #[cfg(feature = "tls")]
+        let host = match &self.tls {
+            Some(tls) => host.with_tls(tls.clone()),
+            None => host,
+        };
+        host.with_proxy(self.clone())
+    }
+
+    /// The TLS settings by which the proxy is reached, if its scheme is `https`. Default those that
+    /// the connector has for `https`.
+    ///
+    /// HTTP/1.1 alone is offered to the proxy, whatever the settings say. What goes through a tunnel
+    /// to a host of `https` is encrypted again, with the settings of that host.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn own_tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.protocol == Protocol::Https
     }
 
     /// This proxy, if it is given requests of HTTP to forward.
     pub(crate) fn forwarder(&self) -> Option<Forwarder> {
-        (self.protocol == Protocol::Http && !self.tunnels).then(|| {
+        let is_socks = matches!(self.protocol, Protocol::Socks5 | Protocol::Socks5h);
+        (!is_socks && !self.tunnels).then(|| {
             let authorization = self
                 .credentials
                 .as_ref()
@@ -141,16 +178,16 @@ impl Proxy {
     /// Asks the proxy, to which `stream` leads, for a way to `target`.
     pub(crate) async fn open(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut Wire,
         target: &Address,
         port: u16,
     ) -> io::Result<()> {
         let credentials = self.credentials.as_deref();
         match self.protocol {
-            Protocol::Http => http::open(stream, target, port, credentials).await,
             Protocol::Socks5 | Protocol::Socks5h => {
                 socks::open(stream, target, port, credentials).await
             }
+            _ => http::open(stream, target, port, credentials).await,
         }
     }
 }
@@ -159,6 +196,8 @@ impl Protocol {
     fn scheme(self) -> &'static str {
         match self {
             Self::Http => "http",
+            #[cfg(feature = "tls")]
+            Self::Https => "https",
             Self::Socks5 => "socks5",
             Self::Socks5h => "socks5h",
         }
@@ -175,6 +214,8 @@ impl FromStr for Proxy {
         };
         let (protocol, default_port) = match scheme.to_ascii_lowercase().as_str() {
             "http" => (Protocol::Http, 80),
+            #[cfg(feature = "tls")]
+            "https" => (Protocol::Https, 443),
             "socks5" => (Protocol::Socks5, 1080),
             "socks5h" => (Protocol::Socks5h, 1080),
             other => return Err(Fault::Scheme(other.to_owned()).into()),
@@ -195,6 +236,8 @@ impl FromStr for Proxy {
             port: port.unwrap_or(default_port),
             credentials: credentials.map(Arc::new),
             tunnels: false,
+            #[cfg(feature = "tls")]
+            tls: None,
         })
     }
 }
@@ -301,7 +344,7 @@ impl From<Fault> for ProxyError {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Fault {
-    #[error("{0:?} is no scheme of a proxy; http, socks5 and socks5h are")]
+    #[error("{0:?} is no scheme of a proxy; http, https, socks5 and socks5h are")]
     Scheme(String),
     #[error("a proxy's URL ends with its port: it has no path, query or fragment")]
     Path,
@@ -344,6 +387,8 @@ mod tests {
             ("socks5://127.0.0.1", "socks5://127.0.0.1:1080"),
             ("socks5h://[::1]:9", "socks5h://[::1]:9"),
             ("http://[::1]", "http://[::1]:80"),
+            #[cfg(feature = "tls")]
+            ("https://proxy", "https://proxy:443"),
             ("http://user:p%40ss@proxy:1", "http://proxy:1"),
             ("proxy", "http://proxy:80"),
             ("proxy:3128/", "http://proxy:3128"),
@@ -380,7 +425,7 @@ mod tests {
             ("", "address"),
             ("secret:secret@proxy:x", "port"),
             ("secret:://secret@proxy:x", "port"),
-            ("https://proxy", "\"https\" is no scheme"),
+            ("ftp://proxy", "\"ftp\" is no scheme"),
             ("http://proxy:0", "port"),
             ("http://proxy:65536", "port"),
             ("http://proxy:", "port"),

@@ -11,17 +11,16 @@ use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
 
 use crate::connect::ConnectError;
-use crate::host::Host;
 
-/// A handshake with `host` failed, at `peer`.
+/// A handshake with `place` failed, at `peer`.
 pub(crate) fn of_handshake(
     error: io::Error,
-    host: &Host,
+    place: &dyn fmt::Display,
     peer: Option<SocketAddr>,
 ) -> ConnectError {
     let detail = match peer {
-        Some(peer) => format!("{} ({peer})", host.address()),
-        None => host.address().to_string(),
+        Some(peer) => format!("{place} ({peer})"),
+        None => place.to_string(),
     };
     let error = match rustls_error(&error) {
         Some(known) => ConnectError::new("tls", Explained::new(known.clone())),

@@ -1,45 +1,53 @@
 //! The handshake on an open socket.
 
+use std::fmt::Display;
 use std::io;
 
 use keepalive_engine::planted;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::address::Address;
+use crate::connect::ConnectError;
 use crate::connect::tls::error;
 use crate::connect::tls::settings::Tls;
 use crate::connect::tls::stream::TlsStream;
 use crate::connect::tls::turns::Turns;
-use crate::connect::{Attempt, ConnectError, Phase};
-use crate::host::Host;
+use crate::connect::wire::Wire;
 
-/// Encrypts `socket`, which is open to the host of `attempt`, and verifies that its peer is
-/// `name`.
+/// Which application protocols are offered.
+#[derive(Clone, Copy)]
+pub(crate) enum Offered {
+    /// Those, unless the settings name others.
+    Usually(&'static [&'static [u8]]),
+    /// Those, whatever the settings name.
+    #[cfg(feature = "proxy")]
+    Only(&'static [&'static [u8]]),
+}
+
+/// Encrypts `wire`, which leads to `place`, and verifies that its peer is `name`.
 pub(crate) async fn connect(
-    attempt: &Attempt,
+    place: &(dyn Display + Sync),
     tls: &Tls,
+    offered: Offered,
     turns: &Turns,
     name: ServerName<'static>,
-    socket: TcpStream,
+    wire: Wire,
 ) -> Result<TlsStream, ConnectError> {
-    attempt.enter(Phase::Tls);
-    let peer = socket.peer_addr().ok();
-    let failed = |error| error::of_handshake(error, attempt.host(), peer);
+    let peer = wire.socket().peer_addr().ok();
+    let failed = |error| error::of_handshake(error, place, peer);
     let config = tls.config();
-    let alpn = match &*config.alpn_protocols {
-        [] => attempt
-            .protocols()
-            .iter()
-            .map(|name| name.to_vec())
-            .collect(),
-        chosen => chosen.to_vec(),
+    let names = |names: &[&[u8]]| names.iter().map(|name| name.to_vec()).collect();
+    let alpn: Vec<_> = match (offered, &*config.alpn_protocols) {
+        (Offered::Usually(protocols), []) => names(protocols),
+        (Offered::Usually(_), chosen) => chosen.to_vec(),
+        #[cfg(feature = "proxy")]
+        (Offered::Only(protocols), _) => names(protocols),
     };
     let connector = TlsConnector::from(config);
     // The session computes as soon as it is made.
     let handshake = async {
-        let handshake = connector.with_alpn(alpn.clone()).connect(name, socket);
+        let handshake = connector.with_alpn(alpn.clone()).connect(name, wire);
         if planted!(HandshakeOutlivesRequest) {
             return tokio::spawn(handshake).await.map_err(io::Error::other)?;
         }
@@ -49,10 +57,10 @@ pub(crate) async fn connect(
     Ok(TlsStream::new(stream, alpn))
 }
 
-/// Whom the certificate of `host` must be valid for. Names are sent to the peer, addresses are
+/// Whom the certificate of a host at `address` must be valid for. Names are sent to the peer, addresses are
 /// not.
-pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, ConnectError> {
-    let fault = match host.address() {
+pub(crate) fn server_name(address: &Address) -> Result<ServerName<'static>, ConnectError> {
+    let fault = match address {
         Address::Ip(ip) => return Ok(ServerName::IpAddress((*ip).into())),
         Address::Zoned(ip, _) => return Ok(ServerName::IpAddress((*ip).into())),
         Address::Name(name) => match ServerName::try_from(name.to_string()) {
@@ -62,5 +70,5 @@ pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, ConnectErr
         Address::Path(_) => "TLS needs a name or an address, not a path",
     };
     let error = io::Error::new(io::ErrorKind::InvalidInput, fault);
-    Err(ConnectError::new("tls", error).detail(host.address().to_string()))
+    Err(ConnectError::new("tls", error).detail(address.to_string()))
 }

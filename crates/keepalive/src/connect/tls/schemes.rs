@@ -1,15 +1,19 @@
 //! Which hosts are reached by TLS, and with which settings.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
+#[cfg(feature = "proxy")]
+use crate::connect::proxy::Proxy;
+use crate::connect::tls::handshake::Offered;
 use crate::connect::tls::settings::{Tls, TlsConfigError};
 use crate::connect::tls::stream::TlsStream;
 use crate::connect::tls::turns::Turns;
+use crate::connect::wire::Wire;
 use crate::connect::{Attempt, ConnectError, Phase, tls};
 use crate::host::Host;
 
@@ -49,31 +53,81 @@ impl Schemes {
             || self.by_scheme.contains_key(host.scheme())
     }
 
-    /// Encrypts a socket that is open to a host which [is served](Self::serves), and verifies that
+    /// Encrypts what leads to a host which [is served](Self::serves), and verifies that
     /// its peer is `name`.
     pub(crate) async fn connect(
         &self,
         attempt: &Attempt,
         name: ServerName<'static>,
-        socket: TcpStream,
+        wire: Wire,
     ) -> Result<TlsStream, ConnectError> {
         let host = attempt.host();
-        let given = host.tls().or_else(|| self.by_scheme.get(host.scheme()));
-        let tls = match given.or(self.chosen.as_ref()) {
-            Some(tls) => tls,
+        attempt.enter(Phase::Tls);
+        let tls = self.settings(host.tls(), host.scheme()).await?;
+        let offered = protocols(attempt);
+        tls::connect(host.address(), tls, offered, &self.shared.turns, name, wire).await
+    }
+
+    /// Encrypts what leads to a proxy, and verifies that it is the one.
+    #[cfg(feature = "proxy")]
+    pub(crate) async fn connect_proxy(
+        &self,
+        proxy: &Proxy,
+        wire: Wire,
+    ) -> Result<TlsStream, ConnectError> {
+        let name = tls::server_name(proxy.server().0)?;
+        let tls = self.settings(proxy.own_tls(), "https").await?;
+        let place = format!("proxy {proxy}");
+        tls::connect(
+            &place,
+            tls,
+            Offered::Only(&[HTTP_11]),
+            &self.shared.turns,
+            name,
+            wire,
+        )
+        .await
+    }
+
+    /// Those that were given, or those of the scheme.
+    async fn settings<'a>(
+        &'a self,
+        given: Option<&'a Tls>,
+        scheme: &str,
+    ) -> Result<&'a Tls, ConnectError> {
+        let given = given.or_else(|| self.by_scheme.get(scheme));
+        match given.or(self.chosen.as_ref()) {
+            Some(tls) => Ok(tls),
             None => {
-                attempt.enter(Phase::Tls);
                 let defaults = self.shared.defaults.get_or_try_init(make_defaults).await;
-                defaults.map_err(|error| ConnectError::new("tls", error))?
+                defaults.map_err(|error| ConnectError::new("tls", error))
             }
-        };
-        tls::connect(attempt, tls, &self.shared.turns, name, socket).await
+        }
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
         self.by_scheme.keys()
     }
 }
+
+impl fmt::Debug for Schemes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+/// What an attempt is to offer by ALPN, in place of what the settings say: a proxy is spoken to by
+/// HTTP/1.1 alone.
+fn protocols(attempt: &Attempt) -> Offered {
+    #[cfg(feature = "proxy")]
+    if attempt.host().proxy().is_some() {
+        return Offered::Only(&[HTTP_11]);
+    }
+    Offered::Usually(attempt.protocols())
+}
+
+#[cfg(feature = "proxy")]
+const HTTP_11: &[u8] = b"http/1.1";
 
 async fn make_defaults() -> Result<Tls, TlsConfigError> {
     // Within an attempt there is a runtime.

@@ -1,28 +1,32 @@
 //! An encrypted stream, in use and idle.
 
 use std::fmt;
+#[cfg(feature = "proxy")]
+use std::future::poll_fn;
 use std::io::{self, IoSlice, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use keepalive_engine::planted;
 use rustls::ClientConnection;
-use socket2::SockRef;
+#[cfg(feature = "proxy")]
+use tokio::io::AsyncBufRead;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client;
 
 use crate::connect::tls::error;
 use crate::connect::tls::info::TlsInfo;
-use crate::connect::{Connection, Unusable, socket};
+use crate::connect::wire::Wire;
+use crate::connect::{Connection, Unusable};
 
 /// What a peer may send on an idle connection without a word to its user: room for some session
 /// tickets, each as large as the certificates in it.
 const MOST_UNASKED: usize = 64 * 1024;
 
-/// A TLS session over TCP, its handshake done.
+/// A TLS session, its handshake done: over TCP, or in one with a proxy.
 pub(crate) struct TlsStream {
-    stream: client::TlsStream<TcpStream>,
+    stream: client::TlsStream<Wire>,
     offered: Vec<Vec<u8>>,
     /// How much more may come until a user has it again.
     allowed: usize,
@@ -30,7 +34,7 @@ pub(crate) struct TlsStream {
 
 impl TlsStream {
     /// That of a handshake which offered these application protocols.
-    pub(crate) fn new(stream: client::TlsStream<TcpStream>, offered: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn new(stream: client::TlsStream<Wire>, offered: Vec<Vec<u8>>) -> Self {
         Self {
             stream,
             offered,
@@ -50,11 +54,41 @@ impl TlsStream {
         self.stream.get_ref().1
     }
 
-    fn socket(&self) -> &TcpStream {
-        self.stream.get_ref().0
+    /// The socket below all.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        self.stream.get_ref().0.socket()
     }
 
-    fn in_use(self: Pin<&mut Self>) -> Pin<&mut client::TlsStream<TcpStream>> {
+    /// Waits for something to read, and looks at the beginning of it, which stays.
+    #[cfg(feature = "proxy")]
+    pub(crate) async fn peek(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|context| {
+            let there = ready!(Pin::new(&mut self.stream).poll_fill_buf(context))?;
+            let count = there.len().min(bytes.len());
+            bytes[..count].copy_from_slice(&there[..count]);
+            Poll::Ready(Ok(count))
+        })
+        .await
+        .map_err(error::explain)
+    }
+
+    /// Reads what has come for whoever speaks within this session, and waits for nothing.
+    #[cfg(feature = "proxy")]
+    pub(crate) fn read_now(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.get_mut().1.reader().read(bytes);
+        if !matches!(&read, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            return read;
+        }
+        let taken_in = self.take_in();
+        match (self.stream.get_mut().1.reader().read(bytes), taken_in) {
+            (Err(_), Err(Unusable::Failed(error))) => Err(error),
+            (Err(_), Err(Unusable::Closed)) => Ok(0),
+            (Err(_), Err(other)) => Err(io::Error::other(other.to_string())),
+            (read, _) => read,
+        }
+    }
+
+    fn in_use(self: Pin<&mut Self>) -> Pin<&mut client::TlsStream<Wire>> {
         let this = self.get_mut();
         this.allowed = MOST_UNASKED;
         Pin::new(&mut this.stream)
@@ -62,15 +96,14 @@ impl TlsStream {
 
     /// Has the session take in all that the socket has received while it was idle.
     ///
-    /// The socket is read past the reactor, so whoever waits for it to be readable still does.
+    /// What is below is read past the reactor, so whoever waits for it to be readable still does.
     fn take_in(&mut self) -> Result<(), Unusable> {
-        let (socket, session) = self.stream.get_mut();
-        let socket = SockRef::from(&*socket);
+        let (wire, session) = self.stream.get_mut();
         loop {
             if self.allowed == 0 {
                 return Err(Unusable::UnexpectedData);
             }
-            match session.read_tls(&mut (&*socket).take(self.allowed as u64)) {
+            match session.read_tls(&mut wire.take(self.allowed as u64)) {
                 Ok(0) => return Err(Unusable::Closed),
                 Ok(count) => {
                     self.allowed -= count;
@@ -108,7 +141,7 @@ impl Connection for TlsStream {
             return Poll::Ready(unusable);
         }
         loop {
-            let taken_in = match ready!(socket::poll_unusable(self.socket(), context)) {
+            let taken_in = match ready!(self.stream.get_mut().0.poll_unusable(context)) {
                 Unusable::UnexpectedData if !planted!(TicketsDiscard) => self.take_in(),
                 other => Err(other),
             };
@@ -123,7 +156,7 @@ impl Connection for TlsStream {
         if !planted!(CheckedUntilFull) {
             nothing_unasked(self.stream.get_mut().1)?;
         }
-        match socket::check(self.socket()) {
+        match self.stream.get_mut().0.check() {
             Err(Unusable::UnexpectedData) => self.take_in(),
             other => other,
         }

@@ -8,6 +8,8 @@ mod a_cut_is_an_error_to_the_reader;
 mod a_handshake_longer_than_requests_wait_is_not_in_vain;
 mod a_handshake_that_stalls_times_out;
 mod a_handshake_that_waits_holds_up_no_other;
+#[cfg(feature = "proxy")]
+mod a_proxy_may_be_reached_by_tls;
 mod a_server_may_change_its_certificate;
 mod addresses_are_verified_and_not_sent;
 mod alpn_is_negotiated;
