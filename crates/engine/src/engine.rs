@@ -362,6 +362,16 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
+    /// An open connection must not be used again, though its peer did nothing: it closes, once its
+    /// leases are back.
+    pub fn retire_open(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
+        let now = self.advance(now, room);
+        if let Some(slot) = self.find_connection(id) {
+            self.retire(now, room, slot);
+        }
+        self.settle(room);
+    }
+
     /// A connection is closed, or its withdrawn attempt is gone.
     pub fn closed(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         self.advance(now, room);

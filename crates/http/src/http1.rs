@@ -21,7 +21,7 @@ use crate::head::HeadLimits;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
 use crate::outgoing::{BoxError, Outgoing};
-use crate::resend::Failure;
+use crate::resend::{Failure, is_of_user};
 use crate::settings::Settings;
 
 #[cfg(feature = "legacy")]
@@ -170,7 +170,7 @@ where
             let error = failed.into_error();
             Unanswered {
                 failure: match self.has_answered(before, &error) {
-                    _ if error.is_user() => Failure::User,
+                    _ if is_of_user(&error) => Failure::User,
                     true => Failure::Partial,
                     false => Failure::Silent,
                 },

@@ -87,6 +87,15 @@ impl Case {
     }
 }
 
+/// Whether the user of a request is at fault that failed.
+///
+/// hyper says so of its task's end, too, which is that of a runtime, and tells it by words alone.
+pub(crate) fn is_of_user(error: &hyper::Error) -> bool {
+    const RUNTIME_ENDED: &str = "runtime dropped the dispatch task";
+    let cause = std::error::Error::source(error);
+    error.is_user() && cause.is_none_or(|cause| cause.to_string() != RUNTIME_ENDED)
+}
+
 /// How long to wait before a request that was sent again so many times is sent once more.
 ///
 /// It is a random time, so that those that were turned away together do not come back together.

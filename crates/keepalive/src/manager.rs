@@ -30,9 +30,14 @@ use crate::sync::Arc;
 /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown); leases stay usable.
 ///
 /// A manager is built without a runtime, and uses the tokio runtime from within which its first
-/// request is made. It must be driven for as long as the manager is used; if it is shut down, what
-/// is pending ends with [`ErrorKind::Runtime`](crate::ErrorKind::Runtime), and the next request
-/// brings a new one.
+/// request is made. If that is shut down, what is pending ends with
+/// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime), and the next request brings a new one.
+///
+/// The first request from another runtime, while the first is alive, starts a thread of the manager's
+/// own. All that the manager does, and all new connections, are there from then on, so neither runtime
+/// needs the other to be driven, or to live. That is how one `static` manager serves tests that each have
+/// a runtime. Connections that were idle close with the move. The thread is named `keepalive` and ends
+/// with the manager. It goes by the real clock, whatever a test does to the clock of its runtime.
 ///
 /// # Examples
 ///

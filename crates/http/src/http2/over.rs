@@ -7,7 +7,7 @@ use std::{fmt, io};
 use keepalive_engine::planted;
 
 use crate::error::words;
-use crate::resend::Failure;
+use crate::resend::{Failure, is_of_user};
 
 /// A connection had ended with this.
 #[derive(Debug)]
@@ -42,12 +42,12 @@ impl Error for Over {
 /// A GOAWAY from the peer is the error of those streams alone that come after the last that it
 /// names. The others go on, and if they fail later, then by another error.
 pub(super) fn failure(error: &hyper::Error) -> (Failure, bool) {
-    if error.is_user() {
+    if is_of_user(error) {
         return (Failure::User, false);
     }
     let cause = error.source().and_then(<dyn Error>::downcast_ref);
     let Some(cause): Option<&h2::Error> = cause else {
-        // A ping was not answered.
+        // A ping was not answered, or the connection's runtime has ended.
         return (Failure::Silent, true);
     };
     let reason = cause.reason();

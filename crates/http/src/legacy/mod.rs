@@ -29,7 +29,7 @@
 //! | `pool_max_idle_per_host` | the same for HTTP/1.1; connections of HTTP/2 are kept unless it is 0 |
 //! | `pool_timer` | taken and not needed: a manager has its own timer, on tokio's clock |
 //! | `timer` | the same: for the pings of HTTP/2 |
-//! | the executor | waits for responses to end; connections run in the tokio runtime of the first request |
+//! | the executor | waits for responses to end; connections run in the tokio runtime of the first request, and from the first request of another one on in a thread of the manager |
 //! | `retry_canceled_requests` | the same, and more: a request is also sent again if its server says that it has not processed it, or if it may be done twice and its reused connection ended before the head of an answer was complete; at most three times ([`Client::retries`](crate::Client::retries)). The extension [`Idempotent`](crate::Idempotent) says which may be done twice |
 //! | `http1_max_buf_size`, `http1_read_buf_exact_size`, `http1_max_headers`, `http2_max_frame_size`, `http2_max_send_buf_size`, `http2_keep_alive_*` | the same; what hyper would panic at counts as the nearest that works |
 //! | `http2_initial_max_send_streams` | the same, but one unless it is set, and not 100: the first request goes at once, and the others wait for the server's settings |

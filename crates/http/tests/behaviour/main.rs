@@ -32,6 +32,7 @@ mod a_response_may_come_before_the_upload_has_ended;
 mod a_response_that_comes_before_the_request_is_no_answer;
 mod a_response_that_is_leaked_costs_its_own_place_alone;
 mod a_response_without_content_has_no_body;
+mod a_runtime_that_ends_loses_no_get;
 mod a_server_says_for_how_long_it_keeps_a_connection;
 mod a_server_that_will_close_is_not_asked_again;
 mod a_tunnel_is_held_until_it_is_dropped;

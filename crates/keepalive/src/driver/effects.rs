@@ -10,11 +10,10 @@ use crate::common::CommonRoom;
 use crate::connect::Connector;
 use crate::contain::contain;
 use crate::driver::live::Live;
-use crate::driver::shard::{Letter, Shard};
+use crate::driver::shard::{Letter, Shard, Stop};
 use crate::driver::task::Begun;
 use crate::driver::{Driver, task};
 use crate::host::Host;
-use crate::runtime::AbortHandle;
 use crate::sync::Arc;
 
 /// One thing to do outside all locks.
@@ -23,7 +22,8 @@ pub(crate) enum Effect<C: Connector> {
     Post(Box<dyn Letter>),
     Connect(ShardId, ConnectionId, Host),
     Close(ShardId, ConnectionId, Option<Box<Live<C>>>),
-    Stop(AbortHandle),
+    Stop(Arc<Stop>),
+    Remove(Arc<Stop>),
     Tell(ShardId, Message),
     Ring,
 }
@@ -70,7 +70,9 @@ fn carry_out<C: Connector>(
                 contain(|| drop(leftover));
             }
         }
-        Effect::Stop(handle) => handle.abort(),
+        Effect::Stop(stop) => stop.abort(),
+        // What is dropped may be of users' code.
+        Effect::Remove(stop) => drop(contain(|| stop.remove())),
         Effect::Ring => driver.signals.ring(),
         Effect::Connect(shard, id, host) => {
             match task::connect(driver, shard, id, host, std::mem::take(here)) {
@@ -84,9 +86,9 @@ fn carry_out<C: Connector>(
                     following.extend(effects);
                 }
                 Begun::Failed(..) if planted!(PromptErrorForgotten) => {}
-                Begun::Failed(error, phases) => {
+                Begun::Failed(error, era, phases) => {
                     let (mut effects, mut error) = (Effects::new(), Some(error));
-                    driver.failed(shard, &mut effects, id, &mut error, &phases);
+                    driver.failed(shard, &mut effects, id, era, &mut error, &phases);
                     following.extend(effects);
                     contain(|| drop(error));
                 }

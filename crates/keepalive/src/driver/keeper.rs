@@ -1,14 +1,19 @@
 //! The one task that a manager always has: it keeps time, and looks at idle connections.
 
+use std::future::Future;
+
 use keepalive_engine::{ConnectionId, ShardId, planted};
 
 use crate::connect::Connector;
 use crate::driver::Driver;
-use crate::runtime::{Handle, timeout_at, unconstrained, yield_now};
+use crate::runtime::{timeout_at, unconstrained, yield_now};
 use crate::sync::{Arc, Weak};
 
-/// Starts the keeper on `runtime`, the one of number `era`.
-pub(crate) fn start<C: Connector>(driver: &Arc<Driver<C>>, runtime: &Handle, era: u64) {
+/// What the keeper does on the runtime of number `era`.
+pub(crate) fn keep<C: Connector>(
+    driver: &Arc<Driver<C>>,
+    era: u64,
+) -> impl Future<Output = ()> + Send + 'static {
     let guard = KeeperGuard {
         driver: Arc::downgrade(driver),
         era,
@@ -31,7 +36,7 @@ pub(crate) fn start<C: Connector>(driver: &Arc<Driver<C>>, runtime: &Handle, era
     };
     // Looking at many connections in a row is not a reason to be told to yield: a connection
     // that is not looked at for that would never be looked at again.
-    runtime.spawn(unconstrained(keep));
+    unconstrained(keep)
 }
 
 /// What comes after a round of the keeper.

@@ -25,6 +25,8 @@ pub(crate) struct Live<C: Connector> {
     pub(crate) request: RequestId,
     pub(crate) from_cache: Option<FromCache>,
     role: Role,
+    /// The number of the runtime that hears of it.
+    era: u64,
     /// What the engine was told last.
     capacity: Capacity,
     standing: Standing,
@@ -63,6 +65,7 @@ impl<C: Connector> Live<C> {
         signals: &Arc<Signals>,
         shard: ShardId,
         id: ConnectionId,
+        era: u64,
         host: Host,
     ) -> Self {
         let mut live = Self {
@@ -71,6 +74,7 @@ impl<C: Connector> Live<C> {
             request: RequestId::outside(0, shard),
             from_cache: None,
             role: Role::Sole,
+            era,
             capacity: Capacity::One,
             standing: Standing::Good,
             watch: Arc::new(Watch::new(Arc::clone(signals), shard, id)),
@@ -91,6 +95,12 @@ impl<C: Connector> Live<C> {
     #[inline]
     pub(crate) fn id(&self) -> ConnectionId {
         self.watch.connection()
+    }
+
+    /// The number of the runtime that hears of it.
+    #[inline]
+    pub(crate) fn era(&self) -> u64 {
+        self.era
     }
 
     /// Whether it is one of several handles on a connection that stays in its shard.
@@ -147,6 +157,7 @@ impl<C: Connector> Live<C> {
             request: self.request,
             from_cache: self.from_cache,
             role: Role::Handle,
+            era: self.era,
             capacity: self.capacity,
             standing: Standing::Good,
             watch: Arc::clone(&self.watch),

@@ -7,8 +7,10 @@
 pub(crate) mod anchor;
 pub(crate) mod descriptors;
 pub(crate) mod effects;
+pub(crate) mod home;
 mod keeper;
 pub(crate) mod live;
+pub(crate) mod removable;
 pub(crate) mod requests;
 pub(crate) mod shard;
 mod task;
@@ -22,14 +24,14 @@ use crate::common::{Common, CommonRoom};
 use crate::connect::bind::BindAddresses;
 use crate::connect::{ConnectError, Connector};
 use crate::driver::effects::{Effect, Effects, run};
+use crate::driver::home::Home;
 use crate::driver::live::Live;
-use crate::driver::shard::Shard;
-use crate::error::Cause;
+use crate::driver::shard::{Ending, Shard};
 use crate::host::Host;
 use crate::request::Request;
-use crate::runtime::{Handle, Notify, has_timers};
+use crate::runtime::Notify;
 use crate::signals::Signals;
-use crate::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded};
+use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, Padded};
 
 #[repr(align(128))] // what is read by all is apart from the count of handles, which all write
 pub(crate) struct Driver<C: Connector> {
@@ -40,20 +42,10 @@ pub(crate) struct Driver<C: Connector> {
     pub(crate) bind_addresses: BindAddresses,
     /// Of requests that set none.
     pub(crate) timeout: Duration,
-    runtime: Mutex<Runtime>,
-    /// The number of the runtime that there is, or none.
-    era: AtomicU64,
+    pub(crate) home: Home,
     shut_down: AtomicBool,
     /// Told when nothing is open after a shutdown.
     all_closed: Notify,
-}
-
-/// The runtime that carries everything out, if there is one.
-#[derive(Default)]
-struct Runtime {
-    handle: Option<Handle>,
-    /// Counts the runtimes, so that the end of one is not taken for the end of the next.
-    era: u64,
 }
 
 /// Stands for "none" among the numbers of runtimes.
@@ -71,8 +63,7 @@ impl<C: Connector> Driver<C> {
             connector,
             bind_addresses,
             timeout: config.settings().timeout,
-            runtime: Mutex::default(),
-            era: AtomicU64::new(NO_RUNTIME),
+            home: Home::default(),
             shut_down: AtomicBool::new(false),
             all_closed: Notify::new(),
         }
@@ -106,6 +97,10 @@ impl<C: Connector> Driver<C> {
             let suspect = self.input(id.shard(), |shard, now, room| {
                 let suspect = live.is_suspect();
                 let capacity = live.changed_capacity();
+                if shard.is_past(live.era()) {
+                    // Nobody may ever hear of it again.
+                    shard.engine.retire_open(now, room, connection);
+                }
                 shard.put(live);
                 if let Some(capacity) = capacity {
                     let engine = &mut shard.engine;
@@ -171,7 +166,10 @@ impl<C: Connector> Driver<C> {
         phases: &[(Phase, Time)],
     ) {
         let id = live.id();
-        let unwanted = self.collect(shard, effects, &mut None, |shard, now, room| {
+        let left = self.collect(shard, effects, &mut None, |shard, now, room| {
+            if shard.ending(id, live.era()) == Ending::OfNoUse {
+                return Some((live, false));
+            }
             shard.catch_up(room, id, phases);
             let capacity = live.capacity();
             if shard.engine.connected(now, room, id, capacity) {
@@ -183,11 +181,13 @@ impl<C: Connector> Driver<C> {
                 None
             } else {
                 shard.expect_task(id);
-                Some(live)
+                Some((live, true))
             }
         });
-        if unwanted.is_some() {
-            effects.push(Effect::Close(shard, id, unwanted));
+        match left {
+            None => {}
+            Some((live, true)) => effects.push(Effect::Close(shard, id, Some(live))),
+            Some((live, false)) => live.discard(),
         }
     }
 
@@ -197,11 +197,12 @@ impl<C: Connector> Driver<C> {
         self: &Arc<Self>,
         shard: ShardId,
         id: ConnectionId,
+        era: u64,
         error: Option<ConnectError>,
     ) {
         let mut error = error;
         let mut effects = Effects::new();
-        self.failed(shard, &mut effects, id, &mut error, &[]);
+        self.failed(shard, &mut effects, id, era, &mut error, &[]);
         self.finish(&mut effects);
         // If nobody waited for it, what is left of the error is dropped here, outside the lock
         // and after everything else.
@@ -215,13 +216,16 @@ impl<C: Connector> Driver<C> {
         shard: ShardId,
         effects: &mut Effects<C>,
         id: ConnectionId,
+        era: u64,
         error: &mut Option<ConnectError>,
         phases: &[(Phase, Time)],
     ) {
         self.collect(shard, effects, error, |shard, now, room| {
-            shard.catch_up(room, id, phases);
-            shard.task_ended(id);
-            shard.engine.failed(now, room, id);
+            if shard.ending(id, era) == Ending::Counts {
+                shard.catch_up(room, id, phases);
+                shard.task_ended(id);
+                shard.engine.failed(now, room, id);
+            }
         });
     }
 
@@ -262,31 +266,6 @@ impl<C: Connector> Driver<C> {
             }
             closed.await;
         }
-    }
-
-    /// The runtime that carried everything out is gone; a later request may bring another.
-    pub(crate) fn runtime_lost(self: &Arc<Self>, era: u64) {
-        let mut runtime = self.runtime.lock();
-        let other = runtime.era != era && !planted!(EraIgnored);
-        if planted!(RuntimeLossUnnoticed) || other || runtime.handle.take().is_none() {
-            return;
-        }
-        self.era.store(NO_RUNTIME, Ordering::Release);
-        self.common.freeze();
-        drop(runtime);
-        for shard in self.ids() {
-            self.input(shard, |shard, now, room| shard.runtime_lost(now, room, era));
-        }
-        self.common.thaw();
-        self.input(ShardId(0), |shard, now, room| {
-            shard.engine.resume(now, room);
-        });
-    }
-
-    /// The runtime that carries everything out, with its number.
-    pub(crate) fn runtime(&self) -> Option<(u64, Handle)> {
-        let runtime = self.runtime.lock();
-        Some((runtime.era, runtime.handle.clone()?))
     }
 
     pub(crate) fn lock(&self, shard: ShardId) -> MutexGuard<'_, Shard<C>> {
@@ -370,7 +349,7 @@ impl<C: Connector> Driver<C> {
         effects: &mut Effects<C>,
         error: &mut Option<ConnectError>,
     ) {
-        if self.era.load(Ordering::Acquire) == NO_RUNTIME && !planted!(KeptWithoutRuntime) {
+        if self.home.era() == NO_RUNTIME && !planted!(KeptWithoutRuntime) {
             // Nobody watches what is idle, or keeps the time of who waits.
             let totals = shard.engine.totals();
             if totals.waiting + totals.connecting + totals.idle > 0 {
@@ -403,28 +382,6 @@ impl<C: Connector> Driver<C> {
         let shards = u16::try_from(self.shards.len()).expect("shards are counted by u16");
         (0..shards).map(ShardId)
     }
-
-    fn ensure_runtime(self: &Arc<Self>) -> Result<(), Cause> {
-        if self.era.load(Ordering::Acquire) != NO_RUNTIME {
-            return Ok(());
-        }
-        let Ok(current) = Handle::try_current() else {
-            return Err(Cause::NoRuntime);
-        };
-        if !has_timers() {
-            return Err(Cause::NoTimers);
-        }
-        let mut runtime = self.runtime.lock();
-        if runtime.handle.is_none() {
-            runtime.era += 1;
-            let era = runtime.era;
-            runtime.handle = Some(current.clone());
-            self.era.store(era, Ordering::Release);
-            drop(runtime);
-            keeper::start(self, &current, era);
-        }
-        Ok(())
-    }
 }
 
 impl<C: Connector> Drop for Driver<C> {
@@ -434,16 +391,6 @@ impl<C: Connector> Drop for Driver<C> {
 }
 
 impl<C: Connector> Shard<C> {
-    /// The runtime of this number has gone, and with it those before: ends what they carried.
-    ///
-    /// A request within the next runtime does so first, or it would be ended along with them.
-    fn runtime_lost(&mut self, now: Time, room: &mut impl Room, era: u64) {
-        if self.lost < era {
-            self.lost = era;
-            self.engine.abandon(now, room);
-        }
-    }
-
     /// Looks at a connection that is here, and watches it from now on.
     fn look_at(&mut self, id: ConnectionId, now: Time, room: &mut impl Room) {
         let Some(live) = self.live(id) else { return };

@@ -17,7 +17,7 @@ use crate::driver::{Driver, NO_RUNTIME};
 use crate::error::AllocateError;
 use crate::host::Host;
 use crate::request::Request;
-use crate::sync::{Arc, Ordering};
+use crate::sync::Arc;
 
 /// What comes of asking.
 pub(crate) struct Asked {
@@ -48,13 +48,13 @@ impl<C: Connector> Driver<C> {
         location: &'static Location<'static>,
         waker: &Waker,
     ) -> Result<Box<Live<C>>, Asked> {
-        let era = self.era.load(Ordering::Acquire);
-        if era == NO_RUNTIME {
+        let era = self.home.era();
+        if era == NO_RUNTIME || self.home.is_elsewhere() {
             return Err(self.ask(request, location));
         }
         let now = self.common.now();
         let mut shard = self.lock(self.shard_of(request));
-        if shard.lost + 1 >= era {
+        if shard.past + 1 >= era {
             let mut room = self.common.room();
             match shard.lease(request, location, waker, now, &mut room) {
                 Some(Leased::Here(live)) => return Ok(live),
@@ -96,7 +96,7 @@ impl<C: Connector> Driver<C> {
         location: &'static Location<'static>,
     ) -> Asked {
         let shard = self.shard_of(request);
-        if let Err(cause) = self.ensure_runtime() {
+        if let Err(cause) = self.ensure_home() {
             let id = RequestId::outside(self.lock(shard).number(), shard);
             let error = AllocateError::new(id, request.host().clone(), Timing::default(), cause);
             return Asked {
@@ -124,8 +124,7 @@ impl<C: Connector> Driver<C> {
         room: &mut CommonRoom<'_>,
     ) -> RequestId {
         if !planted!(NextEraSwept) {
-            let era = self.era.load(Ordering::Acquire);
-            shard.runtime_lost(now, room, era.saturating_sub(1));
+            shard.follow(now, room, self.home.past(self.home.era()));
         }
         shard.engine.tick(now, room);
         let host = request.host();
@@ -289,11 +288,14 @@ impl<C: Connector> Shard<C> {
     /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.
     /// An error if it is known to be of no use any more.
     fn lend(&mut self, id: ConnectionId) -> Result<Box<Live<C>>, Gone<C>> {
+        let past = self.past;
         let live = self.live(id).expect(HERE);
+        // Nobody may ever hear of one whose runtime is not the home any more.
+        let past = live.era() <= past;
         let handle = live.is_main().then(|| live.share()).flatten();
         let exhausted = live.is_main() && handle.is_none();
         let suspect = live.is_suspect() && !planted!(StaleHandOut);
-        if exhausted || (suspect && live.check().is_err()) {
+        if past || exhausted || (suspect && live.check().is_err()) {
             let why = live.why_unusable();
             return Err(Gone { handle, why });
         }

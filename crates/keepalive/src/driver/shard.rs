@@ -15,10 +15,12 @@ use crate::connect::{ConnectError, Connector};
 use crate::driver::descriptors::Wanted;
 use crate::driver::effects::{Effect, Effects};
 use crate::driver::live::Live;
+use crate::driver::removable::Removable;
 use crate::error::Cause;
 use crate::host::Host;
 use crate::request::Request;
 use crate::runtime::AbortHandle;
+use crate::sync::Arc;
 
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
@@ -27,8 +29,10 @@ pub(crate) struct Shard<C: Connector> {
     sockets: Vec<Socket<C>>,
     numbers: Range<u64>,
     pub(crate) wanted: Wanted,
-    /// The last runtime whose loss has come to this shard.
-    pub(crate) lost: u64,
+    /// The last runtime that is known here not to be the home any more.
+    pub(crate) past: u64,
+    /// What is left to do since, for the next input.
+    left: Vec<Effect<C>>,
 }
 
 /// What the driver notes of a request. User code may run when it is dropped, so that is for where
@@ -94,21 +98,79 @@ enum Socket<C: Connector> {
 struct Running {
     id: ConnectionId,
     task: Task,
+    /// Where a task that opens leads to.
+    host: Option<Host>,
+    /// A report counts if it comes from a later runtime.
+    since: u64,
     /// Stops it; there once the task has started.
-    handle: Option<AbortHandle>,
-    /// Whether it is to be stopped as soon as it has started.
+    stop: Option<Arc<Stop>>,
+    /// Whether it is to be stopped, as soon as it has started.
     unwanted: bool,
 }
 
 impl Running {
-    fn expected<C: Connector>(id: ConnectionId, task: Task) -> Socket<C> {
+    fn expected<C: Connector>(
+        id: ConnectionId,
+        task: Task,
+        host: Option<Host>,
+        since: u64,
+    ) -> Socket<C> {
         Socket::Task(Box::new(Self {
             id,
             task,
-            handle: None,
+            host,
+            since,
+            stop: None,
             unwanted: false,
         }))
     }
+
+    /// Whether it opens a connection that is wanted.
+    fn opens(&self) -> bool {
+        self.task == Task::Connect && !self.unwanted
+    }
+}
+
+/// What ends a task.
+pub(crate) struct Stop {
+    task: AbortHandle,
+    what: Arc<Removable>,
+}
+
+impl Stop {
+    pub(crate) fn new(task: AbortHandle, what: Arc<Removable>) -> Arc<Self> {
+        Arc::new(Self { task, what })
+    }
+
+    /// Ends it where it runs.
+    pub(crate) fn abort(&self) {
+        self.task.abort();
+    }
+
+    /// Ends it here and now: its runtime may never poll it again.
+    pub(crate) fn remove(&self) {
+        self.what.remove();
+        self.task.abort();
+    }
+}
+
+/// What the end of a task means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It is the end of what the task was for.
+    Counts,
+    /// Nothing: another task does the same, or will.
+    OfNoUse,
+}
+
+/// What is to be done with a task that has started.
+pub(crate) enum Started {
+    /// It goes on.
+    GoesOn,
+    /// It is to be stopped.
+    Unwanted,
+    /// It is on a runtime that is not the home any more, so it is to be removed.
+    Past,
 }
 
 /// What a task does with a connection. One connection has both in its life, one after the other.
@@ -126,7 +188,8 @@ impl<C: Connector> Shard<C> {
             sockets: Vec::new(),
             numbers: 0..0,
             wanted: Wanted::default(),
-            lost: 0,
+            past: 0,
+            left: Vec::new(),
         }
     }
 
@@ -286,6 +349,71 @@ impl<C: Connector> Shard<C> {
         }
     }
 
+    /// Whether the runtime of this number is known here not to be the home any more.
+    #[inline]
+    pub(crate) fn is_past(&self, era: u64) -> bool {
+        era <= self.past
+    }
+
+    /// What it means that a task which the runtime of number `era` ran has ended.
+    pub(crate) fn ending(&mut self, id: ConnectionId, era: u64) -> Ending {
+        let past = self.is_past(era);
+        match self.running(id) {
+            Some(running) if era <= running.since => Ending::OfNoUse,
+            Some(running) if past && running.opens() => {
+                self.begin_anew(id);
+                Ending::OfNoUse
+            }
+            Some(_) => Ending::Counts,
+            None => Ending::OfNoUse,
+        }
+    }
+
+    /// The home is elsewhere from now on, and may never hear of what is open or go on with what is
+    /// under way: that closes, and begins anew.
+    pub(crate) fn leave(&mut self, now: Time, room: &mut impl Room) {
+        for slot in 0..self.sockets.len() {
+            match &mut self.sockets[slot] {
+                Socket::Away => {}
+                Socket::Here(live) => {
+                    let id = live.id();
+                    self.engine.retire_open(now, room, id);
+                }
+                Socket::Task(running) => {
+                    let Some(stop) = &running.stop else {
+                        // Whoever starts it will see.
+                        continue;
+                    };
+                    self.left.push(Effect::Remove(Arc::clone(stop)));
+                    if running.opens() {
+                        let id = running.id;
+                        self.begin_anew(id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Has an attempt begin once more.
+    fn begin_anew(&mut self, id: ConnectionId) {
+        let (past, shard) = (self.past, self.id);
+        let Some(running) = self.running(id) else {
+            return;
+        };
+        running.since = past;
+        running.stop = None;
+        if let Some(host) = running.host.clone() {
+            self.left.push(Effect::Connect(shard, id, host));
+        }
+    }
+
+    fn running(&mut self, id: ConnectionId) -> Option<&mut Running> {
+        match self.sockets.get_mut(id.slot())? {
+            Socket::Task(running) if running.id == id => Some(running),
+            _ => None,
+        }
+    }
+
     /// What a task did is done.
     pub(crate) fn task_ended(&mut self, id: ConnectionId) {
         let socket = self.socket(id.slot());
@@ -294,35 +422,49 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// The task that opens or closes a connection has started. Answers its handle if it must be
-    /// stopped at once, which is to be done outside the lock.
+    /// The task that opens or closes a connection has started, on the runtime of number `era`.
     pub(crate) fn task_started(
         &mut self,
         id: ConnectionId,
         task: Task,
-        handle: AbortHandle,
-    ) -> Option<AbortHandle> {
-        let Socket::Task(running) = self.socket(id.slot()) else {
-            return None;
+        era: u64,
+        stop: Arc<Stop>,
+    ) -> Started {
+        let past = self.is_past(era);
+        let Some(running) = self.running(id) else {
+            return Started::GoesOn;
         };
-        if (running.id, running.task) != (id, task) {
-            return None;
+        if running.task != task {
+            return Started::GoesOn;
+        }
+        if era <= running.since {
+            return Started::Past;
+        }
+        if past {
+            if running.opens() {
+                self.begin_anew(id);
+            }
+            return Started::Past;
         }
         if running.unwanted {
-            return Some(handle);
+            return Started::Unwanted;
         }
-        running.handle = Some(handle);
-        None
+        running.stop = Some(stop);
+        Started::GoesOn
     }
 
     /// A task is going to close a connection.
     pub(crate) fn expect_task(&mut self, id: ConnectionId) {
-        *self.socket(id.slot()) = Running::expected(id, Task::Close);
+        let past = self.past;
+        *self.socket(id.slot()) = Running::expected(id, Task::Close, None, past);
     }
 
     /// Carries the engine's actions out as far as it goes under the lock; the rest goes into
     /// `effects`. `error` is why the attempt failed that is being reported.
     pub(crate) fn forward(&mut self, effects: &mut Effects<C>, error: &mut Option<ConnectError>) {
+        if !self.left.is_empty() {
+            effects.extend(self.left.drain(..));
+        }
         while let Some(action) = self.engine.poll_action() {
             match action {
                 Action::Answer(id, answer) => {
@@ -333,9 +475,11 @@ impl<C: Connector> Shard<C> {
                     self.answer(effects, id, answer);
                 }
                 Action::Connect(id, host) => {
-                    *self.socket(id.slot()) = Running::expected(id, Task::Connect);
                     let host = self.engine.key(host).expect("a host in use is known");
-                    effects.push(Effect::Connect(self.id, id, host.clone()));
+                    let (host, past) = (host.clone(), self.past);
+                    *self.socket(id.slot()) =
+                        Running::expected(id, Task::Connect, Some(host.clone()), past);
+                    effects.push(Effect::Connect(self.id, id, host));
                 }
                 Action::Abandon(_) if planted!(CloseWithoutLimit) => {}
                 Action::Cancel(id) | Action::Abandon(id) => self.stop_task(effects, id),
@@ -368,13 +512,10 @@ impl<C: Connector> Shard<C> {
     }
 
     fn stop_task(&mut self, effects: &mut Effects<C>, id: ConnectionId) {
-        let socket = self.socket(id.slot());
-        if let Socket::Task(running) = socket
-            && running.id == id
-        {
-            match running.handle.take() {
-                Some(handle) => effects.push(Effect::Stop(handle)),
-                None => running.unwanted = !planted!(StopLost),
+        if let Some(running) = self.running(id) {
+            running.unwanted = !planted!(StopLost);
+            if let Some(stop) = &running.stop {
+                effects.push(Effect::Stop(Arc::clone(stop)));
             }
         }
     }

@@ -13,9 +13,10 @@ use crate::contain::contain;
 use crate::driver::Driver;
 use crate::driver::descriptors::Pauses;
 use crate::driver::live::Live;
-use crate::driver::shard::Task;
+use crate::driver::removable::Removable;
+use crate::driver::shard::{Started, Stop, Task};
 use crate::host::Host;
-use crate::runtime::{AbortHandle, consume_budget};
+use crate::runtime::consume_budget;
 use crate::sync::{Arc, Mutex, thread_local};
 
 /// What comes of beginning an attempt.
@@ -24,7 +25,8 @@ pub(crate) enum Begun<C: Connector> {
     Runs,
     /// It is over already, after these phases.
     Open(Box<Live<C>>, Phases),
-    Failed(ConnectError, Phases),
+    /// On the runtime of this number.
+    Failed(ConnectError, u64, Phases),
     /// There is no runtime to begin it on.
     NoRuntime,
 }
@@ -41,7 +43,7 @@ pub(crate) fn connect<C: Connector>(
     host: Host,
     here: bool,
 ) -> Begun<C> {
-    let Some((era, runtime)) = driver.runtime() else {
+    let Some((era, runtime)) = driver.home.runtime() else {
         return Begun::NoRuntime;
     };
     let report = |driver| Report {
@@ -52,40 +54,45 @@ pub(crate) fn connect<C: Connector>(
         reported: false,
     };
     let alone = if here { Alone::enter() } else { None };
-    let task = if alone.is_some() && contain(|| driver.connector.is_prompt(&host)) == Some(true) {
-        let progress = Progress::new(driver, shard, id, Some(Phases::new()));
-        let opening = open(host, Arc::clone(&progress));
-        let mut opening = Box::pin(async {
-            // Or a task that opens one after the other would never make way for others.
-            consume_budget().await;
-            opening.await
-        });
-        // Another waker follows with the task.
-        let mut context = Context::from_waker(Waker::noop());
-        let polled = contain(|| {
-            let _within = runtime.enter();
-            opening.as_mut().poll(&mut context)
-        });
-        match polled {
-            Some(Poll::Ready((Ok(io), host))) => {
-                let live = Live::new(io, &driver.signals, shard, id, host);
-                return Begun::Open(Box::new(live), progress.tell());
+    let (task, what) =
+        if alone.is_some() && contain(|| driver.connector.is_prompt(&host)) == Some(true) {
+            let progress = Progress::new(driver, shard, id, Some(Phases::new()));
+            let opening = open(host, Arc::clone(&progress));
+            let mut opening = Box::pin(async {
+                // Or a task that opens one after the other would never make way for others.
+                consume_budget().await;
+                opening.await
+            });
+            // Another waker follows with the task.
+            let mut context = Context::from_waker(Waker::noop());
+            let polled = contain(|| {
+                let _within = runtime.enter();
+                opening.as_mut().poll(&mut context)
+            });
+            match polled {
+                Some(Poll::Ready((Ok(io), host))) => {
+                    let live = Live::new(io, &driver.signals, shard, id, era, host);
+                    return Begun::Open(Box::new(live), progress.tell());
+                }
+                Some(Poll::Ready((Err(error), _))) => {
+                    return Begun::Failed(error, era, progress.tell());
+                }
+                None => return Begun::Failed(panicked(), era, progress.tell()),
+                Some(Poll::Pending) => {
+                    let opening = Opening {
+                        future: opening,
+                        progress,
+                        report: report(Arc::clone(driver)),
+                    };
+                    Removable::new(opening.go_on())
+                }
             }
-            Some(Poll::Ready((Err(error), _))) => return Begun::Failed(error, progress.tell()),
-            None => return Begun::Failed(panicked(), progress.tell()),
-            Some(Poll::Pending) => {
-                let opening = Opening {
-                    future: opening,
-                    progress,
-                    report: report(Arc::clone(driver)),
-                };
-                runtime.spawn(opening.go_on())
-            }
-        }
-    } else {
-        runtime.spawn(begin(report(Arc::clone(driver)), host))
-    };
-    started(driver, shard, id, Task::Connect, task.abort_handle());
+        } else {
+            Removable::new(begin(report(Arc::clone(driver)), host))
+        };
+    let task = runtime.spawn(task);
+    let stop = Stop::new(task.abort_handle(), what);
+    started(driver, shard, id, Task::Connect, era, &stop);
     Begun::Runs
 }
 
@@ -225,7 +232,7 @@ pub(crate) fn close<C: Connector>(
     let Some(mut live) = live else { return true };
     live.stop_watching();
     let mut context = Context::from_waker(Waker::noop());
-    let runtime = driver.runtime();
+    let runtime = driver.home.runtime();
     let (Some((era, runtime)), false) = (runtime, live.poll_close(&mut context).is_ready()) else {
         live.discard();
         return true;
@@ -240,10 +247,12 @@ pub(crate) fn close<C: Connector>(
             reported: false,
         },
     };
-    let task = runtime.spawn(async move {
+    let (task, what) = Removable::new(async move {
         poll_fn(|context| closing.poll(context)).await;
     });
-    started(driver, shard, id, Task::Close, task.abort_handle());
+    let task = runtime.spawn(task);
+    let stop = Stop::new(task.abort_handle(), what);
+    started(driver, shard, id, Task::Close, era, &stop);
     planted!(CloseNotAwaited)
 }
 
@@ -252,11 +261,15 @@ fn started<C: Connector>(
     shard: ShardId,
     id: ConnectionId,
     task: Task,
-    handle: AbortHandle,
+    era: u64,
+    stop: &Arc<Stop>,
 ) {
-    let stop = driver.lock(shard).task_started(id, task, handle);
-    if let Some(stop) = stop {
-        stop.abort();
+    let kept = Arc::clone(stop);
+    let started = driver.input(shard, |shard, _, _| shard.task_started(id, task, era, kept));
+    match started {
+        Started::GoesOn => {}
+        Started::Unwanted => stop.abort(),
+        Started::Past => drop(contain(|| stop.remove())),
     }
 }
 
@@ -295,11 +308,11 @@ struct Report<C: Connector> {
 
 impl<C: Connector> Report<C> {
     fn finish(mut self, result: Result<C::Connection, ConnectError>, host: Host) {
-        let (shard, id) = (self.shard, self.id);
-        let result = result.map(|io| Live::new(io, &self.driver.signals, shard, id, host));
+        let (shard, id, era) = (self.shard, self.id, self.era);
+        let result = result.map(|io| Live::new(io, &self.driver.signals, shard, id, era, host));
         self.reported = true;
         match result {
-            Err(error) => self.driver.attempt_failed(shard, id, Some(error)),
+            Err(error) => self.driver.attempt_failed(shard, id, era, Some(error)),
             Ok(live) => self.driver.attempt_succeeded(shard, Box::new(live)),
         }
     }
@@ -317,7 +330,7 @@ impl<C: Connector> Drop for Report<C> {
             self.driver.runtime_lost(self.era);
         }
         let error = panicked.then(self::panicked);
-        self.driver.attempt_failed(shard, id, error);
+        self.driver.attempt_failed(shard, id, self.era, error);
     }
 }
 

@@ -1,10 +1,17 @@
 //! Tokio's runtime.
 
 use std::future::Future;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::pin::Pin;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) use tokio::runtime::Handle;
+use tokio::runtime::{Builder, RuntimeFlavor};
 pub(crate) use tokio::sync::Notify;
+use tokio::sync::oneshot;
 pub(crate) use tokio::task::coop::{consume_budget, unconstrained};
 pub(crate) use tokio::task::{AbortHandle, yield_now};
 pub(crate) use tokio::time::timeout;
@@ -27,4 +34,94 @@ pub(crate) fn has_timers() -> bool {
 /// Lets `future` go on until `at`.
 pub(crate) fn timeout_at<F: Future>(at: Instant, future: F) -> Timeout<F> {
     tokio::time::timeout_at(at.into(), future)
+}
+
+/// No mark: whoever asks is as good as within the runtime.
+pub(crate) const ANYWHERE: u64 = 0;
+
+/// By what callers within a runtime are told from those within others.
+///
+/// Those outside of any count as within one that has threads of its own, as that goes on whatever they
+/// do; and not as within one that goes on only while its user drives it.
+pub(crate) fn mark(runtime: &Handle) -> u64 {
+    let waits_for_its_user = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
+    number(runtime) << 1 | u64::from(waits_for_its_user)
+}
+
+/// Whether the caller is within the runtime of this mark.
+#[inline]
+pub(crate) fn is_within(mark: u64) -> bool {
+    match Handle::try_current() {
+        Ok(current) => number(&current) == mark >> 1,
+        Err(_) => mark & 1 == 0,
+    }
+}
+
+/// The number of a runtime, which no other has that is alive at the same time.
+fn number(runtime: &Handle) -> u64 {
+    struct Number(u64);
+
+    impl Hasher for Number {
+        fn write(&mut self, bytes: &[u8]) {
+            for byte in bytes {
+                self.0 = self.0 << 8 | u64::from(*byte);
+            }
+        }
+
+        fn write_u64(&mut self, number: u64) {
+            self.0 = number;
+        }
+
+        fn finish(&self) -> u64 {
+            self.0
+        }
+    }
+
+    // Tokio shows it to hashers alone, but for text.
+    let mut number = Number(0);
+    runtime.id().hash(&mut number);
+    number.finish()
+}
+
+/// A thread with a runtime that is always driven. It ends with what it runs.
+pub(crate) struct OwnThread {
+    handle: Handle,
+    run: oneshot::Sender<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl OwnThread {
+    /// Starts it, and waits until its runtime is there.
+    pub(crate) fn start() -> io::Result<Self> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        let (run, what) = oneshot::channel();
+        let thread = thread::Builder::new().name("keepalive".to_owned());
+        thread.spawn(move || {
+            let runtime = match Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(sender.send(Err(error))),
+            };
+            if sender.send(Ok(runtime.handle().clone())).is_err() {
+                return;
+            }
+            runtime.block_on(async {
+                if let Ok(what) = what.await {
+                    what.await;
+                }
+            });
+            // What blocks a thread of the pool, a lookup that nobody wants, ends when it ends.
+            runtime.shutdown_background();
+        })?;
+        let ended = |_| io::Error::other("the thread ended");
+        let handle = receiver.recv().map_err(ended)??;
+        Ok(Self { handle, run })
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Has it run this, and end with it.
+    pub(crate) fn run(self, what: impl Future<Output = ()> + Send + 'static) {
+        drop(self.run.send(Box::pin(what)));
+    }
 }

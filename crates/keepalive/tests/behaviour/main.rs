@@ -51,6 +51,7 @@ mod a_resolver_that_panics_is_an_error;
 mod a_response_echoes_what_was_asked;
 mod a_restless_connection_starves_nobody;
 mod a_runtime_that_goes_takes_no_slot;
+mod a_runtime_that_is_not_driven_holds_up_no_other;
 mod a_runtime_without_timers_is_an_error;
 mod a_saturated_host_delays_no_other;
 mod a_shared_connection_found_broken_is_handed_to_nobody;

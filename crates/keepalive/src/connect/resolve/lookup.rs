@@ -195,7 +195,7 @@ impl Running {
 
     pub(crate) fn end(mut self, result: Result<Addresses, ResolveError>) {
         self.over = true;
-        let answer = self.names.note(&self.name, result);
+        let answer = self.names.note(&self.name, &self.awaited, result);
         self.awaited.send_replace(Some(answer));
     }
 }
@@ -204,7 +204,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.over {
-            self.names.forget(&self.name);
+            self.names.forget(&self.name, &self.awaited);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::connect::resolve::cache::{Cache, Forgotten};
 use crate::connect::resolve::lookup::{Lookup, Running};
 use crate::connect::resolve::residents::Residents;
 use crate::connect::resolve::{Addresses, AnyResolve, Families, ResolveError};
-use crate::runtime;
+use crate::runtime::{self, Handle};
 use crate::sync::{Arc, Mutex, MutexGuard};
 
 /// Names that are remembered at least, and half of those that are at most.
@@ -88,7 +88,14 @@ pub(crate) struct Names {
 
 pub(super) struct Table {
     cache: Cache<Known>,
-    running: HashMap<Box<str>, Awaited>,
+    running: HashMap<Box<str>, Sought>,
+}
+
+/// A lookup that is being run.
+struct Sought {
+    awaited: Awaited,
+    /// By which those are told who are within its runtime: others do not wait for that.
+    mark: u64,
 }
 
 /// An answer, and until when it is good; for ever without an end.
@@ -102,6 +109,16 @@ impl Default for Table {
         Self {
             cache: Cache::new(HALF),
             running: HashMap::new(),
+        }
+    }
+}
+
+impl Table {
+    /// A lookup is over. Another of the same name may have begun within another runtime.
+    fn forget(&mut self, name: &str, awaited: &Awaited) {
+        let sought = self.running.get(name);
+        if sought.is_some_and(|sought| Arc::ptr_eq(&sought.awaited, awaited)) {
+            self.running.remove(name);
         }
     }
 }
@@ -126,8 +143,10 @@ impl Names {
             let answer = known.answer.clone();
             return (Lookup::known(self.families, Origin::Kept, answer), None);
         }
-        if let Some(awaited) = table.running.get(name) {
-            let waits = awaited.subscribe();
+        if let Some(sought) = table.running.get(name)
+            && (sought.mark == runtime::ANYWHERE || runtime::is_within(sought.mark))
+        {
+            let waits = sought.awaited.subscribe();
             return (Lookup::waits(self.families, waits, name), None);
         }
         if planted!(LookupTwice) {
@@ -136,7 +155,11 @@ impl Names {
         }
         let (awaited, waits) = watch::channel(None);
         let awaited = Arc::new(awaited);
-        table.running.insert(name.into(), Arc::clone(&awaited));
+        let sought = Sought {
+            awaited: Arc::clone(&awaited),
+            mark: Handle::try_current().map_or(runtime::ANYWHERE, |here| runtime::mark(&here)),
+        };
+        table.running.insert(name.into(), sought);
         let running = Running::new(Arc::clone(self), name, awaited);
         (Lookup::waits(self.families, waits, name), Some(running))
     }
@@ -149,7 +172,12 @@ impl Names {
     }
 
     /// A lookup has come to this; answers what those who wait are told.
-    pub(super) fn note(&self, name: &str, result: Result<Addresses, ResolveError>) -> Answer {
+    pub(super) fn note(
+        &self,
+        name: &str,
+        awaited: &Awaited,
+        result: Result<Addresses, ResolveError>,
+    ) -> Answer {
         let valid_for = result.as_ref().ok().and_then(|found| found.valid_for);
         let found = result.and_then(|addresses| Found::new(&addresses, self.families));
         let keep = match &found {
@@ -159,7 +187,7 @@ impl Names {
         };
         let answer = found.map_err(|error| error.of(name));
         let mut table = self.table.lock();
-        table.running.remove(name);
+        table.forget(name, awaited);
         let forgotten = keep.map(|keep| self.keep(&mut table, name, &answer, keep));
         drop(table);
         // What a resolver's error holds is dropped without the lock.
@@ -190,14 +218,14 @@ impl Names {
         let mut table = self.table.lock();
         let unwanted = awaited.is_closed();
         if unwanted {
-            table.running.remove(name);
+            table.forget(name, awaited);
         }
         unwanted
     }
 
     /// A lookup was broken off.
-    pub(super) fn forget(&self, name: &str) {
-        self.table.lock().running.remove(name);
+    pub(super) fn forget(&self, name: &str, awaited: &Awaited) {
+        self.table.lock().forget(name, awaited);
     }
 
     pub(crate) fn running(&self) -> usize {

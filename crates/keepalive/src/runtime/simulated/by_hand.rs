@@ -30,9 +30,11 @@ impl Runtime {
 
     /// Ends all tasks, the youngest first, and takes no more.
     pub fn shut_down(&self) {
+        let tasks = self.0.tasks.lock();
         self.0.ended.store(true, Ordering::Release);
-        let tasks = self.0.tasks.lock().clone();
-        for task in tasks.into_iter().rev() {
+        let ended = tasks.clone();
+        drop(tasks);
+        for task in ended.into_iter().rev() {
             AbortHandle(Arc::clone(&task)).abort();
             task.poll();
         }
@@ -69,11 +71,14 @@ impl Handle {
             woken: AtomicBool::new(true),
             aborted: AtomicBool::new(false),
         });
+        // As with tokio, a task comes before the end, or never runs.
+        let mut tasks = self.tasks.lock();
         if self.ended.load(Ordering::Acquire) {
+            drop(tasks);
             let unwanted = task.future.lock().take();
             drop(unwanted);
         } else {
-            self.tasks.lock().push(Arc::clone(&task));
+            tasks.push(Arc::clone(&task));
         }
         JoinHandle(task)
     }

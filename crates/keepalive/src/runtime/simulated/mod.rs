@@ -8,6 +8,7 @@ mod notify;
 mod tasks;
 
 use std::cell::RefCell;
+use std::future::Future;
 
 pub use clock::advance;
 pub(crate) use clock::{now, timeout, timeout_at};
@@ -77,4 +78,30 @@ pub(crate) async fn consume_budget() {}
 
 pub(crate) fn unconstrained<F>(future: F) -> F {
     future
+}
+
+/// Callers are not told from each other here: a home does not move.
+pub(crate) const ANYWHERE: u64 = 0;
+
+pub(crate) fn mark(_: &Handle) -> u64 {
+    ANYWHERE
+}
+
+pub(crate) fn is_within(_: u64) -> bool {
+    true
+}
+
+/// There is none here.
+pub(crate) struct OwnThread(Handle);
+
+impl OwnThread {
+    pub(crate) fn start() -> Result<Self, NoRuntime> {
+        Err(NoRuntime)
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.0
+    }
+
+    pub(crate) fn run(self, _: impl Future<Output = ()> + Send + 'static) {}
 }

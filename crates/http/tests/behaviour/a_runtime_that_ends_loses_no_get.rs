@@ -1,0 +1,144 @@
+//! The runtime that a connection was opened in ends, while somebody's request is on its way.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use http::{Method, Request, Uri};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+use crate::support::{allocation, client, ok, text};
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A server on threads of its own, which says what it is asked. It answers all but what is to be held.
+struct Site {
+    port: u16,
+    asked: Receiver<String>,
+}
+
+impl Site {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, asked) = channel();
+        std::thread::spawn(move || {
+            let mut held = 0;
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let sender = sender.clone();
+                // What is held is answered when it comes again.
+                held += 1;
+                let again = held > 1;
+                std::thread::spawn(move || {
+                    while let Some(head) = head(&mut stream) {
+                        let hold = head.contains("/held") && !again;
+                        let slow = head.contains("/slow");
+                        if sender.send(head).is_err() {
+                            return;
+                        }
+                        if slow {
+                            std::thread::sleep(Duration::from_millis(200));
+                        }
+                        if !hold {
+                            stream.write_all(ok("here").as_bytes()).unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        Self { port, asked }
+    }
+
+    fn request(&self, method: &Method, path: &str) -> Request<String> {
+        let uri: Uri = format!("http://127.0.0.1:{}{path}", self.port)
+            .parse()
+            .unwrap();
+        let request = Request::builder().method(method).uri(uri);
+        request.body(String::new()).unwrap()
+    }
+}
+
+/// The head of a request, unless there is none.
+fn head(stream: &mut TcpStream) -> Option<String> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte).ok()? == 0 {
+            return None;
+        }
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).ok()
+}
+
+/// A request on a connection that was used before is on its way when that connection's runtime ends,
+/// and is waited for within another. Answers how often it was sent again, and with the text.
+fn lose(method: &Method) -> Result<(u32, String), keepalive_http::Error> {
+    let (site, client, first, second) = (Site::start(), client(1), runtime(), runtime());
+    first.block_on(async {
+        let response = client.request(site.request(&Method::GET, "/")).await;
+        assert_eq!(text(response.unwrap()).await, "here");
+    });
+    site.asked.recv().unwrap();
+    let mut request = Box::pin(client.request(site.request(method, "/held")));
+    first.block_on(async {
+        while site.asked.try_recv().is_err() {
+            let moment = timeout(Duration::from_millis(5), &mut request).await;
+            assert!(moment.is_err(), "it is not answered");
+        }
+    });
+    drop(first);
+    second.block_on(async {
+        let response = timeout(LIMIT, request).await.expect("it does not hang")?;
+        Ok((allocation(&response).resent, text(response).await))
+    })
+}
+
+#[test]
+fn a_get_on_a_connection_whose_runtime_ends_is_sent_again() {
+    assert_eq!(lose(&Method::GET).unwrap(), (1, "here".to_owned()));
+}
+
+#[test]
+fn a_post_on_a_connection_whose_runtime_ends_says_so() {
+    let error = lose(&Method::POST).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("runtime"), "{text}");
+}
+
+/// A runtime ends while a request of another is on its way, which went through the same client.
+fn end_beside(method: &Method) {
+    let (site, other, client) = (Site::start(), Site::start(), client(1));
+    let (first, second) = (runtime(), runtime());
+    first.block_on(async {
+        let response = client.request(site.request(&Method::GET, "/")).await;
+        assert_eq!(text(response.unwrap()).await, "here");
+    });
+    let mut request = Box::pin(client.request(other.request(method, "/slow")));
+    second.block_on(async {
+        while other.asked.try_recv().is_err() {
+            let moment = timeout(Duration::from_millis(5), &mut request).await;
+            assert!(moment.is_err(), "it is not answered");
+        }
+        first.shutdown_background();
+        let response = timeout(LIMIT, request).await.expect("it does not hang");
+        let response = response.expect("it is not lost");
+        assert_eq!(allocation(&response).resent, 0);
+        assert_eq!(text(response).await, "here");
+    });
+}
+
+#[test]
+fn the_end_of_a_runtime_loses_nothing_of_another() {
+    for method in [Method::GET, Method::POST] {
+        end_beside(&method);
+    }
+}

@@ -1,0 +1,185 @@
+//! Where a manager's tasks run: its home.
+//!
+//! At first that is the runtime of its first request. When it goes, the next one is. But a runtime may
+//! be alive and not driven, and it may go while users of others wait. So the first request from
+//! another runtime moves the home, for good, to a thread of the manager's own.
+
+use keepalive_engine::{Room, ShardId, Time, planted};
+
+use crate::connect::Connector;
+use crate::driver::removable::Removable;
+use crate::driver::shard::Shard;
+use crate::driver::{Driver, NO_RUNTIME, keeper};
+use crate::error::Cause;
+use crate::runtime::{self, Handle, OwnThread, has_timers};
+use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
+
+/// The home that there is, if there is one.
+#[derive(Default)]
+pub(crate) struct Home {
+    runtime: Mutex<Runtime>,
+    /// The number of the runtime that there is, or none.
+    era: AtomicU64,
+    /// How users of the home are told from those of other runtimes; [`runtime::ANYWHERE`] where they
+    /// need not be.
+    mark: AtomicU64,
+    /// The number of the manager's own runtime, or none.
+    own: AtomicU64,
+}
+
+#[derive(Default)]
+struct Runtime {
+    handle: Option<Handle>,
+    keeper: Option<Arc<Removable>>,
+    /// Counts the runtimes, so that the end of one is not taken for the end of the next.
+    era: u64,
+}
+
+/// What has become of the runtimes before the present one.
+#[derive(Clone, Copy)]
+pub(crate) struct Past {
+    /// Runtimes up to this number have gone.
+    lost: u64,
+    /// Those up to this number are alive, perhaps, and not the home any more.
+    left: u64,
+}
+
+impl Home {
+    /// The number of the runtime that there is, or [`NO_RUNTIME`].
+    #[inline]
+    pub(crate) fn era(&self) -> u64 {
+        self.era.load(Ordering::Acquire)
+    }
+
+    /// Whether the caller is within a runtime that is not the home, though there is one.
+    #[inline]
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        let mark = self.mark.load(Ordering::Relaxed);
+        mark != runtime::ANYWHERE && !runtime::is_within(mark)
+    }
+
+    /// The runtime that carries everything out, with its number.
+    pub(crate) fn runtime(&self) -> Option<(u64, Handle)> {
+        let runtime = self.runtime.lock();
+        Some((runtime.era, runtime.handle.clone()?))
+    }
+
+    /// What has become of those before the one of this number.
+    pub(crate) fn past(&self, era: u64) -> Past {
+        let left = era.saturating_sub(1);
+        let own = self.own.load(Ordering::Relaxed);
+        Past {
+            lost: if own == era {
+                left.saturating_sub(1)
+            } else {
+                left
+            },
+            left,
+        }
+    }
+}
+
+impl<C: Connector> Driver<C> {
+    /// Sees to it that there is a home, and that it is driven as long as the caller needs it.
+    pub(crate) fn ensure_home(self: &Arc<Self>) -> Result<(), Cause> {
+        if self.home.era() != NO_RUNTIME {
+            if self.home.is_elsewhere() {
+                self.move_home();
+            }
+            return Ok(());
+        }
+        let Ok(current) = Handle::try_current() else {
+            return Err(Cause::NoRuntime);
+        };
+        if !has_timers() {
+            return Err(Cause::NoTimers);
+        }
+        let mut runtime = self.home.runtime.lock();
+        if runtime.handle.is_none() {
+            runtime.era += 1;
+            let era = runtime.era;
+            let (task, keeper) = Removable::new(keeper::keep(self, era));
+            runtime.handle = Some(current.clone());
+            runtime.keeper = Some(keeper);
+            let mark = runtime::mark(&current);
+            self.home.mark.store(mark, Ordering::Relaxed);
+            self.home.era.store(era, Ordering::Release);
+            drop(runtime);
+            current.spawn(task);
+        }
+        Ok(())
+    }
+
+    /// Moves the home to a thread of the manager's own. It stays where it is if the system gives no
+    /// thread, or nothing that a runtime needs.
+    fn move_home(self: &Arc<Self>) {
+        let mut runtime = self.home.runtime.lock();
+        if runtime.handle.is_none() || !self.home.is_elsewhere() {
+            // It has gone meanwhile, or has been moved.
+            return;
+        }
+        let Ok(thread) = OwnThread::start() else {
+            return;
+        };
+        runtime.era += 1;
+        let era = runtime.era;
+        runtime.handle = Some(thread.handle().clone());
+        let before = runtime.keeper.take();
+        self.home.own.store(era, Ordering::Relaxed);
+        self.home.mark.store(runtime::ANYWHERE, Ordering::Relaxed);
+        self.home.era.store(era, Ordering::Release);
+        drop(runtime);
+        // Or what the new one is told, the old one hears.
+        if let Some(before) = before {
+            before.remove();
+        }
+        thread.run(keeper::keep(self, era));
+        for shard in self.ids() {
+            self.input(shard, |shard, now, room| {
+                shard.follow(now, room, self.home.past(era));
+            });
+        }
+    }
+
+    /// The runtime that carried everything out is gone; a later request may bring another.
+    pub(crate) fn runtime_lost(self: &Arc<Self>, era: u64) {
+        let mut runtime = self.home.runtime.lock();
+        let other = runtime.era != era && !planted!(EraIgnored);
+        if planted!(RuntimeLossUnnoticed) || other || runtime.handle.take().is_none() {
+            return;
+        }
+        // It is dropped with its task.
+        runtime.keeper = None;
+        self.home.era.store(NO_RUNTIME, Ordering::Release);
+        self.common.freeze();
+        drop(runtime);
+        for shard in self.ids() {
+            self.input(shard, |shard, now, room| shard.runtime_lost(now, room, era));
+        }
+        self.common.thaw();
+        self.input(ShardId(0), |shard, now, room| {
+            shard.engine.resume(now, room);
+        });
+    }
+}
+
+impl<C: Connector> Shard<C> {
+    /// Goes through what has become of earlier runtimes, as far as that has not come here.
+    ///
+    /// A request within the next runtime does so first, or it would be ended along with them.
+    pub(crate) fn follow(&mut self, now: Time, room: &mut impl Room, past: Past) {
+        self.runtime_lost(now, room, past.lost);
+        if self.past < past.left {
+            self.past = past.left;
+            self.leave(now, room);
+        }
+    }
+
+    /// The runtime of this number has gone, and with it those before: ends what they carried.
+    fn runtime_lost(&mut self, now: Time, room: &mut impl Room, era: u64) {
+        if self.past < era {
+            self.past = era;
+            self.engine.abandon(now, room);
+        }
+    }
+}
