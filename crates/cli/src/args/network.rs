@@ -40,7 +40,7 @@ pub(crate) struct NetworkFlags {
     #[arg(long, value_name = "HOST:ADDRESS", value_parser = network::parse_resolve)]
     pub(crate) resolve: Vec<Resolved>,
 
-    /// Reach hosts by this proxy: [http|https|socks5|socks5h://][user:pass@]host.
+    /// Reach hosts by this proxy: [http[s]|socks5[h]://][user:pass@]host.
     ///
     /// Without a scheme it is http.
     #[arg(long, value_name = "URL", group = "proxies")]
