@@ -130,7 +130,7 @@ pub(crate) async fn pause() {
 
 /// A request for the host of this number. Hosts 0 and 1 are of two shards.
 pub(crate) fn request(host: usize) -> Request {
-    const LABELS: [&str; 2] = ["0", "2"];
+    const LABELS: [&str; 2] = ["0", "3"];
     let request = Request::new("mock", "127.0.0.1", 1).expect("a request");
     request.partition(LABELS[host])
 }
