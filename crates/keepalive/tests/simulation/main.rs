@@ -107,7 +107,7 @@ const COVERAGE: &[(&str, u64)] = &[
     ("exchange after a goodbye", 100),
     ("freed outside of a runtime", 10),
     ("freed with unread data", 400),
-    ("handed out before the end was known", 150),
+    ("handed out before the end was known", 100),
     ("held for long", 100),
     ("last handle", 40),
     ("leaked", 30),
