@@ -82,7 +82,7 @@ impl Client<(), ()> {
     ///
     /// The executor has the tasks that wait for the end of a response. What reads and writes the
     /// connections, and the manager's own tasks, run in the tokio runtime in which the manager is
-    /// first used.
+    /// first used; from the first request of another runtime on, in a thread of the manager's.
     pub fn builder<E>(executor: E) -> Builder
     where
         E: hyper::rt::Executor<Pin<Box<dyn Future<Output = ()> + Send>>>
