@@ -8,7 +8,7 @@ use http::Uri;
 use keepalive::{AllocateError, ConnectError};
 use serde::Serialize;
 
-use crate::exchange::ExchangeError;
+use crate::fetch::exchange::ExchangeError;
 use crate::interrupt::Signal;
 use crate::table::grouped;
 

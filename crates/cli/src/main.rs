@@ -1,53 +1,27 @@
 //! The command-line tool on top of [`keepalive`] and `keepalive-http`.
 //!
-//! Flags are parsed in `args`, checked into what runs in `options`; `run` fetches what `input`
-//! reads, one `fetch` at a time, each of which is one `exchange` for what `message` says and leaves
-//! a `trail`. Bodies go to `output`, results to `report`, `progress` and `summary`.
-//! `probe` opens one connection and shows the way. How hosts are reached, `network` and `tls` make
-//! of the flags that both have.
+//! Each command has a folder: `fetch`, `probe`, `demo`. `args` defines the command line. All
+//! commands share the rest:
+//!
+//! - `network` and `tls` turn flags into the connector,
+//! - `duration`, `number` and `size` parse the values of flags,
+//! - `console` and `table` print,
+//! - `failure`, `interrupt` and `exit` end a command.
 
 mod args;
-mod backlog;
-mod causes;
-mod coding;
 mod console;
 mod demo;
-mod descriptors;
 mod duration;
-mod exchange;
 mod exit;
 mod failure;
 mod fetch;
-mod fetch_command;
-mod form;
-mod heads;
-mod host_limits;
-mod input;
 mod interrupt;
-mod jar;
-mod limits;
-mod line;
-mod message;
 mod network;
 mod number;
-mod options;
-mod output;
-mod pace;
-mod payload;
 mod probe;
-mod progress;
-mod redirect;
-mod report;
-mod retry;
-mod run;
 mod size;
-mod statuses;
-mod summary;
 mod table;
-mod target;
 mod tls;
-mod trail;
-mod waits;
 
 use std::process::ExitCode;
 
@@ -86,7 +60,7 @@ fn within_runtime(command: Command) -> std::io::Result<Exit> {
         .build()?;
     let exit = runtime.block_on(async {
         match command {
-            Command::Fetch(flags) => fetch_command::run(*flags).await,
+            Command::Fetch(flags) => fetch::run(*flags).await,
             Command::Probe(flags) => probe::run(*flags).await,
             Command::Demo(flags) => demo::run(flags).await,
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::Method;
 
 use super::body::BodyFlags;
-use crate::message;
+use crate::fetch::message;
+use crate::fetch::pace;
 use crate::number;
-use crate::pace;
 use crate::size;
 
 /// What is sent, and what is done with the answer.

@@ -1,4 +1,4 @@
-//! The command line as it is typed; [`crate::options`] makes of it what runs.
+//! The command line as it is typed; [`crate::fetch::options`] makes of it what runs.
 
 mod body;
 mod http;

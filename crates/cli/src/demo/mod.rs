@@ -13,18 +13,18 @@ use keepalive::Net;
 use crate::args::DemoFlags;
 use crate::console::{self, Stream};
 use crate::duration::shown;
-use crate::exchange::{Exchanges, Terms};
 use crate::exit::Exit;
-use crate::fetch::{Fetcher, Shows};
-use crate::fetch_command;
-use crate::host_limits::HostLimits;
-use crate::input::{Input, Source};
+use crate::fetch;
+use crate::fetch::exchange::{Exchanges, Terms};
+use crate::fetch::fetcher::{Fetcher, Shows};
+use crate::fetch::host_limits::HostLimits;
+use crate::fetch::input::{Input, Source};
+use crate::fetch::limits::{Limits, Versions};
+use crate::fetch::progress::Progress;
+use crate::fetch::run::{Outcome, Run};
+use crate::fetch::target::Target;
 use crate::interrupt::Interrupt;
-use crate::limits::{Limits, Versions};
-use crate::progress::Progress;
-use crate::run::{Outcome, Run};
 use crate::table::grouped;
-use crate::target::Target;
 
 use self::census::Census;
 use self::server::Server;
@@ -106,8 +106,8 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
         progress: Progress::start(true),
     };
     let outcome = run.finish(&mut Interrupt::listen()).await;
-    say(&fetch_command::text(&outcome, Stream::Output.palette()))?;
-    let exit = fetch_command::conclude(&outcome);
+    say(&fetch::text(&outcome, Stream::Output.palette()))?;
+    let exit = fetch::conclude(&outcome);
     if outcome.stopped.is_some() {
         return Ok(exit);
     }

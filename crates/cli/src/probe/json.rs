@@ -7,7 +7,7 @@ use keepalive::{Families, Origin};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::line::{TimingLine, micros};
+use crate::fetch::report::line::{TimingLine, micros};
 use crate::probe::certificate::Certificate;
 use crate::probe::path::{Lookup, LookupEnd, Span, Try, TryEnd};
 use crate::probe::{Report, TlsReport};

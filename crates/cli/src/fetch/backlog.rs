@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use keepalive::Host;
 
-use crate::target::Target;
+use crate::fetch::target::Target;
 
 /// Reading waits when so many bytes of targets wait.
 const MOST_BYTES: usize = 16 * 1024 * 1024;

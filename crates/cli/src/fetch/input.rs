@@ -7,7 +7,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::target::{Target, TargetError};
+use crate::fetch::target::{Target, TargetError};
 
 /// No URL is longer; what is must not fill the memory.
 const LONGEST_LINE: usize = 64 * 1024;

@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::backlog::Backlog;
 use crate::exit::GOODBYE;
 use crate::failure::Failure;
-use crate::fetch::{Fetched, Fetcher};
-use crate::input::{Input, Item, Total};
+use crate::fetch::backlog::Backlog;
+use crate::fetch::fetcher::{Fetched, Fetcher};
+use crate::fetch::input::{Input, Item, Total};
+use crate::fetch::limits::HttpManager;
+use crate::fetch::progress::{self, Progress};
+use crate::fetch::report::{Broken, Report, ReportError};
+use crate::fetch::summary::Summary;
+use crate::fetch::target::Target;
 use crate::interrupt::{Interrupt, Signal};
-use crate::limits::HttpManager;
-use crate::progress::{self, Progress};
-use crate::report::{Broken, Report, ReportError};
-use crate::summary::Summary;
-use crate::target::Target;
 
 /// The first failures are shown one by one, the others only counted.
 const FAILURES_SHOWN: u64 = 20;

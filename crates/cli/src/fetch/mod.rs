@@ -1,16 +1,42 @@
-//! `keepalive fetch`.
+//! `keepalive fetch`: fetches many URLs through one manager, and prints a summary.
+//!
+//! 1. `options` checks the flags. It builds the manager within `limits` and opens all files.
+//! 2. `input` reads URLs, `backlog` orders them by host, and `run` starts a task for each.
+//! 3. `fetcher` fetches one URL within its time: `exchange` sends the `message` and follows
+//!    redirects, `coding` unpacks the body, and `output` stores it.
+//! 4. `report` writes each result as a line of JSON, `progress` draws the bar, and `summary`
+//!    counts.
+
+mod backlog;
+mod coding;
+mod descriptors;
+pub(crate) mod exchange;
+pub(crate) mod fetcher;
+pub(crate) mod host_limits;
+pub(crate) mod input;
+pub(crate) mod limits;
+pub(crate) mod message;
+mod options;
+mod output;
+pub(crate) mod pace;
+pub(crate) mod progress;
+pub(crate) mod report;
+mod retry;
+pub(crate) mod run;
+mod summary;
+pub(crate) mod target;
 
 use std::io;
 
 use crate::args::FetchFlags;
 use crate::console::{self, Palette, Stream};
 use crate::exit::Exit;
-use crate::input::Input;
+use crate::fetch::input::Input;
+use crate::fetch::options::Options;
+use crate::fetch::progress::Progress;
+use crate::fetch::report::Report;
+use crate::fetch::run::{Outcome, Run, Stop};
 use crate::interrupt::Interrupt;
-use crate::options::Options;
-use crate::progress::Progress;
-use crate::report::Report;
-use crate::run::{Outcome, Run, Stop};
 use crate::table::grouped;
 
 /// Fetches what the flags say, and prints the summary.

@@ -7,10 +7,10 @@ use http_body_util::Full;
 use keepalive::Host;
 use tower_http::follow_redirect::policy::{Action, Attempt, Policy};
 
-use crate::exchange::ExchangeError;
-use crate::message::CREDENTIALS;
-use crate::target::Target;
-use crate::trail::Trail;
+use crate::fetch::exchange::ExchangeError;
+use crate::fetch::exchange::trail::Trail;
+use crate::fetch::message::CREDENTIALS;
+use crate::fetch::target::Target;
 
 /// How many redirects are followed, and what the requests that follow them may say.
 ///

@@ -7,15 +7,15 @@ use hyper::body::Body as _;
 use keepalive::{FromCache, Timing};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
-use crate::coding::{self, Decoded};
-use crate::exchange::{Answer, ExchangeError, Exchanges};
 use crate::failure::Failure;
-use crate::heads::Speaker;
-use crate::output::{Begun, Output};
-use crate::pace::{self, Pace};
-use crate::retry;
-use crate::target::Target;
-use crate::trail::{Tells, Trail};
+use crate::fetch::coding::{self, Decoded};
+use crate::fetch::exchange::heads::Speaker;
+use crate::fetch::exchange::trail::{Tells, Trail};
+use crate::fetch::exchange::{Answer, ExchangeError, Exchanges};
+use crate::fetch::output::{Begun, Output};
+use crate::fetch::pace::{self, Pace};
+use crate::fetch::retry;
+use crate::fetch::target::Target;
 
 /// The manager knows in which phase the time ran out. Its time begins a moment later, when it is
 /// asked for a connection, and clocks tick in milliseconds; so long it may take to say so.

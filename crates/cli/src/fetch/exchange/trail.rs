@@ -9,7 +9,7 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
 use keepalive_http::{Allocation, Error};
 
-use crate::heads::{self, Speaker};
+use crate::fetch::exchange::heads::{self, Speaker};
 
 /// The trail of one exchange. Clones are of one and the same.
 #[derive(Clone, Debug)]

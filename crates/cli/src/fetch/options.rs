@@ -10,19 +10,19 @@ use keepalive::ConfigError;
 
 use crate::args::{FetchFlags, HttpFlags};
 use crate::console::{self, Stream};
-use crate::descriptors::{self, Each};
-use crate::exchange::{Exchanges, Terms};
-use crate::fetch::{Fetcher, Shows};
-use crate::host_limits::{self, HostLimitsError};
-use crate::input::Source;
-use crate::limits::{HttpManager, Limits, Versions};
-use crate::message::{Message, MessageError};
+use crate::fetch::descriptors::{self, Each};
+use crate::fetch::exchange::{Exchanges, Terms};
+use crate::fetch::fetcher::{Fetcher, Shows};
+use crate::fetch::host_limits::{self, HostLimitsError};
+use crate::fetch::input::Source;
+use crate::fetch::limits::{HttpManager, Limits, Versions};
+use crate::fetch::message::payload::{self, Stdin};
+use crate::fetch::message::{Message, MessageError};
+use crate::fetch::output::{Binary, Output};
+use crate::fetch::pace::Pace;
+use crate::fetch::report::Destination;
+use crate::fetch::target::{Target, TargetError};
 use crate::network::{self, NetworkError};
-use crate::output::{Binary, Output};
-use crate::pace::Pace;
-use crate::payload::{self, Stdin};
-use crate::report::Destination;
-use crate::target::{Target, TargetError};
 
 /// Everything that was asked for, checked and opened.
 pub(crate) struct Options {

@@ -1,5 +1,9 @@
 //! What a run did, per host and in total.
 
+mod causes;
+mod statuses;
+mod waits;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
@@ -7,14 +11,14 @@ use std::time::Duration;
 
 use keepalive::{FromCache, Host};
 
-use crate::causes::Causes;
 use crate::console::Palette;
 use crate::duration::shown;
-use crate::fetch::Fetched;
-use crate::line;
-use crate::statuses::Statuses;
+use crate::fetch::fetcher::Fetched;
+use crate::fetch::report::line;
+use crate::fetch::summary::causes::Causes;
+use crate::fetch::summary::statuses::Statuses;
+use crate::fetch::summary::waits::Waits;
 use crate::table::{Cell, Table, grouped};
-use crate::waits::Waits;
 
 /// More hosts than this are summed up in one line.
 const HOSTS_SHOWN: usize = 20;

@@ -1,5 +1,8 @@
 //! What every request of a run says, besides its URL.
 
+mod form;
+pub(crate) mod payload;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -10,8 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
 use crate::args::HttpFlags;
-use crate::payload::{self, Payload, PayloadError, Stdin};
-use crate::target::Target;
+use crate::fetch::message::payload::{Payload, PayloadError, Stdin};
+use crate::fetch::target::Target;
 
 /// What is sent where --user-agent says nothing else: some servers refuse those that name none.
 const AGENT: HeaderValue =

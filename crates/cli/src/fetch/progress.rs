@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keepalive::Counts;
 
 use crate::console;
-use crate::input::Total;
+use crate::fetch::input::Total;
 use crate::table::grouped;
 
 /// How often it is brought up to date.

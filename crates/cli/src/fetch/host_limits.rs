@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use keepalive::Host;
 
-use crate::target::{Target, TargetError};
+use crate::fetch::target::{Target, TargetError};
 
 /// A file of more than this is none of limits.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;

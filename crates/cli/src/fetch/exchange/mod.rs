@@ -1,5 +1,10 @@
 //! A request and its answer: redirects are followed, bodies are unpacked, and both are counted.
 
+pub(crate) mod heads;
+mod jar;
+mod redirect;
+pub(crate) mod trail;
+
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, LOCATION};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -9,13 +14,13 @@ use keepalive_http::Client;
 use tower::{ServiceExt, service_fn};
 use tower_http::follow_redirect::FollowRedirect;
 
-use crate::coding::{self, Coding, Raw};
-use crate::jar::Jar;
-use crate::limits::HttpManager;
-use crate::message::Message;
-use crate::redirect::Redirects;
-use crate::target::{self, Target, TargetError};
-use crate::trail::Trail;
+use crate::fetch::coding::{self, Coding, Raw};
+use crate::fetch::exchange::jar::Jar;
+use crate::fetch::exchange::redirect::Redirects;
+use crate::fetch::exchange::trail::Trail;
+use crate::fetch::limits::HttpManager;
+use crate::fetch::message::Message;
+use crate::fetch::target::{self, Target, TargetError};
 
 /// How requests are made and answers taken.
 #[derive(Clone, Debug, Default)]

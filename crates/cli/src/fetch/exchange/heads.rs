@@ -13,8 +13,8 @@ use keepalive_http::Allocation;
 
 use crate::console::{self, Stream};
 use crate::duration::shown;
-use crate::line;
-use crate::message::CREDENTIALS;
+use crate::fetch::message::CREDENTIALS;
+use crate::fetch::report::line;
 
 /// Stands for what is worth as much as a password.
 const HIDDEN: &str = "[hidden]";

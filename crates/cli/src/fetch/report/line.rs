@@ -8,7 +8,7 @@ use keepalive::{FromCache, Timing};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::fetch::Fetched;
+use crate::fetch::fetcher::Fetched;
 
 /// The line of one result, with its end.
 ///

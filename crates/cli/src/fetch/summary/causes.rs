@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::console::{Palette, harmless};
 use crate::failure::Failure;
+use crate::fetch::target::Target;
 use crate::table::grouped;
-use crate::target::Target;
 
 /// More causes than this are not told apart, so that a run of any length needs bounded memory.
 const TOLD_APART: usize = 100;

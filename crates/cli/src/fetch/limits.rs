@@ -6,7 +6,7 @@ use std::time::Duration;
 use keepalive::{ConfigError, Connector, Host, Manager, Net};
 use keepalive_http::Http;
 
-use crate::host_limits::HostLimits;
+use crate::fetch::host_limits::HostLimits;
 
 /// The manager of a run.
 pub(crate) type HttpManager = Manager<Http<Net>>;

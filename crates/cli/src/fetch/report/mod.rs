@@ -1,5 +1,7 @@
 //! Writes one line of JSON per result.
 
+pub(crate) mod line;
+
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -8,8 +10,7 @@ use std::thread;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::fetch::Fetched;
-use crate::line;
+use crate::fetch::fetcher::Fetched;
 
 /// How many lines wait for a slow reader before the fetching waits too.
 const AHEAD: usize = 256;

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::args::BodyFlags;
-use crate::form::{self, FormError};
+use crate::fetch::message::form::{self, FormError};
 
 /// What is sent besides the head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::payload::{Files, PayloadError};
+use crate::fetch::message::payload::{Files, PayloadError};
 
 /// Why a part is none. Nothing of its content is repeated.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +132,7 @@ fn quoted(name: &str) -> String {
 mod tests {
 
     use crate::args::BodyFlags;
-    use crate::payload::{Payload, Stdin};
+    use crate::fetch::message::payload::{Payload, Stdin};
 
     fn read(parts: &[&str]) -> Result<(String, String), String> {
         let flags = BodyFlags {
