@@ -15,7 +15,7 @@ use crate::ids::{HostId, ShardId, Ticket};
 pub struct Budget {
     pub(crate) max_open: usize,
     pub(crate) max_connecting: usize,
-    /// `reuse_run * max_open`: how many requests may overtake one that waits (SPEC L2).
+    /// `reuse_run * max_open`: how many requests may overtake one that waits (L2).
     pub(crate) max_overtakes: u64,
     pub(crate) open: usize,
     /// Attempts that have not ended, those that were withdrawn among them.
@@ -291,7 +291,7 @@ impl Budget {
         u16::try_from(shard).ok().map(ShardId)
     }
 
-    /// Whether an idle connection must be closed to make room (SPEC L4): some claim could use a
+    /// Whether an idle connection must be closed to make room (L4): some claim could use a
     /// slot, and fewer are being freed than could be used.
     ///
     /// An attempt that is being withdrawn leaves its place among the attempts with its slot.

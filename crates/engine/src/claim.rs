@@ -1,4 +1,4 @@
-//! Who may open a connection: attempts, claims for room, grants and evictions (SPEC L1 to L7).
+//! Who may open a connection: attempts, claims for room, grants and evictions (L1 to L7).
 
 use std::time::Duration;
 
@@ -181,7 +181,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.rebalance(now, room, host);
     }
 
-    /// An attempt has failed: its owner alone is answered (SPEC L6).
+    /// An attempt has failed: its owner alone is answered (L6).
     pub(crate) fn fail(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
         let mut owner = self.connections[slot].owner();
@@ -299,7 +299,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         orphans.remove(connections, attempt, Connection::host_link);
     }
 
-    /// The connection to close for whoever needs room: the one idle longest (SPEC L4).
+    /// The connection to close for whoever needs room: the one idle longest (L4).
     pub(crate) fn victim(&self) -> Option<u32> {
         match planted!(EvictsTheNewest) {
             true => self.idle.back(),

@@ -113,7 +113,7 @@ impl TryFrom<Settings> for Config {
     ///
     /// # Errors
     ///
-    /// The first setting that cannot work, with its value and what is allowed (SPEC M2).
+    /// The first setting that cannot work, with its value and what is allowed (M2).
     fn try_from(settings: Settings) -> Result<Self, ConfigError> {
         at_least_one("max_per_host", Some(settings.max_per_host))?;
         at_least_one("max_open", Some(settings.max_open))?;

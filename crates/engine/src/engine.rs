@@ -110,7 +110,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.hosts.enter(hash, key, shares)
     }
 
-    /// Lets a host have `connections` at once, whatever `max_per_host` says (SPEC B2).
+    /// Lets a host have `connections` at once, whatever `max_per_host` says (B2).
     ///
     /// It is for hosts that have not been asked for yet. 0 is taken for 1.
     pub fn limit_host(&mut self, hash: u64, key: &K, connections: usize) {

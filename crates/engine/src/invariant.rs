@@ -1,4 +1,4 @@
-//! What is always true of an engine; ARCHITECTURE.md gives each its number.
+//! The invariants of an engine, checked by a recount (I1 to I12 of docs/rules.md).
 
 use std::borrow::Borrow;
 

@@ -1,4 +1,4 @@
-//! The life of an open connection: from opening over leases and idleness to its end (SPEC C).
+//! The life of an open connection: from opening over leases and idleness to its end (C1 to C8).
 
 use crate::action::Action;
 use crate::connection::{Capacity, Connection, Outlook, Return, State};
@@ -9,7 +9,7 @@ use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// An attempt has become a connection: it goes to whoever came first (SPEC L5).
+    /// An attempt has become a connection: it goes to whoever came first (L5).
     pub(crate) fn open(&mut self, now: Time, room: &mut impl Room, slot: u32, capacity: Capacity) {
         room.budget().attempt_ended();
         self.unsettled = true;
@@ -159,7 +159,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.actions.push_back(Action::Close(id));
     }
 
-    /// From now on, closing takes `close_timeout` at most (SPEC C8).
+    /// From now on, closing takes `close_timeout` at most (C8).
     pub(crate) fn limit_close(&mut self, now: Time, slot: u32) {
         let limit = now.checked_add(self.settings.close_timeout);
         self.timers

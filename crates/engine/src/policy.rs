@@ -25,7 +25,7 @@ impl Random {
 }
 
 /// When a connection opened at `opened` is too old: drawn once, so that connections opened
-/// together do not end together (SPEC C6). `None` is never.
+/// together do not end together (C6). `None` is never.
 pub(crate) fn lifetime_end(
     opened: Time,
     max_lifetime: Option<Duration>,
@@ -44,6 +44,7 @@ pub(crate) fn lifetime_end(
 mod tests {
     use super::*;
 
+    /// I13, C6: connections that were opened together do not end together.
     #[test]
     fn lifetimes_spread_below_the_maximum_and_never_above() {
         let opened = Time::START;

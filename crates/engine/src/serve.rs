@@ -1,4 +1,4 @@
-//! Who gets which connection (SPEC L2, L5).
+//! Who gets which connection (L2, L5).
 
 use crate::action::{Action, Answer};
 use crate::budget::Overtake;
@@ -255,7 +255,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             && !planted!(KeepsWithoutKeepAlive)
     }
 
-    /// Whether a connection must close for an older claim instead of serving (SPEC L2).
+    /// Whether a connection must close for an older claim instead of serving (L2).
     fn must_give_way(&mut self, room: &mut impl Room, slot: u32, ticket: Option<Ticket>) -> bool {
         let overtakes = room
             .oldest_claim()

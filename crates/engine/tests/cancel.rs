@@ -1,5 +1,5 @@
 //! Two managers have the same inputs, but in one there is a request more, which is withdrawn
-//! before anything was begun for it. From then on, they do the same.
+//! before anything was begun for it. From then on, they do the same (I10).
 //!
 //! `KEEPALIVE_CANCEL_SEEDS=n` runs more of them, `KEEPALIVE_CANCEL_SEED=n` one alone.
 

@@ -81,7 +81,7 @@ impl<C: StreamConnector> Hold<C> {
 
     /// Gives the connection back, after the response has ended; ready when that is done.
     ///
-    /// It goes back only when it takes the next request at once (B16), and is closed if hyper says
+    /// It goes back only when it takes the next request at once (H5), and is closed if hyper says
     /// that it never will. If hyper says nothing for a moment, a task goes on waiting.
     pub(crate) fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let time = match self.uploads {

@@ -177,7 +177,7 @@ impl Books {
         assert_eq!(page.leases, 0);
     }
 
-    /// Nothing closes for longer than it may without being given up (SPEC C8).
+    /// Nothing closes for longer than it may without being given up (C8).
     pub fn check_closings(&self, now: Time, close_timeout: Duration) {
         for ((_, id), page) in &self.pages {
             if let Stage::Closing(since) | Stage::Withdrawn(Some(since)) = page.stage {

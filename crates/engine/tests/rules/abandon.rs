@@ -1,4 +1,4 @@
-//! `abandon` ends everything pending, and later requests are served again.
+//! `abandon` ends everything pending, and later requests are served again (M4).
 
 use keepalive_engine::{Answer, Phase, Return, Settings};
 

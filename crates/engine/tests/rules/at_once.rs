@@ -1,4 +1,4 @@
-//! Asking for a connection and taking it in one (SPEC R8).
+//! Asking for a connection and taking it in one (R8).
 
 use std::time::Duration;
 

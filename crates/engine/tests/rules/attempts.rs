@@ -1,4 +1,4 @@
-//! Who an attempt is for when it ends (SPEC L5, L6).
+//! Who an attempt is for when it ends (L5, L6).
 
 use keepalive_engine::{Answer, ConnectionId, Return, Room, Settings};
 

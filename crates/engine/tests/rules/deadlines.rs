@@ -1,4 +1,4 @@
-//! Deadlines fire exactly at their time, by themselves (SPEC T1, T2).
+//! Deadlines fire exactly at their time, by themselves (T1, T2).
 
 use std::time::Duration;
 

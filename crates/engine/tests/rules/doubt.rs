@@ -1,5 +1,5 @@
 //! Of what is idle, the driver looks at what a request would be given; what else the request is
-//! given is in doubt (SPEC C4).
+//! given is in doubt (C4).
 
 use keepalive_engine::{Action, ConnectionId, FromCache, Settings};
 

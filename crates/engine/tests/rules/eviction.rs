@@ -1,4 +1,4 @@
-//! Idle connections make room for other hosts (SPEC L4).
+//! Idle connections make room for other hosts (L4).
 
 use keepalive_engine::{Return, Settings};
 

@@ -1,4 +1,4 @@
-//! An attempt that nobody needs any more: withdrawn, or finished into the cache (SPEC L5).
+//! An attempt that nobody needs any more: withdrawn, or finished into the cache (L5).
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A frozen budget gives nothing; once it has thawed, everything is given.
+//! A frozen budget gives nothing; once it has thawed, everything is given (C7, M4).
 
 use keepalive_engine::{Return, Room, Settings};
 

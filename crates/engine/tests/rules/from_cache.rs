@@ -1,4 +1,4 @@
-//! How a connection came to its user (SPEC R8).
+//! How a connection came to its user (R8).
 
 use keepalive_engine::{FromCache, Return, Settings};
 

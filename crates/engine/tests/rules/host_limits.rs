@@ -1,4 +1,4 @@
-//! A host may have a limit of its own, below the others' or above it (SPEC B2).
+//! A host may have a limit of its own, below the others' or above it (B2).
 
 use keepalive_engine::{Reason, Return};
 

@@ -1,4 +1,4 @@
-//! `max_lifetime` (SPEC C6) and `keep_alive` (SPEC C5).
+//! `max_lifetime` (C6) and `keep_alive` (C5).
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What the rules say, scenario by scenario: one file per behaviour (SPEC L, T, C).
+//! What the rules say, scenario by scenario: one file per behaviour (docs/rules.md).
 
 mod abandon;
 mod at_once;

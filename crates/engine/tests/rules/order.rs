@@ -1,4 +1,4 @@
-//! Who is next (SPEC L2, L3, L5).
+//! Who is next (L2, L3, L5).
 
 use keepalive_engine::{IdleOrder, Phase, Reason, Return, Room, Settings};
 

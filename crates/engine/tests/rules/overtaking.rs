@@ -1,4 +1,4 @@
-//! How often a connection serves its own host before an older request of another (SPEC L2).
+//! How often a connection serves its own host before an older request of another (L2).
 
 use keepalive_engine::{RequestId, Return, Room, Settings};
 

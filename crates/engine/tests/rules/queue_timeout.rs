@@ -1,4 +1,4 @@
-//! `queue_timeout` covers the time until an attempt starts (SPEC T1).
+//! `queue_timeout` covers the time until an attempt starts (T1).
 
 use keepalive_engine::{Answer, Due, Return};
 

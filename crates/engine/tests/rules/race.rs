@@ -1,4 +1,4 @@
-//! The race of a host's addresses (RFC 8305).
+//! The race of a host's addresses (N3, RFC 8305).
 
 use std::net::IpAddr;
 use std::time::Duration;

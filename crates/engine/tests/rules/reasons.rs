@@ -1,4 +1,4 @@
-//! A request that waits can be asked why (SPEC W1).
+//! A request that waits can be asked why (W1).
 
 use keepalive_engine::{Phase, Reason, Return, Settings};
 

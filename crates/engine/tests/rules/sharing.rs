@@ -1,5 +1,5 @@
 //! A host whose connections carry several leases opens one at a time, and a further one only when
-//! those that it has are full.
+//! those that it has are full (L9).
 
 use keepalive_engine::{Capacity, ConnectionId, Phase, Reason, RequestId, Return, Room};
 

@@ -1,4 +1,4 @@
-//! After `shut_down` nothing is kept and nothing starts (SPEC C7).
+//! After `shut_down` nothing is kept and nothing starts (C7).
 
 use keepalive_engine::{Answer, Return};
 

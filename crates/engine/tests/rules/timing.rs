@@ -1,4 +1,4 @@
-//! Where the time of a request went (SPEC W2): every phase, and nothing twice.
+//! Where the time of a request went (W2): every phase, and nothing twice.
 
 use keepalive_engine::{Phase, Return, Timing};
 

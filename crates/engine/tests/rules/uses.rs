@@ -1,4 +1,4 @@
-//! `max_uses` (SPEC C6).
+//! `max_uses` (C6).
 
 use keepalive_engine::{FromCache, Return, Settings};
 

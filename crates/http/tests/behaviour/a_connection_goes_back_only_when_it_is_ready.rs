@@ -1,4 +1,4 @@
-//! B16: hyper publishes the end of a body a little before it takes the next request. On several
+//! H5: hyper publishes the end of a body a little before it takes the next request. On several
 //! threads that little is enough for 'connection was not ready', or for a connection too many.
 
 #![allow(clippy::unwrap_used)]

@@ -1,4 +1,4 @@
-//! A websocket, for example: the limits hold for it as for anything else.
+//! H8, L1: an upgraded connection, a websocket for example, counts against the limits like any other.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! B10, RFC 9112 section 6.3: where two parties could see the end of a body in two places, what lies
+//! H3, RFC 9112 section 6.3: where two parties could see the end of a body in two places, what lies
 //! between is never the next answer.
 
 #![allow(clippy::unwrap_used)]

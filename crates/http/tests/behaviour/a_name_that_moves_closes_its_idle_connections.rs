@@ -1,4 +1,4 @@
-//! A connection to an address that its name has lost is closed, idle or when it comes back.
+//! N4: a connection to an address that its name has lost is closed, idle or when it comes back.
 #![allow(clippy::unwrap_used)]
 #![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
 

@@ -1,5 +1,5 @@
-//! Requests of scheme `http` are given to an HTTP proxy, which forwards them (RFC 9112, section
-//! 3.2.2); the proxy is the host that limits and reuse go by.
+//! H14: requests of scheme `http` are given to an HTTP proxy, which forwards them (RFC 9112,
+//! section 3.2.2); the proxy is the host that limits and reuse go by.
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;

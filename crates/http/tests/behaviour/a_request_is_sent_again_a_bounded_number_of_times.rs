@@ -1,4 +1,4 @@
-//! B11: a server that closes all connections it has does not make us try for ever.
+//! H2: a server that closes all connections it has does not make us try for ever.
 
 #![allow(clippy::unwrap_used)]
 

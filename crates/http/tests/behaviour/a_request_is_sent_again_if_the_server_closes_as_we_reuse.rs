@@ -1,4 +1,4 @@
-//! B11: the server closes an idle connection in the moment in which we use it again.
+//! H1: the server closes an idle connection in the moment in which we use it again.
 
 #![allow(clippy::unwrap_used)]
 

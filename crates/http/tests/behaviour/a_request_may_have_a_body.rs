@@ -1,4 +1,4 @@
-//! What is uploaded arrives, framed by its length where that is known, and in chunks where not.
+//! H7: an upload arrives, framed by its length if that is known, and in chunks otherwise.
 
 use std::io;
 use std::pin::Pin;

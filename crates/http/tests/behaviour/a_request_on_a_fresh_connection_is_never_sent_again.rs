@@ -1,4 +1,4 @@
-//! B11: only a reused connection can have been closed just as we used it.
+//! H1: only a reused connection can have been closed just as we used it.
 
 use crate::support::{Server, client, exchange};
 

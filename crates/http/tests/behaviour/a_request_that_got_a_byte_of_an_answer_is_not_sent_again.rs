@@ -1,4 +1,4 @@
-//! B11: a server that has begun to answer has acted.
+//! H1: a server that has begun to answer has acted.
 
 use crate::support::{Server, client, exchange, ok, text};
 

@@ -1,4 +1,4 @@
-//! B9: an exchange that was begun and not finished leaves nothing behind for the next.
+//! H4: an exchange that was begun and not finished leaves nothing behind for the next.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! B10: what a server says before it was asked answers nothing, on a new connection too.
+//! H3: what a server says before it was asked answers nothing, on a new connection too.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A response that nobody will ever drop keeps its connection, and it can be seen who has it.
+//! W3: a response that nobody will ever drop keeps its connection, and it can be seen who has it.
 
 #![allow(clippy::unwrap_used)]
 

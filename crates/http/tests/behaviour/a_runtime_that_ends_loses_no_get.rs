@@ -1,4 +1,5 @@
-//! The runtime that a connection was opened in ends, while somebody's request is on its way.
+//! M4, H1: the runtime that a connection was opened in ends, while somebody's request is on its
+//! way.
 
 #![allow(clippy::unwrap_used)]
 

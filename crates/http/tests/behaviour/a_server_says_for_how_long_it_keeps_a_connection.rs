@@ -1,5 +1,5 @@
-//! `Keep-Alive: timeout=n, max=n` (RFC 2068, section 19.7.1.1): a request that is sent later than
-//! that would meet a server that closes. A second is left for the way there.
+//! H5: `Keep-Alive: timeout=n, max=n` (RFC 2068, section 19.7.1.1): a request that is sent later
+//! than that would meet a server that closes. A second is left for the way there.
 //!
 //! Real time passes, too, so that nothing is asserted of the last moment before.
 

@@ -1,4 +1,4 @@
-//! A connection that the server announces to close is closed by us.
+//! H5: a connection that the server announces to close is closed by us.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! `CONNECT` (RFC 9110, section 9.3.6): what is answered with success is no HTTP any more.
+//! H8: `CONNECT` (RFC 9110, section 9.3.6): a connection answered with success speaks no HTTP any more.
 
 #![allow(clippy::unwrap_used)]
 

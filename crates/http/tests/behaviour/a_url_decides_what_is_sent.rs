@@ -1,4 +1,4 @@
-//! What the server sees of a URL, and which URLs it never sees.
+//! H15: a server sees of a URL the path, the query and the credentials, in the form of the standard.
 
 use crate::support::{Server, client, exchange, ok, text, within};
 use http::{Request, Response, Uri};

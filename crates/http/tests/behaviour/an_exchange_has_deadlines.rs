@@ -1,5 +1,5 @@
-//! A head, a read and a whole exchange may have a time each. The clock stands still here, and moves
-//! on when there is nothing else to do.
+//! H12: a head, a read and a whole exchange may have a time each. The clock stands still here, and
+//! moves on when there is nothing else to do.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! B10: what is left unread on a reused connection would be taken for the next response.
+//! H3: what is left unread on a reused connection would be taken for the next response.
 
 use crate::support::{Server, allocation, client, exchange, ok, text};
 

@@ -1,5 +1,5 @@
-//! X1: heads and trailers are taken up to the same limits, of either version of HTTP. More is an
-//! error that names the setting and its value.
+//! X1, H6: heads and trailers are taken up to the same limits, of either version of HTTP. More is
+//! an error that names the setting and its value.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! `https` is TLS, on connections that are kept like any other, and never clear text.
+//! R2: `https` is TLS, on connections that are kept like any other, and never clear text.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! RFC 9110, section 15.2: interim responses (1xx) may come before the answer, up to a limit. While
-//! they come, others go on.
+//! H6, RFC 9110, section 15.2: interim responses (1xx) may come before the answer, up to a limit.
+//! While they come, others go on.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! The connection is used again, once its response has truly ended.
+//! H4: the connection is used again, once its response has truly ended.
 
 #![allow(clippy::unwrap_used)]
 

@@ -34,7 +34,7 @@ pub(crate) struct Live<C: Connector> {
 }
 
 /// Idle for longer than this, a connection is asked with a system call before it is handed out
-/// (SPEC C4).
+/// (C4).
 const TRUSTED_IDLE: Duration = Duration::from_millis(1);
 
 /// What is known of a connection.

@@ -1,5 +1,5 @@
-//! Issue 5: what is sent to the IPv6 address is never answered, and the name is reached over IPv4
-//! after the attempt delay; from then on at once.
+//! N3: what is sent to the IPv6 address is never answered, and the name is reached over IPv4 after
+//! the attempt delay; from then on at once.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! Which requests a client of HTTP gives to a proxy; a manager's own user has a tunnel.
+//! H14: a client of HTTP gives requests of `http` to a forwarder; a user of the manager has a tunnel.
 
 use crate::support::proxy::HttpProxy;
 use crate::support::{Server, echo, run};

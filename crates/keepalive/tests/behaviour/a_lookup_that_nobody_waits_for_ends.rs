@@ -1,4 +1,4 @@
-//! Issue 5, M4: a lookup goes on as long as somebody waits for it, and no longer.
+//! N1, M4: a lookup goes on as long as somebody waits for it, and no longer.
 
 use std::time::Duration;
 

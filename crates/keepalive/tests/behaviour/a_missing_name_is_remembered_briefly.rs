@@ -1,5 +1,5 @@
-//! Issue 5, E1: that a name has no address is remembered for two seconds, and a failure that may
-//! pass not at all.
+//! N2, E1: that a name has no address is remembered for two seconds, and a failure that may pass
+//! not at all.
 
 use std::io;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Connections that carry several leases at once: they count once, and are watched all the time.
+//! L1, C3: a connection that carries several leases counts once, and is watched all the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -1,4 +1,4 @@
-//! Issue 5: connections to an address that their name has lost are not used again.
+//! N4: connections to an address that their name has lost are not used again.
 #![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
 
 use std::io;

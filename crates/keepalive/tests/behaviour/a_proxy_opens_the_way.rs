@@ -1,4 +1,4 @@
-//! Hosts are reached by the proxy that is set for them.
+//! N7: hosts are reached by the proxy that is set for them.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! E1, E2, T2: what goes wrong with a proxy is an error of `proxy` that tells no secret.
+//! E1, E2, T2, X3, N7: what goes wrong with a proxy is an error of `proxy` that tells no secret.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Issue 5: an answer is kept for as long as it is good.
+//! N2: an answer is kept for as long as it is good.
 
 use std::time::Duration;
 

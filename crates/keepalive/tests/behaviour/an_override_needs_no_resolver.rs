@@ -1,4 +1,4 @@
-//! Issue 5: a name may be given its addresses, and is never looked up then.
+//! N5: a name may be given its addresses, and is never looked up then.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! Issue 5: all who ask for a name while it is being looked up wait for one lookup.
+//! N1: all requests for a name that is being looked up wait for one lookup.
 
 use crate::support::{Names, Server, run};
 use keepalive::Manager;

@@ -1,4 +1,4 @@
-//! Proxies that others have written: squid and tinyproxy for `CONNECT`, microsocks for SOCKS 5.
+//! N7: proxies that others have written: squid and tinyproxy for `CONNECT`, microsocks for SOCKS 5.
 //!
 //! Skipped where they are not installed, unless `KEEPALIVE_REQUIRE_SQUID=1`,
 //! `KEEPALIVE_REQUIRE_TINYPROXY=1` and `KEEPALIVE_REQUIRE_MICROSOCKS=1` are set.

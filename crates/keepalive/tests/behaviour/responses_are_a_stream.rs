@@ -1,4 +1,4 @@
-//! The mailbox form: answers are received one by one, or taken as a stream.
+//! R6, R7: answers of a mailbox are received one by one, or taken as a stream.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! What is said to a SOCKS 5 proxy, and what is understood of it (RFC 1928, RFC 1929).
+//! N7: a SOCKS 5 proxy is spoken to, and understood, as the standards say (RFC 1928, RFC 1929).
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Issue 5: whoever observes a connector is told each step on the way to a host.
+//! N6: an observer of a connector is told each step on the way to a host.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};

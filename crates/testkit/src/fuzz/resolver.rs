@@ -1,4 +1,4 @@
-//! Whatever an attempt may come to, under a whole manager (SPEC E3).
+//! Whatever an attempt may come to, under a whole manager (E3).
 //!
 //! It is the connector that answers what bytes say: phases in any order, errors of any function
 //! and number, success, delay, or nothing at all.

@@ -1,5 +1,5 @@
-//! A body that nobody reads costs the window of its stream, and the connection has as much as all
-//! of its streams together.
+//! H9: a body that nobody reads costs the window of its stream, and the connection has as much as
+//! all of its streams together.
 #![allow(clippy::unwrap_used)]
 
 use std::convert::Infallible;

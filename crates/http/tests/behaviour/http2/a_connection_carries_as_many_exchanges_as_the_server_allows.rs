@@ -1,4 +1,4 @@
-//! The server's setting is the number of leases that a connection carries, as it changes.
+//! H9: the server's setting is the number of leases that a connection carries, as it changes.
 
 use keepalive::FromCache;
 

@@ -1,4 +1,4 @@
-//! A server that is about to close says so (RFC 9113, section 6.8).
+//! H10: a server that is about to close says so (RFC 9113, section 6.8).
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Whoever knows that a server speaks HTTP/2 opens one connection, waits for its settings, and opens
-//! the next when it is full.
+//! L9: whoever knows that a server speaks HTTP/2 opens one connection, waits for its settings, and
+//! opens the next when it is full.
 
 use keepalive::Reason;
 use tokio::net::TcpListener;

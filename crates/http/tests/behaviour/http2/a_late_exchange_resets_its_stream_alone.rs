@@ -1,4 +1,5 @@
-//! An exchange that takes longer than its deadlines allow is given up, and its neighbours go on.
+//! H12: an exchange that takes longer than its deadlines allow is given up, and its neighbours go
+//! on.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Before a connection is lent again the system is asked about it. A TLS session takes in what has
-//! arrived then, which is for hyper, and the reactor has not told it yet.
+//! C4: before a connection is lent again the system is asked about it. A TLS session takes in what
+//! has arrived then, which is for hyper, and the reactor has not told it yet.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! A connection that breaks takes all its exchanges along: those that may be done twice are.
+//! H1: a connection that breaks takes all its exchanges along: those that may be done twice are.
 
 use http::Request;
 

@@ -1,5 +1,5 @@
-//! What came after the last stream that a GOAWAY names was not looked at: it is safe to ask again,
-//! whatever for, and on however new a connection it was (RFC 9113, section 6.8).
+//! H1: what came after the last stream that a GOAWAY names was not looked at: it is safe to ask
+//! again, whatever for, and on however new a connection it was (RFC 9113, section 6.8).
 
 #![allow(clippy::unwrap_used)]
 

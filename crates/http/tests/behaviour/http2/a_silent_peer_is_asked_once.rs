@@ -1,5 +1,5 @@
-//! A connection of which nothing is heard is asked whether its peer is there, once, and replaced if
-//! it is not.
+//! H11: a connection of which nothing is heard is asked whether its peer is there, once, and
+//! replaced if it is not.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
-//! However many requests are given up, and whatever the server goes on to send on their streams.
+//! H4, H10: however many requests are given up, and whatever the server goes on to send on their
+//! streams.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;

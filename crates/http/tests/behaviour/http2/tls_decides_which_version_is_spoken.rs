@@ -1,4 +1,4 @@
-//! Which version it is, is agreed on with the handshake (RFC 7301).
+//! H13: client and server agree on the version within the TLS handshake (RFC 7301).
 
 #![allow(clippy::unwrap_used)]
 
