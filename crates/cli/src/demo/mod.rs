@@ -2,7 +2,6 @@
 
 mod census;
 mod server;
-mod transport;
 
 use std::io;
 use std::sync::Arc;

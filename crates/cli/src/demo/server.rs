@@ -12,12 +12,12 @@ use http::{HeaderValue, Response, header};
 use http_body_util::Full;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::census::Census;
-use super::transport::Transport;
 
 /// How long an answer takes.
 const DELAY: Duration = Duration::from_millis(3);
@@ -104,7 +104,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 async fn connection(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let stream = stream.into_std()?;
     let _present = shared.census.arrive(shared.index, stream.try_clone()?);
-    let transport = Transport::new(TcpStream::from_std(stream)?);
+    let transport = TokioIo::new(TcpStream::from_std(stream)?);
     let service = service_fn(|_| async {
         sleep(DELAY).await;
         Ok::<_, Infallible>(shared.answer())
