@@ -1,9 +1,8 @@
 //! What `keepalive fetch` runs with, made from its flags.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use keepalive::ConfigError;
@@ -298,12 +297,9 @@ fn files_read(flags: &FetchFlags) -> impl Iterator<Item = &Path> {
     paths.map(PathBuf::as_path).chain(data)
 }
 
-/// Whether both are one file, by whatever name; what is no file of a disk does not count.
+/// Whether both paths name one regular file. Opening anything else, such as a pipe, could block.
 fn is_same_file(one: &Path, other: &Path) -> bool {
-    let [Ok(one), Ok(other)] = [one, other].map(fs::metadata) else {
-        return false;
-    };
-    one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
+    one.is_file() && other.is_file() && same_file::is_same_file(one, other).unwrap_or(false)
 }
 
 fn is_standard(path: &Path) -> bool {
