@@ -5,12 +5,12 @@ use std::fmt;
 use std::io;
 
 use http::Uri;
+use indicatif::HumanCount;
 use keepalive::{AllocateError, ConnectError};
 use serde::Serialize;
 
 use crate::fetch::exchange::ExchangeError;
 use crate::interrupt::Signal;
-use crate::table::grouped;
 
 #[cfg(unix)]
 const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
@@ -91,7 +91,7 @@ impl Failure {
 
     /// A body is longer than `--max-filesize` allows.
     pub(crate) fn too_long(max: u64) -> Self {
-        let max = grouped(max);
+        let max = HumanCount(max);
         let text = format!("it is longer than {max} bytes (--max-filesize)");
         Self::of("body", text)
     }

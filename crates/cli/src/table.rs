@@ -1,5 +1,7 @@
 //! Aligned columns of plain text.
 
+use indicatif::HumanCount;
+
 use crate::console::Palette;
 
 /// A table: the first column is aligned left, the others right if a cell does not say otherwise.
@@ -44,13 +46,13 @@ impl Cell {
     }
 
     pub(crate) fn count(count: u64) -> Self {
-        grouped(count).into()
+        HumanCount(count).to_string().into()
     }
 
     /// A count that is bad unless it is zero.
     pub(crate) fn alarm(count: u64) -> Self {
         let look = if count > 0 { Look::Alarm } else { Look::Plain };
-        Self::new(grouped(count), look)
+        Self::new(HumanCount(count).to_string(), look)
     }
 }
 
@@ -99,19 +101,6 @@ impl Table {
     }
 }
 
-/// `1234567` as `1,234,567`.
-pub(crate) fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,17 +115,5 @@ mod tests {
             table.lines(Palette::default()),
             "host    failed\na µs         7\nabcdef  12,345\n"
         );
-    }
-
-    #[test]
-    fn thousands() {
-        for (count, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(grouped(count), text);
-        }
     }
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use indicatif::HumanCount;
 use keepalive::Net;
 
 use crate::args::DemoFlags;
@@ -23,7 +24,6 @@ use crate::fetch::progress::Progress;
 use crate::fetch::run::{Outcome, Run};
 use crate::fetch::target::Target;
 use crate::interrupt::Interrupt;
-use crate::table::grouped;
 
 use self::census::Census;
 use self::server::Server;
@@ -83,7 +83,7 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
     say(&format!(
         "{} URLs from {SERVERS} servers on this machine, with at most {MAX_PER_HOST} connections \
          to one of them and {MAX_OPEN} in all.\n\n",
-        grouped(requests.into()),
+        HumanCount(requests.into()),
     ))?;
     let run = Run {
         fetcher: Fetcher {
@@ -149,10 +149,10 @@ fn explanation(outcome: &Outcome, census: &Census, closed: u64) -> String {
         census.most(),
         census.most_at_one(),
         reused as f64 * 100.0 / answered as f64,
-        grouped(total.opened),
-        grouped(closed),
+        HumanCount(total.opened),
+        HumanCount(closed),
         shown(total.longest_wait),
-        grouped(total.failed),
+        HumanCount(total.failed),
     )
 }
 

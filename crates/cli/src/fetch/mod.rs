@@ -28,6 +28,8 @@ pub(crate) mod target;
 
 use std::io;
 
+use indicatif::HumanCount;
+
 use crate::args::FetchFlags;
 use crate::console::{self, Palette, Stream};
 use crate::exit::Exit;
@@ -37,7 +39,6 @@ use crate::fetch::progress::Progress;
 use crate::fetch::report::Report;
 use crate::fetch::run::{Outcome, Run, Stop};
 use crate::interrupt::Interrupt;
-use crate::table::grouped;
 
 /// Fetches what the flags say, and prints the summary.
 pub(crate) async fn run(flags: FetchFlags) -> Exit {
@@ -107,13 +108,13 @@ pub(crate) fn text(outcome: &Outcome, palette: Palette) -> String {
     text.push('\n');
     text.push_str(&outcome.summary.details(palette));
     if outcome.bad > 0 {
-        let bad = grouped(outcome.bad);
+        let bad = HumanCount(outcome.bad);
         text.push_str(&format!(
             "lines or files of the input that could not be used: {bad}\n"
         ));
     }
     if outcome.stopped.is_some() {
-        let abandoned = grouped(outcome.abandoned as u64);
+        let abandoned = HumanCount(outcome.abandoned as u64);
         text.push_str(&format!(
             "stopped early; fetches given up and not counted: {abandoned}\n"
         ));

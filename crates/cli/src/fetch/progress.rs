@@ -3,12 +3,11 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use keepalive::Counts;
 
 use crate::console;
 use crate::fetch::input::Total;
-use crate::table::grouped;
 
 /// How often it is brought up to date.
 pub(crate) const EVERY: Duration = Duration::from_millis(100);
@@ -60,9 +59,9 @@ impl Progress {
         let rate = self.rate.at(Instant::now(), done);
         self.bar.set_message(format!(
             "{}/s  open {}  waiting {}",
-            grouped(rate),
-            grouped(counts.open as u64),
-            grouped(counts.waiting as u64)
+            HumanCount(rate),
+            HumanCount(counts.open as u64),
+            HumanCount(counts.waiting as u64)
         ));
         self.bar.set_position(done);
         self.bar.tick();

@@ -3,10 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use indicatif::HumanCount;
+
 use crate::console::{Palette, harmless};
 use crate::failure::Failure;
 use crate::fetch::target::Target;
-use crate::table::grouped;
 
 /// More causes than this are not told apart, so that a run of any length needs bounded memory.
 const TOLD_APART: usize = 100;
@@ -64,7 +65,7 @@ impl Causes {
         let (shown, rest) = groups.split_at(groups.len().min(SHOWN));
         let mut lines = String::new();
         for (cause, group) in shown {
-            let count = palette.alarm(&grouped(group.count));
+            let count = palette.alarm(&HumanCount(group.count).to_string());
             let failure = Failure {
                 function: cause.function.clone(),
                 error_num: cause.error_num,
@@ -76,7 +77,7 @@ impl Causes {
         }
         let rest: u64 = rest.iter().map(|(_, group)| group.count).sum();
         if rest + self.others > 0 {
-            let count = palette.alarm(&grouped(rest + self.others));
+            let count = palette.alarm(&HumanCount(rest + self.others).to_string());
             lines.push_str(&format!("{count} failed for other causes\n"));
         }
         lines

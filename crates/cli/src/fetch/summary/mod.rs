@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::time::Duration;
 
+use indicatif::HumanCount;
 use keepalive::{FromCache, Host};
 
 use crate::console::Palette;
@@ -18,7 +19,7 @@ use crate::fetch::report::line;
 use crate::fetch::summary::causes::Causes;
 use crate::fetch::summary::statuses::Statuses;
 use crate::fetch::summary::waits::Waits;
-use crate::table::{Cell, Table, grouped};
+use crate::table::{Cell, Table};
 
 /// More hosts than this are summed up in one line.
 const HOSTS_SHOWN: usize = 20;
@@ -77,7 +78,7 @@ impl Summary {
         if !others.is_empty() {
             let mut sum = Counts::default();
             others.iter().for_each(|(_, counts)| sum.merge(counts));
-            let count = grouped(others.len() as u64);
+            let count = HumanCount(others.len() as u64);
             table.row(sum.row(format!("{count} other hosts")));
         }
         table.row(self.total.row("total".to_owned()));
@@ -94,8 +95,8 @@ impl Summary {
         let total = &self.total;
         let mut line = format!(
             "{} fetched, {} failed, {}",
-            grouped(total.requests - total.failed),
-            grouped(total.failed),
+            HumanCount(total.requests - total.failed),
+            HumanCount(total.failed),
             size(total.bytes),
         );
         // Writing to a string does not fail.
@@ -105,7 +106,7 @@ impl Summary {
         let _ = write!(line, " in {}", shown(took));
         let rate = total.requests as f64 / took.as_secs_f64();
         if rate.is_finite() && total.requests > 1 {
-            let _ = write!(line, " ({}/s)", grouped(rate.round() as u64));
+            let _ = write!(line, " ({}/s)", HumanCount(rate.round() as u64));
         }
         for (count, what) in [
             (total.redirects, "redirects followed"),
@@ -117,7 +118,7 @@ impl Summary {
             ),
         ] {
             if count > 0 {
-                let _ = write!(line, ", {what}: {}", grouped(count));
+                let _ = write!(line, ", {what}: {}", HumanCount(count));
             }
         }
         line

@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use indicatif::HumanCount;
+
 use crate::console::Palette;
-use crate::table::{Cell, Table, grouped};
+use crate::table::{Cell, Table};
 
 /// Of each class, as many statuses are named; the others are counted.
 const NAMED: usize = 4;
@@ -32,11 +34,11 @@ impl Statuses {
             let (named, others) = statuses.split_at(statuses.len().min(NAMED));
             let named = named.iter();
             let mut named: Vec<String> = named
-                .map(|(status, count)| format!("{status}: {}", grouped(**count)))
+                .map(|(status, count)| format!("{status}: {}", HumanCount(**count)))
                 .collect();
             let sum = |statuses: &[(_, &u64)]| statuses.iter().map(|(_, count)| **count).sum();
             if !others.is_empty() {
-                named.push(format!("others: {}", grouped(sum(others))));
+                named.push(format!("others: {}", HumanCount(sum(others))));
             }
             let count: u64 = sum(&statuses);
             let name = match class {
