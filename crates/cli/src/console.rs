@@ -2,9 +2,10 @@
 //!
 //! Nothing here panics when the other side has gone, as `println!` would.
 
-use std::env;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
 
 use crate::exit::Exit;
 
@@ -21,20 +22,41 @@ pub(crate) fn harmless(text: &str) -> String {
     text.chars().map(replaced).collect()
 }
 
-/// Writes `text` to `stream` as it stands.
+/// The style of headings.
+pub(crate) const HEADING: Style = Style::new().bold();
+
+/// The style of failures.
+pub(crate) const ALARM: Style = AnsiColor::Red.on_default();
+
+/// `text` in `style`, for [`print`].
+pub(crate) fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Writes `text` to `stream`; its styles reach only a terminal that takes them.
 ///
 /// # Errors
 ///
 /// It is closed or full.
 pub(crate) fn print(stream: Stream, text: &str) -> io::Result<()> {
-    fn whole(mut to: impl Write, text: &str) -> io::Result<()> {
-        to.write_all(text.as_bytes())?;
-        to.flush()
-    }
     match stream {
-        Stream::Output => whole(io::stdout().lock(), text),
-        Stream::Error => whole(io::stderr().lock(), text),
+        Stream::Output => write(anstream::stdout().lock(), text),
+        Stream::Error => write(anstream::stderr().lock(), text),
     }
+}
+
+/// Writes `text` to standard output as it stands.
+///
+/// # Errors
+///
+/// It is closed or full.
+pub(crate) fn print_raw(text: &str) -> io::Result<()> {
+    write(io::stdout().lock(), text)
+}
+
+fn write(mut to: impl Write, text: &str) -> io::Result<()> {
+    to.write_all(text.as_bytes())?;
+    to.flush()
 }
 
 /// Says that standard output can not be written, and how the program ends for it.
@@ -50,45 +72,10 @@ pub(crate) enum Stream {
     Error,
 }
 
-impl Stream {
-    /// The colours to use on it: none unless it is a terminal and `NO_COLOR` is unset or empty.
-    pub(crate) fn palette(self) -> Palette {
-        let is_terminal = match self {
-            Self::Output => io::stdout().is_terminal(),
-            Self::Error => io::stderr().is_terminal(),
-        };
-        let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Palette {
-            coloured: is_terminal && !refused,
-        }
-    }
-}
-
-/// The few ways in which text stands out.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Palette {
-    coloured: bool,
-}
-
-impl Palette {
-    /// `text` in bold, for headings.
-    pub(crate) fn heading(self, text: &str) -> String {
-        self.wrap("\x1b[1m", text)
-    }
-
-    /// `text` in red, for what went wrong.
-    pub(crate) fn alarm(self, text: &str) -> String {
-        self.wrap("\x1b[31m", text)
-    }
-
-    fn wrap(self, start: &str, text: &str) -> String {
-        if self.coloured && !text.is_empty() {
-            format!("{start}{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
+/// `text` without its styles.
+#[cfg(test)]
+pub(crate) fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
 }
 
 #[cfg(test)]
@@ -99,13 +86,5 @@ mod tests {
     fn a_line_stays_one_and_moves_no_cursor() {
         let text = "a\nb\x1b[2Jc\u{9b}31m\u{7f}é";
         assert_eq!(harmless(text), "a\u{fffd}b\u{fffd}[2Jc\u{fffd}31m\u{fffd}é");
-    }
-
-    #[test]
-    fn no_escape_without_colour() {
-        assert_eq!(Palette::default().heading("host"), "host");
-        let coloured = Palette { coloured: true };
-        assert_eq!(coloured.alarm("3"), "\x1b[31m3\x1b[0m");
-        assert_eq!(coloured.alarm(""), "");
     }
 }

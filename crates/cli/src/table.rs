@@ -1,8 +1,9 @@
 //! Aligned columns of plain text.
 
+use anstyle::Style;
 use indicatif::HumanCount;
 
-use crate::console::Palette;
+use crate::console::{ALARM, HEADING, styled};
 
 /// A table: the first column is aligned left, the others right if a cell does not say otherwise.
 #[derive(Debug, Default)]
@@ -14,25 +15,18 @@ pub(crate) struct Table {
 #[derive(Debug)]
 pub(crate) struct Cell {
     text: String,
-    look: Look,
+    style: Style,
     left: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Look {
-    Plain,
-    Heading,
-    Alarm,
 }
 
 impl Cell {
     pub(crate) fn heading(text: &str) -> Self {
-        Self::new(text.to_owned(), Look::Heading)
+        Self::new(text.to_owned(), HEADING)
     }
 
     /// What went wrong.
     pub(crate) fn bad(text: &str) -> Self {
-        Self::new(text.to_owned(), Look::Alarm)
+        Self::new(text.to_owned(), ALARM)
     }
 
     /// Aligned left, in whichever column it is.
@@ -40,9 +34,9 @@ impl Cell {
         Self { left: true, ..self }
     }
 
-    fn new(text: String, look: Look) -> Self {
+    fn new(text: String, style: Style) -> Self {
         let left = false;
-        Self { text, look, left }
+        Self { text, style, left }
     }
 
     pub(crate) fn count(count: u64) -> Self {
@@ -51,14 +45,14 @@ impl Cell {
 
     /// A count that is bad unless it is zero.
     pub(crate) fn alarm(count: u64) -> Self {
-        let look = if count > 0 { Look::Alarm } else { Look::Plain };
-        Self::new(HumanCount(count).to_string(), look)
+        let style = if count > 0 { ALARM } else { Style::new() };
+        Self::new(HumanCount(count).to_string(), style)
     }
 }
 
 impl From<String> for Cell {
     fn from(text: String) -> Self {
-        Self::new(text, Look::Plain)
+        Self::new(text, Style::new())
     }
 }
 
@@ -69,7 +63,7 @@ impl Table {
     }
 
     /// The table as lines.
-    pub(crate) fn lines(&self, palette: Palette) -> String {
+    pub(crate) fn lines(&self) -> String {
         let mut widths: Vec<usize> = Vec::new();
         for row in &self.rows {
             widths.resize(widths.len().max(row.len()), 0);
@@ -81,11 +75,7 @@ impl Table {
         for row in &self.rows {
             for (index, (width, cell)) in widths.iter().zip(row).enumerate() {
                 let space = " ".repeat(width - cell.text.chars().count());
-                let text = match cell.look {
-                    Look::Plain => cell.text.clone(),
-                    Look::Heading => palette.heading(&cell.text),
-                    Look::Alarm => palette.alarm(&cell.text),
-                };
+                let text = styled(cell.style, &cell.text);
                 if index > 0 {
                     lines.push_str("  ");
                 }
@@ -104,6 +94,7 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::plain;
 
     #[test]
     fn columns_are_aligned_by_characters() {
@@ -112,7 +103,7 @@ mod tests {
         table.row(vec!["a µs".to_owned().into(), Cell::count(7)]);
         table.row(vec!["abcdef".to_owned().into(), Cell::alarm(12_345)]);
         assert_eq!(
-            table.lines(Palette::default()),
+            plain(&table.lines()),
             "host    failed\na µs         7\nabcdef  12,345\n"
         );
     }

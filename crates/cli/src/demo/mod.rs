@@ -105,7 +105,7 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
         progress: Progress::start(true),
     };
     let outcome = run.finish(&mut Interrupt::listen()).await;
-    say(&fetch::text(&outcome, Stream::Output.palette()))?;
+    say(&fetch::text(&outcome))?;
     let exit = fetch::conclude(&outcome);
     if outcome.stopped.is_some() {
         return Ok(exit);

@@ -31,7 +31,7 @@ use std::io;
 use indicatif::HumanCount;
 
 use crate::args::FetchFlags;
-use crate::console::{self, Palette, Stream};
+use crate::console::{self, Stream};
 use crate::exit::Exit;
 use crate::fetch::input::Input;
 use crate::fetch::options::Options;
@@ -63,7 +63,7 @@ pub(crate) async fn run(flags: FetchFlags) -> Exit {
     let Some(stream) = summary else {
         return exit;
     };
-    match console::print(stream, &text(&outcome, stream.palette())) {
+    match console::print(stream, &text(&outcome)) {
         Ok(()) => exit,
         // There is nobody left to tell if standard error is closed.
         Err(_) if stream == Stream::Error => exit,
@@ -102,11 +102,11 @@ pub(crate) fn conclude(outcome: &Outcome) -> Exit {
 }
 
 /// The table, and under it what the table does not say.
-pub(crate) fn text(outcome: &Outcome, palette: Palette) -> String {
-    let mut text = outcome.summary.table(palette);
+pub(crate) fn text(outcome: &Outcome) -> String {
+    let mut text = outcome.summary.table();
     text.push_str(&outcome.summary.footer(outcome.took));
     text.push('\n');
-    text.push_str(&outcome.summary.details(palette));
+    text.push_str(&outcome.summary.details());
     if outcome.bad > 0 {
         let bad = HumanCount(outcome.bad);
         text.push_str(&format!(

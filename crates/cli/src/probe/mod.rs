@@ -37,11 +37,10 @@ pub(crate) async fn run(flags: ProbeFlags) -> Exit {
     };
     let mut interrupt = Interrupt::listen();
     let (report, exit) = probe.open(&mut interrupt).await;
-    let shown = match flags.json {
-        true => json::of(&report),
-        false => text::of(&report, Stream::Output.palette()),
+    let printed = match flags.json {
+        true => console::print_raw(&json::of(&report)),
+        false => console::print(Stream::Output, &text::of(&report)),
     };
-    let printed = console::print(Stream::Output, &shown);
     if let Some(failure) = &report.failure {
         console::complain(format_args!("{}: {failure}", report.host));
     }

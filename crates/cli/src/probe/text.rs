@@ -4,19 +4,19 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use anstyle::Style;
 use keepalive::{Families, Origin};
 
-use crate::console::{Palette, harmless};
+use crate::console::{ALARM, HEADING, harmless, styled};
 use crate::duration::shown;
 use crate::probe::certificate::Certificate;
 use crate::probe::path::{Lookup, LookupEnd, TryEnd};
 use crate::probe::{Report, TlsReport, stages, timeline};
 
 /// All of it but the error, ending with a line break.
-pub(crate) fn of(report: &Report, palette: Palette) -> String {
+pub(crate) fn of(report: &Report) -> String {
     let mut text = Text {
-        lines: format!("{}\n", palette.heading(&report.host)),
-        palette,
+        lines: format!("{}\n", styled(HEADING, &report.host)),
     };
     text.gap();
     for lookup in &report.path.lookups {
@@ -41,7 +41,7 @@ pub(crate) fn of(report: &Report, palette: Palette) -> String {
     let stages = stages::of(&report.path, &report.timing, last);
     if !stages.is_empty() {
         text.gap();
-        text.lines.push_str(&timeline::draw(&stages, palette));
+        text.lines.push_str(&timeline::draw(&stages));
     }
     text.gap();
     if let Some(tls) = &report.tls {
@@ -53,7 +53,6 @@ pub(crate) fn of(report: &Report, palette: Palette) -> String {
 
 struct Text {
     lines: String,
-    palette: Palette,
 }
 
 impl Text {
@@ -65,19 +64,17 @@ impl Text {
     }
 
     fn line(&mut self, name: &str, value: &str) {
-        let name = format!("{name:12}");
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            self.lines,
-            "{}{}",
-            self.palette.heading(&name),
-            harmless(value)
-        );
+        self.styled_line(HEADING, name, value);
     }
 
     fn alarm(&mut self, name: &str, value: &str) {
-        let name = self.palette.alarm(&format!("{name:12}"));
-        let _ = writeln!(self.lines, "{name}{}", harmless(value));
+        self.styled_line(ALARM, name, value);
+    }
+
+    fn styled_line(&mut self, style: Style, name: &str, value: &str) {
+        let value = harmless(value);
+        // Writing to a string does not fail.
+        let _ = writeln!(self.lines, "{style}{name:12}{style:#}{value}");
     }
 
     fn tls(&mut self, tls: &TlsReport) {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::console::Palette;
 use crate::duration::shown;
 use crate::probe::stages::{End, Stage, length};
 use crate::table::{Cell, Table};
@@ -11,7 +10,7 @@ use crate::table::{Cell, Table};
 const WIDTH: usize = 40;
 
 /// The stages as a table: when each began and ended, a bar, and what came of it.
-pub(crate) fn draw(stages: &[Stage], palette: Palette) -> String {
+pub(crate) fn draw(stages: &[Stage]) -> String {
     let whole = length(stages);
     let mut table = Table::default();
     let scale = format!("|{:>WIDTH$}|", format!("{} ", shown(whole)));
@@ -32,7 +31,7 @@ pub(crate) fn draw(stages: &[Stage], palette: Palette) -> String {
             outcome.left(),
         ]);
     }
-    table.lines(palette)
+    table.lines()
 }
 
 /// The place of a stage in the whole time: `=` where it was of use, `-` where it was given up, `x`
@@ -64,6 +63,7 @@ fn bar(stage: &Stage, whole: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::plain;
     use crate::probe::path::Span;
 
     fn stage(from: u64, to: u64, end: End) -> Stage {
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn bars_are_one_under_the_other() {
         let stages = [stage(0, 5, End::Bad), stage(5, 2000, End::Good)];
-        let drawn = draw(&stages, Palette::default());
+        let drawn = plain(&draw(&stages));
         let places: Vec<_> = drawn
             .lines()
             .map(|line| line.chars().position(|sign| sign == '|'))

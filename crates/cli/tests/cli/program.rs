@@ -71,8 +71,13 @@ pub(crate) fn ended(output: Output) -> Ended {
     ended
 }
 
-/// What a terminal shows, and the exit code.
+/// The text that a terminal shows, and the exit code.
 pub(crate) fn on_a_terminal(line: &str) -> (String, Option<i32>) {
+    shown_on_a_terminal(command(line))
+}
+
+/// The same for a command with its own environment.
+pub(crate) fn shown_on_a_terminal(mut command: Command) -> (String, Option<i32>) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -81,12 +86,10 @@ pub(crate) fn on_a_terminal(line: &str) -> (String, Option<i32>) {
         .into_string()
         .unwrap();
     let side = || File::options().read(true).write(true).open(&path).unwrap();
-    let mut child = command(line)
-        .stdin(Stdio::null())
-        .stdout(side())
-        .stderr(side())
-        .spawn()
-        .unwrap();
+    command.stdin(Stdio::null()).stdout(side()).stderr(side());
+    let mut child = command.spawn().unwrap();
+    // The command holds the other side open until it is dropped.
+    drop(command);
     let mut shown = Vec::new();
     let mut master = File::from(terminal);
     let mut chunk = [0; 4096];

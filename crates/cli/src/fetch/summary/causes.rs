@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use indicatif::HumanCount;
 
-use crate::console::{Palette, harmless};
+use crate::console::{ALARM, harmless, styled};
 use crate::failure::Failure;
 use crate::fetch::target::Target;
 
@@ -59,13 +59,13 @@ impl Causes {
     }
 
     /// Two lines for each cause, the most frequent first; nothing if nothing failed.
-    pub(crate) fn lines(&self, palette: Palette) -> String {
+    pub(crate) fn lines(&self) -> String {
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.sort_unstable_by_key(|(cause, group)| (Reverse(group.count), *cause));
         let (shown, rest) = groups.split_at(groups.len().min(SHOWN));
         let mut lines = String::new();
         for (cause, group) in shown {
-            let count = palette.alarm(&HumanCount(group.count).to_string());
+            let count = styled(ALARM, HumanCount(group.count));
             let failure = Failure {
                 function: cause.function.clone(),
                 error_num: cause.error_num,
@@ -77,7 +77,7 @@ impl Causes {
         }
         let rest: u64 = rest.iter().map(|(_, group)| group.count).sum();
         if rest + self.others > 0 {
-            let count = palette.alarm(&HumanCount(rest + self.others).to_string());
+            let count = styled(ALARM, HumanCount(rest + self.others));
             lines.push_str(&format!("{count} failed for other causes\n"));
         }
         lines
@@ -87,6 +87,7 @@ impl Causes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::plain;
 
     fn target(path: usize) -> Target {
         format!("http://h/{path}").parse().unwrap()
@@ -102,7 +103,7 @@ mod tests {
         }
         causes.record(&target(4), &Failure::of("status", "404 \x1b".to_owned()));
         assert_eq!(
-            causes.lines(Palette::default()),
+            plain(&causes.lines()),
             "3 failed, connect: refused\n    e.g. http://h/1: connect 1: refused\n\
              1 failed, status: 404 \u{fffd}\n    e.g. http://h/4\n"
         );
@@ -116,7 +117,7 @@ mod tests {
             causes.record(&target(number), &failure);
         }
         assert_eq!(causes.groups.len(), TOLD_APART);
-        let lines = causes.lines(Palette::default());
+        let lines = plain(&causes.lines());
         assert_eq!(lines.lines().count(), 2 * SHOWN + 1);
         assert!(
             lines.ends_with("9,990 failed for other causes\n"),

@@ -12,7 +12,6 @@ use std::time::Duration;
 use indicatif::HumanCount;
 use keepalive::{FromCache, Host};
 
-use crate::console::Palette;
 use crate::duration::shown;
 use crate::fetch::fetcher::Fetched;
 use crate::fetch::report::line;
@@ -54,7 +53,7 @@ impl Summary {
     }
 
     /// The table: the hosts with most requests first, then the others in one line, then all.
-    pub(crate) fn table(&self, palette: Palette) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut hosts: Vec<_> = self
             .hosts
             .iter()
@@ -82,12 +81,12 @@ impl Summary {
             table.row(sum.row(format!("{count} other hosts")));
         }
         table.row(self.total.row("total".to_owned()));
-        table.lines(palette)
+        table.lines()
     }
 
     /// What was answered, and why what failed did.
-    pub(crate) fn details(&self, palette: Palette) -> String {
-        self.statuses.lines(palette) + &self.causes.lines(palette)
+    pub(crate) fn details(&self) -> String {
+        self.statuses.lines() + &self.causes.lines()
     }
 
     /// One line: how many, how much, how fast.
@@ -240,6 +239,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::plain;
     use crate::failure::Failure;
     use http::Version;
     use keepalive::Timing;
@@ -268,7 +268,7 @@ mod tests {
         failed.failure = Some(Failure::timeout("response"));
         summary.record(&failed);
         assert_eq!(
-            summary.table(Palette::default()),
+            plain(&summary.table()),
             "\
 host         http    requests  opened  immediate  deferred  failed  wait p50  wait p99
 http://b:80  1.1, 2         3       1          1         1       0   5.00 ms   5.00 ms
@@ -306,7 +306,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
                 summary.record(&fetched(&format!("http://h{host}/"), None));
             }
         }
-        let table = summary.table(Palette::default());
+        let table = plain(&summary.table());
         assert_eq!(table.lines().count(), 1 + HOSTS_SHOWN + 2);
         assert!(table.contains("\nhttp://h29:80 "), "{table}");
         assert!(!table.contains("http://h9:80"), "{table}");
@@ -318,7 +318,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
     #[test]
     fn an_empty_run() {
         let summary = Summary::default();
-        assert!(summary.table(Palette::default()).contains("total"));
+        assert!(plain(&summary.table()).contains("total"));
         let footer = summary.footer(Duration::ZERO);
         assert_eq!(footer, "0 fetched, 0 failed, 0 bytes in 0 µs");
     }
