@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use anstyle::Style;
+
+use crate::console::{ALARM, HEADING, harmless, styled};
 use crate::duration::shown;
 use crate::probe::stages::{End, Stage, length};
-use crate::table::{Cell, Table};
+use crate::table::{self, LEFT, RIGHT};
 
 /// How many characters the whole time is.
 const WIDTH: usize = 40;
@@ -12,26 +15,24 @@ const WIDTH: usize = 40;
 /// The stages as a table: when each began and ended, a bar, and what came of it.
 pub(crate) fn draw(stages: &[Stage]) -> String {
     let whole = length(stages);
-    let mut table = Table::default();
     let scale = format!("|{:>WIDTH$}|", format!("{} ", shown(whole)));
     let headings = ["step", "", "from", "to", &scale, "outcome"];
-    let [step, what, from, to, scale, outcome] = headings.map(Cell::heading);
-    table.row(vec![step, what, from, to, scale, outcome.left()]);
-    for stage in stages {
-        let outcome: Cell = match stage.end {
-            End::Bad => Cell::bad(&stage.outcome),
-            _ => stage.outcome.clone().into(),
+    let mut rows = vec![headings.map(|text| styled(HEADING, text))];
+    rows.extend(stages.iter().map(|stage| {
+        let style = match stage.end {
+            End::Bad => ALARM,
+            _ => Style::new(),
         };
-        table.row(vec![
-            stage.step.to_owned().into(),
-            Cell::from(stage.what.clone()).left(),
-            shown(stage.span.from).into(),
-            shown(stage.span.to).into(),
-            bar(stage, whole).into(),
-            outcome.left(),
-        ]);
-    }
-    table.lines()
+        [
+            stage.step.to_owned(),
+            harmless(&stage.what),
+            shown(stage.span.from),
+            shown(stage.span.to),
+            bar(stage, whole),
+            styled(style, harmless(&stage.outcome)),
+        ]
+    }));
+    table::lines([LEFT, LEFT, RIGHT, RIGHT, RIGHT, LEFT], &rows)
 }
 
 /// The place of a stage in the whole time: `=` where it was of use, `-` where it was given up, `x`

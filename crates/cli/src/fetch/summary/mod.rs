@@ -9,19 +9,36 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::time::Duration;
 
+use ::console::Alignment;
 use indicatif::HumanCount;
 use keepalive::{FromCache, Host};
 
+use crate::console::{HEADING, styled};
 use crate::duration::shown;
 use crate::fetch::fetcher::Fetched;
 use crate::fetch::report::line;
 use crate::fetch::summary::causes::Causes;
 use crate::fetch::summary::statuses::Statuses;
 use crate::fetch::summary::waits::Waits;
-use crate::table::{Cell, Table};
+use crate::table::{self, LEFT, RIGHT};
 
 /// More hosts than this are summed up in one line.
 const HOSTS_SHOWN: usize = 20;
+
+const HEADINGS: [&str; 9] = [
+    "host",
+    "http",
+    "requests",
+    "opened",
+    "immediate",
+    "deferred",
+    "failed",
+    "wait p50",
+    "wait p99",
+];
+
+const COLUMNS: [Alignment; HEADINGS.len()] =
+    [LEFT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT];
 
 /// The counts of a run. Its size goes with the number of hosts, not of requests.
 #[derive(Debug, Default)]
@@ -62,26 +79,19 @@ impl Summary {
         hosts.sort_unstable_by(|(a_name, a), (b_name, b)| {
             (Reverse(a.requests), a_name).cmp(&(Reverse(b.requests), b_name))
         });
-        let mut table = Table::default();
-        let headings = "host http requests opened immediate deferred failed wait-p50 wait-p99";
-        let headings = headings.split(' ').map(|text| text.replace('-', " "));
-        let headings = headings.map(|text| match &*text {
-            "http" => Cell::heading(&text).left(),
-            _ => Cell::heading(&text),
-        });
-        table.row(headings.collect());
+        let mut rows = vec![HEADINGS.map(|text| styled(HEADING, text))];
         let (shown, others) = hosts.split_at(hosts.len().min(HOSTS_SHOWN));
         for (name, counts) in shown {
-            table.row(counts.row(name.clone()));
+            rows.push(counts.row(name.clone()));
         }
         if !others.is_empty() {
             let mut sum = Counts::default();
             others.iter().for_each(|(_, counts)| sum.merge(counts));
             let count = HumanCount(others.len() as u64);
-            table.row(sum.row(format!("{count} other hosts")));
+            rows.push(sum.row(format!("{count} other hosts")));
         }
-        table.row(self.total.row("total".to_owned()));
-        table.lines()
+        rows.push(self.total.row("total".to_owned()));
+        table::lines(COLUMNS, &rows)
     }
 
     /// What was answered, and why what failed did.
@@ -205,19 +215,20 @@ impl Counts {
         }
     }
 
-    fn row(&self, name: String) -> Vec<Cell> {
+    fn row(&self, name: String) -> [String; HEADINGS.len()] {
+        let count = |count| HumanCount(count).to_string();
         let wait = |share| match self.waits.quantile(share) {
-            Some(wait) => Cell::from(shown(wait.min(self.longest_wait))),
-            None => Cell::from(NONE.to_owned()),
+            Some(wait) => shown(wait.min(self.longest_wait)),
+            None => NONE.to_owned(),
         };
-        vec![
-            name.into(),
-            Cell::from(self.versions()).left(),
-            Cell::count(self.requests),
-            Cell::count(self.opened),
-            Cell::count(self.immediate),
-            Cell::count(self.deferred),
-            Cell::alarm(self.failed),
+        [
+            name,
+            self.versions(),
+            count(self.requests),
+            count(self.opened),
+            count(self.immediate),
+            count(self.deferred),
+            table::failures(self.failed),
             wait(0.5),
             wait(0.99),
         ]

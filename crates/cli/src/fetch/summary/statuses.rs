@@ -3,9 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use anstyle::Style;
 use indicatif::HumanCount;
 
-use crate::table::{Cell, Table};
+use crate::console::{ALARM, styled};
+use crate::table::{self, LEFT, RIGHT};
 
 /// Of each class, as many statuses are named; the others are counted.
 const NAMED: usize = 4;
@@ -22,7 +24,7 @@ impl Statuses {
 
     /// A line for each class that there is, with its commonest statuses; nothing of no answer.
     pub(crate) fn lines(&self) -> String {
-        let mut table = Table::default();
+        let mut rows = Vec::new();
         for class in 1..10 {
             let range = class * 100..(class + 1) * 100;
             let mut statuses: Vec<_> = self.0.range(range).collect();
@@ -40,17 +42,14 @@ impl Statuses {
                 named.push(format!("others: {}", HumanCount(sum(others))));
             }
             let count: u64 = sum(&statuses);
-            let name = match class {
-                4 | 5 => Cell::bad(&format!("{class}xx")),
-                _ => format!("{class}xx").into(),
+            let style = match class {
+                4 | 5 => ALARM,
+                _ => Style::new(),
             };
-            table.row(vec![
-                name,
-                Cell::count(count),
-                Cell::from(named.join(", ")).left(),
-            ]);
+            let name = styled(style, format_args!("{class}xx"));
+            rows.push([name, HumanCount(count).to_string(), named.join(", ")]);
         }
-        table.lines()
+        table::lines([LEFT, RIGHT, LEFT], &rows)
     }
 }
 
