@@ -2,33 +2,25 @@
 
 use std::time::Duration;
 
+use humantime::DurationError as Error;
+
 /// The longest that can be given: a year. Beyond it a clock could overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Reads `15s`, `500ms`, `2m`, `1h`, `0.5s`; a bare number is seconds.
+/// Parses `15s`, `500ms`, `1h30m` or `0.5s`; a bare number is seconds.
 ///
 /// # Errors
 ///
-/// What is wrong with `text`, in words.
+/// The fault of `text`, in words.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let seconds_per_unit = match unit {
-        "us" | "µs" => 0.000_001,
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err("write a number and a unit: 500ms, 15s, 2m or 1h".to_owned()),
-    };
-    let number: f64 = number
-        .parse()
-        .map_err(|_| "write a number and a unit: 500ms, 15s, 2m or 1h".to_owned())?;
-    match Duration::try_from_secs_f64(number * seconds_per_unit) {
+    let is_bare = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let unit = if is_bare { "s" } else { "" };
+    match humantime::parse_duration(&format!("{text}{unit}")) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
-        _ => Err("at most 8760h, which is a year".to_owned()),
+        Ok(_) | Err(Error::NumberOverflow) => {
+            Err("write at most 8760h, which is a year, and few decimals".to_owned())
+        }
+        Err(_) => Err("write a number and a unit: 500ms, 15s, 2m or 1h".to_owned()),
     }
 }
 
@@ -78,6 +70,9 @@ mod tests {
             ("250us", 250),
             ("2m", 120_000_000),
             ("1.5h", 5_400_000_000),
+            ("1h30m", 5_400_000_000),
+            ("1d", 86_400_000_000),
+            ("2.5", 2_500_000),
         ] {
             assert_eq!(parse(text), Ok(Duration::from_micros(micros)), "{text}");
         }
@@ -86,7 +81,7 @@ mod tests {
     #[test]
     fn what_is_refused() {
         for text in [
-            "", "s", "-1s", "+1", "1 s", "1d", "1.2.3s", "inf", "NaN", "1e3",
+            "", "s", "-1s", "+1", "1x", "1.2.3s", "inf", "NaN", "1e3", ".",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

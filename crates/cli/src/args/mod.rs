@@ -40,7 +40,7 @@ const PROBE_NOTES: &str = "\
 In the timeline, = is a step that led on, - one that was given up because another was first, and x \
 one that failed. All times are counted from the beginning.
 
-Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds.";
+Durations are a number and a unit (500ms, 15s, 2m, 1h30m); a bare number is seconds.";
 
 const FETCH_NOTES: &str = "\
 Input files have one URL a line; empty lines and lines that start with '#' are skipped. A bad line \
@@ -52,7 +52,7 @@ Limits files have one host a line, and what is different for it:
   http://127.0.0.1:8080  max-per-host 16
 Empty lines and lines that start with '#' are skipped.
 
-Durations are a number and a unit (500ms, 15s, 2m, 1h); a bare number is seconds.
+Durations are a number and a unit (500ms, 15s, 2m, 1h30m); a bare number is seconds.
 
 Lines of --jsonl come in the order in which fetches end; number is the place in the input. Times in \
 them are microseconds, and what is not known is null.

@@ -72,7 +72,7 @@ fn a_command_line_that_can_not_be_used_is_2() {
         format!("fetch {url} --max-per-host 0"),
         format!("fetch {url} --max-open 0"),
         format!("fetch {url} --timeout 0"),
-        format!("fetch {url} --timeout 5d"),
+        format!("fetch {url} --timeout 5x"),
         format!("fetch {url} --jobs 0"),
         format!("fetch {url} --repeat 0"),
         format!("fetch {url} --bind localhost"),
