@@ -1,4 +1,4 @@
-//! Why a fetch failed: the function, and its error.
+//! The error of a fetch or a probe, as users see it.
 
 use std::error::Error;
 use std::fmt;
@@ -17,30 +17,30 @@ const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
 #[cfg(not(unix))]
 const TIMED_OUT: Option<i32> = None;
 
-/// What failed, in the three parts that `keepalive` names every error by, and what was tried.
+/// An error in the three parts of every `keepalive` error, with details of the attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
     pub(crate) function: String,
     pub(crate) error_num: Option<i32>,
     pub(crate) error_str: String,
-    /// Of a connection that could not be opened: the addresses, and what became of each.
+    /// The addresses that were tried, each with its error, when no connection could be opened.
     pub(crate) detail: Option<String>,
 }
 
 impl Failure {
-    /// Something that no system has a number for.
+    /// An error without a number of the system.
     pub(crate) fn of(function: &str, error_str: String) -> Self {
         Self::without_detail(function, None, error_str)
     }
 
-    /// Says what may be behind it.
+    /// Appends a likely cause.
     pub(crate) fn advise(&mut self, advice: &str) {
         let shown = self.detail.as_mut().unwrap_or(&mut self.error_str);
         shown.push_str("; ");
         shown.push_str(advice);
     }
 
-    /// Says where redirects had led to, if they can not be followed further.
+    /// Adds the last response, if the failure is about a redirect.
     pub(crate) fn redirected(&mut self, status: u16, last: Option<&Uri>) {
         if self.function == "redirect" {
             let from = last.map_or_else(String::new, |last| format!(" from {last}"));
@@ -57,12 +57,12 @@ impl Failure {
         }
     }
 
-    /// A signal broke it off.
+    /// The failure of a command that `signal` ended.
     pub(crate) fn interrupted(signal: Signal) -> Self {
         Self::of("interrupt", format!("broken off by {}", signal.name()))
     }
 
-    /// The time was over in `phase`, after the manager's part was done.
+    /// The timeout passed in `phase`, after the manager had granted a connection.
     pub(crate) fn timeout(phase: &str) -> Self {
         let text = match TIMED_OUT {
             Some(number) => io::Error::from_raw_os_error(number),
@@ -76,12 +76,12 @@ impl Failure {
         }
     }
 
-    /// The answer says that it is an error, and `--fail` was given.
+    /// An error status, under `--fail`.
     pub(crate) fn status(status: http::StatusCode) -> Self {
         Self::of("status", status.to_string())
     }
 
-    /// A body did not come, or its codings could not be undone.
+    /// The body was cut short, or could not be decoded.
     pub(crate) fn body(error: io::Error) -> Self {
         match error.downcast::<keepalive_http::Error>() {
             Ok(error) => Self::from(&error),
@@ -89,14 +89,14 @@ impl Failure {
         }
     }
 
-    /// A body is longer than `--max-filesize` allows.
+    /// The body is longer than `--max-filesize` allows.
     pub(crate) fn too_long(max: u64) -> Self {
         let max = HumanCount(max);
         let text = format!("it is longer than {max} bytes (--max-filesize)");
         Self::of("body", text)
     }
 
-    /// A body could not be written to `place`.
+    /// The body could not be written to `place`.
     pub(crate) fn output(place: &str, error: &io::Error) -> Self {
         Self {
             function: "write".to_owned(),
@@ -148,7 +148,7 @@ impl From<&ConnectError> for Failure {
     }
 }
 
-/// What it was about a connection that led to an error, if it was that.
+/// The error of the connection, if `error` came from one.
 fn connect_error(error: &keepalive_http::Error) -> Option<&ConnectError> {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -173,7 +173,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The text of an error without the number that `io::Error` appends.
+/// The text of `error` without the number that `io::Error` appends.
 fn without_number(error: &io::Error) -> String {
     let mut text = error.to_string();
     if let Some(end) = text.rfind(" (os error") {
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_is_said_once() {
+    fn a_failure_shows_its_error_number_once() {
         let failure = Failure::output("a.html", &io::Error::from_raw_os_error(28));
         assert_eq!(failure.error_num, Some(28));
         let text = failure.to_string();
@@ -197,7 +197,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_timeout_has_the_text_of_the_system() {
+    fn a_timeout_has_the_error_text_of_the_system() {
         let text = Failure::timeout("body").to_string();
         assert_eq!(text, "body: Connection timed out (os error 110)");
     }

@@ -40,7 +40,7 @@ use crate::fetch::report::Report;
 use crate::fetch::run::{Outcome, Run, Stop};
 use crate::interrupt::Interrupt;
 
-/// Fetches what the flags say, and prints the summary.
+/// Fetches all URLs, and prints the summary.
 pub(crate) async fn run(flags: FetchFlags) -> Exit {
     let options = match Options::check(&flags) {
         Ok(options) => options,
@@ -65,7 +65,7 @@ pub(crate) async fn run(flags: FetchFlags) -> Exit {
     };
     match console::print(stream, &text(&outcome)) {
         Ok(()) => exit,
-        // There is nobody left to tell if standard error is closed.
+        // A closed standard error leaves no way to report its own failure.
         Err(_) if stream == Stream::Error => exit,
         Err(error) => match (exit, console::cannot_print(&error)) {
             (Exit::Success, failed) => failed,
@@ -86,7 +86,7 @@ fn start(options: Options) -> io::Result<Run> {
     })
 }
 
-/// Says what went wrong with the report, and how the program ends.
+/// Reports an error of the results' file, and returns the exit.
 pub(crate) fn conclude(outcome: &Outcome) -> Exit {
     if let Some(error) = &outcome.report_error {
         console::complain(error);
@@ -101,7 +101,7 @@ pub(crate) fn conclude(outcome: &Outcome) -> Exit {
     }
 }
 
-/// The table, and under it what the table does not say.
+/// Formats the summary: the table, and the lines below it.
 pub(crate) fn text(outcome: &Outcome) -> String {
     let mut text = outcome.summary.table();
     text.push_str(&outcome.summary.footer(outcome.took));

@@ -1,5 +1,4 @@
-//! What an exchange leaves behind, also if it fails: what was asked last, what was answered, and
-//! counts.
+//! The record of one exchange, which stays if the exchange fails.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +10,7 @@ use keepalive_http::{Allocation, Error};
 
 use crate::fetch::exchange::heads::{self, Speaker};
 
-/// The trail of one exchange. Clones are of one and the same.
+/// The record of one exchange: the last request and response, and counts. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Trail(Arc<Inner>);
 
@@ -25,12 +24,12 @@ struct Inner {
     heads: Mutex<Heads>,
 }
 
-/// What is written down of heads, besides the last status.
+/// The parts of heads to record besides the last status.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tells {
-    /// The heads of all answers, as text, for standard output or a file.
+    /// The heads of all responses as text, for `--include`.
     pub(crate) text: bool,
-    /// The headers of the last answer.
+    /// The headers of the last response, for `--jsonl-headers`.
     pub(crate) headers: bool,
 }
 
@@ -41,19 +40,19 @@ struct Heads {
     text: Vec<u8>,
 }
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answered {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
-    /// How its connection was come by.
+    /// How its connection was obtained.
     pub(crate) allocation: Option<Allocation>,
-    /// As they came, if they are wanted.
+    /// The headers, if they are recorded.
     pub(crate) headers: Option<HeaderMap>,
 }
 
 impl Trail {
-    /// Both heads of every hop are shown by `speaker`, if there is one, when they are there.
+    /// Starts a record. `speaker` prints both heads of every hop as they come.
     pub(crate) fn new(tells: Tells, speaker: Option<Speaker>) -> Self {
         Self(Arc::new(Inner {
             tells,
@@ -65,19 +64,19 @@ impl Trail {
         }))
     }
 
-    /// `request` is about to be sent; what was answered before is over.
+    /// Records a request before it is sent, and drops the response to the one before.
     pub(crate) fn asks(&self, request: &Request<Full<Bytes>>) {
         let mut heads = self.heads();
         heads.asked = Some(request.uri().clone());
         heads.answer = None;
-        // What a redirect says beside its location is not counted.
+        // The body of a redirect is not counted.
         self.0.received.store(0, Ordering::Relaxed);
         if let Some(speaker) = &self.0.speaker {
             speaker.say(&heads::request(request));
         }
     }
 
-    /// An answer has come, as it is here.
+    /// Records the head of a response.
     pub(crate) fn answered<B>(&self, response: &Response<B>) {
         let allocation = response.extensions().get::<Allocation>().copied();
         let resent = allocation.map_or(0, |allocation| allocation.resent);
@@ -98,47 +97,47 @@ impl Trail {
         }
     }
 
-    /// No answer will come.
+    /// Records the error of a request.
     pub(crate) fn failed(&self, error: &Error) {
         self.0.resent.fetch_add(error.resent(), Ordering::Relaxed);
     }
 
-    /// So many bytes of the body have come.
+    /// Counts bytes of the body.
     pub(crate) fn received_more(&self, bytes: usize) {
         self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// A redirect is followed.
+    /// Counts a redirect.
     pub(crate) fn redirected(&self) {
         self.0.redirects.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many redirects were followed.
+    /// The number of redirects.
     pub(crate) fn redirects(&self) -> u32 {
         self.0.redirects.load(Ordering::Relaxed)
     }
 
-    /// How often a request was sent again because its connection had been closed under it.
+    /// The number of times that the client sent a request again on another connection.
     pub(crate) fn resent(&self) -> u32 {
         self.0.resent.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the last body, as they were sent.
+    /// The bytes of the last body as sent.
     pub(crate) fn received(&self) -> u64 {
         self.0.received.load(Ordering::Relaxed)
     }
 
-    /// What was asked for last, if anything was.
+    /// The last URL that was requested.
     pub(crate) fn asked(&self) -> Option<Uri> {
         self.heads().asked.clone()
     }
 
-    /// The answer to what was asked for last.
+    /// The response to the last request.
     pub(crate) fn answer(&self) -> Option<Answered> {
         self.heads().answer.clone()
     }
 
-    /// The heads of all answers so far, one after the other; they are not given twice.
+    /// Takes the heads of all responses so far.
     pub(crate) fn take_text(&self) -> Vec<u8> {
         std::mem::take(&mut self.heads().text)
     }

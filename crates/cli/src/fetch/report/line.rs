@@ -1,4 +1,4 @@
-//! One result as a line of JSON.
+//! Formats a result as a line of JSON.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::fetch::fetcher::Fetched;
 
-/// The line of one result, with its end.
+/// Formats the line of a result, with its line break.
 ///
 /// # Errors
 ///
-/// None that is known of: everything in it can be written as JSON.
+/// None is expected: JSON can represent all fields.
 pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(&Line {
         number: fetched.number,
@@ -42,7 +42,7 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// By name, with all values of each in order.
+/// The values of each header in order, by name.
 fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let names = headers.keys();
@@ -50,7 +50,7 @@ fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
     names.map(|name| (name.as_str(), values(name))).collect()
 }
 
-/// The version of HTTP as people write it.
+/// The usual name of a version of HTTP.
 pub(crate) fn version(version: Version) -> &'static str {
     match version {
         Version::HTTP_2 => "HTTP/2",
@@ -60,7 +60,7 @@ pub(crate) fn version(version: Version) -> &'static str {
     }
 }
 
-/// The fields of a line; times are microseconds. What is not known is null.
+/// The fields of a line. Times are microseconds; unknown values are null.
 #[derive(Serialize)]
 struct Line<'a> {
     number: u64,
@@ -69,7 +69,7 @@ struct Line<'a> {
     version: Option<&'static str>,
     redirects: u32,
     final_url: Option<String>,
-    /// Left out unless it is asked for.
+    /// Left out without `--jsonl-headers`.
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<BTreeMap<&'a str, Vec<String>>>,
     bytes: u64,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_always_there() {
+    fn a_line_of_json_has_every_field() {
         let mut failed = fetched();
         failed.failure = Some(Failure {
             function: "connect".to_owned(),
