@@ -65,6 +65,15 @@ pub(crate) fn cannot_print(error: &io::Error) -> Exit {
     Exit::Failed
 }
 
+/// The exit of a command that printed its result last: an unwritable one is a failure.
+pub(crate) fn exit_after(printed: io::Result<()>, exit: Exit) -> Exit {
+    let failed = printed.map_err(|error| cannot_print(&error)).err();
+    match exit {
+        Exit::Success => failed.unwrap_or(exit),
+        _ => exit,
+    }
+}
+
 /// One of the two standard streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {

@@ -30,7 +30,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// An error without a number of the system.
     pub(crate) fn of(function: &str, error_str: String) -> Self {
-        Self::without_detail(function, None, error_str)
+        Self::new(function, None, error_str, None)
     }
 
     /// Appends a likely cause.
@@ -48,12 +48,17 @@ impl Failure {
         }
     }
 
-    fn without_detail(function: &str, error_num: Option<i32>, error_str: String) -> Self {
+    fn new(
+        function: &str,
+        error_num: Option<i32>,
+        error_str: String,
+        detail: Option<String>,
+    ) -> Self {
         Self {
             function: function.to_owned(),
             error_num,
             error_str,
-            detail: None,
+            detail,
         }
     }
 
@@ -68,12 +73,7 @@ impl Failure {
             Some(number) => io::Error::from_raw_os_error(number),
             None => io::ErrorKind::TimedOut.into(),
         };
-        Self {
-            function: phase.to_owned(),
-            error_num: TIMED_OUT,
-            error_str: without_number(&text),
-            detail: None,
-        }
+        Self::new(phase, TIMED_OUT, without_number(&text), None)
     }
 
     /// An error status, under `--fail`.
@@ -98,23 +98,17 @@ impl Failure {
 
     /// The body could not be written to `place`.
     pub(crate) fn output(place: &str, error: &io::Error) -> Self {
-        Self {
-            function: "write".to_owned(),
-            error_num: error.raw_os_error(),
-            error_str: without_number(error),
-            detail: Some(format!("can not write to {place}: {error}")),
-        }
+        let detail = format!("can not write to {place}: {error}");
+        let text = without_number(error);
+        Self::new("write", error.raw_os_error(), text, Some(detail))
     }
 }
 
 impl From<&keepalive_http::Error> for Failure {
     fn from(error: &keepalive_http::Error) -> Self {
-        Self {
-            function: error.function().to_owned(),
-            error_num: error.error_num(),
-            error_str: error.error_str(),
-            detail: connect_error(error).map(ToString::to_string),
-        }
+        let detail = connect_error(error).map(ToString::to_string);
+        let (function, text) = (error.function(), error.error_str());
+        Self::new(function, error.error_num(), text, detail)
     }
 }
 
@@ -132,19 +126,16 @@ impl From<&ExchangeError> for Failure {
 impl From<&AllocateError> for Failure {
     fn from(error: &AllocateError) -> Self {
         let cause = error.source().and_then(|cause| cause.downcast_ref());
-        Self {
-            detail: cause.map(ConnectError::to_string),
-            ..Self::without_detail(error.function(), error.error_num(), error.error_str())
-        }
+        let detail = cause.map(ConnectError::to_string);
+        let (function, text) = (error.function(), error.error_str());
+        Self::new(function, error.error_num(), text, detail)
     }
 }
 
 impl From<&ConnectError> for Failure {
     fn from(error: &ConnectError) -> Self {
-        Self {
-            detail: Some(error.to_string()),
-            ..Self::without_detail(error.function(), error.error_num(), error.error_str())
-        }
+        let (function, text) = (error.function(), error.error_str());
+        Self::new(function, error.error_num(), text, Some(error.to_string()))
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! - `network` and `tls` turn flags into the connector,
 //! - `duration`, `number` and `size` parse the values of flags,
-//! - `console` and `table` print,
+//! - `console`, `table` and `timing` format and print,
 //! - `failure`, `interrupt` and `exit` end a command.
 
 mod args;
@@ -21,6 +21,7 @@ mod number;
 mod probe;
 mod size;
 mod table;
+mod timing;
 mod tls;
 
 use std::process::ExitCode;

@@ -9,8 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::failure::Failure;
 use crate::fetch::coding::{self, Decoded};
-use crate::fetch::exchange::heads::Speaker;
-use crate::fetch::exchange::trail::{Tells, Trail};
+use crate::fetch::exchange::trail::{Record, Shows, Trail};
 use crate::fetch::exchange::{Answer, ExchangeError, Exchanges};
 use crate::fetch::output::{Begun, Output};
 use crate::fetch::pace::{self, Pace};
@@ -41,19 +40,6 @@ pub(crate) struct Fetcher {
     pub(crate) shows: Shows,
 }
 
-/// The places where heads are shown.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Shows {
-    /// Before the bodies.
-    pub(crate) include: bool,
-    /// In the lines of JSON, without the status line.
-    pub(crate) headers: bool,
-    /// On standard error.
-    pub(crate) verbose: bool,
-    /// On standard error, each line begins with the number of its fetch.
-    pub(crate) numbers: bool,
-}
-
 impl Fetcher {
     /// Fetches `target`, the `number`th of the run.
     ///
@@ -66,11 +52,11 @@ impl Fetcher {
         }
         let started = Instant::now();
         let mut fetched = Fetched::begin(number, self.exchanges.aim(target));
-        let trail = self.trail(number);
+        let trail = Trail::new(self.shows, number);
         let result = self.exchange(&mut fetched, &trail, started + self.timeout);
         fetched.failure = result.await.err();
         fetched.output_is_lost = self.has_lost_output(&fetched);
-        fetched.follow(&trail);
+        fetched.follow(trail.take());
         if let (Some(failure), Some(status)) = (&mut fetched.failure, fetched.status) {
             failure.redirected(status, fetched.final_url.as_ref());
         }
@@ -84,16 +70,6 @@ impl Fetcher {
         matches!(self.output, Some(Output::Standard { .. }))
             && failure
                 .is_some_and(|failure| failure.function == "write" && failure.error_num.is_some())
-    }
-
-    fn trail(&self, number: u64) -> Trail {
-        let tells = Tells {
-            text: self.shows.include,
-            headers: self.shows.headers,
-        };
-        let number = self.shows.numbers.then_some(number);
-        let speaker = self.shows.verbose.then_some(Speaker { number });
-        Trail::new(tells, speaker)
     }
 
     async fn exchange(
@@ -118,7 +94,7 @@ impl Fetcher {
         if let Some((function, why)) = self.exchanges.fault(&answer) {
             return Err(Failure::of(function, why));
         }
-        let status = answer.response.status();
+        let status = answer.status();
         let refused =
             self.error_statuses_fail && (status.is_client_error() || status.is_server_error());
         let mut begun = None;
@@ -166,13 +142,8 @@ impl Fetcher {
 
     /// The pause before a retry; `None` if the response is the result.
     fn pause(&self, answer: &Answer, tried: u32) -> Option<Duration> {
-        let head = &answer.response;
-        let pause = retry::pause(
-            self.exchanges.method(),
-            head.status(),
-            head.headers(),
-            tried,
-        );
+        let method = self.exchanges.method();
+        let pause = retry::pause(method, answer.status(), answer.headers(), tried);
         pause.filter(|_| tried < self.retry)
     }
 
@@ -190,9 +161,9 @@ impl Fetcher {
         let codings = self.exchanges.codings(&answer).unwrap_or_default();
         let is_coded = !codings.is_empty();
         if !is_coded {
-            fetched.content_encoding = coding::shown(answer.response.headers());
+            fetched.content_encoding = coding::shown(answer.headers());
         }
-        let body = answer.response.into_body();
+        let body = answer.into_body();
         if let Some(max) = self.max_size.filter(|_| !is_coded)
             && body.size_hint().lower() > max
         {
@@ -302,12 +273,12 @@ impl Fetched {
     }
 
     /// Copies the record of the exchange.
-    fn follow(&mut self, trail: &Trail) {
-        self.redirects = trail.redirects();
-        self.resent = trail.resent();
-        self.bytes = trail.received();
-        self.final_url = trail.asked().filter(|uri| *uri != self.target.uri);
-        let Some(answer) = trail.answer() else {
+    fn follow(&mut self, record: Record) {
+        self.redirects = record.redirects;
+        self.resent = record.resent;
+        self.bytes = record.received;
+        self.final_url = record.asked.filter(|uri| *uri != self.target.uri);
+        let Some(answer) = record.answer else {
             return;
         };
         self.status = Some(answer.status.as_u16());

@@ -26,18 +26,6 @@ pub(crate) enum Source {
     },
 }
 
-impl Source {
-    fn announced(&self) -> Option<u64> {
-        match self {
-            Self::Targets(targets) => match targets.size_hint() {
-                (least, Some(most)) if least == most => u64::try_from(most).ok(),
-                _ => None,
-            },
-            Self::Lines { .. } => Some(0),
-        }
-    }
-}
-
 /// The number of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Total {
@@ -68,7 +56,8 @@ pub(crate) enum Item {
 #[derive(Debug)]
 pub(crate) struct Input {
     items: mpsc::Receiver<Item>,
-    size: Size,
+    /// The result of [`size`].
+    size: Option<(u64, u64)>,
     known: Arc<Known>,
 }
 
@@ -79,7 +68,7 @@ impl Input {
     ///
     /// The thread could not be started.
     pub(crate) fn start(sources: Vec<Source>) -> io::Result<Self> {
-        let size = Size::of(&sources);
+        let size = size(&sources);
         let (sender, items) = mpsc::channel(AHEAD);
         let known = Arc::new(Known::default());
         let counted = Arc::clone(&known);
@@ -110,7 +99,7 @@ impl Input {
         if known.ended.load(Ordering::Acquire) {
             return Some(Total::Exactly(known.targets.load(Ordering::Acquire)));
         }
-        let (outside, of) = (self.size.targets?, self.size.bytes?);
+        let (outside, of) = self.size?;
         if of == 0 {
             return Some(Total::Exactly(outside));
         }
@@ -121,26 +110,17 @@ impl Input {
     }
 }
 
-/// The size of the sources, known before they are read.
-#[derive(Clone, Copy, Debug)]
-struct Size {
-    /// The number of targets outside files.
-    targets: Option<u64>,
-    /// The size of all files in bytes.
-    bytes: Option<u64>,
-}
-
-impl Size {
-    fn of(sources: &[Source]) -> Self {
-        let bytes = sources.iter().map(|source| match source {
-            Source::Targets(_) => Some(0),
-            Source::Lines { length, .. } => *length,
-        });
-        Self {
-            targets: sources.iter().map(Source::announced).sum(),
-            bytes: bytes.sum(),
-        }
-    }
+/// The number of targets outside files, and the size of all files in bytes, if both are known.
+fn size(sources: &[Source]) -> Option<(u64, u64)> {
+    sources
+        .iter()
+        .try_fold((0, 0), |(targets, bytes), source| match source {
+            Source::Lines { length, .. } => Some((targets, bytes + (*length)?)),
+            Source::Targets(more) => match more.size_hint() {
+                (least, Some(most)) if least == most => Some((targets + most as u64, bytes)),
+                _ => None,
+            },
+        })
 }
 
 /// The progress of the thread.

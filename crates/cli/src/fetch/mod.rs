@@ -20,7 +20,7 @@ mod options;
 mod output;
 pub(crate) mod pace;
 pub(crate) mod progress;
-pub(crate) mod report;
+mod report;
 mod retry;
 pub(crate) mod run;
 mod summary;
@@ -63,14 +63,11 @@ pub(crate) async fn run(flags: FetchFlags) -> Exit {
     let Some(stream) = summary else {
         return exit;
     };
-    match console::print(stream, &text(&outcome)) {
-        Ok(()) => exit,
+    let printed = console::print(stream, &text(&outcome));
+    match stream {
+        Stream::Output => console::exit_after(printed, exit),
         // A closed standard error leaves no way to report its own failure.
-        Err(_) if stream == Stream::Error => exit,
-        Err(error) => match (exit, console::cannot_print(&error)) {
-            (Exit::Success, failed) => failed,
-            (exit, _) => exit,
-        },
+        Stream::Error => exit,
     }
 }
 

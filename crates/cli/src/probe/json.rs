@@ -7,10 +7,10 @@ use keepalive::{Families, Origin};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::fetch::report::line::{TimingLine, micros};
 use crate::probe::certificate::Certificate;
 use crate::probe::path::{Lookup, LookupEnd, Span, Try, TryEnd};
 use crate::probe::{Report, TlsReport};
+use crate::timing::{Phases, micros};
 
 /// Formats the object, with a line break.
 pub(crate) fn of(report: &Report) -> String {
@@ -22,7 +22,7 @@ pub(crate) fn of(report: &Report) -> String {
         lookups: report.path.lookups.iter().map(lookup).collect(),
         attempts: report.path.tries.iter().map(attempt).collect(),
         tls: report.tls.as_ref().map(tls),
-        timing: TimingLine::from(report.timing),
+        timing: Phases::from(report.timing),
         total_us: micros(report.took),
         error: report.failure.as_ref(),
     };
@@ -42,7 +42,7 @@ struct Object<'a> {
     lookups: Vec<LookupObject<'a>>,
     attempts: Vec<AttemptObject>,
     tls: Option<TlsObject<'a>>,
-    timing: TimingLine,
+    timing: Phases,
     total_us: u64,
     error: Option<&'a Failure>,
 }

@@ -47,13 +47,7 @@ pub(crate) async fn run(flags: ProbeFlags) -> Exit {
     if let Some(failure) = &report.failure {
         console::complain(format_args!("{}: {failure}", report.host));
     }
-    match printed {
-        Ok(()) => exit,
-        Err(error) => match (exit, console::cannot_print(&error)) {
-            (Exit::Success, failed) => failed,
-            (exit, _) => exit,
-        },
-    }
+    console::exit_after(printed, exit)
 }
 
 /// A flag can not be used.

@@ -1,7 +1,5 @@
 //! Formats heads of requests and responses.
 
-use std::fmt::Write;
-
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, SET_COOKIE};
 use http::{HeaderName, HeaderValue, Request, Response, Version};
@@ -14,33 +12,18 @@ use keepalive_http::Allocation;
 use crate::console::{self, Stream};
 use crate::duration::shown;
 use crate::fetch::message::CREDENTIALS;
-use crate::fetch::report::line;
 
 /// Replaces credentials.
 const HIDDEN: &str = "[hidden]";
 
-/// Prints heads on standard error, for `--verbose`.
-#[derive(Clone, Debug)]
-pub(crate) struct Speaker {
-    /// The number of the fetch, if there are several.
-    pub(crate) number: Option<u64>,
-}
-
-impl Speaker {
-    /// Prints `lines` in one write, so that heads of other fetches do not mix in.
-    pub(crate) fn say(&self, lines: &[String]) {
-        let mut text = String::new();
-        for line in lines {
-            if let Some(number) = self.number {
-                // Writing to a string does not fail.
-                let _ = write!(text, "[{number}] ");
-            }
-            text.push_str(&console::harmless(line));
-            text.push('\n');
-        }
-        // A closed standard error leaves no way to report its own failure.
-        let _ = console::print(Stream::Error, &text);
-    }
+/// Prints `lines` on standard error, each with the number of its fetch, for `--verbose`.
+pub(crate) fn print(number: Option<u64>, lines: &[String]) {
+    let number = number.map_or_else(String::new, |number| format!("[{number}] "));
+    let lines = lines.iter().map(|line| console::harmless(line));
+    let lines: String = lines.map(|line| format!("{number}{line}\n")).collect();
+    // One write, so that heads of other fetches do not mix in. A closed standard error leaves no
+    // way to report its own failure.
+    let _ = console::print(Stream::Error, &lines);
 }
 
 /// The head of a request, without credentials. The version is left out: the connection decides it.
@@ -121,8 +104,18 @@ pub(crate) fn response<B>(response: &Response<B>) -> Vec<u8> {
     text
 }
 
+/// The usual name of a version of HTTP.
+pub(crate) fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_11 => "HTTP/1.1",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "another HTTP",
+    }
+}
+
 fn status_line<B>(response: &Response<B>) -> String {
-    let (version, status) = (line::version(response.version()), response.status());
+    let (version, status) = (version(response.version()), response.status());
     if !matches!(response.version(), Version::HTTP_10 | Version::HTTP_11) {
         return format!("{version} {}", status.as_u16());
     }

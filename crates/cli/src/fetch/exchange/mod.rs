@@ -45,10 +45,8 @@ pub(crate) struct Exchanges {
     terms: Terms,
 }
 
-/// The answer to a request, or to the last that redirects led to.
-pub(crate) struct Answer {
-    pub(crate) response: Response<Raw>,
-}
+/// The response to a request, or to the last of its redirects.
+pub(crate) type Answer = Response<Raw>;
 
 /// There is no response, or a redirect was not followed.
 #[derive(Debug, thiserror::Error)]
@@ -111,8 +109,7 @@ impl Exchanges {
             let headers = request.headers_mut();
             headers.entry(ACCEPT_ENCODING).or_insert(coding::OFFERED);
         }
-        let response = Box::pin(stack.oneshot(request)).await?;
-        Ok(Answer { response })
+        Box::pin(stack.oneshot(request)).await
     }
 
     /// A likely cause of `error`, if the settings suggest one.
@@ -124,10 +121,9 @@ impl Exchanges {
 
     /// The fault of a response that can not be the result: the function, and the reason.
     pub(crate) fn fault(&self, answer: &Answer) -> Option<(&'static str, String)> {
-        let response = &answer.response;
-        let headers = response.headers();
+        let headers = answer.headers();
         if self.terms.redirects.is_some()
-            && is_redirect(response.status())
+            && is_redirect(answer.status())
             && headers.contains_key(LOCATION)
         {
             return Some(("redirect", "the location it leads to is no URL".to_owned()));
@@ -142,8 +138,8 @@ impl Exchanges {
     ///
     /// A coding is unknown, in words.
     pub(crate) fn codings(&self, answer: &Answer) -> Result<Vec<Coding>, String> {
-        match self.terms.unpack && !answer.response.body().is_end_stream() {
-            true => coding::codings(answer.response.headers()),
+        match self.terms.unpack && !answer.body().is_end_stream() {
+            true => coding::codings(answer.headers()),
             false => Ok(Vec::new()),
         }
     }

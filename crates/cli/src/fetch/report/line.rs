@@ -1,14 +1,15 @@
 //! Formats a result as a line of JSON.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Version};
-use keepalive::{FromCache, Timing};
+use http::{HeaderMap, HeaderValue};
+use keepalive::FromCache;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::fetch::exchange::heads::version;
 use crate::fetch::fetcher::Fetched;
+use crate::timing::{Phases, micros};
 
 /// Formats the line of a result, with its line break.
 ///
@@ -33,7 +34,7 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
         }),
         resent: fetched.resent,
         retried: fetched.retried,
-        timing: fetched.timing.map(TimingLine::from),
+        timing: fetched.timing.map(Phases::from),
         total_us: micros(fetched.took),
         file: fetched.file.as_deref(),
         error: fetched.failure.as_ref(),
@@ -48,16 +49,6 @@ fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
     let names = headers.keys();
     let values = |name| headers.get_all(name).iter().map(text).collect();
     names.map(|name| (name.as_str(), values(name))).collect()
-}
-
-/// The usual name of a version of HTTP.
-pub(crate) fn version(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_2 => "HTTP/2",
-        Version::HTTP_11 => "HTTP/1.1",
-        Version::HTTP_10 => "HTTP/1.0",
-        _ => "another HTTP",
-    }
 }
 
 /// The fields of a line. Times are microseconds; unknown values are null.
@@ -78,40 +69,19 @@ struct Line<'a> {
     from_cache: Option<&'static str>,
     resent: u32,
     retried: u32,
-    timing: Option<TimingLine>,
+    timing: Option<Phases>,
     total_us: u64,
     file: Option<&'a str>,
     error: Option<&'a Failure>,
 }
 
-/// The phases of getting the connection.
-#[derive(Serialize)]
-pub(crate) struct TimingLine {
-    queued_us: u64,
-    resolve_us: u64,
-    connect_us: u64,
-    proxy_us: u64,
-    tls_us: u64,
-}
-
-impl From<Timing> for TimingLine {
-    fn from(timing: Timing) -> Self {
-        Self {
-            queued_us: micros(timing.queued),
-            resolve_us: micros(timing.resolve),
-            connect_us: micros(timing.connect),
-            proxy_us: micros(timing.proxy),
-            tls_us: micros(timing.tls),
-        }
-    }
-}
-
-pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::Version;
+    use keepalive::Timing;
+
     use super::*;
 
     fn fetched() -> Fetched {

@@ -1,6 +1,6 @@
 //! Writes one line of JSON for each result.
 
-pub(crate) mod line;
+mod line;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

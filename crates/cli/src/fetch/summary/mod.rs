@@ -15,8 +15,8 @@ use keepalive::{FromCache, Host};
 
 use crate::console::{HEADING, styled};
 use crate::duration::shown;
+use crate::fetch::exchange::heads;
 use crate::fetch::fetcher::Fetched;
-use crate::fetch::report::line;
 use crate::fetch::summary::causes::Causes;
 use crate::fetch::summary::statuses::Statuses;
 use crate::fetch::summary::waits::Waits;
@@ -172,7 +172,7 @@ impl Counts {
         self.resent += u64::from(fetched.resent);
         self.retried += u64::from(fetched.retried);
         self.coded += u64::from(fetched.content_encoding.is_some());
-        self.versions.extend(fetched.version.map(line::version));
+        self.versions.extend(fetched.version.map(heads::version));
         self.failed += u64::from(fetched.failure.is_some());
         if fetched.status.is_some() {
             match fetched.from_cache {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::timing::micros;
+
 /// The number of times that are kept exactly.
 const FEW: usize = 32;
 
@@ -19,7 +21,7 @@ pub(crate) enum Waits {
 impl Waits {
     /// Adds a time.
     pub(crate) fn record(&mut self, wait: Duration) {
-        let micros = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        let micros = micros(wait);
         match self {
             Self::Few(few) if few.len() < FEW => few.push(micros),
             Self::Few(_) => record(self.histogram(), micros),
