@@ -10,6 +10,8 @@ use serde_json::Value;
 /// How to build the tests of one package.
 pub(crate) struct Build {
     package: &'static str,
+    /// Where the workspace is.
+    tree: PathBuf,
     conditions: Vec<&'static str>,
     quickly: bool,
 }
@@ -34,9 +36,17 @@ impl Build {
     pub(crate) fn new(package: &'static str) -> Self {
         Self {
             package,
+            tree: root(),
             conditions: Vec::new(),
             quickly: false,
         }
+    }
+
+    /// Builds a copy of the workspace. It has the target folder of the original, so that what
+    /// both depend on is built once.
+    pub(crate) fn of(mut self, tree: &Path) -> Self {
+        self.tree = tree.to_owned();
+        self
     }
 
     /// Adds a `--cfg`.
@@ -57,6 +67,8 @@ impl Build {
         let library = self.package.replace('-', "_");
         let mut command = Command::new(env!("CARGO"));
         command
+            .current_dir(&self.tree)
+            .env("CARGO_TARGET_DIR", target_folder())
             .args([
                 "test",
                 "--locked",

@@ -71,6 +71,7 @@ const fn prove(
 const STEPS: &[Step] = &[
     step("formatting", "cargo", &["fmt", "--all", "--check"]),
     step("the engine is pure", "bash", &[".ci/purity"]),
+    step("planted bugs apply", "cargo", &["xtask", "planted", "--check"]),
     step("clippy", "cargo", &["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
     step("clippy without TLS", "cargo", &["clippy", "--locked", "-p", "keepalive", "--no-default-features", "--all-targets", "--", "-D", "warnings"]),
     step("documentation", "cargo", &["doc", "--locked", "--workspace", "--no-deps"]).with(&[("RUSTDOCFLAGS", "-D warnings")]),
@@ -100,10 +101,10 @@ const STEPS: &[Step] = &[
         &[("KEEPALIVE_DRIVER_SEEDS", "2000")]),
     prove("driver: dropped and failed everywhere", &["test", "--locked", "--release", "-p", "keepalive", "-p", "keepalive-http", "--test", "torture", "--", "--nocapture"], &[]),
     prove("driver: what threads share", &["test", "--locked", "--release", "-p", "keepalive", "--lib", "models", "--", "--nocapture"], &[])
-        .when(&["keepalive_planted", "keepalive_loom"]),
+        .when(&["keepalive_loom"]),
     prove("driver: schedules", &["test", "--locked", "--release", "-p", "keepalive", "--test", "schedules", "--", "--nocapture"],
         &[("KEEPALIVE_SCHEDULES", "8400")])
-        .when(&["keepalive_planted", "keepalive_shuttle"]),
+        .when(&["keepalive_shuttle"]),
     prove("sockets: peers that fail", &["test", "--locked", "--release", "-p", "keepalive", "-p", "keepalive-http", "--test", "chaos", "--test", "chaos_tls", "--", "--nocapture"],
         &[("KEEPALIVE_CHAOS", "full")]),
     step("planted bugs", "cargo", &["xtask", "planted"]),

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends the process at once.
+//! Signals that ask for the end: the first asks for an orderly one, the second ends at once.
 
 use std::future;
 use std::process;
@@ -8,17 +8,17 @@ use tokio::sync::watch;
 
 use crate::exit::Exit;
 
-/// A signal that ends a command: it prints its results so far, and leaves no incomplete file.
+/// A signal that ends a run: the summary so far is printed, and no file is left half-written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// SIGINT, from Ctrl-C.
+    /// SIGINT, which Ctrl-C sends.
     Interrupt,
-    /// SIGTERM, from `kill`, `timeout` and service managers.
+    /// SIGTERM, which `kill`, `timeout` and service managers send.
     Terminate,
 }
 
 impl Signal {
-    /// The number that POSIX gives it.
+    /// The system's number for it, which POSIX fixes for both.
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Interrupt => 2,
@@ -26,7 +26,7 @@ impl Signal {
         }
     }
 
-    /// The name that users know.
+    /// Its name as users know it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "Ctrl-C",
@@ -35,17 +35,17 @@ impl Signal {
     }
 }
 
-/// Receives the first signal.
+/// Tells whether a signal has come.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt(watch::Receiver<Option<Signal>>);
 
 impl Interrupt {
-    /// Starts a task for each signal, so that a second signal works even if the command hangs.
+    /// Starts to listen, in a task for each signal: the second one works whatever the rest does.
     pub(crate) fn listen() -> Self {
         let (raised, receiver) = watch::channel(None);
         for signal in [Signal::Interrupt, Signal::Terminate] {
             let raised = raised.clone();
-            // Without a listener, the signal keeps its default action and ends the process.
+            // A signal that can not be listened for ends the process as it always does.
             let Ok(mut signals) = unix::signal(SignalKind::from_raw(signal.number().into())) else {
                 continue;
             };
@@ -65,11 +65,11 @@ impl Interrupt {
         Self(receiver)
     }
 
-    /// Waits for the first signal.
+    /// Completes with the first signal; never before one has come.
     ///
     /// # Cancel safety
     ///
-    /// No signal is lost: the next call returns it.
+    /// No signal is lost: the next call answers it.
     pub(crate) async fn raised(&mut self) -> Signal {
         let first = self.0.wait_for(Option::is_some).await;
         match first.ok().and_then(|first| *first) {

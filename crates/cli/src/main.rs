@@ -5,7 +5,7 @@
 //!
 //! - `network` and `tls` turn flags into the connector,
 //! - `duration`, `number` and `size` parse the values of flags,
-//! - `console`, `table` and `timing` format and print,
+//! - `console` and `table` print,
 //! - `failure`, `interrupt` and `exit` end a command.
 
 mod args;
@@ -21,7 +21,6 @@ mod number;
 mod probe;
 mod size;
 mod table;
-mod timing;
 mod tls;
 
 use std::process::ExitCode;
@@ -45,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the help, the version or the fault of the command line.
+/// Prints help, the version, or what is wrong with the command line.
 fn print(refusal: &clap::Error) -> Exit {
     let printed = refusal.print();
     match (refusal.use_stderr(), printed) {
@@ -66,7 +65,7 @@ fn within_runtime(command: Command) -> std::io::Result<Exit> {
             Command::Demo(flags) => demo::run(flags).await,
         }
     });
-    // A lookup of the system's resolver can not be cancelled: its thread is left behind.
+    // A name that is still being resolved blocks a thread that nobody waits for any more.
     runtime.shutdown_background();
     Ok(exit)
 }

@@ -1,4 +1,4 @@
-//! Builds the connector from the flags.
+//! How hosts are reached, made from the flags that say so.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -9,14 +9,14 @@ use crate::args::NetworkFlags;
 use crate::console;
 use crate::tls::{self, TlsError};
 
-/// A host of `--resolve`, with its addresses.
+/// A host and the addresses that it is to be taken for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolved {
     host: String,
     addresses: Vec<IpAddr>,
 }
 
-/// The flags contradict each other, or one has a wrong value.
+/// Why hosts can not be reached as the flags say.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NetworkError {
     #[error("--resolve: {0}")]
@@ -33,25 +33,25 @@ pub(crate) enum NetworkError {
     Tls(#[from] TlsError),
 }
 
-/// Builds the connector, with TLS settings for `https`.
+/// What opens the connections, with the TLS settings of `https`.
 ///
 /// # Errors
 ///
-/// Those of [`net`], or a certificate file is unusable.
+/// Those of [`net`], and what is wrong with a file of certificates.
 pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<Net, NetworkError> {
     let net = net(flags)?;
     if tls::flag(&flags.tls).is_none() {
-        // The connector reads the platform's roots when the first https URL needs them.
+        // Its settings are then made when they are needed, which may be never.
         return Ok(net);
     }
     Ok(net.tls(tls::build(tls::chosen(&flags.tls)?)?))
 }
 
-/// Builds the connector.
+/// What opens the connections.
 ///
 /// # Errors
 ///
-/// A host name or a proxy is invalid, or a flag contradicts itself.
+/// A name, or a rule for proxies, is none, or something that there is one of is given twice.
 pub(crate) fn net(flags: &NetworkFlags) -> Result<Net, NetworkError> {
     check_bind(&flags.bind)?;
     let mut options = TcpOptions::new();
@@ -115,7 +115,7 @@ fn from_environment() -> Result<Proxies, ProxyError> {
     Ok(proxies)
 }
 
-/// Parses `host:address,address`; brackets around IPv6 are optional.
+/// Reads `host:address,address`; brackets around IPv6 may be left out.
 pub(crate) fn parse_resolve(text: &str) -> Result<Resolved, String> {
     let (host, list) = text
         .split_once(':')
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn resolve_takes_several_addresses_for_a_host() {
+    fn a_host_may_have_several_addresses() {
         for text in ["a.test:192.0.2.1,::1", "a.test:192.0.2.1,[::1]"] {
             let resolved = parse_resolve(text).expect(text);
             assert_eq!(resolved.host, "a.test");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn resolve_refuses_a_wrong_address_with_the_reason() {
+    fn what_is_no_address_is_said() {
         for (text, said) in [
             ("a.test", "a colon"),
             (":::1", "a colon"),

@@ -1,22 +1,22 @@
-//! Parses whole numbers.
+//! Whole numbers as people write them.
 
 use std::str::FromStr;
 
-/// Parses a number of a type without zero.
+/// Reads a number of a type that has no zero.
 ///
 /// # Errors
 ///
-/// The fault of `text`, in words.
+/// What is wrong with `text`, in words.
 pub(crate) fn from_one<T: FromStr>(text: &str) -> Result<T, String> {
     let number = text.parse();
     number.map_err(|_| "write a whole number, from 1 on".to_owned())
 }
 
-/// Parses a number from zero on.
+/// Reads a number that may be zero.
 ///
 /// # Errors
 ///
-/// The fault of `text`, in words.
+/// What is wrong with `text`, in words.
 pub(crate) fn from_zero<T: FromStr>(text: &str) -> Result<T, String> {
     let number = text.parse();
     number.map_err(|_| "write a whole number, such as 0 or 10".to_owned())

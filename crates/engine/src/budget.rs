@@ -130,12 +130,7 @@ impl Budget {
     /// Takes one [`freeze`](Self::freeze) back. What has become free meanwhile is given out by
     /// the next [`Engine::resume`](crate::Engine::resume).
     pub fn thaw(&mut self) {
-        let ended = if planted!(ThawEndsAll) {
-            self.frozen
-        } else {
-            1
-        };
-        self.frozen = self.frozen.saturating_sub(ended);
+        self.frozen = self.frozen.saturating_sub(1);
     }
 
     /// Whether a request that comes now could open a connection at once.
@@ -145,14 +140,7 @@ impl Budget {
 
     /// Whether attempts in flight are at their limit.
     pub(crate) fn may_connect(&self) -> bool {
-        let counted = match planted!(WithdrawnMakesWay) {
-            true => self.connecting - self.withdrawn,
-            false => self.connecting,
-        };
-        counted
-            < self
-                .max_connecting
-                .saturating_add(usize::from(planted!(OverConnectLimit)))
+        self.connecting < self.max_connecting
     }
 
     pub(crate) fn max_connecting(&self) -> usize {
@@ -210,23 +198,17 @@ impl Budget {
     /// A connection begins to close; its slot will be free when it has closed.
     pub(crate) fn begin_close(&mut self) {
         self.closing += 1;
-        if planted!(ClosingDoesNotCount) {
-            self.open -= 1;
-        }
     }
 
     /// A connection that was closing has closed.
     pub(crate) fn closed(&mut self, slot: Slot) {
         self.closing -= 1;
-        if planted!(ClosingDoesNotCount) {
-            self.open += 1;
-        }
         self.release(slot);
     }
 
     /// Takes back a slot.
     pub(crate) fn release(&mut self, Slot(()): Slot) {
-        self.open -= 1 + usize::from(planted!(SlotFreedTwice) && self.open > 1);
+        self.open -= 1;
     }
 
     /// Takes back a slot whose attempt never began.
@@ -241,10 +223,7 @@ impl Budget {
             return None;
         }
         let slot = self.open_one()?;
-        let (ticket, claim) = match planted!(GrantsTheYoungest) {
-            true => self.claims.pop_last()?,
-            false => self.claims.pop_first()?,
-        };
+        let (ticket, claim) = self.claims.pop_first()?;
         self.marks.remove(&(claim.mark, ticket));
         Some(Grant {
             shard: claim.shard,
@@ -302,9 +281,7 @@ impl Budget {
             .len()
             .min(self.max_connecting.saturating_sub(connecting));
         let free = self.max_open.saturating_sub(self.open);
-        self.frozen == 0
-            && wanted > free.saturating_add(self.closing)
-            && !planted!(NeverEvictsForOthers)
+        self.frozen == 0 && wanted > free.saturating_add(self.closing)
     }
 
     /// Whether another shard is being asked to evict; one is asked at a time, so that always the
@@ -327,8 +304,7 @@ impl Budget {
         if ticket.is_some_and(|ticket| ticket <= oldest) || !self.needs_eviction() {
             return Overtake::Nobody;
         }
-        let in_all = self.overtakes - mark < self.max_overtakes || planted!(OvertakesUnbounded);
-        if run < reuse_run && in_all {
+        if run < reuse_run && self.overtakes - mark < self.max_overtakes {
             self.overtakes += 1;
             Overtake::Allowed
         } else {
@@ -337,10 +313,7 @@ impl Budget {
     }
 
     fn can_open(&self) -> bool {
-        let max_open = self.max_open + usize::from(planted!(OverTotalLimit));
-        (self.frozen == 0 || planted!(OpensWhileEnding))
-            && self.open < max_open
-            && self.may_connect()
+        self.frozen == 0 && self.open < self.max_open && self.may_connect()
     }
 
     fn open_one(&mut self) -> Option<Slot> {

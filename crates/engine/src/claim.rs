@@ -31,7 +31,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     fn balance(&mut self, now: Time, room: &mut impl Room, host: u32) {
         while let Some(orphan) = self.hosts.at(host).orphans.front()
             && let Some(request) = self.hosts.at(host).queue.first_unattended()
-            && !planted!(CancelKillsAttempt)
         {
             if self.requests[request].stage == Stage::Claimed {
                 self.withdraw_claim(room, request);
@@ -45,7 +44,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.withdraw_attempt(room, orphan);
         }
         while self.may_claim(host)
-            && !(planted!(SaturatedHostStalls) && self.some_host_is_full())
             && let Some(request) = self.hosts.at(host).queue.first_parked()
         {
             let mark = self.requests[request].mark(room.overtakes());
@@ -65,9 +63,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 None => self.hosts.at_mut(host).reserved += 1,
             }
             self.unsettled = true;
-            if planted!(OneConnectForTwo) {
-                break;
-            }
         }
     }
 
@@ -91,14 +86,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// or a descriptor, others may wait for too.
     fn may_finish(&self, attempt: u32) -> bool {
         let connection = &self.connections[attempt];
-        let finishes = self.settings.finish_attempts && connection.is_under_way();
-        (finishes || planted!(OrphanForgotten)) && !self.shut_down
-    }
-
-    fn some_host_is_full(&self) -> bool {
-        self.hosts
-            .iter()
-            .any(|(slot, host)| !self.may_claim(slot) && !host.queue.is_empty())
+        self.settings.finish_attempts && connection.is_under_way() && !self.shut_down
     }
 
     /// Passes on the slots that have become free, and has connections evicted that are in the way.
@@ -162,16 +150,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.hosts.get(grant.host).is_some(),
             "a reserved host stays"
         );
-        if !planted!(GrantStaysReserved) {
-            self.hosts.at_mut(host).reserved -= 1;
-        }
+        self.hosts.at_mut(host).reserved -= 1;
         // Slots of one host are alike; but one whose request has gone is not for a later
         // request of the host, which has its own place among the claims.
         let first = self.hosts.at(host).queue.first_claimed();
         let due = first.filter(|&first| !room.budget().has_claim(self.requests[first].ticket()));
         match due {
             Some(request) => self.start_attempt(now, room, host, request, grant.slot),
-            None if planted!(GrantLost) => drop(grant.slot),
             None => {
                 room.budget().decline(grant.slot);
                 self.unsettled = true;
@@ -184,11 +169,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// An attempt has failed: its owner alone is answered (L6).
     pub(crate) fn fail(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
-        let mut owner = self.connections[slot].owner();
-        if planted!(FailureHitsTheOldest) {
-            owner = self.hosts.at(host).queue.front().or(owner);
-        }
-        match owner {
+        match self.connections[slot].owner() {
             Some(owner) => {
                 let phase = self.connections[slot].phase;
                 self.requests[owner].book(now, phase);
@@ -202,17 +183,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.timers
             .withdraw(&mut self.requests, TimerKey::Connection(slot));
         let connection = self.forget_connection(slot);
-        if planted!(LeakOnConnectFailure) {
-            drop(connection.slot);
-        } else {
-            room.budget().decline(connection.slot);
-        }
+        room.budget().decline(connection.slot);
         self.note_limit(room, host);
         self.hosts.count_out(host, State::Connecting);
         self.unsettled = true;
-        if planted!(FailureWakesNobody) {
-            return;
-        }
         self.rebalance(now, room, host);
     }
 
@@ -254,7 +228,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let Stage::Attended(attempt) = self.requests[front].stage else {
             return;
         };
-        if front == owner || planted!(OwnerServedFirst) {
+        if front == owner {
             return;
         }
         let phase = self.connections[finished].phase;
@@ -262,9 +236,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let phase = self.connections[attempt].phase;
         self.requests[front].book(now, phase);
         self.requests[front].stage = Stage::Attended(finished);
-        if planted!(SwapLosesAttempt) {
-            return;
-        }
         self.requests[owner].stage = Stage::Attended(attempt);
         self.connections[attempt].set_owner(Some(owner));
     }
@@ -301,10 +272,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     /// The connection to close for whoever needs room: the one idle longest (L4).
     pub(crate) fn victim(&self) -> Option<u32> {
-        match planted!(EvictsTheNewest) {
-            true => self.idle.back(),
-            false => self.idle.front(),
-        }
+        self.idle.front()
     }
 
     /// Answers the mark of the claim, unless it is granted already.
@@ -340,9 +308,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     /// Whether a host may claim a further slot as far as it itself is concerned.
     pub(crate) fn may_claim(&self, host: u32) -> bool {
-        let host = self.hosts.at(host);
-        let max = self.settings.max_per_host;
-        host.may_claim(max) || (planted!(OverHostLimit) && host.in_use() == host.limit(max))
+        self.hosts.at(host).may_claim(self.settings.max_per_host)
     }
 
     /// Whether a request that joins a host's queue now would have an attempt of its own at once.
@@ -385,10 +351,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if self.requests[request].attempt_deadline().is_some() {
             self.requests[request].set_attempt_deadline(None);
             let deadline = self.requests[request].deadline;
-            if !planted!(QueueTimeoutWhileConnecting) {
-                self.timers
-                    .set(&mut self.requests, TimerKey::Request(request), deadline);
-            }
+            self.timers
+                .set(&mut self.requests, TimerKey::Request(request), deadline);
         }
         self.connections[attempt].set_owner(Some(request));
         let host = self.requests[request].host;

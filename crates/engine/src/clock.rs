@@ -12,13 +12,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     #[inline]
     pub fn poll_timeout(&self) -> Option<(Time, Due)> {
         let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
-        let expiry = expiry.filter(|_| !planted!(IdleNeverExpires));
         let timer = self.timers.peek().map(|(at, key)| match key {
             TimerKey::Request(_) => (at, Due::Request),
             TimerKey::Connection(_) => (at, Due::Connection),
         });
         match (expiry, timer) {
-            (Some(expiry), Some(_)) if planted!(DeadlineWaitsForExpiry) => Some(expiry),
             (Some(expiry), Some(timer)) => Some(if timer.0 <= expiry.0 { timer } else { expiry }),
             (expiry, timer) => expiry.or(timer),
         }
@@ -63,10 +61,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     #[inline]
     pub(crate) fn clamp(&mut self, now: Time) -> Time {
-        let now = match planted!(ClockGoesBack) {
-            true => now,
-            false => self.now.map_or(now, |before| before.max(now)),
-        };
+        let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
         now
     }
@@ -83,10 +78,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             let host = self.connections[slot].host;
             self.hosts.count(host, |counts| counts.rare().expired += 1);
             self.close(now, room, slot);
-            if planted!(ExpiredStaysOpen) {
-                let closed = self.actions.pop_back();
-                debug_assert!(matches!(closed, Some(Action::Close(_))));
-            }
         }
     }
 
@@ -96,8 +87,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.timers.withdraw(&mut self.requests, key);
         match key {
             TimerKey::Request(slot) => {
-                let host = self.time_out(now, room, slot);
-                return Some(host).filter(|_| !planted!(TimeoutLeavesAttempt));
+                return Some(self.time_out(now, room, slot));
             }
             TimerKey::Connection(slot) => match self.connections[slot].state {
                 State::Connecting => self.withdraw_attempt(room, slot),
@@ -106,7 +96,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                     self.hosts.count(host, |counts| counts.rare().expired += 1);
                     self.close(now, room, slot);
                 }
-                State::Leased if planted!(LifetimeEndsIdleOnly) => {}
                 State::Leased => self.retire(now, room, slot),
                 State::Withdrawn | State::Closing => {
                     let id = self.connection_id(slot);

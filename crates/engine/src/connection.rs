@@ -198,7 +198,7 @@ impl Connection {
     #[inline]
     pub(crate) fn has_room(&self, max_uses: u32) -> bool {
         matches!(self.state, State::Leased | State::Idle)
-            && (!self.is_retiring() || planted!(RetiredServesOn))
+            && !self.is_retiring()
             && self.leases < self.capacity
             && !self.is_worn(max_uses)
     }

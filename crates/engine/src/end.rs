@@ -10,7 +10,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// The budget gives slots again, after it gave none while all engines came to an end.
     pub fn resume(&mut self, now: Time, room: &mut impl Room) {
         self.advance(now, room);
-        self.unsettled = !planted!(ThawWakesNobody);
+        self.unsettled = true;
         self.settle(room);
     }
 
@@ -43,7 +43,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             .requests
             .iter()
             .filter(|(_, request)| request.waits())
-            .filter(|(_, request)| !planted!(ShutdownForgetsParked) || !request.stage.is_parked())
             .map(|(slot, _)| slot)
             .collect();
         for slot in waiting {
@@ -57,9 +56,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             }
         }
         self.hosts.note_all();
-        while let Some(slot) = self.idle.front()
-            && !planted!(ShutdownKeepsIdle)
-        {
+        while let Some(slot) = self.idle.front() {
             debug_assert_eq!(self.connections[slot].state, State::Idle);
             self.close(now, room, slot);
         }

@@ -175,14 +175,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             let request = &mut self.requests[slot];
             request.book(now, None);
             let unused = from_cache.is_none() && self.connections[connection].phase.is_some();
-            let failed = request.is_lost() && unused && !planted!(AsksForEver);
+            let failed = request.is_lost() && unused;
             request.rare().lost |= unused;
             request.stage = Stage::NEW;
             self.end_lease(now, room, connection, Return::Close);
-            if planted!(RejectedIsForgotten) {
-                self.requests[slot].stage = Stage::Refused;
-                return;
-            }
             match failed {
                 true => {
                     self.hosts.count(host, |counts| counts.rare().failed += 1);
@@ -267,9 +263,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             let host = self.connections[slot].host;
             if !self.hosts.at(host).orphans.is_empty() {
                 self.rebalance(now, room, host);
-            }
-            if planted!(DeliveredBeforeReady) && self.connections[slot].state == State::Connecting {
-                self.open(now, room, slot, Capacity::One);
             }
         }
         self.settle(room);
@@ -389,9 +382,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         match message {
             Message::Grant(grant) => self.use_grant(now, room, grant),
             Message::MakeRoom => {
-                if !planted!(EvictionAskedOnce) || self.idle.front().is_some() {
-                    *room.budget().asked() = false;
-                }
+                *room.budget().asked() = false;
                 self.unsettled = true;
             }
         }
@@ -461,7 +452,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     pub(crate) fn find_connection(&self, id: ConnectionId) -> Option<u32> {
         let connection = self.connections.get(id.slot)?;
-        (connection.serial == id.serial || planted!(LateReportHitsSuccessor)).then_some(id.slot)
+        (connection.serial == id.serial).then_some(id.slot)
     }
 
     pub(crate) fn next_serial(&mut self) -> u32 {

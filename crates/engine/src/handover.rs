@@ -33,10 +33,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let mut request = Request::new(ask.number, host, now, deadline, note);
         request.enter_queue(room.ticket(), room.overtakes());
         let slot = self.requests.insert(request);
-        if !planted!(WaitsWithoutDeadline) {
-            self.timers
-                .set(&mut self.requests, TimerKey::Request(slot), deadline);
-        }
+        self.timers
+            .set(&mut self.requests, TimerKey::Request(slot), deadline);
         self.enqueue(slot);
         self.settle(room);
         Some(self.request_id(slot))
@@ -54,10 +52,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             return None;
         }
         self.leave_queue(now, room, slot);
-        if !planted!(ForgottenStaysDue) {
-            self.timers
-                .withdraw(&mut self.requests, TimerKey::Request(slot));
-        }
+        self.timers
+            .withdraw(&mut self.requests, TimerKey::Request(slot));
         self.hosts
             .count(host, |counts| counts.rare().cancelled += 1);
         let note = self.end_request(slot);
@@ -76,11 +72,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         slot: u32,
     ) -> bool {
         let queue = &self.hosts.at(self.requests[held].host).queue;
-        let Some(next) = queue.front().filter(|_| !planted!(LastComeFirstServed)) else {
+        let Some(next) = queue.front() else {
             return false;
         };
-        let claimed = room.oldest_claim().is_some() && !planted!(HandedOverPastAClaim);
-        if claimed || !self.requests[next].stage.is_parked() {
+        if room.oldest_claim().is_some() || !self.requests[next].stage.is_parked() {
             return false;
         }
         self.leave_queue(now, room, next);

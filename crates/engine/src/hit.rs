@@ -36,8 +36,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         is_sound: impl FnOnce(ConnectionId, Time) -> bool,
     ) -> Option<Leased> {
         let now = self.clamp(now);
-        let claimed = room.oldest_claim().is_some() && !planted!(TakenPastAClaim);
-        if claimed || self.shut_down || self.is_due(now) {
+        if room.oldest_claim().is_some() || self.shut_down || self.is_due(now) {
             return None;
         }
         let (hash, key) = ask.host;
@@ -115,7 +114,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
         let host_slot = connection.host;
         let host = self.hosts.at_mut(host_slot);
-        if host.wants_balance() && !planted!(BackPastTheQueue) {
+        if host.wants_balance() {
             return self.hand_over(now, room, held, slot);
         }
         connection.state = State::Idle;

@@ -35,10 +35,6 @@ impl Idle {
         (self.front != NIL).then_some(self.front)
     }
 
-    pub(crate) fn back(&self) -> Option<u32> {
-        (self.back != NIL).then_some(self.back)
-    }
-
     #[inline]
     pub(crate) fn push_back(&mut self, slot: u32) {
         let at = slot as usize;
@@ -105,7 +101,10 @@ mod tests {
             at = idle.links[at as usize].1;
         }
         assert_eq!(slots.len(), idle.len());
-        assert_eq!(slots.last().copied(), idle.back());
+        assert_eq!(
+            slots.last().copied(),
+            (idle.back != NIL).then_some(idle.back)
+        );
         slots
     }
 

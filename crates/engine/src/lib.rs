@@ -32,26 +32,6 @@
 //! # Ok::<(), keepalive_engine::ConfigError>(())
 //! ```
 
-/// Whether a bug of the catalogue is at work, to test the tests: never in an ordinary build.
-#[cfg(not(keepalive_planted))]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! planted {
-    ($bug:ident) => {
-        false
-    };
-}
-
-/// Whether a bug of the catalogue is at work.
-#[cfg(keepalive_planted)]
-#[doc(hidden)]
-#[macro_export]
-macro_rules! planted {
-    ($bug:ident) => {
-        $crate::planted::is($crate::planted::Bug::$bug)
-    };
-}
-
 mod action;
 mod arena;
 mod budget;
@@ -70,9 +50,6 @@ mod idle;
 mod ids;
 mod invariant;
 mod life;
-#[cfg(any(keepalive_planted, feature = "check"))]
-#[doc(hidden)]
-pub mod planted;
 mod policy;
 mod queue;
 mod race;

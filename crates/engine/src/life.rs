@@ -51,26 +51,23 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         connection.leases -= 1;
         let last = connection.leases == 0;
         match how {
-            Return::Close if last && planted!(ReusesWhatWasClosed) => {
-                self.end_reuse(now, room, slot, last);
-            }
             Return::Closed if last => {
                 self.unlist(slot);
                 self.remove_connection(room, slot);
             }
             Return::Closed | Return::Close => self.retire(now, room, slot),
-            Return::Reuse => self.end_reuse(now, room, slot, last),
+            Return::Reuse => self.end_reuse(now, room, slot),
         }
     }
 
     /// A lease has ended, and its connection may serve others.
-    fn end_reuse(&mut self, now: Time, room: &mut impl Room, slot: u32, last: bool) {
+    fn end_reuse(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let worn = self.connections[slot].is_worn(self.max_uses);
         let used = self.connections[slot].uses > 0;
         let goes = worn || self.shut_down || (used && self.keeps_nothing(slot));
         if goes || self.connections[slot].is_retiring() {
             self.retire(now, room, slot);
-        } else if last || !planted!(StreamSlotLeaks) {
+        } else {
             // A shared one may have had room all the time; now it is the last returned.
             self.unlist(slot);
             self.offer(now, room, slot, false);
@@ -85,9 +82,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         capacity: Capacity,
     ) {
         let (leases, provisional) = capacity.parts();
-        if planted!(CapacityNeverShrinks) && leases < self.connections[slot].capacity {
-            return;
-        }
         let connection = &mut self.connections[slot];
         connection.capacity = leases;
         if !connection.is_open() {
@@ -150,9 +144,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.leave_idle(room, slot);
         }
         self.hosts.count_move(host, before, State::Closing);
-        if !planted!(ClosingHasNoLimit) {
-            self.limit_close(now, slot);
-        }
+        self.limit_close(now, slot);
         room.budget().begin_close();
         self.unsettled = true;
         let id = self.connection_id(slot);
@@ -168,10 +160,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     /// A connection is gone: its slot is free.
     pub(crate) fn remove_connection(&mut self, room: &mut impl Room, slot: u32) {
-        if !planted!(DeadlineOutlivesConnection) {
-            self.timers
-                .withdraw(&mut self.requests, TimerKey::Connection(slot));
-        }
+        self.timers
+            .withdraw(&mut self.requests, TimerKey::Connection(slot));
         self.end_provisional(room, slot, Outlook::Retiring);
         let connection = self.forget_connection(slot);
         match connection.state {
@@ -186,10 +176,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.note_limit(room, host);
         self.hosts.count_out(host, connection.state);
         self.unsettled = true;
-        if planted!(CloseWakesNobody) {
-            self.unsettled = false;
-            return;
-        }
         if let Some(now) = self.now {
             self.rebalance(now, room, host);
         }
@@ -208,7 +194,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub(crate) fn leave_idle(&mut self, room: &mut impl Room, slot: u32) {
         let was_oldest = self.idle.front() == Some(slot);
         self.idle.remove(slot);
-        if was_oldest && !planted!(IdleStaysPublished) {
+        if was_oldest {
             let oldest = self.idle.front();
             let since = oldest.map(|oldest| self.connections[oldest].idle_since);
             room.publish_idle(self.shard, since);
@@ -246,9 +232,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     #[inline]
     pub(crate) fn enter_idle(&mut self, now: Time, room: &mut impl Room, slot: u32) {
-        if !planted!(IdleSinceItOpened) {
-            self.connections[slot].idle_since = now;
-        }
+        self.connections[slot].idle_since = now;
         self.idle.push_back(slot);
         if self.idle.len() == 1 {
             room.publish_idle(self.shard, Some(now));

@@ -33,7 +33,6 @@ pub(crate) fn lifetime_end(
     random: &mut Random,
 ) -> Option<Time> {
     let max_lifetime = max_lifetime?;
-    let jitter = if planted!(ExpiryHerd) { 0.0 } else { jitter };
     let kept = 1.0 - jitter * random.fraction();
     // A lifetime too long for the arithmetic is as good as none.
     let lifetime = Duration::try_from_secs_f64(max_lifetime.as_secs_f64() * kept).ok()?;

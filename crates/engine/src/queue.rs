@@ -36,10 +36,6 @@ impl Queue {
         self.list.front()
     }
 
-    pub(crate) fn back(&self) -> Option<u32> {
-        self.list.back()
-    }
-
     /// The first request without an attempt of its own.
     #[inline]
     pub(crate) fn first_unattended(&self) -> Option<u32> {

@@ -133,7 +133,7 @@ impl Race {
             }
             self.known.push(address);
             let untried = &mut self.untried[Family::of(address) as usize];
-            if Some(address) == self.last && !planted!(RaceForgetsTheLast) {
+            if Some(address) == self.last {
                 untried.push_front(address);
                 self.turn = Family::of(address);
             } else {
@@ -149,17 +149,14 @@ impl Race {
     pub fn failed(&mut self, now: Time) {
         debug_assert!(self.running > 0, "what fails has begun");
         self.running = self.running.saturating_sub(1);
-        if !planted!(RaceWaitsAfterFailure) {
-            self.hold = self.hold.map(|hold| hold.min(now));
-        }
+        self.hold = self.hold.map(|hold| hold.min(now));
     }
 
     /// What to do now. To be asked again after every other input, and after each
     /// [`Step::Start`].
     pub fn poll(&mut self, now: Time) -> Step {
         let Some(family) = self.next_family() else {
-            let sought = self.sought != [false; 2] && !planted!(RaceLostWhileSought);
-            let over = self.running == 0 && !sought;
+            let over = self.running == 0 && self.sought == [false; 2];
             return if over { Step::Lost } else { Step::Wait(None) };
         };
         if let Some(hold) = self.hold.filter(|&hold| now < hold) {
@@ -167,13 +164,11 @@ impl Race {
         }
         let address = self.untried[family as usize].pop_front();
         let address = address.expect("a family that is next has an address");
-        if !planted!(RaceOneFamilyFirst) {
-            self.turn = family.other();
-        }
+        self.turn = family.other();
         self.started = true;
         self.running += 1;
         let delay = self.pace.attempt_delay;
-        self.hold = Some(now + delay).filter(|_| !planted!(RaceAllAtOnce));
+        self.hold = Some(now + delay);
         Step::Start(address)
     }
 
@@ -196,6 +191,6 @@ impl Race {
         if last_is_there || !v6.is_empty() || v4.is_empty() || !self.sought[Family::V6 as usize] {
             return None;
         }
-        Some(now + self.pace.resolution_delay).filter(|_| !planted!(RaceDoesNotWaitForBetter))
+        Some(now + self.pace.resolution_delay)
     }
 }

@@ -29,7 +29,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         request: u32,
         entry: Entry,
     ) {
-        if self.shut_down && !planted!(ServesAfterShutdown) {
+        if self.shut_down {
             self.refuse(request, Answer::ShutDown);
         } else if let Some(connection) = self.find_at_once(now, room, request, entry) {
             self.tell(request, connection);
@@ -51,14 +51,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         entry: Entry,
     ) -> Option<u32> {
         let host = self.requests[request].host;
-        if planted!(MissedIdle) {
-            return None;
-        }
         let mut looked_at = entry == Entry::New;
         while let Some(connection) = self.next_available(host) {
             if self.must_give_way(room, connection, None) {
                 self.evict(now, room, connection);
-                looked_at = planted!(NextIsTrusted);
+                looked_at = false;
             } else {
                 if !looked_at {
                     let id = self.connection_id(connection);
@@ -77,7 +74,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             && !self.has_attempt_at_once(room, host)
         {
             let bound = match entry {
-                Entry::New => max + usize::from(planted!(QueueTooLong)),
+                Entry::New => max,
                 Entry::Again => usize::MAX,
             };
             if !room.enter_queue(bound) {
@@ -88,9 +85,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.requests[request].counted = true;
         }
         let record = &mut self.requests[request];
-        let attempt_deadline = record.attempt_deadline();
-        let attempt_deadline = attempt_deadline.filter(|_| !planted!(QueueTimeoutIgnored));
-        let first = record.deadline.into_iter().chain(attempt_deadline).min();
+        let deadlines = record.deadline.into_iter();
+        let first = deadlines.chain(record.attempt_deadline()).min();
         record.enter_queue(room.ticket(), room.overtakes());
         self.timers
             .set(&mut self.requests, TimerKey::Request(request), first);
@@ -116,14 +112,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 // Nobody has used it for this request, so it stays as good as it was.
                 self.connections[connection].uses -= 1;
                 self.requests[slot].stage = Stage::Refused;
-                let how = if planted!(CancelClosesConnection) {
-                    Return::Close
-                } else {
-                    Return::Reuse
-                };
-                if !planted!(LeakOnCancelAssigned) {
-                    self.end_lease(now, room, connection, how);
-                }
+                self.end_lease(now, room, connection, Return::Reuse);
             }
             Stage::Refused | Stage::Held(_) => return false,
         }
@@ -140,26 +129,17 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             Stage::Attended(attempt) => {
                 let phase = self.connections[attempt].phase;
                 self.requests[slot].book(now, phase);
-                if self.connections[attempt].state == State::Connecting
-                    && !planted!(LeakOnCancelConnecting)
-                {
+                if self.connections[attempt].state == State::Connecting {
                     self.leave_attempt(now, room, attempt);
                 }
             }
             _ => {
-                if stage == Stage::Claimed && !planted!(ClaimOutlivesRequest) {
+                if stage == Stage::Claimed {
                     self.withdraw_claim(room, slot);
                 }
                 self.requests[slot].leave_queue(now);
-                if !planted!(QueueCountLeaks) {
-                    self.leave_count(room, slot);
-                }
+                self.leave_count(room, slot);
             }
-        }
-        if planted!(CancelOnlyFromFront)
-            && self.hosts.at(self.requests[slot].host).queue.front() != Some(slot)
-        {
-            return stage;
         }
         self.unqueue(slot);
         stage
@@ -170,7 +150,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub(crate) fn next_available(&self, host: u32) -> Option<u32> {
         let available = &self.hosts.at(host).available;
         match self.settings.idle_order {
-            IdleOrder::Lifo if planted!(OldestIdleFirst) => available.front(),
             IdleOrder::Lifo => available.back(),
             IdleOrder::Fifo => available.front(),
         }
@@ -185,23 +164,18 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let mut in_turn = new;
         let mut balanced = true;
         while self.connections[slot].has_room(self.max_uses)
-            && let Some(request) = match planted!(LastComeFirstServed) {
-                true => self.hosts.at(host).queue.back(),
-                false => self.hosts.at(host).queue.front(),
-            }
+            && let Some(request) = self.hosts.at(host).queue.front()
         {
             let ticket = self.requests[request].ticket();
             if !std::mem::take(&mut in_turn) && self.must_give_way(room, slot, Some(ticket)) {
                 self.evict(now, room, slot);
                 break;
             }
-            let used = (!new || planted!(NewCalledCached)) && self.connections[slot].uses > 0;
+            let used = !new && self.connections[slot].uses > 0;
             let from_cache = used.then_some(FromCache::Deferred);
             balanced &= self.leave_queue(now, room, request).is_parked();
-            if !planted!(TimesOutAfterAnswer) {
-                self.timers
-                    .withdraw(&mut self.requests, TimerKey::Request(request));
-            }
+            self.timers
+                .withdraw(&mut self.requests, TimerKey::Request(request));
             self.assign(now, room, slot, request, from_cache);
             self.tell(request, slot);
         }
@@ -250,9 +224,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     /// Whether a connection that has been used may not be kept: `keep_alive` is zero.
     pub(crate) fn keeps_nothing(&self, slot: u32) -> bool {
-        self.settings.keep_alive.is_zero()
-            && self.connections[slot].leases == 0
-            && !planted!(KeepsWithoutKeepAlive)
+        self.settings.keep_alive.is_zero() && self.connections[slot].leases == 0
     }
 
     /// Whether a connection must close for an older claim instead of serving (L2).
@@ -260,7 +232,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let overtakes = room
             .oldest_claim()
             .is_some_and(|oldest| ticket.is_none_or(|ticket| oldest < ticket));
-        if !overtakes || planted!(ReuseStarvesOthers) {
+        if !overtakes {
             *self.connections[slot].run() = 0;
             return false;
         }
@@ -286,18 +258,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     ) {
         let connection = &mut self.connections[slot];
         connection.leases += 1;
-        let used = u32::from(!planted!(UsesNotCounted));
-        connection.uses = connection.uses.saturating_add(used);
+        connection.uses = connection.uses.saturating_add(1);
         let host = connection.host;
         let full = !connection.has_room(self.max_uses);
         let idle = connection.state == State::Idle;
         if idle {
             connection.enter(State::Leased);
         }
-        if planted!(LeasesCountAsConnections) && self.connections[slot].leases > 1 {
-            self.hosts.at_mut(host).reserved += 1;
-        }
-        if full && !planted!(DoubleServe) {
+        if full {
             self.unlist(slot);
         }
         if idle {

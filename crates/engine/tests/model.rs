@@ -25,11 +25,7 @@ type Case = (Reference, Vec<Operation>, Option<Arc<AtomicUsize>>);
 fn the_engine_does_what_the_model_says() {
     let cases = from_environment("KEEPALIVE_MODEL_CASES").unwrap_or(CASES);
     let seed = from_environment("KEEPALIVE_MODEL_SEED").unwrap_or(0);
-    // What a planted bug does wrong is nothing to keep.
-    let seeds = match cfg!(keepalive_planted) {
-        true => FileFailurePersistence::Off,
-        false => FileFailurePersistence::Direct("tests/seeds/model.txt"),
-    };
+    let seeds = FileFailurePersistence::Direct("tests/seeds/model.txt");
     let mut runner = TestRunner::new(Config {
         cases: u32::try_from(cases).expect("a number of cases"),
         rng_seed: RngSeed::Fixed(seed),
@@ -63,7 +59,7 @@ fn the_engine_does_what_the_model_says() {
     }
 }
 
-/// What the catalogue of planted bugs runs, since nothing needs to shrink there.
+/// What `cargo xtask planted` runs, since nothing needs to shrink there.
 #[test]
 fn it_does_so_for_random_inputs_without_shrinking() {
     for seed in 0..100 {

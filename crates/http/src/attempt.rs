@@ -2,10 +2,10 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::task::Poll;
 
 use http::Response;
 use hyper::body::Incoming;
-use keepalive_engine::planted;
 
 use crate::connection::Unanswered;
 use crate::deadlines::{NO_TIMER, TimedOut, Timer};
@@ -38,7 +38,7 @@ pub(crate) async fn send<C: StreamConnector>(
     mut timer: Option<Box<Timer>>,
 ) -> Result<(Response<Incoming>, Option<Outgoing>), Failed> {
     let lease = hold.lease();
-    let reused = lease.from_cache().is_some() || planted!(ResentWhenFresh);
+    let reused = lease.from_cache().is_some();
     let (method, host) = (exchange.method(), exchange.host());
     let version = lease.version();
     if let Err(what) = exchange.check_version(version) {
@@ -50,19 +50,11 @@ pub(crate) async fn send<C: StreamConnector>(
     let shared = lease.is_shared();
     let copy = body.again();
     let mut sent = pin!(lease.send(|| exchange.message(version, form, body)));
-    let sent = match &mut timer {
-        None => sent.await,
-        Some(timer) => {
-            let in_time = poll_fn(|context| {
-                let sent = sent.as_mut().poll(context);
-                if sent.is_ready() {
-                    return sent;
-                }
-                timer.poll_late(context).map(|late| Err(in_vain(late)))
-            });
-            in_time.await
-        }
-    };
+    let sent = poll_fn(|context| match (sent.as_mut().poll(context), &mut timer) {
+        (Poll::Pending, Some(timer)) => timer.poll_late(context).map(|late| Err(in_vain(late))),
+        (sent, _) => sent,
+    });
+    let sent = sent.await;
     let unanswered = match sent {
         Ok(response) => return Ok((response, copy)),
         Err(unanswered) => unanswered,

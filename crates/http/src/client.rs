@@ -14,7 +14,6 @@ use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
 use keepalive::{Connection, Connector, FromCache, Lease, Manager, Net};
-use keepalive_engine::planted;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
@@ -169,7 +168,6 @@ impl<C: StreamConnector> Client<C> {
     /// # Errors
     ///
     /// Those of [`request`](Self::request).
-    #[inline]
     #[track_caller]
     pub fn get<U: IntoUrl>(
         &self,
@@ -189,7 +187,6 @@ impl<C: StreamConnector> Client<C> {
     /// # Errors
     ///
     /// Those of [`request`](Self::request).
-    #[inline]
     #[track_caller]
     pub fn head<U: IntoUrl>(
         &self,
@@ -244,7 +241,6 @@ impl<C: StreamConnector> Client<C> {
     /// # Ok(())
     /// # }
     /// ```
-    #[inline]
     #[track_caller]
     pub fn request<B>(
         &self,
@@ -257,8 +253,6 @@ impl<C: StreamConnector> Client<C> {
         self.send(Ok(request), Location::caller())
     }
 
-    // The future is large: where this is a call, it is copied.
-    #[inline]
     fn send<B>(
         &self,
         request: Result<Request<B>, Error>,
@@ -337,21 +331,14 @@ impl<C: StreamConnector> Client<C> {
                 continue;
             };
             let timer = deadlines.of_head(begun, !used);
-            let sent = attempt::send(exchange, form, body, &mut hold, timer).await;
-            let failed = match sent {
-                Ok((response, again)) => {
-                    let is_final = response.status() != StatusCode::MISDIRECTED_REQUEST
-                        || is_misdirected
-                        || resent >= self.retries;
-                    let Some(again) = again.filter(|_| !is_final && !left().is_zero()) else {
-                        return Ok(Answered {
-                            response,
-                            hold,
-                            resent,
-                            timer: deadlines.of_body(begun, !used),
-                        });
-                    };
-                    // Over another connection it may be answered (RFC 9110, section 15.5.20).
+            let failed = match attempt::send(exchange, form, body, &mut hold, timer).await {
+                // Over another connection it may be answered (RFC 9110, section 15.5.20).
+                Ok((response, Some(again)))
+                    if response.status() == StatusCode::MISDIRECTED_REQUEST
+                        && !is_misdirected
+                        && resent < self.retries
+                        && !left().is_zero() =>
+                {
                     drop(response);
                     hold.lease().retire();
                     hold.break_off();
@@ -361,13 +348,20 @@ impl<C: StreamConnector> Client<C> {
                     to = Cow::Owned(exchange.to.clone().timeout(left()));
                     continue;
                 }
+                Ok((response, _)) => {
+                    return Ok(Answered {
+                        response,
+                        hold,
+                        resent,
+                        timer: deadlines.of_body(begun, !used),
+                    });
+                }
                 Err(failed) => failed,
             };
             let timing = hold.lease().timing();
             hold.break_off();
             let error = failed.error.with_timing(timing).with_resent(resent);
-            let may_go_on = resent < self.retries || planted!(ResentForEver);
-            let Some(again) = failed.again.filter(|_| may_go_on) else {
+            let Some(again) = failed.again.filter(|_| resent < self.retries) else {
                 return Err(error);
             };
             let wait = again.backs_off.then(|| resend::backoff(resent));
@@ -391,7 +385,7 @@ impl<C: StreamConnector> Client<C> {
         } = answered;
         let (mut head, incoming) = response.into_parts();
         head.extensions.insert(allocation);
-        if exchange.ends_http(head.status) && !planted!(TunnelReused) {
+        if exchange.ends_http(head.status) {
             let held = hold.take();
             // Of a 204, hyper makes no tunnel, but the server may have.
             if head.extensions.get::<OnUpgrade>().is_some() {
@@ -452,16 +446,14 @@ impl<C: StreamConnector> fmt::Debug for Client<C> {
 
 /// Whether it was idle when it was asked for, and nobody else has a request on it.
 fn was_idle<C: StreamConnector>(lease: &Lease<Http<C>>) -> bool {
-    lease.from_cache() == Some(FromCache::Immediate)
-        && !lease.is_shared()
-        && !planted!(LastTryOnIdle)
+    lease.from_cache() == Some(FromCache::Immediate) && !lease.is_shared()
 }
 
 /// Whether it can carry a request. The manager does not ask the system about a connection that was
 /// idle for less than a millisecond. A byte too many would become the answer to this request (B10),
 /// so the system is asked here.
 fn is_sound<C: StreamConnector>(lease: &mut Lease<Http<C>>) -> bool {
-    lease.from_cache().is_none() || lease.check().is_ok() || planted!(ExtraBytesIgnored)
+    lease.from_cache().is_none() || lease.check().is_ok()
 }
 
 /// Waits so long, if at all; whether that could be done. Outside a runtime there is no timer.

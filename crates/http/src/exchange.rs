@@ -6,7 +6,6 @@ use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRAILER, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
-use keepalive_engine::planted;
 
 use crate::credentials;
 use crate::origin::Origin;
@@ -108,7 +107,7 @@ impl Exchange {
         body: Outgoing,
     ) -> Request<Outgoing> {
         let mut head = self.head.clone();
-        if version == Version::HTTP_2 && !planted!(HostSentTwice) {
+        if version == Version::HTTP_2 {
             head.version = version;
             // The URL is sent in parts, one of which takes the place of the header (RFC 9113,
             // section 8.3.1).

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use keepalive::Lease;
-use keepalive_engine::planted;
 use tokio::runtime::Handle;
 use tokio::time::Sleep;
 
@@ -70,9 +69,6 @@ impl<C: StreamConnector> Hold<C> {
 
     /// Holds the connection for as long as anybody speaks the protocol that it was upgraded to.
     pub(crate) fn until_left(mut self) {
-        if planted!(UpgradeLetGo) {
-            return;
-        }
         // A response may be awaited outside the runtime, which is no place for an upgrade.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { self.lease().left().await });
@@ -104,7 +100,6 @@ impl<C: StreamConnector> Hold<C> {
     fn poll_reusable_within(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<Option<bool>> {
         let reusable = match self.poll_reusable(cx) {
             Poll::Ready(reusable) => Some(reusable),
-            Poll::Pending if planted!(ReusedBeforeReady) => Some(true),
             Poll::Pending => {
                 ready!(self.poll_patience(time, cx));
                 None
@@ -145,7 +140,7 @@ impl<C: StreamConnector> Hold<C> {
     /// Ends the exchange before its time.
     pub(crate) fn break_off(&mut self) {
         match self.lease.take() {
-            Some(lease) if lease.is_shared() && !planted!(NeighboursClosed) => lease.free(),
+            Some(lease) if lease.is_shared() => lease.free(),
             Some(lease) => lease.close(),
             None => {}
         }

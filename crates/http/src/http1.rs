@@ -149,9 +149,8 @@ where
         };
         let mut response = pin!(sender.try_send_request(begun()));
         let response = poll_fn(|cx| {
-            let polled = response.as_mut().poll(cx);
-            if polled.is_ready() {
-                return polled;
+            if let Poll::Ready(response) = response.as_mut().poll(cx) {
+                return Poll::Ready(response);
             }
             ready!(self.poll_ended(cx));
             // A request that met the end of the task may lie in its channel, where nobody will look

@@ -3,8 +3,6 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use keepalive_engine::planted;
-
 /// All that decides whether a request is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
@@ -74,8 +72,7 @@ impl Case {
     /// Whether the server may have closed the connection before it read any of the request, and
     /// no harm is done if it did read it.
     fn may_have_been_closed(self) -> bool {
-        let idempotent = self.idempotent || planted!(PostedTwice);
-        self.ended && self.reused && idempotent && self.replayable
+        self.ended && self.reused && self.idempotent && self.replayable
     }
 
     /// At once, unless the server turns away what is new: that takes it some time to mend.

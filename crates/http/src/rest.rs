@@ -6,7 +6,6 @@ use std::time::Duration;
 use http_body::SizeHint;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use keepalive_engine::planted;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -64,7 +63,6 @@ async fn drained(mut incoming: Incoming, mut bytes: u64) -> bool {
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match bytes.checked_sub(length) {
             Some(left) => bytes = left,
-            None if planted!(RestUnbounded) => {}
             None => return false,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keepalive_engine::{Budget, Config, Room, ShardId, Ticket, Time, planted};
+use keepalive_engine::{Budget, Config, Room, ShardId, Ticket, Time};
 
 use crate::runtime::now;
 
@@ -129,9 +129,7 @@ impl Room for CommonRoom<'_> {
     }
 
     fn idle_longest(&mut self) -> Option<ShardId> {
-        if !planted!(ClaimPublishedLate) {
-            self.publish_claim();
-        }
+        self.publish_claim();
         let stamps = self.common.idle.iter();
         let (shard, since) = stamps
             .map(|idle| idle.0.load(Ordering::SeqCst))
@@ -142,13 +140,6 @@ impl Room for CommonRoom<'_> {
     }
 
     fn enter_queue(&mut self, max: usize) -> bool {
-        if planted!(QueueCountSplit) {
-            let room = self.queued() < max;
-            self.common
-                .queued
-                .fetch_add(usize::from(room), Ordering::Relaxed);
-            return room;
-        }
         self.common
             .queued
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |queued| {

@@ -4,8 +4,6 @@ use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
-use keepalive_engine::planted;
-
 use crate::Address;
 #[cfg(feature = "proxy")]
 use crate::connect::Proxy;
@@ -122,19 +120,14 @@ impl Host {
     }
 
     fn from_parts(parts: Parts) -> Self {
-        let hash = match planted!(TargetNotInKey) {
-            true => HASHER.hash_one((&parts.scheme, &parts.apart)),
-            false => HASHER.hash_one(&parts),
-        };
+        let hash = HASHER.hash_one(&parts);
         Self(Arc::new(Hashed { hash, parts }))
     }
 }
 
 impl PartialEq for Host {
     fn eq(&self, other: &Self) -> bool {
-        self.is_same(other)
-            || self.0.hash == other.0.hash
-                && (self.0.parts == other.0.parts || planted!(TargetNotInKey))
+        self.is_same(other) || self.0.hash == other.0.hash && self.0.parts == other.0.parts
     }
 }
 

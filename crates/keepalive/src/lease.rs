@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use keepalive_engine::{FromCache, RequestId, Timing, planted};
+use keepalive_engine::{FromCache, RequestId, Timing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connect::Connector;
@@ -96,9 +96,6 @@ const HELD: &str = "a lease has its connection until it ends";
 impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
         if let Some(live) = self.live.take() {
-            if planted!(DroppedLeaseReused) {
-                return self.anchor.driver.give_back(live);
-            }
             self.anchor.driver.close(live);
         }
     }

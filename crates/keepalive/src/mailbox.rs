@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
-use keepalive_engine::{FromCache, RequestId, Timing, planted};
+use keepalive_engine::{FromCache, RequestId, Timing};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
@@ -83,7 +83,7 @@ impl<T: Send + 'static, C: Connector> Letter for Envelope<T, C> {
         let Envelope { claim, context, .. } = *refused;
         let id = claim.abandon();
         contain(|| drop(context));
-        id.filter(|_| !planted!(UnreadLetterKept))
+        id
     }
 }
 

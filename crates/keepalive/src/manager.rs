@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use keepalive_engine::{Counts, RequestId, Waiting, planted};
+use keepalive_engine::{Counts, RequestId, Waiting};
 
 use crate::builder::Builder;
 use crate::connect::Connector;
@@ -285,9 +285,6 @@ impl<C: Connector> fmt::Debug for Manager<C> {
 
 impl<C: Connector> Drop for Handle<C> {
     fn drop(&mut self) {
-        if planted!(LastHandleSilent) {
-            return;
-        }
         self.driver.shut_down();
     }
 }

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use keepalive_engine::{RequestId, Waiting, planted};
+use keepalive_engine::{RequestId, Waiting};
 
 use crate::connect::Connector;
 use crate::connect::net::Net;
@@ -241,9 +241,7 @@ impl<C: Connector> Claim<C> {
 
 impl<C: Connector> Drop for Claim<C> {
     fn drop(&mut self) {
-        if let State::Asked(anchor) = &self.state
-            && !planted!(DroppedRequestKept)
-        {
+        if let State::Asked(anchor) = &self.state {
             anchor.driver.forget(self.id);
         }
     }

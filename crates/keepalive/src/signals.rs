@@ -1,6 +1,6 @@
 //! How the keeper is told that there is something to do.
 
-use keepalive_engine::{ConnectionId, ShardId, Time, planted};
+use keepalive_engine::{ConnectionId, ShardId, Time};
 
 use crate::runtime::Notify;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
@@ -32,13 +32,6 @@ impl Signals {
     /// [`ring`](Self::ring), outside of all locks.
     pub(crate) fn set_alarm(&self, at: Time) -> bool {
         let nanos = at.nanos();
-        if planted!(AlarmOverwritten) {
-            let earlier = nanos < self.alarm.load(Ordering::Acquire);
-            if earlier {
-                self.alarm.store(nanos, Ordering::Release);
-            }
-            return earlier;
-        }
         nanos < self.alarm.load(Ordering::Relaxed)
             && nanos < self.alarm.fetch_min(nanos, Ordering::AcqRel)
     }
@@ -65,11 +58,6 @@ impl Signals {
 
     /// Takes the connections to look at, leaving an empty list in `into`'s place.
     pub(crate) fn take_suspects(&self, into: &mut Vec<(ShardId, ConnectionId)>) {
-        if planted!(SuspectsTakenTwice) {
-            into.clone_from(&self.suspects.lock());
-            self.suspects.lock().clear();
-            return;
-        }
         std::mem::swap(&mut *self.suspects.lock(), into);
     }
 

@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::planted;
-
 use crate::sync::{Arc, Mutex};
 
 /// Makes a tray: what is put in at one end is taken out at the other.
@@ -66,10 +64,6 @@ impl<T> Drop for Putter<T> {
         let waker = {
             let mut tray = self.0.lock();
             let left = tray.putters - 1;
-            if planted!(PutterCountSplit) {
-                drop(tray);
-                tray = self.0.lock();
-            }
             tray.putters = left;
             if left > 0 {
                 return;
@@ -97,10 +91,6 @@ impl<T> Taker<T> {
             if tray.putters == 0 {
                 return Poll::Ready(None);
             }
-            if planted!(TrayWakerLate) {
-                drop(tray);
-                tray = self.0.lock();
-            }
             replaced = tray.waker.replace(context.waker().clone());
         }
         drop(replaced);
@@ -110,12 +100,6 @@ impl<T> Taker<T> {
 
 impl<T> Drop for Taker<T> {
     fn drop(&mut self) {
-        if planted!(TrayClosedLate) {
-            let left = std::mem::take(&mut self.0.lock().items);
-            drop(left);
-            self.0.lock().closed = true;
-            return;
-        }
         let left = {
             let mut tray = self.0.lock();
             tray.closed = true;

@@ -1,14 +1,15 @@
-//! Counts the connections that the servers see.
+//! How many connections the servers see, counted on their side.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts the open connections of several servers at each arrival.
+/// Counts the connections of several servers at every arrival.
 ///
-/// A connection is open until its client closes it. The task of the connection learns of that
-/// later, perhaps after the next arrival. So the census asks the system about each socket.
+/// A connection is open until its client has closed it. A server's task hears of that a little
+/// later, maybe after the next connection has arrived, so the count does not go by what the tasks
+/// have heard: it asks the system about each socket.
 #[derive(Debug)]
 pub(super) struct Census(Mutex<Counted>);
 
@@ -21,7 +22,7 @@ struct Counted {
 }
 
 impl Census {
-    /// Starts a census of so many servers.
+    /// A census of so many servers.
     pub(super) fn of(servers: usize) -> Self {
         Self(Mutex::new(Counted {
             present: HashMap::new(),
@@ -31,8 +32,8 @@ impl Census {
         }))
     }
 
-    /// Counts a new connection of `server` until the result is dropped. `socket` must be
-    /// nonblocking.
+    /// Counts a connection that arrived at `server`, until what is returned is dropped. `socket`
+    /// must not block.
     pub(super) fn arrive(self: &Arc<Self>, server: usize, socket: TcpStream) -> Present {
         let mut counted = self.counted();
         let id = counted.arrivals;
@@ -52,12 +53,12 @@ impl Census {
         }
     }
 
-    /// The largest number of open connections of all servers.
+    /// The most that were open at once, at all servers together.
     pub(super) fn most(&self) -> usize {
         self.counted().most
     }
 
-    /// The largest number of open connections of one server.
+    /// The most that were open at once at one server.
     pub(super) fn most_at_one(&self) -> usize {
         self.counted().most_at.iter().copied().max().unwrap_or(0)
     }

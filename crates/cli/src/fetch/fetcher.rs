@@ -1,4 +1,4 @@
-//! One fetch: from the request for a connection to the last byte of the body.
+//! One fetch: from asking for a connection to the last byte of the answer.
 
 use std::time::Duration;
 
@@ -9,35 +9,48 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::failure::Failure;
 use crate::fetch::coding::{self, Decoded};
-use crate::fetch::exchange::trail::{Record, Shows, Trail};
+use crate::fetch::exchange::heads::Speaker;
+use crate::fetch::exchange::trail::{Tells, Trail};
 use crate::fetch::exchange::{Answer, ExchangeError, Exchanges};
 use crate::fetch::output::{Begun, Output};
 use crate::fetch::pace::{self, Pace};
 use crate::fetch::retry;
 use crate::fetch::target::Target;
 
-/// Extra time for the manager to report its own timeout, since its error names the phase.
-///
-/// Its clock starts a moment after ours, and ticks in milliseconds.
+/// The manager knows in which phase the time ran out. Its time begins a moment later, when it is
+/// asked for a connection, and clocks tick in milliseconds; so long it may take to say so.
 const GRACE: Duration = Duration::from_millis(10);
 
-/// Fetches URLs through one manager.
+/// Fetches, all through one manager.
 pub(crate) struct Fetcher {
     pub(crate) exchanges: Exchanges,
-    /// The limit on a whole fetch, and the manager's timeout.
+    /// The manager's, which bounds the whole fetch here.
     pub(crate) timeout: Duration,
     pub(crate) error_statuses_fail: bool,
-    /// The destination of bodies; without one, they are dropped.
+    /// Where bodies go; without it they are dropped.
     pub(crate) output: Option<Output>,
-    /// The limit on the length of an unpacked body.
+    /// How long a body may be, once its codings are undone.
     pub(crate) max_size: Option<u64>,
-    /// The number of retries after a status such as 503.
+    /// How often an answer such as 503 is asked for again.
     pub(crate) retry: u32,
-    /// The limit on the rate of fetches of a host.
+    /// How often a host is asked.
     pub(crate) pace: Option<Pace>,
-    /// The limit on the rate of a body, in bytes a second.
+    /// How many bytes of a body are read in a second.
     pub(crate) limit_rate: Option<u64>,
     pub(crate) shows: Shows,
+}
+
+/// What is shown of heads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shows {
+    /// Heads go before the bodies.
+    pub(crate) include: bool,
+    /// Headers are in the lines of JSON.
+    pub(crate) headers: bool,
+    /// Heads go to standard error.
+    pub(crate) verbose: bool,
+    /// There they have a number, as there are several.
+    pub(crate) numbers: bool,
 }
 
 impl Fetcher {
@@ -45,18 +58,18 @@ impl Fetcher {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future cancels the fetch, and removes the incomplete file of its body.
+    /// Dropping the future gives up the fetch; a file begun for its body is removed.
     pub(crate) async fn fetch(&self, number: u64, target: Target) -> Fetched {
         if let Some(pace) = &self.pace {
             pace.turn(&target.host).await;
         }
         let started = Instant::now();
         let mut fetched = Fetched::begin(number, self.exchanges.aim(target));
-        let trail = Trail::new(self.shows, number);
+        let trail = self.trail(number);
         let result = self.exchange(&mut fetched, &trail, started + self.timeout);
         fetched.failure = result.await.err();
         fetched.output_is_lost = self.has_lost_output(&fetched);
-        fetched.follow(trail.take());
+        fetched.follow(&trail);
         if let (Some(failure), Some(status)) = (&mut fetched.failure, fetched.status) {
             failure.redirected(status, fetched.final_url.as_ref());
         }
@@ -64,12 +77,22 @@ impl Fetcher {
         fetched
     }
 
-    /// Whether writing to standard output failed, which ends all fetches.
+    /// Whether standard output takes no body any more, also none of another fetch.
     fn has_lost_output(&self, fetched: &Fetched) -> bool {
         let failure = fetched.failure.as_ref();
         matches!(self.output, Some(Output::Standard { .. }))
             && failure
                 .is_some_and(|failure| failure.function == "write" && failure.error_num.is_some())
+    }
+
+    fn trail(&self, number: u64) -> Trail {
+        let tells = Tells {
+            text: self.shows.include,
+            headers: self.shows.headers,
+        };
+        let number = self.shows.numbers.then_some(number);
+        let speaker = self.shows.verbose.then_some(Speaker { number });
+        Trail::new(tells, speaker)
     }
 
     async fn exchange(
@@ -83,7 +106,7 @@ impl Fetcher {
             let Some(pause) = self.pause(&answer, fetched.retried) else {
                 break answer;
             };
-            // A retry after the deadline is useless, so this response is the result.
+            // What would come too late is not waited for.
             if Instant::now() + pause >= deadline {
                 break answer;
             }
@@ -94,7 +117,7 @@ impl Fetcher {
         if let Some((function, why)) = self.exchanges.fault(&answer) {
             return Err(Failure::of(function, why));
         }
-        let status = answer.status();
+        let status = answer.response.status();
         let refused =
             self.error_statuses_fail && (status.is_client_error() || status.is_server_error());
         let mut begun = None;
@@ -140,16 +163,22 @@ impl Fetcher {
         }
     }
 
-    /// The pause before a retry; `None` if the response is the result.
+    /// How long to wait before the same is asked again; `None` if the answer counts.
     fn pause(&self, answer: &Answer, tried: u32) -> Option<Duration> {
-        let method = self.exchanges.method();
-        let pause = retry::pause(method, answer.status(), answer.headers(), tried);
+        let head = &answer.response;
+        let pause = retry::pause(
+            self.exchanges.method(),
+            head.status(),
+            head.headers(),
+            tried,
+        );
         pause.filter(|_| tried < self.retry)
     }
 
-    /// Reads the body to its end, even if it is dropped: only then can the connection be reused.
+    /// Reads the body to its end, also when nobody wants it: only then can the connection serve again.
     ///
-    /// The time for writing the body does not count: a pager may block standard output.
+    /// The time that it takes to write it is not the server's, and does not count: somebody may read
+    /// it page by page.
     async fn body(
         &self,
         fetched: &mut Fetched,
@@ -161,9 +190,9 @@ impl Fetcher {
         let codings = self.exchanges.codings(&answer).unwrap_or_default();
         let is_coded = !codings.is_empty();
         if !is_coded {
-            fetched.content_encoding = coding::shown(answer.headers());
+            fetched.content_encoding = coding::shown(answer.response.headers());
         }
-        let body = answer.into_body();
+        let body = answer.response.into_body();
         if let Some(max) = self.max_size.filter(|_| !is_coded)
             && body.size_hint().lower() > max
         {
@@ -210,41 +239,41 @@ async fn begin(output: &Output, fetched: &Fetched, trail: &Trail) -> Result<Begu
     }
 }
 
-/// The result of a fetch.
+/// What came of one fetch.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) number: u64,
     pub(crate) target: Target,
-    /// The status of the last response; `None` if no head arrived.
+    /// Of the answer to what was asked for last, once its head is there.
     pub(crate) status: Option<u16>,
-    /// The version of HTTP of that response.
+    /// Which version of HTTP was spoken with the server that answered.
     pub(crate) version: Option<Version>,
-    /// The number of redirects that were followed.
+    /// How many redirects were followed.
     pub(crate) redirects: u32,
-    /// The last URL that was requested, if it differs from the target.
+    /// What was asked for last, where that is something else.
     pub(crate) final_url: Option<Uri>,
-    /// The headers of the last response, for `--jsonl-headers`.
+    /// The headers of that answer, if they are wanted.
     pub(crate) headers: Option<HeaderMap>,
-    /// The length of the body as sent.
+    /// How long the body was as it was sent.
     pub(crate) bytes: u64,
-    /// The length of the unpacked body; `None` if it was not packed.
+    /// How long it was when it had been unpacked; `None` if it was not packed.
     pub(crate) unpacked: Option<u64>,
-    /// The content codings that were left in place.
+    /// How the body is still coded, as it was sent unasked.
     pub(crate) content_encoding: Option<String>,
-    /// How the connection was obtained; valid only if `status` is set.
+    /// How the answer's connection was come by; means something only where `status` is set.
     pub(crate) from_cache: Option<FromCache>,
-    /// The time for getting a connection, or until that failed.
+    /// How long it took to get a connection, or to fail to.
     pub(crate) timing: Option<Timing>,
-    /// The number of times that the client sent a request again on another connection.
+    /// How often the request was sent again because the connection had been closed under it.
     pub(crate) resent: u32,
-    /// The number of retries after a status such as 503.
+    /// How often it was asked again because of an answer such as 503.
     pub(crate) retried: u32,
-    /// The name of the body's file.
+    /// The file of the body.
     pub(crate) file: Option<String>,
-    /// The time of the whole fetch.
+    /// The whole fetch.
     pub(crate) took: Duration,
     pub(crate) failure: Option<Failure>,
-    /// Whether all further fetches would fail to write their bodies.
+    /// The failure is one of all fetches to come.
     pub(crate) output_is_lost: bool,
 }
 
@@ -272,13 +301,13 @@ impl Fetched {
         }
     }
 
-    /// Copies the record of the exchange.
-    fn follow(&mut self, record: Record) {
-        self.redirects = record.redirects;
-        self.resent = record.resent;
-        self.bytes = record.received;
-        self.final_url = record.asked.filter(|uri| *uri != self.target.uri);
-        let Some(answer) = record.answer else {
+    /// Takes over what the exchange has left behind.
+    fn follow(&mut self, trail: &Trail) {
+        self.redirects = trail.redirects();
+        self.resent = trail.resent();
+        self.bytes = trail.received();
+        self.final_url = trail.asked().filter(|uri| *uri != self.target.uri);
+        let Some(answer) = trail.answer() else {
             return;
         };
         self.status = Some(answer.status.as_u16());

@@ -1,4 +1,4 @@
-//! Reads URLs from arguments and files, as needed.
+//! Where the URLs come from: read as they are needed, never all at once.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -9,33 +9,45 @@ use tokio::sync::mpsc;
 
 use crate::fetch::target::{Target, TargetError};
 
-/// The bound on a line; a longer one must not fill the memory.
+/// No URL is longer; what is must not fill the memory.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// The number of items that are read ahead.
+/// How many items are read ahead.
 const AHEAD: usize = 256;
 
-/// A source of URLs.
+/// One place that URLs come from.
 pub(crate) enum Source {
     Targets(Box<dyn Iterator<Item = Target> + Send>),
     Lines {
         name: String,
         reader: Box<dyn Read + Send>,
-        /// The size in bytes, if known.
+        /// How many bytes it has, where that is known.
         length: Option<u64>,
     },
 }
 
-/// The number of targets.
+impl Source {
+    fn announced(&self) -> Option<u64> {
+        match self {
+            Self::Targets(targets) => match targets.size_hint() {
+                (least, Some(most)) if least == most => u64::try_from(most).ok(),
+                _ => None,
+            },
+            Self::Lines { .. } => Some(0),
+        }
+    }
+}
+
+/// How many targets there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Total {
     Exactly(u64),
-    /// Estimated from the size of files and the length of the lines read so far.
+    /// Judged by the size of files, and by how long the lines were that have been read.
     About(u64),
 }
 
 impl Total {
-    /// The number of fetches, with `times` fetches of each target.
+    /// So many times as many.
     pub(crate) fn times(self, times: u64) -> Self {
         match self {
             Self::Exactly(count) => Self::Exactly(count.saturating_mul(times)),
@@ -44,46 +56,45 @@ impl Total {
     }
 }
 
-/// An item of the input.
+/// What was read.
 #[derive(Debug)]
 pub(crate) enum Item {
     Target(Target),
-    /// A message about a bad line or an unreadable file, with its place.
+    /// Something that can not be fetched: a bad line, a file that can not be read. Says where.
     Bad(String),
 }
 
-/// The items of all sources in turn, from a thread that reads ahead a little.
+/// The sources, one after the other, read by a thread that waits when nobody takes what it read.
 #[derive(Debug)]
 pub(crate) struct Input {
     items: mpsc::Receiver<Item>,
-    /// The result of [`size`].
-    size: Option<(u64, u64)>,
+    size: Size,
     known: Arc<Known>,
 }
 
 impl Input {
-    /// Starts the thread.
+    /// Starts to read.
     ///
     /// # Errors
     ///
-    /// The thread could not be started.
+    /// No thread could be started.
     pub(crate) fn start(sources: Vec<Source>) -> io::Result<Self> {
-        let size = size(&sources);
+        let size = Size::of(&sources);
         let (sender, items) = mpsc::channel(AHEAD);
         let known = Arc::new(Known::default());
         let counted = Arc::clone(&known);
-        // A thread of its own: reading standard input blocks, and must not delay the exit.
+        // Not a task: reading standard input blocks, and must not keep the process from ending.
         thread::Builder::new()
             .name("input".to_owned())
             .spawn(move || {
-                // An error means that the receiver is gone.
+                // An error means that nobody takes items any more.
                 let _ = read_all(sources, &sender, &counted);
                 counted.ended.store(true, Ordering::Release);
             })?;
         Ok(Self { items, size, known })
     }
 
-    /// The next item; `None` at the end of the input.
+    /// The next item, or `None` when there is no more.
     ///
     /// # Cancel safety
     ///
@@ -92,14 +103,14 @@ impl Input {
         self.items.recv().await
     }
 
-    /// The number of targets. It is exact at once without files, and otherwise after the last line.
-    /// Before that, it is estimated if the sizes of all files are known.
+    /// How many targets there are: known at once if none is in a file, and otherwise when the
+    /// last has been read. Until then it is judged, if the sizes of all files are known.
     pub(crate) fn total(&self) -> Option<Total> {
         let known = &self.known;
         if known.ended.load(Ordering::Acquire) {
             return Some(Total::Exactly(known.targets.load(Ordering::Acquire)));
         }
-        let (outside, of) = self.size?;
+        let (outside, of) = (self.size.targets?, self.size.bytes?);
         if of == 0 {
             return Some(Total::Exactly(outside));
         }
@@ -110,30 +121,39 @@ impl Input {
     }
 }
 
-/// The number of targets outside files, and the size of all files in bytes, if both are known.
-fn size(sources: &[Source]) -> Option<(u64, u64)> {
-    sources
-        .iter()
-        .try_fold((0, 0), |(targets, bytes), source| match source {
-            Source::Lines { length, .. } => Some((targets, bytes + (*length)?)),
-            Source::Targets(more) => match more.size_hint() {
-                (least, Some(most)) if least == most => Some((targets + most as u64, bytes)),
-                _ => None,
-            },
-        })
+/// What is known of the sources without reading them.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    /// How many targets there are outside of files.
+    targets: Option<u64>,
+    /// How many bytes there are in files.
+    bytes: Option<u64>,
 }
 
-/// The progress of the thread.
+impl Size {
+    fn of(sources: &[Source]) -> Self {
+        let bytes = sources.iter().map(|source| match source {
+            Source::Targets(_) => Some(0),
+            Source::Lines { length, .. } => *length,
+        });
+        Self {
+            targets: sources.iter().map(Source::announced).sum(),
+            bytes: bytes.sum(),
+        }
+    }
+}
+
+/// What the reading has come to.
 #[derive(Debug, Default)]
 struct Known {
     targets: AtomicU64,
     targets_in_lines: AtomicU64,
-    /// The bytes of the lines read so far.
+    /// Of lines.
     bytes: AtomicU64,
     ended: AtomicBool,
 }
 
-/// The receiver of the items is gone.
+/// Nobody listens any more.
 struct Unwanted;
 
 fn read_all(
@@ -182,11 +202,11 @@ fn read_all(
     Ok(())
 }
 
-/// The lines of a file, trimmed, without empty lines and comments.
+/// The lines of a file: trimmed, without those that are empty or a comment.
 struct Lines<R> {
     reader: R,
     number: u64,
-    /// The bytes read so far, except the rest of lines that are too long.
+    /// How many have been read, but for the rest of lines that are too long.
     bytes: u64,
     line: Vec<u8>,
 }
@@ -201,7 +221,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// The next line: a target, or the fault of the line.
+    /// The next line that says something: a target, or what is wrong with it.
     fn next(&mut self) -> io::Result<Option<Result<Target, String>>> {
         loop {
             self.line.clear();
@@ -244,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_and_comments_are_skipped_but_have_a_number() {
+    fn blank_lines_and_comments_are_skipped_but_counted() {
         let all = read(b"\xef\xbb\xbfhttp://a/\r\n\n  # x\n\t http://b/ \nhttp://c/");
         let url = |text: &str| Ok(text.to_owned());
         assert_eq!(
@@ -258,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_after_a_bad_line_are_read() {
+    fn a_bad_line_does_not_stop_the_rest() {
         let mut text = b"ftp://a/\n\xff\xfe\nhttp://a/".to_vec();
         text.extend(vec![b'x'; 3 * LONGEST_LINE]);
         text.extend(b"\nhttp://b/\n");
@@ -271,7 +291,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_number_of_targets_is_known_at_once_without_files() {
+    async fn the_total_is_known_at_once_without_files() {
         let target: Target = "http://a/".parse().unwrap();
         let targets = std::iter::repeat_n(target, 100_000);
         let input = Input::start(vec![Source::Targets(Box::new(targets))]).unwrap();
@@ -279,7 +299,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sources_are_read_in_turn_and_the_number_of_targets_is_known_at_the_end() {
+    async fn sources_follow_one_another_and_the_total_is_known_at_the_end() {
         struct Broken;
         impl Read for Broken {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -316,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_number_of_targets_in_a_file_is_estimated_until_the_file_is_read() {
+    async fn the_total_of_a_file_is_judged_by_its_size_until_it_is_known() {
         let text: &str = "http://a/\n".repeat(10_000).leak();
         let mut input = Input::start(vec![
             Source::Targets(Box::new(std::iter::once("http://b/".parse().unwrap()))),
@@ -329,12 +349,12 @@ mod tests {
         .unwrap();
         for read in 0..10_001 {
             assert!(input.next().await.is_some());
-            // The end of the input is known once it has been read ahead.
+            // So many are read ahead at most.
             if (2..10_001 - AHEAD - 2).contains(&read) {
                 let Some(Total::About(total)) = input.total() else {
                     panic!("{read}: {:?}", input.total());
                 };
-                // The thread may have counted the bytes of a line and not yet its target.
+                // The bytes of a line may have been counted, and its target not yet.
                 let inexact = 10_001 / read as u64 + 1;
                 assert!(total.abs_diff(10_001) <= inexact, "{read}: {total}");
             }

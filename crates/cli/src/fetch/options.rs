@@ -1,4 +1,4 @@
-//! Checks the flags of `keepalive fetch`, and opens the files that they name.
+//! What `keepalive fetch` runs with, made from its flags.
 
 use std::fs::File;
 use std::io;
@@ -10,9 +10,8 @@ use keepalive::ConfigError;
 use crate::args::{FetchFlags, HttpFlags};
 use crate::console::{self, Stream};
 use crate::fetch::descriptors::{self, Each};
-use crate::fetch::exchange::trail::Shows;
 use crate::fetch::exchange::{Exchanges, Terms};
-use crate::fetch::fetcher::Fetcher;
+use crate::fetch::fetcher::{Fetcher, Shows};
 use crate::fetch::host_limits::{self, HostLimitsError};
 use crate::fetch::input::Source;
 use crate::fetch::limits::{HttpManager, Limits, Versions};
@@ -24,7 +23,7 @@ use crate::fetch::report::Destination;
 use crate::fetch::target::{Target, TargetError};
 use crate::network::{self, NetworkError};
 
-/// The checked flags, with the manager built and the files open.
+/// Everything that was asked for, checked and opened.
 pub(crate) struct Options {
     pub(crate) sources: Vec<Source>,
     pub(crate) manager: HttpManager,
@@ -32,14 +31,14 @@ pub(crate) struct Options {
     pub(crate) repeat: u64,
     pub(crate) jobs: usize,
     pub(crate) report: Option<Destination>,
-    /// The stream of the summary; a single body has none by default.
+    /// Where the summary goes; a single body needs none.
     pub(crate) summary: Option<Stream>,
-    /// Whether to show a progress bar.
+    /// Whether there is a bar that shows how far the run is.
     pub(crate) progress: bool,
 }
 
 impl Options {
-    /// Checks the flags, builds the manager and opens every file that the flags name.
+    /// Checks the flags, builds the manager and opens every file that they name.
     ///
     /// # Errors
     ///
@@ -98,19 +97,19 @@ impl Options {
     }
 }
 
-/// Whether one URL is fetched once.
+/// Whether one URL is fetched once, as it is by those who want its body.
 fn is_single(flags: &FetchFlags) -> bool {
     flags.urls.len() == 1 && flags.input.is_empty() && flags.repeat.get() == 1
 }
 
-/// The limit on connections, lowered if there are too few descriptors.
+/// The limit on connections, lowered to what there are descriptors for.
 fn max_open(flags: &FetchFlags) -> usize {
     let each = match flags.output.output.is_some() || flags.output.remote_name {
         true => Each::SocketAndFile,
         false => Each::Socket,
     };
     descriptors::fit(flags.max_open.get(), each).unwrap_or_else(|lowered| {
-        // A single URL never needs so many.
+        // One URL opens no more than a few.
         if !is_single(flags) {
             console::complain(lowered);
         }
@@ -118,14 +117,14 @@ fn max_open(flags: &FetchFlags) -> usize {
     })
 }
 
-/// The length of a file; a pipe has none.
+/// How long a file is; a pipe has no length.
 fn length(file: impl Into<File>) -> Option<u64> {
     let metadata = file.into().metadata().ok()?;
     metadata.is_file().then_some(metadata.len())
 }
 
-/// The destination of bodies. Standard output gets the body of a single URL unless a flag names
-/// another place. With --include, it gets all bodies.
+/// Where bodies go. Of a single URL, standard output has it unless something else is said; with
+/// --include, it has all of them.
 fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
     let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
     let standard = |binary| match lines_go_there {
@@ -149,8 +148,8 @@ fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
     Ok(Some(output))
 }
 
-/// The stream of the summary: none for a single body, and never standard output if that has other
-/// content.
+/// Where the summary goes: nowhere if a single body was all that was wanted, and never between
+/// what else is on standard output.
 fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
     let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
     match output {
@@ -163,12 +162,12 @@ fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
     }
 }
 
-/// A flag can not be used.
+/// Why nothing runs.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("nothing to fetch: give a URL, or a file of URLs with --input")]
     NothingToFetch,
-    // The URL is not repeated: it may contain a password.
+    // The URL itself is not repeated: there may be a password in it.
     #[error("URL {number} of the command line: {problem}")]
     Url { number: usize, problem: TargetError },
     #[error("standard input can be read only once")]
@@ -273,7 +272,7 @@ fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> 
     }
 }
 
-/// Refuses to write to a file that the run reads.
+/// Refuses to write to a file that is to be read.
 fn check_overwriting(flag: &'static str, path: &Path, flags: &FetchFlags) -> Result<(), Refusal> {
     match files_read(flags).find(|read| is_same_file(read, path)) {
         None => Ok(()),
@@ -284,12 +283,12 @@ fn check_overwriting(flag: &'static str, path: &Path, flags: &FetchFlags) -> Res
     }
 }
 
-/// Whether `path` is an existing folder, or ends in a slash.
+/// Whether there is a folder at `path`, or it is written as one.
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
-/// The files that the run reads.
+/// The files that the flags have us read.
 fn files_read(flags: &FetchFlags) -> impl Iterator<Item = &Path> {
     let tls = &flags.network.tls;
     let data = payload::files(&flags.http.body);

@@ -1,4 +1,4 @@
-//! A run: starts a fetch for each URL of the input, within the number of jobs, and counts results.
+//! A run: what the input gives is fetched, so many at a time, and every result is counted.
 
 use std::cmp::Ordering;
 use std::panic;
@@ -20,48 +20,48 @@ use crate::fetch::summary::Summary;
 use crate::fetch::target::Target;
 use crate::interrupt::{Interrupt, Signal};
 
-/// Failures beyond this number are counted, and not shown one by one.
+/// The first failures are shown one by one, the others only counted.
 const FAILURES_SHOWN: u64 = 20;
 
-/// After a signal, the time for writing the lines of results that are already queued.
+/// After a signal, how long lines that were handed over may take to be written.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// A run that has not started.
+/// What a run needs.
 pub(crate) struct Run {
     pub(crate) manager: HttpManager,
     pub(crate) fetcher: Fetcher,
     pub(crate) input: Input,
-    /// The number of fetches of each target.
+    /// How often each target is fetched.
     pub(crate) repeat: u64,
-    /// The limit on fetches under way.
+    /// How many fetches are under way at most.
     pub(crate) jobs: usize,
     pub(crate) report: Option<Report>,
     pub(crate) progress: Progress,
 }
 
-/// The result of a run.
+/// What came of a run.
 pub(crate) struct Outcome {
     pub(crate) summary: Summary,
-    /// The number of unusable lines and files of the input.
+    /// How many lines and files of the input could not be used.
     pub(crate) bad: u64,
-    /// The reason for an early end.
+    /// Why it ended before it was through.
     pub(crate) stopped: Option<Stop>,
-    /// The number of fetches that the early end cancelled; the summary does not count them.
+    /// Fetches that a signal or a reader that has gone cut short; they are not in the summary.
     pub(crate) abandoned: usize,
     pub(crate) report_error: Option<ReportError>,
     pub(crate) took: Duration,
 }
 
-/// The reason for an early end of a run.
+/// Why a run ended before it was through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Signal(Signal),
-    /// Bodies or results can not be written any more.
+    /// What comes of it can not be written any more.
     Unwritable,
 }
 
 impl Run {
-    /// Fetches the whole input, or the part of it before a signal.
+    /// Fetches everything, or what is possible until a signal asks for the end.
     pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> Outcome {
         let started = Instant::now();
         let mut state = State {
@@ -113,25 +113,25 @@ impl Run {
 struct State {
     manager: HttpManager,
     fetcher: Arc<Fetcher>,
-    /// `None` after its end.
+    /// `None` when it has ended.
     input: Option<Input>,
     repeat: u64,
     backlog: Backlog,
     report: Option<Report>,
     progress: Progress,
     fetches: JoinSet<Fetched>,
-    /// The number of fetches, once known.
+    /// How many there are to fetch, once that is known.
     total: Option<Total>,
     bad: u64,
     summary: Summary,
 }
 
 impl State {
-    /// Starts fetches and counts their results, until all are done.
+    /// Begins and ends fetches until there are no more.
     ///
     /// # Errors
     ///
-    /// Bodies or results can not be written any more.
+    /// What comes of them can not be written any more.
     async fn drive(&mut self, jobs: usize) -> Result<(), Broken> {
         let mut ticks = interval(progress::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -153,7 +153,7 @@ impl State {
         }
     }
 
-    /// Starts the next fetch, if the limits allow one.
+    /// Begins the next fetch, if one may begin.
     fn begin(&mut self, jobs: usize, more_may_come: bool) -> bool {
         let Some((number, target)) = self.backlog.begin(jobs, more_may_come) else {
             return false;
@@ -178,12 +178,12 @@ impl State {
         }
     }
 
-    /// Counts a result, and passes it to the report.
+    /// Counts a result, and hands it to the report.
     async fn end(&mut self, ended: Result<Fetched, JoinError>) -> Result<(), Broken> {
         let fetched = match ended {
             Ok(fetched) => fetched,
             Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
-            // Only the end of the run cancels fetches, and then it counts no more results.
+            // Fetches are cancelled only once nobody waits for them.
             Err(_) => return Ok(()),
         };
         self.backlog.ended(&fetched.target.host);
@@ -226,7 +226,7 @@ impl State {
     }
 }
 
-/// The next item; always `None` after the end of the input.
+/// The next item; `None` for ever when the input has ended.
 async fn next(input: &mut Option<Input>) -> Option<Item> {
     input.as_mut()?.next().await
 }

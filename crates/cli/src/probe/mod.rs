@@ -1,7 +1,4 @@
-//! `keepalive probe`: opens one connection, and shows each step to it.
-//!
-//! `target` parses the server to probe, and `path` records the lookups and attempts. `text` and
-//! `json` print the report; `stages` and `timeline` draw the steps, `certificate` reads DER.
+//! `keepalive probe`: one connection, and the way that it took.
 
 mod certificate;
 mod json;
@@ -29,7 +26,7 @@ use crate::probe::path::{Path, Recorder};
 use crate::probe::target::{Target, TargetError};
 use crate::tls::{self, TlsError};
 
-/// Probes the target, and prints the report.
+/// Probes what the flags say, and prints what was found.
 pub(crate) async fn run(flags: ProbeFlags) -> Exit {
     let probe = match Probe::check(&flags) {
         Ok(probe) => probe,
@@ -47,13 +44,19 @@ pub(crate) async fn run(flags: ProbeFlags) -> Exit {
     if let Some(failure) = &report.failure {
         console::complain(format_args!("{}: {failure}", report.host));
     }
-    console::exit_after(printed, exit)
+    match printed {
+        Ok(()) => exit,
+        Err(error) => match (exit, console::cannot_print(&error)) {
+            (Exit::Success, failed) => failed,
+            (exit, _) => exit,
+        },
+    }
 }
 
-/// A flag can not be used.
+/// Why nothing is probed.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    // The target is not repeated: it may contain a password.
+    // What was given is not repeated: there may be a password in it.
     #[error("TARGET can not be probed: {0}")]
     Target(#[from] TargetError),
     #[error("{0}")]
@@ -69,37 +72,37 @@ enum Refusal {
     WithoutTls { flag: &'static str, scheme: String },
 }
 
-/// A probe that has not started.
+/// What opens the connection, and who writes down how.
 struct Probe {
     manager: Manager,
     target: Request,
-    /// The forwarding proxy for the target, which is connected to in its place.
+    /// The proxy that requests to the target are given to, which is all there is to connect to.
     forwarder: Option<Forwarder>,
     recorder: Recorder,
 }
 
-/// The result of a probe.
+/// What was found.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) host: String,
     pub(crate) path: Path,
-    /// Whether the path ends at a forwarding proxy.
+    /// Whether the way ends at a proxy, which forwards requests.
     pub(crate) is_forwarded: bool,
     pub(crate) timing: Timing,
-    /// The time from the request for a connection to its outcome.
+    /// From the request to its answer.
     pub(crate) took: Duration,
     pub(crate) tls: Option<TlsReport>,
-    /// The error, if there is no connection.
+    /// Why there is no connection.
     pub(crate) failure: Option<Failure>,
 }
 
-/// The TLS session.
+/// What TLS came to.
 #[derive(Debug)]
 pub(crate) struct TlsReport {
     pub(crate) version: &'static str,
     pub(crate) cipher_suite: &'static str,
     pub(crate) alpn: Option<String>,
-    /// The certificates, the server's own first; for an unreadable one, the reason.
+    /// The server's own first; of one that could not be read, why.
     pub(crate) certificates: Vec<Result<Certificate, String>>,
 }
 
@@ -133,7 +136,7 @@ impl Probe {
         })
     }
 
-    /// Opens the connection and closes it, unless a signal ends the probe.
+    /// Opens the connection and closes it, unless a signal comes first.
     async fn open(self, interrupt: &mut Interrupt) -> (Report, Exit) {
         self.recorder.begin();
         let request = self.forwarder.as_ref().map(Forwarder::request);
@@ -172,7 +175,7 @@ impl Probe {
     }
 }
 
-/// The first flag of TLS that was given.
+/// A flag that says something of TLS, if one was given.
 fn tls_flag(flags: &ProbeFlags) -> Option<&'static str> {
     let alpn = flags.alpn.is_some().then_some("--alpn");
     alpn.or(tls::flag(&flags.network.tls))

@@ -1,4 +1,4 @@
-//! Records the lookups and attempts of a connection.
+//! The way to a host, written down while it is taken.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use keepalive::{ConnectError, Families, Origin, PathEvent};
 
-/// The lookups and attempts, in the order in which they began.
+/// What happened on the way, in the order in which it began.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Path {
     pub(crate) proxy: Option<String>,
@@ -14,14 +14,14 @@ pub(crate) struct Path {
     pub(crate) tries: Vec<Try>,
 }
 
-/// The begin and the end of a step, since the request for a connection.
+/// When something began and ended, counted from the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) from: Duration,
     pub(crate) to: Duration,
 }
 
-/// A lookup of a name's addresses.
+/// The addresses of a name were needed.
 #[derive(Clone, Debug)]
 pub(crate) struct Lookup {
     pub(crate) name: String,
@@ -33,15 +33,15 @@ pub(crate) struct Lookup {
 #[derive(Clone, Debug)]
 pub(crate) enum LookupEnd {
     Open,
-    /// A connection was open before its answer.
+    /// A connection was there before it.
     GivenUp,
-    /// The probe ended before its outcome.
+    /// Nothing came of it before the end.
     Unanswered,
     Found(Origin, Vec<IpAddr>),
     Failed(Origin, ConnectError),
 }
 
-/// An attempt to connect to an address.
+/// An address was connected to.
 #[derive(Clone, Debug)]
 pub(crate) struct Try {
     pub(crate) address: SocketAddr,
@@ -52,9 +52,9 @@ pub(crate) struct Try {
 #[derive(Clone, Debug)]
 pub(crate) enum TryEnd {
     Open,
-    /// Another attempt was faster.
+    /// Another was first.
     GivenUp,
-    /// The probe ended before its outcome.
+    /// Nothing came of it before the end.
     Unanswered,
     Connected,
     Failed(ConnectError),
@@ -134,7 +134,7 @@ impl Path {
         }
     }
 
-    /// Ends all open lookups and attempts.
+    /// Ends what has not ended.
     fn end_all(&mut self, now: Duration, lookup_end: &LookupEnd, try_end: &TryEnd) {
         for lookup in &mut self.lookups {
             if matches!(lookup.end, LookupEnd::Open) {
@@ -151,7 +151,7 @@ impl Path {
     }
 }
 
-/// Records events. Clones share the record.
+/// Writes down what it is told.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     began: Arc<OnceLock<Instant>>,
@@ -159,7 +159,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the clock at the first event, or at [`begin`](Self::begin).
+    /// Begins to count the time when the first event comes, or [`begin`](Self::begin) is called.
     pub(crate) fn new() -> Self {
         Self {
             began: Arc::default(),
@@ -167,7 +167,7 @@ impl Recorder {
         }
     }
 
-    /// Starts the clock, unless it has started.
+    /// Counts the time from now on; later calls change nothing.
     pub(crate) fn begin(&self) {
         self.elapsed();
     }
@@ -182,7 +182,7 @@ impl Recorder {
         path.note(now, event);
     }
 
-    /// The record, and the time since the start.
+    /// What was written, and how long it all took.
     pub(crate) fn finish(&self) -> (Path, Duration) {
         let now = self.elapsed();
         let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_ends_all_other_lookups_and_attempts_as_given_up() {
+    fn what_is_open_when_another_connects_is_given_up_then() {
         let mut path = Path::default();
         let (name, families) = ("h.test", Families::V6);
         path.note(after(0), PathEvent::LookingUp { name, families });
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_open_at_the_end_of_a_probe_is_unanswered() {
+    fn what_is_open_at_the_end_was_not_answered() {
         let recorder = Recorder::new();
         recorder.note(PathEvent::Connecting(SLOW));
         let (path, took) = recorder.finish();

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
-use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
@@ -77,9 +76,7 @@ where
                         let _ = this.session.failure.set(Arc::new(failure));
                     }
                     this.requests = None;
-                    if !planted!(GoawayUnheard) {
-                        this.session.retire();
-                    }
+                    this.session.retire();
                 }
                 Poll::Pending => this
                     .session

@@ -4,8 +4,6 @@ use std::error::Error;
 use std::sync::Arc;
 use std::{fmt, io};
 
-use keepalive_engine::planted;
-
 use crate::error::words;
 use crate::resend::{Failure, is_of_user};
 
@@ -51,7 +49,7 @@ pub(super) fn failure(error: &hyper::Error) -> (Failure, bool) {
         return (Failure::Silent, true);
     };
     let reason = cause.reason();
-    let is_refused = reason == Some(h2::Reason::REFUSED_STREAM) || planted!(ResetTakenForRefused);
+    let is_refused = reason == Some(h2::Reason::REFUSED_STREAM);
     if cause.is_go_away() {
         return match reason {
             // The peer said what makes no sense.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use keepalive_engine::{Family, Pace, Race, Step, Time, planted};
+use keepalive_engine::{Family, Pace, Race, Step, Time};
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -127,9 +127,6 @@ impl<'a> Dial<'a> {
                 Poll::Ready(Ok(stream)) => {
                     let address = self.running[at].address();
                     self.way.tell(PathEvent::Connected(address));
-                    if planted!(LosersKept) {
-                        std::mem::forget(std::mem::take(&mut self.running));
-                    }
                     return Poll::Ready((stream, address.ip()));
                 }
                 Poll::Ready(Err(error)) => {

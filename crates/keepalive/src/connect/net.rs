@@ -7,8 +7,6 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
-#[cfg(feature = "tls")]
-use keepalive_engine::planted;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::address::Address;
@@ -298,9 +296,6 @@ impl Net {
     async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         let name = tls::server_name(attempt.host().address())?;
         let Reached { stream, residence } = self.route.connect(attempt).await?;
-        if planted!(LeasedBeforeHandshake) {
-            return Ok(NetStream::new(Kind::Wire(stream), residence));
-        }
         let stream = self.route.tls.connect(attempt, name, stream).await;
         #[cfg(feature = "proxy")]
         let stream = match attempt.host().proxy() {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use keepalive_engine::{ConnectionId, Message, ShardId, Time, planted};
+use keepalive_engine::{ConnectionId, Message, ShardId, Time};
 use smallvec::SmallVec;
 
 use crate::common::CommonRoom;
@@ -80,12 +80,8 @@ fn carry_out<C: Connector>(
                 Begun::Open(live, phases) => {
                     let mut effects = Effects::new();
                     driver.opened(shard, &mut effects, live, &phases);
-                    if planted!(PromptUnwantedKept) {
-                        effects.retain(|effect| !matches!(effect, Effect::Close(..)));
-                    }
                     following.extend(effects);
                 }
-                Begun::Failed(..) if planted!(PromptErrorForgotten) => {}
                 Begun::Failed(error, era, phases) => {
                     let (mut effects, mut error) = (Effects::new(), Some(error));
                     driver.failed(shard, &mut effects, id, era, &mut error, &phases);
@@ -104,7 +100,6 @@ fn carry_out<C: Connector>(
                 });
             }
         }
-        Effect::Tell(..) if planted!(MessageLost) => {}
         Effect::Tell(to, message) => {
             input(driver, to, following, |shard, now, room| {
                 shard.engine.told(now, room, message);

@@ -4,7 +4,7 @@
 //! be alive and not driven, and it may go while users of others wait. So the first request from
 //! another runtime moves the home, for good, to a thread of the manager's own.
 
-use keepalive_engine::{Room, ShardId, Time, planted};
+use keepalive_engine::{Room, ShardId, Time};
 
 use crate::connect::Connector;
 use crate::driver::removable::Removable;
@@ -144,8 +144,7 @@ impl<C: Connector> Driver<C> {
     /// The runtime that carried everything out is gone; a later request may bring another.
     pub(crate) fn runtime_lost(self: &Arc<Self>, era: u64) {
         let mut runtime = self.home.runtime.lock();
-        let other = runtime.era != era && !planted!(EraIgnored);
-        if planted!(RuntimeLossUnnoticed) || other || runtime.handle.take().is_none() {
+        if runtime.era != era || runtime.handle.take().is_none() {
             return;
         }
         // It is dropped with its task.

@@ -4,7 +4,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId, planted};
+use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId};
 
 use crate::connect::{Connection, Connector, Unusable};
 use crate::contain::contain;
@@ -166,16 +166,11 @@ impl<C: Connector> Live<C> {
 
     /// Starts to watch, and answers at once if it is of no use.
     pub(crate) fn watch(&mut self) -> Poll<()> {
-        if !planted!(WatchArmedLate) {
-            self.watch.arm();
-        }
+        self.watch.arm();
         let waker = self.watch.waker();
         let mut context = Context::from_waker(&waker);
         let io = &mut self.io;
         let poll = contain(|| io.poll_unusable(&mut context));
-        if planted!(WatchArmedLate) {
-            self.watch.arm();
-        }
         if poll.is_none_or(|poll| poll.is_ready()) {
             self.standing = Standing::Spent;
         }
@@ -194,7 +189,7 @@ impl<C: Connector> Live<C> {
 
     /// Nobody has looked at it, and a user is going to get it.
     pub(crate) fn doubt(&mut self) {
-        if self.standing == Standing::Good && !planted!(DoubtForgotten) {
+        if self.standing == Standing::Good {
             self.standing = Standing::Doubted;
         }
     }
@@ -202,7 +197,7 @@ impl<C: Connector> Live<C> {
     /// Whether something may have happened to it since it was looked at.
     #[inline]
     pub(crate) fn is_suspect(&self) -> bool {
-        self.standing != Standing::Good || (self.watch.has_fired() && !planted!(SuspectTrusted))
+        self.standing != Standing::Good || self.watch.has_fired()
     }
 
     /// Whether it is of use, after having been idle for so long.
@@ -223,8 +218,8 @@ impl<C: Connector> Live<C> {
         });
         self.standing = match checked {
             // Others may have been promised it.
-            Err(_) if !planted!(CheckForgotten) => Standing::Spent,
-            _ => Standing::Good,
+            Err(_) => Standing::Spent,
+            Ok(()) => Standing::Good,
         };
         checked
     }

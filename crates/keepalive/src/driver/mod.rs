@@ -18,7 +18,7 @@ mod task;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use keepalive_engine::{Config, ConnectionId, Engine, Phase, Return, Room, ShardId, Time, planted};
+use keepalive_engine::{Config, ConnectionId, Engine, Phase, Return, Room, ShardId, Time};
 
 use crate::common::{Common, CommonRoom};
 use crate::connect::bind::BindAddresses;
@@ -86,13 +86,8 @@ impl<C: Connector> Driver<C> {
                 shard.engine.released(now, room, id, Return::Reuse);
                 shard.look_at(connection, now, room);
             });
-        } else if !planted!(UnreadDataIgnored) && live.watch().is_ready() {
+        } else if live.watch().is_ready() {
             self.close(live);
-        } else if planted!(PutAfterRelease) {
-            self.input(id.shard(), |shard, now, room| {
-                shard.engine.released(now, room, id, Return::Reuse);
-            });
-            self.lock(id.shard()).put(live);
         } else {
             let suspect = self.input(id.shard(), |shard, now, room| {
                 let suspect = live.is_suspect();
@@ -109,7 +104,7 @@ impl<C: Connector> Driver<C> {
                 shard.engine.released(now, room, id, Return::Reuse);
                 suspect
             });
-            if suspect && !planted!(FreedUnseen) {
+            if suspect {
                 // It was heard of before it was back here, where the keeper could look at it.
                 self.signals.look(id.shard(), connection);
             }
@@ -235,14 +230,9 @@ impl<C: Connector> Driver<C> {
     }
 
     pub(crate) fn tick_all(self: &Arc<Self>) {
-        if !planted!(AlarmClearedLate) {
-            self.signals.clear_alarm();
-        }
+        self.signals.clear_alarm();
         for shard in self.ids() {
             self.input(shard, |shard, now, room| shard.engine.tick(now, room));
-        }
-        if planted!(AlarmClearedLate) {
-            self.signals.clear_alarm();
         }
     }
 
@@ -259,9 +249,8 @@ impl<C: Connector> Driver<C> {
     /// Completes when nothing is open any more, after a shutdown.
     pub(crate) async fn wait_until_closed(&self) {
         loop {
-            let late = planted!(ClosedNotedLate) && self.common.open() > 0;
             let closed = self.all_closed.notified();
-            if !late && self.common.open() == 0 {
+            if self.common.open() == 0 {
                 return;
             }
             closed.await;
@@ -349,7 +338,7 @@ impl<C: Connector> Driver<C> {
         effects: &mut Effects<C>,
         error: &mut Option<ConnectError>,
     ) {
-        if self.home.era() == NO_RUNTIME && !planted!(KeptWithoutRuntime) {
+        if self.home.era() == NO_RUNTIME {
             // Nobody watches what is idle, or keeps the time of who waits.
             let totals = shard.engine.totals();
             if totals.waiting + totals.connecting + totals.idle > 0 {
@@ -360,7 +349,6 @@ impl<C: Connector> Driver<C> {
         shard.forward(effects, error);
         if let Some((at, _)) = shard.engine.poll_timeout()
             && self.signals.set_alarm(at)
-            && !planted!(AlarmNotRung)
         {
             effects.push(Effect::Ring);
         }

@@ -3,9 +3,7 @@
 use std::panic::Location;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{
-    Ask, ConnectionId, HostId, RequestId, Room, Time, Timing, Waiting, planted,
-};
+use keepalive_engine::{Ask, ConnectionId, HostId, RequestId, Room, Time, Timing, Waiting};
 
 use crate::common::CommonRoom;
 use crate::connect::{Connector, Unusable};
@@ -123,9 +121,7 @@ impl<C: Connector> Driver<C> {
         now: Time,
         room: &mut CommonRoom<'_>,
     ) -> RequestId {
-        if !planted!(NextEraSwept) {
-            shard.follow(now, room, self.home.past(self.home.era()));
-        }
+        shard.follow(now, room, self.home.past(self.home.era()));
         shard.engine.tick(now, room);
         let host = request.host();
         let ask = Ask {
@@ -150,10 +146,6 @@ impl<C: Connector> Driver<C> {
         while let Some(held) = shard.held_for(id) {
             match shard.lend(held) {
                 Ok(mut live) => {
-                    if planted!(AnswerTakenEarly) {
-                        drop(shard);
-                        shard = self.lock(id.shard());
-                    }
                     live.request = id;
                     live.from_cache = shard.engine.take(id).expect(ANSWERED).from_cache;
                     shard.forget_answer(id);
@@ -176,10 +168,6 @@ impl<C: Connector> Driver<C> {
             drop(shard);
             let error = AllocateError::new(id, host.clone(), timing, cause);
             return Poll::Ready(Err(error));
-        }
-        if planted!(WakerRegisteredLate) {
-            drop(shard);
-            shard = self.lock(id.shard());
         }
         let replaced = shard.wake_when_answered(id, context.waker());
         drop(shard);
@@ -219,7 +207,6 @@ impl<C: Connector> Driver<C> {
 
     /// Whoever would take the answer has gone.
     pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
-        let waited = planted!(ForgetSplit) && self.waiting(id).is_some();
         let mut shard = self.lock(id.shard());
         let parked = shard.engine.forget_parked(&mut self.common.room(), id);
         drop(shard);
@@ -227,15 +214,7 @@ impl<C: Connector> Driver<C> {
             contain(|| drop(parked));
             return;
         }
-        let leftover = self.input(id.shard(), |shard, now, room| {
-            match waited && shard.held_for(id).is_some() {
-                true => {
-                    shard.forget_answer(id);
-                    None
-                }
-                false => shard.forget(id, now, room),
-            }
-        });
+        let leftover = self.input(id.shard(), |shard, now, room| shard.forget(id, now, room));
         // Whoever drops many requests drops them all, whatever one of them holds.
         contain(|| drop(leftover));
     }
@@ -294,7 +273,7 @@ impl<C: Connector> Shard<C> {
         let past = live.era() <= past;
         let handle = live.is_main().then(|| live.share()).flatten();
         let exhausted = live.is_main() && handle.is_none();
-        let suspect = live.is_suspect() && !planted!(StaleHandOut);
+        let suspect = live.is_suspect();
         if past || exhausted || (suspect && live.check().is_err()) {
             let why = live.why_unusable();
             return Err(Gone { handle, why });

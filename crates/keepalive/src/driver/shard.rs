@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use keepalive_engine::{
     self as engine, Action, Answer, Ask, ConnectionId, Engine, FromCache, Phase, Reason, RequestId,
-    Room, ShardId, Time, planted,
+    Room, ShardId, Time,
 };
 
 use crate::common::CommonRoom;
@@ -288,7 +288,7 @@ impl<C: Connector> Shard<C> {
     pub(crate) fn wake_when_answered(&mut self, id: RequestId, waker: &Waker) -> Option<Waker> {
         let answer = &mut self.cell(id).answer;
         match answer {
-            Answered::Wakes(known) if planted!(StaleWaker) || known.will_wake(waker) => None,
+            Answered::Wakes(known) if known.will_wake(waker) => None,
             Answered::Wakes(known) => Some(std::mem::replace(known, waker.clone())),
             _ => {
                 *answer = Answered::Wakes(waker.clone());
@@ -304,8 +304,7 @@ impl<C: Connector> Shard<C> {
         letter: Box<dyn Letter>,
     ) -> Option<Box<dyn Letter>> {
         let cell = self.cell(id);
-        let answered = matches!(cell.answer, Answered::With(_) | Answered::Without(_));
-        if answered && !planted!(LetterLeftLate) {
+        if matches!(cell.answer, Answered::With(_) | Answered::Without(_)) {
             return Some(letter);
         }
         cell.answer = Answered::Posts(letter);
@@ -481,7 +480,6 @@ impl<C: Connector> Shard<C> {
                         Running::expected(id, Task::Connect, Some(host.clone()), past);
                     effects.push(Effect::Connect(self.id, id, host));
                 }
-                Action::Abandon(_) if planted!(CloseWithoutLimit) => {}
                 Action::Cancel(id) | Action::Abandon(id) => self.stop_task(effects, id),
                 Action::Doubt(id) => {
                     if let Some(live) = self.live(id) {
@@ -513,7 +511,7 @@ impl<C: Connector> Shard<C> {
 
     fn stop_task(&mut self, effects: &mut Effects<C>, id: ConnectionId) {
         if let Some(running) = self.running(id) {
-            running.unwanted = !planted!(StopLost);
+            running.unwanted = true;
             if let Some(stop) = &running.stop {
                 effects.push(Effect::Stop(Arc::clone(stop)));
             }

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{ConnectionId, Phase, ShardId, Time, planted};
+use keepalive_engine::{ConnectionId, Phase, ShardId, Time};
 use smallvec::SmallVec;
 
 use crate::connect::{Attempt, ConnectError, Connector, Steps};
@@ -108,7 +108,7 @@ struct Alone;
 impl Alone {
     fn enter() -> Option<Self> {
         let first = BEGINS.try_with(|begins| !begins.replace(true));
-        (first.unwrap_or(false) || planted!(AttemptsNest)).then_some(Self)
+        first.unwrap_or(false).then_some(Self)
     }
 }
 
@@ -163,9 +163,7 @@ where
         let future = self.future;
         let (shard, id) = (report.shard, report.id);
         for (phase, at) in self.progress.tell() {
-            if !planted!(PhasesUntold) {
-                report.driver.enter_phase(shard, id, phase, at);
-            }
+            report.driver.enter_phase(shard, id, phase, at);
         }
         let (result, host) = future.await;
         report.finish(result, host);
@@ -253,7 +251,7 @@ pub(crate) fn close<C: Connector>(
     let task = runtime.spawn(task);
     let stop = Stop::new(task.abort_handle(), what);
     started(driver, shard, id, Task::Close, era, &stop);
-    planted!(CloseNotAwaited)
+    false
 }
 
 fn started<C: Connector>(
@@ -320,7 +318,7 @@ impl<C: Connector> Report<C> {
 
 impl<C: Connector> Drop for Report<C> {
     fn drop(&mut self) {
-        if self.reported || planted!(StoppedTaskUnreported) {
+        if self.reported {
             return;
         }
         let (shard, id) = (self.shard, self.id);

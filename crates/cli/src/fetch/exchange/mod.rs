@@ -1,4 +1,4 @@
-//! Sends a request, follows redirects, and counts the bytes of the response.
+//! A request and its answer: redirects are followed, bodies are unpacked, and both are counted.
 
 pub(crate) mod heads;
 mod jar;
@@ -22,33 +22,35 @@ use crate::fetch::limits::HttpManager;
 use crate::fetch::message::Message;
 use crate::fetch::target::{self, Target, TargetError};
 
-/// The settings of all requests of a run.
+/// How requests are made and answers taken.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     pub(crate) message: Message,
-    /// The limit on resending a request; `None` for the client's default.
+    /// How often a request is sent again; `None` is what the client does by itself.
     pub(crate) retries: Option<u32>,
-    /// The limit on redirects; `None` takes a redirect as the result.
+    /// How many redirects are followed; `None` follows none, and they are no error.
     pub(crate) redirects: Option<u32>,
-    /// Whether cookies of servers are sent along redirects.
+    /// Whether cookies that servers set go back to them along redirects.
     pub(crate) keeps_cookies: bool,
-    /// Whether to accept and unpack packed bodies.
+    /// Whether bodies may come packed, and are unpacked.
     pub(crate) unpack: bool,
-    /// Whether servers without TLS get HTTP/2.
+    /// Whether a server without TLS is spoken to by HTTP/2.
     pub(crate) assumes_http2: bool,
 }
 
-/// Sends requests through one manager, with the same settings.
+/// Sends requests, all through one manager and on the same terms.
 #[derive(Debug)]
 pub(crate) struct Exchanges {
     client: Client,
     terms: Terms,
 }
 
-/// The response to a request, or to the last of its redirects.
-pub(crate) type Answer = Response<Raw>;
+/// The answer to a request, or to the last that redirects led to.
+pub(crate) struct Answer {
+    pub(crate) response: Response<Raw>,
+}
 
-/// There is no response, or a redirect was not followed.
+/// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExchangeError {
     #[error("{0}")]
@@ -69,25 +71,25 @@ impl Exchanges {
         Self { client, terms }
     }
 
-    /// Adds the query of `--get` to `target`.
+    /// Where a request for `target` goes.
     pub(crate) fn aim(&self, target: Target) -> Target {
         self.terms.message.aim(target)
     }
 
-    /// The method of all requests.
+    /// How every target is asked.
     pub(crate) fn method(&self) -> &Method {
         self.terms.message.method()
     }
 
-    /// Sends the request for `target`, and returns once the head of the last response is there.
+    /// Asks for `target`, and waits for the head of the answer.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future cancels the exchange; the trail stays.
+    /// Dropping the future gives up the exchange; the trail stays.
     ///
     /// # Errors
     ///
-    /// There is no response, or a redirect leads to no HTTP URL or exceeds the limit.
+    /// When there is no answer, or a redirect can not or may not be followed.
     pub(crate) async fn send(
         &self,
         target: &Target,
@@ -109,21 +111,23 @@ impl Exchanges {
             let headers = request.headers_mut();
             headers.entry(ACCEPT_ENCODING).or_insert(coding::OFFERED);
         }
-        Box::pin(stack.oneshot(request)).await
+        let response = Box::pin(stack.oneshot(request)).await?;
+        Ok(Answer { response })
     }
 
-    /// A likely cause of `error`, if the settings suggest one.
+    /// What may be behind it if `target` can not be spoken with.
     pub(crate) fn advice(&self, target: &Target, error: &ExchangeError) -> Option<&'static str> {
         let assumed = self.terms.assumes_http2 && target.host.scheme() == "http";
         let is_wrong = matches!(error, ExchangeError::Http(error) if error.is_not_http2());
         (assumed && is_wrong).then_some(ADVICE)
     }
 
-    /// The fault of a response that can not be the result: the function, and the reason.
+    /// What is wrong with an answer that can not be taken as it is: the function, and why.
     pub(crate) fn fault(&self, answer: &Answer) -> Option<(&'static str, String)> {
-        let headers = answer.headers();
+        let response = &answer.response;
+        let headers = response.headers();
         if self.terms.redirects.is_some()
-            && is_redirect(answer.status())
+            && is_redirect(response.status())
             && headers.contains_key(LOCATION)
         {
             return Some(("redirect", "the location it leads to is no URL".to_owned()));
@@ -132,14 +136,14 @@ impl Exchanges {
         codings.err().map(|unknown| ("decode", unknown))
     }
 
-    /// The content codings to remove from the body.
+    /// What is to be undone of an answer's body.
     ///
     /// # Errors
     ///
-    /// A coding is unknown, in words.
+    /// It was to be undone, and it can not be.
     pub(crate) fn codings(&self, answer: &Answer) -> Result<Vec<Coding>, String> {
-        match self.terms.unpack && !answer.body().is_end_stream() {
-            true => coding::codings(answer.headers()),
+        match self.terms.unpack && !answer.response.body().is_end_stream() {
+            true => coding::codings(answer.response.headers()),
             false => Ok(Vec::new()),
         }
     }
@@ -147,7 +151,7 @@ impl Exchanges {
 
 const ADVICE: &str = "--http2 takes for granted that the server speaks HTTP/2";
 
-/// Sends one request of a chain of redirects.
+/// One request, and the answer as it comes.
 async fn hop(
     client: Client,
     mut request: Request<Full<Bytes>>,
@@ -171,7 +175,7 @@ async fn hop(
         jar.fill(&uri, response.headers());
     }
     if let Some(value) = response.headers_mut().get_mut(LOCATION) {
-        // Resolved as browsers do. An invalid location stays, and becomes an error later.
+        // Where it leads to is read as browsers read it. What is none stays, and is told as that.
         let next = target::location(&uri, value).ok();
         if let Some(next) = next.and_then(|url| HeaderValue::try_from(url.to_string()).ok()) {
             *value = next;
@@ -180,7 +184,7 @@ async fn hop(
     Ok(response.map(|body| counted(body, move |bytes| trail.received_more(bytes)).boxed_unsync()))
 }
 
-/// `body`, with its bytes passed to `count` as they arrive.
+/// The same body, the bytes of which are counted as they come.
 fn counted<B>(
     body: B,
     mut count: impl FnMut(usize),
@@ -191,7 +195,7 @@ where
     body.inspect_frame(move |frame| count(frame.data_ref().map_or(0, Bytes::len)))
 }
 
-/// Whether tower-http follows redirects of this status.
+/// Whether redirects of this status are followed, as tower-http does.
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
@@ -201,7 +205,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn counting_does_not_change_a_body() {
+    async fn what_is_counted_is_the_same_body() {
         let mut received = 0;
         let mut body = counted(Full::new(Bytes::from("four")), |bytes| received += bytes);
         assert_eq!(

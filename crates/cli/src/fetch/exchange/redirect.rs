@@ -1,4 +1,4 @@
-//! The policy for redirects: their limit, and the headers that are dropped.
+//! Which redirects are followed, and what goes along.
 
 use bytes::Bytes;
 use http::Request;
@@ -12,19 +12,20 @@ use crate::fetch::exchange::trail::Trail;
 use crate::fetch::message::CREDENTIALS;
 use crate::fetch::target::Target;
 
-/// Follows redirects up to a limit, and drops credentials at the first redirect to another host.
+/// How many redirects are followed, and what the requests that follow them may say.
 ///
-/// tower-http's `FilterCredentials` compares each URL with the one before it. So its second request
-/// to another host has the credentials again.
+/// What is for one host only stays behind as soon as another is asked, and for good. tower-http's
+/// own `FilterCredentials` compares each place with the one before it alone, so that the second
+/// request to another host has the credentials again.
 #[derive(Clone, Debug)]
 pub(crate) struct Redirects {
-    /// The limit on redirects; `None` follows none.
+    /// `None` where none is followed.
     pub(crate) limit: Option<u32>,
-    /// The host of the first request.
+    /// The host that was asked first.
     pub(crate) host: Host,
-    /// Whether a redirect led to another host.
+    /// Whether another has been asked.
     pub(crate) has_left: bool,
-    /// The record of the fetch, which counts the redirects.
+    /// Counts those that have been followed.
     pub(crate) trail: Trail,
 }
 

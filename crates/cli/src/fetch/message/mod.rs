@@ -1,4 +1,4 @@
-//! The parts that all requests of a run share: method, headers and body.
+//! What every request of a run says, besides its URL.
 
 mod form;
 pub(crate) mod payload;
@@ -16,17 +16,17 @@ use crate::args::HttpFlags;
 use crate::fetch::message::payload::{Payload, PayloadError, Stdin};
 use crate::fetch::target::Target;
 
-/// The default user-agent; some servers refuse requests without one.
+/// What is sent where --user-agent says nothing else: some servers refuse those that name none.
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("keepalive/", env!("CARGO_PKG_VERSION")));
 
-/// The default accept, as of other tools.
+/// What is sent where no accept is given, as by other tools.
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
-/// The bound on headers. No server accepts as many, and a [`HeaderMap`] panics with some more.
+/// No server takes as many, and a [`HeaderMap`] panics at some more.
 const MOST_HEADERS: usize = 10_000;
 
-/// Headers with secrets.
+/// Headers that are worth as much as a password.
 pub(crate) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// The method, the headers and the body of every request.
@@ -35,17 +35,16 @@ pub(crate) struct Message {
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-    /// The addition to the query of every URL, from `--get`.
+    /// What is added to the query of every URL.
     query: Option<String>,
 }
 
 impl Message {
-    /// Builds the message from the flags and the files that they name. It reads standard input only
-    /// if `stdin` is free.
+    /// Reads what the flags say, and the files that they name; standard input if `stdin` is free.
     ///
     /// # Errors
     ///
-    /// A flag has a wrong value, or a file can not be read.
+    /// A header is none, or a file can not be read.
     pub(crate) fn check(flags: &HttpFlags, stdin: Stdin) -> Result<Self, MessageError> {
         if flags.header.len() > MOST_HEADERS {
             return Err(MessageError::TooManyHeaders);
@@ -99,12 +98,12 @@ impl Message {
         Ok(message)
     }
 
-    /// The method of all requests.
+    /// How every target is asked.
     pub(crate) fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Adds the query of `--get` to `target`.
+    /// Where a request for `target` goes, with what `--get` adds.
     pub(crate) fn aim(&self, mut target: Target) -> Target {
         let Some(more) = &self.query else {
             return target;
@@ -115,14 +114,14 @@ impl Message {
             None => '?',
         });
         text.push_str(&payload::in_query(more));
-        // A URL that would be too long is sent without the addition.
+        // One that is too long stays as it is, and the server says so.
         if let Ok(uri) = text.parse() {
             target.uri = uri;
         }
         target
     }
 
-    /// Builds the request for `target`. A header of the flags replaces credentials of the URL.
+    /// The request for `target`. Credentials of the URL give way to a header that was given.
     pub(crate) fn request(&self, target: &Target) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.uri_mut() = target.uri.clone();
@@ -138,7 +137,7 @@ impl Message {
     }
 }
 
-/// A flag of the request is unusable. No message repeats a header's value or a part of a body.
+/// Why nothing can be asked for. No value of a header, and nothing of a body, is repeated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MessageError {
     #[error("--header {number}: {fault}")]
@@ -157,11 +156,11 @@ pub(crate) enum MessageError {
     Payload(#[from] PayloadError),
 }
 
-/// Parses a method.
+/// Reads the name of a method.
 ///
 /// # Errors
 ///
-/// The fault of `text`, in words.
+/// What is wrong with it, in words.
 pub(crate) fn parse_method(text: &str) -> Result<Method, String> {
     let method: Method = text
         .parse()
@@ -189,9 +188,9 @@ const KNOWN: [Method; 9] = [
     Method::TRACE,
 ];
 
-/// Parses `name: value`.
+/// Reads `name: value`.
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    // The text is not repeated: without a colon, all of it may be a secret.
+    // It is not repeated: without a colon all of it may be a secret.
     let (name, value) = text
         .split_once(':')
         .ok_or("there is no colon in it; write \"name: value\"")?;
@@ -206,7 +205,7 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let value = HeaderValue::try_from(value.trim());
     let mut value =
         value.map_err(|_| format!("the value of {name} has a character that can not be sent"))?;
-    // Sensitive values are not printed, and not kept in the tables of HTTP/2.
+    // Neither printed nor kept in the tables of HTTP/2.
     value.set_sensitive(CREDENTIALS.contains(&name));
     Ok((name, value))
 }
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_header_is_refused_without_its_value() {
+    fn what_is_no_header_is_refused_and_its_value_not_repeated() {
         for (text, said) in [
             ("", "no colon"),
             ("Bearer secret", "no colon"),
@@ -260,13 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn the_debug_output_of_a_credential_header_hides_its_value() {
+    fn credentials_are_not_printed() {
         let (_, value) = parse_header("Authorization: secret").expect("a header");
         assert!(!format!("{value:?}").contains("secret"));
     }
 
     #[test]
-    fn a_method_is_one_word_in_upper_case_if_it_is_a_standard_one() {
+    fn a_method_is_one_word_in_the_case_that_servers_know() {
         assert_eq!(parse_method("PURGE").expect("any token").as_str(), "PURGE");
         assert_eq!(parse_method("PUT"), Ok(Method::PUT));
         for (text, said) in [

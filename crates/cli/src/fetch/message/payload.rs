@@ -1,4 +1,4 @@
-//! The body of all requests of a run, or the query in its place.
+//! The body of every request of a run, or what goes into the query in place of one.
 
 use std::fs;
 use std::io::{self, Read};
@@ -11,49 +11,48 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::args::BodyFlags;
 use crate::fetch::message::form::{self, FormError};
 
-/// The body of a request.
+/// What is sent besides the head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Payload {
-    /// No body.
+    /// Nothing.
     #[default]
     None,
-    /// No body, but an addition to the query.
+    /// This goes into the query.
     Query(String),
-    /// A body, with its default content-type.
+    /// A body, and its type unless another is given.
     Body {
         bytes: Bytes,
         content_type: HeaderValue,
-        /// The accept, if the flag implies one.
+        /// What is wanted in return, where that is clear.
         accept: Option<HeaderValue>,
     },
 }
 
-/// The content-type of `--data`, as of other tools.
+/// What is sent in place of a content-type that was not given, as by other tools.
 const URLENCODED: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// All characters but the unreserved of RFC 3986, section 2.3.
+/// All but what RFC 3986, section 2.3 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Whether standard input is free for a body.
+/// Whether standard input may be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stdin {
     Free,
-    /// It is the input of URLs, or of another part.
+    /// URLs come from it.
     Taken,
 }
 
 impl Payload {
-    /// Builds the body from the flags and the files that they name. It reads standard input only if
-    /// `stdin` is free.
+    /// Reads what the flags say, and the files that they name; standard input if `stdin` is free.
     ///
     /// # Errors
     ///
-    /// A file can not be read, or a part of a form is invalid.
+    /// A file can not be read, or a part of a form is none.
     pub(crate) fn check(flags: &BodyFlags, stdin: Stdin) -> Result<Self, PayloadError> {
         let mut files = Files { stdin };
         if !flags.form.is_empty() {
@@ -117,7 +116,7 @@ pub(crate) fn files(flags: &BodyFlags) -> impl Iterator<Item = &Path> {
     whole.chain(named).chain(parts).map(Path::new)
 }
 
-/// The body can not be built. No message repeats a part of it.
+/// Why there is no body. Nothing of it is repeated.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PayloadError {
     #[error("{flag}: can not read {name}: {error}")]
@@ -136,13 +135,13 @@ pub(crate) enum PayloadError {
     Form(#[from] FormError),
 }
 
-/// Reads the files of the flags, and standard input once.
+/// What flags take content from.
 pub(crate) struct Files {
     stdin: Stdin,
 }
 
 impl Files {
-    /// The content of `@FILE`, or the text itself.
+    /// The text itself, or of `@FILE` what is in the file.
     fn text_or_file(&mut self, flag: &'static str, text: &str) -> Result<Vec<u8>, PayloadError> {
         match text.strip_prefix('@') {
             Some(path) => self.read(flag, path),
@@ -150,7 +149,7 @@ impl Files {
         }
     }
 
-    /// The content of a file; `-` is standard input.
+    /// What is in a file, or, of `-`, what comes on standard input.
     pub(crate) fn read(&mut self, flag: &'static str, path: &str) -> Result<Vec<u8>, PayloadError> {
         let unreadable = |name: String, error| PayloadError::Unreadable { flag, name, error };
         match path {
@@ -172,7 +171,7 @@ impl Files {
     }
 }
 
-/// Encodes a value of `--data-urlencode`: `TEXT`, `=TEXT`, `NAME=TEXT`, `@FILE` or `NAME@FILE`.
+/// What `--data-urlencode` says: `TEXT`, `=TEXT`, `NAME=TEXT`, `@FILE` or `NAME@FILE`.
 fn encoded(text: &str, files: &mut Files) -> Result<Vec<u8>, PayloadError> {
     let (name, content) = match text.find(['=', '@']) {
         Some(at) => {
@@ -192,9 +191,9 @@ fn encoded(text: &str, files: &mut Files) -> Result<Vec<u8>, PayloadError> {
     })
 }
 
-/// Encodes text for a query.
+/// Text as a part of a query.
 pub(crate) fn in_query(text: &str) -> String {
-    // Percent signs stay, as they belong to encoded parts.
+    // What has been encoded stays as it is.
     const NOT_IN_QUERY: &AsciiSet = &percent_encoding::CONTROLS
         .add(b' ')
         .add(b'"')
@@ -218,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_data_are_joined_and_those_of_data_urlencode_are_encoded() {
+    fn parts_are_joined_and_encoded_where_that_is_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "a b&ä\n").unwrap();

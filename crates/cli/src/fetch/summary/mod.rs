@@ -1,4 +1,4 @@
-//! Counts the results of a run for each host and in total, and formats the summary.
+//! What a run did, per host and in total.
 
 mod causes;
 mod statuses;
@@ -15,14 +15,14 @@ use keepalive::{FromCache, Host};
 
 use crate::console::{HEADING, styled};
 use crate::duration::shown;
-use crate::fetch::exchange::heads;
 use crate::fetch::fetcher::Fetched;
+use crate::fetch::report::line;
 use crate::fetch::summary::causes::Causes;
 use crate::fetch::summary::statuses::Statuses;
 use crate::fetch::summary::waits::Waits;
 use crate::table::{self, LEFT, RIGHT};
 
-/// The number of hosts with a line of their own.
+/// More hosts than this are summed up in one line.
 const HOSTS_SHOWN: usize = 20;
 
 const HEADINGS: [&str; 9] = [
@@ -40,7 +40,7 @@ const HEADINGS: [&str; 9] = [
 const COLUMNS: [Alignment; HEADINGS.len()] =
     [LEFT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT];
 
-/// The counts of a run. Its size grows with hosts, not with requests.
+/// The counts of a run. Its size goes with the number of hosts, not of requests.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     hosts: HashMap<Host, Counts>,
@@ -50,7 +50,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Counts a result.
+    /// Counts one result.
     pub(crate) fn record(&mut self, fetched: &Fetched) {
         self.total.record(fetched);
         if let Some(status) = fetched.status {
@@ -69,8 +69,7 @@ impl Summary {
         }
     }
 
-    /// Formats the table: the hosts with most requests, then one line for all others, then the
-    /// total.
+    /// The table: the hosts with most requests first, then the others in one line, then all.
     pub(crate) fn table(&self) -> String {
         let mut hosts: Vec<_> = self
             .hosts
@@ -95,12 +94,12 @@ impl Summary {
         table::lines(COLUMNS, &rows)
     }
 
-    /// Formats the lines about statuses and causes of failures.
+    /// What was answered, and why what failed did.
     pub(crate) fn details(&self) -> String {
         self.statuses.lines() + &self.causes.lines()
     }
 
-    /// Formats the line of totals.
+    /// One line: how many, how much, how fast.
     pub(crate) fn footer(&self, took: Duration) -> String {
         let total = &self.total;
         let mut line = format!(
@@ -135,28 +134,28 @@ impl Summary {
     }
 }
 
-/// The counts of a host, or of all hosts.
+/// Counts of requests that have ended.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) requests: u64,
-    /// Responses on a new connection.
+    /// Answered on a connection that was opened new.
     pub(crate) opened: u64,
-    /// Responses on an idle connection.
+    /// Answered on a connection that was idle when it was asked for.
     pub(crate) immediate: u64,
-    /// Responses on a connection that another request returned meanwhile.
+    /// Answered on a connection that another request gave back meanwhile.
     pub(crate) deferred: u64,
     pub(crate) failed: u64,
-    /// The bytes of bodies as sent.
+    /// Of bodies, as they were sent.
     pub(crate) bytes: u64,
-    /// The bytes of bodies once unpacked.
+    /// The same, with those that were packed as they were afterwards.
     unpacked: u64,
     was_packed: bool,
     redirects: u64,
     resent: u64,
     retried: u64,
-    /// Bodies with content codings that were left in place.
+    /// Bodies that are still coded as they were sent.
     coded: u64,
-    /// The versions of HTTP of responses.
+    /// The versions of HTTP that were spoken, each once, in order.
     versions: BTreeSet<&'static str>,
     pub(crate) longest_wait: Duration,
     waits: Waits,
@@ -172,7 +171,7 @@ impl Counts {
         self.resent += u64::from(fetched.resent);
         self.retried += u64::from(fetched.retried);
         self.coded += u64::from(fetched.content_encoding.is_some());
-        self.versions.extend(fetched.version.map(heads::version));
+        self.versions.extend(fetched.version.map(line::version));
         self.failed += u64::from(fetched.failure.is_some());
         if fetched.status.is_some() {
             match fetched.from_cache {
@@ -206,7 +205,7 @@ impl Counts {
         self.waits.merge(&other.waits);
     }
 
-    /// `1.1`, `2`, or both; a dash without responses.
+    /// `1.1`, `2`, or both; a dash if nothing was answered.
     fn versions(&self) -> String {
         let bare = |name: &&'static str| name.strip_prefix("HTTP/").unwrap_or(name);
         let versions: Vec<_> = self.versions.iter().map(bare).collect();
@@ -236,7 +235,7 @@ impl Counts {
     }
 }
 
-/// The cell without a value.
+/// Stands where there is nothing to tell.
 const NONE: &str = "-";
 
 fn size(bytes: u64) -> String {
@@ -269,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_counts_results_per_host_and_in_total() {
+    fn counts_per_host_and_in_total() {
         let mut summary = Summary::default();
         summary.record(&fetched("http://b:80/", None));
         let mut by_two = fetched("http://b/x", Some(FromCache::Immediate));
@@ -295,7 +294,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
     }
 
     #[test]
-    fn the_line_of_totals_has_unpacked_bytes_redirects_and_resends() {
+    fn what_was_unpacked_redirected_and_sent_again_is_told() {
         let mut summary = Summary::default();
         let mut packed = fetched("http://b/", None);
         (packed.unpacked, packed.redirects) = (Some(5_000), 2);
@@ -311,7 +310,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
     }
 
     #[test]
-    fn the_summary_joins_many_hosts_in_one_line() {
+    fn many_hosts_are_summed_up() {
         let mut summary = Summary::default();
         for host in 0..30 {
             for _ in 0..=host {
@@ -328,7 +327,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
     }
 
     #[test]
-    fn the_summary_of_an_empty_run_has_a_total() {
+    fn an_empty_run() {
         let summary = Summary::default();
         assert!(plain(&summary.table()).contains("total"));
         let footer = summary.footer(Duration::ZERO);

@@ -1,17 +1,14 @@
-//! The distribution of waiting times, in little memory.
+//! How long requests waited, in little memory.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::timing::micros;
-
-/// The number of times that are kept exactly.
+/// Up to this many are kept as they are.
 const FEW: usize = 32;
 
-/// Waiting times. Few are kept exactly, and more in a histogram of two significant figures.
-///
-/// So a run over 100,000 hosts with one request each needs no histogram for each.
+/// Waiting times: a handful is kept exactly, more in a histogram of two significant figures, so
+/// that a run over 100,000 hosts with a request each does not carry as many histograms.
 #[derive(Clone, Debug)]
 pub(crate) enum Waits {
     Few(Vec<u64>),
@@ -19,9 +16,9 @@ pub(crate) enum Waits {
 }
 
 impl Waits {
-    /// Adds a time.
+    /// Adds one.
     pub(crate) fn record(&mut self, wait: Duration) {
-        let micros = micros(wait);
+        let micros = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
         match self {
             Self::Few(few) if few.len() < FEW => few.push(micros),
             Self::Few(_) => record(self.histogram(), micros),
@@ -29,18 +26,18 @@ impl Waits {
         }
     }
 
-    /// Adds all times of `other`.
+    /// Adds all of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
         match other {
             Self::Few(few) => few
                 .iter()
                 .for_each(|&micros| self.record(Duration::from_micros(micros))),
-            // It fails only for histograms that can not grow; this one can.
+            // It fails only where the histogram may not grow, and this one may.
             Self::Many(many) => self.histogram().add(many.as_ref()).unwrap_or_default(),
         }
     }
 
-    /// The time that `share` of all requests waited at most; `None` without requests.
+    /// The time that `share` of all requests waited at most, or `None` of none.
     pub(crate) fn quantile(&self, share: f64) -> Option<Duration> {
         let micros = match self {
             Self::Few(few) => {
@@ -74,7 +71,7 @@ impl Default for Waits {
 }
 
 fn record(histogram: &mut Histogram<u32>, micros: u64) {
-    // The histogram grows as needed. A value beyond its bound counts as the largest.
+    // It grows to hold the value; what is beyond any histogram counts as the largest it holds.
     if histogram.record(micros).is_err() {
         histogram.saturating_record(micros);
     }
@@ -91,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn few_waiting_times_are_exact() {
+    fn few_are_exact() {
         assert_eq!(Waits::default().quantile(0.5), None);
         let waits = of(1..=20);
         assert_eq!(waits.quantile(0.5), Some(Duration::from_millis(10)));
@@ -100,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn many_waiting_times_are_exact_to_one_hundredth() {
+    fn many_are_within_one_hundredth() {
         let mut waits = of(1..=400);
         waits.merge(&of(401..=1000));
         waits.merge(&Waits::default());
@@ -114,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn few_waiting_times_stay_exact_when_merged() {
+    fn few_merge_into_few() {
         let mut waits = of(1..=3);
         waits.merge(&of(4..=5));
         assert!(matches!(&waits, Waits::Few(few) if few.len() == 5));

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use keepalive_engine::planted;
 use percent_encoding::percent_decode_str;
 
 use crate::address::Address;
@@ -298,13 +297,6 @@ impl Credentials {
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.protocol.scheme())?;
-        if let Some(credentials) = self
-            .credentials
-            .as_ref()
-            .filter(|_| planted!(CredentialsShown))
-        {
-            write!(f, "{}:{}@", credentials.user, credentials.password)?;
-        }
         f.write_str(&authority(&self.address, self.port))
     }
 }

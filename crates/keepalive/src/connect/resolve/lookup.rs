@@ -6,7 +6,6 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
-use keepalive_engine::planted;
 use tokio::runtime::Handle;
 
 use crate::connect::ConnectError;
@@ -153,11 +152,10 @@ impl Running {
         let permit = self.while_wanted(names.permits.acquire()).await;
         // Its turn may have come just after the last who waited went.
         let wanted = || !names.give_up(&self.name, &self.awaited);
-        let Some(permit) = permit.filter(|_| wanted()) else {
+        let Some(_permit) = permit.filter(|_| wanted()) else {
             self.over = true;
             return;
         };
-        let _permit = (!planted!(LookupsUnbounded)).then_some(permit);
         let name = self.name.clone();
         let source = &names.source;
         let result = match contain(|| source.lookup_any(&name, names.families)) {

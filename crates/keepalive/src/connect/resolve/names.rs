@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use keepalive_engine::planted;
 use tokio::sync::{Semaphore, watch};
 
 use crate::connect::ConnectError;
@@ -149,10 +148,6 @@ impl Names {
             let waits = sought.awaited.subscribe();
             return (Lookup::waits(self.families, waits, name), None);
         }
-        if planted!(LookupTwice) {
-            drop(table);
-            table = self.table.lock();
-        }
         let (awaited, waits) = watch::channel(None);
         let awaited = Arc::new(awaited);
         let sought = Sought {
@@ -182,7 +177,7 @@ impl Names {
         let found = result.and_then(|addresses| Found::new(&addresses, self.families));
         let keep = match &found {
             Ok(_) => Some(valid_for.unwrap_or(self.keep).min(LONGEST.max(self.keep))),
-            Err(error) if error.is_not_found() || planted!(FailureKept) => Some(NEGATIVE),
+            Err(error) if error.is_not_found() => Some(NEGATIVE),
             Err(_) => None,
         };
         let answer = found.map_err(|error| error.of(name));

@@ -5,7 +5,6 @@ use std::fmt;
 use std::net::IpAddr;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::planted;
 use slab::Slab;
 use smallvec::SmallVec;
 
@@ -101,9 +100,6 @@ impl Residents {
 
 impl Place {
     fn retire(&self) {
-        if planted!(VanishedKept) {
-            return;
-        }
         self.gone.store(true, Ordering::Relaxed);
         // With the fence of who watches: either it sees this, or it listens when it is woken.
         fence(Ordering::SeqCst);
@@ -137,9 +133,7 @@ impl Residence {
         if !matches!(&self.watcher, Some((_, known)) if known.will_wake(waker)) {
             self.listen(waker);
         }
-        if !planted!(GoneUnfenced) {
-            fence(Ordering::SeqCst);
-        }
+        fence(Ordering::SeqCst);
         match self.place.is_gone() {
             true => Poll::Ready(()),
             false => Poll::Pending,

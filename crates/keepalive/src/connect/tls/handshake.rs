@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::io;
 
-use keepalive_engine::planted;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
@@ -46,13 +45,7 @@ pub(crate) async fn connect(
     };
     let connector = TlsConnector::from(config);
     // The session computes as soon as it is made.
-    let handshake = async {
-        let handshake = connector.with_alpn(alpn.clone()).connect(name, wire);
-        if planted!(HandshakeOutlivesRequest) {
-            return tokio::spawn(handshake).await.map_err(io::Error::other)?;
-        }
-        handshake.await
-    };
+    let handshake = async { connector.with_alpn(alpn.clone()).connect(name, wire).await };
     let stream = turns.take(handshake).await.map_err(failed)?;
     Ok(TlsStream::new(stream, alpn))
 }

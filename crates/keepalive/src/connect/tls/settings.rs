@@ -6,7 +6,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use keepalive_engine::planted;
 use rustls::ClientConfig;
 
 use crate::connect::tls::builder::TlsBuilder;
@@ -95,7 +94,7 @@ impl Tls {
 
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || planted!(TlsNotInKey)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -103,9 +102,7 @@ impl Eq for Tls {}
 
 impl Hash for Tls {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        if !planted!(TlsNotInKey) {
-            state.write_u64(self.0.number);
-        }
+        state.write_u64(self.0.number);
     }
 }
 

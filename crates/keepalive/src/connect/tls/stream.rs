@@ -7,7 +7,6 @@ use std::io::{self, IoSlice, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use keepalive_engine::planted;
 use rustls::ClientConnection;
 #[cfg(feature = "proxy")]
 use tokio::io::AsyncBufRead;
@@ -123,7 +122,7 @@ impl TlsStream {
 fn nothing_unasked(session: &mut ClientConnection) -> Result<(), Unusable> {
     let state = session.process_new_packets();
     let state = state.map_err(|error| Unusable::Failed(error::explained(error)))?;
-    if state.plaintext_bytes_to_read() > 0 && !planted!(UnaskedTaken) {
+    if state.plaintext_bytes_to_read() > 0 {
         Err(Unusable::UnexpectedData)
     } else if state.peer_has_closed() {
         Err(Unusable::Closed)
@@ -142,7 +141,7 @@ impl Connection for TlsStream {
         }
         loop {
             let taken_in = match ready!(self.stream.get_mut().0.poll_unusable(context)) {
-                Unusable::UnexpectedData if !planted!(TicketsDiscard) => self.take_in(),
+                Unusable::UnexpectedData => self.take_in(),
                 other => Err(other),
             };
             if let Err(unusable) = taken_in {
@@ -153,9 +152,7 @@ impl Connection for TlsStream {
 
     fn check(&mut self) -> Result<(), Unusable> {
         // A check before may have taken data in for whoever reads; more of it would find no room.
-        if !planted!(CheckedUntilFull) {
-            nothing_unasked(self.stream.get_mut().1)?;
-        }
+        nothing_unasked(self.stream.get_mut().1)?;
         match self.stream.get_mut().0.check() {
             Err(Unusable::UnexpectedData) => self.take_in(),
             other => other,
@@ -164,9 +161,6 @@ impl Connection for TlsStream {
 
     /// Tells the peer that this is the end.
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if planted!(CloseUnannounced) {
-            return Poll::Ready(());
-        }
         // If it fails there is nobody left to be told.
         let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
         // Bytes left unread would make the system reset the connection, and the peer might lose
@@ -182,14 +176,7 @@ impl AsyncRead for TlsStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = match self.in_use().poll_read(context, buffer) {
-            Poll::Ready(Err(error))
-                if planted!(CutIsAnEnd) && error.kind() == io::ErrorKind::UnexpectedEof =>
-            {
-                Poll::Ready(Ok(()))
-            }
-            read => read,
-        };
+        let read = self.in_use().poll_read(context, buffer);
         read.map_err(error::explain)
     }
 }

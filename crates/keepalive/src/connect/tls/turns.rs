@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::OnceLock;
 use std::task::Poll;
 
-use keepalive_engine::planted;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -29,11 +28,7 @@ impl Turns {
             let mut turn = Some(free.acquire().await);
             // Ready when the handshake is done, or when it was woken after a step.
             let step = poll_fn(|context| match turn.take() {
-                Some(held) => {
-                    let step = handshake.as_mut().poll(context);
-                    turn = Some(held).filter(|_| planted!(TurnKept));
-                    step.map(Some)
-                }
+                Some(_held) => handshake.as_mut().poll(context).map(Some),
                 None => Poll::Ready(None),
             });
             if let Some(output) = step.await {

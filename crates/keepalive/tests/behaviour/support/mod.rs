@@ -33,9 +33,8 @@ pub(crate) use names::{Names, found};
 pub(crate) use probe::Probe;
 pub(crate) use server::{Order, Refusing, Server, Silent};
 
-/// No test takes longer than this; the few that do a lot say so. With a bug planted, many do.
-pub(crate) const LIMIT: Duration =
-    Duration::from_secs(if cfg!(keepalive_planted) { 5 } else { 20 });
+/// No test takes longer than this; the few that do a lot say so.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// Runs a test on each kind of runtime.
 pub(crate) fn run(test: impl AsyncFn()) {

@@ -1,0 +1,151 @@
+//! What there is to see of a connection that could not be opened is shown, and the exit code is 1.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::program::{command, ended, keepalive};
+use crate::server::{Server, refusing_url};
+use crate::tls_server::{Authority, Files, TlsServer};
+
+fn found(line: &str) -> Value {
+    let run = keepalive(&format!("{line} --json"));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.starts_with("keepalive: "), "{run:?}");
+    let found: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(found["connected"], false, "{found}");
+    found
+}
+
+#[test]
+fn a_name_without_an_address() {
+    let found = found("probe tcp://v4.test:9 --resolve v4.test:192.0.2.1 -6");
+    assert_eq!(found["error"]["function"], "resolve");
+    assert_eq!(found["lookups"][0]["outcome"], "failed");
+    let text = "the name has no IPv6 address";
+    assert_eq!(found["lookups"][0]["error"]["error_str"], text);
+    assert_eq!(found["attempts"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn nobody_listens() {
+    let url = refusing_url();
+    let found = found(&format!("probe {url}"));
+    assert_eq!(found["error"]["function"], "connect");
+    assert_eq!(found["attempts"][0]["outcome"], "failed");
+    let run = keepalive(&format!("probe {url}"));
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let line = run.stdout.lines().find(|line| line.starts_with("connect "));
+    assert!(line.unwrap().ends_with("Connection refused"), "{run:?}");
+    assert!(run.stderr.contains("Connection refused"), "{run:?}");
+    assert!(!run.stdout.contains("\n\n\n"), "one gap is enough: {run:?}");
+}
+
+#[test]
+fn an_address_of_another_family_than_ours() {
+    let found = found("probe tcp://v6.test:9 --resolve v6.test:::1 --bind 127.0.0.1");
+    assert_eq!(found["error"]["function"], "bind");
+    assert_eq!(found["attempts"][0]["address"], "[::1]:9");
+    assert_eq!(found["attempts"][0]["error"]["function"], "bind");
+}
+
+#[test]
+fn a_server_that_never_shakes_hands() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let line = format!("probe tls://127.0.0.1:{port} -k --timeout 300ms");
+    let found = found(&line);
+    assert_eq!(found["error"]["function"], "tls");
+    assert_eq!(found["attempts"][0]["outcome"], "connected");
+    assert!(found["timing"]["tls_us"].as_u64().unwrap() > 0, "{found}");
+    let run = keepalive(&line);
+    let line = run.stdout.lines().find(|line| line.starts_with("tls "));
+    assert!(line.unwrap().ends_with("Connection timed out"), "{run:?}");
+}
+
+#[test]
+fn a_certificate_that_has_expired() {
+    let (root, files) = (Authority::root("the root"), Files::new());
+    let identity = root.issue_with("the server", &["127.0.0.1"], |params| {
+        params.not_before = rcgen::date_time_ymd(2014, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2015, 2, 3);
+    });
+    let server = TlsServer::start(&identity);
+    let cacert = files.write("root.pem", root.pem());
+    let url = format!("https://127.0.0.1:{}", server.port);
+    let found = found(&format!("probe {url} --cacert {cacert}"));
+    assert_eq!(found["error"]["function"], "tls");
+    let text = found["error"]["error_str"].as_str().unwrap();
+    assert!(text.contains("has expired"), "{text}");
+
+    let run = keepalive(&format!("probe {url} -k"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let line = run.stdout.lines().find(|line| line.contains("expired"));
+    assert!(line.unwrap().contains("2015-02-03T00:00:00Z ("), "{run:?}");
+    assert!(line.unwrap().ends_with(" days ago)"), "{run:?}");
+}
+
+#[test]
+fn ctrl_c_ends_it_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let child = command(&format!("probe tls://127.0.0.1:{port} -k --timeout 1h"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut connection, _) = silent.accept().unwrap();
+    // It has begun to shake hands.
+    connection.read_exact(&mut [0]).unwrap();
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(killed.unwrap().success());
+    let run = ended(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(130), "{run:?}");
+    assert!(run.stdout.contains("connected"), "{run:?}");
+    assert!(run.stderr.contains("Ctrl-C"), "{run:?}");
+}
+
+#[test]
+fn what_can_not_be_probed_is_2_and_tells_no_password() {
+    let server = Server::start();
+    let url = server.url("/");
+    for (line, said) in [
+        ("probe".to_owned(), "TARGET"),
+        ("probe 127.0.0.1:80".to_owned(), "scheme"),
+        ("probe tcp://127.0.0.1".to_owned(), "port"),
+        ("probe redis://:secret@127.0.0.1:1".to_owned(), "password"),
+        (format!("probe {url} --timeout 0"), "timeout"),
+        (
+            format!("probe {url} --proxy ftp://secret@x"),
+            "scheme of a proxy",
+        ),
+        ("probe https://127.0.0.1 -k --alpn ,".to_owned(), "ALPN"),
+        (format!("probe {url} {url}"), "unexpected"),
+    ] {
+        let run = keepalive(&line);
+        assert_eq!(run.code, Some(2), "{line}: {run:?}");
+        assert!(run.stderr.contains(said), "{line}: {run:?}");
+        assert!(!run.stderr.contains("secret"), "{line}: {run:?}");
+        assert_eq!(run.stdout, "", "{line}: {run:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn a_closed_standard_output_is_1_and_said() {
+    let server = Server::start();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child = command(&format!("probe {}", server.url("/")))
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let run = ended(child.wait_with_output().unwrap());
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("standard output"), "{run:?}");
+}

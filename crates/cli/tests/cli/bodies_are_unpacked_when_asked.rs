@@ -1,0 +1,162 @@
+//! `--compressed` lets servers send bodies packed, unpacks them, and tells both lengths.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::program::{Ended, keepalive};
+use crate::site::{Site, TEXT, gzip};
+
+fn fetch(site: &Site, path: &str, flags: &str) -> (Ended, Value) {
+    let run = keepalive(&format!("fetch {} {flags} --jsonl -", site.url(path)));
+    let results = run.results();
+    assert_eq!(results.len(), 1, "{run:?}");
+    let result = results[0].clone();
+    (run, result)
+}
+
+#[test]
+fn what_is_known_is_offered_and_unpacked() {
+    let site = Site::start();
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().display();
+    for (path, name) in [
+        ("/gzip", "000001-127.0.0.1-gzip"),
+        ("/gzip-twice", "000001-127.0.0.1-gzip-twice"),
+        ("/deflate", "000001-127.0.0.1-deflate"),
+        ("/deflate-raw", "000001-127.0.0.1-deflate-raw"),
+        ("/br", "000001-127.0.0.1-br"),
+        ("/zstd", "000001-127.0.0.1-zstd"),
+    ] {
+        let (run, result) = fetch(&site, path, &format!("--compressed --output {output}"));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert_eq!(result["unpacked_bytes"], TEXT.len(), "{run:?}");
+        assert!(result["bytes"] != TEXT.len(), "{run:?}");
+        assert_eq!(result["content_encoding"], Value::Null, "{run:?}");
+        assert_eq!(fs::read_to_string(folder.path().join(name)).unwrap(), TEXT);
+        let offered = site.asked().pop().unwrap();
+        assert_eq!(
+            offered.header("accept-encoding"),
+            Some("gzip, deflate, br, zstd")
+        );
+    }
+}
+
+#[test]
+fn an_encoding_is_known_by_all_its_names() {
+    let site = Site::start();
+    for path in ["/gzip-shouted", "/gzip-of-old"] {
+        let (run, result) = fetch(&site, path, "--compressed");
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert_eq!(result["unpacked_bytes"], TEXT.len(), "{run:?}");
+    }
+}
+
+#[test]
+fn both_lengths_are_told() {
+    let site = Site::start();
+    let (run, result) = fetch(&site, "/gzip", "--compressed");
+    assert_eq!(result["bytes"], gzip().len());
+    let said = format!("{} bytes ({} bytes unpacked) in", gzip().len(), TEXT.len());
+    assert!(run.stderr.contains(&said), "{run:?}");
+}
+
+#[test]
+fn what_is_not_packed_is_taken_as_it_is() {
+    let site = Site::start();
+    let (run, result) = fetch(&site, "/a", "--compressed");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(result["bytes"], 5);
+    assert_eq!(result["unpacked_bytes"], Value::Null);
+    assert!(!run.stderr.contains("unpacked"), "{run:?}");
+}
+
+#[test]
+fn without_it_nothing_is_offered_and_what_is_coded_all_the_same_is_marked() {
+    let site = Site::start();
+    let (run, result) = fetch(&site, "/gzip", "");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(result["bytes"], gzip().len());
+    assert_eq!(result["unpacked_bytes"], Value::Null);
+    assert_eq!(result["content_encoding"], "gzip");
+    assert!(
+        run.stderr.contains("bodies left coded as they were sent"),
+        "{run:?}"
+    );
+    assert_eq!(site.asked()[0].header("accept-encoding"), None);
+}
+
+#[test]
+fn the_longest_body_is_counted_unpacked() {
+    let site = Site::start();
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().display();
+    for (path, flags, fits) in [
+        ("/bomb", "--compressed --max-filesize 1M", true),
+        ("/bomb", "--compressed --max-filesize 1023k", false),
+        ("/bomb", "--max-filesize 1023k", true),
+        ("/a", "--max-filesize 5", true),
+        ("/a", "--max-filesize 4", false),
+    ] {
+        let (run, result) = fetch(&site, path, &format!("{flags} --output {output}"));
+        assert_eq!(run.code, Some(i32::from(!fits)), "{path} {flags}: {run:?}");
+        if !fits {
+            assert_eq!(result["error"]["function"], "body", "{run:?}");
+            assert!(run.stderr.contains("(--max-filesize)"), "{run:?}");
+            assert_eq!(result["file"], Value::Null);
+        }
+    }
+    let part = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.unwrap().file_name();
+        name.to_string_lossy().ends_with(".part")
+    };
+    assert!(!fs::read_dir(folder.path()).unwrap().any(part));
+}
+
+#[test]
+fn one_that_is_cut_short_or_damaged_is_a_failure_and_leaves_no_file() {
+    let site = Site::start();
+    let folder = tempfile::tempdir().unwrap();
+    for path in ["/gzip-cut", "/gzip-torn"] {
+        let flags = format!("--compressed --output {}", folder.path().display());
+        let (run, result) = fetch(&site, path, &flags);
+        assert_eq!(run.code, Some(1), "{path}: {run:?}");
+        assert_eq!(result["status"], 200, "{path}: {run:?}");
+        assert_eq!(result["error"]["function"], "decode", "{path}: {run:?}");
+        assert!(
+            run.stderr.contains("can not be unpacked"),
+            "{path}: {run:?}"
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{path}");
+    }
+}
+
+#[test]
+fn one_that_is_packed_otherwise_is_a_failure() {
+    let site = Site::start();
+    let (run, result) = fetch(&site, "/unknown", "--compressed");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(result["error"]["function"], "decode", "{run:?}");
+    assert!(run.stderr.contains("coded by \"compress\""), "{run:?}");
+}
+
+#[test]
+fn an_answer_without_a_body_is_none_that_is_cut() {
+    let site = Site::start();
+    let (run, result) = fetch(&site, "/gzip", "--compressed -X HEAD");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(result["bytes"], 0, "{run:?}");
+}
+
+#[test]
+fn the_connection_serves_again() {
+    let site = Site::start();
+    let run = keepalive(&format!(
+        "fetch {} --compressed --repeat 20 --jobs 1",
+        site.url("/gzip")
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let total = run.stdout.lines().find(|line| line.starts_with("total"));
+    let cells: Vec<_> = total.unwrap().split_whitespace().collect();
+    assert_eq!(cells[..4], ["total", "1.1", "20", "1"], "{run:?}");
+}

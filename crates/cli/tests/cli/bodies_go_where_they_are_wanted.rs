@@ -1,0 +1,282 @@
+//! A single body goes to standard output, as other tools do; `-o` and `-O` name other places.
+
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use crate::program::{Ended, command, ended, keepalive, on_a_terminal};
+use crate::server::Server;
+use crate::site::{Site, gzip};
+
+/// Runs within `folder`.
+fn within(folder: &Path, line: &str) -> Ended {
+    ended(command(line).current_dir(folder).output().unwrap())
+}
+
+/// The files in `folder` and below, with what is in them.
+fn files(folder: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        match path.is_dir() {
+            true => files.extend(
+                self::files(&path)
+                    .iter()
+                    .map(|file| format!("{name}/{file}")),
+            ),
+            false => files.push(format!("{name}: {}", fs::read_to_string(&path).unwrap())),
+        }
+    }
+    files.sort();
+    files
+}
+
+#[test]
+fn every_combination_of_urls_and_flags() {
+    const SUMMARY: &str = "[summary]";
+    let server = Server::start();
+    let [a, b] = ["/a", "/b"].map(|path| server.url(path));
+    let one = "000001-127.0.0.1-a: hello";
+    let both = [one, "000002-127.0.0.1-b: hello"];
+    let in_folder = |name: &str| both.map(|file| format!("{name}/{file}")).to_vec();
+    let file = |name: &str| vec![format!("{name}: hello")];
+    // The flags, and what is then on standard output, on standard error, and in files.
+    for (flags, stdout, stderr, saved) in [
+        (a.clone(), "hello", "", vec![]),
+        (format!("{a} --summary"), "hello", SUMMARY, vec![]),
+        (format!("{a} -o -"), "hello", "", vec![]),
+        (format!("{a} -o file"), "", "", file("file")),
+        (
+            format!("{a} --output file --summary"),
+            "",
+            SUMMARY,
+            file("file"),
+        ),
+        (format!("{a} -o there"), "", "", vec![]),
+        (format!("{a} -O"), "", "", file("a")),
+        (format!("{a} --remote-name"), "", "", file("a")),
+        (
+            format!("{a} -o folder/"),
+            SUMMARY,
+            "",
+            vec![format!("folder/{one}")],
+        ),
+        (format!("{a} --jsonl lines"), "hello", "", vec![]),
+        (format!("{a} --jsonl -"), "{}", SUMMARY, vec![]),
+        (format!("{a} --jsonl - -o file"), "{}", "", file("file")),
+        (format!("{a} {b}"), SUMMARY, "", vec![]),
+        (format!("{a} {b} -o -"), "hellohello", SUMMARY, vec![]),
+        (
+            format!("{a} {b} -o folder"),
+            SUMMARY,
+            "",
+            in_folder("folder"),
+        ),
+        (
+            format!("{a} {b} -O"),
+            SUMMARY,
+            "",
+            ["a: hello", "b: hello"].map(str::to_owned).to_vec(),
+        ),
+        (
+            format!("{a} {b} -O --jsonl lines"),
+            SUMMARY,
+            "",
+            ["a: hello", "b: hello"].map(str::to_owned).to_vec(),
+        ),
+        (format!("{a} --repeat 2"), SUMMARY, "", vec![]),
+        (
+            format!("{a} --repeat 2 -o -"),
+            "hellohello",
+            SUMMARY,
+            vec![],
+        ),
+        ("--input urls".to_owned(), SUMMARY, "", vec![]),
+        (
+            "--input urls -o folder".to_owned(),
+            SUMMARY,
+            "",
+            vec![format!("folder/{one}")],
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("urls"), &a).unwrap();
+        let there = folder.path().join("there");
+        fs::write(&there, "of an earlier run").unwrap();
+        let run = within(folder.path(), &format!("fetch {flags}"));
+        assert_eq!(run.code, Some(0), "{flags}: {run:?}");
+        for (text, expected) in [(&run.stdout, stdout), (&run.stderr, stderr)] {
+            match expected {
+                SUMMARY => assert!(text.contains(" fetched, 0 failed"), "{flags}: {run:?}"),
+                "{}" => assert!(text.starts_with("{\"number\":1"), "{flags}: {run:?}"),
+                text_of_bodies => assert_eq!(text, text_of_bodies, "{flags}: {run:?}"),
+            }
+        }
+        let replaced = flags.ends_with("-o there");
+        let left = ["of an earlier run", "hello"][usize::from(replaced)];
+        assert_eq!(fs::read_to_string(&there).unwrap(), left, "{flags}");
+        for given in ["urls", "there", "lines"] {
+            let _ = fs::remove_file(folder.path().join(given));
+        }
+        assert_eq!(files(folder.path()), saved, "{flags}: {run:?}");
+    }
+}
+
+#[test]
+fn a_body_that_fails_leaves_no_file_and_no_earlier_one_is_touched() {
+    let server = Server::start();
+    for (path, flags) in [
+        ("/cut", "-o file"),
+        ("/missing", "-o file --fail"),
+        ("/cut", "-O"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["file", "cut"] {
+            fs::write(folder.path().join(name), "whole").unwrap();
+        }
+        let run = within(
+            folder.path(),
+            &format!("fetch {} {flags}", server.url(path)),
+        );
+        assert_eq!(run.code, Some(1), "{flags}: {run:?}");
+        assert_eq!(run.stdout, "", "{flags}: {run:?}");
+        assert_eq!(
+            files(folder.path()),
+            ["cut: whole", "file: whole"],
+            "{flags}"
+        );
+    }
+}
+
+#[test]
+fn an_error_page_is_written_unless_it_counts_as_a_failure() {
+    let server = Server::start();
+    let run = keepalive(&format!("fetch {}", server.url("/missing")));
+    assert_eq!((run.code, &*run.stdout), (Some(0), "nothing here"));
+    let run = keepalive(&format!("fetch {} --fail", server.url("/missing")));
+    assert_eq!((run.code, &*run.stdout), (Some(1), ""));
+    assert!(run.stderr.contains("404 Not Found"), "{run:?}");
+}
+
+#[test]
+fn a_link_is_written_through_and_not_replaced() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let link = |name: &str, aim: &str| {
+        std::os::unix::fs::symlink(aim, folder.path().join(name)).unwrap();
+    };
+    // Devices are tried by links alone: a mistake would put a file in the place of /dev/null.
+    link("to-file", "aim");
+    link("to-null", "/dev/null");
+    link("to-stdout", "/proc/self/fd/1");
+    fs::write(folder.path().join("aim"), "what was there before").unwrap();
+    for (place, stdout) in [("to-file", ""), ("to-null", ""), ("to-stdout", "hello")] {
+        let run = within(
+            folder.path(),
+            &format!("fetch {} -o {place}", server.url("/a")),
+        );
+        assert_eq!(run.code, Some(0), "{place}: {run:?}");
+        assert_eq!(run.stdout, stdout, "{place}: {run:?}");
+        let metadata = fs::symlink_metadata(folder.path().join(place)).unwrap();
+        assert!(metadata.is_symlink(), "{place}");
+    }
+    let aim = fs::read_to_string(folder.path().join("aim")).unwrap();
+    assert_eq!(aim, "hello");
+}
+
+#[test]
+fn two_bodies_of_one_name_do_not_replace_each_other() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other, none] = ["/x/a", "/y/a", "/x/"].map(|path| server.url(path));
+    let run = within(
+        folder.path(),
+        &format!("fetch -O --jobs 1 {one} {other} {none}"),
+    );
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("another URL of this run was saved as a"),
+        "{run:?}"
+    );
+    assert!(run.stderr.contains("without the name of a file"), "{run:?}");
+    assert_eq!(files(folder.path()), ["a: hello"]);
+}
+
+#[test]
+fn bodies_on_standard_output_do_not_mix() {
+    let server = Server::start();
+    let run = keepalive(&format!(
+        "fetch {} --repeat 500 --jobs 50 -o -",
+        server.url("/a")
+    ));
+    assert_eq!(run.stdout, "hello".repeat(500));
+}
+
+#[test]
+fn a_place_that_is_taken_twice_is_refused() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("read"), "x").unwrap();
+    for (flags, said) in [
+        (
+            "--jsonl - -o -",
+            "standard output is for the lines of --jsonl",
+        ),
+        (
+            "--jsonl - -i",
+            "standard output is for the lines of --jsonl",
+        ),
+        ("-d @read -o read", "--output would write over read"),
+        (
+            "--jsonl both -o both",
+            "--jsonl and --output would both write to both",
+        ),
+        ("-o there -O", "cannot be used with"),
+        ("-o no/folder", "can not write no/folder"),
+        ("--jsonl-headers", "--jsonl"),
+    ] {
+        fs::write(folder.path().join("both"), "").unwrap();
+        let run = within(
+            folder.path(),
+            &format!("fetch {} {flags}", server.url("/a")),
+        );
+        assert_eq!(run.code, Some(2), "{flags}: {run:?}");
+        assert!(run.stderr.contains(said), "{flags}: {run:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn binary_data_goes_to_a_terminal_only_when_it_is_told_to() {
+    let site = Site::start();
+    assert!(gzip().contains(&0));
+    let url = site.url("/gzip");
+    let (shown, code) = on_a_terminal(&format!("fetch {url}"));
+    assert_eq!(code, Some(1), "{shown:?}");
+    assert!(shown.contains("the body is binary"), "{shown:?}");
+    assert!(shown.contains("--output FILE"), "{shown:?}");
+    assert!(!shown.contains('\0'), "{shown:?}");
+    let (shown, code) = on_a_terminal(&format!("fetch {url} --output -"));
+    assert_eq!(code, Some(0), "{shown:?}");
+    assert!(shown.contains('\0'), "{shown:?}");
+    let (shown, code) = on_a_terminal(&format!("fetch {}", site.url("/a")));
+    assert_eq!((&*shown, code), ("hello", Some(0)));
+}
+
+#[test]
+fn a_reader_that_takes_its_time_is_no_timeout() {
+    let server = Server::start();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let mut child = command(&format!("fetch {} --timeout 500ms", server.url("/long")))
+        .stdout(writer)
+        .spawn()
+        .unwrap();
+    // The pipe is full long before the body has come, and stays so for longer than the time.
+    reader.read_exact(&mut [0]).unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let rest = std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+    assert_eq!(rest + 1, crate::server::LONG as u64);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,48 @@
+//! A flag that would be left out without a word is an error.
+
+use crate::program::{command, ended};
+use crate::server::Server;
+
+#[test]
+fn it_says_which() {
+    let server = Server::start();
+    for (flags, said) in [
+        (
+            &["--bind", "127.0.0.1", "--bind", "127.0.0.2"][..],
+            "--bind: 127.0.0.1 and 127.0.0.2 are of one family",
+        ),
+        (
+            &["--resolve", "a.test:::1", "--resolve", "A.test.:127.0.0.1"],
+            "--resolve: A.test. is given twice",
+        ),
+        (&["--no-proxy", "localhost"], "--proxy"),
+        (&["--interface", ""], "--interface"),
+        (
+            &["--proxy", "http://h", "--proxy-from-environment"],
+            "cannot be used with",
+        ),
+    ] {
+        for subcommand in ["fetch", "probe"] {
+            let run = command(subcommand)
+                .arg(server.url("/a"))
+                .args(flags)
+                .output()
+                .unwrap();
+            let run = ended(run);
+            assert_eq!(run.code, Some(2), "{subcommand} {flags:?}: {run:?}");
+            assert!(run.stderr.contains(said), "{subcommand} {flags:?}: {run:?}");
+            assert_eq!(run.stdout, "", "{subcommand} {flags:?}: {run:?}");
+        }
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn an_address_of_each_family_is_none_too_many() {
+    let server = Server::start();
+    let run = command("fetch --bind 127.0.0.1 --bind ::1")
+        .arg(server.url("/a"))
+        .output()
+        .unwrap();
+    assert_eq!(ended(run).code, Some(0));
+}

@@ -1,0 +1,100 @@
+//! `--limits` names a file of hosts and what each may have.
+
+use std::process::Stdio;
+
+use crate::program::{Ended, command, keepalive};
+use crate::server::Server;
+use crate::tls_server::Files;
+
+/// Fetches often at once.
+fn fetch(server: &Server, flags: &str) -> Ended {
+    keepalive(&format!("fetch {} --repeat 200 {flags}", server.url("/a")))
+}
+
+/// Fetches what is never answered, until so many have hung at once.
+fn hang(server: &Server, flags: &str, times: usize) {
+    let url = server.url("/hang");
+    let child = command(&format!("fetch {url} --repeat 20 {flags}"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut child = child.unwrap();
+    for _ in 0..times {
+        server.wait_for_a_hang();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn which_hold_for_them() {
+    let server = Server::start();
+    let files = Files::new();
+    let limits = format!("# one\n\n{}  max-per-host 1\n", server.url(""));
+    let limits = files.write("limits", limits);
+    let run = fetch(&server, &format!("--max-per-host 3 --limits {limits}"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn which_do_not_hold_for_others() {
+    let (server, other) = (Server::start(), Server::start());
+    let files = Files::new();
+    let limits = files.write("limits", format!("{} max-per-host 1", server.url("")));
+    hang(&other, &format!("--max-per-host 3 --limits {limits}"), 3);
+}
+
+#[test]
+fn which_may_be_higher_than_the_others() {
+    let server = Server::start();
+    let files = Files::new();
+    let limits = files.write("limits", format!("{} max-per-host 6", server.url("")));
+    hang(&server, &format!("--max-per-host 1 --limits {limits}"), 6);
+    assert_eq!(server.connections(), 6);
+}
+
+#[test]
+fn a_proxy_that_forwards_is_such_a_host() {
+    let proxy = Server::start();
+    let files = Files::new();
+    let limits = files.write("limits", format!("{} max-per-host 1", proxy.url("")));
+    let run = keepalive(&format!(
+        "fetch http://h.test/a --repeat 50 --max-per-host 3 --limits {limits} --proxy {}",
+        proxy.url("")
+    ));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(proxy.connections(), 1);
+}
+
+#[test]
+fn a_file_that_is_not_understood_is_told_with_its_line() {
+    let files = Files::new();
+    let nonsense = files.write("nonsense", "http://a max-per-host 1\n\nhttp://b many\n");
+    let twice = files.write(
+        "twice",
+        "http://a max-per-host 1\nHTTP://A:80 max-per-host 2\n",
+    );
+    let binary = files.write("binary", b"http://a max-per-host 1\n\xff\xfe");
+    let server = Server::start();
+    for (path, said) in [
+        (
+            nonsense.as_str(),
+            "nonsense:3: \"many\" is no limit; there is max-per-host",
+        ),
+        (twice.as_str(), "twice:2: line 1 is about the same host"),
+        (binary.as_str(), "can not read"),
+        (
+            "/nowhere/at/all",
+            "can not read /nowhere/at/all: No such file",
+        ),
+        ("/", "can not read /: Is a directory"),
+    ] {
+        let run = fetch(&server, &format!("--limits {path}"));
+        assert_eq!(run.code, Some(2), "{path}: {run:?}");
+        assert!(run.stderr.contains(said), "{path}: {run:?}");
+        assert!(run.stderr.contains("--limits"), "{path}: {run:?}");
+        assert_eq!(run.stdout, "", "{path}: {run:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}

@@ -1,0 +1,428 @@
+//! What users read is about their URLs, files and servers, and not about what the tool is made of.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+
+use keepalive::rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::program::{Ended, command, ended};
+use crate::server::refusing_url;
+use crate::tls_server::{Authority, Files, Identity, config};
+
+/// Names of crates and types, and how types are printed.
+const OF_RUST: [&str; 24] = [
+    "rust",
+    "hyper",
+    "h2",
+    "webpki",
+    "hickory",
+    "tokio",
+    "indicatif",
+    "clap",
+    "crate",
+    "docs.rs",
+    "panick",
+    "digit found in string",
+    "non-zero type",
+    "0ns",
+    "unwrap",
+    "DnsName",
+    "IpAddress(",
+    "Error",
+    "Kind",
+    "Custom",
+    "Some(",
+    "::{",
+    "{ ",
+    "(b\"",
+];
+
+/// Notes in `wrong` what a run says that is about Rust.
+fn check(name: &str, run: &Ended, wrong: &mut String) {
+    // Folders of tests have names that chance makes.
+    let mut text = format!("{}{}", run.stderr, run.stdout);
+    while let Some(start) = text.find("/tmp/.tmp") {
+        text.replace_range(start..start + "/tmp/.tmp123456".len(), "FOLDER");
+    }
+    assert!(
+        run.code == Some(1) || run.code == Some(2),
+        "{name}: {run:?}"
+    );
+    let is_type = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    if text.as_bytes().windows(2).any(is_type) {
+        wrong.push_str(&format!("{name}: the name of a type in {text}\n"));
+    }
+    for word in OF_RUST {
+        let is_word = |(at, _): (usize, &str)| {
+            let before = text[..at].chars().next_back();
+            !before.is_some_and(char::is_alphanumeric)
+        };
+        if text.match_indices(word).any(is_word) {
+            wrong.push_str(&format!("{name}: {word:?} in {text}\n"));
+        }
+    }
+}
+
+fn fetch(flags: &[&str]) -> Ended {
+    let mut command = command("fetch --timeout 2s");
+    ended(command.args(flags).output().unwrap())
+}
+
+/// Answers each connection with `answer` once it has been asked, and closes it.
+fn saying(answer: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let answer = answer.clone();
+            thread::spawn(move || converse(stream?, &answer));
+        }
+    });
+    port
+}
+
+fn converse(mut stream: TcpStream, answer: &[u8]) -> io::Result<()> {
+    let _ = stream.read(&mut [0; 65536])?;
+    stream.write_all(answer)?;
+    stream.shutdown(std::net::Shutdown::Write)?;
+    io::copy(&mut stream, &mut io::sink()).map(|_| ())
+}
+
+fn by_tls(config: ServerConfig) -> u16 {
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let config = Arc::clone(&config);
+            thread::spawn(move || {
+                let session = ServerConnection::new(config).map_err(io::Error::other)?;
+                let mut stream = StreamOwned::new(session, stream?);
+                let _asked = stream.read(&mut [0; 4096])?;
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhal")
+            });
+        }
+    });
+    port
+}
+
+#[test]
+fn of_answers_by_http_1() {
+    let head = "HTTP/1.1 200 OK\r\n";
+    let with_body = |fields: &str| format!("{head}{fields}\r\n\r\nhello");
+    let mut wrong = String::new();
+    for (name, answer) in [
+        ("nothing", String::new()),
+        ("no HTTP", "220 mail.test ESMTP\r\n".to_owned()),
+        ("half a head", "HTTP/1.1 200 OK\r\nx: ".to_owned()),
+        ("another version", "HTTP/9.9 200 OK\r\n\r\n".to_owned()),
+        ("no status", "HTTP/1.1 abc OK\r\n\r\n".to_owned()),
+        ("a bad name", with_body("x y: 1")),
+        ("a bad length", with_body("content-length: -1")),
+        (
+            "two lengths",
+            with_body("content-length: 1\r\ncontent-length: 2"),
+        ),
+        ("too short", with_body("content-length: 100")),
+        ("bad chunks", with_body("transfer-encoding: chunked")),
+        (
+            "chunks cut short",
+            with_body("transfer-encoding: chunked\r\n\r\n5"),
+        ),
+        (
+            "many headers",
+            head.to_owned() + &"x: 1\r\n".repeat(100_000) + "\r\n",
+        ),
+        (
+            "a long header",
+            with_body(&format!("x: {}", "x".repeat(2_000_000))),
+        ),
+        (
+            "interim without end",
+            "HTTP/1.1 100 Continue\r\n\r\n".repeat(100_000),
+        ),
+        (
+            "a redirect to nowhere",
+            "HTTP/1.1 302 Found\r\nlocation: http://[::1\r\n\r\n".to_owned(),
+        ),
+        (
+            "a redirect elsewhere",
+            "HTTP/1.1 302 Found\r\nlocation: ftp://h/\r\n\r\n".to_owned(),
+        ),
+        (
+            "a redirect in a circle",
+            "HTTP/1.1 302 Found\r\nlocation: /\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                .to_owned(),
+        ),
+        (
+            "no gzip",
+            with_body("content-encoding: gzip\r\ncontent-length: 5"),
+        ),
+        (
+            "a strange coding",
+            with_body("content-encoding: strange\r\ncontent-length: 5"),
+        ),
+        (
+            "not found",
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        ),
+    ] {
+        let url = format!("http://127.0.0.1:{}/", saying(answer.into_bytes()));
+        let run = fetch(&[&url, "--compressed", "-L", "--fail"]);
+        check(name, &run, &mut wrong);
+    }
+    assert_eq!(wrong, "");
+}
+
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    let head = [
+        length[1], length[2], length[3], kind, flags, 0, 0, 0, stream,
+    ];
+    [&head[..], content].concat()
+}
+
+#[test]
+fn of_answers_by_http_2() {
+    let settings = frame(4, 0, 0, b"");
+    let mut wrong = String::new();
+    let mut cases: Vec<(String, Vec<u8>)> = vec![
+        (
+            "no HTTP/2".to_owned(),
+            b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+        ),
+        ("nothing".to_owned(), Vec::new()),
+        (
+            "garbage".to_owned(),
+            frame(0, 0, 1, b"data before settings"),
+        ),
+        ("settings alone".to_owned(), settings.clone()),
+        (
+            "bad compression".to_owned(),
+            [settings.clone(), frame(1, 5, 1, b"\xff\xff\xff\xff\xff")].concat(),
+        ),
+        (
+            "no status".to_owned(),
+            [settings.clone(), frame(1, 5, 1, b"")].concat(),
+        ),
+        (
+            "a frame too large".to_owned(),
+            [&settings[..], b"\xff\xff\xff\x01\x05\0\0\0\x01"].concat(),
+        ),
+        (
+            "an end in the body".to_owned(),
+            [
+                settings.clone(),
+                frame(1, 4, 1, b"\x88"),
+                frame(0, 0, 1, b"hal"),
+            ]
+            .concat(),
+        ),
+    ];
+    for code in 0..=14 {
+        let reset = frame(3, 0, 1, &[0, 0, 0, code]);
+        let goaway = frame(7, 0, 0, &[0, 0, 0, 0, 0, 0, 0, code, b't', b'o', b'o']);
+        let late = frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, code]);
+        cases.push((
+            format!("RST_STREAM {code}"),
+            [settings.clone(), reset].concat(),
+        ));
+        cases.push((
+            format!("GOAWAY {code}"),
+            [settings.clone(), goaway].concat(),
+        ));
+        cases.push((
+            format!("GOAWAY {code} after it"),
+            [settings.clone(), late].concat(),
+        ));
+    }
+    for (name, answer) in cases {
+        let url = format!("http://127.0.0.1:{}/", saying(answer));
+        let run = fetch(&[&url, "--http2", "--resend", "1"]);
+        check(&name, &run, &mut wrong);
+    }
+    assert_eq!(wrong, "");
+}
+
+#[test]
+fn of_tls() {
+    let files = Files::new();
+    let root = Authority::root("the root");
+    let pem = files.write("root.pem", root.pem());
+    let other = Authority::root("another root");
+    let expired =
+        |params: &mut rcgen::CertificateParams| params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let future = |params: &mut rcgen::CertificateParams| {
+        params.not_before = rcgen::date_time_ymd(2090, 1, 1);
+    };
+    let authority = |params: &mut rcgen::CertificateParams| {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    };
+    let purpose = |params: &mut rcgen::CertificateParams| {
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    };
+    let served = |identity: &Identity| by_tls(config(identity, None));
+    let here = ["127.0.0.1"];
+    let asks = by_tls(config(&root.issue("a server", &here), Some(&other)));
+    let mut old = config(&root.issue("a server", &here), None);
+    old.alpn_protocols = vec![b"other".to_vec()];
+    let mut wrong = String::new();
+    for (name, port) in [
+        (
+            "no TLS",
+            saying(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),
+        ),
+        ("nothing", saying(Vec::new())),
+        ("an alert", saying(b"\x15\x03\x03\0\x02\x02\x28".to_vec())),
+        (
+            "a strange alert",
+            saying(b"\x15\x03\x03\0\x02\x02\xc8".to_vec()),
+        ),
+        ("an empty record", saying(b"\x16\x03\x03\0\0".to_vec())),
+        (
+            "half a hello",
+            saying(b"\x16\x03\x03\0\x04\x02\0\0\0".to_vec()),
+        ),
+        (
+            "another name",
+            served(&root.issue("a server", &["h.test", "10.0.0.1"])),
+        ),
+        ("no name", served(&root.issue("a server", &[]))),
+        ("another root", served(&other.issue("a server", &here))),
+        (
+            "expired",
+            served(&root.issue_with("a server", &here, expired)),
+        ),
+        (
+            "not valid yet",
+            served(&root.issue_with("a server", &here, future)),
+        ),
+        (
+            "an authority",
+            served(&root.issue_with("a server", &here, authority)),
+        ),
+        (
+            "another purpose",
+            served(&root.issue_with("a server", &here, purpose)),
+        ),
+        ("a certificate asked for", asks),
+        ("another protocol", by_tls(old)),
+        (
+            "an end without notice",
+            served(&root.issue("a server", &here)),
+        ),
+    ] {
+        let run = fetch(&[&format!("https://127.0.0.1:{port}/"), "--cacert", &pem]);
+        check(name, &run, &mut wrong);
+    }
+    assert_eq!(wrong, "");
+}
+
+#[test]
+fn of_ways_to_a_host() {
+    let mut wrong = String::new();
+    let refused = refusing_url();
+    let proxy = |answer: &[u8]| saying(answer.to_vec());
+    let socks = format!(
+        "socks5h://127.0.0.1:{}",
+        proxy(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    );
+    let socks_refuses = format!("socks5h://127.0.0.1:{}", proxy(b"\x05\xff"));
+    let http = format!("http://127.0.0.1:{}", proxy(b"220 mail.test\r\n"));
+    let http_refuses = format!("http://127.0.0.1:{}", proxy(b"HTTP/1.1 407 No\r\n\r\n"));
+    for (name, flags) in [
+        ("refused", vec![&*refused]),
+        ("no such name", vec!["http://nosuch.invalid/"]),
+        (
+            "a long label",
+            vec!["http://xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.test/"],
+        ),
+        (
+            "no address of the family",
+            vec!["http://127.0.0.1:1/", "-6"],
+        ),
+        (
+            "a bind address that is none of ours",
+            vec!["http://127.0.0.1:1/", "--bind", "192.0.2.1"],
+        ),
+        (
+            "an interface that is none",
+            vec!["http://127.0.0.1:1/", "--interface", "nosuch0"],
+        ),
+        ("no SOCKS", vec!["http://h.test/", "--proxy", &socks]),
+        (
+            "SOCKS refuses",
+            vec!["http://h.test/", "--proxy", &socks_refuses],
+        ),
+        ("no proxy", vec!["https://h.test/", "--proxy", &http]),
+        (
+            "a proxy refuses",
+            vec!["https://h.test/", "--proxy", &http_refuses],
+        ),
+        (
+            "a proxy is not there",
+            vec!["https://h.test/", "--proxy", "http://127.0.0.1:1"],
+        ),
+    ] {
+        let run = fetch(&flags);
+        check(name, &run, &mut wrong);
+    }
+    assert_eq!(wrong, "");
+}
+
+#[test]
+fn of_command_lines() {
+    let files = Files::new();
+    let junk = files.write("junk", "no certificate");
+    let broken = files.write(
+        "broken",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
+    let url = "http://127.0.0.1:1/";
+    let mut wrong = String::new();
+    for flags in [
+        vec!["http://"],
+        vec!["http://a b/"],
+        vec!["http://[::1/"],
+        vec!["http://h:99999/"],
+        vec!["http://256.1.1.1/"],
+        vec!["http://xn--/"],
+        vec!["ftp://h/"],
+        vec![url, "--timeout", "5d"],
+        vec![url, "--timeout", "0"],
+        vec![url, "--max-per-host", "0"],
+        vec![url, "--max-per-host", "x"],
+        vec![url, "--jobs", "0"],
+        vec![url, "--resend=-1"],
+        vec![url, "--bind", "h"],
+        vec![url, "--resolve", "h"],
+        vec![url, "--proxy", "ftp://h"],
+        vec![url, "--proxy", "http://h:x"],
+        vec![url, "-H", "x"],
+        vec![url, "-H", "x: \u{1}"],
+        vec![url, "-A", "\u{1}"],
+        vec![url, "-X", "a b"],
+        vec![url, "-d", "@/nowhere/at/all"],
+        vec![url, "--cacert", &junk],
+        vec![url, "--cacert", &broken],
+        vec![url, "--cert", &junk],
+        vec![url, "--cert", &broken],
+        vec![url, "--limits", &junk],
+        vec![url, "--output", "/nowhere/at/all"],
+        vec![url, "--jsonl", "/nowhere/at/all"],
+        vec![url, "--nosuch"],
+        vec!["--input", "/nowhere/at/all"],
+    ] {
+        let run = fetch(&flags);
+        check(&flags.join(" "), &run, &mut wrong);
+    }
+    let run = Command::new(env!("CARGO_BIN_EXE_keepalive"))
+        .args(["probe", "tls://127.0.0.1:1", "--alpn", ""])
+        .output();
+    check("probe --alpn", &ended(run.unwrap()), &mut wrong);
+    assert_eq!(wrong, "");
+}

@@ -1,0 +1,60 @@
+//! What a probe says of `openssl s_server`, a TLS stack that is not ours, is what that server was
+//! told to speak.
+//!
+//! Skipped where there is no openssl, unless `KEEPALIVE_REQUIRE_OPENSSL=1` is set.
+
+use std::process::{Command, Stdio};
+
+use keepalive_testkit::net::program::{Program, find};
+use serde_json::Value;
+
+use crate::program::keepalive;
+use crate::tls_server::{Authority, Files};
+
+/// A server that ends when this is dropped, and its port.
+fn start(files: &Files, authority: &Authority, flags: &str) -> Option<(Program, u16)> {
+    let identity = authority.issue("the server", &["127.0.0.1"]);
+    let mut command = Command::new(find("openssl")?);
+    command
+        .args(["s_server", "-accept", "127.0.0.1:0", "-alpn", "imap"])
+        .args(["-cert", &files.write("server.pem", identity.pem())])
+        .args(["-key", &files.write("server.key", identity.key_pem())])
+        // Without, it ends when its input does.
+        .arg("-rev")
+        .args(flags.split_whitespace())
+        .stderr(Stdio::null());
+    let (server, address) = Program::saying(&mut command, "ACCEPT ");
+    let (_, port) = address.rsplit_once(':').unwrap();
+    Some((server, port.parse().unwrap()))
+}
+
+#[test]
+fn as_what_it_was_told_to_speak() {
+    let (root, files) = (Authority::root("the root"), Files::new());
+    let cacert = files.write("root.pem", root.pem());
+    for (flags, version, suite) in [
+        (
+            "-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256",
+            "TLS 1.2",
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        ),
+        (
+            "-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256",
+            "TLS 1.3",
+            "TLS13_CHACHA20_POLY1305_SHA256",
+        ),
+    ] {
+        let Some((_server, port)) = start(&files, &root, flags) else {
+            return;
+        };
+        let run = keepalive(&format!(
+            "probe imaps://127.0.0.1:{port} --cacert {cacert} --alpn imap --json"
+        ));
+        assert_eq!(run.code, Some(0), "{flags}: {run:?}");
+        let found: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(found["tls"]["version"], version);
+        assert_eq!(found["tls"]["cipher_suite"], suite);
+        assert_eq!(found["tls"]["alpn"], "imap");
+        assert_eq!(found["tls"]["certificates"][0]["issuer"], "CN=the root");
+    }
+}

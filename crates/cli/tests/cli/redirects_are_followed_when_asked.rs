@@ -1,0 +1,262 @@
+//! `--location` follows redirects, up to a number, and leaves credentials behind.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::program::{Ended, keepalive};
+use crate::server::refusing_url;
+use crate::site::Site;
+
+/// The one result of a run.
+fn result(run: &Ended) -> Value {
+    let results = run.results();
+    assert_eq!(results.len(), 1, "{run:?}");
+    results[0].clone()
+}
+
+fn fetch(url: &str, flags: &str) -> Ended {
+    keepalive(&format!("fetch {url} {flags} --jsonl -"))
+}
+
+#[test]
+fn without_it_the_redirect_is_the_answer() {
+    let site = Site::start();
+    let run = fetch(&site.url("/redirect/302?/b"), "");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let result = result(&run);
+    assert_eq!(result["status"], 302);
+    assert_eq!(result["redirects"], 0);
+    assert_eq!(result["final_url"], Value::Null);
+    assert_eq!(site.lines(), ["GET /redirect/302"]);
+}
+
+#[test]
+fn with_it_the_answer_is_what_it_leads_to() {
+    let site = Site::start();
+    for flag in ["-L", "--location"] {
+        let run = fetch(&site.url("/redirect/301?/redirect/307?/b"), flag);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let result = result(&run);
+        assert_eq!(result["status"], 200);
+        assert_eq!(result["redirects"], 2);
+        assert_eq!(result["final_url"], site.url("/b"));
+        assert_eq!(result["bytes"], 5);
+        assert!(run.stderr.contains("redirects followed: 2"), "{run:?}");
+    }
+}
+
+#[test]
+fn what_becomes_of_a_post_depends_on_the_status() {
+    for (status, line, body) in [
+        (301, "GET /b", ""),
+        (302, "GET /b", ""),
+        (303, "GET /b", ""),
+        (307, "POST /b", "x=1"),
+        (308, "POST /b", "x=1"),
+    ] {
+        let site = Site::start();
+        let url = site.url(&format!("/redirect/{status}?/b"));
+        let run = fetch(&url, "-L -d x=1");
+        assert_eq!(run.code, Some(0), "{status}: {run:?}");
+        let last = site.asked().pop().unwrap();
+        assert_eq!((&*last.line, &*last.body), (line, body), "{status}");
+        let has_type = last.header("content-type").is_some();
+        assert_eq!(has_type, !body.is_empty(), "{status}");
+    }
+}
+
+#[test]
+fn a_loop_ends_at_the_limit_with_an_error_that_says_so() {
+    for (flags, limit) in [
+        ("-L", 10),
+        ("-L --max-redirects 3", 3),
+        ("-L --max-redirects 0", 0),
+    ] {
+        let site = Site::start();
+        let run = fetch(&site.url("/loop"), flags);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        let result = result(&run);
+        assert_eq!(result["error"]["function"], "redirect", "{run:?}");
+        assert_eq!(result["redirects"], limit, "{run:?}");
+        let said = format!("{limit} redirects were followed");
+        assert!(run.stderr.contains(&said), "{run:?}");
+        assert!(run.stderr.contains("--max-redirects"), "{run:?}");
+        assert_eq!(site.lines().len(), limit + 1);
+    }
+}
+
+#[test]
+fn what_can_not_be_fetched_is_not_followed() {
+    let site = Site::start();
+    for (to, said) in [
+        ("ftp://127.0.0.1/a", "\"ftp\" is not HTTP"),
+        ("http://127.0.0.1:99999/", "no URL"),
+        ("http://[::1/", "no URL"),
+    ] {
+        let run = fetch(&site.url(&format!("/redirect/302?{to}")), "-L");
+        assert_eq!(run.code, Some(1), "{to}: {run:?}");
+        let result = result(&run);
+        assert_eq!(result["error"]["function"], "redirect", "{to}: {run:?}");
+        let text = result["error"]["error_str"].as_str().unwrap();
+        assert!(text.contains(said), "{to}: {run:?}");
+        assert!(!text.contains("secret"), "{to}: {run:?}");
+    }
+}
+
+#[test]
+fn a_location_is_read_as_browsers_read_it_and_its_credentials_are_not_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let locations = [
+        "/\u{e4} b".to_owned(),
+        "../x/.\\y#z".to_owned(),
+        format!("http://me:secret@127.0.0.1:{port}/last"),
+    ];
+    let server = thread::spawn(move || {
+        let mut heads = Vec::new();
+        for location in locations.into_iter().map(Some).chain([None]) {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
+            heads.push(String::from_utf8(head).unwrap());
+            let head = match location {
+                Some(location) => format!("302 Found\r\nlocation: {location}\r\n"),
+                None => "200 OK\r\n".to_owned(),
+            };
+            let end = "content-length: 0\r\nconnection: close\r\n\r\n";
+            let answer = format!("HTTP/1.1 {head}{end}");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        heads
+    });
+    let run = fetch(&format!("http://127.0.0.1:{port}/a/b"), "-L");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(!run.stdout.contains("secret"), "{run:?}");
+    let heads = server.join().unwrap();
+    let lines: Vec<_> = heads
+        .iter()
+        .map(|head| head.lines().next().unwrap())
+        .collect();
+    let paths = ["/a/b", "/%C3%A4%20b", "/x/y", "/last"];
+    assert_eq!(lines, paths.map(|path| format!("GET {path} HTTP/1.1")));
+    assert!(!heads[3].contains("authorization"), "{}", heads[3]);
+}
+
+#[test]
+fn a_host_that_refuses_is_told_with_the_redirects_before_it() {
+    let (site, refusing) = (Site::start(), refusing_url());
+    let run = fetch(&site.url(&format!("/redirect/302?{refusing}")), "-L");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let result = result(&run);
+    assert_eq!(result["error"]["function"], "connect", "{run:?}");
+    assert_eq!(result["redirects"], 1, "{run:?}");
+    assert_eq!(result["status"], Value::Null, "{run:?}");
+    assert_eq!(result["final_url"], refusing, "{run:?}");
+}
+
+#[test]
+fn redirects_that_can_not_be_followed_tell_the_last_answer() {
+    let site = Site::start();
+    for (path, flags, last) in [
+        ("/loop", "-L --max-redirects 2", Some("/loop")),
+        ("/redirect/302?/loop", "-L --max-redirects 0", None),
+        (
+            "/redirect/302?/redirect/302?ftp://h/",
+            "-L",
+            Some("/redirect/302?ftp://h/"),
+        ),
+        (
+            "/redirect/302?/redirect/302?http://[::1",
+            "-L",
+            Some("/redirect/302?http://[::1"),
+        ),
+    ] {
+        let run = fetch(&site.url(path), flags);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        let result = result(&run);
+        assert_eq!(result["error"]["function"], "redirect", "{run:?}");
+        assert_eq!(result["status"], 302, "{run:?}");
+        let last = last.filter(|last| *last != path).map(|last| site.url(last));
+        assert_eq!(result["final_url"].as_str(), last.as_deref(), "{run:?}");
+        assert!(run.stderr.contains("the last answer was 302"), "{run:?}");
+        if let Some(last) = last {
+            assert!(run.stderr.contains(&last), "{run:?}");
+        }
+    }
+}
+
+const SECRETS: &str = "-H authorization:Basic -H cookie:a=b -H proxy-authorization:Basic \
+                       -H host:one.test -H x-plain:yes";
+
+/// Which of the headers of [`SECRETS`] came with each request.
+fn secrets(site: &Site) -> Vec<Vec<&'static str>> {
+    let names = ["authorization", "cookie", "proxy-authorization"];
+    let asked = site.asked();
+    let secrets = asked.iter().map(|asked| {
+        assert_eq!(asked.header("x-plain"), Some("yes"));
+        let given = names
+            .into_iter()
+            .filter(|name| asked.header(name).is_some());
+        let named = (asked.header("host") == Some("one.test")).then_some("host");
+        given.chain(named).collect()
+    });
+    secrets.collect()
+}
+
+const ALL: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "host"];
+
+#[test]
+fn credentials_go_on_to_the_same_host() {
+    let site = Site::start();
+    let run = fetch(&site.url("/redirect/302?/b"), &format!("-L {SECRETS}"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(secrets(&site), [ALL, ALL]);
+}
+
+#[test]
+fn they_do_not_go_to_another_host_however_many_redirects_it_takes() {
+    let (one, two) = (Site::start(), Site::start());
+    let to = two.url("/redirect/302?/redirect/302?/c");
+    let run = fetch(
+        &one.url(&format!("/redirect/302?{to}")),
+        &format!("-L {SECRETS}"),
+    );
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(secrets(&one), [ALL]);
+    assert_eq!(secrets(&two), [[""; 0]; 3]);
+    assert_eq!(
+        two.asked()[0].header("host"),
+        Some(&*format!("127.0.0.1:{}", two.port))
+    );
+}
+
+#[test]
+fn they_do_not_come_back_from_there() {
+    let (one, two) = (Site::start(), Site::start());
+    let back = two.url(&format!("/redirect/302?{}", one.url("/c")));
+    let run = fetch(
+        &one.url(&format!("/redirect/302?{back}")),
+        &format!("-L {SECRETS}"),
+    );
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(secrets(&one), [&ALL[..], &[]]);
+}
+
+#[test]
+fn another_spelling_is_the_same_host() {
+    let site = Site::start();
+    let url = format!(
+        "http://LocalHost:{}/redirect/302?http://localhost:{}/b",
+        site.port, site.port
+    );
+    let run = fetch(&url, &format!("-L {SECRETS} --resolve localhost:127.0.0.1"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(secrets(&site), [ALL, ALL]);
+}

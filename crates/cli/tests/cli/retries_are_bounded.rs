@@ -1,0 +1,45 @@
+//! `--resend` says how often a request is sent again where a reused connection was closed.
+
+use serde_json::Value;
+
+use crate::program::{Ended, keepalive};
+use crate::server::Server;
+
+/// Fetches twice over one connection that its server closes at the second request.
+fn fetch(flags: &str) -> (Ended, Vec<Value>) {
+    let server = Server::start();
+    let url = server.url("/once");
+    let run = keepalive(&format!(
+        "fetch {url} --repeat 2 --jobs 1 --max-per-host 1 --jsonl - {flags}"
+    ));
+    let results = run.results();
+    assert_eq!(results.len(), 2, "{run:?}");
+    assert_eq!(results[0]["status"], 200, "{run:?}");
+    (run, results)
+}
+
+#[test]
+fn it_is_sent_again_and_told() {
+    for flags in ["", "--resend 1"] {
+        let (run, results) = fetch(flags);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert_eq!(results[1]["resent"], 1, "{run:?}");
+        assert!(run.stderr.contains("requests sent again: 1"), "{run:?}");
+    }
+}
+
+#[test]
+fn with_0_it_is_a_failure() {
+    let (run, results) = fetch("--resend 0");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(results[1]["resent"], 0, "{run:?}");
+    assert_eq!(results[1]["error"]["function"], "response", "{run:?}");
+    assert!(!run.stderr.contains("sent again"), "{run:?}");
+}
+
+#[test]
+fn what_may_not_be_done_twice_is_a_failure() {
+    let (run, results) = fetch("-X POST");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert_eq!(results[1]["resent"], 0, "{run:?}");
+}

@@ -1,0 +1,53 @@
+//! The summary counts answers by class and status, and failures by cause with an example of each.
+
+use crate::program::{keepalive, keepalive_reading};
+use crate::server::{Server, refusing_url};
+
+#[test]
+fn statuses_are_counted_by_class() {
+    let server = Server::start();
+    let [fine, missing] = ["/a", "/missing"].map(|path| server.url(path));
+    let run = keepalive(&format!("fetch {fine} {missing} {fine} --repeat 2"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert!(lines.contains(&"2xx  4  200: 4"), "{run:?}");
+    assert!(lines.contains(&"4xx  2  404: 2"), "{run:?}");
+}
+
+#[test]
+fn failures_are_grouped_by_cause_with_an_example_of_each() {
+    let server = Server::start();
+    let refusing = refusing_url();
+    let missing = server.url("/missing");
+    for fail in ["-f", "--fail"] {
+        let urls = format!("{refusing}\n{missing}\n{refusing}\n{}\n", server.url("/a"));
+        let run = keepalive_reading(&format!("fetch --input - {fail}"), &urls);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(run.stdout.contains("1 fetched, 3 failed"), "{run:?}");
+        let refused = format!(
+            "2 failed, connect: Connection refused (os error 111)\n    e.g. {refusing}: connect "
+        );
+        let refused = match cfg!(target_os = "linux") {
+            true => refused,
+            false => "2 failed, connect: ".to_owned(),
+        };
+        assert!(run.stdout.contains(&refused), "{run:?}");
+        let status = format!("1 failed, status: 404 Not Found\n    e.g. {missing}\n");
+        assert!(run.stdout.contains(&status), "{run:?}");
+    }
+}
+
+#[test]
+fn causes_beyond_the_first_failures_are_told_too() {
+    let refusing = refusing_url();
+    let server = Server::start();
+    let missing = server.url("/missing");
+    let urls = format!("{refusing}\n").repeat(30) + &missing;
+    let run = keepalive_reading("fetch --input - --jobs 1 --fail", &urls);
+    assert!(!run.stderr.contains("404"), "{run:?}");
+    assert!(run.stdout.contains("30 failed, connect: "), "{run:?}");
+    assert!(
+        run.stdout.contains("1 failed, status: 404 Not Found"),
+        "{run:?}"
+    );
+}

@@ -1,0 +1,159 @@
+//! `--http2` and `--http1.1` choose, and without them TLS does; what was spoken is told.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use http::Version;
+use keepalive::rustls::ServerConfig;
+
+use crate::program::{Ended, keepalive};
+use crate::site::Site;
+use crate::tls_server::{Authority, config};
+
+/// The settings of a server that speaks these protocols.
+fn tls(protocols: &[&str]) -> ServerConfig {
+    let identity = Authority::root("the root").issue("the server", &["127.0.0.1"]);
+    let mut config = config(&identity, None);
+    config.alpn_protocols = protocols
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    config
+}
+
+fn fetch(url: &str, flags: &str) -> Ended {
+    keepalive(&format!("fetch {url} -k {flags} --summary"))
+}
+
+/// What is in the table's column of versions, in the line that begins so.
+fn told(run: &Ended, line: &str) -> String {
+    let line = run.stderr.lines().find(|text| text.starts_with(line));
+    line.unwrap().split_whitespace().nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn the_server_chooses_by_tls() {
+    for (protocols, version, shown) in [
+        (&["h2", "http/1.1"][..], Version::HTTP_2, "2"),
+        (&["http/1.1"], Version::HTTP_11, "1.1"),
+    ] {
+        let site = Site::start_with(tls(protocols));
+        let url = format!("https://127.0.0.1:{}", site.port);
+        let run = fetch(&url, "");
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert_eq!(site.asked()[0].version, version);
+        assert_eq!(told(&run, &url), shown, "{run:?}");
+        assert_eq!(told(&run, "total"), shown, "{run:?}");
+    }
+}
+
+#[test]
+fn http_1_may_be_wanted_of_a_server_that_can_do_more() {
+    let site = Site::start_with(tls(&["h2", "http/1.1"]));
+    let run = fetch(
+        &format!("https://127.0.0.1:{}", site.port),
+        "--http1.1 --jsonl -",
+    );
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(site.asked()[0].version, Version::HTTP_11);
+    assert_eq!(run.results()[0]["version"], "HTTP/1.1");
+}
+
+#[test]
+fn http_2_is_spoken_without_tls_by_prior_knowledge() {
+    let site = Site::start();
+    let run = fetch(&site.url("/a"), "--http2 --jsonl -");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(site.asked()[0].version, Version::HTTP_2);
+    assert_eq!(run.results()[0]["version"], "HTTP/2");
+    assert_eq!(fetch(&site.url("/a"), "").code, Some(0));
+    assert_eq!(site.asked()[1].version, Version::HTTP_11);
+}
+
+#[test]
+fn one_connection_of_it_carries_many() {
+    let site = Site::start();
+    let run = fetch(&site.url("/a"), "--http2 --repeat 50 --max-per-host 1");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let total = run.stdout.lines().find(|line| line.starts_with("total"));
+    let cells: Vec<_> = total.unwrap().split_whitespace().collect();
+    assert_eq!(cells[..3], ["total", "2", "50"], "{run:?}");
+}
+
+#[test]
+fn a_server_that_can_not_is_a_failure() {
+    let site = Site::start_with(tls(&["http/1.1"]));
+    let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(
+        run.stderr
+            .contains("none of the application protocols offered"),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_server_that_does_not_choose_is_a_failure_of_tls_without_advice() {
+    let site = Site::start_with(tls(&[]));
+    let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let said = "tls: the server was offered h2 by ALPN and chose none";
+    assert!(run.stderr.contains(said), "{run:?}");
+    assert!(!run.stderr.contains("takes for granted"), "{run:?}");
+}
+
+#[test]
+fn one_that_closes_without_a_word_is_a_failure_without_advice() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _some = stream?.read(&mut [0; 1024])?;
+        }
+        io::Result::Ok(())
+    });
+    let run = fetch(&url, "--http2");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(!run.stderr.contains("takes for granted"), "{run:?}");
+}
+
+#[test]
+fn one_that_answers_in_http_1_is_a_failure_with_advice() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            thread::spawn(move || answer_in_http_1(stream?));
+        }
+    });
+    // By chance it comes before the request goes out, or before there is a connection to send it on.
+    let run = fetch(&url, "--http2 --repeat 200 --jsonl -");
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let results = run.results();
+    assert_eq!(results.len(), 200);
+    for result in results {
+        let told = result["error"].to_string();
+        assert!(told.contains("--http2 takes for granted"), "{told}");
+    }
+}
+
+fn answer_in_http_1(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
+    // Until the client closes, so that it reads the answer and no reset.
+    stream.read_to_end(&mut Vec::new()).map(drop)
+}
+
+#[test]
+fn headers_and_a_body_go_by_it_too() {
+    let site = Site::start();
+    let run = fetch(
+        &site.url("/a"),
+        "--http2 -d x=1 -H x-one:1 -H host:other.test",
+    );
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let asked = &site.asked()[0];
+    assert_eq!((&*asked.line, &*asked.body), ("POST /a", "x=1"));
+    assert_eq!(asked.header("x-one"), Some("1"));
+    assert_eq!(asked.header("host"), None);
+}

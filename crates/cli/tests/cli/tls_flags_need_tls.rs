@@ -1,0 +1,34 @@
+//! What is said of TLS to a probe without TLS is an error, and is not left out without a word.
+
+use crate::program::keepalive;
+use crate::server::Server;
+use crate::tls_server::{Authority, Files};
+
+#[test]
+fn it_names_the_flag_and_the_scheme() {
+    let (root, files) = (Authority::root("the root"), Files::new());
+    let me = root.issue("me", &["me.test"]);
+    let pem = files.write("me.pem", me.pem() + &me.key_pem());
+    let server = Server::start();
+    let port = server.port();
+    for (scheme, flags, flag) in [
+        ("http", "--alpn h2", "--alpn"),
+        ("redis", "-k", "--insecure"),
+        ("tcp", &format!("--cacert {pem}"), "--cacert"),
+        ("ws", &format!("--cert {pem}"), "--cert"),
+    ] {
+        let run = keepalive(&format!("probe {scheme}://127.0.0.1:{port} {flags}"));
+        assert_eq!(run.code, Some(2), "{scheme} {flags}: {run:?}");
+        let said = format!("{flag} is for TLS, and {scheme} is probed without it");
+        assert!(run.stderr.contains(&said), "{scheme} {flags}: {run:?}");
+        assert_eq!(run.stdout, "", "{scheme} {flags}: {run:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn without_them_a_plain_scheme_is_probed() {
+    let server = Server::start();
+    let run = keepalive(&format!("probe http://127.0.0.1:{}", server.port()));
+    assert_eq!(run.code, Some(0), "{run:?}");
+}

@@ -1,0 +1,66 @@
+//! A request that is none is refused before anything is fetched, and no secret is repeated.
+
+use crate::program::{command, ended};
+use crate::server::{Server, refusing_url};
+
+#[test]
+fn with_what_to_do() {
+    let server = Server::start();
+    for (flags, said) in [
+        (&["-H", "secret"][..], "--header 1: there is no colon in it"),
+        (
+            &["-H", "a: b", "-H", ": secret"],
+            "--header 2: there is no name",
+        ),
+        (&["-H", "a b: secret"], "\"a b\" is no name of a header"),
+        (
+            &["-H", "a: sec\nret: secret"],
+            "a character that can not be sent",
+        ),
+        (
+            &["-H", "host: a", "-H", "Host: b"],
+            "--header 2: a request is for one host",
+        ),
+        (&["-X", "GE T"], "a method is one word"),
+        (&["-X", "get"], "write GET"),
+        (&["-X", "CONNECT"], "--proxy"),
+        (&["-d", "@/nowhere/at/all"], "/nowhere/at/all: No such file"),
+        (&["-d", "@"], "name a file after it"),
+        (&["-d", "@-", "-d", "@-"], "only once"),
+        (&["-d", "@-", "--input", "-"], "only once"),
+        (&["--resend=-1"], "--resend"),
+        (&["--resend", "many"], "--resend"),
+        (&["--http2", "--http1.1"], "--http1.1"),
+        (&["--max-redirects", "3"], "--location"),
+        (&["-L", "--max-redirects", "all"], "--max-redirects"),
+    ] {
+        let run = command("fetch")
+            .arg(server.url("/a"))
+            .args(flags)
+            .output()
+            .unwrap();
+        let run = ended(run);
+        assert_eq!(run.code, Some(2), "{flags:?}: {run:?}");
+        assert!(run.stderr.contains(said), "{flags:?}: {run:?}");
+        assert!(!run.stderr.contains("secret"), "{flags:?}: {run:?}");
+        assert_eq!(run.stdout, "", "{flags:?}: {run:?}");
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn there_are_not_too_many_headers() {
+    let headers = |count| (0..count).flat_map(|n| ["-H".to_owned(), format!("x{n}: y")]);
+    let run = command("fetch http://127.0.0.1:1/")
+        .args(headers(30_000))
+        .output();
+    let run = ended(run.unwrap());
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(run.stderr.contains("at most 10000"), "{run:?}");
+    let run = command(&format!("fetch {}", refusing_url()))
+        .args(headers(10_000))
+        .output();
+    let run = ended(run.unwrap());
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.stderr.contains("Connection refused"), "{run:?}");
+}

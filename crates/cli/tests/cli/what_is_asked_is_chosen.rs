@@ -1,0 +1,216 @@
+//! `--method`, `--header` and `--data` make the request.
+
+use crate::program::{keepalive, keepalive_reading, keepalive_with};
+use crate::site::{Asked, Site};
+use crate::tls_server::Files;
+
+/// The one request that a run with these flags makes.
+fn asked(flags: &str) -> Asked {
+    asked_reading(flags, "")
+}
+
+fn asked_reading(flags: &str, input: &str) -> Asked {
+    let site = Site::start();
+    let run = keepalive_reading(&format!("fetch {} {flags}", site.url("/a")), input);
+    assert_eq!(run.code, Some(0), "{flags}: {run:?}");
+    let [asked] = &site.asked()[..] else {
+        panic!("{flags}: {:?}", site.asked());
+    };
+    asked.clone()
+}
+
+#[test]
+fn without_flags_it_is_a_get_without_a_body() {
+    let asked = asked("");
+    assert_eq!((&*asked.line, &*asked.body), ("GET /a", ""));
+    assert_eq!(asked.header("content-type"), None);
+}
+
+#[test]
+fn the_agent_and_what_it_accepts_are_named_unless_others_are_given() {
+    const OURS: &str = concat!("keepalive/", env!("CARGO_PKG_VERSION"));
+    for (flags, agent, accept) in [
+        ("", OURS, "*/*"),
+        ("-A mine", "mine", "*/*"),
+        ("--user-agent mine", "mine", "*/*"),
+        ("-H user-agent:mine", "mine", "*/*"),
+        ("-A one -H user-agent:other", "other", "*/*"),
+        ("-H Accept:text/html", OURS, "text/html"),
+    ] {
+        let asked = asked(flags);
+        assert_eq!(asked.header("user-agent"), Some(agent), "{flags}");
+        assert_eq!(asked.header("accept"), Some(accept), "{flags}");
+        assert_eq!(asked.headers.get_all("user-agent").iter().count(), 1);
+    }
+}
+
+#[test]
+fn a_method_is_sent_as_it_is_given() {
+    for method in ["DELETE", "PURGE"] {
+        assert_eq!(asked(&format!("-X {method}")).line, format!("{method} /a"));
+    }
+    assert_eq!(asked("--method HEAD").line, "HEAD /a");
+}
+
+#[test]
+fn headers_are_sent_each_as_often_as_it_is_given() {
+    let asked = asked("-H x-one:1 --header x-two:2 -H x-two:zwei -H host:other.test");
+    assert_eq!(asked.header("x-one"), Some("1"));
+    let both: Vec<_> = asked.headers.get_all("x-two").iter().collect();
+    assert_eq!(both, ["2", "zwei"]);
+    let hosts: Vec<_> = asked.headers.get_all("host").iter().collect();
+    assert_eq!(hosts, ["other.test"]);
+}
+
+#[test]
+fn a_user_name_and_a_password_of_the_url_are_a_header_unless_one_is_given() {
+    let site = Site::start();
+    let url = site.url("/a").replace("http://", "http://me:secret@");
+    for (flag, sent) in [
+        ("", "Basic bWU6c2VjcmV0"),
+        ("-H authorization:mine", "mine"),
+    ] {
+        let run = keepalive(&format!("fetch {url} {flag}"));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let asked = site.asked().pop().unwrap();
+        assert_eq!(asked.header("authorization"), Some(sent));
+        assert_eq!(
+            asked.header("host"),
+            Some(&*format!("127.0.0.1:{}", site.port))
+        );
+    }
+}
+
+#[test]
+fn a_url_is_read_as_browsers_and_curl_read_it() {
+    let site = Site::start();
+    let place = format!("LOCALHOST:{}", site.port);
+    let resolve = "localhost:127.0.0.1";
+    for (url, line) in [
+        (format!("{place}/a/../b"), "GET /b"),
+        (format!("http:\\\\{place}\\b"), "GET /b"),
+        (format!("http://{place}/ä b?ö"), "GET /%C3%A4%20b"),
+    ] {
+        let run = keepalive_with(&["fetch", "--resolve", resolve, &url], "");
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let asked = site.asked().pop().unwrap();
+        assert_eq!(asked.line, line);
+        assert_eq!(asked.header("host"), Some(&*place.to_lowercase()));
+    }
+}
+
+#[test]
+fn data_makes_it_a_post_of_a_form() {
+    let asked = asked("-d a=1 --data b=2");
+    assert_eq!((&*asked.line, &*asked.body), ("POST /a", "a=1&b=2"));
+    assert_eq!(
+        asked.header("content-type"),
+        Some("application/x-www-form-urlencoded")
+    );
+    assert_eq!(asked.header("content-length"), Some("7"));
+}
+
+#[test]
+fn another_method_and_type_may_be_given_with_it() {
+    let asked = asked("-d {} -X PUT -H content-type:application/json");
+    assert_eq!((&*asked.line, &*asked.body), ("PUT /a", "{}"));
+    let types: Vec<_> = asked.headers.get_all("content-type").iter().collect();
+    assert_eq!(types, ["application/json"]);
+}
+
+#[test]
+fn data_comes_from_a_file_as_it_stands() {
+    let files = Files::new();
+    let path = files.write("order.json", "{\n  \"n\": 1\r\n}\n");
+    assert_eq!(asked(&format!("-d @{path}")).body, "{\n  \"n\": 1\r\n}\n");
+}
+
+#[test]
+fn data_comes_from_standard_input() {
+    assert_eq!(
+        asked_reading("-d @-", "from a pipe\n").body,
+        "from a pipe\n"
+    );
+}
+
+#[test]
+fn it_is_sent_with_every_request() {
+    let site = Site::start();
+    let url = site.url("/a");
+    let run = keepalive(&format!("fetch {url} -d x --repeat 3"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let bodies: Vec<_> = site.asked().into_iter().map(|asked| asked.body).collect();
+    assert_eq!(bodies, ["x", "x", "x"]);
+}
+
+#[test]
+fn a_user_is_sent_unless_a_header_is_given() {
+    for flag in ["-u", "--user"] {
+        let asked = asked(&format!("{flag} me:secret"));
+        assert_eq!(asked.header("authorization"), Some("Basic bWU6c2VjcmV0"));
+    }
+    let asked = asked("-u me:secret -H authorization:mine");
+    assert_eq!(asked.header("authorization"), Some("mine"));
+    let run = keepalive("fetch http://127.0.0.1/ -u secret");
+    assert_eq!(run.code, Some(2), "{run:?}");
+    assert!(
+        run.stderr.contains("--user: write user:password"),
+        "{run:?}"
+    );
+    assert!(!run.stderr.contains("secret"), "{run:?}");
+}
+
+#[test]
+fn json_is_posted_as_what_it_is() {
+    let asked = asked("--json {\"a\":1}");
+    assert_eq!((&*asked.line, &*asked.body), ("POST /a", "{\"a\":1}"));
+    assert_eq!(asked.header("content-type"), Some("application/json"));
+    assert_eq!(asked.header("accept"), Some("application/json"));
+}
+
+#[test]
+fn what_is_to_be_encoded_is_and_may_go_into_the_query() {
+    let body = asked("--data-urlencode n=ä&b -d c");
+    assert_eq!((&*body.line, &*body.body), ("POST /a", "c&n=%C3%A4%26b"));
+    for (path, query) in [("/a", "c&n=%C3%A4%26b"), ("/a?x=1", "x=1&c&n=%C3%A4%26b")] {
+        let site = Site::start();
+        let flags = "-G --data-urlencode n=ä&b -d c --jsonl -";
+        let run = keepalive(&format!("fetch {} {flags}", site.url(path)));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let result = &run.results()[0];
+        assert_eq!(result["url"], site.url(&format!("/a?{query}")));
+        assert_eq!(result["final_url"], serde_json::Value::Null);
+        let asked = site.asked().pop().unwrap();
+        assert_eq!((&*asked.line, &*asked.body), ("GET /a", ""));
+        assert_eq!(asked.header("content-type"), None);
+    }
+}
+
+#[test]
+fn a_form_has_its_parts_and_a_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.txt");
+    std::fs::write(&file, "of a file").unwrap();
+    let asked = asked(&format!("-F n=text -F f=@{}", file.display()));
+    let content_type = asked.header("content-type").unwrap();
+    let boundary = content_type
+        .strip_prefix("multipart/form-data; boundary=")
+        .unwrap();
+    let parts: Vec<_> = asked.body.split(&format!("--{boundary}")).collect();
+    assert_eq!(parts.len(), 4, "{asked:?}");
+    assert!(
+        parts[1].ends_with("name=\"n\"\r\n\r\ntext\r\n"),
+        "{asked:?}"
+    );
+    assert!(parts[2].contains("filename=\"a.txt\""), "{asked:?}");
+    assert_eq!(parts[3], "--\r\n");
+    let length = asked.body.len().to_string();
+    assert_eq!(asked.header("content-length"), Some(&*length));
+}
+
+#[test]
+fn the_last_of_a_repeated_flag_wins() {
+    let asked = asked("-X PUT -A one -X DELETE -A two --timeout 1ms --timeout 10s");
+    assert_eq!(asked.line, "DELETE /a");
+    assert_eq!(asked.header("user-agent"), Some("two"));
+}

@@ -1,0 +1,50 @@
+//! The results go to no file that is read: it would be empty before anybody has read it.
+
+use std::fs;
+
+use crate::program::keepalive;
+use crate::server::Server;
+
+#[test]
+fn it_is_refused_and_the_file_stays_as_it_is() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("urls.txt");
+    let text = format!("{}\n", server.url("/a"));
+    fs::write(&file, &text).unwrap();
+    let link = folder.path().join("link.txt");
+    fs::hard_link(&file, &link).unwrap();
+    let (file, link, url) = (file.display(), link.display(), server.url("/b"));
+    for flags in [
+        format!("--input {file} --jsonl {file}"),
+        format!("--input {file} --jsonl {link}"),
+        format!("{url} -d @{file} --jsonl {file}"),
+        format!("{url} --cacert {file} --jsonl {file}"),
+    ] {
+        let run = keepalive(&format!("fetch {flags}"));
+        assert_eq!(run.code, Some(2), "{flags}: {run:?}");
+        assert_eq!(
+            fs::read_to_string(folder.path().join("urls.txt")).unwrap(),
+            text
+        );
+    }
+    let run = keepalive(&format!("fetch --input {file} --jsonl {link}"));
+    let said = format!("--jsonl would write over {file}");
+    assert!(run.stderr.contains(&said), "{run:?}");
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn another_file_is_written() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("urls.txt");
+    fs::write(&file, server.url("/a")).unwrap();
+    let results = folder.path().join("results.jsonl");
+    fs::write(&results, "of an earlier run").unwrap();
+    let (file, shown) = (file.display(), results.display());
+    let run = keepalive(&format!("fetch --input {file} --jsonl {shown}"));
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let text = fs::read_to_string(&results).unwrap();
+    assert!(text.starts_with("{\"number\":1,"), "{text}");
+}

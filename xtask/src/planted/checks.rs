@@ -1,0 +1,202 @@
+//! The checks that look for planted bugs.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use super::bug::{Bug, Part};
+use super::tree::Group;
+use crate::build::{Build, Tests};
+
+/// A test that says nothing for so long hangs, which is a way to notice a bug.
+const PATIENCE: Duration = Duration::from_secs(40);
+const LINGER: Duration = Duration::from_millis(50);
+/// More than there are processors: a test that waits has the next one run.
+const TEST_THREADS: &str = "--test-threads=6";
+
+/// The test binaries of a build in which bugs are planted, in the order in which they are tried.
+pub(super) struct Checks {
+    engine: Vec<Tests>,
+    shared: Vec<Tests>,
+    driver: Vec<Tests>,
+    http: Vec<Tests>,
+}
+
+pub(super) struct Catch {
+    /// As `binary: test`.
+    pub(super) check: String,
+    /// How far it came until then, if it counts.
+    pub(super) after: String,
+}
+
+impl Checks {
+    pub(super) fn build(group: &Group<'_>) -> Result<Self, String> {
+        let any = |part| group.bugs.iter().any(|bug| bug.part == part);
+        let tests = |part, build: &Build, order: &[&str]| match any(part) {
+            true => build.tests(order),
+            false => Ok(Vec::new()),
+        };
+        let planted = |package| Build::new(package).of(&group.tree);
+        Ok(Self {
+            engine: tests(
+                Part::Engine,
+                &planted("keepalive-engine"),
+                &[
+                    "simulation",
+                    "model",
+                    "explore",
+                    "rules",
+                    "keepalive_engine",
+                ],
+            )?,
+            shared: tests(
+                Part::Shared,
+                &planted("keepalive").cfg("keepalive_loom"),
+                &["keepalive"],
+            )?,
+            driver: tests(
+                Part::Driver,
+                &planted("keepalive").quickly(),
+                &[
+                    "simulation",
+                    "torture",
+                    "behaviour",
+                    "keepalive",
+                    "chaos",
+                    "chaos_tls",
+                ],
+            )?,
+            http: tests(
+                Part::Http,
+                &planted("keepalive-http").quickly(),
+                &["behaviour", "torture", "keepalive_http", "chaos"],
+            )?,
+        })
+    }
+
+    /// What goes by the clock might catch a slow machine, which would be no catch.
+    pub(super) fn without_a_bug(&self) -> Result<(), String> {
+        for tests in self.driver.iter().chain(&self.http) {
+            if let Some(catch) = hunt(tests, None, None)? {
+                return Err(format!("with no bug planted, {} fails", catch.check));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries what caught the bug last, then everything.
+    pub(super) fn hunt(&self, bug: &Bug) -> Result<Option<Catch>, String> {
+        let binaries = match bug.part {
+            Part::Engine => &self.engine,
+            Part::Shared => &self.shared,
+            Part::Driver => &self.driver,
+            Part::Http => &self.http,
+        };
+        if let Some((binary, test)) = bug.caught_by.as_deref().and_then(|by| by.split_once(": "))
+            && let Some(tests) = binaries.iter().find(|tests| tests.name == binary)
+        {
+            // What is not one test is how the whole binary ended.
+            let only = Some(test).filter(|test| !test.contains(' '));
+            if let Some(catch) = hunt(tests, Some(&bug.name), only)? {
+                return Ok(Some(catch));
+            }
+        }
+        for tests in binaries {
+            if let Some(catch) = hunt(tests, Some(&bug.name), None)? {
+                return Ok(Some(catch));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Runs one test binary, or one of its tests, until the first fails.
+fn hunt(tests: &Tests, bug: Option<&str>, only: Option<&str>) -> Result<Option<Catch>, String> {
+    let mut running = Running::start(tests, bug, only)?;
+    let mut after = String::new();
+    let catch = |what: &str, after: &str| {
+        Ok(Some(Catch {
+            check: format!("{}: {what}", tests.name),
+            after: after.to_owned(),
+        }))
+    };
+    loop {
+        match running.lines.recv_timeout(PATIENCE) {
+            Ok(line) => {
+                note(&line, &mut after);
+                if let Some(test) = line.strip_suffix(" ... FAILED") {
+                    // The two outputs of a test come in any order.
+                    while after.is_empty()
+                        && let Ok(line) = running.lines.recv_timeout(LINGER)
+                    {
+                        note(&line, &mut after);
+                    }
+                    return catch(test.trim_start_matches("test "), &after);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => return catch("it hangs", &after),
+            Err(RecvTimeoutError::Disconnected) => {
+                let status = running.child.wait().map_err(|error| error.to_string())?;
+                return match status.success() {
+                    true => Ok(None),
+                    false => catch("it breaks off", &after),
+                };
+            }
+        }
+    }
+}
+
+/// Notes how far a check came.
+fn note(line: &str, after: &mut String) {
+    if let Some((_, steps)) = line.split_once("caught after ") {
+        steps.clone_into(after);
+    }
+}
+
+/// A test binary at work, ended when this is dropped.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    fn start(tests: &Tests, bug: Option<&str>, only: Option<&str>) -> Result<Self, String> {
+        let mut child = Command::new(&tests.binary)
+            .current_dir(&tests.folder)
+            .args([TEST_THREADS, "--nocapture"])
+            .args(only.iter().flat_map(|test| ["--exact", test]))
+            .envs(bug.map(|name| ("KEEPALIVE_PLANTED", name)))
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{}: {error}", tests.binary.display()))?;
+        let (sender, lines) = mpsc::channel();
+        let outputs: [Option<Box<dyn Read + Send>>; 2] = [
+            child.stdout.take().map(|pipe| Box::new(pipe) as _),
+            child.stderr.take().map(|pipe| Box::new(pipe) as _),
+        ];
+        for output in outputs.into_iter().flatten() {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        Ok(Self { child, lines })
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
