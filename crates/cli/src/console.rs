@@ -1,6 +1,6 @@
-//! What is written for people: complaints on standard error, text on standard output, colour.
+//! Text for people: errors on standard error, results on standard output, and their styles.
 //!
-//! Nothing here panics when the other side has gone, as `println!` would.
+//! A closed stream is an error here; `println!` would panic.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -12,11 +12,11 @@ use crate::exit::Exit;
 /// Writes one line to standard error, after the name of the program.
 pub(crate) fn complain(message: impl Display) {
     let message = harmless(&message.to_string());
-    // There is nobody left to tell if standard error is closed.
+    // A closed standard error leaves no way to report its own failure.
     let _ = writeln!(io::stderr(), "keepalive: {message}");
 }
 
-/// Without what text from a server or a file could do to a terminal.
+/// `text` with its control characters replaced, so that it can not control a terminal.
 pub(crate) fn harmless(text: &str) -> String {
     let replaced = |sign: char| if sign.is_control() { '\u{fffd}' } else { sign };
     text.chars().map(replaced).collect()
@@ -28,16 +28,16 @@ pub(crate) const HEADING: Style = Style::new().bold();
 /// The style of failures.
 pub(crate) const ALARM: Style = AnsiColor::Red.on_default();
 
-/// `text` in `style`, for [`print`].
+/// `text` in `style`; pass it to [`print`], which drops styles where they do not belong.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Writes `text` to `stream`; its styles reach only a terminal that takes them.
+/// Writes `text` to `stream`, with its styles only if that is a terminal with colours.
 ///
 /// # Errors
 ///
-/// It is closed or full.
+/// The stream is closed or full.
 pub(crate) fn print(stream: Stream, text: &str) -> io::Result<()> {
     match stream {
         Stream::Output => write(anstream::stdout().lock(), text),
@@ -45,11 +45,11 @@ pub(crate) fn print(stream: Stream, text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes `text` to standard output as it stands.
+/// Writes `text` to standard output unchanged.
 ///
 /// # Errors
 ///
-/// It is closed or full.
+/// Standard output is closed or full.
 pub(crate) fn print_raw(text: &str) -> io::Result<()> {
     write(io::stdout().lock(), text)
 }
@@ -59,13 +59,22 @@ fn write(mut to: impl Write, text: &str) -> io::Result<()> {
     to.flush()
 }
 
-/// Says that standard output can not be written, and how the program ends for it.
+/// Reports that standard output can not be written, and returns the exit for it.
 pub(crate) fn cannot_print(error: &io::Error) -> Exit {
     complain(format_args!("can not write to standard output: {error}"));
     Exit::Failed
 }
 
-/// Where text for people goes.
+/// The exit of a command that printed its result last: an unwritable one is a failure.
+pub(crate) fn exit_after(printed: io::Result<()>, exit: Exit) -> Exit {
+    let failed = printed.map_err(|error| cannot_print(&error)).err();
+    match exit {
+        Exit::Success => failed.unwrap_or(exit),
+        _ => exit,
+    }
+}
+
+/// One of the two standard streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Output,
@@ -83,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_stays_one_and_moves_no_cursor() {
+    fn harmless_text_stays_one_line_and_moves_no_cursor() {
         let text = "a\nb\x1b[2Jc\u{9b}31m\u{7f}é";
         assert_eq!(harmless(text), "a\u{fffd}b\u{fffd}[2Jc\u{fffd}31m\u{fffd}é");
     }

@@ -1,10 +1,10 @@
-//! Durations as people write and read them.
+//! Parses and formats durations.
 
 use std::time::Duration;
 
 use humantime::DurationError as Error;
 
-/// The longest that can be given: a year. Beyond it a clock could overflow.
+/// The longest duration of a flag: a year. A clock could overflow with more.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Parses `15s`, `500ms`, `1h30m` or `0.5s`; a bare number is seconds.
@@ -24,11 +24,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads the same, but not 0.
+/// Parses a duration above zero.
 ///
 /// # Errors
 ///
-/// What is wrong with `text`, in words.
+/// The fault of `text`, in words.
 pub(crate) fn parse_above_zero(text: &str) -> Result<Duration, String> {
     match parse(text)? {
         Duration::ZERO => Err("write a time that is longer than 0".to_owned()),
@@ -36,7 +36,7 @@ pub(crate) fn parse_above_zero(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Writes a duration in three figures and the unit that suits it: `845 µs`, `12.3 ms`, `1.24 s`.
+/// Formats a duration in three figures with a fitting unit: `845 µs`, `12.3 ms`, `1.24 s`.
 pub(crate) fn shown(duration: Duration) -> String {
     let micros = duration.as_micros();
     match micros {
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units() {
+    fn a_duration_is_a_number_with_or_without_a_unit() {
         for (text, micros) in [
             ("15s", 15_000_000),
             ("15", 15_000_000),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn a_wrong_duration_is_refused() {
         for text in [
             "", "s", "-1s", "+1", "1x", "1.2.3s", "inf", "NaN", "1e3", ".",
         ] {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn three_figures() {
+    fn a_duration_is_shown_in_three_figures() {
         for (micros, text) in [
             (0, "0 µs"),
             (845, "845 µs"),

@@ -1,31 +1,31 @@
-//! How the program ends.
+//! Exit codes.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::interrupt::Signal;
 
-/// How long the process waits for its connections to close once it has nothing else to do.
+/// Time for connections to close before the process exits.
 ///
-/// Goodbyes (`close_notify`, GOAWAY) leave at once if the peer reads; one that does not may not
-/// hold up the process.
+/// `close_notify` and GOAWAY leave at once if the peer reads. A peer that does not read must not
+/// delay the exit.
 pub(crate) const GOODBYE: Duration = Duration::from_millis(50);
 
-/// What the exit code says.
+/// The end of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Everything was fetched.
+    /// The command did all its work.
     Success,
-    /// Something was not fetched, or a result could not be written.
+    /// A fetch or a probe failed, or a result could not be written.
     Failed,
-    /// The command line, or a file that it names, can not be used; nothing was fetched.
+    /// The command line, or a file that it names, can not be used; nothing was sent.
     Usage,
     /// Ctrl-C or SIGTERM.
     Signal(Signal),
 }
 
 impl Exit {
-    /// 0, 1, 2, or 128 and the number of the signal, as shells say it.
+    /// 0, 1, 2, or 128 plus the number of the signal, as in shells.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Success => 0,

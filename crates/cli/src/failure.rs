@@ -1,4 +1,4 @@
-//! Why a fetch failed: the function, and its error.
+//! The error of a fetch or a probe, as users see it.
 
 use std::error::Error;
 use std::fmt;
@@ -17,30 +17,30 @@ const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
 #[cfg(not(unix))]
 const TIMED_OUT: Option<i32> = None;
 
-/// What failed, in the three parts that `keepalive` names every error by, and what was tried.
+/// An error in the three parts of every `keepalive` error, with details of the attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
     pub(crate) function: String,
     pub(crate) error_num: Option<i32>,
     pub(crate) error_str: String,
-    /// Of a connection that could not be opened: the addresses, and what became of each.
+    /// The addresses that were tried, each with its error, when no connection could be opened.
     pub(crate) detail: Option<String>,
 }
 
 impl Failure {
-    /// Something that no system has a number for.
+    /// An error without a number of the system.
     pub(crate) fn of(function: &str, error_str: String) -> Self {
-        Self::without_detail(function, None, error_str)
+        Self::new(function, None, error_str, None)
     }
 
-    /// Says what may be behind it.
+    /// Appends a likely cause.
     pub(crate) fn advise(&mut self, advice: &str) {
         let shown = self.detail.as_mut().unwrap_or(&mut self.error_str);
         shown.push_str("; ");
         shown.push_str(advice);
     }
 
-    /// Says where redirects had led to, if they can not be followed further.
+    /// Adds the last response, if the failure is about a redirect.
     pub(crate) fn redirected(&mut self, status: u16, last: Option<&Uri>) {
         if self.function == "redirect" {
             let from = last.map_or_else(String::new, |last| format!(" from {last}"));
@@ -48,40 +48,40 @@ impl Failure {
         }
     }
 
-    fn without_detail(function: &str, error_num: Option<i32>, error_str: String) -> Self {
+    fn new(
+        function: &str,
+        error_num: Option<i32>,
+        error_str: String,
+        detail: Option<String>,
+    ) -> Self {
         Self {
             function: function.to_owned(),
             error_num,
             error_str,
-            detail: None,
+            detail,
         }
     }
 
-    /// A signal broke it off.
+    /// The failure of a command that `signal` ended.
     pub(crate) fn interrupted(signal: Signal) -> Self {
         Self::of("interrupt", format!("broken off by {}", signal.name()))
     }
 
-    /// The time was over in `phase`, after the manager's part was done.
+    /// The timeout passed in `phase`, after the manager had granted a connection.
     pub(crate) fn timeout(phase: &str) -> Self {
         let text = match TIMED_OUT {
             Some(number) => io::Error::from_raw_os_error(number),
             None => io::ErrorKind::TimedOut.into(),
         };
-        Self {
-            function: phase.to_owned(),
-            error_num: TIMED_OUT,
-            error_str: without_number(&text),
-            detail: None,
-        }
+        Self::new(phase, TIMED_OUT, without_number(&text), None)
     }
 
-    /// The answer says that it is an error, and `--fail` was given.
+    /// An error status, under `--fail`.
     pub(crate) fn status(status: http::StatusCode) -> Self {
         Self::of("status", status.to_string())
     }
 
-    /// A body did not come, or its codings could not be undone.
+    /// The body was cut short, or could not be decoded.
     pub(crate) fn body(error: io::Error) -> Self {
         match error.downcast::<keepalive_http::Error>() {
             Ok(error) => Self::from(&error),
@@ -89,32 +89,26 @@ impl Failure {
         }
     }
 
-    /// A body is longer than `--max-filesize` allows.
+    /// The body is longer than `--max-filesize` allows.
     pub(crate) fn too_long(max: u64) -> Self {
         let max = HumanCount(max);
         let text = format!("it is longer than {max} bytes (--max-filesize)");
         Self::of("body", text)
     }
 
-    /// A body could not be written to `place`.
+    /// The body could not be written to `place`.
     pub(crate) fn output(place: &str, error: &io::Error) -> Self {
-        Self {
-            function: "write".to_owned(),
-            error_num: error.raw_os_error(),
-            error_str: without_number(error),
-            detail: Some(format!("can not write to {place}: {error}")),
-        }
+        let detail = format!("can not write to {place}: {error}");
+        let text = without_number(error);
+        Self::new("write", error.raw_os_error(), text, Some(detail))
     }
 }
 
 impl From<&keepalive_http::Error> for Failure {
     fn from(error: &keepalive_http::Error) -> Self {
-        Self {
-            function: error.function().to_owned(),
-            error_num: error.error_num(),
-            error_str: error.error_str(),
-            detail: connect_error(error).map(ToString::to_string),
-        }
+        let detail = connect_error(error).map(ToString::to_string);
+        let (function, text) = (error.function(), error.error_str());
+        Self::new(function, error.error_num(), text, detail)
     }
 }
 
@@ -132,23 +126,20 @@ impl From<&ExchangeError> for Failure {
 impl From<&AllocateError> for Failure {
     fn from(error: &AllocateError) -> Self {
         let cause = error.source().and_then(|cause| cause.downcast_ref());
-        Self {
-            detail: cause.map(ConnectError::to_string),
-            ..Self::without_detail(error.function(), error.error_num(), error.error_str())
-        }
+        let detail = cause.map(ConnectError::to_string);
+        let (function, text) = (error.function(), error.error_str());
+        Self::new(function, error.error_num(), text, detail)
     }
 }
 
 impl From<&ConnectError> for Failure {
     fn from(error: &ConnectError) -> Self {
-        Self {
-            detail: Some(error.to_string()),
-            ..Self::without_detail(error.function(), error.error_num(), error.error_str())
-        }
+        let (function, text) = (error.function(), error.error_str());
+        Self::new(function, error.error_num(), text, Some(error.to_string()))
     }
 }
 
-/// What it was about a connection that led to an error, if it was that.
+/// The error of the connection, if `error` came from one.
 fn connect_error(error: &keepalive_http::Error) -> Option<&ConnectError> {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -173,7 +164,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The text of an error without the number that `io::Error` appends.
+/// The text of `error` without the number that `io::Error` appends.
 fn without_number(error: &io::Error) -> String {
     let mut text = error.to_string();
     if let Some(end) = text.rfind(" (os error") {
@@ -187,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_is_said_once() {
+    fn a_failure_shows_its_error_number_once() {
         let failure = Failure::output("a.html", &io::Error::from_raw_os_error(28));
         assert_eq!(failure.error_num, Some(28));
         let text = failure.to_string();
@@ -197,7 +188,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_timeout_has_the_text_of_the_system() {
+    fn a_timeout_has_the_error_text_of_the_system() {
         let text = Failure::timeout("body").to_string();
         assert_eq!(text, "body: Connection timed out (os error 110)");
     }

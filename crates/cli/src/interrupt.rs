@@ -1,4 +1,4 @@
-//! Signals that ask for the end: the first asks for an orderly one, the second ends at once.
+//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends the process at once.
 
 use std::future;
 use std::process;
@@ -8,17 +8,17 @@ use tokio::sync::watch;
 
 use crate::exit::Exit;
 
-/// A signal that ends a run: the summary so far is printed, and no file is left half-written.
+/// A signal that ends a command: it prints its results so far, and leaves no incomplete file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// SIGINT, which Ctrl-C sends.
+    /// SIGINT, from Ctrl-C.
     Interrupt,
-    /// SIGTERM, which `kill`, `timeout` and service managers send.
+    /// SIGTERM, from `kill`, `timeout` and service managers.
     Terminate,
 }
 
 impl Signal {
-    /// The system's number for it, which POSIX fixes for both.
+    /// The number that POSIX gives it.
     pub(crate) fn number(self) -> u8 {
         match self {
             Self::Interrupt => 2,
@@ -26,7 +26,7 @@ impl Signal {
         }
     }
 
-    /// Its name as users know it.
+    /// The name that users know.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "Ctrl-C",
@@ -35,17 +35,17 @@ impl Signal {
     }
 }
 
-/// Tells whether a signal has come.
+/// Receives the first signal.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt(watch::Receiver<Option<Signal>>);
 
 impl Interrupt {
-    /// Starts to listen, in a task for each signal: the second one works whatever the rest does.
+    /// Starts a task for each signal, so that a second signal works even if the command hangs.
     pub(crate) fn listen() -> Self {
         let (raised, receiver) = watch::channel(None);
         for signal in [Signal::Interrupt, Signal::Terminate] {
             let raised = raised.clone();
-            // A signal that can not be listened for ends the process as it always does.
+            // Without a listener, the signal keeps its default action and ends the process.
             let Ok(mut signals) = unix::signal(SignalKind::from_raw(signal.number().into())) else {
                 continue;
             };
@@ -65,11 +65,11 @@ impl Interrupt {
         Self(receiver)
     }
 
-    /// Completes with the first signal; never before one has come.
+    /// Waits for the first signal.
     ///
     /// # Cancel safety
     ///
-    /// No signal is lost: the next call answers it.
+    /// No signal is lost: the next call returns it.
     pub(crate) async fn raised(&mut self) -> Signal {
         let first = self.0.wait_for(Option::is_some).await;
         match first.ok().and_then(|first| *first) {

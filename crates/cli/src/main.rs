@@ -5,7 +5,7 @@
 //!
 //! - `network` and `tls` turn flags into the connector,
 //! - `duration`, `number` and `size` parse the values of flags,
-//! - `console` and `table` print,
+//! - `console`, `table` and `timing` format and print,
 //! - `failure`, `interrupt` and `exit` end a command.
 
 mod args;
@@ -21,6 +21,7 @@ mod number;
 mod probe;
 mod size;
 mod table;
+mod timing;
 mod tls;
 
 use std::process::ExitCode;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints help, the version, or what is wrong with the command line.
+/// Prints the help, the version or the fault of the command line.
 fn print(refusal: &clap::Error) -> Exit {
     let printed = refusal.print();
     match (refusal.use_stderr(), printed) {
@@ -65,7 +66,7 @@ fn within_runtime(command: Command) -> std::io::Result<Exit> {
             Command::Demo(flags) => demo::run(flags).await,
         }
     });
-    // A name that is still being resolved blocks a thread that nobody waits for any more.
+    // A lookup of the system's resolver can not be cancelled: its thread is left behind.
     runtime.shutdown_background();
     Ok(exit)
 }

@@ -1,4 +1,4 @@
-//! How hosts are reached, made from the flags that say so.
+//! Builds the connector from the flags.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -9,14 +9,14 @@ use crate::args::NetworkFlags;
 use crate::console;
 use crate::tls::{self, TlsError};
 
-/// A host and the addresses that it is to be taken for.
+/// A host of `--resolve`, with its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolved {
     host: String,
     addresses: Vec<IpAddr>,
 }
 
-/// Why hosts can not be reached as the flags say.
+/// The flags contradict each other, or one has a wrong value.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NetworkError {
     #[error("--resolve: {0}")]
@@ -33,25 +33,25 @@ pub(crate) enum NetworkError {
     Tls(#[from] TlsError),
 }
 
-/// What opens the connections, with the TLS settings of `https`.
+/// Builds the connector, with TLS settings for `https`.
 ///
 /// # Errors
 ///
-/// Those of [`net`], and what is wrong with a file of certificates.
+/// Those of [`net`], or a certificate file is unusable.
 pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<Net, NetworkError> {
     let net = net(flags)?;
     if tls::flag(&flags.tls).is_none() {
-        // Its settings are then made when they are needed, which may be never.
+        // The connector reads the platform's roots when the first https URL needs them.
         return Ok(net);
     }
     Ok(net.tls(tls::build(tls::chosen(&flags.tls)?)?))
 }
 
-/// What opens the connections.
+/// Builds the connector.
 ///
 /// # Errors
 ///
-/// A name, or a rule for proxies, is none, or something that there is one of is given twice.
+/// A host name or a proxy is invalid, or a flag contradicts itself.
 pub(crate) fn net(flags: &NetworkFlags) -> Result<Net, NetworkError> {
     check_bind(&flags.bind)?;
     let mut options = TcpOptions::new();
@@ -115,7 +115,7 @@ fn from_environment() -> Result<Proxies, ProxyError> {
     Ok(proxies)
 }
 
-/// Reads `host:address,address`; brackets around IPv6 may be left out.
+/// Parses `host:address,address`; brackets around IPv6 are optional.
 pub(crate) fn parse_resolve(text: &str) -> Result<Resolved, String> {
     let (host, list) = text
         .split_once(':')
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_may_have_several_addresses() {
+    fn resolve_takes_several_addresses_for_a_host() {
         for text in ["a.test:192.0.2.1,::1", "a.test:192.0.2.1,[::1]"] {
             let resolved = parse_resolve(text).expect(text);
             assert_eq!(resolved.host, "a.test");
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_said() {
+    fn resolve_refuses_a_wrong_address_with_the_reason() {
         for (text, said) in [
             ("a.test", "a colon"),
             (":::1", "a colon"),

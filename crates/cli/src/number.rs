@@ -1,22 +1,22 @@
-//! Whole numbers as people write them.
+//! Parses whole numbers.
 
 use std::str::FromStr;
 
-/// Reads a number of a type that has no zero.
+/// Parses a number of a type without zero.
 ///
 /// # Errors
 ///
-/// What is wrong with `text`, in words.
+/// The fault of `text`, in words.
 pub(crate) fn from_one<T: FromStr>(text: &str) -> Result<T, String> {
     let number = text.parse();
     number.map_err(|_| "write a whole number, from 1 on".to_owned())
 }
 
-/// Reads a number that may be zero.
+/// Parses a number from zero on.
 ///
 /// # Errors
 ///
-/// What is wrong with `text`, in words.
+/// The fault of `text`, in words.
 pub(crate) fn from_zero<T: FromStr>(text: &str) -> Result<T, String> {
     let number = text.parse();
     number.map_err(|_| "write a whole number, such as 0 or 10".to_owned())

@@ -1,10 +1,10 @@
-//! Numbers of bytes as people write them.
+//! Parses numbers of bytes.
 
-/// Reads bytes, with `k`, `M` or `G` for powers of 1,024, as curl does.
+/// Parses a number of bytes, with `k`, `M` or `G` for powers of 1,024, as curl does.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// The fault of `text`, in words.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|sign: char| sign.is_ascii_alphabetic());
     let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_a_number_and_perhaps_a_unit() {
+    fn a_size_is_a_number_with_or_without_a_unit() {
         for (text, bytes) in [
             ("0", 0),
             ("10", 10),

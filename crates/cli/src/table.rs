@@ -9,7 +9,7 @@ use crate::console::{ALARM, styled};
 pub(crate) const LEFT: Alignment = Alignment::Left;
 pub(crate) const RIGHT: Alignment = Alignment::Right;
 
-/// The rows as lines, each column as wide as its widest cell. Cells may be styled.
+/// Formats the rows as lines, with each column as wide as its widest cell. Cells may be styled.
 pub(crate) fn lines<const N: usize>(columns: [Alignment; N], rows: &[[String; N]]) -> String {
     let widths: [usize; N] = std::array::from_fn(|column| {
         let cells = rows.iter().map(|row| measure_text_width(&row[column]));
@@ -25,7 +25,7 @@ pub(crate) fn lines<const N: usize>(columns: [Alignment; N], rows: &[[String; N]
     lines
 }
 
-/// A cell with a count of failures.
+/// Formats a count of failures, which stands out above zero.
 pub(crate) fn failures(count: u64) -> String {
     let style = if count > 0 { ALARM } else { Style::new() };
     styled(style, HumanCount(count))
@@ -37,7 +37,7 @@ mod tests {
     use crate::console::plain;
 
     #[test]
-    fn columns_are_aligned_by_the_width_that_is_seen() {
+    fn table_columns_are_aligned_by_visible_width() {
         let rows = [
             ["host", "failed", "outcome"].map(String::from),
             ["a µs".to_owned(), failures(7), String::new()],

@@ -1,4 +1,4 @@
-//! How TLS is spoken, made from the flags that say so.
+//! Builds the TLS settings from the flags.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use keepalive::{Tls, TlsBuilder, TlsConfigError};
 
 use crate::args::TlsFlags;
 
-/// Why TLS can not be spoken as the flags say. Nothing of a key or a certificate is repeated.
+/// The TLS flags are unusable. No message repeats content of a key or a certificate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("{flag}: can not read {}: {error}", path.display())]
@@ -37,7 +37,7 @@ const KEY: &str = "give the private key in PEM, in the file of --cert or with --
 const DECRYPT: &str =
     "the key in it is encrypted; decrypt it with: openssl pkey -in FILE -out FILE.key";
 
-/// A flag that asks for anything but the defaults, if one was given.
+/// The first TLS flag that was given.
 pub(crate) fn flag(flags: &TlsFlags) -> Option<&'static str> {
     let given = [
         ("--cacert", !flags.cacert.is_empty()),
@@ -54,12 +54,12 @@ pub(crate) fn flag(flags: &TlsFlags) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// One can not be read, or does not hold what it should.
+/// A file can not be read, or has no certificate or key in it.
 pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, TlsError> {
     let mut builder = Tls::builder();
     for path in &flags.cacert {
         let pem = read("--cacert", path)?;
-        // Each by itself, so that an error can name its file.
+        // Checked one by one, so that the error names the file.
         if let Err(error) = Tls::builder().roots_pem(&*pem).build() {
             return Err(unusable("--cacert", path, &pem, &error, PEM));
         }
@@ -71,7 +71,7 @@ pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, TlsError> {
             Some(path) => read("--key", path)?,
             None => chain.clone(),
         };
-        // Whom it trusts does not matter here, and the platform's roots need not be read for it.
+        // The check of the pair needs no roots; this spares reading the platform's.
         let trial = Tls::builder().danger_accept_any_certificate();
         let trial = trial.client_certificate_pem(&*chain, &*key);
         if let Err(error) = trial.build() {
@@ -90,11 +90,11 @@ pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, TlsError> {
     Ok(builder)
 }
 
-/// Makes settings of what was [`chosen`].
+/// Builds the settings that were [`chosen`].
 ///
 /// # Errors
 ///
-/// The platform has no roots, or an application protocol has no name that can be sent.
+/// The platform has no roots, or the name of an application protocol is invalid.
 pub(crate) fn build(builder: TlsBuilder) -> Result<Tls, TlsError> {
     builder.build().map_err(|error| match error.part() {
         "platform's root certificates" => TlsError::Platform(error),
@@ -120,7 +120,7 @@ fn unusable(
             .any(|part| part == text.as_bytes())
     };
     let is_key = advice == KEY;
-    // ASN.1 begins with a sequence.
+    // DER begins with a sequence of ASN.1.
     let is_der = content.first() == Some(&0x30);
     TlsError::Unusable {
         flag,

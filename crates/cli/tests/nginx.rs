@@ -1,6 +1,6 @@
-//! 20,000 requests to a real nginx, which says itself over how many connections they came.
+//! Fetches from a real nginx, and counts the connections in its log.
 //!
-//! Skipped where there is no nginx, unless `KEEPALIVE_REQUIRE_NGINX=1` is set.
+//! Skipped without nginx, unless `KEEPALIVE_REQUIRE_NGINX=1` is set.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ const REQUESTS: usize = 20_000;
 const MAX_PER_HOST: usize = 4;
 
 #[test]
-fn twenty_thousand_requests_over_four_connections() {
+fn nginx_sees_twenty_thousand_requests_over_four_connections() {
     let Some(binary) = find("nginx") else { return };
     let folder = tempfile::tempdir().unwrap();
     let nginx = Nginx::start(&binary, folder.path());
@@ -44,7 +44,7 @@ fn twenty_thousand_requests_over_four_connections() {
         requests.len(),
         connections.len()
     );
-    // Nobody closes one here, so those opened at all are those open at once.
+    // No connection closes here, so all of them were open at once.
     assert!(connections.len() <= MAX_PER_HOST, "{}", connections.len());
     assert!(most <= MAX_PER_HOST, "{most}");
     for (connection, numbers) in connections {
@@ -53,7 +53,7 @@ fn twenty_thousand_requests_over_four_connections() {
     }
 }
 
-/// What nginx says of one request.
+/// A line of nginx's log.
 struct Logged {
     connection: u64,
     number_on_connection: u64,
@@ -76,7 +76,7 @@ fn requests(log: &str) -> Vec<Logged> {
         .collect()
 }
 
-/// The most connections between their first and their last request at any one line.
+/// The largest number of connections between their first and last request.
 fn most_at_once(requests: &[Logged]) -> usize {
     let last: HashMap<u64, usize> = requests
         .iter()
@@ -92,7 +92,7 @@ fn most_at_once(requests: &[Logged]) -> usize {
     most
 }
 
-/// An nginx of the test's own: everything it writes is in the test's folder.
+/// An nginx that writes only to the test's folder.
 struct Nginx {
     program: Program,
     url: String,
@@ -108,7 +108,7 @@ impl Nginx {
         fs::write(folder.join("html/index.html"), "hello from nginx\n").unwrap();
         let mut command = Command::new(binary);
         command.arg("-p").arg(folder).arg("-c").arg(&config);
-        // Before it has read its configuration it writes errors where it was built to.
+        // Until nginx has read its configuration, its errors go to its built-in path.
         command.arg("-e").arg(folder.join("error.log"));
         Self {
             program: Program::listening(&mut command, port),
@@ -117,7 +117,7 @@ impl Nginx {
         }
     }
 
-    /// Ends it in an orderly way, and returns its log.
+    /// Stops nginx gracefully, and returns its log.
     fn stop(self) -> String {
         self.program.signal("QUIT");
         self.program.wait();
@@ -127,7 +127,7 @@ impl Nginx {
 
 fn configuration(folder: &Path, port: u16) -> String {
     let folder = folder.display();
-    // Only root may say whose the worker is, and only root's would not see the test's folder.
+    // Only root may set the worker's user, and only root's worker could not read the folder.
     let user = if is_root() { "user root;" } else { "" };
     format!(
         "daemon off;

@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
 
 use http::Response;
 use hyper::body::Incoming;
@@ -50,11 +49,19 @@ pub(crate) async fn send<C: StreamConnector>(
     let shared = lease.is_shared();
     let copy = body.again();
     let mut sent = pin!(lease.send(|| exchange.message(version, form, body)));
-    let sent = poll_fn(|context| match (sent.as_mut().poll(context), &mut timer) {
-        (Poll::Pending, Some(timer)) => timer.poll_late(context).map(|late| Err(in_vain(late))),
-        (sent, _) => sent,
-    });
-    let sent = sent.await;
+    let sent = match &mut timer {
+        None => sent.await,
+        Some(timer) => {
+            let in_time = poll_fn(|context| {
+                let sent = sent.as_mut().poll(context);
+                if sent.is_ready() {
+                    return sent;
+                }
+                timer.poll_late(context).map(|late| Err(in_vain(late)))
+            });
+            in_time.await
+        }
+    };
     let unanswered = match sent {
         Ok(response) => return Ok((response, copy)),
         Err(unanswered) => unanswered,

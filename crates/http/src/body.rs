@@ -88,19 +88,20 @@ impl<C: StreamConnector> Body<C> {
         if let Some(late) = self.timer.as_ref().and_then(|timer| timer.is_over()) {
             return Poll::Ready(Some(Err(self.give_up(late))));
         }
-        let item = match (Pin::new(&mut *incoming).poll_frame(cx), &mut self.timer) {
-            (Poll::Ready(item), timer) => {
-                timer.iter_mut().for_each(|timer| timer.rest());
-                item
+        let item = Pin::new(&mut *incoming).poll_frame(cx);
+        if let Some(timer) = &mut self.timer {
+            match item.is_ready() {
+                true => timer.rest(),
+                false => {
+                    let late = ready!(timer.poll_late(cx));
+                    return Poll::Ready(Some(Err(match late {
+                        Some(late) => self.give_up(late),
+                        None => self.give_up(NO_TIMER),
+                    })));
+                }
             }
-            (Poll::Pending, Some(timer)) => {
-                return match ready!(timer.poll_late(cx)) {
-                    Some(late) => Poll::Ready(Some(Err(self.give_up(late)))),
-                    None => Poll::Ready(Some(Err(self.give_up(NO_TIMER)))),
-                };
-            }
-            (Poll::Pending, None) => return Poll::Pending,
-        };
+        }
+        let item = ready!(item);
         let item = item.map(|item| within(self.hold.limits(), item));
         match &item {
             Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_end_stream(),

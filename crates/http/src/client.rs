@@ -168,6 +168,7 @@ impl<C: StreamConnector> Client<C> {
     /// # Errors
     ///
     /// Those of [`request`](Self::request).
+    #[inline]
     #[track_caller]
     pub fn get<U: IntoUrl>(
         &self,
@@ -187,6 +188,7 @@ impl<C: StreamConnector> Client<C> {
     /// # Errors
     ///
     /// Those of [`request`](Self::request).
+    #[inline]
     #[track_caller]
     pub fn head<U: IntoUrl>(
         &self,
@@ -241,6 +243,7 @@ impl<C: StreamConnector> Client<C> {
     /// # Ok(())
     /// # }
     /// ```
+    #[inline]
     #[track_caller]
     pub fn request<B>(
         &self,
@@ -253,6 +256,8 @@ impl<C: StreamConnector> Client<C> {
         self.send(Ok(request), Location::caller())
     }
 
+    // The future is large: where this is a call, it is copied.
+    #[inline]
     fn send<B>(
         &self,
         request: Result<Request<B>, Error>,
@@ -331,14 +336,21 @@ impl<C: StreamConnector> Client<C> {
                 continue;
             };
             let timer = deadlines.of_head(begun, !used);
-            let failed = match attempt::send(exchange, form, body, &mut hold, timer).await {
-                // Over another connection it may be answered (RFC 9110, section 15.5.20).
-                Ok((response, Some(again)))
-                    if response.status() == StatusCode::MISDIRECTED_REQUEST
-                        && !is_misdirected
-                        && resent < self.retries
-                        && !left().is_zero() =>
-                {
+            let sent = attempt::send(exchange, form, body, &mut hold, timer).await;
+            let failed = match sent {
+                Ok((response, again)) => {
+                    let is_final = response.status() != StatusCode::MISDIRECTED_REQUEST
+                        || is_misdirected
+                        || resent >= self.retries;
+                    let Some(again) = again.filter(|_| !is_final && !left().is_zero()) else {
+                        return Ok(Answered {
+                            response,
+                            hold,
+                            resent,
+                            timer: deadlines.of_body(begun, !used),
+                        });
+                    };
+                    // Over another connection it may be answered (RFC 9110, section 15.5.20).
                     drop(response);
                     hold.lease().retire();
                     hold.break_off();
@@ -347,14 +359,6 @@ impl<C: StreamConnector> Client<C> {
                     resent += 1;
                     to = Cow::Owned(exchange.to.clone().timeout(left()));
                     continue;
-                }
-                Ok((response, _)) => {
-                    return Ok(Answered {
-                        response,
-                        hold,
-                        resent,
-                        timer: deadlines.of_body(begun, !used),
-                    });
                 }
                 Err(failed) => failed,
             };

@@ -149,8 +149,9 @@ where
         };
         let mut response = pin!(sender.try_send_request(begun()));
         let response = poll_fn(|cx| {
-            if let Poll::Ready(response) = response.as_mut().poll(cx) {
-                return Poll::Ready(response);
+            let polled = response.as_mut().poll(cx);
+            if polled.is_ready() {
+                return polled;
             }
             ready!(self.poll_ended(cx));
             // A request that met the end of the task may lie in its channel, where nobody will look

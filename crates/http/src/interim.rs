@@ -119,6 +119,14 @@ impl Heads {
 
     /// How many interim heads there were, if any are in these bytes.
     fn read(&mut self, bytes: &[u8]) -> usize {
+        // Most responses begin with their own head, whole up to its status.
+        if let (Place::Line(0), Some(line)) = (self.place, bytes.first_chunk::<STATUS>())
+            && line.starts_with(b"HTTP/")
+            && line[CODE] != b'1'
+        {
+            self.place = self.response();
+            return 0;
+        }
         let before = self.count;
         let goes_on = matches!(self.place, Place::Head(_));
         for &byte in bytes {
@@ -146,16 +154,21 @@ impl Heads {
     fn status(&mut self) -> Place {
         let code = &self.line[CODE..];
         if code[0] != b'1' || code == b"101" {
-            if let Some(gate) = self.gate.take() {
-                gate.shut();
-            }
-            return Place::Over;
+            return self.response();
         }
         if let Some(gate) = self.gate.take_if(|_| code == b"100") {
             gate.open();
         }
         self.count += 1;
         Place::Head(After::Text)
+    }
+
+    /// After the status of the response itself.
+    fn response(&mut self) -> Place {
+        if let Some(gate) = self.gate.take() {
+            gate.shut();
+        }
+        Place::Over
     }
 }
 

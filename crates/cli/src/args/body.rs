@@ -1,23 +1,23 @@
-//! The bodies of requests.
+//! Flags for the bodies of requests.
 
-/// What is sent besides the head. It makes a POST of a request, unless another method is given.
+/// The body of each request. With a body, the method is POST unless another is given.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Bodies")]
 pub(crate) struct BodyFlags {
-    /// Send this body: TEXT, what is in @FILE, or standard input (@-).
+    /// Send this body: TEXT, the content of @FILE, or standard input (@-).
     ///
-    /// The content-type is application/x-www-form-urlencoded, unless another is given. Several are
-    /// sent as one, with & between them, those of --data-urlencode last.
+    /// The content-type is application/x-www-form-urlencoded, unless another is given. Several
+    /// bodies are joined by &, those of --data-urlencode last.
     #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub(crate) data: Vec<String>,
 
     /// The same, percent-encoded: TEXT, NAME=TEXT, @FILE or NAME@FILE.
     ///
-    /// The name is sent as it is.
+    /// The name is not encoded.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) data_urlencode: Vec<String>,
 
-    /// Put that data into the query of the URL, and send no body.
+    /// Append the data to the query of the URL, and send no body.
     #[arg(short = 'G', long)]
     pub(crate) get: bool,
 

@@ -1,4 +1,4 @@
-//! The command line as it is typed; [`crate::fetch::options`] makes of it what runs.
+//! The definition of the command line.
 
 mod body;
 mod http;
@@ -21,49 +21,50 @@ pub(crate) use self::output::OutputFlags;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    everything was fetched (an answer with an error status such as 404 counts, unless --fail)
-  1    something was not fetched, a line of the input is no URL, or a result could not be written
+  0    everything was fetched (an error status such as 404 counts as fetched, unless --fail)
+  1    a fetch failed, a line of the input is no URL, or a result could not be written
   2    the command line, or a file that it names, can not be used; nothing was fetched
   130  Ctrl-C, and 143 SIGTERM; the summary so far was printed";
 
 const FETCH_BRIEF: &str = "\
-Exit codes: 0 all was fetched, 1 something was not, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM";
+Exit codes: 0 all was fetched, 1 a fetch failed, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM";
 
 const PROBE_EXIT_CODES: &str = "\
 Exit codes:
   0    the connection was opened
-  1    it was not, or what was found could not be written
+  1    it was not, or the result could not be written
   2    the command line, or a file that it names, can not be used; nothing was connected to
-  130  Ctrl-C, and 143 SIGTERM; what was found so far was printed";
+  130  Ctrl-C, and 143 SIGTERM; the result so far was printed";
 
 const PROBE_NOTES: &str = "\
-In the timeline, = is a step that led on, - one that was given up because another was first, and x \
-one that failed. All times are counted from the beginning.
+In the timeline, = is a step that succeeded, - one that was cancelled because another was faster, \
+and x one that failed. All times count from the start.
 
 Durations are a number and a unit (500ms, 15s, 2m, 1h30m); a bare number is seconds.";
 
 const FETCH_NOTES: &str = "\
 Input files have one URL a line; empty lines and lines that start with '#' are skipped. A bad line \
-is reported with its number and the rest goes on. Input is read as it is needed, so it may be of any \
-length.
+is reported with its number, and the rest is fetched. Input is read as needed, so it may be of \
+any length.
 
-Limits files have one host a line, and what is different for it:
+Limits files have one host a line, with its limit:
   https://example.com    max-per-host 2
   http://127.0.0.1:8080  max-per-host 16
 Empty lines and lines that start with '#' are skipped.
 
 Durations are a number and a unit (500ms, 15s, 2m, 1h30m); a bare number is seconds.
 
-Lines of --jsonl come in the order in which fetches end; number is the place in the input. Times in \
-them are microseconds, and what is not known is null.
+Lines of --jsonl come in the order in which fetches end; number is the place in the input. Times \
+are microseconds, and unknown values are null.
 
-A single URL's body goes to standard output, without a summary. Of several, bodies are dropped \
-unless --output, -O or --include asks for them, and the summary goes to standard output, or to \
-standard error if something else is there. In it a request waits \
-from asking for a connection until it has one; opened, immediate and deferred count the answers that \
-came on a new connection, on an idle one, and on one that another request gave back meanwhile. What \
-was redirected is counted at the host that was asked first. Bytes are those of bodies, as they were \
-sent; what --compressed has unpacked is told beside them.";
+The body of a single URL goes to standard output, without a summary. With several URLs, bodies are \
+dropped unless --output, -O or --include is given. Their summary goes to standard output, or to \
+standard error if standard output has bodies or lines of JSON.
+
+In the summary, opened counts the responses on a new connection, immediate those on an idle one, and \
+deferred those on a connection that another request returned meanwhile. The wait is the time from \
+asking for a connection until it is there. A redirected fetch counts for its first host. Sizes are \
+those of bodies as sent; --compressed adds the unpacked size.";
 
 /// Fetch URLs through one connection manager that limits, queues and reuses connections.
 #[derive(Debug, Parser)]
@@ -79,14 +80,14 @@ pub(crate) enum Command {
     #[command(disable_help_flag = true, next_help_heading = "Input and limits")]
     #[command(after_help = FETCH_BRIEF, after_long_help = format!("{FETCH_NOTES}\n\n{EXIT_CODES}"))]
     Fetch(Box<FetchFlags>),
-    /// Open one connection, and show the way that it took.
+    /// Open one connection, and show each step to it.
     ///
-    /// It shows the addresses found, each attempt to connect with its time, what TLS came to, the
-    /// certificate, and how long each phase took. Nothing is sent to the server but what TLS and a
-    /// proxy need. The exit code is 0 if the connection was opened.
+    /// It shows the addresses found, each attempt to connect with its time, the TLS session, the
+    /// certificate, and the time of each phase. The server gets only the handshakes of TLS and a
+    /// proxy. The exit code is 0 if the connection was opened.
     #[command(after_help = PROBE_EXIT_CODES, after_long_help = format!("{PROBE_NOTES}\n\n{PROBE_EXIT_CODES}"))]
     Probe(Box<ProbeFlags>),
-    /// Fetch from small servers on this machine under tight limits, and explain what was seen.
+    /// Fetch from small servers on this machine under tight limits, and explain the result.
     ///
     /// Needs no network. The exit code is 0 if everything was fetched and no server ever counted
     /// more connections than the limits allow.
@@ -95,7 +96,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct FetchFlags {
-    /// What to fetch, by http or https; without a scheme it is http.
+    /// The URLs to fetch, of http or https; without a scheme it is http.
     #[arg(value_name = "URL", hide_short_help = true)]
     pub(crate) urls: Vec<String>,
 
@@ -113,7 +114,7 @@ pub(crate) struct FetchFlags {
 
     /// Have at most N connections in all.
     ///
-    /// Idle ones are included. It is lowered if there are not as many file descriptors.
+    /// Idle ones are included. With too few file descriptors, the limit is lowered.
     #[arg(long, value_name = "N", default_value = "128", value_parser = number::from_one::<NonZeroUsize>)]
     pub(crate) max_open: NonZeroUsize,
 
@@ -123,12 +124,12 @@ pub(crate) struct FetchFlags {
 
     /// Give up a fetch after this long.
     ///
-    /// Waiting, connecting and the whole answer are in it. It may be 10 ms more, so that
-    /// the error can name the phase.
+    /// It includes waiting, connecting and the whole response. It may be 10 ms more, so that the
+    /// error can name the phase.
     #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration::parse_above_zero)]
     pub(crate) timeout: Duration,
 
-    /// Take other limits for the hosts in FILE: URL max-per-host N.
+    /// Use other limits for the hosts in FILE: URL max-per-host N.
     #[arg(long, value_name = "FILE")]
     pub(crate) limits: Option<PathBuf>,
 
@@ -138,9 +139,9 @@ pub(crate) struct FetchFlags {
 
     /// Have at most N fetches under way (by default 4 x max-open).
     ///
-    /// The input is read ahead by 16 MiB at most. A host that is slow does not hold up the others:
-    /// the host with the fewest fetches under way is next, and while more input may come, a host
-    /// begins another only while as many jobs are free as it has. Of one host, fetches begin in the
+    /// The input is read ahead by 16 MiB at most. A slow host does not delay the others: the host
+    /// with the fewest fetches under way is next. While more input may come, a host starts another
+    /// fetch only if more jobs are free than it has under way. The fetches of one host start in the
     /// order of the input.
     #[arg(long, value_name = "N", value_parser = number::from_one::<NonZeroUsize>)]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -158,18 +159,18 @@ pub(crate) struct FetchFlags {
     #[arg(short, long, action = ArgAction::HelpShort, help_heading = "Help")]
     help: Option<bool>,
 
-    /// Print all there is to know of each flag, files and the summary.
+    /// Print all details of flags, files and the summary.
     #[arg(long, action = ArgAction::HelpLong, help_heading = "Help")]
     manual: Option<bool>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProbeFlags {
-    /// What to connect to: a URL, scheme://host:port, or unix:/path.
+    /// The server: a URL, scheme://host:port, or unix:/path.
     ///
-    /// A scheme that means TLS, such as tls, https, imaps or rediss, is probed with TLS, and any
-    /// other as plain TCP, where --alpn and the flags of TLS are an error. Only http, https, ws and
-    /// wss have a port by default.
+    /// A scheme that means TLS, such as tls, https, imaps or rediss, is probed with TLS. Any other
+    /// is probed as plain TCP, where --alpn and the flags of TLS are an error. Only http, https, ws
+    /// and wss have a default port.
     #[arg(value_name = "TARGET")]
     pub(crate) target: String,
 
@@ -182,7 +183,7 @@ pub(crate) struct ProbeFlags {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) alpn: Option<Vec<String>>,
 
-    /// Write all of it as one JSON object to standard output, with times in microseconds.
+    /// Write the result as one JSON object to standard output, with times in microseconds.
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_definition_of_the_command_line_is_consistent() {
         <Args as clap::CommandFactory>::command().debug_assert();
     }
 }

@@ -1,4 +1,4 @@
-//! How hosts are reached.
+//! Flags for connections.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use clap::builder::NonEmptyStringValueParser;
 use crate::duration;
 use crate::network::{self, Resolved};
 
-/// How hosts are reached.
+/// Resolving, connecting and proxies.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Network")]
 pub(crate) struct NetworkFlags {
     /// Give up opening a connection after this long.
     ///
-    /// Its name, connecting, a proxy and TLS take it together.
+    /// It includes resolving, connecting, a proxy and TLS.
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub(crate) connect_timeout: Option<Duration>,
 
@@ -24,7 +24,7 @@ pub(crate) struct NetworkFlags {
     pub(crate) bind: Vec<IpAddr>,
 
     /// Connect by this network interface.
-    // Nothing would be any interface.
+    // The empty name would mean any interface.
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) interface: Option<String>,
 
@@ -36,7 +36,7 @@ pub(crate) struct NetworkFlags {
     #[arg(short = '6', long)]
     pub(crate) ipv6: bool,
 
-    /// Take HOST for these addresses (a,b,c); do not look it up.
+    /// Use these addresses (a,b,c) for HOST, without a lookup.
     #[arg(long, value_name = "HOST:ADDRESS", value_parser = network::parse_resolve)]
     pub(crate) resolve: Vec<Resolved>,
 
@@ -44,7 +44,7 @@ pub(crate) struct NetworkFlags {
     ///
     /// Without a scheme it is http.
     #[arg(long, value_name = "URL", group = "proxies")]
-    // Parsed later: what is wrong is told without the password in it.
+    // Parsed later, by code whose errors do not repeat the password.
     pub(crate) proxy: Option<String>,
 
     /// Take the proxies from http_proxy, all_proxy, no_proxy, ...
@@ -61,7 +61,7 @@ pub(crate) struct NetworkFlags {
     pub(crate) tls: TlsFlags,
 }
 
-/// How TLS is spoken.
+/// TLS.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "TLS")]
 pub(crate) struct TlsFlags {
@@ -75,7 +75,7 @@ pub(crate) struct TlsFlags {
     #[arg(short = 'k', long)]
     pub(crate) insecure: bool,
 
-    /// Show this certificate (PEM, with its intermediates) if asked.
+    /// Send this certificate (PEM, with intermediates) if asked.
     #[arg(long, value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
 

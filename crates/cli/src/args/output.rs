@@ -1,16 +1,16 @@
-//! Where bodies, heads and figures go.
+//! Flags for the output.
 
 use std::path::PathBuf;
 
-/// Where bodies, heads and figures go.
+/// Bodies, heads, summary and results.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputFlags {
     /// Write to FILE, or to the folder FILE of several URLs; `-` is stdout.
     ///
-    /// Of a single URL, FILE is a folder if there is one of that name, or if it ends in a slash.
-    /// Names in a folder are made of number, host and path. A file is there when its body is
-    /// complete; one of the same name is replaced.
+    /// With a single URL, FILE is a folder if such a folder exists, or if it ends in a slash. Names
+    /// in a folder are made of number, host and path. A file appears once its body is complete, and
+    /// replaces one of the same name.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -18,7 +18,7 @@ pub(crate) struct OutputFlags {
     #[arg(short = 'O', long, conflicts_with = "output")]
     pub(crate) remote_name: bool,
 
-    /// Write the heads of answers before their bodies.
+    /// Write the heads of responses before their bodies.
     #[arg(short, long)]
     pub(crate) include: bool,
 
@@ -26,7 +26,7 @@ pub(crate) struct OutputFlags {
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
-    /// Count answers of 400 and above as failures, without a body.
+    /// Count a status of 400 or above as a failure, without a body.
     #[arg(short, long)]
     pub(crate) fail: bool,
 
@@ -38,7 +38,7 @@ pub(crate) struct OutputFlags {
     #[arg(long, value_name = "FILE")]
     pub(crate) jsonl: Option<PathBuf>,
 
-    /// Have the headers of answers in those lines.
+    /// Add the headers of responses to those lines.
     #[arg(long, requires = "jsonl")]
     pub(crate) jsonl_headers: bool,
 }

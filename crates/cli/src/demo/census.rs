@@ -1,15 +1,14 @@
-//! How many connections the servers see, counted on their side.
+//! Counts the connections that the servers see.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Counts the connections of several servers at every arrival.
+/// Counts the open connections of several servers at each arrival.
 ///
-/// A connection is open until its client has closed it. A server's task hears of that a little
-/// later, maybe after the next connection has arrived, so the count does not go by what the tasks
-/// have heard: it asks the system about each socket.
+/// A connection is open until its client closes it. The task of the connection learns of that
+/// later, perhaps after the next arrival. So the census asks the system about each socket.
 #[derive(Debug)]
 pub(super) struct Census(Mutex<Counted>);
 
@@ -22,7 +21,7 @@ struct Counted {
 }
 
 impl Census {
-    /// A census of so many servers.
+    /// Starts a census of so many servers.
     pub(super) fn of(servers: usize) -> Self {
         Self(Mutex::new(Counted {
             present: HashMap::new(),
@@ -32,8 +31,8 @@ impl Census {
         }))
     }
 
-    /// Counts a connection that arrived at `server`, until what is returned is dropped. `socket`
-    /// must not block.
+    /// Counts a new connection of `server` until the result is dropped. `socket` must be
+    /// nonblocking.
     pub(super) fn arrive(self: &Arc<Self>, server: usize, socket: TcpStream) -> Present {
         let mut counted = self.counted();
         let id = counted.arrivals;
@@ -53,12 +52,12 @@ impl Census {
         }
     }
 
-    /// The most that were open at once, at all servers together.
+    /// The largest number of open connections of all servers.
     pub(super) fn most(&self) -> usize {
         self.counted().most
     }
 
-    /// The most that were open at once at one server.
+    /// The largest number of open connections of one server.
     pub(super) fn most_at_one(&self) -> usize {
         self.counted().most_at.iter().copied().max().unwrap_or(0)
     }

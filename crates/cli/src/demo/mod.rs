@@ -1,4 +1,4 @@
-//! `keepalive demo`: many fetches, few connections, and servers that count them.
+//! `keepalive demo`: many fetches over few connections, to servers that count them.
 
 mod census;
 mod server;
@@ -15,8 +15,9 @@ use crate::console::{self, Stream};
 use crate::duration::shown;
 use crate::exit::Exit;
 use crate::fetch;
+use crate::fetch::exchange::trail::Shows;
 use crate::fetch::exchange::{Exchanges, Terms};
-use crate::fetch::fetcher::{Fetcher, Shows};
+use crate::fetch::fetcher::Fetcher;
 use crate::fetch::host_limits::HostLimits;
 use crate::fetch::input::{Input, Source};
 use crate::fetch::limits::{Limits, Versions};
@@ -30,13 +31,13 @@ use self::server::Server;
 
 const SERVERS: usize = 8;
 const MAX_PER_HOST: usize = 3;
-/// Half of what the servers would get if only their own limit held.
+/// Half of the connections that the limit per host would allow.
 const MAX_OPEN: usize = 12;
-/// Enough that there is always a queue.
+/// Enough fetches for a permanent queue.
 const JOBS: usize = 400;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Starts the servers, fetches, and explains.
+/// Starts the servers, fetches, and prints the summary with an explanation.
 pub(crate) async fn run(flags: DemoFlags) -> Exit {
     match show(flags.requests).await {
         Ok(exit) => exit,
@@ -49,7 +50,7 @@ pub(crate) async fn run(flags: DemoFlags) -> Exit {
 }
 
 enum Trouble {
-    /// The demonstration can not begin.
+    /// The demonstration can not start.
     Start(&'static str, String),
     Print(io::Error),
 }
@@ -119,7 +120,7 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
     Ok(exit)
 }
 
-/// The servers in turn, `requests` times.
+/// The URLs of the servers in turn, `requests` in all.
 fn targets(
     servers: &[Server],
     requests: u32,

@@ -1,4 +1,4 @@
-//! A small HTTP server that is a little slow, and may close connections now and then.
+//! A slow HTTP server that may close connections now and then.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,12 +19,12 @@ use tokio::time::sleep;
 
 use super::census::Census;
 
-/// How long an answer takes.
+/// The time of a response.
 const DELAY: Duration = Duration::from_millis(3);
 
 const ANSWER: &[u8] = &[b'.'; 1024];
 
-/// Every fourth server closes the connection after every so many answers.
+/// Every fourth server closes a connection after so many responses.
 const CLOSES_AFTER: u64 = 40;
 
 /// A server that runs until it is dropped.
@@ -44,11 +44,11 @@ struct Shared {
 }
 
 impl Server {
-    /// Starts the server of this `index`, from 0, on a loopback address of its own.
+    /// Starts the server number `index`, from 0, on its own loopback address.
     ///
     /// # Errors
     ///
-    /// It can not listen.
+    /// Listening fails.
     pub(super) fn start(index: usize, census: &Arc<Census>) -> io::Result<Self> {
         let listener = listen(index)?;
         let shared = Arc::new(Shared {
@@ -68,7 +68,7 @@ impl Server {
         self.address
     }
 
-    /// How many connections it has closed after an answer.
+    /// The number of connections that the server closed after a response.
     pub(super) fn closed(&self) -> u64 {
         self.shared.closed.load(Ordering::Relaxed)
     }
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-/// Listens on 127.0.0.1, 127.0.0.2 and so on; where there is only the first, on ports of that.
+/// Listens on 127.0.0.1, 127.0.0.2 and so on, or on 127.0.0.1 if the others do not exist.
 fn listen(index: usize) -> io::Result<TcpListener> {
     let last = u8::try_from(index + 1).unwrap_or(1);
     let listener = StdListener::bind((Ipv4Addr::new(127, 0, 0, last), 0))
@@ -91,16 +91,16 @@ fn listen(index: usize) -> io::Result<TcpListener> {
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     loop {
-        // An accept that fails is one connection that failed.
+        // A failed accept is one failed connection.
         if let Ok((stream, _)) = listener.accept().await {
-            // Without this the answers would wait for acknowledgements.
+            // Nagle's algorithm would delay responses until acknowledgements arrive.
             let _ = stream.set_nodelay(true);
             tokio::spawn(connection(stream, Arc::clone(&shared)));
         }
     }
 }
 
-/// Serves one connection to its end; whatever ends it, the client knows.
+/// Serves one connection to its end.
 async fn connection(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let stream = stream.into_std()?;
     let _present = shared.census.arrive(shared.index, stream.try_clone()?);

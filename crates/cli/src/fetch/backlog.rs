@@ -1,4 +1,4 @@
-//! What has been read and not begun yet, by host: a slow host does not hold up the others.
+//! The queue of targets by host, so that a slow host does not delay the others.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -6,29 +6,28 @@ use keepalive::Host;
 
 use crate::fetch::target::Target;
 
-/// Reading waits when so many bytes of targets wait.
+/// The bound on the size of waiting targets; beyond it, reading the input pauses.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a target takes besides its text, about.
+/// The memory of a target besides its text, roughly.
 const OVERHEAD: usize = 256;
 
-/// Targets that wait to be fetched, and how many of each host are under way.
+/// The targets that wait, and the number of fetches under way for each host.
 ///
-/// Of one host they begin in the order of the input. Among hosts, the one with the fewest under way
-/// is next, and of those with as many, the one whose target was read first.
+/// The fetches of one host start in the order of the input. The host with the fewest fetches under
+/// way is next. Among equals, the target that was read first is next.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     lanes: HashMap<Host, Lane>,
-    /// The hosts that have something waiting, by how many they have under way and by the number
-    /// that is next.
+    /// The hosts with waiting targets, ordered by fetches under way, then by next number.
     ready: BTreeMap<(usize, u64), Host>,
     bytes: usize,
     under_way: usize,
-    /// How many have been taken in, repetitions included.
+    /// The last number given, repetitions included.
     numbers: u64,
 }
 
-/// One host: there is none without something waiting or under way.
+/// A host with waiting targets or fetches under way.
 #[derive(Debug, Default)]
 struct Lane {
     waiting: VecDeque<Waiting>,
@@ -38,14 +37,14 @@ struct Lane {
 #[derive(Debug)]
 struct Waiting {
     target: Target,
-    /// The place in the input of what is next.
+    /// The place in the input of the next fetch.
     number: u64,
-    /// How often it is still to be fetched; at least once.
+    /// The number of fetches that remain, at least one.
     times: u64,
 }
 
 impl Backlog {
-    /// Takes in `target`, which is to be fetched so many times.
+    /// Adds `target`, to be fetched `times` times.
     pub(crate) fn push(&mut self, target: Target, times: u64) {
         if times == 0 {
             return;
@@ -65,17 +64,16 @@ impl Backlog {
         });
     }
 
-    /// Whether nothing more should be taken in for now.
+    /// Whether the bound on waiting targets is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes >= MOST_BYTES
     }
 
-    /// What is to begin now, with its place in the input, if anything is; it counts as under way
-    /// until [`ended`](Self::ended) is called.
+    /// Takes the next target that may start, with its place in the input. It counts as under way
+    /// until [`ended`](Self::ended).
     ///
-    /// At most `jobs` are under way. While `more_may_come`, a host gets another only if it has fewer
-    /// under way than are free. However many hosts are slow, some are then left for those that
-    /// come.
+    /// At most `jobs` fetches are under way. While `more_may_come`, a host gets another job only if
+    /// it has fewer than are free, so that jobs remain for further hosts.
     pub(crate) fn begin(&mut self, jobs: usize, more_may_come: bool) -> Option<(u64, Target)> {
         let free = jobs.saturating_sub(self.under_way);
         let entry = self.ready.first_entry()?;
@@ -101,7 +99,7 @@ impl Backlog {
         Some(begun)
     }
 
-    /// One of `host` that had begun has ended.
+    /// Records the end of a fetch of `host`.
     pub(crate) fn ended(&mut self, host: &Host) {
         let Some(lane) = self.lanes.get_mut(host) else {
             return;
@@ -135,7 +133,7 @@ fn size(target: &Target) -> usize {
 mod tests {
     use super::*;
 
-    /// What is pushed, such as `a1`, is path `1` of host `a`.
+    /// A backlog of targets such as `a1`, which is path `1` of host `a`.
     fn backlog(targets: &str) -> Backlog {
         let mut backlog = Backlog::default();
         for text in targets.split_whitespace() {
@@ -146,7 +144,7 @@ mod tests {
         backlog
     }
 
-    /// What begins until nothing does, as it was pushed.
+    /// Begins as many targets as possible, and names them as in [`backlog`].
     fn begun(backlog: &mut Backlog, jobs: usize, more_may_come: bool) -> String {
         let mut texts = Vec::new();
         while let Some((_, target)) = backlog.begin(jobs, more_may_come) {
@@ -162,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_take_turns_and_each_keeps_its_order() {
+    fn hosts_take_turns_and_each_keeps_the_order_of_the_input() {
         let mut backlog = backlog("a1 a2 a3 b1 b2 c1");
         assert_eq!(begun(&mut backlog, 9, false), "a1 b1 c1 a2 b2 a3");
     }
@@ -185,14 +183,14 @@ mod tests {
             let mut backlog = backlog(&"a1 ".repeat(200));
             let first = begun(&mut backlog, jobs, true);
             assert_eq!(first.split(' ').count(), alone, "{jobs}");
-            // Once nothing else can come, they are all its own.
+            // At the end of the input, the host gets all jobs.
             let rest = begun(&mut backlog, jobs, false);
             assert_eq!(rest.split_whitespace().count(), jobs - alone, "{jobs}");
         }
     }
 
     #[test]
-    fn slow_hosts_together_leave_jobs_to_those_that_come() {
+    fn slow_hosts_leave_jobs_to_further_hosts() {
         let slow: String = "abcdefg"
             .chars()
             .map(|host| format!("{host}1 ").repeat(50))
@@ -204,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_fewest_under_way_is_next() {
+    fn the_host_with_the_fewest_fetches_under_way_is_next() {
         let mut backlog = backlog("a1 a2 a3 a4 b1 b2 b3");
         assert_eq!(begun(&mut backlog, 4, false), "a1 b1 a2 b2");
         for _ in 0..2 {
@@ -215,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_have_numbers_of_their_own() {
+    fn each_repetition_of_a_target_has_its_own_number() {
         let mut backlog = Backlog::default();
         for text in ["http://a.test/1", "http://a.test/2"] {
             backlog.push(text.parse().unwrap(), 2);
@@ -230,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_full_by_bytes_and_empty_at_the_end() {
+    fn the_backlog_is_full_by_bytes_and_empty_at_the_end() {
         let mut backlog = Backlog::default();
         let mut count = 0;
         while !backlog.is_full() {

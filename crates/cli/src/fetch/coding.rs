@@ -1,4 +1,4 @@
-//! Content codings (RFC 9110, section 8.4.1), and how they are undone.
+//! Decodes content codings (RFC 9110, section 8.4.1).
 
 use std::io::{self, Cursor};
 use std::pin::Pin;
@@ -16,16 +16,16 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body as _, Frame};
 use tokio::io::{AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 
-/// What is offered to servers, the usual first.
+/// The accept-encoding of `--compressed`.
 pub(crate) const OFFERED: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
 
-/// The body of an answer as it comes.
+/// The body of a response as it arrives.
 pub(crate) type Raw = UnsyncBoxBody<Bytes, keepalive_http::Error>;
 
-/// As many as nobody has use for; each costs a window of memory.
+/// The bound on codings of one body; each needs memory for its window.
 const MOST: usize = 5;
 
-/// Larger windows are none that HTTP allows (RFC 9659, section 3): 8 MiB.
+/// The largest window that HTTP allows (RFC 9659, section 3), as a power of two: 8 MiB.
 const LARGEST_ZSTD_WINDOW: u32 = 23;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,11 @@ pub(crate) enum Coding {
     Zstd,
 }
 
-/// The codings of an answer, in the order in which they were applied.
+/// The codings of a response, in the order in which they were applied.
 ///
 /// # Errors
 ///
-/// One that is not known, or too many, in words.
+/// A coding is unknown, or there are too many, in words.
 pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
     let mut codings = Vec::new();
     for name in names(headers) {
@@ -65,13 +65,13 @@ pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
     }
 }
 
-/// How an answer is coded, as it says; `None` if it is not.
+/// The codings that a response names; `None` without any.
 pub(crate) fn shown(headers: &HeaderMap) -> Option<String> {
     let names: Vec<_> = names(headers).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// What an answer names; `identity` is none.
+/// The names of codings, without `identity`.
 fn names(headers: &HeaderMap) -> impl Iterator<Item = String> {
     let values = headers.get_all(CONTENT_ENCODING).into_iter();
     let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -85,19 +85,19 @@ fn names(headers: &HeaderMap) -> impl Iterator<Item = String> {
     names.into_iter().filter(move |name| !is_none(name))
 }
 
-/// A body, with its codings undone as it is read.
+/// A body that is decoded as it is read.
 pub(crate) struct Decoded {
     source: Source,
-    /// What is to be undone once the body has begun, in the order in which it was done.
+    /// The codings still without a decoder, in the order in which they were applied.
     codings: Vec<Coding>,
-    /// `None` where nothing has to be undone.
+    /// `None` without codings, or at the end.
     reader: Option<Reader>,
 }
 
 type Reader = Pin<Box<dyn AsyncRead + Send>>;
 
 impl Decoded {
-    /// Undoes what was done to a body.
+    /// Decodes `body`.
     pub(crate) fn new(body: Raw, codings: Vec<Coding>) -> Self {
         Self {
             source: Source::new(body),
@@ -106,15 +106,15 @@ impl Decoded {
         }
     }
 
-    /// The next piece, or `None` at the end. An empty body is coded by nothing.
+    /// The next data, or `None` at the end. An empty body needs no decoding.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future may lose what has been read.
+    /// Dropping the future may lose data.
     ///
     /// # Errors
     ///
-    /// The body fails, with a [`keepalive_http::Error`] inside, or can not be undone.
+    /// The body fails, with a [`keepalive_http::Error`] inside, or can not be decoded.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Bytes>> {
         if !self.codings.is_empty() {
             self.reader = Some(self.begin().await?);
@@ -126,8 +126,8 @@ impl Decoded {
         if reader.read_buf(&mut piece).await? > 0 {
             return Ok(Some(piece.into()));
         }
-        // A decoder ends with what it decodes. The connection serves again only when the body has
-        // been read to its own end.
+        // A decoder stops at the end of its format. The connection is reused only after the end of
+        // the body itself.
         self.reader = None;
         while self.source.next().await?.is_some() {}
         Ok(None)
@@ -148,7 +148,7 @@ impl Decoded {
 
 const PIECE: usize = 16 * 1024;
 
-/// What undoes a coding of a body that starts so.
+/// The decoder for a body that begins with `start`.
 fn decoder(coding: Coding, start: &[u8], rest: Reader) -> Reader {
     let rest = BufReader::new(rest);
     match coding {
@@ -171,8 +171,8 @@ fn decoder(coding: Coding, start: &[u8], rest: Reader) -> Reader {
     }
 }
 
-/// Whether a body of `deflate` has the frame of zlib that it should have (RFC 1950, section 2.2). Some
-/// servers leave it out (RFC 9110, section 8.4.1.2).
+/// Whether a `deflate` body has the header of zlib (RFC 1950, section 2.2). Some servers leave it
+/// out (RFC 9110, section 8.4.1.2).
 fn is_zlib(start: &[u8]) -> bool {
     match *start {
         [method, flags, ..] => method & 0x0f == 8 && u16::from_be_bytes([method, flags]) % 31 == 0,
@@ -180,7 +180,7 @@ fn is_zlib(start: &[u8]) -> bool {
     }
 }
 
-/// The first two bytes, as far as there are so many, and all of it.
+/// The first two bytes, if there are as many, and a reader of all bytes.
 async fn peeked(mut reader: Reader) -> io::Result<(Vec<u8>, Reader)> {
     let mut start = Vec::with_capacity(2);
     while start.len() < 2 {
@@ -193,13 +193,13 @@ async fn peeked(mut reader: Reader) -> io::Result<(Vec<u8>, Reader)> {
     Ok((start, Box::pin(rest)))
 }
 
-/// A body that is read here and there.
+/// A body that decoders read, and [`Decoded`] after them. Clones share it.
 #[derive(Clone)]
 struct Source(Arc<Mutex<Inner>>);
 
 struct Inner {
     body: Raw,
-    /// What has come and has not been read.
+    /// The data that arrived and is unread.
     left: Bytes,
 }
 
@@ -303,7 +303,7 @@ mod tests {
     const ALL: [Coding; 4] = [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd];
 
     #[tokio::test]
-    async fn every_coding_and_every_pair_of_them_is_undone() {
+    async fn every_coding_and_every_pair_of_codings_is_decoded() {
         for one in ALL {
             let once = coded(one, TEXT).await;
             assert_eq!(
@@ -321,13 +321,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn deflate_may_lack_its_frame() {
+    async fn deflate_without_the_header_of_zlib_is_decoded() {
         let plain = decoded(raw_deflate(), &[Coding::Deflate]).await;
         assert_eq!(plain.unwrap(), TEXT);
     }
 
     #[tokio::test]
-    async fn an_empty_body_is_empty_and_one_that_is_cut_or_torn_an_error() {
+    async fn an_empty_body_is_decoded_and_a_truncated_body_is_an_error() {
         for coding in ALL {
             assert_eq!(decoded(Vec::new(), &[coding]).await.unwrap(), b"");
             let empty = coded(coding, b"").await;
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn several_members_are_one_body() {
+    async fn several_members_of_gzip_and_zstd_are_one_body() {
         for coding in [Coding::Gzip, Coding::Zstd] {
             let member = coded(coding, TEXT).await;
             let plain = decoded([member.clone(), member].concat(), &[coding]).await;
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn codings_are_read_from_all_headers_by_all_names() {
+    fn codings_are_parsed_from_all_headers_by_all_names() {
         let read = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {

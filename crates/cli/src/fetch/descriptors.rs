@@ -1,20 +1,20 @@
-//! How many connections the process has file descriptors for.
+//! Fits the limit on connections to the file descriptors of the process.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a run opens besides connections and bodies: the standard streams, the runtime's own, files
-/// of input and results, and the sockets of names that are looked up.
+/// The descriptors besides those of connections and bodies: standard streams, runtime, files of
+/// input and results, and sockets of the resolver.
 const BESIDES: u64 = 24;
 
-/// What each connection needs.
+/// The descriptors that each connection needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Each {
     Socket,
-    /// And the file that its body is saved in.
+    /// One for the socket, and one for the file of the body.
     SocketAndFile,
 }
 
-/// A limit on connections that does not fit.
+/// The limit on connections had to be lowered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "--max-open {asked} needs {needed} file descriptors, and the process may have {available}; \
@@ -27,19 +27,18 @@ pub(crate) struct Lowered {
     available: u64,
 }
 
-/// Sees to it that `max_open` connections fit: raises the soft limit on descriptors as far as the
-/// hard one allows, if that is needed.
+/// Raises the soft limit on descriptors to the hard limit, if `max_open` connections need it.
 ///
 /// # Errors
 ///
-/// They do not fit; so many as do are in the error.
+/// There are too few descriptors even so; the error has the number of connections that fit.
 pub(crate) fn fit(max_open: usize, each: Each) -> Result<usize, Lowered> {
     let needed = needed(max_open, each);
     let limit = getrlimit(Resource::Nofile);
     if fits(needed, limit.current) {
         return Ok(max_open);
     }
-    // Not to what is needed alone: what the system counts against us is not all known here.
+    // To the hard limit, as the process may need more descriptors than are counted here.
     let raised = Rlimit {
         current: limit.maximum,
         ..limit
@@ -69,7 +68,7 @@ fn fits(needed: u64, limit: Option<u64>) -> bool {
     limit.is_none_or(|limit| needed <= limit)
 }
 
-/// How many connections there are descriptors for; one in any case.
+/// The number of connections that fit, at least one.
 fn room(available: u64, each: Each) -> usize {
     let room = available.saturating_sub(BESIDES) / each.descriptors();
     usize::try_from(room).unwrap_or(usize::MAX).max(1)
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_there_is_room_for_fits() {
+    fn as_many_connections_are_allowed_as_descriptors_suffice_for() {
         for (available, each, max_open) in [
             (64, Each::Socket, 40),
             (64, Each::SocketAndFile, 20),

@@ -1,4 +1,4 @@
-//! One fetch: from asking for a connection to the last byte of the answer.
+//! One fetch: from the request for a connection to the last byte of the body.
 
 use std::time::Duration;
 
@@ -9,48 +9,35 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::failure::Failure;
 use crate::fetch::coding::{self, Decoded};
-use crate::fetch::exchange::heads::Speaker;
-use crate::fetch::exchange::trail::{Tells, Trail};
+use crate::fetch::exchange::trail::{Record, Shows, Trail};
 use crate::fetch::exchange::{Answer, ExchangeError, Exchanges};
 use crate::fetch::output::{Begun, Output};
 use crate::fetch::pace::{self, Pace};
 use crate::fetch::retry;
 use crate::fetch::target::Target;
 
-/// The manager knows in which phase the time ran out. Its time begins a moment later, when it is
-/// asked for a connection, and clocks tick in milliseconds; so long it may take to say so.
+/// Extra time for the manager to report its own timeout, since its error names the phase.
+///
+/// Its clock starts a moment after ours, and ticks in milliseconds.
 const GRACE: Duration = Duration::from_millis(10);
 
-/// Fetches, all through one manager.
+/// Fetches URLs through one manager.
 pub(crate) struct Fetcher {
     pub(crate) exchanges: Exchanges,
-    /// The manager's, which bounds the whole fetch here.
+    /// The limit on a whole fetch, and the manager's timeout.
     pub(crate) timeout: Duration,
     pub(crate) error_statuses_fail: bool,
-    /// Where bodies go; without it they are dropped.
+    /// The destination of bodies; without one, they are dropped.
     pub(crate) output: Option<Output>,
-    /// How long a body may be, once its codings are undone.
+    /// The limit on the length of an unpacked body.
     pub(crate) max_size: Option<u64>,
-    /// How often an answer such as 503 is asked for again.
+    /// The number of retries after a status such as 503.
     pub(crate) retry: u32,
-    /// How often a host is asked.
+    /// The limit on the rate of fetches of a host.
     pub(crate) pace: Option<Pace>,
-    /// How many bytes of a body are read in a second.
+    /// The limit on the rate of a body, in bytes a second.
     pub(crate) limit_rate: Option<u64>,
     pub(crate) shows: Shows,
-}
-
-/// What is shown of heads.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Shows {
-    /// Heads go before the bodies.
-    pub(crate) include: bool,
-    /// Headers are in the lines of JSON.
-    pub(crate) headers: bool,
-    /// Heads go to standard error.
-    pub(crate) verbose: bool,
-    /// There they have a number, as there are several.
-    pub(crate) numbers: bool,
 }
 
 impl Fetcher {
@@ -58,18 +45,18 @@ impl Fetcher {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the fetch; a file begun for its body is removed.
+    /// Dropping the future cancels the fetch, and removes the incomplete file of its body.
     pub(crate) async fn fetch(&self, number: u64, target: Target) -> Fetched {
         if let Some(pace) = &self.pace {
             pace.turn(&target.host).await;
         }
         let started = Instant::now();
         let mut fetched = Fetched::begin(number, self.exchanges.aim(target));
-        let trail = self.trail(number);
+        let trail = Trail::new(self.shows, number);
         let result = self.exchange(&mut fetched, &trail, started + self.timeout);
         fetched.failure = result.await.err();
         fetched.output_is_lost = self.has_lost_output(&fetched);
-        fetched.follow(&trail);
+        fetched.follow(trail.take());
         if let (Some(failure), Some(status)) = (&mut fetched.failure, fetched.status) {
             failure.redirected(status, fetched.final_url.as_ref());
         }
@@ -77,22 +64,12 @@ impl Fetcher {
         fetched
     }
 
-    /// Whether standard output takes no body any more, also none of another fetch.
+    /// Whether writing to standard output failed, which ends all fetches.
     fn has_lost_output(&self, fetched: &Fetched) -> bool {
         let failure = fetched.failure.as_ref();
         matches!(self.output, Some(Output::Standard { .. }))
             && failure
                 .is_some_and(|failure| failure.function == "write" && failure.error_num.is_some())
-    }
-
-    fn trail(&self, number: u64) -> Trail {
-        let tells = Tells {
-            text: self.shows.include,
-            headers: self.shows.headers,
-        };
-        let number = self.shows.numbers.then_some(number);
-        let speaker = self.shows.verbose.then_some(Speaker { number });
-        Trail::new(tells, speaker)
     }
 
     async fn exchange(
@@ -106,7 +83,7 @@ impl Fetcher {
             let Some(pause) = self.pause(&answer, fetched.retried) else {
                 break answer;
             };
-            // What would come too late is not waited for.
+            // A retry after the deadline is useless, so this response is the result.
             if Instant::now() + pause >= deadline {
                 break answer;
             }
@@ -117,7 +94,7 @@ impl Fetcher {
         if let Some((function, why)) = self.exchanges.fault(&answer) {
             return Err(Failure::of(function, why));
         }
-        let status = answer.response.status();
+        let status = answer.status();
         let refused =
             self.error_statuses_fail && (status.is_client_error() || status.is_server_error());
         let mut begun = None;
@@ -163,22 +140,16 @@ impl Fetcher {
         }
     }
 
-    /// How long to wait before the same is asked again; `None` if the answer counts.
+    /// The pause before a retry; `None` if the response is the result.
     fn pause(&self, answer: &Answer, tried: u32) -> Option<Duration> {
-        let head = &answer.response;
-        let pause = retry::pause(
-            self.exchanges.method(),
-            head.status(),
-            head.headers(),
-            tried,
-        );
+        let method = self.exchanges.method();
+        let pause = retry::pause(method, answer.status(), answer.headers(), tried);
         pause.filter(|_| tried < self.retry)
     }
 
-    /// Reads the body to its end, also when nobody wants it: only then can the connection serve again.
+    /// Reads the body to its end, even if it is dropped: only then can the connection be reused.
     ///
-    /// The time that it takes to write it is not the server's, and does not count: somebody may read
-    /// it page by page.
+    /// The time for writing the body does not count: a pager may block standard output.
     async fn body(
         &self,
         fetched: &mut Fetched,
@@ -190,9 +161,9 @@ impl Fetcher {
         let codings = self.exchanges.codings(&answer).unwrap_or_default();
         let is_coded = !codings.is_empty();
         if !is_coded {
-            fetched.content_encoding = coding::shown(answer.response.headers());
+            fetched.content_encoding = coding::shown(answer.headers());
         }
-        let body = answer.response.into_body();
+        let body = answer.into_body();
         if let Some(max) = self.max_size.filter(|_| !is_coded)
             && body.size_hint().lower() > max
         {
@@ -239,41 +210,41 @@ async fn begin(output: &Output, fetched: &Fetched, trail: &Trail) -> Result<Begu
     }
 }
 
-/// What came of one fetch.
+/// The result of a fetch.
 #[derive(Debug)]
 pub(crate) struct Fetched {
     pub(crate) number: u64,
     pub(crate) target: Target,
-    /// Of the answer to what was asked for last, once its head is there.
+    /// The status of the last response; `None` if no head arrived.
     pub(crate) status: Option<u16>,
-    /// Which version of HTTP was spoken with the server that answered.
+    /// The version of HTTP of that response.
     pub(crate) version: Option<Version>,
-    /// How many redirects were followed.
+    /// The number of redirects that were followed.
     pub(crate) redirects: u32,
-    /// What was asked for last, where that is something else.
+    /// The last URL that was requested, if it differs from the target.
     pub(crate) final_url: Option<Uri>,
-    /// The headers of that answer, if they are wanted.
+    /// The headers of the last response, for `--jsonl-headers`.
     pub(crate) headers: Option<HeaderMap>,
-    /// How long the body was as it was sent.
+    /// The length of the body as sent.
     pub(crate) bytes: u64,
-    /// How long it was when it had been unpacked; `None` if it was not packed.
+    /// The length of the unpacked body; `None` if it was not packed.
     pub(crate) unpacked: Option<u64>,
-    /// How the body is still coded, as it was sent unasked.
+    /// The content codings that were left in place.
     pub(crate) content_encoding: Option<String>,
-    /// How the answer's connection was come by; means something only where `status` is set.
+    /// How the connection was obtained; valid only if `status` is set.
     pub(crate) from_cache: Option<FromCache>,
-    /// How long it took to get a connection, or to fail to.
+    /// The time for getting a connection, or until that failed.
     pub(crate) timing: Option<Timing>,
-    /// How often the request was sent again because the connection had been closed under it.
+    /// The number of times that the client sent a request again on another connection.
     pub(crate) resent: u32,
-    /// How often it was asked again because of an answer such as 503.
+    /// The number of retries after a status such as 503.
     pub(crate) retried: u32,
-    /// The file of the body.
+    /// The name of the body's file.
     pub(crate) file: Option<String>,
-    /// The whole fetch.
+    /// The time of the whole fetch.
     pub(crate) took: Duration,
     pub(crate) failure: Option<Failure>,
-    /// The failure is one of all fetches to come.
+    /// Whether all further fetches would fail to write their bodies.
     pub(crate) output_is_lost: bool,
 }
 
@@ -301,13 +272,13 @@ impl Fetched {
         }
     }
 
-    /// Takes over what the exchange has left behind.
-    fn follow(&mut self, trail: &Trail) {
-        self.redirects = trail.redirects();
-        self.resent = trail.resent();
-        self.bytes = trail.received();
-        self.final_url = trail.asked().filter(|uri| *uri != self.target.uri);
-        let Some(answer) = trail.answer() else {
+    /// Copies the record of the exchange.
+    fn follow(&mut self, record: Record) {
+        self.redirects = record.redirects;
+        self.resent = record.resent;
+        self.bytes = record.received;
+        self.final_url = record.asked.filter(|uri| *uri != self.target.uri);
+        let Some(answer) = record.answer else {
             return;
         };
         self.status = Some(answer.status.as_u16());

@@ -1,4 +1,4 @@
-//! The file of `--limits`: hosts, and what is different for each.
+//! Parses the file of `--limits`.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,13 +9,13 @@ use keepalive::Host;
 
 use crate::fetch::target::{Target, TargetError};
 
-/// A file of more than this is none of limits.
+/// The bound on the size of the file; the message about it says 16 MiB.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
-/// How many connections a host may have, of hosts that have a limit of their own.
+/// The limits of single hosts, in connections.
 pub(crate) type HostLimits = HashMap<Host, usize>;
 
-/// Why a file of limits can not be used.
+/// The file of limits can not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HostLimitsError {
     #[error("--limits: can not read {}: {error}", path.display())]
@@ -28,7 +28,7 @@ pub(crate) enum HostLimitsError {
     },
 }
 
-/// What is wrong with a line. Passwords in it are not repeated.
+/// The fault of a line. No message repeats a password in it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Fault {
     #[error("{0}; write a line as https://example.com max-per-host 2")]
@@ -60,7 +60,7 @@ pub(crate) enum Fault {
 ///
 /// # Errors
 ///
-/// It can not be read, or one of its lines is not understood: the first such is told.
+/// The file can not be read, or a line has a fault; the error is about the first such line.
 pub(crate) fn read(path: &Path) -> Result<HostLimits, HostLimitsError> {
     let text = text(path).map_err(|error| HostLimitsError::Unreadable {
         path: path.to_owned(),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn each_line_is_a_host_and_its_limit() {
+    fn each_line_of_a_limits_file_is_a_host_and_its_limit() {
         let text = "\u{feff}# ours\r\nhttps://Example.com:443\t max-per-host  2\r\n\n\
                     http://127.0.0.1:8080/ max-per-host 16";
         let limits = parse(text).expect("it is well formed");
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_told_with_its_line() {
+    fn a_fault_in_a_limits_file_is_reported_with_its_line() {
         for (line, said) in [
             ("example.com max-per-host 2", "write the scheme too"),
             ("ftp://h max-per-host 2", "\"ftp\" is not HTTP"),

@@ -1,4 +1,4 @@
-//! Where the URLs come from: read as they are needed, never all at once.
+//! Reads URLs from arguments and files, as needed.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
@@ -9,45 +9,33 @@ use tokio::sync::mpsc;
 
 use crate::fetch::target::{Target, TargetError};
 
-/// No URL is longer; what is must not fill the memory.
+/// The bound on a line; a longer one must not fill the memory.
 const LONGEST_LINE: usize = 64 * 1024;
 
-/// How many items are read ahead.
+/// The number of items that are read ahead.
 const AHEAD: usize = 256;
 
-/// One place that URLs come from.
+/// A source of URLs.
 pub(crate) enum Source {
     Targets(Box<dyn Iterator<Item = Target> + Send>),
     Lines {
         name: String,
         reader: Box<dyn Read + Send>,
-        /// How many bytes it has, where that is known.
+        /// The size in bytes, if known.
         length: Option<u64>,
     },
 }
 
-impl Source {
-    fn announced(&self) -> Option<u64> {
-        match self {
-            Self::Targets(targets) => match targets.size_hint() {
-                (least, Some(most)) if least == most => u64::try_from(most).ok(),
-                _ => None,
-            },
-            Self::Lines { .. } => Some(0),
-        }
-    }
-}
-
-/// How many targets there are.
+/// The number of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Total {
     Exactly(u64),
-    /// Judged by the size of files, and by how long the lines were that have been read.
+    /// Estimated from the size of files and the length of the lines read so far.
     About(u64),
 }
 
 impl Total {
-    /// So many times as many.
+    /// The number of fetches, with `times` fetches of each target.
     pub(crate) fn times(self, times: u64) -> Self {
         match self {
             Self::Exactly(count) => Self::Exactly(count.saturating_mul(times)),
@@ -56,45 +44,46 @@ impl Total {
     }
 }
 
-/// What was read.
+/// An item of the input.
 #[derive(Debug)]
 pub(crate) enum Item {
     Target(Target),
-    /// Something that can not be fetched: a bad line, a file that can not be read. Says where.
+    /// A message about a bad line or an unreadable file, with its place.
     Bad(String),
 }
 
-/// The sources, one after the other, read by a thread that waits when nobody takes what it read.
+/// The items of all sources in turn, from a thread that reads ahead a little.
 #[derive(Debug)]
 pub(crate) struct Input {
     items: mpsc::Receiver<Item>,
-    size: Size,
+    /// The result of [`size`].
+    size: Option<(u64, u64)>,
     known: Arc<Known>,
 }
 
 impl Input {
-    /// Starts to read.
+    /// Starts the thread.
     ///
     /// # Errors
     ///
-    /// No thread could be started.
+    /// The thread could not be started.
     pub(crate) fn start(sources: Vec<Source>) -> io::Result<Self> {
-        let size = Size::of(&sources);
+        let size = size(&sources);
         let (sender, items) = mpsc::channel(AHEAD);
         let known = Arc::new(Known::default());
         let counted = Arc::clone(&known);
-        // Not a task: reading standard input blocks, and must not keep the process from ending.
+        // A thread of its own: reading standard input blocks, and must not delay the exit.
         thread::Builder::new()
             .name("input".to_owned())
             .spawn(move || {
-                // An error means that nobody takes items any more.
+                // An error means that the receiver is gone.
                 let _ = read_all(sources, &sender, &counted);
                 counted.ended.store(true, Ordering::Release);
             })?;
         Ok(Self { items, size, known })
     }
 
-    /// The next item, or `None` when there is no more.
+    /// The next item; `None` at the end of the input.
     ///
     /// # Cancel safety
     ///
@@ -103,14 +92,14 @@ impl Input {
         self.items.recv().await
     }
 
-    /// How many targets there are: known at once if none is in a file, and otherwise when the
-    /// last has been read. Until then it is judged, if the sizes of all files are known.
+    /// The number of targets. It is exact at once without files, and otherwise after the last line.
+    /// Before that, it is estimated if the sizes of all files are known.
     pub(crate) fn total(&self) -> Option<Total> {
         let known = &self.known;
         if known.ended.load(Ordering::Acquire) {
             return Some(Total::Exactly(known.targets.load(Ordering::Acquire)));
         }
-        let (outside, of) = (self.size.targets?, self.size.bytes?);
+        let (outside, of) = self.size?;
         if of == 0 {
             return Some(Total::Exactly(outside));
         }
@@ -121,39 +110,30 @@ impl Input {
     }
 }
 
-/// What is known of the sources without reading them.
-#[derive(Clone, Copy, Debug)]
-struct Size {
-    /// How many targets there are outside of files.
-    targets: Option<u64>,
-    /// How many bytes there are in files.
-    bytes: Option<u64>,
+/// The number of targets outside files, and the size of all files in bytes, if both are known.
+fn size(sources: &[Source]) -> Option<(u64, u64)> {
+    sources
+        .iter()
+        .try_fold((0, 0), |(targets, bytes), source| match source {
+            Source::Lines { length, .. } => Some((targets, bytes + (*length)?)),
+            Source::Targets(more) => match more.size_hint() {
+                (least, Some(most)) if least == most => Some((targets + most as u64, bytes)),
+                _ => None,
+            },
+        })
 }
 
-impl Size {
-    fn of(sources: &[Source]) -> Self {
-        let bytes = sources.iter().map(|source| match source {
-            Source::Targets(_) => Some(0),
-            Source::Lines { length, .. } => *length,
-        });
-        Self {
-            targets: sources.iter().map(Source::announced).sum(),
-            bytes: bytes.sum(),
-        }
-    }
-}
-
-/// What the reading has come to.
+/// The progress of the thread.
 #[derive(Debug, Default)]
 struct Known {
     targets: AtomicU64,
     targets_in_lines: AtomicU64,
-    /// Of lines.
+    /// The bytes of the lines read so far.
     bytes: AtomicU64,
     ended: AtomicBool,
 }
 
-/// Nobody listens any more.
+/// The receiver of the items is gone.
 struct Unwanted;
 
 fn read_all(
@@ -202,11 +182,11 @@ fn read_all(
     Ok(())
 }
 
-/// The lines of a file: trimmed, without those that are empty or a comment.
+/// The lines of a file, trimmed, without empty lines and comments.
 struct Lines<R> {
     reader: R,
     number: u64,
-    /// How many have been read, but for the rest of lines that are too long.
+    /// The bytes read so far, except the rest of lines that are too long.
     bytes: u64,
     line: Vec<u8>,
 }
@@ -221,7 +201,7 @@ impl<R: BufRead> Lines<R> {
         }
     }
 
-    /// The next line that says something: a target, or what is wrong with it.
+    /// The next line: a target, or the fault of the line.
     fn next(&mut self) -> io::Result<Option<Result<Target, String>>> {
         loop {
             self.line.clear();
@@ -264,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_and_comments_are_skipped_but_counted() {
+    fn blank_lines_and_comments_are_skipped_but_have_a_number() {
         let all = read(b"\xef\xbb\xbfhttp://a/\r\n\n  # x\n\t http://b/ \nhttp://c/");
         let url = |text: &str| Ok(text.to_owned());
         assert_eq!(
@@ -278,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_does_not_stop_the_rest() {
+    fn lines_after_a_bad_line_are_read() {
         let mut text = b"ftp://a/\n\xff\xfe\nhttp://a/".to_vec();
         text.extend(vec![b'x'; 3 * LONGEST_LINE]);
         text.extend(b"\nhttp://b/\n");
@@ -291,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_total_is_known_at_once_without_files() {
+    async fn the_number_of_targets_is_known_at_once_without_files() {
         let target: Target = "http://a/".parse().unwrap();
         let targets = std::iter::repeat_n(target, 100_000);
         let input = Input::start(vec![Source::Targets(Box::new(targets))]).unwrap();
@@ -299,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sources_follow_one_another_and_the_total_is_known_at_the_end() {
+    async fn sources_are_read_in_turn_and_the_number_of_targets_is_known_at_the_end() {
         struct Broken;
         impl Read for Broken {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -336,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_total_of_a_file_is_judged_by_its_size_until_it_is_known() {
+    async fn the_number_of_targets_in_a_file_is_estimated_until_the_file_is_read() {
         let text: &str = "http://a/\n".repeat(10_000).leak();
         let mut input = Input::start(vec![
             Source::Targets(Box::new(std::iter::once("http://b/".parse().unwrap()))),
@@ -349,12 +329,12 @@ mod tests {
         .unwrap();
         for read in 0..10_001 {
             assert!(input.next().await.is_some());
-            // So many are read ahead at most.
+            // The end of the input is known once it has been read ahead.
             if (2..10_001 - AHEAD - 2).contains(&read) {
                 let Some(Total::About(total)) = input.total() else {
                     panic!("{read}: {:?}", input.total());
                 };
-                // The bytes of a line may have been counted, and its target not yet.
+                // The thread may have counted the bytes of a line and not yet its target.
                 let inexact = 10_001 / read as u64 + 1;
                 assert!(total.abs_diff(10_001) <= inexact, "{read}: {total}");
             }

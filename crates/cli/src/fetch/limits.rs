@@ -1,4 +1,4 @@
-//! The limits that a run is under, and the manager that keeps them.
+//! Builds the manager of a run from its limits.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::fetch::host_limits::HostLimits;
 /// The manager of a run.
 pub(crate) type HttpManager = Manager<Http<Net>>;
 
-/// What the manager of a run is told.
+/// The limits of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     pub(crate) max_per_host: usize,
-    /// Of the hosts that have one of their own.
+    /// The limits of single hosts, from `--limits`.
     pub(crate) of_hosts: HostLimits,
     pub(crate) max_open: usize,
     pub(crate) keep_alive: Duration,
@@ -24,21 +24,21 @@ pub(crate) struct Limits {
     pub(crate) versions: Versions,
 }
 
-/// Which versions of HTTP are spoken.
+/// The versions of HTTP that may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Versions {
-    /// What a server of `https` chooses, and HTTP/1.1 with one of `http`.
+    /// The server's choice with `https`, and HTTP/1.1 with `http`.
     Either,
     One,
     Two,
 }
 
 impl Limits {
-    /// Builds the manager, whose connections `net` opens.
+    /// Builds the manager, with `net` as the connector.
     ///
     /// # Errors
     ///
-    /// One of the limits can not work; the error names it.
+    /// A limit is invalid; the error names it.
     pub(crate) fn manager(&self, net: Net) -> Result<HttpManager, ConfigError> {
         let mut builder = Manager::builder()
             .max_per_host(self.max_per_host)
@@ -47,7 +47,8 @@ impl Limits {
             .timeout(self.timeout);
         for (host, &connections) in &self.of_hosts {
             builder = builder.max_per_host_of(host, connections);
-            // A line of the file may be about the proxy that requests are given to.
+            // A line of the file may be about a forwarding proxy, which is the host that connections
+            // are opened to.
             let forwarder = net.forwarder(host);
             let proxy = forwarder
                 .as_ref()

@@ -20,7 +20,7 @@ mod options;
 mod output;
 pub(crate) mod pace;
 pub(crate) mod progress;
-pub(crate) mod report;
+mod report;
 mod retry;
 pub(crate) mod run;
 mod summary;
@@ -40,7 +40,7 @@ use crate::fetch::report::Report;
 use crate::fetch::run::{Outcome, Run, Stop};
 use crate::interrupt::Interrupt;
 
-/// Fetches what the flags say, and prints the summary.
+/// Fetches all URLs, and prints the summary.
 pub(crate) async fn run(flags: FetchFlags) -> Exit {
     let options = match Options::check(&flags) {
         Ok(options) => options,
@@ -63,14 +63,11 @@ pub(crate) async fn run(flags: FetchFlags) -> Exit {
     let Some(stream) = summary else {
         return exit;
     };
-    match console::print(stream, &text(&outcome)) {
-        Ok(()) => exit,
-        // There is nobody left to tell if standard error is closed.
-        Err(_) if stream == Stream::Error => exit,
-        Err(error) => match (exit, console::cannot_print(&error)) {
-            (Exit::Success, failed) => failed,
-            (exit, _) => exit,
-        },
+    let printed = console::print(stream, &text(&outcome));
+    match stream {
+        Stream::Output => console::exit_after(printed, exit),
+        // A closed standard error leaves no way to report its own failure.
+        Stream::Error => exit,
     }
 }
 
@@ -86,7 +83,7 @@ fn start(options: Options) -> io::Result<Run> {
     })
 }
 
-/// Says what went wrong with the report, and how the program ends.
+/// Reports an error of the results' file, and returns the exit.
 pub(crate) fn conclude(outcome: &Outcome) -> Exit {
     if let Some(error) = &outcome.report_error {
         console::complain(error);
@@ -101,7 +98,7 @@ pub(crate) fn conclude(outcome: &Outcome) -> Exit {
     }
 }
 
-/// The table, and under it what the table does not say.
+/// Formats the summary: the table, and the lines below it.
 pub(crate) fn text(outcome: &Outcome) -> String {
     let mut text = outcome.summary.table();
     text.push_str(&outcome.summary.footer(outcome.took));

@@ -1,4 +1,4 @@
-//! What `keepalive fetch` runs with, made from its flags.
+//! Checks the flags of `keepalive fetch`, and opens the files that they name.
 
 use std::fs::File;
 use std::io;
@@ -10,8 +10,9 @@ use keepalive::ConfigError;
 use crate::args::{FetchFlags, HttpFlags};
 use crate::console::{self, Stream};
 use crate::fetch::descriptors::{self, Each};
+use crate::fetch::exchange::trail::Shows;
 use crate::fetch::exchange::{Exchanges, Terms};
-use crate::fetch::fetcher::{Fetcher, Shows};
+use crate::fetch::fetcher::Fetcher;
 use crate::fetch::host_limits::{self, HostLimitsError};
 use crate::fetch::input::Source;
 use crate::fetch::limits::{HttpManager, Limits, Versions};
@@ -23,7 +24,7 @@ use crate::fetch::report::Destination;
 use crate::fetch::target::{Target, TargetError};
 use crate::network::{self, NetworkError};
 
-/// Everything that was asked for, checked and opened.
+/// The checked flags, with the manager built and the files open.
 pub(crate) struct Options {
     pub(crate) sources: Vec<Source>,
     pub(crate) manager: HttpManager,
@@ -31,14 +32,14 @@ pub(crate) struct Options {
     pub(crate) repeat: u64,
     pub(crate) jobs: usize,
     pub(crate) report: Option<Destination>,
-    /// Where the summary goes; a single body needs none.
+    /// The stream of the summary; a single body has none by default.
     pub(crate) summary: Option<Stream>,
-    /// Whether there is a bar that shows how far the run is.
+    /// Whether to show a progress bar.
     pub(crate) progress: bool,
 }
 
 impl Options {
-    /// Checks the flags, builds the manager and opens every file that they name.
+    /// Checks the flags, builds the manager and opens every file that the flags name.
     ///
     /// # Errors
     ///
@@ -97,19 +98,19 @@ impl Options {
     }
 }
 
-/// Whether one URL is fetched once, as it is by those who want its body.
+/// Whether one URL is fetched once.
 fn is_single(flags: &FetchFlags) -> bool {
     flags.urls.len() == 1 && flags.input.is_empty() && flags.repeat.get() == 1
 }
 
-/// The limit on connections, lowered to what there are descriptors for.
+/// The limit on connections, lowered if there are too few descriptors.
 fn max_open(flags: &FetchFlags) -> usize {
     let each = match flags.output.output.is_some() || flags.output.remote_name {
         true => Each::SocketAndFile,
         false => Each::Socket,
     };
     descriptors::fit(flags.max_open.get(), each).unwrap_or_else(|lowered| {
-        // One URL opens no more than a few.
+        // A single URL never needs so many.
         if !is_single(flags) {
             console::complain(lowered);
         }
@@ -117,14 +118,14 @@ fn max_open(flags: &FetchFlags) -> usize {
     })
 }
 
-/// How long a file is; a pipe has no length.
+/// The length of a file; a pipe has none.
 fn length(file: impl Into<File>) -> Option<u64> {
     let metadata = file.into().metadata().ok()?;
     metadata.is_file().then_some(metadata.len())
 }
 
-/// Where bodies go. Of a single URL, standard output has it unless something else is said; with
-/// --include, it has all of them.
+/// The destination of bodies. Standard output gets the body of a single URL unless a flag names
+/// another place. With --include, it gets all bodies.
 fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
     let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
     let standard = |binary| match lines_go_there {
@@ -148,8 +149,8 @@ fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
     Ok(Some(output))
 }
 
-/// Where the summary goes: nowhere if a single body was all that was wanted, and never between
-/// what else is on standard output.
+/// The stream of the summary: none for a single body, and never standard output if that has other
+/// content.
 fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
     let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
     match output {
@@ -162,12 +163,12 @@ fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
     }
 }
 
-/// Why nothing runs.
+/// A flag can not be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("nothing to fetch: give a URL, or a file of URLs with --input")]
     NothingToFetch,
-    // The URL itself is not repeated: there may be a password in it.
+    // The URL is not repeated: it may contain a password.
     #[error("URL {number} of the command line: {problem}")]
     Url { number: usize, problem: TargetError },
     #[error("standard input can be read only once")]
@@ -272,7 +273,7 @@ fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> 
     }
 }
 
-/// Refuses to write to a file that is to be read.
+/// Refuses to write to a file that the run reads.
 fn check_overwriting(flag: &'static str, path: &Path, flags: &FetchFlags) -> Result<(), Refusal> {
     match files_read(flags).find(|read| is_same_file(read, path)) {
         None => Ok(()),
@@ -283,12 +284,12 @@ fn check_overwriting(flag: &'static str, path: &Path, flags: &FetchFlags) -> Res
     }
 }
 
-/// Whether there is a folder at `path`, or it is written as one.
+/// Whether `path` is an existing folder, or ends in a slash.
 fn is_folder(path: &Path) -> bool {
     path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }
 
-/// The files that the flags have us read.
+/// The files that the run reads.
 fn files_read(flags: &FetchFlags) -> impl Iterator<Item = &Path> {
     let tls = &flags.network.tls;
     let data = payload::files(&flags.http.body);

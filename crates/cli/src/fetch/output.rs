@@ -1,4 +1,4 @@
-//! Where bodies go: standard output, a file, or a folder of them.
+//! Writes bodies to standard output, a file, or a folder.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,41 +12,41 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// Longer names are cut; every file system allows this many.
+/// The bound on the length of file names, which every file system allows.
 const LONGEST_NAME: usize = 100;
 
 const STANDARD: &str = "standard output";
 
-/// Where the bodies of a run go.
+/// The destination of the bodies of a run.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Standard output, one whole body after the other.
+    /// Standard output, one complete body after the other.
     Standard {
         output: Arc<AsyncMutex<File>>,
-        /// It is a terminal, and nobody has said that binary data may go there.
+        /// Whether binary data is refused, since standard output is a terminal.
         text_only: bool,
     },
     /// One file, for the one body of the run.
     File(PathBuf),
-    /// A folder, with names that are made of number, host and path.
+    /// A folder, with names made of number, host and path.
     Folder(PathBuf),
-    /// The working directory, with the last part of each path as the name.
+    /// The working directory, with the last segment of each URL's path as the name.
     RemoteNames {
-        /// The names that this run has used.
+        /// The names used so far.
         taken: Mutex<HashSet<String>>,
     },
 }
 
 impl Output {
-    /// Standard output; binary data is refused if it is a terminal, unless `binary` allows it.
+    /// Standard output. A terminal takes no binary data, unless `binary` allows it.
     ///
     /// # Errors
     ///
-    /// There is no descriptor left.
+    /// No file descriptor is left.
     pub(crate) fn standard(binary: Binary) -> io::Result<Self> {
         let stdout = io::stdout();
         let text_only = binary == Binary::NotOnTerminals && stdout.is_terminal();
-        // Not by the standard library's buffer, which looks for lines in whatever goes through it.
+        // A handle of its own, without the line buffer of the standard library.
         let file = fs::File::from(stdout.as_fd().try_clone_to_owned()?);
         Ok(Self::Standard {
             output: Arc::new(AsyncMutex::new(File::from_std(file))),
@@ -58,7 +58,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// The folder that it is to be in is none.
+    /// Its folder does not exist.
     pub(crate) fn file(path: &Path) -> io::Result<Self> {
         let folder = fs::metadata(folder_of(path))?;
         if !folder.is_dir() {
@@ -67,23 +67,23 @@ impl Output {
         Ok(Self::File(path.to_owned()))
     }
 
-    /// The folder at `path`, which is created if need be.
+    /// The folder at `path`, which is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// It can not be created, or is no folder.
+    /// The folder can not be created.
     pub(crate) fn folder(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self::Folder(path.to_owned()))
     }
 
-    /// The working directory, by the names that the URLs have.
+    /// The working directory, with names from the URLs.
     pub(crate) fn remote_names() -> Self {
         let taken = Mutex::default();
         Self::RemoteNames { taken }
     }
 
-    /// What it is called in a complaint.
+    /// The name for error messages.
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Standard { .. } => STANDARD.to_owned(),
@@ -92,9 +92,8 @@ impl Output {
         }
     }
 
-    /// Begins the body of `uri`, the `number`th of the run.
-    ///
-    /// Standard output is waited for until the body before has ended.
+    /// Begins the body of `uri`, the `number`th fetch of the run. With standard output, it first
+    /// waits for the end of the body before.
     ///
     /// # Cancel safety
     ///
@@ -102,7 +101,7 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// The file can not be created, or there is no name for it.
+    /// The file can not be created, or the URL gives it no name.
     pub(crate) async fn begin(&self, number: u64, uri: &Uri) -> io::Result<Begun> {
         match self {
             Self::Standard { output, text_only } => Ok(Begun::Standard {
@@ -137,27 +136,27 @@ impl Output {
     }
 }
 
-/// Whether binary data may go to a terminal, which takes it for commands.
+/// Whether binary data may go to a terminal, which could read it as commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Binary {
     Everywhere,
     NotOnTerminals,
 }
 
-/// A body that is being written; dropping it removes a file that is not complete.
+/// A body that is being written. Dropping it removes an incomplete file.
 #[derive(Debug)]
 pub(crate) enum Begun {
     Standard {
         output: OwnedMutexGuard<File>,
         text_only: bool,
     },
-    /// A device, a pipe or a link, which is written to as it stands.
+    /// A device, a pipe or a link, which is written in place.
     Special(File, String),
     Part(Part),
 }
 
 impl Begun {
-    /// What it is called in a complaint.
+    /// The name for error messages.
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Standard { .. } => STANDARD.to_owned(),
@@ -166,20 +165,20 @@ impl Begun {
         }
     }
 
-    /// Appends `head`, which a body follows.
+    /// Writes the heads before a body.
     ///
     /// # Errors
     ///
-    /// It can not be written.
+    /// Writing fails.
     pub(crate) async fn write_head(&mut self, head: &[u8]) -> io::Result<()> {
         self.file().write_all(head).await
     }
 
-    /// Appends `data` of a body.
+    /// Appends `data`.
     ///
     /// # Errors
     ///
-    /// It, or what was appended before, can not be written, or it is binary and may not be.
+    /// This write or an earlier one failed, or a terminal would get binary data.
     pub(crate) async fn write(&mut self, data: &[u8]) -> io::Result<()> {
         if let Self::Standard { text_only, .. } = self {
             if *text_only && data.contains(&0) {
@@ -188,18 +187,17 @@ impl Begun {
                      save it with --output FILE, or write it all the same with --output -",
                 ));
             }
-            // A terminal is used to what may come in the middle of text.
+            // Only the first data decides, as text may contain a zero byte later.
             *text_only &= data.is_empty();
         }
         self.file().write_all(data).await
     }
 
-    /// Completes the body, and returns the name of its file, if it has one. A file of that name is
-    /// replaced.
+    /// Completes the body, and returns the name of its file, if any. The file replaces an older one.
     ///
     /// # Errors
     ///
-    /// The rest can not be written, or the name is taken by a folder.
+    /// Writing the rest fails, or a folder has the name.
     pub(crate) async fn finish(mut self) -> io::Result<Option<String>> {
         self.file().flush().await?;
         match self {
@@ -218,7 +216,7 @@ impl Begun {
     }
 }
 
-/// A file that is not complete yet; dropping it removes it.
+/// An incomplete file. Dropping it removes the file.
 #[derive(Debug)]
 pub(crate) struct Part {
     file: File,
@@ -228,16 +226,15 @@ pub(crate) struct Part {
     finished: bool,
 }
 
-/// Begins what will be `whole`, whose last part is `last`, and which users know as `name`.
+/// Begins the file `whole`, with `last` as its last segment and `name` for messages.
 fn part(whole: PathBuf, last: &str, name: String) -> io::Result<Begun> {
     let part = folder_of(&whole).join(format!(".{last}.part"));
-    // What an earlier run may have left. Never written through: it could be a link.
+    // An earlier run may have left it. It could be a link, so it is never written through.
     match fs::remove_file(&part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // Not in a task: if that went on without us, the file would come after we had gone, and
-    // nobody would remove it.
+    // Blocking on purpose: a cancelled task could create the file later, and leave it behind.
     let file = fs::File::create_new(&part)?;
     Ok(Begun::Part(Part {
         file: File::from_std(file),
@@ -259,13 +256,13 @@ impl Part {
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.finished {
-            // It is in the way of nobody if it stays.
+            // A file that can not be removed does no harm.
             let _ = fs::remove_file(&self.part);
         }
     }
 }
 
-/// Whether something is there that a file may not take the place of, such as `/dev/stdout`.
+/// Whether `path` is neither file nor folder, such as `/dev/stdout`, and must not be replaced.
 fn is_special(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
@@ -277,8 +274,8 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// The number, and of host and path what is harmless in a name: nothing that separates folders, and
-/// never a dot first, because the number comes first.
+/// A file name of number, host and path, without separators of folders. The number comes first, so
+/// the name never starts with a dot.
 fn file_name(number: u64, uri: &Uri) -> String {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let path = uri.path().trim_matches('/');
@@ -290,7 +287,8 @@ fn file_name(number: u64, uri: &Uri) -> String {
     harmless(&name)
 }
 
-/// The last part of the path, without what could make it hidden or an option of another program.
+/// The last segment of the path. Leading dots and hyphens are replaced, as they would hide the file
+/// or look like an option.
 fn remote_name(uri: &Uri) -> io::Result<String> {
     let last = uri.path().rsplit('/').next().unwrap_or_default();
     let name = harmless(last);
@@ -321,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_harmless() {
+    fn file_names_of_urls_leave_no_folder() {
         for (uri, expected) in [
             ("http://h/", "000007-h"),
             ("http://h:80/a/b.html?q=1", "000007-h-a_b.html"),
@@ -338,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn remote_names_are_harmless() {
+    fn remote_names_are_neither_hidden_nor_options() {
         for (uri, expected) in [
             ("http://h/a/b.html?q=1", Some("b.html")),
             ("http://h/x%20y", Some("x_20y")),
@@ -355,7 +353,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_whole_files_stay() {
+    async fn incomplete_files_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let output = Output::folder(&folder.path().join("new/deep")).unwrap();
         let uri: Uri = "http://h/a".parse().unwrap();
@@ -380,7 +378,7 @@ mod tests {
 
     #[cfg(unix)]
     #[tokio::test]
-    async fn links_are_replaced_not_followed() {
+    async fn links_in_the_output_folder_are_replaced_and_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let outside = folder.path().join("outside");
         fs::write(&outside, "precious").unwrap();

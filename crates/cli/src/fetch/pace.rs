@@ -1,4 +1,4 @@
-//! How often each host is asked, and how fast bodies are read.
+//! Limits the rate of fetches of a host, and the rate of reading bodies.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,16 +7,16 @@ use std::time::Duration;
 use keepalive::Host;
 use tokio::time::{Instant, sleep_until};
 
-/// So many requests of one host in a time, evenly spread.
+/// The limit on the rate of fetches of each host, evenly spread.
 #[derive(Debug)]
 pub(crate) struct Pace {
     interval: Duration,
-    /// When each host may be asked next.
+    /// The earliest time of the next fetch of each host.
     next: Mutex<HashMap<Host, Instant>>,
 }
 
 impl Pace {
-    /// One request in each `interval`.
+    /// Allows one fetch of a host in each `interval`.
     pub(crate) fn new(interval: Duration) -> Self {
         Self {
             interval,
@@ -24,11 +24,11 @@ impl Pace {
         }
     }
 
-    /// Waits for the turn of a request.
+    /// Waits until the next fetch of `host` may start.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the turn unused.
+    /// Dropping the future leaves its turn unused.
     pub(crate) async fn turn(&self, host: &Host) {
         sleep_until(self.take(host, Instant::now())).await;
     }
@@ -42,11 +42,11 @@ impl Pace {
     }
 }
 
-/// Reads `10/s`, `30/m` or `100/h`, and returns the time between two.
+/// Parses a rate such as `10/s`, `30/m` or `100/h` into the time between two fetches.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// The fault of `text`, in words.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || "write a number and a time, as in 10/s, 30/m or 100/h".to_owned();
     let (number, unit) = text.split_once('/').ok_or_else(wrong)?;
@@ -63,7 +63,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds) / number)
 }
 
-/// When so many bytes may have been read, of a body that began at `begun`.
+/// The earliest time for having read so many bytes of a body that began at `begun`.
 pub(crate) fn due(begun: Instant, bytes: u64, per_second: u64) -> Instant {
     begun + Duration::from_secs_f64(bytes as f64 / per_second.max(1) as f64)
 }
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_host_is_asked_in_turns_and_none_for_another() {
+    async fn the_rate_limit_holds_for_each_host_alone() {
         let pace = Pace::new(Duration::from_secs(2));
         let now = Instant::now();
         let seconds = |name, now| (pace.take(&host(name), now) - now).as_secs();
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_a_number_and_a_time() {
+    fn a_rate_is_a_number_and_a_unit_of_time() {
         for (text, millis) in [
             ("10/s", 100),
             ("1/s", 1000),

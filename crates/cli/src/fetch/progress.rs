@@ -1,4 +1,4 @@
-//! The bar on standard error: nothing unless that is a terminal.
+//! The progress bar on standard error, if that is a terminal.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use keepalive::Counts;
 use crate::console;
 use crate::fetch::input::Total;
 
-/// How often it is brought up to date.
+/// The time between two updates.
 pub(crate) const EVERY: Duration = Duration::from_millis(100);
 
-/// The rate shown is that of about this last stretch of time.
+/// The time that the shown rate is measured over.
 const STRETCH: Duration = Duration::from_secs(1);
 
-/// Shows how far a run is, and what its manager does.
+/// The progress of a run and the counts of its manager.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -24,7 +24,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins; nothing is ever shown unless it is `visible`.
+    /// Starts the bar; it is drawn only if `visible`.
     pub(crate) fn start(visible: bool) -> Self {
         let target = match visible {
             true => ProgressDrawTarget::stderr(),
@@ -39,7 +39,7 @@ impl Progress {
         }
     }
 
-    /// Shows that `done` of `total` are done.
+    /// Shows that `done` of `total` fetches are done.
     pub(crate) fn update(&mut self, done: u64, total: Option<Total>, counts: &Counts) {
         if self.bar.is_hidden() {
             return;
@@ -67,18 +67,18 @@ impl Progress {
         self.bar.tick();
     }
 
-    /// Complains on standard error, above the bar.
+    /// Prints an error above the bar.
     pub(crate) fn complain(&self, message: impl Display) {
         self.bar.suspend(|| console::complain(message));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-/// What is known of the end.
+/// The form of the bar, by the knowledge of the total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     Unknown,
@@ -103,7 +103,7 @@ impl Style {
     }
 }
 
-/// How many are done in a second, lately.
+/// The rate of the last second.
 #[derive(Debug)]
 struct Rate {
     since: Instant,
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_of_the_last_second() {
+    fn the_progress_rate_is_that_of_the_last_second() {
         let start = Instant::now();
         let mut rate = Rate::begin(start);
         let at = |ms| start + Duration::from_millis(ms);

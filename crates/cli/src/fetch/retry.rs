@@ -1,4 +1,4 @@
-//! Which answers are asked for again, and when.
+//! Decides on retries after statuses such as 503.
 
 use std::hash::BuildHasher;
 use std::time::{Duration, SystemTime};
@@ -6,16 +6,15 @@ use std::time::{Duration, SystemTime};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-/// Between the first two tries; twice as long each time.
+/// The first pause; each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(1);
-/// The longest between two, unless a server asks for more.
+/// The longest pause, unless a server asks for more.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How long to wait before the request is sent again that was answered so, after `tried` more tries;
-/// `None` if the answer counts.
+/// The pause before a retry, after `tried` retries; `None` if the response is the result.
 ///
-/// 408, 429 and 503 say that nothing was done. After 502 and 504 it is not known, so only what may be
-/// done twice is sent again (RFC 9110, section 9.2.2).
+/// With 408, 429 and 503, the server did not process the request. With 502 and 504, it may have
+/// done so. Then only idempotent requests are retried (RFC 9110, section 9.2.2).
 pub(crate) fn pause(
     method: &Method,
     status: StatusCode,
@@ -33,7 +32,7 @@ pub(crate) fn pause(
     is_again.then(|| asked.unwrap_or_else(|| backoff(tried, chance())))
 }
 
-/// What `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3).
+/// The pause of a `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
 fn after(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -44,13 +43,13 @@ fn after(value: &HeaderValue, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// Between half and all of a time that doubles; `chance` is from 0 to 1.
+/// A pause between half and all of a time that doubles; `chance` is from 0 to 1.
 fn backoff(tried: u32, chance: f64) -> Duration {
     let whole = FIRST.saturating_mul(1 << tried.min(16)).min(LONGEST);
     whole.mul_f64(0.5 + chance / 2.0)
 }
 
-/// From 0 to 1, another each time.
+/// A random number from 0 to 1.
 fn chance() -> f64 {
     let number = std::collections::hash_map::RandomState::new().hash_one(0);
     number as f64 / u64::MAX as f64
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_done_is_asked_again_and_what_may_have_been_if_it_may_be_done_twice() {
+    fn only_idempotent_requests_are_retried_after_502_and_504() {
         let none = HeaderMap::new();
         for (status, get, post) in [
             (200, false, false),
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_says_when_by_seconds_or_by_date() {
+    fn retry_after_is_seconds_or_a_date() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         for (text, seconds) in [
             ("120", Some(120)),
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn without_that_the_time_doubles_within_bounds() {
+    fn the_pause_between_retries_doubles_within_bounds() {
         let seconds = |tried, chance| backoff(tried, chance).as_secs_f64();
         assert_eq!([seconds(0, 0.0), seconds(0, 1.0)], [0.5, 1.0]);
         assert_eq!([seconds(2, 0.0), seconds(2, 1.0)], [2.0, 4.0]);

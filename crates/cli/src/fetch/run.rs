@@ -1,4 +1,4 @@
-//! A run: what the input gives is fetched, so many at a time, and every result is counted.
+//! A run: starts a fetch for each URL of the input, within the number of jobs, and counts results.
 
 use std::cmp::Ordering;
 use std::panic;
@@ -20,48 +20,48 @@ use crate::fetch::summary::Summary;
 use crate::fetch::target::Target;
 use crate::interrupt::{Interrupt, Signal};
 
-/// The first failures are shown one by one, the others only counted.
+/// Failures beyond this number are counted, and not shown one by one.
 const FAILURES_SHOWN: u64 = 20;
 
-/// After a signal, how long lines that were handed over may take to be written.
+/// After a signal, the time for writing the lines of results that are already queued.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// What a run needs.
+/// A run that has not started.
 pub(crate) struct Run {
     pub(crate) manager: HttpManager,
     pub(crate) fetcher: Fetcher,
     pub(crate) input: Input,
-    /// How often each target is fetched.
+    /// The number of fetches of each target.
     pub(crate) repeat: u64,
-    /// How many fetches are under way at most.
+    /// The limit on fetches under way.
     pub(crate) jobs: usize,
     pub(crate) report: Option<Report>,
     pub(crate) progress: Progress,
 }
 
-/// What came of a run.
+/// The result of a run.
 pub(crate) struct Outcome {
     pub(crate) summary: Summary,
-    /// How many lines and files of the input could not be used.
+    /// The number of unusable lines and files of the input.
     pub(crate) bad: u64,
-    /// Why it ended before it was through.
+    /// The reason for an early end.
     pub(crate) stopped: Option<Stop>,
-    /// Fetches that a signal or a reader that has gone cut short; they are not in the summary.
+    /// The number of fetches that the early end cancelled; the summary does not count them.
     pub(crate) abandoned: usize,
     pub(crate) report_error: Option<ReportError>,
     pub(crate) took: Duration,
 }
 
-/// Why a run ended before it was through.
+/// The reason for an early end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
     Signal(Signal),
-    /// What comes of it can not be written any more.
+    /// Bodies or results can not be written any more.
     Unwritable,
 }
 
 impl Run {
-    /// Fetches everything, or what is possible until a signal asks for the end.
+    /// Fetches the whole input, or the part of it before a signal.
     pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> Outcome {
         let started = Instant::now();
         let mut state = State {
@@ -113,25 +113,25 @@ impl Run {
 struct State {
     manager: HttpManager,
     fetcher: Arc<Fetcher>,
-    /// `None` when it has ended.
+    /// `None` after its end.
     input: Option<Input>,
     repeat: u64,
     backlog: Backlog,
     report: Option<Report>,
     progress: Progress,
     fetches: JoinSet<Fetched>,
-    /// How many there are to fetch, once that is known.
+    /// The number of fetches, once known.
     total: Option<Total>,
     bad: u64,
     summary: Summary,
 }
 
 impl State {
-    /// Begins and ends fetches until there are no more.
+    /// Starts fetches and counts their results, until all are done.
     ///
     /// # Errors
     ///
-    /// What comes of them can not be written any more.
+    /// Bodies or results can not be written any more.
     async fn drive(&mut self, jobs: usize) -> Result<(), Broken> {
         let mut ticks = interval(progress::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -153,7 +153,7 @@ impl State {
         }
     }
 
-    /// Begins the next fetch, if one may begin.
+    /// Starts the next fetch, if the limits allow one.
     fn begin(&mut self, jobs: usize, more_may_come: bool) -> bool {
         let Some((number, target)) = self.backlog.begin(jobs, more_may_come) else {
             return false;
@@ -178,12 +178,12 @@ impl State {
         }
     }
 
-    /// Counts a result, and hands it to the report.
+    /// Counts a result, and passes it to the report.
     async fn end(&mut self, ended: Result<Fetched, JoinError>) -> Result<(), Broken> {
         let fetched = match ended {
             Ok(fetched) => fetched,
             Err(error) if error.is_panic() => panic::resume_unwind(error.into_panic()),
-            // Fetches are cancelled only once nobody waits for them.
+            // Only the end of the run cancels fetches, and then it counts no more results.
             Err(_) => return Ok(()),
         };
         self.backlog.ended(&fetched.target.host);
@@ -226,7 +226,7 @@ impl State {
     }
 }
 
-/// The next item; `None` for ever when the input has ended.
+/// The next item; always `None` after the end of the input.
 async fn next(input: &mut Option<Input>) -> Option<Item> {
     input.as_mut()?.next().await
 }

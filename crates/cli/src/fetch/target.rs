@@ -1,4 +1,4 @@
-//! What to fetch: a URL that was checked.
+//! A checked URL to fetch.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -7,21 +7,21 @@ use http::{HeaderValue, Uri};
 use keepalive::{Host, Request, RequestError};
 use keepalive_http::{Url, UrlError};
 
-/// A URL that can be asked for, and the host that its limits go by. Clones copy no text.
+/// A URL to fetch, with its host. Clones copy no text.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) uri: Uri,
     pub(crate) host: Host,
-    /// Of a user name and a password in the URL, as a header has them.
+    /// The header for the user name and password of the URL.
     pub(crate) authorization: Option<HeaderValue>,
 }
 
 impl FromStr for Target {
     type Err = TargetError;
 
-    /// Reads a URL as browsers do. One without a scheme is of `http`.
+    /// Parses a URL as browsers do; without a scheme, it is `http`.
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        // Browsers would take the path for a host.
+        // Browsers would read the path as a host.
         if text.trim().is_empty() || text.starts_with('/') {
             return Err(TargetError::Empty);
         }
@@ -35,14 +35,14 @@ impl FromStr for Target {
     }
 }
 
-/// The URL that a `location` leads to from `uri`.
+/// Resolves the `location` of a response from `uri`.
 ///
 /// # Errors
 ///
-/// It leads to what can not be fetched.
+/// The location is not an HTTP URL.
 pub(crate) fn location(uri: &Uri, location: &HeaderValue) -> Result<Url, TargetError> {
     let base: Url = uri.to_string().parse()?;
-    // Browsers read bytes that are no UTF-8 too.
+    // Browsers accept bytes outside UTF-8 too.
     Ok(base.join(&String::from_utf8_lossy(location.as_bytes()))?)
 }
 
@@ -54,11 +54,11 @@ fn host(uri: &Uri) -> Result<Host, TargetError> {
     Ok(request.host().clone())
 }
 
-/// The text, with `http://` before it if it begins with the name of a host.
+/// Puts `http://` before a text without a scheme.
 fn with_scheme(text: &str) -> Cow<'_, str> {
     let text = text.trim_start();
     let end = text.find(['/', '?', '#']).unwrap_or(text.len());
-    // What has a colon before all slashes is a scheme, or a host and its port.
+    // A name with a colon before all slashes is a scheme, or a host with its port.
     let is_scheme = text[..end].split_once(':').is_some_and(|(name, rest)| {
         let is_http = ["http", "https"]
             .iter()
@@ -80,7 +80,7 @@ fn is_scheme(name: &str) -> bool {
         && signs.all(|sign| sign.is_ascii_alphanumeric() || "+-.".contains(sign))
 }
 
-/// Why a text is no URL to fetch. Passwords in it are not repeated.
+/// The text is no URL to fetch. No message repeats a password in it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     #[error("there is no host in it; write http://host/path")]
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spellings_share_a_host() {
+    fn several_spellings_of_a_url_have_one_host() {
         let [a, b] = ["http://Localhost/x", "http://localhost:80/y?z#w"]
             .map(|text| text.parse::<Target>().unwrap());
         assert_eq!(a.host, b.host);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_read_as_browsers_and_curl_read_it() {
+    fn urls_are_parsed_as_by_browsers_and_curl() {
         for (text, uri) in [
             ("h.test", "http://h.test/"),
             ("h.test:81/a?b", "http://h.test:81/a?b"),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_become_a_header() {
+    fn credentials_of_a_url_become_a_header() {
         let target: Target = "http://me:secret@h.test/".parse().unwrap();
         assert_eq!(target.authorization.as_ref().unwrap(), "Basic bWU6c2VjcmV0");
         assert!(!format!("{target:?}").contains("secret"), "{target:?}");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_location_is_read_from_where_it_was_found() {
+    fn a_location_is_resolved_against_its_url() {
         for (bytes, uri) in [
             (&b"../x?y#z"[..], "http://h.test/x?y"),
             (b"//other.test:81", "http://other.test:81/"),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_says_why() {
+    fn a_text_that_is_no_url_to_fetch_is_refused_with_the_reason() {
         for (text, reason) in [
             ("", "no host"),
             (" ", "no host"),

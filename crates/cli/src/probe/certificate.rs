@@ -1,4 +1,4 @@
-//! What a certificate says of itself.
+//! Reads a certificate in DER.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,12 +11,12 @@ use x509_cert::time::Time;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// The parts that people look at.
+/// The parts of a certificate that are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Certificate {
-    /// Whose it is; may be empty where there are names.
+    /// The subject; may be empty if there are names.
     pub(crate) subject: String,
-    /// Who signed it.
+    /// The issuer.
     pub(crate) issuer: String,
     /// The names and addresses that it is valid for.
     pub(crate) names: Vec<String>,
@@ -36,7 +36,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// It is none.
+    /// The bytes are no certificate.
     pub(crate) fn read(der: &[u8]) -> Result<Self, Error> {
         let parsed = Parsed::from_der(der)?;
         let body = parsed.tbs_certificate();
@@ -74,14 +74,14 @@ impl Moment {
         Self { seconds, time }
     }
 
-    /// Whole days from `now` until then; below zero if it has passed.
+    /// The whole days from `now`; negative for the past.
     pub(crate) fn days_after(self, now: SystemTime) -> i64 {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let (then, now) = (self.seconds.cast_signed(), now.as_secs().cast_signed());
         (then - now).div_euclid(DAY.cast_signed())
     }
 
-    /// As RFC 3339 writes it.
+    /// The format of RFC 3339.
     pub(crate) fn rfc3339(self) -> String {
         self.time.to_date_time().to_string()
     }

@@ -1,4 +1,4 @@
-//! What a probe found, as one JSON object.
+//! Formats a probe's report as one JSON object.
 
 use std::net::IpAddr;
 use std::time::SystemTime;
@@ -7,12 +7,12 @@ use keepalive::{Families, Origin};
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::fetch::report::line::{TimingLine, micros};
 use crate::probe::certificate::Certificate;
 use crate::probe::path::{Lookup, LookupEnd, Span, Try, TryEnd};
 use crate::probe::{Report, TlsReport};
+use crate::timing::{Phases, micros};
 
-/// The object, ending with a line break.
+/// Formats the object, with a line break.
 pub(crate) fn of(report: &Report) -> String {
     let object = Object {
         target: &report.host,
@@ -22,7 +22,7 @@ pub(crate) fn of(report: &Report) -> String {
         lookups: report.path.lookups.iter().map(lookup).collect(),
         attempts: report.path.tries.iter().map(attempt).collect(),
         tls: report.tls.as_ref().map(tls),
-        timing: TimingLine::from(report.timing),
+        timing: Phases::from(report.timing),
         total_us: micros(report.took),
         error: report.failure.as_ref(),
     };
@@ -31,18 +31,18 @@ pub(crate) fn of(report: &Report) -> String {
     text
 }
 
-/// Times are microseconds, counted from the request. What is not known is null.
+/// Times are microseconds since the request for a connection. Unknown values are null.
 #[derive(Serialize)]
 struct Object<'a> {
     target: &'a str,
     connected: bool,
     proxy: Option<&'a str>,
-    /// Whether the way ends at the proxy, which forwards requests.
+    /// Whether the path ends at a forwarding proxy.
     forwarded: bool,
     lookups: Vec<LookupObject<'a>>,
     attempts: Vec<AttemptObject>,
     tls: Option<TlsObject<'a>>,
-    timing: TimingLine,
+    timing: Phases,
     total_us: u64,
     error: Option<&'a Failure>,
 }
@@ -52,7 +52,7 @@ struct LookupObject<'a> {
     name: &'a str,
     families: &'static str,
     outcome: &'static str,
-    /// Where the answer comes from.
+    /// The source of the addresses.
     origin: Option<&'static str>,
     addresses: &'a [IpAddr],
     from_us: u64,
@@ -86,7 +86,7 @@ enum CertificateObject<'a> {
         names: &'a [String],
         not_before: String,
         not_after: String,
-        /// Below zero if it has expired.
+        /// Negative if it has expired.
         days_left: i64,
     },
     Unreadable {

@@ -1,4 +1,7 @@
-//! `keepalive probe`: one connection, and the way that it took.
+//! `keepalive probe`: opens one connection, and shows each step to it.
+//!
+//! `target` parses the server to probe, and `path` records the lookups and attempts. `text` and
+//! `json` print the report; `stages` and `timeline` draw the steps, `certificate` reads DER.
 
 mod certificate;
 mod json;
@@ -26,7 +29,7 @@ use crate::probe::path::{Path, Recorder};
 use crate::probe::target::{Target, TargetError};
 use crate::tls::{self, TlsError};
 
-/// Probes what the flags say, and prints what was found.
+/// Probes the target, and prints the report.
 pub(crate) async fn run(flags: ProbeFlags) -> Exit {
     let probe = match Probe::check(&flags) {
         Ok(probe) => probe,
@@ -44,19 +47,13 @@ pub(crate) async fn run(flags: ProbeFlags) -> Exit {
     if let Some(failure) = &report.failure {
         console::complain(format_args!("{}: {failure}", report.host));
     }
-    match printed {
-        Ok(()) => exit,
-        Err(error) => match (exit, console::cannot_print(&error)) {
-            (Exit::Success, failed) => failed,
-            (exit, _) => exit,
-        },
-    }
+    console::exit_after(printed, exit)
 }
 
-/// Why nothing is probed.
+/// A flag can not be used.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
-    // What was given is not repeated: there may be a password in it.
+    // The target is not repeated: it may contain a password.
     #[error("TARGET can not be probed: {0}")]
     Target(#[from] TargetError),
     #[error("{0}")]
@@ -72,37 +69,37 @@ enum Refusal {
     WithoutTls { flag: &'static str, scheme: String },
 }
 
-/// What opens the connection, and who writes down how.
+/// A probe that has not started.
 struct Probe {
     manager: Manager,
     target: Request,
-    /// The proxy that requests to the target are given to, which is all there is to connect to.
+    /// The forwarding proxy for the target, which is connected to in its place.
     forwarder: Option<Forwarder>,
     recorder: Recorder,
 }
 
-/// What was found.
+/// The result of a probe.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) host: String,
     pub(crate) path: Path,
-    /// Whether the way ends at a proxy, which forwards requests.
+    /// Whether the path ends at a forwarding proxy.
     pub(crate) is_forwarded: bool,
     pub(crate) timing: Timing,
-    /// From the request to its answer.
+    /// The time from the request for a connection to its outcome.
     pub(crate) took: Duration,
     pub(crate) tls: Option<TlsReport>,
-    /// Why there is no connection.
+    /// The error, if there is no connection.
     pub(crate) failure: Option<Failure>,
 }
 
-/// What TLS came to.
+/// The TLS session.
 #[derive(Debug)]
 pub(crate) struct TlsReport {
     pub(crate) version: &'static str,
     pub(crate) cipher_suite: &'static str,
     pub(crate) alpn: Option<String>,
-    /// The server's own first; of one that could not be read, why.
+    /// The certificates, the server's own first; for an unreadable one, the reason.
     pub(crate) certificates: Vec<Result<Certificate, String>>,
 }
 
@@ -136,7 +133,7 @@ impl Probe {
         })
     }
 
-    /// Opens the connection and closes it, unless a signal comes first.
+    /// Opens the connection and closes it, unless a signal ends the probe.
     async fn open(self, interrupt: &mut Interrupt) -> (Report, Exit) {
         self.recorder.begin();
         let request = self.forwarder.as_ref().map(Forwarder::request);
@@ -175,7 +172,7 @@ impl Probe {
     }
 }
 
-/// A flag that says something of TLS, if one was given.
+/// The first flag of TLS that was given.
 fn tls_flag(flags: &ProbeFlags) -> Option<&'static str> {
     let alpn = flags.alpn.is_some().then_some("--alpn");
     alpn.or(tls::flag(&flags.network.tls))

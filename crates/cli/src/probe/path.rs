@@ -1,4 +1,4 @@
-//! The way to a host, written down while it is taken.
+//! Records the lookups and attempts of a connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use keepalive::{ConnectError, Families, Origin, PathEvent};
 
-/// What happened on the way, in the order in which it began.
+/// The lookups and attempts, in the order in which they began.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Path {
     pub(crate) proxy: Option<String>,
@@ -14,14 +14,14 @@ pub(crate) struct Path {
     pub(crate) tries: Vec<Try>,
 }
 
-/// When something began and ended, counted from the request.
+/// The begin and the end of a step, since the request for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) from: Duration,
     pub(crate) to: Duration,
 }
 
-/// The addresses of a name were needed.
+/// A lookup of a name's addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Lookup {
     pub(crate) name: String,
@@ -33,15 +33,15 @@ pub(crate) struct Lookup {
 #[derive(Clone, Debug)]
 pub(crate) enum LookupEnd {
     Open,
-    /// A connection was there before it.
+    /// A connection was open before its answer.
     GivenUp,
-    /// Nothing came of it before the end.
+    /// The probe ended before its outcome.
     Unanswered,
     Found(Origin, Vec<IpAddr>),
     Failed(Origin, ConnectError),
 }
 
-/// An address was connected to.
+/// An attempt to connect to an address.
 #[derive(Clone, Debug)]
 pub(crate) struct Try {
     pub(crate) address: SocketAddr,
@@ -52,9 +52,9 @@ pub(crate) struct Try {
 #[derive(Clone, Debug)]
 pub(crate) enum TryEnd {
     Open,
-    /// Another was first.
+    /// Another attempt was faster.
     GivenUp,
-    /// Nothing came of it before the end.
+    /// The probe ended before its outcome.
     Unanswered,
     Connected,
     Failed(ConnectError),
@@ -134,7 +134,7 @@ impl Path {
         }
     }
 
-    /// Ends what has not ended.
+    /// Ends all open lookups and attempts.
     fn end_all(&mut self, now: Duration, lookup_end: &LookupEnd, try_end: &TryEnd) {
         for lookup in &mut self.lookups {
             if matches!(lookup.end, LookupEnd::Open) {
@@ -151,7 +151,7 @@ impl Path {
     }
 }
 
-/// Writes down what it is told.
+/// Records events. Clones share the record.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     began: Arc<OnceLock<Instant>>,
@@ -159,7 +159,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins to count the time when the first event comes, or [`begin`](Self::begin) is called.
+    /// Starts the clock at the first event, or at [`begin`](Self::begin).
     pub(crate) fn new() -> Self {
         Self {
             began: Arc::default(),
@@ -167,7 +167,7 @@ impl Recorder {
         }
     }
 
-    /// Counts the time from now on; later calls change nothing.
+    /// Starts the clock, unless it has started.
     pub(crate) fn begin(&self) {
         self.elapsed();
     }
@@ -182,7 +182,7 @@ impl Recorder {
         path.note(now, event);
     }
 
-    /// What was written, and how long it all took.
+    /// The record, and the time since the start.
     pub(crate) fn finish(&self) -> (Path, Duration) {
         let now = self.elapsed();
         let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_when_another_connects_is_given_up_then() {
+    fn a_connection_ends_all_other_lookups_and_attempts_as_given_up() {
         let mut path = Path::default();
         let (name, families) = ("h.test", Families::V6);
         path.note(after(0), PathEvent::LookingUp { name, families });
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_at_the_end_was_not_answered() {
+    fn an_attempt_open_at_the_end_of_a_probe_is_unanswered() {
         let recorder = Recorder::new();
         recorder.note(PathEvent::Connecting(SLOW));
         let (path, took) = recorder.finish();

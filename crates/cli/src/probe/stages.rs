@@ -1,4 +1,4 @@
-//! The steps of a probe as one list, whatever kind each is of.
+//! Lists the steps of a probe.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use keepalive::{Families, Timing};
 use crate::failure::Failure;
 use crate::probe::path::{Lookup, LookupEnd, Path, Span, Try, TryEnd};
 
-/// One step, and what came of it.
+/// One step, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stage {
     pub(crate) step: &'static str,
@@ -17,7 +17,7 @@ pub(crate) struct Stage {
     pub(crate) outcome: String,
 }
 
-/// How it ended, as far as it is drawn.
+/// The outcome of a step, as drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Good,
@@ -25,9 +25,9 @@ pub(crate) enum End {
     Bad,
 }
 
-/// What was done, in order: lookups, addresses, and the phases that follow.
+/// Lists lookups and attempts in order of time, and then the phases after them.
 ///
-/// `last` is what the way as a whole came to.
+/// `last` is the outcome of the probe.
 pub(crate) fn of(path: &Path, timing: &Timing, last: Result<&str, &Failure>) -> Vec<Stage> {
     let mut stages: Vec<Stage> = path.lookups.iter().map(resolve).collect();
     stages.extend(path.tries.iter().map(connect));
@@ -110,7 +110,7 @@ fn brief(failure: &Failure) -> String {
     failure.error_str.clone()
 }
 
-/// How long all of it took.
+/// The end of the last step.
 pub(crate) fn length(stages: &[Stage]) -> Duration {
     let ends = stages.iter().map(|stage| stage.span.to);
     ends.max().unwrap_or_default()

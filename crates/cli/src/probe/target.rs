@@ -1,11 +1,11 @@
-//! What to probe: a URL, or a scheme, a host and a port, or the path of a unix socket.
+//! Parses the server to probe: a URL, a scheme with host and port, or a unix socket.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
 use keepalive::{Request, RequestError};
 
-/// Schemes that mean TLS from the first byte. `https` and `wss` are known to the library too.
+/// Schemes with TLS from the first byte.
 const TLS: [&str; 22] = [
     "https",
     "wss",
@@ -31,24 +31,24 @@ const TLS: [&str; 22] = [
     "telnets",
 ];
 
-/// A host that can be connected to.
+/// A server to probe.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) request: Request,
 }
 
 impl Target {
-    /// In lower case, whatever was typed.
+    /// The scheme in lower case.
     pub(crate) fn scheme(&self) -> &str {
         self.request.host().scheme()
     }
 
-    /// Whether its scheme means TLS.
+    /// Whether the scheme means TLS.
     pub(crate) fn is_tls(&self) -> bool {
         TLS.contains(&self.scheme())
     }
 
-    /// The application protocols that clients of its scheme mostly offer.
+    /// The application protocols that most clients of the scheme offer.
     pub(crate) fn usual_protocols(&self) -> &'static [&'static str] {
         match self.scheme() {
             "https" => &["h2", "http/1.1"],
@@ -69,7 +69,7 @@ impl FromStr for Target {
             return Ok(Self { request });
         }
         let (scheme, rest) = text.split_once("://").ok_or(TargetError::NoScheme)?;
-        // The host alone is connected to; what is asked of it is left out.
+        // A probe needs no path.
         let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
         if authority.contains('@') {
             return Err(TargetError::UserInformation);
@@ -79,7 +79,7 @@ impl FromStr for Target {
     }
 }
 
-/// A host and its port, with a name outside ASCII in its ASCII form (UTS 46).
+/// The authority, with a name outside ASCII in its ASCII form (UTS 46).
 fn in_ascii(authority: &str) -> Result<Cow<'_, str>, TargetError> {
     if authority.is_ascii() {
         return Ok(authority.into());
@@ -92,7 +92,7 @@ fn in_ascii(authority: &str) -> Result<Cow<'_, str>, TargetError> {
     Ok(format!("{name}{port}").into())
 }
 
-/// Why a text is nothing to probe. Passwords in it are not repeated.
+/// The text is no server to probe. No message repeats a password in it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     #[error(
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_and_a_host_with_its_port_are_targets() {
+    fn a_probe_takes_a_url_a_host_with_its_port_or_a_socket() {
         for (text, host, tls) in [
             ("http://H.test", "http://h.test:80", false),
             ("https://h.test/a?b#c", "https://h.test:443", true),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_target_says_why() {
+    fn a_wrong_target_of_a_probe_is_refused_with_the_reason() {
         for (text, said) in [
             ("", "no scheme"),
             ("h.test:80", "no scheme"),

@@ -1,4 +1,4 @@
-//! What a probe found, for people.
+//! Formats a probe's report as text.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -13,7 +13,7 @@ use crate::probe::certificate::Certificate;
 use crate::probe::path::{Lookup, LookupEnd, TryEnd};
 use crate::probe::{Report, TlsReport, stages, timeline};
 
-/// All of it but the error, ending with a line break.
+/// Formats the report without its error.
 pub(crate) fn of(report: &Report) -> String {
     let mut text = Text {
         lines: format!("{}\n", styled(HEADING, &report.host)),
@@ -56,7 +56,7 @@ struct Text {
 }
 
 impl Text {
-    /// An empty line, one at most.
+    /// Adds an empty line, unless there is one.
     fn gap(&mut self) {
         if !self.lines.ends_with("\n\n") {
             self.lines.push('\n');

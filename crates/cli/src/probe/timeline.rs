@@ -1,4 +1,4 @@
-//! The steps drawn one under the other, each as a bar on one scale.
+//! Draws the steps of a probe as bars on one scale.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::duration::shown;
 use crate::probe::stages::{End, Stage, length};
 use crate::table::{self, LEFT, RIGHT};
 
-/// How many characters the whole time is.
+/// The width of the whole time in characters.
 const WIDTH: usize = 40;
 
-/// The stages as a table: when each began and ended, a bar, and what came of it.
+/// Formats the stages as a table: begin, end, bar and outcome of each.
 pub(crate) fn draw(stages: &[Stage]) -> String {
     let whole = length(stages);
     let scale = format!("|{:>WIDTH$}|", format!("{} ", shown(whole)));
@@ -35,8 +35,8 @@ pub(crate) fn draw(stages: &[Stage]) -> String {
     table::lines([LEFT, LEFT, RIGHT, RIGHT, RIGHT, LEFT], &rows)
 }
 
-/// The place of a stage in the whole time: `=` where it was of use, `-` where it was given up, `x`
-/// where it failed. At least one character.
+/// The bar of a stage: `=` if it succeeded, `-` if it was given up, `x` if it failed. It has at
+/// least one character.
 fn bar(stage: &Stage, whole: Duration) -> String {
     let mark = match stage.end {
         End::Good => '=',
@@ -45,7 +45,7 @@ fn bar(stage: &Stage, whole: Duration) -> String {
     };
     let place = |time: Duration| {
         let share = time.as_secs_f64() / whole.as_secs_f64();
-        // The whole time may be nothing.
+        // The whole time may be zero.
         let share = if share.is_finite() {
             share.min(1.0)
         } else {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_stand_where_their_time_was() {
+    fn a_bar_of_the_timeline_covers_the_time_of_its_step() {
         let whole = Duration::from_millis(400);
         for (from, to, end, expected) in [
             (0, 400, End::Good, "=".repeat(40)),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn bars_are_one_under_the_other() {
+    fn the_bars_of_the_timeline_are_aligned() {
         let stages = [stage(0, 5, End::Bad), stage(5, 2000, End::Good)];
         let drawn = plain(&draw(&stages));
         let places: Vec<_> = drawn

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use crate::program::keepalive;
 
 #[test]
-fn the_demonstration_holds_its_limits() {
+fn the_demo_keeps_its_limits() {
     let started = Instant::now();
     let run = keepalive("demo --requests 1000");
     assert_eq!(run.code, Some(0), "{run:?}");

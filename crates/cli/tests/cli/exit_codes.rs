@@ -4,7 +4,7 @@ use crate::program::{command, ended, keepalive, keepalive_with};
 use crate::server::{Server, refusing_url};
 
 #[test]
-fn everything_fetched_is_0_and_the_summary_says_so() {
+fn a_run_without_failures_exits_with_0_and_a_summary() {
     let server = Server::start();
     let run = keepalive(&format!(
         "fetch {} {} --repeat 10 --max-per-host 2",
@@ -18,7 +18,7 @@ fn everything_fetched_is_0_and_the_summary_says_so() {
     let row = run.stdout.lines().find(|line| line.starts_with(&host));
     let row: Vec<_> = row.unwrap().split_whitespace().collect();
     assert_eq!(row[2], "20");
-    // An attempt may have been given up before, because a connection was free first.
+    // A connection that became free may have cancelled an attempt.
     assert!(row[3].parse::<u32>().unwrap() <= 2, "{run:?}");
     let total = run.stdout.lines().find(|line| line.starts_with("total"));
     assert_eq!(total.unwrap().split_whitespace().nth(2), Some("20"));
@@ -28,7 +28,7 @@ fn everything_fetched_is_0_and_the_summary_says_so() {
 }
 
 #[test]
-fn a_failure_is_1_and_the_rest_is_fetched() {
+fn a_run_with_a_failure_fetches_the_rest_and_exits_with_1() {
     let server = Server::start();
     let refusing = refusing_url();
     let run = keepalive(&format!("fetch {refusing} {}", server.url("/a")));
@@ -40,7 +40,7 @@ fn a_failure_is_1_and_the_rest_is_fetched() {
 }
 
 #[test]
-fn many_failures_do_not_flood_the_terminal() {
+fn only_the_first_failures_are_shown_one_by_one() {
     let run = keepalive(&format!("fetch {} --repeat 50", refusing_url()));
     assert_eq!(run.code, Some(1));
     assert_eq!(run.stderr.lines().count(), 21, "{run:?}");
@@ -61,7 +61,7 @@ fn an_error_status_is_a_failure_only_with_fail() {
 }
 
 #[test]
-fn a_command_line_that_can_not_be_used_is_2() {
+fn an_invalid_command_line_exits_with_2() {
     let server = Server::start();
     let url = server.url("/a");
     for line in [
@@ -90,13 +90,13 @@ fn a_command_line_that_can_not_be_used_is_2() {
 }
 
 #[test]
-fn a_limit_that_can_not_work_is_named() {
+fn an_invalid_limit_is_named() {
     let run = keepalive("fetch http://127.0.0.1/ --max-per-host 0");
     assert!(run.stderr.contains("--max-per-host"), "{run:?}");
 }
 
 #[test]
-fn secrets_are_not_repeated() {
+fn errors_and_results_do_not_contain_the_password_of_a_url() {
     let refusing = refusing_url().replace("http://", "http://me:secret@");
     for (url, code) in [(&*refusing, 1), ("http://me:secret@a b/", 2)] {
         let run = keepalive_with(&["fetch", "--jsonl", "-", url], "");
@@ -107,7 +107,7 @@ fn secrets_are_not_repeated() {
 }
 
 #[test]
-fn help_is_0_and_lists_the_exit_codes() {
+fn help_exits_with_0_and_lists_the_exit_codes() {
     for flag in ["-h", "--help", "--manual"] {
         let run = keepalive(&format!("fetch {flag}"));
         assert_eq!(run.code, Some(0));
@@ -117,13 +117,13 @@ fn help_is_0_and_lists_the_exit_codes() {
 }
 
 #[test]
-fn help_fits_three_screens_and_the_manual_has_the_rest() {
+fn help_fits_three_screens_and_the_manual_has_all_its_flags() {
     let help = keepalive("fetch --help").stdout;
     assert!(help.lines().count() <= 3 * 24, "{help}");
     let widest = help.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(100), "{help}");
     let manual = keepalive("fetch --manual").stdout;
-    assert!(manual.contains("A host that is slow"), "{manual}");
+    assert!(manual.contains("A slow host does not delay"), "{manual}");
     let flags = |text: &str| {
         text.split_whitespace()
             .filter(|word| word.starts_with("--"))
@@ -136,7 +136,7 @@ fn help_fits_three_screens_and_the_manual_has_the_rest() {
 }
 
 #[test]
-fn a_closed_standard_output_is_1_and_said() {
+fn a_fetch_into_a_closed_pipe_exits_with_1_and_says_so() {
     let server = Server::start();
     for options in ["", "--repeat 2", "--repeat 2 --output -", "--jsonl -"] {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -153,7 +153,7 @@ fn a_closed_standard_output_is_1_and_said() {
 }
 
 #[test]
-fn a_reader_that_leaves_ends_the_run() {
+fn a_run_ends_when_the_reader_of_its_output_leaves() {
     for flags in ["--jsonl -", "--output -"] {
         let server = Server::start();
         let (mut reader, writer) = std::io::pipe().unwrap();

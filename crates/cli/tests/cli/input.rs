@@ -51,14 +51,14 @@ fn standard_input_files_and_arguments_are_read_in_turn() {
 }
 
 #[test]
-fn an_empty_input_is_fetched_at_once() {
+fn an_empty_input_ends_at_once_without_a_failure() {
     let run = keepalive_reading("fetch --input -", "# nothing\n");
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(run.stdout.contains("0 fetched, 0 failed"), "{run:?}");
 }
 
 #[test]
-fn a_file_that_breaks_while_it_is_read_is_1_and_the_rest_is_fetched() {
+fn an_unreadable_input_file_exits_with_1_and_the_rest_is_fetched() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let run = keepalive(&format!(

@@ -1,4 +1,4 @@
-//! Signals that ask for the end.
+//! SIGINT and SIGTERM.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read};
@@ -19,7 +19,7 @@ fn a_signal_prints_the_summary_so_far_and_leaves_no_part_of_a_file() {
             server.url("/hang-in-body"),
             folder.path().display()
         ))
-        // Never written to and never closed: more could come.
+        // The pipe stays open without data, as if more input could come.
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -45,7 +45,7 @@ fn a_signal_prints_the_summary_so_far_and_leaves_no_part_of_a_file() {
 }
 
 #[test]
-fn a_probe_that_a_signal_ends_shows_how_far_it_came() {
+fn a_signal_ends_a_probe_which_shows_its_steps_so_far() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     for (signal, code, said) in [("INT", 130, "Ctrl-C"), ("TERM", 143, "SIGTERM")] {
@@ -54,7 +54,7 @@ fn a_probe_that_a_signal_ends_shows_how_far_it_came() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It has begun the handshake, and so listens for signals.
+        // The handshake has begun, so the process listens for signals.
         let (mut stream, _) = listener.accept().unwrap();
         stream.read_exact(&mut [0]).unwrap();
         kill(signal, child.id());

@@ -36,7 +36,7 @@ fn fields(result: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn a_success_has_every_field() {
+fn the_line_of_a_success_has_every_field() {
     let server = Server::start();
     let url = server.url("/a?b=c");
     let run = keepalive(&format!(
@@ -68,14 +68,14 @@ fn a_success_has_every_field() {
         assert!(result["total_us"].as_u64().unwrap() > 0, "{result}");
     }
     assert_eq!(results[0]["from_cache"], Value::Null);
-    // Whether it was back already when it was asked for is a matter of microseconds.
+    // The connection may return just before or after the next request for it.
     let second = results[1]["from_cache"].as_str();
     assert!(matches!(second, Some("immediate" | "deferred")), "{run:?}");
     assert_eq!(server.connections(), 1);
 }
 
 #[test]
-fn a_refused_connection_names_function_and_error() {
+fn the_line_of_a_refused_connection_has_function_and_error() {
     let url = refusing_url();
     let run = keepalive(&format!("fetch {url} --jsonl -"));
     assert_eq!(run.code, Some(1), "{run:?}");
@@ -96,7 +96,7 @@ fn a_refused_connection_names_function_and_error() {
 }
 
 #[test]
-fn an_answer_cut_short_is_an_error_with_a_status() {
+fn the_line_of_a_truncated_response_has_a_status_and_an_error() {
     let server = Server::start();
     let run = keepalive(&format!("fetch {} --jsonl -", server.url("/cut")));
     assert_eq!(run.code, Some(1), "{run:?}");
@@ -106,7 +106,7 @@ fn an_answer_cut_short_is_an_error_with_a_status() {
 }
 
 #[test]
-fn lines_go_to_a_file_and_the_summary_to_standard_output() {
+fn lines_of_json_go_to_a_file_and_the_summary_to_standard_output() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("results.jsonl");

@@ -1,10 +1,10 @@
-//! How hosts are reached, as the flags say.
+//! The flags for connections.
 
 use crate::program::{command, ended, keepalive};
 use crate::server::{Server, refusing_url};
 
 #[test]
-fn a_host_is_taken_for_the_address_that_is_given() {
+fn resolve_replaces_the_lookup_of_a_host() {
     let server = Server::start();
     let port = server.port();
     let run = keepalive(&format!(
@@ -15,7 +15,7 @@ fn a_host_is_taken_for_the_address_that_is_given() {
 }
 
 #[test]
-fn the_next_address_is_tried_when_one_refuses() {
+fn the_next_address_of_resolve_is_tried_after_a_refused_one() {
     let server = Server::start();
     let port = server.port();
     let run = keepalive(&format!(
@@ -25,7 +25,7 @@ fn the_next_address_is_tried_when_one_refuses() {
 }
 
 #[test]
-fn every_address_that_failed_is_shown() {
+fn an_error_shows_every_address_that_failed() {
     let server = Server::start();
     let port = server.port();
     let run = keepalive(&format!(
@@ -41,7 +41,7 @@ fn every_address_that_failed_is_shown() {
 }
 
 #[test]
-fn one_family_may_be_left_out() {
+fn ipv4_and_ipv6_leave_out_the_other_family() {
     let server = Server::start();
     let url = server.url("/a");
     assert_eq!(keepalive(&format!("fetch -4 {url}")).code, Some(0));
@@ -52,7 +52,7 @@ fn one_family_may_be_left_out() {
 }
 
 #[test]
-fn an_interface_that_is_not_there_is_an_error() {
+fn an_interface_that_does_not_exist_is_an_error() {
     let server = Server::start();
     let run = keepalive(&format!("fetch --interface nowhere0 {}", server.url("/a")));
     assert_eq!(run.code, Some(1), "{run:?}");
@@ -60,10 +60,10 @@ fn an_interface_that_is_not_there_is_an_error() {
 }
 
 #[test]
-fn a_proxy_stands_between_unless_it_is_excepted() {
+fn proxy_is_used_except_for_hosts_of_no_proxy() {
     let server = Server::start();
     let url = server.url("/a");
-    // What refuses can not be a proxy.
+    // A closed port can not be a proxy.
     let refusing = refusing_port();
     let proxy = format!("--proxy http://me:secret@127.0.0.1:{refusing}");
     let run = keepalive(&format!("fetch {proxy} {url}"));
@@ -79,7 +79,7 @@ fn a_proxy_stands_between_unless_it_is_excepted() {
 }
 
 #[test]
-fn the_environment_is_read_only_when_asked() {
+fn proxies_of_the_environment_are_used_only_with_the_flag() {
     let server = Server::start();
     let refusing = refusing_port();
     for (flag, code) in [("", 0), ("--proxy-from-environment", 1)] {
@@ -94,7 +94,7 @@ fn the_environment_is_read_only_when_asked() {
 }
 
 #[test]
-fn an_exception_in_the_environment_that_is_none_is_passed_over_with_a_note() {
+fn an_invalid_entry_of_no_proxy_in_the_environment_is_skipped_with_a_message() {
     let server = Server::start();
     let proxy = format!("me:secret@127.0.0.1:{}", refusing_port());
     for (list, code) in [("10.*,127.0.0.1", 0), ("10.*", 1)] {
@@ -114,7 +114,7 @@ fn an_exception_in_the_environment_that_is_none_is_passed_over_with_a_note() {
 }
 
 #[test]
-fn a_proxy_without_a_scheme_is_one_of_http() {
+fn a_proxy_without_a_scheme_is_an_http_proxy() {
     let refusing = refusing_port();
     let run = keepalive(&format!(
         "fetch --proxy me:secret@127.0.0.1:{refusing} http://h.test/"
@@ -126,7 +126,7 @@ fn a_proxy_without_a_scheme_is_one_of_http() {
 }
 
 #[test]
-fn what_can_not_be_used_is_2_and_tells_no_password() {
+fn invalid_network_flags_exit_with_2_and_show_no_password() {
     for (flags, said) in [
         ("--resolve example.test", "a colon"),
         ("--resolve 1.2.3.4:127.0.0.1", "--resolve"),

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{command, keepalive, keepalive_reading, shown_on_a_terminal};
+use crate::program::{keepalive, keepalive_reading};
 use crate::server::Server;
 
 fn names(folder: &Path) -> Vec<String> {
@@ -16,7 +16,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn nothing_outside_the_folder_is_written() {
+fn no_url_writes_a_file_outside_the_output_folder() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("a/b/in");
@@ -47,7 +47,7 @@ fn nothing_outside_the_folder_is_written() {
 }
 
 #[test]
-fn only_whole_bodies_are_saved_and_the_report_names_them() {
+fn only_complete_bodies_are_saved_and_the_results_name_their_files() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let run = keepalive(&format!(
@@ -66,7 +66,7 @@ fn only_whole_bodies_are_saved_and_the_report_names_them() {
 }
 
 #[test]
-fn a_file_that_can_not_be_written_is_a_failure_of_its_fetch() {
+fn an_unwritable_file_is_a_failure_of_its_fetch() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     // The name of the first is taken by a folder.
@@ -85,28 +85,4 @@ fn a_file_that_can_not_be_written_is_a_failure_of_its_fetch() {
         names(folder.path()),
         ["000001-127.0.0.1-a", "000002-127.0.0.1-b"]
     );
-}
-
-#[test]
-fn a_summary_is_coloured_only_on_a_terminal_that_takes_colours() {
-    let server = Server::start();
-    let summary = |environment: &[(&str, &str)]| {
-        let mut command = command(&format!("fetch {} --repeat 2", server.url("/a")));
-        for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
-            command.env_remove(variable);
-        }
-        command.env("TERM", "xterm");
-        command.envs(environment.iter().copied());
-        let (shown, code) = shown_on_a_terminal(command);
-        assert_eq!(code, Some(0), "{shown:?}");
-        shown
-    };
-    let bold = "\x1b[1mrequests\x1b[0m";
-    assert!(summary(&[]).contains(bold));
-    assert!(summary(&[("NO_COLOR", "")]).contains(bold));
-    for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
-        let shown = summary(&[environment]);
-        assert!(shown.contains("  requests  "), "{environment:?}: {shown:?}");
-        assert!(!shown.contains("\x1b[1m"), "{environment:?}: {shown:?}");
-    }
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -28,7 +28,7 @@ impl Ended {
     }
 }
 
-/// The binary, with the arguments of `line`, which are separated by spaces.
+/// The binary, with the arguments of `line`, separated by spaces.
 pub(crate) fn command(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keepalive"));
     command.args(line.split_whitespace());
@@ -55,12 +55,12 @@ pub(crate) fn keepalive_with(arguments: &[&str], input: &str) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A run that does not read its input is free to end without.
+    // A run may end without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     ended(child.wait_with_output().unwrap())
 }
 
-/// What a run left behind; it must not have panicked.
+/// The result of a run, which must not have panicked.
 pub(crate) fn ended(output: Output) -> Ended {
     let ended = Ended {
         code: output.status.code(),
@@ -93,7 +93,7 @@ pub(crate) fn shown_on_a_terminal(mut command: Command) -> (String, Option<i32>)
     let mut shown = Vec::new();
     let mut master = File::from(terminal);
     let mut chunk = [0; 4096];
-    // Linux says EIO when the last of the other side is closed.
+    // Linux returns EIO once the other side is closed.
     while let Ok(read @ 1..) = master.read(&mut chunk) {
         shown.extend(&chunk[..read]);
     }

@@ -1,4 +1,4 @@
-//! A server with a thread for each connection, that answers by the path.
+//! An HTTP/1.1 server whose response depends on the path, with a thread for each connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// How long the body of `/long` is: more than a pipe and a socket hold.
+/// The length of the body of `/long`: more than a pipe and a socket hold.
 pub(crate) const LONG: usize = 16 * 1024 * 1024;
 
 /// Runs until the test ends.
@@ -28,7 +28,7 @@ impl Server {
         Self::listening("127.0.0.1")
     }
 
-    /// On an address that may stand for many.
+    /// Starts on an address that may stand for many.
     pub(crate) fn listening(address: &str) -> Self {
         let listener = TcpListener::bind((address, 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -39,7 +39,7 @@ impl Server {
             for stream in listener.incoming() {
                 shared.lock().unwrap().connections += 1;
                 let (shared, hangs) = (Arc::clone(&shared), hangs.clone());
-                // A client that goes away is none of a server's business.
+                // A client that disconnects is no failure of the server.
                 thread::spawn(move || serve(stream?, &shared, &hangs));
             }
         });
@@ -58,14 +58,14 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// The paths asked for so far, sorted.
+    /// The requested paths so far, sorted.
     pub(crate) fn paths(&self) -> Vec<String> {
         let mut paths = self.seen.lock().unwrap().paths.clone();
         paths.sort();
         paths
     }
 
-    /// How many connections there were.
+    /// The number of connections so far.
     pub(crate) fn connections(&self) -> usize {
         self.seen.lock().unwrap().connections
     }
@@ -91,7 +91,7 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, hangs: &Sender<()>) -> io::R
         seen.lock().unwrap().paths.push(path.clone());
         match path.as_str() {
             "/missing" => answer(&mut stream, "404 Not Found", "nothing here")?,
-            // Closes whoever comes a second time, as a server does that has had enough just then.
+            // Closes a reused connection, as a server does at its idle timeout.
             "/once" if served > 1 => return Ok(()),
             "/cut" => {
                 let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ntoo short";
@@ -102,9 +102,9 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, hangs: &Sender<()>) -> io::R
                 if path == "/hang-in-body" {
                     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")?;
                 }
-                // Nobody may be waiting for it.
+                // The test may not wait for it.
                 let _ = hangs.send(());
-                // Until the client closes.
+                // The connection stays open until the client closes it.
                 reader.read_to_end(&mut Vec::new())?;
             }
             _ => answer(&mut stream, "200 OK", "hello")?,

@@ -1,4 +1,4 @@
-//! A server of HTTP/1.1 or HTTP/2 that writes down what it is asked, and answers by the path.
+//! A server of HTTP/1.1 or HTTP/2 that records requests, and whose response depends on the path.
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// What `/gzip` and `/deflate` say once they are unpacked.
+/// The unpacked body of `/gzip` and `/deflate`.
 pub(crate) const TEXT: &str = "the same words again and again, the same words again and again";
 
 /// Runs until the test ends.
@@ -31,7 +31,7 @@ pub(crate) struct Site {
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) line: String,
@@ -48,12 +48,12 @@ impl Asked {
 }
 
 impl Site {
-    /// Without TLS it takes HTTP/1.1, and HTTP/2 from whoever begins with it.
+    /// Starts without TLS. It takes HTTP/1.1, and HTTP/2 by prior knowledge.
     pub(crate) fn start() -> Self {
         Self::serve(None)
     }
 
-    /// With TLS it speaks what these settings agree on.
+    /// Starts with TLS, and the version of HTTP that the handshake chooses.
     pub(crate) fn start_with(tls: ServerConfig) -> Self {
         Self::serve(Some(TlsAcceptor::from(Arc::new(tls))))
     }
@@ -78,12 +78,12 @@ impl Site {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// What has been asked so far, in order.
+    /// The requests so far, in order.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
-    /// The first lines of what has been asked so far, as `GET /path`.
+    /// The request lines so far, as `GET /path`.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| asked.line).collect()
     }
@@ -98,7 +98,7 @@ async fn accept(
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let (tls, notes) = (tls.clone(), Arc::clone(&notes));
-        // A client that goes away is none of a server's business.
+        // A client that disconnects is no failure of the server.
         tokio::spawn(async move {
             match tls {
                 None => converse(stream, notes).await,
@@ -135,14 +135,14 @@ async fn answer(
     });
     let path = head.uri.path();
     Ok(match path.split('/').nth(1).unwrap_or_default() {
-        // `/redirect/302?to`: to what follows the question mark, however it looks.
+        // `/redirect/302?to`: a redirect to the text after the question mark.
         "redirect" => {
             let status: u16 = path.rsplit('/').next().unwrap().parse().unwrap();
             let response = Response::builder().status(status);
             let response = response.header(LOCATION, head.uri.query().unwrap());
             response.body(Full::from("elsewhere")).unwrap()
         }
-        // `/cookies?to`: sets one, and leads on.
+        // `/cookies?to`: a redirect that sets a cookie.
         "cookies" => {
             let response = Response::builder()
                 .status(302)
@@ -150,7 +150,7 @@ async fn answer(
             let response = response.header(LOCATION, head.uri.query().unwrap());
             response.body(Full::default()).unwrap()
         }
-        // `/busy/503?2`: so twice, and then well.
+        // `/busy/503?2`: the status 503 twice, and then 200.
         "busy" => {
             let status: u16 = path.rsplit('/').next().unwrap().parse().unwrap();
             let times: usize = head.uri.query().unwrap().parse().unwrap();
@@ -209,7 +209,7 @@ fn gzip_of(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Without the frame of zlib, as some servers send it.
+/// Deflate without the header of zlib, as some servers send it.
 fn deflate_raw() -> Vec<u8> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(TEXT.as_bytes()).unwrap();

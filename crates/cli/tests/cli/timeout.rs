@@ -4,7 +4,7 @@ use crate::program::keepalive;
 use crate::server::Server;
 
 #[test]
-fn the_timeout_bounds_the_whole_answer() {
+fn the_timeout_includes_the_whole_response() {
     let server = Server::start();
     for (path, function, status) in [
         ("/hang", "response", None),
@@ -28,7 +28,7 @@ fn the_timeout_bounds_the_whole_answer() {
 }
 
 #[test]
-fn waiting_in_the_queue_counts() {
+fn the_timeout_includes_waiting_in_the_queue() {
     let server = Server::start();
     let run = keepalive(&format!(
         "fetch {} {} --max-per-host 1 --timeout 300ms --jsonl -",
@@ -38,9 +38,9 @@ fn waiting_in_the_queue_counts() {
     assert_eq!(run.code, Some(1), "{run:?}");
     let results = run.results();
     assert_eq!(results.len(), 2);
-    // Which of the two came first is up to the tasks; the one that hangs fails in any case.
+    // Either fetch may be first; the one that hangs always fails.
     assert_eq!(results[0]["error"]["function"], "body", "{run:?}");
-    // The other may be given the connection's place in the instant in which its own time is over.
+    // The other fetch may get the connection's slot just as its own timeout passes.
     let second = &results[1];
     let waited = second["timing"]["queued_us"].as_u64().expect("a time") > 250_000;
     let timed_out = second["error"]["function"] != "body" && second["error"].is_object();
@@ -48,8 +48,8 @@ fn waiting_in_the_queue_counts() {
 }
 
 #[test]
-fn opening_a_connection_may_have_a_limit_of_its_own() {
-    // It takes connections, and says nothing of TLS.
+fn connect_timeout_limits_the_time_of_opening_a_connection() {
+    // The server accepts connections, and sends nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let started = Instant::now();
@@ -62,7 +62,7 @@ fn opening_a_connection_may_have_a_limit_of_its_own() {
 }
 
 #[test]
-fn a_fetch_takes_no_longer_than_its_timeout_and_a_moment() {
+fn a_fetch_ends_soon_after_its_timeout() {
     let server = Server::start();
     let url = server.url("/hang");
     // A noisy machine delays some runs, but not all of them.

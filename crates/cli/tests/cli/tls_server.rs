@@ -1,4 +1,4 @@
-//! A TLS server with a thread for each connection, and the certificates it needs.
+//! A TLS server with a thread for each connection, and its certificates.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -34,7 +34,7 @@ impl Authority {
         self.0.as_ref().der().to_vec()
     }
 
-    /// A certificate of `subject` for these names and addresses.
+    /// Issues a certificate of `subject` for these names and addresses.
     pub(crate) fn issue(&self, subject: &str, names: &[&str]) -> Identity {
         self.issue_with(subject, names, |_| {})
     }
@@ -80,7 +80,7 @@ impl TlsServer {
         Self::start_for(identity, None)
     }
 
-    /// Wants clients to show a certificate that `clients` have signed.
+    /// Requires a client certificate that `clients` signed.
     pub(crate) fn start_for(identity: &Identity, clients: Option<&Authority>) -> Self {
         let config = Arc::new(config(identity, clients));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -88,7 +88,7 @@ impl TlsServer {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let config = Arc::clone(&config);
-                // A client that goes away is none of a server's business.
+                // A client that disconnects is no failure of the server.
                 thread::spawn(move || serve(stream?, config));
             }
         });
@@ -131,7 +131,7 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<()> {
     Ok(())
 }
 
-/// Files that the flags name, in a folder that goes with the test.
+/// Files for the flags, in a temporary folder.
 pub(crate) struct Files(tempfile::TempDir);
 
 impl Files {

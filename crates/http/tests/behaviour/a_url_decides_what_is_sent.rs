@@ -89,16 +89,16 @@ async fn a_user_name_and_a_password_are_sent_as_credentials_and_nowhere_else() {
     let basic = "authorization: Basic bWU6c8OkY3JldA==\r\n";
     let host = format!("host: 127.0.0.1:{}\r\n", server.port());
 
-    let head = head_of(client.get(&text), &server).await;
+    let head = Box::pin(head_of(client.get(&text), &server)).await;
     assert!(head.contains(basic) && head.contains(&host), "{head}");
 
     let request = Request::get(&text).body(String::new()).unwrap();
-    let head = head_of(client.request(request), &server).await;
+    let head = Box::pin(head_of(client.request(request), &server)).await;
     assert!(head.contains(basic) && head.contains(&host), "{head}");
 
     let request = Request::get(&text).header("authorization", "Bearer mine");
     let request = request.body(String::new()).unwrap();
-    let head = head_of(client.request(request), &server).await;
+    let head = Box::pin(head_of(client.request(request), &server)).await;
     assert!(head.contains("authorization: Bearer mine\r\n"), "{head}");
     assert!(!head.contains("Basic") && !head.contains('@'), "{head}");
 }

@@ -1,6 +1,4 @@
-//! Heads of requests and answers as text.
-
-use std::fmt::Write;
+//! Formats heads of requests and responses.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, SET_COOKIE};
@@ -14,36 +12,21 @@ use keepalive_http::Allocation;
 use crate::console::{self, Stream};
 use crate::duration::shown;
 use crate::fetch::message::CREDENTIALS;
-use crate::fetch::report::line;
 
-/// Stands for what is worth as much as a password.
+/// Replaces credentials.
 const HIDDEN: &str = "[hidden]";
 
-/// Writes heads to standard error, for `--verbose`.
-#[derive(Clone, Debug)]
-pub(crate) struct Speaker {
-    /// Which fetch of the run it is, where there are several.
-    pub(crate) number: Option<u64>,
+/// Prints `lines` on standard error, each with the number of its fetch, for `--verbose`.
+pub(crate) fn print(number: Option<u64>, lines: &[String]) {
+    let number = number.map_or_else(String::new, |number| format!("[{number}] "));
+    let lines = lines.iter().map(|line| console::harmless(line));
+    let lines: String = lines.map(|line| format!("{number}{line}\n")).collect();
+    // One write, so that heads of other fetches do not mix in. A closed standard error leaves no
+    // way to report its own failure.
+    let _ = console::print(Stream::Error, &lines);
 }
 
-impl Speaker {
-    /// Writes `lines` in one piece, so that heads of other fetches do not come between.
-    pub(crate) fn say(&self, lines: &[String]) {
-        let mut text = String::new();
-        for line in lines {
-            if let Some(number) = self.number {
-                // Writing to a string does not fail.
-                let _ = write!(text, "[{number}] ");
-            }
-            text.push_str(&console::harmless(line));
-            text.push('\n');
-        }
-        // There is nobody left to tell if standard error is closed.
-        let _ = console::print(Stream::Error, &text);
-    }
-}
-
-/// What is sent, without credentials. The version is known only once there is a connection.
+/// The head of a request, without credentials. The version is left out: the connection decides it.
 pub(crate) fn request(request: &Request<Full<Bytes>>) -> Vec<String> {
     let uri = request.uri();
     let target = uri.path_and_query().map_or("/", |target| target.as_str());
@@ -63,7 +46,7 @@ pub(crate) fn request(request: &Request<Full<Bytes>>) -> Vec<String> {
     lines
 }
 
-/// How the connection was come by, and what was answered, without credentials.
+/// The origin of the connection and the head of the response, without credentials.
 pub(crate) fn harmless_response<B>(response: &Response<B>) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(allocation) = response.extensions().get::<Allocation>() {
@@ -102,7 +85,7 @@ fn harmless_header(mark: char, (name, value): (&HeaderName, &HeaderValue)) -> St
     }
     match text.split_once('=') {
         Some((cookie, rest)) if name == SET_COOKIE => {
-            // The attributes of a cookie are no secret.
+            // The attributes of a cookie are not secret.
             let attributes = rest.find(';').map_or("", |end| &rest[end..]);
             format!("{mark} {name}: {cookie}={HIDDEN}{attributes}")
         }
@@ -110,7 +93,7 @@ fn harmless_header(mark: char, (name, value): (&HeaderName, &HeaderValue)) -> St
     }
 }
 
-/// What was answered, in the form of HTTP/1.1, whatever the version.
+/// The head of a response of any version, in the form of HTTP/1.1.
 pub(crate) fn response<B>(response: &Response<B>) -> Vec<u8> {
     let mut text = status_line(response).into_bytes();
     text.extend(b"\r\n");
@@ -121,12 +104,22 @@ pub(crate) fn response<B>(response: &Response<B>) -> Vec<u8> {
     text
 }
 
+/// The usual name of a version of HTTP.
+pub(crate) fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "HTTP/2",
+        Version::HTTP_11 => "HTTP/1.1",
+        Version::HTTP_10 => "HTTP/1.0",
+        _ => "another HTTP",
+    }
+}
+
 fn status_line<B>(response: &Response<B>) -> String {
-    let (version, status) = (line::version(response.version()), response.status());
+    let (version, status) = (version(response.version()), response.status());
     if !matches!(response.version(), Version::HTTP_10 | Version::HTTP_11) {
         return format!("{version} {}", status.as_u16());
     }
-    // It is there if it is not the usual one.
+    // Present only if it differs from the standard reason.
     let reason = response.extensions().get::<ReasonPhrase>();
     let reason = reason.map(|reason| String::from_utf8_lossy(reason.as_bytes()));
     let usual = status.canonical_reason().unwrap_or_default();
@@ -143,7 +136,7 @@ mod tests {
     use http::Uri;
 
     #[test]
-    fn credentials_are_not_shown() {
+    fn heads_are_shown_without_credentials() {
         let asked = Request::post(Uri::from_static("http://me:secret@h:81/a?b"))
             .header("authorization", "Bearer secret")
             .header("cookie", "id=secret")
@@ -181,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_has_the_form_of_http_1() {
+    fn the_head_of_an_http_2_response_has_the_form_of_http_1() {
         let answered = Response::builder()
             .version(Version::HTTP_2)
             .header("a", "1")

@@ -1,4 +1,4 @@
-//! Cookies that servers set along the redirects of one fetch (RFC 6265).
+//! The cookies of one fetch, set by servers along its redirects (RFC 6265).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,12 +7,12 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, Uri};
 use url::Url;
 
-/// The cookies of one fetch. Clones are of one and the same.
+/// The cookies of one fetch. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Jar(Arc<Mutex<CookieStore>>);
 
 impl Jar {
-    /// Adds to a request what is for its server, after cookies that it has.
+    /// Adds the cookies for the server of `request`, after those that it has.
     pub(crate) fn open<B>(&self, request: &mut Request<B>) {
         let Ok(url) = Url::parse(&request.uri().to_string()) else {
             return;
@@ -32,7 +32,7 @@ impl Jar {
         }
     }
 
-    /// Keeps what an answer from `uri` sets. One for a whole top-level domain is left out.
+    /// Stores the cookies of a response from `uri`, except those for a whole top-level domain.
     pub(crate) fn fill(&self, uri: &Uri, headers: &HeaderMap) {
         let Ok(url) = Url::parse(&uri.to_string()) else {
             return;
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies_go_back_to_where_they_are_for() {
+    fn cookies_are_sent_to_the_hosts_and_paths_they_are_for() {
         let jar = Jar::default();
         let set_by = "http://a.h.test/x";
         set(

@@ -1,4 +1,4 @@
-//! A request and its answer: redirects are followed, bodies are unpacked, and both are counted.
+//! Sends a request, follows redirects, and counts the bytes of the response.
 
 pub(crate) mod heads;
 mod jar;
@@ -22,35 +22,33 @@ use crate::fetch::limits::HttpManager;
 use crate::fetch::message::Message;
 use crate::fetch::target::{self, Target, TargetError};
 
-/// How requests are made and answers taken.
+/// The settings of all requests of a run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
     pub(crate) message: Message,
-    /// How often a request is sent again; `None` is what the client does by itself.
+    /// The limit on resending a request; `None` for the client's default.
     pub(crate) retries: Option<u32>,
-    /// How many redirects are followed; `None` follows none, and they are no error.
+    /// The limit on redirects; `None` takes a redirect as the result.
     pub(crate) redirects: Option<u32>,
-    /// Whether cookies that servers set go back to them along redirects.
+    /// Whether cookies of servers are sent along redirects.
     pub(crate) keeps_cookies: bool,
-    /// Whether bodies may come packed, and are unpacked.
+    /// Whether to accept and unpack packed bodies.
     pub(crate) unpack: bool,
-    /// Whether a server without TLS is spoken to by HTTP/2.
+    /// Whether servers without TLS get HTTP/2.
     pub(crate) assumes_http2: bool,
 }
 
-/// Sends requests, all through one manager and on the same terms.
+/// Sends requests through one manager, with the same settings.
 #[derive(Debug)]
 pub(crate) struct Exchanges {
     client: Client,
     terms: Terms,
 }
 
-/// The answer to a request, or to the last that redirects led to.
-pub(crate) struct Answer {
-    pub(crate) response: Response<Raw>,
-}
+/// The response to a request, or to the last of its redirects.
+pub(crate) type Answer = Response<Raw>;
 
-/// Why there is no answer.
+/// There is no response, or a redirect was not followed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExchangeError {
     #[error("{0}")]
@@ -71,25 +69,25 @@ impl Exchanges {
         Self { client, terms }
     }
 
-    /// Where a request for `target` goes.
+    /// Adds the query of `--get` to `target`.
     pub(crate) fn aim(&self, target: Target) -> Target {
         self.terms.message.aim(target)
     }
 
-    /// How every target is asked.
+    /// The method of all requests.
     pub(crate) fn method(&self) -> &Method {
         self.terms.message.method()
     }
 
-    /// Asks for `target`, and waits for the head of the answer.
+    /// Sends the request for `target`, and returns once the head of the last response is there.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future gives up the exchange; the trail stays.
+    /// Dropping the future cancels the exchange; the trail stays.
     ///
     /// # Errors
     ///
-    /// When there is no answer, or a redirect can not or may not be followed.
+    /// There is no response, or a redirect leads to no HTTP URL or exceeds the limit.
     pub(crate) async fn send(
         &self,
         target: &Target,
@@ -111,23 +109,21 @@ impl Exchanges {
             let headers = request.headers_mut();
             headers.entry(ACCEPT_ENCODING).or_insert(coding::OFFERED);
         }
-        let response = Box::pin(stack.oneshot(request)).await?;
-        Ok(Answer { response })
+        Box::pin(stack.oneshot(request)).await
     }
 
-    /// What may be behind it if `target` can not be spoken with.
+    /// A likely cause of `error`, if the settings suggest one.
     pub(crate) fn advice(&self, target: &Target, error: &ExchangeError) -> Option<&'static str> {
         let assumed = self.terms.assumes_http2 && target.host.scheme() == "http";
         let is_wrong = matches!(error, ExchangeError::Http(error) if error.is_not_http2());
         (assumed && is_wrong).then_some(ADVICE)
     }
 
-    /// What is wrong with an answer that can not be taken as it is: the function, and why.
+    /// The fault of a response that can not be the result: the function, and the reason.
     pub(crate) fn fault(&self, answer: &Answer) -> Option<(&'static str, String)> {
-        let response = &answer.response;
-        let headers = response.headers();
+        let headers = answer.headers();
         if self.terms.redirects.is_some()
-            && is_redirect(response.status())
+            && is_redirect(answer.status())
             && headers.contains_key(LOCATION)
         {
             return Some(("redirect", "the location it leads to is no URL".to_owned()));
@@ -136,14 +132,14 @@ impl Exchanges {
         codings.err().map(|unknown| ("decode", unknown))
     }
 
-    /// What is to be undone of an answer's body.
+    /// The content codings to remove from the body.
     ///
     /// # Errors
     ///
-    /// It was to be undone, and it can not be.
+    /// A coding is unknown, in words.
     pub(crate) fn codings(&self, answer: &Answer) -> Result<Vec<Coding>, String> {
-        match self.terms.unpack && !answer.response.body().is_end_stream() {
-            true => coding::codings(answer.response.headers()),
+        match self.terms.unpack && !answer.body().is_end_stream() {
+            true => coding::codings(answer.headers()),
             false => Ok(Vec::new()),
         }
     }
@@ -151,7 +147,7 @@ impl Exchanges {
 
 const ADVICE: &str = "--http2 takes for granted that the server speaks HTTP/2";
 
-/// One request, and the answer as it comes.
+/// Sends one request of a chain of redirects.
 async fn hop(
     client: Client,
     mut request: Request<Full<Bytes>>,
@@ -175,7 +171,7 @@ async fn hop(
         jar.fill(&uri, response.headers());
     }
     if let Some(value) = response.headers_mut().get_mut(LOCATION) {
-        // Where it leads to is read as browsers read it. What is none stays, and is told as that.
+        // Resolved as browsers do. An invalid location stays, and becomes an error later.
         let next = target::location(&uri, value).ok();
         if let Some(next) = next.and_then(|url| HeaderValue::try_from(url.to_string()).ok()) {
             *value = next;
@@ -184,7 +180,7 @@ async fn hop(
     Ok(response.map(|body| counted(body, move |bytes| trail.received_more(bytes)).boxed_unsync()))
 }
 
-/// The same body, the bytes of which are counted as they come.
+/// `body`, with its bytes passed to `count` as they arrive.
 fn counted<B>(
     body: B,
     mut count: impl FnMut(usize),
@@ -195,7 +191,7 @@ where
     body.inspect_frame(move |frame| count(frame.data_ref().map_or(0, Bytes::len)))
 }
 
-/// Whether redirects of this status are followed, as tower-http does.
+/// Whether tower-http follows redirects of this status.
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
@@ -205,7 +201,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_counted_is_the_same_body() {
+    async fn counting_does_not_change_a_body() {
         let mut received = 0;
         let mut body = counted(Full::new(Bytes::from("four")), |bytes| received += bytes);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Which redirects are followed, and what goes along.
+//! The policy for redirects: their limit, and the headers that are dropped.
 
 use bytes::Bytes;
 use http::Request;
@@ -12,20 +12,19 @@ use crate::fetch::exchange::trail::Trail;
 use crate::fetch::message::CREDENTIALS;
 use crate::fetch::target::Target;
 
-/// How many redirects are followed, and what the requests that follow them may say.
+/// Follows redirects up to a limit, and drops credentials at the first redirect to another host.
 ///
-/// What is for one host only stays behind as soon as another is asked, and for good. tower-http's
-/// own `FilterCredentials` compares each place with the one before it alone, so that the second
-/// request to another host has the credentials again.
+/// tower-http's `FilterCredentials` compares each URL with the one before it. So its second request
+/// to another host has the credentials again.
 #[derive(Clone, Debug)]
 pub(crate) struct Redirects {
-    /// `None` where none is followed.
+    /// The limit on redirects; `None` follows none.
     pub(crate) limit: Option<u32>,
-    /// The host that was asked first.
+    /// The host of the first request.
     pub(crate) host: Host,
-    /// Whether another has been asked.
+    /// Whether a redirect led to another host.
     pub(crate) has_left: bool,
-    /// Counts those that have been followed.
+    /// The record of the fetch, which counts the redirects.
     pub(crate) trail: Trail,
 }
 

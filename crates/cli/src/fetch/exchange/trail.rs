@@ -1,7 +1,5 @@
-//! What an exchange leaves behind, also if it fails: what was asked last, what was answered, and
-//! counts.
+//! The record of one exchange, which stays if the exchange fails.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -9,141 +7,137 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
 use keepalive_http::{Allocation, Error};
 
-use crate::fetch::exchange::heads::{self, Speaker};
+use crate::fetch::exchange::heads;
 
-/// The trail of one exchange. Clones are of one and the same.
+/// Records one exchange, and prints its heads as they come. Clones share the record.
 #[derive(Clone, Debug)]
-pub(crate) struct Trail(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    tells: Tells,
-    speaker: Option<Speaker>,
-    redirects: AtomicU32,
-    resent: AtomicU32,
-    received: AtomicU64,
-    heads: Mutex<Heads>,
+pub(crate) struct Trail {
+    shows: Shows,
+    number: u64,
+    record: Arc<Mutex<Record>>,
 }
 
-/// What is written down of heads, besides the last status.
+/// The places where heads are shown.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tells {
-    /// The heads of all answers, as text, for standard output or a file.
-    pub(crate) text: bool,
-    /// The headers of the last answer.
+pub(crate) struct Shows {
+    /// Before the bodies.
+    pub(crate) include: bool,
+    /// In the lines of JSON, without the status line.
     pub(crate) headers: bool,
+    /// On standard error.
+    pub(crate) verbose: bool,
+    /// On standard error, each line begins with the number of its fetch.
+    pub(crate) numbers: bool,
 }
 
+/// The last request and response of an exchange, and counts.
 #[derive(Debug, Default)]
-struct Heads {
-    asked: Option<Uri>,
-    answer: Option<Answered>,
+pub(crate) struct Record {
+    /// The last URL that was requested.
+    pub(crate) asked: Option<Uri>,
+    /// The response to that request.
+    pub(crate) answer: Option<Answered>,
+    /// The bytes of its body as sent.
+    pub(crate) received: u64,
+    /// The number of redirects that were followed.
+    pub(crate) redirects: u32,
+    /// The number of times that the client sent a request again on another connection.
+    pub(crate) resent: u32,
+    /// The heads of all responses, for `--include`.
     text: Vec<u8>,
 }
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answered {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
-    /// How its connection was come by.
+    /// How its connection was obtained.
     pub(crate) allocation: Option<Allocation>,
-    /// As they came, if they are wanted.
+    /// The headers, if they are recorded.
     pub(crate) headers: Option<HeaderMap>,
 }
 
 impl Trail {
-    /// Both heads of every hop are shown by `speaker`, if there is one, when they are there.
-    pub(crate) fn new(tells: Tells, speaker: Option<Speaker>) -> Self {
-        Self(Arc::new(Inner {
-            tells,
-            speaker,
-            redirects: AtomicU32::new(0),
-            resent: AtomicU32::new(0),
-            received: AtomicU64::new(0),
-            heads: Mutex::default(),
-        }))
+    /// Starts the record of the `number`th fetch.
+    pub(crate) fn new(shows: Shows, number: u64) -> Self {
+        Self {
+            shows,
+            number,
+            record: Arc::default(),
+        }
     }
 
-    /// `request` is about to be sent; what was answered before is over.
+    /// Records a request before it is sent, and drops the response to the one before.
     pub(crate) fn asks(&self, request: &Request<Full<Bytes>>) {
-        let mut heads = self.heads();
-        heads.asked = Some(request.uri().clone());
-        heads.answer = None;
-        // What a redirect says beside its location is not counted.
-        self.0.received.store(0, Ordering::Relaxed);
-        if let Some(speaker) = &self.0.speaker {
-            speaker.say(&heads::request(request));
-        }
+        self.show(|| heads::request(request));
+        let mut record = self.record();
+        record.asked = Some(request.uri().clone());
+        record.answer = None;
+        // The body of a redirect is not counted.
+        record.received = 0;
     }
 
-    /// An answer has come, as it is here.
+    /// Records the head of a response.
     pub(crate) fn answered<B>(&self, response: &Response<B>) {
+        self.show(|| heads::harmless_response(response));
         let allocation = response.extensions().get::<Allocation>().copied();
-        let resent = allocation.map_or(0, |allocation| allocation.resent);
-        self.0.resent.fetch_add(resent, Ordering::Relaxed);
-        let tells = self.0.tells;
-        let mut heads = self.heads();
-        if tells.text {
-            heads.text.extend(heads::response(response));
+        let mut record = self.record();
+        record.resent += allocation.map_or(0, |allocation| allocation.resent);
+        if self.shows.include {
+            record.text.extend(heads::response(response));
         }
-        heads.answer = Some(Answered {
+        record.answer = Some(Answered {
             status: response.status(),
             version: response.version(),
             allocation,
-            headers: tells.headers.then(|| response.headers().clone()),
+            headers: self.shows.headers.then(|| response.headers().clone()),
         });
-        if let Some(speaker) = &self.0.speaker {
-            speaker.say(&heads::harmless_response(response));
+    }
+
+    /// Records the error of a request.
+    pub(crate) fn failed(&self, error: &Error) {
+        self.record().resent += error.resent();
+    }
+
+    /// Counts bytes of the body.
+    pub(crate) fn received_more(&self, bytes: usize) {
+        self.record().received += bytes as u64;
+    }
+
+    /// Counts a redirect.
+    pub(crate) fn redirected(&self) {
+        self.record().redirects += 1;
+    }
+
+    /// The number of redirects so far.
+    pub(crate) fn redirects(&self) -> u32 {
+        self.record().redirects
+    }
+
+    /// The bytes of the last body so far, as sent.
+    pub(crate) fn received(&self) -> u64 {
+        self.record().received
+    }
+
+    /// Takes the heads of all responses so far.
+    pub(crate) fn take_text(&self) -> Vec<u8> {
+        std::mem::take(&mut self.record().text)
+    }
+
+    /// Takes the whole record, once the exchange has ended.
+    pub(crate) fn take(&self) -> Record {
+        std::mem::take(&mut self.record())
+    }
+
+    fn show(&self, lines: impl FnOnce() -> Vec<String>) {
+        if self.shows.verbose {
+            let number = self.shows.numbers.then_some(self.number);
+            heads::print(number, &lines());
         }
     }
 
-    /// No answer will come.
-    pub(crate) fn failed(&self, error: &Error) {
-        self.0.resent.fetch_add(error.resent(), Ordering::Relaxed);
-    }
-
-    /// So many bytes of the body have come.
-    pub(crate) fn received_more(&self, bytes: usize) {
-        self.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// A redirect is followed.
-    pub(crate) fn redirected(&self) {
-        self.0.redirects.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many redirects were followed.
-    pub(crate) fn redirects(&self) -> u32 {
-        self.0.redirects.load(Ordering::Relaxed)
-    }
-
-    /// How often a request was sent again because its connection had been closed under it.
-    pub(crate) fn resent(&self) -> u32 {
-        self.0.resent.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of the last body, as they were sent.
-    pub(crate) fn received(&self) -> u64 {
-        self.0.received.load(Ordering::Relaxed)
-    }
-
-    /// What was asked for last, if anything was.
-    pub(crate) fn asked(&self) -> Option<Uri> {
-        self.heads().asked.clone()
-    }
-
-    /// The answer to what was asked for last.
-    pub(crate) fn answer(&self) -> Option<Answered> {
-        self.heads().answer.clone()
-    }
-
-    /// The heads of all answers so far, one after the other; they are not given twice.
-    pub(crate) fn take_text(&self) -> Vec<u8> {
-        std::mem::take(&mut self.heads().text)
-    }
-
-    fn heads(&self) -> MutexGuard<'_, Heads> {
-        self.0.heads.lock().unwrap_or_else(PoisonError::into_inner)
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

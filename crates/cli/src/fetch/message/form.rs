@@ -1,4 +1,4 @@
-//! Forms of several parts: multipart/form-data (RFC 7578).
+//! Bodies of multipart/form-data (RFC 7578).
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -9,7 +9,7 @@ use http::HeaderValue;
 
 use crate::fetch::message::payload::{Files, PayloadError};
 
-/// Why a part is none. Nothing of its content is repeated.
+/// A part of a form is invalid. No message repeats its content.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FormError {
     #[error("--form {0}: write NAME=TEXT, NAME=@FILE or NAME=<FILE")]
@@ -18,11 +18,11 @@ pub(crate) enum FormError {
     Type(usize),
 }
 
-/// The body of a form with these parts, and its type, which names the boundary between them.
+/// Builds the body of a form, and its content-type, which names the boundary.
 ///
 /// # Errors
 ///
-/// A part has no name, or a file can not be read.
+/// A part is invalid, or a file can not be read.
 pub(crate) fn body(
     parts: &[String],
     files: &mut Files,
@@ -46,7 +46,7 @@ pub(crate) fn body(
     Ok((body.into(), content_type))
 }
 
-/// Hard to guess, so that no content can have it: 128 bits.
+/// A random boundary of 128 bits, so that no content contains it.
 fn boundary() -> String {
     let [one, two] = [(); 2].map(|()| RandomState::new().hash_one("boundary"));
     format!("----------------{one:016x}{two:016x}")
@@ -121,7 +121,7 @@ fn is_type(text: &str) -> bool {
             .is_some_and(|(kind, name)| !kind.is_empty() && !name.is_empty())
 }
 
-/// A name between quotation marks, as browsers write it (the HTML standard, "multipart form data").
+/// Escapes a quoted name as browsers do (the HTML standard, "multipart form data").
 fn quoted(name: &str) -> String {
     name.replace('"', "%22")
         .replace('\r', "%0D")
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_text_files_and_the_text_of_files() {
+    fn a_form_has_parts_of_text_and_of_files() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
         std::fs::write(&path, "of a file").unwrap();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_none_is_told_by_its_number() {
+    fn an_invalid_part_of_a_form_is_reported_by_its_number() {
         for (part, said) in [
             ("secret", "--form 2: write NAME=TEXT"),
             ("=secret", "--form 2: write NAME=TEXT"),

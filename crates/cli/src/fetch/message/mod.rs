@@ -1,4 +1,4 @@
-//! What every request of a run says, besides its URL.
+//! The parts that all requests of a run share: method, headers and body.
 
 mod form;
 pub(crate) mod payload;
@@ -16,17 +16,17 @@ use crate::args::HttpFlags;
 use crate::fetch::message::payload::{Payload, PayloadError, Stdin};
 use crate::fetch::target::Target;
 
-/// What is sent where --user-agent says nothing else: some servers refuse those that name none.
+/// The default user-agent; some servers refuse requests without one.
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("keepalive/", env!("CARGO_PKG_VERSION")));
 
-/// What is sent where no accept is given, as by other tools.
+/// The default accept, as of other tools.
 const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
 
-/// No server takes as many, and a [`HeaderMap`] panics at some more.
+/// The bound on headers. No server accepts as many, and a [`HeaderMap`] panics with some more.
 const MOST_HEADERS: usize = 10_000;
 
-/// Headers that are worth as much as a password.
+/// Headers with secrets.
 pub(crate) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
 
 /// The method, the headers and the body of every request.
@@ -35,16 +35,17 @@ pub(crate) struct Message {
     method: Method,
     headers: HeaderMap,
     body: Bytes,
-    /// What is added to the query of every URL.
+    /// The addition to the query of every URL, from `--get`.
     query: Option<String>,
 }
 
 impl Message {
-    /// Reads what the flags say, and the files that they name; standard input if `stdin` is free.
+    /// Builds the message from the flags and the files that they name. It reads standard input only
+    /// if `stdin` is free.
     ///
     /// # Errors
     ///
-    /// A header is none, or a file can not be read.
+    /// A flag has a wrong value, or a file can not be read.
     pub(crate) fn check(flags: &HttpFlags, stdin: Stdin) -> Result<Self, MessageError> {
         if flags.header.len() > MOST_HEADERS {
             return Err(MessageError::TooManyHeaders);
@@ -98,12 +99,12 @@ impl Message {
         Ok(message)
     }
 
-    /// How every target is asked.
+    /// The method of all requests.
     pub(crate) fn method(&self) -> &Method {
         &self.method
     }
 
-    /// Where a request for `target` goes, with what `--get` adds.
+    /// Adds the query of `--get` to `target`.
     pub(crate) fn aim(&self, mut target: Target) -> Target {
         let Some(more) = &self.query else {
             return target;
@@ -114,14 +115,14 @@ impl Message {
             None => '?',
         });
         text.push_str(&payload::in_query(more));
-        // One that is too long stays as it is, and the server says so.
+        // A URL that would be too long is sent without the addition.
         if let Ok(uri) = text.parse() {
             target.uri = uri;
         }
         target
     }
 
-    /// The request for `target`. Credentials of the URL give way to a header that was given.
+    /// Builds the request for `target`. A header of the flags replaces credentials of the URL.
     pub(crate) fn request(&self, target: &Target) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.uri_mut() = target.uri.clone();
@@ -137,7 +138,7 @@ impl Message {
     }
 }
 
-/// Why nothing can be asked for. No value of a header, and nothing of a body, is repeated.
+/// A flag of the request is unusable. No message repeats a header's value or a part of a body.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MessageError {
     #[error("--header {number}: {fault}")]
@@ -156,11 +157,11 @@ pub(crate) enum MessageError {
     Payload(#[from] PayloadError),
 }
 
-/// Reads the name of a method.
+/// Parses a method.
 ///
 /// # Errors
 ///
-/// What is wrong with it, in words.
+/// The fault of `text`, in words.
 pub(crate) fn parse_method(text: &str) -> Result<Method, String> {
     let method: Method = text
         .parse()
@@ -188,9 +189,9 @@ const KNOWN: [Method; 9] = [
     Method::TRACE,
 ];
 
-/// Reads `name: value`.
+/// Parses `name: value`.
 fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    // It is not repeated: without a colon all of it may be a secret.
+    // The text is not repeated: without a colon, all of it may be a secret.
     let (name, value) = text
         .split_once(':')
         .ok_or("there is no colon in it; write \"name: value\"")?;
@@ -205,7 +206,7 @@ fn parse_header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let value = HeaderValue::try_from(value.trim());
     let mut value =
         value.map_err(|_| format!("the value of {name} has a character that can not be sent"))?;
-    // Neither printed nor kept in the tables of HTTP/2.
+    // Sensitive values are not printed, and not kept in the tables of HTTP/2.
     value.set_sensitive(CREDENTIALS.contains(&name));
     Ok((name, value))
 }
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_refused_and_its_value_not_repeated() {
+    fn an_invalid_header_is_refused_without_its_value() {
         for (text, said) in [
             ("", "no colon"),
             ("Bearer secret", "no colon"),
@@ -259,13 +260,13 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_not_printed() {
+    fn the_debug_output_of_a_credential_header_hides_its_value() {
         let (_, value) = parse_header("Authorization: secret").expect("a header");
         assert!(!format!("{value:?}").contains("secret"));
     }
 
     #[test]
-    fn a_method_is_one_word_in_the_case_that_servers_know() {
+    fn a_method_is_one_word_in_upper_case_if_it_is_a_standard_one() {
         assert_eq!(parse_method("PURGE").expect("any token").as_str(), "PURGE");
         assert_eq!(parse_method("PUT"), Ok(Method::PUT));
         for (text, said) in [

@@ -1,4 +1,4 @@
-//! The body of every request of a run, or what goes into the query in place of one.
+//! The body of all requests of a run, or the query in its place.
 
 use std::fs;
 use std::io::{self, Read};
@@ -11,48 +11,49 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::args::BodyFlags;
 use crate::fetch::message::form::{self, FormError};
 
-/// What is sent besides the head.
+/// The body of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Payload {
-    /// Nothing.
+    /// No body.
     #[default]
     None,
-    /// This goes into the query.
+    /// No body, but an addition to the query.
     Query(String),
-    /// A body, and its type unless another is given.
+    /// A body, with its default content-type.
     Body {
         bytes: Bytes,
         content_type: HeaderValue,
-        /// What is wanted in return, where that is clear.
+        /// The accept, if the flag implies one.
         accept: Option<HeaderValue>,
     },
 }
 
-/// What is sent in place of a content-type that was not given, as by other tools.
+/// The content-type of `--data`, as of other tools.
 const URLENCODED: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// All but what RFC 3986, section 2.3 calls unreserved.
+/// All characters but the unreserved of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Whether standard input may be read.
+/// Whether standard input is free for a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stdin {
     Free,
-    /// URLs come from it.
+    /// It is the input of URLs, or of another part.
     Taken,
 }
 
 impl Payload {
-    /// Reads what the flags say, and the files that they name; standard input if `stdin` is free.
+    /// Builds the body from the flags and the files that they name. It reads standard input only if
+    /// `stdin` is free.
     ///
     /// # Errors
     ///
-    /// A file can not be read, or a part of a form is none.
+    /// A file can not be read, or a part of a form is invalid.
     pub(crate) fn check(flags: &BodyFlags, stdin: Stdin) -> Result<Self, PayloadError> {
         let mut files = Files { stdin };
         if !flags.form.is_empty() {
@@ -116,7 +117,7 @@ pub(crate) fn files(flags: &BodyFlags) -> impl Iterator<Item = &Path> {
     whole.chain(named).chain(parts).map(Path::new)
 }
 
-/// Why there is no body. Nothing of it is repeated.
+/// The body can not be built. No message repeats a part of it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PayloadError {
     #[error("{flag}: can not read {name}: {error}")]
@@ -135,13 +136,13 @@ pub(crate) enum PayloadError {
     Form(#[from] FormError),
 }
 
-/// What flags take content from.
+/// Reads the files of the flags, and standard input once.
 pub(crate) struct Files {
     stdin: Stdin,
 }
 
 impl Files {
-    /// The text itself, or of `@FILE` what is in the file.
+    /// The content of `@FILE`, or the text itself.
     fn text_or_file(&mut self, flag: &'static str, text: &str) -> Result<Vec<u8>, PayloadError> {
         match text.strip_prefix('@') {
             Some(path) => self.read(flag, path),
@@ -149,7 +150,7 @@ impl Files {
         }
     }
 
-    /// What is in a file, or, of `-`, what comes on standard input.
+    /// The content of a file; `-` is standard input.
     pub(crate) fn read(&mut self, flag: &'static str, path: &str) -> Result<Vec<u8>, PayloadError> {
         let unreadable = |name: String, error| PayloadError::Unreadable { flag, name, error };
         match path {
@@ -171,7 +172,7 @@ impl Files {
     }
 }
 
-/// What `--data-urlencode` says: `TEXT`, `=TEXT`, `NAME=TEXT`, `@FILE` or `NAME@FILE`.
+/// Encodes a value of `--data-urlencode`: `TEXT`, `=TEXT`, `NAME=TEXT`, `@FILE` or `NAME@FILE`.
 fn encoded(text: &str, files: &mut Files) -> Result<Vec<u8>, PayloadError> {
     let (name, content) = match text.find(['=', '@']) {
         Some(at) => {
@@ -191,9 +192,9 @@ fn encoded(text: &str, files: &mut Files) -> Result<Vec<u8>, PayloadError> {
     })
 }
 
-/// Text as a part of a query.
+/// Encodes text for a query.
 pub(crate) fn in_query(text: &str) -> String {
-    // What has been encoded stays as it is.
+    // Percent signs stay, as they belong to encoded parts.
     const NOT_IN_QUERY: &AsciiSet = &percent_encoding::CONTROLS
         .add(b' ')
         .add(b'"')
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_joined_and_encoded_where_that_is_asked_for() {
+    fn parts_of_data_are_joined_and_those_of_data_urlencode_are_encoded() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "a b&ä\n").unwrap();

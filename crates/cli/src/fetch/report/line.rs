@@ -1,20 +1,21 @@
-//! One result as a line of JSON.
+//! Formats a result as a line of JSON.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Version};
-use keepalive::{FromCache, Timing};
+use http::{HeaderMap, HeaderValue};
+use keepalive::FromCache;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::fetch::exchange::heads::version;
 use crate::fetch::fetcher::Fetched;
+use crate::timing::{Phases, micros};
 
-/// The line of one result, with its end.
+/// Formats the line of a result, with its line break.
 ///
 /// # Errors
 ///
-/// None that is known of: everything in it can be written as JSON.
+/// None is expected: JSON can represent all fields.
 pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(&Line {
         number: fetched.number,
@@ -33,7 +34,7 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
         }),
         resent: fetched.resent,
         retried: fetched.retried,
-        timing: fetched.timing.map(TimingLine::from),
+        timing: fetched.timing.map(Phases::from),
         total_us: micros(fetched.took),
         file: fetched.file.as_deref(),
         error: fetched.failure.as_ref(),
@@ -42,7 +43,7 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// By name, with all values of each in order.
+/// The values of each header in order, by name.
 fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let names = headers.keys();
@@ -50,17 +51,7 @@ fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
     names.map(|name| (name.as_str(), values(name))).collect()
 }
 
-/// The version of HTTP as people write it.
-pub(crate) fn version(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_2 => "HTTP/2",
-        Version::HTTP_11 => "HTTP/1.1",
-        Version::HTTP_10 => "HTTP/1.0",
-        _ => "another HTTP",
-    }
-}
-
-/// The fields of a line; times are microseconds. What is not known is null.
+/// The fields of a line. Times are microseconds; unknown values are null.
 #[derive(Serialize)]
 struct Line<'a> {
     number: u64,
@@ -69,7 +60,7 @@ struct Line<'a> {
     version: Option<&'static str>,
     redirects: u32,
     final_url: Option<String>,
-    /// Left out unless it is asked for.
+    /// Left out without `--jsonl-headers`.
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<BTreeMap<&'a str, Vec<String>>>,
     bytes: u64,
@@ -78,40 +69,19 @@ struct Line<'a> {
     from_cache: Option<&'static str>,
     resent: u32,
     retried: u32,
-    timing: Option<TimingLine>,
+    timing: Option<Phases>,
     total_us: u64,
     file: Option<&'a str>,
     error: Option<&'a Failure>,
 }
 
-/// The phases of getting the connection.
-#[derive(Serialize)]
-pub(crate) struct TimingLine {
-    queued_us: u64,
-    resolve_us: u64,
-    connect_us: u64,
-    proxy_us: u64,
-    tls_us: u64,
-}
-
-impl From<Timing> for TimingLine {
-    fn from(timing: Timing) -> Self {
-        Self {
-            queued_us: micros(timing.queued),
-            resolve_us: micros(timing.resolve),
-            connect_us: micros(timing.connect),
-            proxy_us: micros(timing.proxy),
-            tls_us: micros(timing.tls),
-        }
-    }
-}
-
-pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use http::Version;
+    use keepalive::Timing;
+
     use super::*;
 
     fn fetched() -> Fetched {
@@ -121,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_always_there() {
+    fn a_line_of_json_has_every_field() {
         let mut failed = fetched();
         failed.failure = Some(Failure {
             function: "connect".to_owned(),

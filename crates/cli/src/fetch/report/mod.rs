@@ -1,6 +1,6 @@
-//! Writes one line of JSON per result.
+//! Writes one line of JSON for each result.
 
-pub(crate) mod line;
+mod line;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -12,10 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::fetch::fetcher::Fetched;
 
-/// How many lines wait for a slow reader before the fetching waits too.
+/// The number of lines that may wait for a slow reader; with more, fetching pauses.
 const AHEAD: usize = 256;
 
-/// Where the lines go.
+/// The destination of the lines.
 pub(crate) struct Destination {
     name: String,
     writer: Box<dyn Write + Send>,
@@ -37,7 +37,7 @@ impl Destination {
     }
 }
 
-/// Writes the lines, on a thread of its own: a pager that nobody scrolls blocks nothing else.
+/// Writes the lines on a thread of its own, so that a pager blocks nothing else.
 #[derive(Debug)]
 pub(crate) struct Report {
     name: String,
@@ -45,26 +45,26 @@ pub(crate) struct Report {
     ended: oneshot::Receiver<io::Result<()>>,
 }
 
-/// The lines can no longer be written; [`Report::finish`] says why.
+/// The lines can not be written any more; [`Report::finish`] has the reason.
 #[derive(Debug)]
 pub(crate) struct Broken;
 
-/// Why the lines could not be written.
+/// The lines could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("can not write the results to {name}: {error}")]
 pub(crate) struct ReportError {
     name: String,
     error: io::Error,
-    /// It was not waited for any longer.
+    /// Whether a signal ended the wait for the reader.
     pub(crate) stopped: bool,
 }
 
 impl Report {
-    /// Starts to write.
+    /// Starts the thread.
     ///
     /// # Errors
     ///
-    /// No thread could be started.
+    /// The thread could not be started.
     pub(crate) fn start(destination: Destination) -> io::Result<Self> {
         let (lines, receiver) = mpsc::channel(AHEAD);
         let (sender, ended) = oneshot::channel();
@@ -73,13 +73,13 @@ impl Report {
             .name("report".to_owned())
             .spawn(move || {
                 let result = write_all(receiver, BufWriter::new(writer));
-                // Nobody asks after a signal that could not wait.
+                // After a signal, the receiver may be gone.
                 let _ = sender.send(result);
             })?;
         Ok(Self { name, lines, ended })
     }
 
-    /// Hands over the line of one result; waits while the reader is slow.
+    /// Queues the line of a result; waits while the queue is full.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// One could not be written, or not before `stop`.
+    /// A line could not be written, or not before `stop`.
     pub(crate) async fn finish(self, stop: impl Future<Output = ()>) -> Result<(), ReportError> {
         let Self { name, lines, ended } = self;
         drop(lines);
@@ -113,8 +113,7 @@ impl Report {
     }
 }
 
-/// Writes what comes, and flushes whenever nothing more is there yet, so that a reader sees each
-/// line soon.
+/// Writes lines, and flushes when the queue is empty, so that readers get each line soon.
 fn write_all(mut lines: mpsc::Receiver<Vec<u8>>, mut writer: impl Write) -> io::Result<()> {
     loop {
         let line = match lines.try_recv() {
@@ -137,7 +136,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reader_that_has_gone_is_an_error() {
+    async fn a_closed_pipe_of_results_is_an_error() {
         struct Closed;
         impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

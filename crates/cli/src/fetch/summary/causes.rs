@@ -1,4 +1,4 @@
-//! Why fetches failed: how many for which cause, with an example of each.
+//! Counts failures by cause, with an example of each.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -9,10 +9,10 @@ use crate::console::{ALARM, harmless, styled};
 use crate::failure::Failure;
 use crate::fetch::target::Target;
 
-/// More causes than this are not told apart, so that a run of any length needs bounded memory.
+/// The bound on causes that are counted apart, for bounded memory.
 const TOLD_APART: usize = 100;
 
-/// More causes than this are summed up in one line.
+/// The number of causes with a line of their own.
 const SHOWN: usize = 10;
 
 /// The failures of a run.
@@ -22,7 +22,7 @@ pub(crate) struct Causes {
     others: u64,
 }
 
-/// What failures have in common: the function and its error, without places and times.
+/// The common part of failures: the function and its error.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Cause {
     function: String,
@@ -33,12 +33,12 @@ struct Cause {
 #[derive(Debug)]
 struct Group {
     count: u64,
-    /// The first: its URL, and what was special of it.
+    /// The URL and the details of the first failure.
     example: String,
 }
 
 impl Causes {
-    /// Counts one failure.
+    /// Counts a failure.
     pub(crate) fn record(&mut self, target: &Target, failure: &Failure) {
         let cause = Cause {
             function: failure.function.clone(),
@@ -58,7 +58,7 @@ impl Causes {
         }
     }
 
-    /// Two lines for each cause, the most frequent first; nothing if nothing failed.
+    /// Formats two lines for each cause, the most frequent first.
     pub(crate) fn lines(&self) -> String {
         let mut groups: Vec<_> = self.groups.iter().collect();
         groups.sort_unstable_by_key(|(cause, group)| (Reverse(group.count), *cause));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_frequent_come_first_each_with_its_first() {
+    fn the_most_frequent_cause_is_first_and_has_an_example() {
         let mut causes = Causes::default();
         let mut refused = Failure::of("connect", "refused".to_owned());
         for place in 1..4 {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_without_end_take_no_memory_without_end() {
+    fn the_memory_for_causes_is_bounded() {
         let mut causes = Causes::default();
         for number in 0..10_000 {
             let failure = Failure::of("tls", format!("cause {number}"));

@@ -1,4 +1,4 @@
-//! What a run did, per host and in total.
+//! Counts the results of a run for each host and in total, and formats the summary.
 
 mod causes;
 mod statuses;
@@ -15,14 +15,14 @@ use keepalive::{FromCache, Host};
 
 use crate::console::{HEADING, styled};
 use crate::duration::shown;
+use crate::fetch::exchange::heads;
 use crate::fetch::fetcher::Fetched;
-use crate::fetch::report::line;
 use crate::fetch::summary::causes::Causes;
 use crate::fetch::summary::statuses::Statuses;
 use crate::fetch::summary::waits::Waits;
 use crate::table::{self, LEFT, RIGHT};
 
-/// More hosts than this are summed up in one line.
+/// The number of hosts with a line of their own.
 const HOSTS_SHOWN: usize = 20;
 
 const HEADINGS: [&str; 9] = [
@@ -40,7 +40,7 @@ const HEADINGS: [&str; 9] = [
 const COLUMNS: [Alignment; HEADINGS.len()] =
     [LEFT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT, RIGHT];
 
-/// The counts of a run. Its size goes with the number of hosts, not of requests.
+/// The counts of a run. Its size grows with hosts, not with requests.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     hosts: HashMap<Host, Counts>,
@@ -50,7 +50,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Counts one result.
+    /// Counts a result.
     pub(crate) fn record(&mut self, fetched: &Fetched) {
         self.total.record(fetched);
         if let Some(status) = fetched.status {
@@ -69,7 +69,8 @@ impl Summary {
         }
     }
 
-    /// The table: the hosts with most requests first, then the others in one line, then all.
+    /// Formats the table: the hosts with most requests, then one line for all others, then the
+    /// total.
     pub(crate) fn table(&self) -> String {
         let mut hosts: Vec<_> = self
             .hosts
@@ -94,12 +95,12 @@ impl Summary {
         table::lines(COLUMNS, &rows)
     }
 
-    /// What was answered, and why what failed did.
+    /// Formats the lines about statuses and causes of failures.
     pub(crate) fn details(&self) -> String {
         self.statuses.lines() + &self.causes.lines()
     }
 
-    /// One line: how many, how much, how fast.
+    /// Formats the line of totals.
     pub(crate) fn footer(&self, took: Duration) -> String {
         let total = &self.total;
         let mut line = format!(
@@ -134,28 +135,28 @@ impl Summary {
     }
 }
 
-/// Counts of requests that have ended.
+/// The counts of a host, or of all hosts.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) requests: u64,
-    /// Answered on a connection that was opened new.
+    /// Responses on a new connection.
     pub(crate) opened: u64,
-    /// Answered on a connection that was idle when it was asked for.
+    /// Responses on an idle connection.
     pub(crate) immediate: u64,
-    /// Answered on a connection that another request gave back meanwhile.
+    /// Responses on a connection that another request returned meanwhile.
     pub(crate) deferred: u64,
     pub(crate) failed: u64,
-    /// Of bodies, as they were sent.
+    /// The bytes of bodies as sent.
     pub(crate) bytes: u64,
-    /// The same, with those that were packed as they were afterwards.
+    /// The bytes of bodies once unpacked.
     unpacked: u64,
     was_packed: bool,
     redirects: u64,
     resent: u64,
     retried: u64,
-    /// Bodies that are still coded as they were sent.
+    /// Bodies with content codings that were left in place.
     coded: u64,
-    /// The versions of HTTP that were spoken, each once, in order.
+    /// The versions of HTTP of responses.
     versions: BTreeSet<&'static str>,
     pub(crate) longest_wait: Duration,
     waits: Waits,
@@ -171,7 +172,7 @@ impl Counts {
         self.resent += u64::from(fetched.resent);
         self.retried += u64::from(fetched.retried);
         self.coded += u64::from(fetched.content_encoding.is_some());
-        self.versions.extend(fetched.version.map(line::version));
+        self.versions.extend(fetched.version.map(heads::version));
         self.failed += u64::from(fetched.failure.is_some());
         if fetched.status.is_some() {
             match fetched.from_cache {
@@ -205,7 +206,7 @@ impl Counts {
         self.waits.merge(&other.waits);
     }
 
-    /// `1.1`, `2`, or both; a dash if nothing was answered.
+    /// `1.1`, `2`, or both; a dash without responses.
     fn versions(&self) -> String {
         let bare = |name: &&'static str| name.strip_prefix("HTTP/").unwrap_or(name);
         let versions: Vec<_> = self.versions.iter().map(bare).collect();
@@ -235,7 +236,7 @@ impl Counts {
     }
 }
 
-/// Stands where there is nothing to tell.
+/// The cell without a value.
 const NONE: &str = "-";
 
 fn size(bytes: u64) -> String {
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_per_host_and_in_total() {
+    fn the_summary_counts_results_per_host_and_in_total() {
         let mut summary = Summary::default();
         summary.record(&fetched("http://b:80/", None));
         let mut by_two = fetched("http://b/x", Some(FromCache::Immediate));
@@ -294,7 +295,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
     }
 
     #[test]
-    fn what_was_unpacked_redirected_and_sent_again_is_told() {
+    fn the_line_of_totals_has_unpacked_bytes_redirects_and_resends() {
         let mut summary = Summary::default();
         let mut packed = fetched("http://b/", None);
         (packed.unpacked, packed.redirects) = (Some(5_000), 2);
@@ -310,7 +311,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
     }
 
     #[test]
-    fn many_hosts_are_summed_up() {
+    fn the_summary_joins_many_hosts_in_one_line() {
         let mut summary = Summary::default();
         for host in 0..30 {
             for _ in 0..=host {
@@ -327,7 +328,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
     }
 
     #[test]
-    fn an_empty_run() {
+    fn the_summary_of_an_empty_run_has_a_total() {
         let summary = Summary::default();
         assert!(plain(&summary.table()).contains("total"));
         let footer = summary.footer(Duration::ZERO);

@@ -1,4 +1,4 @@
-//! What servers answered, by class and status.
+//! Counts responses by class and status.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,20 +9,20 @@ use indicatif::HumanCount;
 use crate::console::{ALARM, styled};
 use crate::table::{self, LEFT, RIGHT};
 
-/// Of each class, as many statuses are named; the others are counted.
+/// The number of statuses of a class that are shown one by one.
 const NAMED: usize = 4;
 
-/// How many answers had which status.
+/// The number of responses of each status.
 #[derive(Debug, Default)]
 pub(crate) struct Statuses(BTreeMap<u16, u64>);
 
 impl Statuses {
-    /// Counts one answer.
+    /// Counts a response.
     pub(crate) fn record(&mut self, status: u16) {
         *self.0.entry(status).or_default() += 1;
     }
 
-    /// A line for each class that there is, with its commonest statuses; nothing of no answer.
+    /// Formats a line for each class with responses, with its most frequent statuses.
     pub(crate) fn lines(&self) -> String {
         let mut rows = Vec::new();
         for class in 1..10 {
@@ -59,7 +59,7 @@ mod tests {
     use crate::console::plain;
 
     #[test]
-    fn classes_are_counted_with_their_commonest_statuses() {
+    fn statuses_are_counted_by_class_with_the_most_frequent_of_each() {
         let mut statuses = Statuses::default();
         assert_eq!(statuses.lines(), "");
         for (status, times) in [

@@ -1,14 +1,17 @@
-//! How long requests waited, in little memory.
+//! The distribution of waiting times, in little memory.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Up to this many are kept as they are.
+use crate::timing::micros;
+
+/// The number of times that are kept exactly.
 const FEW: usize = 32;
 
-/// Waiting times: a handful is kept exactly, more in a histogram of two significant figures, so
-/// that a run over 100,000 hosts with a request each does not carry as many histograms.
+/// Waiting times. Few are kept exactly, and more in a histogram of two significant figures.
+///
+/// So a run over 100,000 hosts with one request each needs no histogram for each.
 #[derive(Clone, Debug)]
 pub(crate) enum Waits {
     Few(Vec<u64>),
@@ -16,9 +19,9 @@ pub(crate) enum Waits {
 }
 
 impl Waits {
-    /// Adds one.
+    /// Adds a time.
     pub(crate) fn record(&mut self, wait: Duration) {
-        let micros = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        let micros = micros(wait);
         match self {
             Self::Few(few) if few.len() < FEW => few.push(micros),
             Self::Few(_) => record(self.histogram(), micros),
@@ -26,18 +29,18 @@ impl Waits {
         }
     }
 
-    /// Adds all of `other`.
+    /// Adds all times of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
         match other {
             Self::Few(few) => few
                 .iter()
                 .for_each(|&micros| self.record(Duration::from_micros(micros))),
-            // It fails only where the histogram may not grow, and this one may.
+            // It fails only for histograms that can not grow; this one can.
             Self::Many(many) => self.histogram().add(many.as_ref()).unwrap_or_default(),
         }
     }
 
-    /// The time that `share` of all requests waited at most, or `None` of none.
+    /// The time that `share` of all requests waited at most; `None` without requests.
     pub(crate) fn quantile(&self, share: f64) -> Option<Duration> {
         let micros = match self {
             Self::Few(few) => {
@@ -71,7 +74,7 @@ impl Default for Waits {
 }
 
 fn record(histogram: &mut Histogram<u32>, micros: u64) {
-    // It grows to hold the value; what is beyond any histogram counts as the largest it holds.
+    // The histogram grows as needed. A value beyond its bound counts as the largest.
     if histogram.record(micros).is_err() {
         histogram.saturating_record(micros);
     }
@@ -88,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn few_are_exact() {
+    fn few_waiting_times_are_exact() {
         assert_eq!(Waits::default().quantile(0.5), None);
         let waits = of(1..=20);
         assert_eq!(waits.quantile(0.5), Some(Duration::from_millis(10)));
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn many_are_within_one_hundredth() {
+    fn many_waiting_times_are_exact_to_one_hundredth() {
         let mut waits = of(1..=400);
         waits.merge(&of(401..=1000));
         waits.merge(&Waits::default());
@@ -111,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn few_merge_into_few() {
+    fn few_waiting_times_stay_exact_when_merged() {
         let mut waits = of(1..=3);
         waits.merge(&of(4..=5));
         assert!(matches!(&waits, Waits::Few(few) if few.len() == 5));

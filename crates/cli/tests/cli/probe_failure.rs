@@ -1,4 +1,4 @@
-//! What there is to see of a connection that could not be opened is shown, and the exit code is 1.
+//! A probe that fails shows its steps, and exits with 1.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -20,7 +20,7 @@ fn found(line: &str) -> Value {
 }
 
 #[test]
-fn a_name_without_an_address() {
+fn a_probe_of_a_name_without_an_address_fails_at_the_lookup() {
     let found = found("probe tcp://v4.test:9 --resolve v4.test:192.0.2.1 -6");
     assert_eq!(found["error"]["function"], "resolve");
     assert_eq!(found["lookups"][0]["outcome"], "failed");
@@ -30,7 +30,7 @@ fn a_name_without_an_address() {
 }
 
 #[test]
-fn nobody_listens() {
+fn a_probe_of_a_closed_port_shows_each_refused_attempt() {
     let url = refusing_url();
     let found = found(&format!("probe {url}"));
     assert_eq!(found["error"]["function"], "connect");
@@ -44,7 +44,7 @@ fn nobody_listens() {
 }
 
 #[test]
-fn an_address_of_another_family_than_ours() {
+fn a_probe_shows_an_attempt_to_an_address_of_another_family_than_bind() {
     let found = found("probe tcp://v6.test:9 --resolve v6.test:::1 --bind 127.0.0.1");
     assert_eq!(found["error"]["function"], "bind");
     assert_eq!(found["attempts"][0]["address"], "[::1]:9");
@@ -52,7 +52,7 @@ fn an_address_of_another_family_than_ours() {
 }
 
 #[test]
-fn a_server_that_never_shakes_hands() {
+fn a_probe_shows_a_tls_handshake_that_timed_out() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let line = format!("probe tls://127.0.0.1:{port} -k --timeout 300ms");
@@ -66,7 +66,7 @@ fn a_server_that_never_shakes_hands() {
 }
 
 #[test]
-fn a_certificate_that_has_expired() {
+fn a_probe_shows_an_expired_certificate() {
     let (root, files) = (Authority::root("the root"), Files::new());
     let identity = root.issue_with("the server", &["127.0.0.1"], |params| {
         params.not_before = rcgen::date_time_ymd(2014, 1, 1);
@@ -88,7 +88,7 @@ fn a_certificate_that_has_expired() {
 }
 
 #[test]
-fn ctrl_c_ends_it_at_once() {
+fn ctrl_c_ends_a_probe_at_once() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let child = command(&format!("probe tls://127.0.0.1:{port} -k --timeout 1h"))
@@ -97,7 +97,7 @@ fn ctrl_c_ends_it_at_once() {
         .spawn()
         .unwrap();
     let (mut connection, _) = silent.accept().unwrap();
-    // It has begun to shake hands.
+    // The handshake has begun.
     connection.read_exact(&mut [0]).unwrap();
     let killed = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
@@ -110,7 +110,7 @@ fn ctrl_c_ends_it_at_once() {
 }
 
 #[test]
-fn what_can_not_be_probed_is_2_and_tells_no_password() {
+fn an_invalid_target_of_a_probe_exits_with_2_and_shows_no_password() {
     let server = Server::start();
     let url = server.url("/");
     for (line, said) in [
@@ -136,7 +136,7 @@ fn what_can_not_be_probed_is_2_and_tells_no_password() {
 }
 
 #[test]
-fn a_closed_standard_output_is_1_and_said() {
+fn a_probe_into_a_closed_pipe_exits_with_1_and_says_so() {
     let server = Server::start();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);

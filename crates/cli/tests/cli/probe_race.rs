@@ -1,4 +1,4 @@
-//! An address that does not answer is given up when the next has, and the picture shows both.
+//! A probe of a name with a slow address and a fast one.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 use crate::program::keepalive;
 use crate::server::Server;
 
-/// Takes no connection and refuses none: its queue is full.
+/// A listener with a full queue: it neither accepts nor refuses connections.
 struct Silent {
     _listener: Socket,
     _queue: Vec<TcpStream>,
@@ -32,7 +32,7 @@ impl Silent {
 }
 
 #[test]
-fn the_one_that_was_given_up_beside_the_one_that_won() {
+fn a_probe_draws_the_attempt_that_was_given_up_beside_the_one_that_won() {
     let server = Server::start();
     let port = server.port();
     let _silent = Silent::on((Ipv4Addr::new(127, 0, 0, 2), port).into());

@@ -1,4 +1,4 @@
-//! `--http2` and `--http1.1` choose, and without them TLS does; what was spoken is told.
+//! The choice of the version of HTTP: by `--http2`, `--http1.1` or TLS.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -26,14 +26,14 @@ fn fetch(url: &str, flags: &str) -> Ended {
     keepalive(&format!("fetch {url} -k {flags} --summary"))
 }
 
-/// What is in the table's column of versions, in the line that begins so.
+/// The cell of versions in the summary's line that starts with `start`.
 fn told(run: &Ended, line: &str) -> String {
     let line = run.stderr.lines().find(|text| text.starts_with(line));
     line.unwrap().split_whitespace().nth(1).unwrap().to_owned()
 }
 
 #[test]
-fn the_server_chooses_by_tls() {
+fn the_server_chooses_the_version_of_http_by_tls() {
     for (protocols, version, shown) in [
         (&["h2", "http/1.1"][..], Version::HTTP_2, "2"),
         (&["http/1.1"], Version::HTTP_11, "1.1"),
@@ -49,7 +49,7 @@ fn the_server_chooses_by_tls() {
 }
 
 #[test]
-fn http_1_may_be_wanted_of_a_server_that_can_do_more() {
+fn http1_1_is_used_with_a_server_that_prefers_http_2() {
     let site = Site::start_with(tls(&["h2", "http/1.1"]));
     let run = fetch(
         &format!("https://127.0.0.1:{}", site.port),
@@ -61,7 +61,7 @@ fn http_1_may_be_wanted_of_a_server_that_can_do_more() {
 }
 
 #[test]
-fn http_2_is_spoken_without_tls_by_prior_knowledge() {
+fn http2_without_tls_is_used_by_prior_knowledge() {
     let site = Site::start();
     let run = fetch(&site.url("/a"), "--http2 --jsonl -");
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -72,7 +72,7 @@ fn http_2_is_spoken_without_tls_by_prior_knowledge() {
 }
 
 #[test]
-fn one_connection_of_it_carries_many() {
+fn one_http_2_connection_carries_many_fetches() {
     let site = Site::start();
     let run = fetch(&site.url("/a"), "--http2 --repeat 50 --max-per-host 1");
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -82,7 +82,7 @@ fn one_connection_of_it_carries_many() {
 }
 
 #[test]
-fn a_server_that_can_not_is_a_failure() {
+fn http2_with_a_server_without_http_2_is_a_failure() {
     let site = Site::start_with(tls(&["http/1.1"]));
     let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2");
     assert_eq!(run.code, Some(1), "{run:?}");
@@ -94,7 +94,7 @@ fn a_server_that_can_not_is_a_failure() {
 }
 
 #[test]
-fn a_server_that_does_not_choose_is_a_failure_of_tls_without_advice() {
+fn http2_with_a_server_without_alpn_is_a_failure_of_tls_without_advice() {
     let site = Site::start_with(tls(&[]));
     let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2");
     assert_eq!(run.code, Some(1), "{run:?}");
@@ -104,7 +104,7 @@ fn a_server_that_does_not_choose_is_a_failure_of_tls_without_advice() {
 }
 
 #[test]
-fn one_that_closes_without_a_word_is_a_failure_without_advice() {
+fn http2_with_a_server_that_closes_at_once_is_a_failure_without_advice() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -119,7 +119,7 @@ fn one_that_closes_without_a_word_is_a_failure_without_advice() {
 }
 
 #[test]
-fn one_that_answers_in_http_1_is_a_failure_with_advice() {
+fn http2_with_a_server_that_responds_in_http_1_is_a_failure_with_advice() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -127,7 +127,7 @@ fn one_that_answers_in_http_1_is_a_failure_with_advice() {
             thread::spawn(move || answer_in_http_1(stream?));
         }
     });
-    // By chance it comes before the request goes out, or before there is a connection to send it on.
+    // The close may come before the request is sent, or before the connection is ready.
     let run = fetch(&url, "--http2 --repeat 200 --jsonl -");
     assert_eq!(run.code, Some(1), "{run:?}");
     let results = run.results();
@@ -140,12 +140,12 @@ fn one_that_answers_in_http_1_is_a_failure_with_advice() {
 
 fn answer_in_http_1(mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")?;
-    // Until the client closes, so that it reads the answer and no reset.
+    // The server waits for the client to close, so that the client gets no reset.
     stream.read_to_end(&mut Vec::new()).map(drop)
 }
 
 #[test]
-fn headers_and_a_body_go_by_it_too() {
+fn headers_and_a_body_are_sent_by_http_2() {
     let site = Site::start();
     let run = fetch(
         &site.url("/a"),

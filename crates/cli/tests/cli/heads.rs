@@ -1,4 +1,4 @@
-//! `-i` writes heads before bodies, `-v` shows them on standard error, `--jsonl-headers` lists them.
+//! Heads with `-i` before bodies, with `-v` on standard error, with `--jsonl-headers` as JSON.
 
 use serde_json::json;
 
@@ -27,7 +27,7 @@ fn include_writes_the_head_of_every_hop_before_the_body() {
 }
 
 #[test]
-fn include_of_several_urls_has_heads_and_bodies_and_the_summary_elsewhere() {
+fn include_of_several_urls_writes_heads_and_bodies_and_moves_the_summary_to_standard_error() {
     let site = Site::start();
     let run = keepalive(&format!("fetch {} {} -i", site.url("/a"), site.url("/b")));
     assert_eq!(
@@ -76,7 +76,7 @@ fn verbose_shows_both_heads_of_every_hop_without_credentials() {
 }
 
 #[test]
-fn verbose_numbers_the_heads_of_several() {
+fn verbose_numbers_the_heads_of_several_fetches() {
     let site = Site::start();
     let run = keepalive(&format!("fetch {} {} -v", site.url("/a"), site.url("/b")));
     assert!(run.stderr.contains("[1] > GET /a\n[1] > host: "), "{run:?}");
@@ -84,7 +84,7 @@ fn verbose_numbers_the_heads_of_several() {
 }
 
 #[test]
-fn lines_of_json_have_the_headers_when_asked() {
+fn jsonl_headers_adds_headers_to_lines_of_json() {
     let site = Site::start();
     let url = site.url("/redirect/302?/b");
     let run = keepalive(&format!("fetch {url} --jsonl - --jsonl-headers"));

@@ -1,10 +1,10 @@
-//! A request that is none is refused before anything is fetched, and no secret is repeated.
+//! Invalid flags of a request are refused before any fetch, and no secret is repeated.
 
 use crate::program::{command, ended};
 use crate::server::{Server, refusing_url};
 
 #[test]
-fn with_what_to_do() {
+fn invalid_request_flags_are_refused_with_advice_and_without_secrets() {
     let server = Server::start();
     for (flags, said) in [
         (&["-H", "secret"][..], "--header 1: there is no colon in it"),
@@ -49,7 +49,7 @@ fn with_what_to_do() {
 }
 
 #[test]
-fn there_are_not_too_many_headers() {
+fn more_headers_than_the_bound_are_refused() {
     let headers = |count| (0..count).flat_map(|n| ["-H".to_owned(), format!("x{n}: y")]);
     let run = command("fetch http://127.0.0.1:1/")
         .args(headers(30_000))

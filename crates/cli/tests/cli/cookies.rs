@@ -1,9 +1,9 @@
-//! `--cookie` sends cookies, and keeps those of servers for what redirects lead to.
+//! `--cookie` sends cookies, and keeps those of servers along redirects.
 
 use crate::program::keepalive_with;
 use crate::site::{Asked, Site};
 
-/// What is asked of a server that sets a cookie and leads on, to itself or to another.
+/// The requests to a server that sets a cookie and redirects, to itself or to another.
 fn asked(flags: &[&str], to: impl Fn(&Site) -> String) -> [Asked; 2] {
     let site = Site::start();
     let url = site.url(&format!("/cookies?{}", to(&site)));
@@ -14,7 +14,7 @@ fn asked(flags: &[&str], to: impl Fn(&Site) -> String) -> [Asked; 2] {
 }
 
 #[test]
-fn to_the_same_host() {
+fn cookies_are_sent_along_redirects_to_the_same_host() {
     for (flags, first, second) in [
         (&[][..], None, None),
         (&["-b", ""], None, Some("set=1")),
@@ -36,7 +36,7 @@ fn to_the_same_host() {
 }
 
 #[test]
-fn and_to_no_other() {
+fn cookies_are_not_sent_along_redirects_to_another_host() {
     let flags = ["-b", "mine=0", "--resolve", "other.test:127.0.0.1"];
     let asked = asked(&flags, |site| format!("http://other.test:{}/b", site.port));
     assert_eq!(asked[0].header("cookie"), Some("mine=0"));

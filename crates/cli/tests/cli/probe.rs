@@ -1,4 +1,4 @@
-//! `keepalive probe` opens one connection and shows how it was come by.
+//! The report of `keepalive probe`.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ fn object(run: &Ended) -> Value {
     serde_json::from_str(&run.stdout).unwrap()
 }
 
-/// A server at the second address of `two.test`, and what it is probed with.
+/// A server at the second address of `two.test`, and the flags to probe it.
 fn second_of_two() -> (TlsServer, Files, String) {
     let (root, files) = (Authority::root("the root"), Files::new());
     let identity = root.issue_with("the server", &["two.test"], |params| {
@@ -30,7 +30,7 @@ fn second_of_two() -> (TlsServer, Files, String) {
 }
 
 #[test]
-fn addresses_attempts_tls_and_the_certificate() {
+fn a_probe_shows_addresses_attempts_tls_and_the_certificate() {
     let (server, _files, line) = second_of_two();
     let run = keepalive(&line);
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -62,7 +62,7 @@ fn addresses_attempts_tls_and_the_certificate() {
 }
 
 #[test]
-fn the_same_for_machines() {
+fn the_json_of_a_probe_has_addresses_attempts_tls_and_the_certificate() {
     let (server, _files, line) = second_of_two();
     let run = keepalive(&format!("{line} --json"));
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -104,7 +104,7 @@ fn the_same_for_machines() {
 }
 
 #[test]
-fn a_scheme_without_tls_is_plain_tcp() {
+fn a_probe_of_a_scheme_without_tls_is_plain_tcp() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let run = keepalive(&format!("probe redis://127.0.0.1:{port} --json"));
@@ -121,7 +121,7 @@ fn a_scheme_without_tls_is_plain_tcp() {
 }
 
 #[test]
-fn a_scheme_may_mean_tls() {
+fn a_probe_of_a_scheme_that_means_tls_uses_tls() {
     let (_server, _files, line) = second_of_two();
     for scheme in ["tls", "imaps"] {
         let run = keepalive(&format!("{} --json", line.replace("https", scheme)));
@@ -136,7 +136,7 @@ fn a_scheme_may_mean_tls() {
 }
 
 #[test]
-fn a_proxy_is_part_of_it() {
+fn a_probe_shows_the_proxy() {
     let proxy = Server::start();
     let run = keepalive(&format!(
         "probe tcp://only.the.proxy.knows.test:9 --proxy http://me:secret@127.0.0.1:{} --json",
@@ -153,7 +153,7 @@ fn a_proxy_is_part_of_it() {
 }
 
 #[test]
-fn the_way_of_http_ends_at_the_proxy_that_forwards_it() {
+fn a_probe_of_http_ends_at_the_forwarding_proxy() {
     let proxy = Server::start();
     let line = format!(
         "probe http://only.the.proxy.knows.test --proxy me:secret@127.0.0.1:{}",
@@ -174,7 +174,7 @@ fn the_way_of_http_ends_at_the_proxy_that_forwards_it() {
 }
 
 #[test]
-fn a_certificate_can_do_nothing_to_the_terminal() {
+fn control_characters_of_a_certificate_do_not_reach_the_terminal() {
     let (root, files) = (Authority::root("the root"), Files::new());
     let server = TlsServer::start(&root.issue("evil\x1b[2J", &["127.0.0.1"]));
     let cacert = files.write("root.pem", root.pem());

@@ -1,4 +1,4 @@
-//! `--location` follows redirects, up to a number, and leaves credentials behind.
+//! `--location` follows redirects up to a limit, and drops credentials at other hosts.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use crate::program::{Ended, keepalive};
 use crate::server::refusing_url;
 use crate::site::Site;
 
-/// The one result of a run.
+/// The single result of a run.
 fn result(run: &Ended) -> Value {
     let results = run.results();
     assert_eq!(results.len(), 1, "{run:?}");
@@ -22,7 +22,7 @@ fn fetch(url: &str, flags: &str) -> Ended {
 }
 
 #[test]
-fn without_it_the_redirect_is_the_answer() {
+fn a_redirect_without_location_is_the_result() {
     let site = Site::start();
     let run = fetch(&site.url("/redirect/302?/b"), "");
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -34,7 +34,7 @@ fn without_it_the_redirect_is_the_answer() {
 }
 
 #[test]
-fn with_it_the_answer_is_what_it_leads_to() {
+fn location_follows_a_redirect_to_its_response() {
     let site = Site::start();
     for flag in ["-L", "--location"] {
         let run = fetch(&site.url("/redirect/301?/redirect/307?/b"), flag);
@@ -49,7 +49,7 @@ fn with_it_the_answer_is_what_it_leads_to() {
 }
 
 #[test]
-fn what_becomes_of_a_post_depends_on_the_status() {
+fn a_redirected_post_becomes_a_get_or_stays_a_post_by_its_status() {
     for (status, line, body) in [
         (301, "GET /b", ""),
         (302, "GET /b", ""),
@@ -69,7 +69,7 @@ fn what_becomes_of_a_post_depends_on_the_status() {
 }
 
 #[test]
-fn a_loop_ends_at_the_limit_with_an_error_that_says_so() {
+fn a_loop_of_redirects_ends_at_the_limit_with_an_error() {
     for (flags, limit) in [
         ("-L", 10),
         ("-L --max-redirects 3", 3),
@@ -89,7 +89,7 @@ fn a_loop_ends_at_the_limit_with_an_error_that_says_so() {
 }
 
 #[test]
-fn what_can_not_be_fetched_is_not_followed() {
+fn a_redirect_to_another_scheme_or_no_url_is_an_error() {
     let site = Site::start();
     for (to, said) in [
         ("ftp://127.0.0.1/a", "\"ftp\" is not HTTP"),
@@ -107,7 +107,7 @@ fn what_can_not_be_fetched_is_not_followed() {
 }
 
 #[test]
-fn a_location_is_read_as_browsers_read_it_and_its_credentials_are_not_sent() {
+fn a_location_is_parsed_as_by_browsers_and_its_credentials_are_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let locations = [
@@ -150,7 +150,7 @@ fn a_location_is_read_as_browsers_read_it_and_its_credentials_are_not_sent() {
 }
 
 #[test]
-fn a_host_that_refuses_is_told_with_the_redirects_before_it() {
+fn a_refused_connection_after_a_redirect_is_reported_with_the_redirect() {
     let (site, refusing) = (Site::start(), refusing_url());
     let run = fetch(&site.url(&format!("/redirect/302?{refusing}")), "-L");
     assert_eq!(run.code, Some(1), "{run:?}");
@@ -162,7 +162,7 @@ fn a_host_that_refuses_is_told_with_the_redirects_before_it() {
 }
 
 #[test]
-fn redirects_that_can_not_be_followed_tell_the_last_answer() {
+fn an_error_about_a_redirect_has_the_last_status() {
     let site = Site::start();
     for (path, flags, last) in [
         ("/loop", "-L --max-redirects 2", Some("/loop")),
@@ -195,7 +195,7 @@ fn redirects_that_can_not_be_followed_tell_the_last_answer() {
 const SECRETS: &str = "-H authorization:Basic -H cookie:a=b -H proxy-authorization:Basic \
                        -H host:one.test -H x-plain:yes";
 
-/// Which of the headers of [`SECRETS`] came with each request.
+/// The headers of [`SECRETS`] that each request had.
 fn secrets(site: &Site) -> Vec<Vec<&'static str>> {
     let names = ["authorization", "cookie", "proxy-authorization"];
     let asked = site.asked();
@@ -213,7 +213,7 @@ fn secrets(site: &Site) -> Vec<Vec<&'static str>> {
 const ALL: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "host"];
 
 #[test]
-fn credentials_go_on_to_the_same_host() {
+fn credentials_are_sent_along_redirects_to_the_same_host() {
     let site = Site::start();
     let run = fetch(&site.url("/redirect/302?/b"), &format!("-L {SECRETS}"));
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -221,7 +221,7 @@ fn credentials_go_on_to_the_same_host() {
 }
 
 #[test]
-fn they_do_not_go_to_another_host_however_many_redirects_it_takes() {
+fn credentials_are_not_sent_to_another_host_after_any_number_of_redirects() {
     let (one, two) = (Site::start(), Site::start());
     let to = two.url("/redirect/302?/redirect/302?/c");
     let run = fetch(
@@ -238,7 +238,7 @@ fn they_do_not_go_to_another_host_however_many_redirects_it_takes() {
 }
 
 #[test]
-fn they_do_not_come_back_from_there() {
+fn credentials_are_not_sent_after_a_redirect_back_from_another_host() {
     let (one, two) = (Site::start(), Site::start());
     let back = two.url(&format!("/redirect/302?{}", one.url("/c")));
     let run = fetch(
@@ -250,7 +250,7 @@ fn they_do_not_come_back_from_there() {
 }
 
 #[test]
-fn another_spelling_is_the_same_host() {
+fn credentials_are_sent_to_another_spelling_of_the_same_host() {
     let site = Site::start();
     let url = format!(
         "http://LocalHost:{}/redirect/302?http://localhost:{}/b",

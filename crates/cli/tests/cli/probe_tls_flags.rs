@@ -1,11 +1,11 @@
-//! What is said of TLS to a probe without TLS is an error, and is not left out without a word.
+//! Flags of TLS are an error in a probe without TLS.
 
 use crate::program::keepalive;
 use crate::server::Server;
 use crate::tls_server::{Authority, Files};
 
 #[test]
-fn it_names_the_flag_and_the_scheme() {
+fn a_tls_flag_is_refused_in_a_probe_of_a_plain_scheme() {
     let (root, files) = (Authority::root("the root"), Files::new());
     let me = root.issue("me", &["me.test"]);
     let pem = files.write("me.pem", me.pem() + &me.key_pem());
@@ -27,7 +27,7 @@ fn it_names_the_flag_and_the_scheme() {
 }
 
 #[test]
-fn without_them_a_plain_scheme_is_probed() {
+fn a_plain_scheme_is_probed_without_tls_flags() {
     let server = Server::start();
     let run = keepalive(&format!("probe http://127.0.0.1:{}", server.port()));
     assert_eq!(run.code, Some(0), "{run:?}");

@@ -1,11 +1,11 @@
-//! `--resend` says how often a request is sent again where a reused connection was closed.
+//! `--resend` bounds how often a request is sent again after a reused connection closed.
 
 use serde_json::Value;
 
 use crate::program::{Ended, keepalive};
 use crate::server::Server;
 
-/// Fetches twice over one connection that its server closes at the second request.
+/// Fetches twice over one connection, which the server closes at the second request.
 fn fetch(flags: &str) -> (Ended, Vec<Value>) {
     let server = Server::start();
     let url = server.url("/once");
@@ -19,7 +19,7 @@ fn fetch(flags: &str) -> (Ended, Vec<Value>) {
 }
 
 #[test]
-fn it_is_sent_again_and_told() {
+fn a_request_on_a_closed_reused_connection_is_sent_again_and_counted() {
     for flags in ["", "--resend 1"] {
         let (run, results) = fetch(flags);
         assert_eq!(run.code, Some(0), "{run:?}");
@@ -29,7 +29,7 @@ fn it_is_sent_again_and_told() {
 }
 
 #[test]
-fn with_0_it_is_a_failure() {
+fn a_closed_reused_connection_is_a_failure_with_resend_0() {
     let (run, results) = fetch("--resend 0");
     assert_eq!(run.code, Some(1), "{run:?}");
     assert_eq!(results[1]["resent"], 0, "{run:?}");
@@ -38,7 +38,7 @@ fn with_0_it_is_a_failure() {
 }
 
 #[test]
-fn what_may_not_be_done_twice_is_a_failure() {
+fn a_post_on_a_closed_reused_connection_is_a_failure() {
     let (run, results) = fetch("-X POST");
     assert_eq!(run.code, Some(1), "{run:?}");
     assert_eq!(results[1]["resent"], 0, "{run:?}");

@@ -1,4 +1,4 @@
-//! `--compressed` lets servers send bodies packed, unpacks them, and tells both lengths.
+//! `--compressed` accepts packed bodies, unpacks them, and shows both lengths.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn fetch(site: &Site, path: &str, flags: &str) -> (Ended, Value) {
 }
 
 #[test]
-fn what_is_known_is_offered_and_unpacked() {
+fn compressed_offers_and_unpacks_all_known_codings() {
     let site = Site::start();
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().display();
@@ -43,7 +43,7 @@ fn what_is_known_is_offered_and_unpacked() {
 }
 
 #[test]
-fn an_encoding_is_known_by_all_its_names() {
+fn compressed_knows_codings_by_all_their_names() {
     let site = Site::start();
     for path in ["/gzip-shouted", "/gzip-of-old"] {
         let (run, result) = fetch(&site, path, "--compressed");
@@ -53,7 +53,7 @@ fn an_encoding_is_known_by_all_its_names() {
 }
 
 #[test]
-fn both_lengths_are_told() {
+fn compressed_shows_packed_and_unpacked_lengths() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/gzip", "--compressed");
     assert_eq!(result["bytes"], gzip().len());
@@ -62,7 +62,7 @@ fn both_lengths_are_told() {
 }
 
 #[test]
-fn what_is_not_packed_is_taken_as_it_is() {
+fn compressed_takes_a_body_that_is_not_packed() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/a", "--compressed");
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -72,7 +72,7 @@ fn what_is_not_packed_is_taken_as_it_is() {
 }
 
 #[test]
-fn without_it_nothing_is_offered_and_what_is_coded_all_the_same_is_marked() {
+fn a_coded_body_without_compressed_is_left_coded_and_marked() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/gzip", "");
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -87,7 +87,7 @@ fn without_it_nothing_is_offered_and_what_is_coded_all_the_same_is_marked() {
 }
 
 #[test]
-fn the_longest_body_is_counted_unpacked() {
+fn max_filesize_counts_unpacked_bytes() {
     let site = Site::start();
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().display();
@@ -114,7 +114,7 @@ fn the_longest_body_is_counted_unpacked() {
 }
 
 #[test]
-fn one_that_is_cut_short_or_damaged_is_a_failure_and_leaves_no_file() {
+fn a_truncated_or_damaged_packed_body_is_a_failure_and_leaves_no_file() {
     let site = Site::start();
     let folder = tempfile::tempdir().unwrap();
     for path in ["/gzip-cut", "/gzip-torn"] {
@@ -132,7 +132,7 @@ fn one_that_is_cut_short_or_damaged_is_a_failure_and_leaves_no_file() {
 }
 
 #[test]
-fn one_that_is_packed_otherwise_is_a_failure() {
+fn an_unknown_coding_is_a_failure() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/unknown", "--compressed");
     assert_eq!(run.code, Some(1), "{run:?}");
@@ -141,7 +141,7 @@ fn one_that_is_packed_otherwise_is_a_failure() {
 }
 
 #[test]
-fn an_answer_without_a_body_is_none_that_is_cut() {
+fn a_coded_response_without_a_body_is_no_failure() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/gzip", "--compressed -X HEAD");
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -149,7 +149,7 @@ fn an_answer_without_a_body_is_none_that_is_cut() {
 }
 
 #[test]
-fn the_connection_serves_again() {
+fn the_connection_is_reused_after_a_packed_body() {
     let site = Site::start();
     let run = keepalive(&format!(
         "fetch {} --compressed --repeat 20 --jobs 1",

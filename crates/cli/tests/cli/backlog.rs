@@ -1,4 +1,4 @@
-//! However much of the input is for hosts that do not answer, the others are fetched meanwhile.
+//! Hosts that do not respond do not delay other hosts.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,7 +18,7 @@ fn start(flags: &str) -> Child {
     .unwrap()
 }
 
-/// The URLs of the first results, in the order in which they come; the run is ended then.
+/// Runs until the first results, and returns their URLs in order.
 fn first_urls(mut child: Child, count: usize) -> Vec<String> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let urls = lines.take(count).map(|line| {
@@ -32,7 +32,7 @@ fn first_urls(mut child: Child, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn the_reader_goes_on_to_other_hosts() {
+fn the_input_is_read_on_to_other_hosts_while_a_host_hangs() {
     let servers = [(); 4].map(|()| Server::start());
     let [quick, slow @ ..] = &servers;
     let mut child = start("");
@@ -51,7 +51,7 @@ fn the_reader_goes_on_to_other_hosts() {
 }
 
 #[test]
-fn a_host_that_comes_late_finds_a_job_free() {
+fn a_host_late_in_the_input_gets_a_job() {
     let [quick, slow] = [(); 2].map(|()| Server::start());
     let mut child = start("");
     let mut stdin = child.stdin.take().unwrap();
@@ -65,7 +65,7 @@ fn a_host_that_comes_late_finds_a_job_free() {
 }
 
 #[test]
-fn numbers_are_places_in_the_input() {
+fn the_number_of_a_result_is_its_place_in_the_input() {
     let [one, other] = [(); 2].map(|()| Server::start());
     let mut child = start("--repeat 2");
     let mut stdin = child.stdin.take().unwrap();
@@ -83,7 +83,7 @@ fn numbers_are_places_in_the_input() {
 }
 
 #[test]
-fn a_file_is_shown_with_a_percentage_and_a_time_to_go() {
+fn the_progress_of_a_file_has_a_percentage_and_a_remaining_time() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("urls.txt");

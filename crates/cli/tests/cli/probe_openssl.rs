@@ -1,7 +1,6 @@
-//! What a probe says of `openssl s_server`, a TLS stack that is not ours, is what that server was
-//! told to speak.
+//! Probes `openssl s_server`, a TLS stack other than ours.
 //!
-//! Skipped where there is no openssl, unless `KEEPALIVE_REQUIRE_OPENSSL=1` is set.
+//! Skipped without openssl, unless `KEEPALIVE_REQUIRE_OPENSSL=1` is set.
 
 use std::process::{Command, Stdio};
 
@@ -11,7 +10,7 @@ use serde_json::Value;
 use crate::program::keepalive;
 use crate::tls_server::{Authority, Files};
 
-/// A server that ends when this is dropped, and its port.
+/// A server with its port. Dropping it ends the server.
 fn start(files: &Files, authority: &Authority, flags: &str) -> Option<(Program, u16)> {
     let identity = authority.issue("the server", &["127.0.0.1"]);
     let mut command = Command::new(find("openssl")?);
@@ -19,7 +18,7 @@ fn start(files: &Files, authority: &Authority, flags: &str) -> Option<(Program, 
         .args(["s_server", "-accept", "127.0.0.1:0", "-alpn", "imap"])
         .args(["-cert", &files.write("server.pem", identity.pem())])
         .args(["-key", &files.write("server.key", identity.key_pem())])
-        // Without, it ends when its input does.
+        // With its standard input closed, the server would end.
         .arg("-rev")
         .args(flags.split_whitespace())
         .stderr(Stdio::null());
@@ -29,7 +28,7 @@ fn start(files: &Files, authority: &Authority, flags: &str) -> Option<(Program, 
 }
 
 #[test]
-fn as_what_it_was_told_to_speak() {
+fn a_probe_of_openssl_shows_the_version_and_protocol_that_it_was_given() {
     let (root, files) = (Authority::root("the root"), Files::new());
     let cacert = files.write("root.pem", root.pem());
     for (flags, version, suite) in [

@@ -1,4 +1,4 @@
-//! Few file descriptors make fetches wait, and none fail.
+//! With few file descriptors, fetches wait and do not fail.
 #![cfg(target_os = "linux")]
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::program::{Ended, ended};
 use crate::server::Server;
 
-/// Runs within a limit on descriptors that `ulimit` sets.
+/// Runs under a limit on descriptors, set by `ulimit`.
 fn limited(ulimit: &str, flags: &str) -> Command {
     let program = env!("CARGO_BIN_EXE_keepalive");
     let mut command = Command::new("sh");
@@ -30,7 +30,7 @@ fn run(ulimit: &str, flags: &str, input: &str) -> Ended {
     ended(child.wait_with_output().unwrap())
 }
 
-/// So many URLs of 200 hosts, which are all one server.
+/// URLs of 200 hosts that are all one server.
 fn urls(server: &Server, count: usize, path: &str) -> String {
     let mut urls = String::new();
     for number in 0..count {
@@ -64,7 +64,7 @@ fn two_thousand_urls_under_64_descriptors_do_not_fail() {
 }
 
 #[test]
-fn a_single_url_says_nothing_of_descriptors() {
+fn a_single_url_does_not_warn_of_few_descriptors() {
     let server = Server::start();
     let run = run("-n 64", &server.url("/a"), "");
     assert_eq!(
@@ -74,7 +74,7 @@ fn a_single_url_says_nothing_of_descriptors() {
 }
 
 #[test]
-fn the_soft_limit_is_raised_if_the_hard_one_allows_it() {
+fn the_soft_limit_on_descriptors_is_raised_to_the_hard_limit() {
     let server = Server::listening("0.0.0.0");
     let mut child = limited("-Sn 64", "--input -").spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();

@@ -1,4 +1,4 @@
-//! Whatever a peer does, the process is gone soon after its last result.
+//! No peer delays the exit of the process after its last result.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,10 +12,10 @@ use keepalive::rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::program::command;
 use crate::tls_server::{Authority, Files, config};
 
-/// The bound that users are promised.
+/// The promised bound.
 const SOON: Duration = Duration::from_millis(100);
 
-/// Enough that a socket that nobody reads is full.
+/// More data than an unread socket takes.
 const LARGE: usize = 32 * 1024 * 1024;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
@@ -24,10 +24,10 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 const HTTP2_ANSWER: &[u8] =
     b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0\0\0\x01\x01\x05\0\0\0\x01\x88";
 
-/// What a peer does on a connection, before it holds it open for ever and reads nothing more.
+/// The behaviour of a peer on a connection, before it keeps it open and reads nothing more.
 type Peer = fn(TcpStream, Arc<ServerConfig>) -> io::Result<Held>;
 
-/// What is kept open.
+/// The connections that the peer keeps open.
 type Held = Box<dyn std::any::Any + Send>;
 
 #[test]
@@ -161,7 +161,7 @@ fn answers_by_tls(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<He
 
 fn answers_by_http2(mut stream: TcpStream, _: Arc<ServerConfig>) -> io::Result<Held> {
     read_until(&mut stream, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")?;
-    // The head of the request comes after the settings and the window of the connection.
+    // The head of the request follows SETTINGS and WINDOW_UPDATE.
     let mut kind = 0;
     while kind != 1 {
         let mut head = [0; 9];
@@ -187,7 +187,7 @@ fn read_head(stream: &mut impl Read) -> io::Result<()> {
     read_until(stream, b"\r\n\r\n")
 }
 
-/// Reads byte by byte, so that nothing after `end` is read.
+/// Reads byte by byte, up to `end` and not beyond.
 fn read_until(stream: &mut impl Read, end: &[u8]) -> io::Result<()> {
     let mut read = Vec::new();
     while !read.ends_with(end) {

@@ -1,10 +1,10 @@
-//! `--retry` asks again after 408, 429, 502, 503 and 504.
+//! `--retry` sends a request again after 408, 429, 502, 503 and 504.
 
 use crate::program::keepalive;
 use crate::site::Site;
 
 #[test]
-fn so_often_and_the_answer_that_counts_is_told() {
+fn retry_stops_at_its_limit_and_the_last_response_is_the_result() {
     for (flags, path, asked, code, status) in [
         ("", "/busy/503?2", 1, 0, 503),
         ("--fail", "/busy/503?2", 1, 1, 503),
@@ -28,7 +28,7 @@ fn so_often_and_the_answer_that_counts_is_told() {
 }
 
 #[test]
-fn what_would_be_later_than_the_timeout_is_not_waited_for() {
+fn retry_takes_no_pause_beyond_the_timeout() {
     let site = Site::start();
     let url = site.url("/later");
     let run = keepalive(&format!("fetch {url} --retry 3 --timeout 5s --jsonl -"));

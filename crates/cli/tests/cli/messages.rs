@@ -1,4 +1,4 @@
-//! What users read is about their URLs, files and servers, and not about what the tool is made of.
+//! Messages are about URLs, files and servers; they name no crate and no Rust type.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use crate::program::{Ended, command, ended};
 use crate::server::refusing_url;
 use crate::tls_server::{Authority, Files, Identity, config};
 
-/// Names of crates and types, and how types are printed.
+/// Names of crates and types, and the syntax of debug output.
 const OF_RUST: [&str; 24] = [
     "rust",
     "hyper",
@@ -40,9 +40,9 @@ const OF_RUST: [&str; 24] = [
     "(b\"",
 ];
 
-/// Notes in `wrong` what a run says that is about Rust.
+/// Adds messages with words of Rust to `wrong`.
 fn check(name: &str, run: &Ended, wrong: &mut String) {
-    // Folders of tests have names that chance makes.
+    // The random names of test folders could contain such words.
     let mut text = format!("{}{}", run.stderr, run.stdout);
     while let Some(start) = text.find("/tmp/.tmp") {
         text.replace_range(start..start + "/tmp/.tmp123456".len(), "FOLDER");
@@ -71,7 +71,7 @@ fn fetch(flags: &[&str]) -> Ended {
     ended(command.args(flags).output().unwrap())
 }
 
-/// Answers each connection with `answer` once it has been asked, and closes it.
+/// Sends `answer` after the request on each connection, and closes it.
 fn saying(answer: Vec<u8>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -110,7 +110,7 @@ fn by_tls(config: ServerConfig) -> u16 {
 }
 
 #[test]
-fn of_answers_by_http_1() {
+fn messages_about_bad_http_1_responses_name_no_rust() {
     let head = "HTTP/1.1 200 OK\r\n";
     let with_body = |fields: &str| format!("{head}{fields}\r\n\r\nhello");
     let mut wrong = String::new();
@@ -187,7 +187,7 @@ fn frame(kind: u8, flags: u8, stream: u8, content: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn of_answers_by_http_2() {
+fn messages_about_bad_http_2_responses_name_no_rust() {
     let settings = frame(4, 0, 0, b"");
     let mut wrong = String::new();
     let mut cases: Vec<(String, Vec<u8>)> = vec![
@@ -249,7 +249,7 @@ fn of_answers_by_http_2() {
 }
 
 #[test]
-fn of_tls() {
+fn messages_about_tls_name_no_rust() {
     let files = Files::new();
     let root = Authority::root("the root");
     let pem = files.write("root.pem", root.pem());
@@ -323,7 +323,7 @@ fn of_tls() {
 }
 
 #[test]
-fn of_ways_to_a_host() {
+fn messages_about_connecting_name_no_rust() {
     let mut wrong = String::new();
     let refused = refusing_url();
     let proxy = |answer: &[u8]| saying(answer.to_vec());
@@ -375,7 +375,7 @@ fn of_ways_to_a_host() {
 }
 
 #[test]
-fn of_command_lines() {
+fn messages_about_the_command_line_name_no_rust() {
     let files = Files::new();
     let junk = files.write("junk", "no certificate");
     let broken = files.write(

@@ -1,4 +1,4 @@
-//! `--limits` names a file of hosts and what each may have.
+//! The file of `--limits`.
 
 use std::process::Stdio;
 
@@ -6,12 +6,12 @@ use crate::program::{Ended, command, keepalive};
 use crate::server::Server;
 use crate::tls_server::Files;
 
-/// Fetches often at once.
+/// Starts many fetches at once.
 fn fetch(server: &Server, flags: &str) -> Ended {
     keepalive(&format!("fetch {} --repeat 200 {flags}", server.url("/a")))
 }
 
-/// Fetches what is never answered, until so many have hung at once.
+/// Starts fetches without a response, until so many hang at once.
 fn hang(server: &Server, flags: &str, times: usize) {
     let url = server.url("/hang");
     let child = command(&format!("fetch {url} --repeat 20 {flags}"))
@@ -27,7 +27,7 @@ fn hang(server: &Server, flags: &str, times: usize) {
 }
 
 #[test]
-fn which_hold_for_them() {
+fn the_limit_of_a_host_holds_for_that_host() {
     let server = Server::start();
     let files = Files::new();
     let limits = format!("# one\n\n{}  max-per-host 1\n", server.url(""));
@@ -38,7 +38,7 @@ fn which_hold_for_them() {
 }
 
 #[test]
-fn which_do_not_hold_for_others() {
+fn the_limit_of_a_host_does_not_hold_for_others() {
     let (server, other) = (Server::start(), Server::start());
     let files = Files::new();
     let limits = files.write("limits", format!("{} max-per-host 1", server.url("")));
@@ -46,7 +46,7 @@ fn which_do_not_hold_for_others() {
 }
 
 #[test]
-fn which_may_be_higher_than_the_others() {
+fn the_limit_of_a_host_may_exceed_max_per_host() {
     let server = Server::start();
     let files = Files::new();
     let limits = files.write("limits", format!("{} max-per-host 6", server.url("")));
@@ -55,7 +55,7 @@ fn which_may_be_higher_than_the_others() {
 }
 
 #[test]
-fn a_proxy_that_forwards_is_such_a_host() {
+fn the_limit_of_a_forwarding_proxy_holds_for_its_requests() {
     let proxy = Server::start();
     let files = Files::new();
     let limits = files.write("limits", format!("{} max-per-host 1", proxy.url("")));
@@ -68,7 +68,7 @@ fn a_proxy_that_forwards_is_such_a_host() {
 }
 
 #[test]
-fn a_file_that_is_not_understood_is_told_with_its_line() {
+fn a_fault_in_the_limits_file_is_reported_with_its_line() {
     let files = Files::new();
     let nonsense = files.write("nonsense", "http://a max-per-host 1\n\nhttp://b many\n");
     let twice = files.write(

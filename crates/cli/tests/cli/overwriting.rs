@@ -1,4 +1,4 @@
-//! The results go to no file that is read: it would be empty before anybody has read it.
+//! `--jsonl` never overwrites a file that the run reads.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use crate::program::keepalive;
 use crate::server::Server;
 
 #[test]
-fn it_is_refused_and_the_file_stays_as_it_is() {
+fn results_into_a_file_that_is_read_are_refused_and_the_file_is_kept() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("urls.txt");
@@ -35,7 +35,7 @@ fn it_is_refused_and_the_file_stays_as_it_is() {
 }
 
 #[test]
-fn another_file_is_written() {
+fn results_into_another_file_replace_it() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("urls.txt");

@@ -1,10 +1,10 @@
-//! The summary counts answers by class and status, and failures by cause with an example of each.
+//! The lines of statuses and causes in the summary.
 
 use crate::program::{keepalive, keepalive_reading};
 use crate::server::{Server, refusing_url};
 
 #[test]
-fn statuses_are_counted_by_class() {
+fn the_summary_counts_statuses_by_class() {
     let server = Server::start();
     let [fine, missing] = ["/a", "/missing"].map(|path| server.url(path));
     let run = keepalive(&format!("fetch {fine} {missing} {fine} --repeat 2"));
@@ -15,7 +15,7 @@ fn statuses_are_counted_by_class() {
 }
 
 #[test]
-fn failures_are_grouped_by_cause_with_an_example_of_each() {
+fn the_summary_groups_failures_by_cause_with_an_example() {
     let server = Server::start();
     let refusing = refusing_url();
     let missing = server.url("/missing");
@@ -38,7 +38,7 @@ fn failures_are_grouped_by_cause_with_an_example_of_each() {
 }
 
 #[test]
-fn causes_beyond_the_first_failures_are_told_too() {
+fn the_summary_has_causes_of_failures_that_were_not_shown() {
     let refusing = refusing_url();
     let server = Server::start();
     let missing = server.url("/missing");

@@ -1,4 +1,4 @@
-//! `--rate` bounds how often a host is asked, `--limit-rate` how fast a body is read.
+//! `--rate` limits the fetches of a host, and `--limit-rate` the bytes of a body, in a second.
 
 use std::time::{Duration, Instant};
 
@@ -6,18 +6,18 @@ use crate::program::keepalive;
 use crate::site::Site;
 
 #[test]
-fn a_host_is_asked_so_often() {
+fn rate_spreads_the_fetches_of_a_host() {
     let site = Site::start();
     let started = Instant::now();
     let run = keepalive(&format!("fetch {} --repeat 5 --rate 20/s", site.url("/a")));
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(site.asked().len(), 5);
-    // Four times between five; nothing bounds it from above on a busy machine.
+    // Four pauses between five fetches. A busy machine allows no upper bound.
     assert!(started.elapsed() >= Duration::from_millis(200), "{run:?}");
 }
 
 #[test]
-fn a_body_is_read_so_fast() {
+fn limit_rate_slows_down_a_body() {
     let site = Site::start();
     let started = Instant::now();
     let run = keepalive(&format!("fetch {} --limit-rate 25", site.url("/a")));
@@ -27,7 +27,7 @@ fn a_body_is_read_so_fast() {
 }
 
 #[test]
-fn and_the_time_for_it_is_that_of_the_fetch() {
+fn the_timeout_includes_the_time_of_limit_rate() {
     let site = Site::start();
     let flags = "--limit-rate 1 --timeout 200ms --jsonl -";
     let run = keepalive(&format!("fetch {} {flags}", site.url("/a")));

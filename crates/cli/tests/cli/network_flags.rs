@@ -1,10 +1,10 @@
-//! A flag that would be left out without a word is an error.
+//! A flag that another one would override is an error.
 
 use crate::program::{command, ended};
 use crate::server::Server;
 
 #[test]
-fn it_says_which() {
+fn flags_that_contradict_each_other_are_refused() {
     let server = Server::start();
     for (flags, said) in [
         (
@@ -38,7 +38,7 @@ fn it_says_which() {
 }
 
 #[test]
-fn an_address_of_each_family_is_none_too_many() {
+fn bind_takes_an_address_of_each_family() {
     let server = Server::start();
     let run = command("fetch --bind 127.0.0.1 --bind ::1")
         .arg(server.url("/a"))

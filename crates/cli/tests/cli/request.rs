@@ -1,10 +1,10 @@
-//! `--method`, `--header` and `--data` make the request.
+//! The request that the flags make.
 
 use crate::program::{keepalive, keepalive_reading, keepalive_with};
 use crate::site::{Asked, Site};
 use crate::tls_server::Files;
 
-/// The one request that a run with these flags makes.
+/// The single request of a run with these flags.
 fn asked(flags: &str) -> Asked {
     asked_reading(flags, "")
 }
@@ -20,14 +20,14 @@ fn asked_reading(flags: &str, input: &str) -> Asked {
 }
 
 #[test]
-fn without_flags_it_is_a_get_without_a_body() {
+fn a_request_without_flags_is_a_get_without_a_body() {
     let asked = asked("");
     assert_eq!((&*asked.line, &*asked.body), ("GET /a", ""));
     assert_eq!(asked.header("content-type"), None);
 }
 
 #[test]
-fn the_agent_and_what_it_accepts_are_named_unless_others_are_given() {
+fn user_agent_and_accept_have_defaults() {
     const OURS: &str = concat!("keepalive/", env!("CARGO_PKG_VERSION"));
     for (flags, agent, accept) in [
         ("", OURS, "*/*"),
@@ -45,7 +45,7 @@ fn the_agent_and_what_it_accepts_are_named_unless_others_are_given() {
 }
 
 #[test]
-fn a_method_is_sent_as_it_is_given() {
+fn a_method_is_sent_unchanged() {
     for method in ["DELETE", "PURGE"] {
         assert_eq!(asked(&format!("-X {method}")).line, format!("{method} /a"));
     }
@@ -53,7 +53,7 @@ fn a_method_is_sent_as_it_is_given() {
 }
 
 #[test]
-fn headers_are_sent_each_as_often_as_it_is_given() {
+fn repeated_headers_are_all_sent() {
     let asked = asked("-H x-one:1 --header x-two:2 -H x-two:zwei -H host:other.test");
     assert_eq!(asked.header("x-one"), Some("1"));
     let both: Vec<_> = asked.headers.get_all("x-two").iter().collect();
@@ -63,7 +63,7 @@ fn headers_are_sent_each_as_often_as_it_is_given() {
 }
 
 #[test]
-fn a_user_name_and_a_password_of_the_url_are_a_header_unless_one_is_given() {
+fn credentials_of_the_url_are_sent_unless_a_header_replaces_them() {
     let site = Site::start();
     let url = site.url("/a").replace("http://", "http://me:secret@");
     for (flag, sent) in [
@@ -82,7 +82,7 @@ fn a_user_name_and_a_password_of_the_url_are_a_header_unless_one_is_given() {
 }
 
 #[test]
-fn a_url_is_read_as_browsers_and_curl_read_it() {
+fn a_url_is_sent_as_browsers_and_curl_parse_it() {
     let site = Site::start();
     let place = format!("LOCALHOST:{}", site.port);
     let resolve = "localhost:127.0.0.1";
@@ -100,7 +100,7 @@ fn a_url_is_read_as_browsers_and_curl_read_it() {
 }
 
 #[test]
-fn data_makes_it_a_post_of_a_form() {
+fn data_makes_the_request_a_post_of_a_form() {
     let asked = asked("-d a=1 --data b=2");
     assert_eq!((&*asked.line, &*asked.body), ("POST /a", "a=1&b=2"));
     assert_eq!(
@@ -111,7 +111,7 @@ fn data_makes_it_a_post_of_a_form() {
 }
 
 #[test]
-fn another_method_and_type_may_be_given_with_it() {
+fn data_is_sent_with_another_method_and_content_type() {
     let asked = asked("-d {} -X PUT -H content-type:application/json");
     assert_eq!((&*asked.line, &*asked.body), ("PUT /a", "{}"));
     let types: Vec<_> = asked.headers.get_all("content-type").iter().collect();
@@ -119,14 +119,14 @@ fn another_method_and_type_may_be_given_with_it() {
 }
 
 #[test]
-fn data_comes_from_a_file_as_it_stands() {
+fn data_from_a_file_is_sent_unchanged() {
     let files = Files::new();
     let path = files.write("order.json", "{\n  \"n\": 1\r\n}\n");
     assert_eq!(asked(&format!("-d @{path}")).body, "{\n  \"n\": 1\r\n}\n");
 }
 
 #[test]
-fn data_comes_from_standard_input() {
+fn data_from_standard_input_is_sent() {
     assert_eq!(
         asked_reading("-d @-", "from a pipe\n").body,
         "from a pipe\n"
@@ -134,7 +134,7 @@ fn data_comes_from_standard_input() {
 }
 
 #[test]
-fn it_is_sent_with_every_request() {
+fn data_is_sent_with_every_request() {
     let site = Site::start();
     let url = site.url("/a");
     let run = keepalive(&format!("fetch {url} -d x --repeat 3"));
@@ -144,7 +144,7 @@ fn it_is_sent_with_every_request() {
 }
 
 #[test]
-fn a_user_is_sent_unless_a_header_is_given() {
+fn user_is_sent_unless_a_header_replaces_it() {
     for flag in ["-u", "--user"] {
         let asked = asked(&format!("{flag} me:secret"));
         assert_eq!(asked.header("authorization"), Some("Basic bWU6c2VjcmV0"));
@@ -161,7 +161,7 @@ fn a_user_is_sent_unless_a_header_is_given() {
 }
 
 #[test]
-fn json_is_posted_as_what_it_is() {
+fn json_is_posted_with_its_content_type_and_accept() {
     let asked = asked("--json {\"a\":1}");
     assert_eq!((&*asked.line, &*asked.body), ("POST /a", "{\"a\":1}"));
     assert_eq!(asked.header("content-type"), Some("application/json"));
@@ -169,7 +169,7 @@ fn json_is_posted_as_what_it_is() {
 }
 
 #[test]
-fn what_is_to_be_encoded_is_and_may_go_into_the_query() {
+fn data_urlencode_is_encoded_and_get_moves_it_into_the_query() {
     let body = asked("--data-urlencode n=ä&b -d c");
     assert_eq!((&*body.line, &*body.body), ("POST /a", "c&n=%C3%A4%26b"));
     for (path, query) in [("/a", "c&n=%C3%A4%26b"), ("/a?x=1", "x=1&c&n=%C3%A4%26b")] {
@@ -187,7 +187,7 @@ fn what_is_to_be_encoded_is_and_may_go_into_the_query() {
 }
 
 #[test]
-fn a_form_has_its_parts_and_a_length() {
+fn form_sends_its_parts_with_a_content_length() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.txt");
     std::fs::write(&file, "of a file").unwrap();

@@ -1,4 +1,4 @@
-//! A single body goes to standard output, as other tools do; `-o` and `-O` name other places.
+//! The destination of bodies: standard output, `-o` and `-O`.
 
 use std::fs;
 use std::io::Read;
@@ -8,12 +8,12 @@ use crate::program::{Ended, command, ended, keepalive, on_a_terminal};
 use crate::server::Server;
 use crate::site::{Site, gzip};
 
-/// Runs within `folder`.
+/// Runs in `folder`.
 fn within(folder: &Path, line: &str) -> Ended {
     ended(command(line).current_dir(folder).output().unwrap())
 }
 
-/// The files in `folder` and below, with what is in them.
+/// The files in `folder` and below, with their content.
 fn files(folder: &Path) -> Vec<String> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -33,7 +33,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_combination_of_urls_and_flags() {
+fn each_combination_of_urls_and_flags_has_its_destination_of_bodies() {
     const SUMMARY: &str = "[summary]";
     let server = Server::start();
     let [a, b] = ["/a", "/b"].map(|path| server.url(path));
@@ -41,7 +41,7 @@ fn every_combination_of_urls_and_flags() {
     let both = [one, "000002-127.0.0.1-b: hello"];
     let in_folder = |name: &str| both.map(|file| format!("{name}/{file}")).to_vec();
     let file = |name: &str| vec![format!("{name}: hello")];
-    // The flags, and what is then on standard output, on standard error, and in files.
+    // The flags, and the expected standard output, standard error and files.
     for (flags, stdout, stderr, saved) in [
         (a.clone(), "hello", "", vec![]),
         (format!("{a} --summary"), "hello", SUMMARY, vec![]),
@@ -124,7 +124,7 @@ fn every_combination_of_urls_and_flags() {
 }
 
 #[test]
-fn a_body_that_fails_leaves_no_file_and_no_earlier_one_is_touched() {
+fn a_failed_body_leaves_no_file_and_keeps_an_earlier_one() {
     let server = Server::start();
     for (path, flags) in [
         ("/cut", "-o file"),
@@ -150,7 +150,7 @@ fn a_body_that_fails_leaves_no_file_and_no_earlier_one_is_touched() {
 }
 
 #[test]
-fn an_error_page_is_written_unless_it_counts_as_a_failure() {
+fn the_body_of_an_error_status_is_written_unless_fail_is_given() {
     let server = Server::start();
     let run = keepalive(&format!("fetch {}", server.url("/missing")));
     assert_eq!((run.code, &*run.stdout), (Some(0), "nothing here"));
@@ -160,17 +160,17 @@ fn an_error_page_is_written_unless_it_counts_as_a_failure() {
 }
 
 #[test]
-fn a_link_is_written_through_and_not_replaced() {
+fn an_output_file_that_is_a_link_is_written_through() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let link = |name: &str, aim: &str| {
         std::os::unix::fs::symlink(aim, folder.path().join(name)).unwrap();
     };
-    // Devices are tried by links alone: a mistake would put a file in the place of /dev/null.
+    // Devices are tried through links: a bug would replace /dev/null with a file.
     link("to-file", "aim");
     link("to-null", "/dev/null");
     link("to-stdout", "/proc/self/fd/1");
-    fs::write(folder.path().join("aim"), "what was there before").unwrap();
+    fs::write(folder.path().join("aim"), "an earlier body").unwrap();
     for (place, stdout) in [("to-file", ""), ("to-null", ""), ("to-stdout", "hello")] {
         let run = within(
             folder.path(),
@@ -186,7 +186,7 @@ fn a_link_is_written_through_and_not_replaced() {
 }
 
 #[test]
-fn two_bodies_of_one_name_do_not_replace_each_other() {
+fn a_second_body_of_the_same_remote_name_is_a_failure() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let [one, other, none] = ["/x/a", "/y/a", "/x/"].map(|path| server.url(path));
@@ -215,7 +215,7 @@ fn bodies_on_standard_output_do_not_mix() {
 }
 
 #[test]
-fn a_place_that_is_taken_twice_is_refused() {
+fn two_uses_of_one_destination_are_refused() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("read"), "x").unwrap();
@@ -249,7 +249,7 @@ fn a_place_that_is_taken_twice_is_refused() {
 }
 
 #[test]
-fn binary_data_goes_to_a_terminal_only_when_it_is_told_to() {
+fn binary_data_goes_to_a_terminal_only_with_output_dash() {
     let site = Site::start();
     assert!(gzip().contains(&0));
     let url = site.url("/gzip");
@@ -266,14 +266,14 @@ fn binary_data_goes_to_a_terminal_only_when_it_is_told_to() {
 }
 
 #[test]
-fn a_reader_that_takes_its_time_is_no_timeout() {
+fn a_slow_reader_of_the_body_is_no_timeout() {
     let server = Server::start();
     let (mut reader, writer) = std::io::pipe().unwrap();
     let mut child = command(&format!("fetch {} --timeout 500ms", server.url("/long")))
         .stdout(writer)
         .spawn()
         .unwrap();
-    // The pipe is full long before the body has come, and stays so for longer than the time.
+    // The pipe is full long before the end of the body, and stays full for longer than the timeout.
     reader.read_exact(&mut [0]).unwrap();
     std::thread::sleep(std::time::Duration::from_secs(1));
     let rest = std::io::copy(&mut reader, &mut std::io::sink()).unwrap();

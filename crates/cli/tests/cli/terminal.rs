@@ -1,0 +1,41 @@
+//! Text on a terminal: its colours, and control characters from outside.
+
+use crate::program::{command, keepalive_reading, shown_on_a_terminal};
+use crate::server::{Server, refusing_url};
+
+#[test]
+fn control_characters_of_urls_are_replaced_in_errors() {
+    let url = refusing_url();
+    let lines = format!("{url}\u{9b}31m\nhttp://\u{9b}h\u{1b}/\n");
+    let run = keepalive_reading("fetch --input -", &lines);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    let is_command = |sign: char| sign.is_control() && sign != '\n';
+    assert!(!run.stderr.contains(is_command), "{run:?}");
+    let shown = format!("{url}%C2%9B31m: connect");
+    assert!(run.stderr.contains(&shown), "{run:?}");
+    assert_eq!(run.stderr.lines().count(), 2, "{run:?}");
+}
+
+#[test]
+fn a_summary_is_coloured_only_on_a_terminal_that_takes_colours() {
+    let server = Server::start();
+    let summary = |environment: &[(&str, &str)]| {
+        let mut command = command(&format!("fetch {} --repeat 2", server.url("/a")));
+        for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(variable);
+        }
+        command.env("TERM", "xterm");
+        command.envs(environment.iter().copied());
+        let (shown, code) = shown_on_a_terminal(command);
+        assert_eq!(code, Some(0), "{shown:?}");
+        shown
+    };
+    let bold = "\x1b[1mrequests\x1b[0m";
+    assert!(summary(&[]).contains(bold));
+    assert!(summary(&[("NO_COLOR", "")]).contains(bold));
+    for environment in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let shown = summary(&[environment]);
+        assert!(shown.contains("  requests  "), "{environment:?}: {shown:?}");
+        assert!(!shown.contains("\x1b[1m"), "{environment:?}: {shown:?}");
+    }
+}
