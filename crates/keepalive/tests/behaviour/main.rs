@@ -75,6 +75,7 @@ mod bad_requests;
 mod bad_settings_are_named;
 mod both_families_are_asked_for_separately;
 mod cancel_answers_once;
+mod defaults_are_as_documented;
 mod dropped_responses_lose_no_slot;
 mod extreme_settings_work;
 mod keep_alive_closes_by_itself;
@@ -119,6 +120,7 @@ mod the_way_to_a_host_is_told;
 mod tls;
 #[cfg(not(feature = "tls"))]
 mod tls_is_a_clear_error;
+mod two_managers_share_nothing;
 mod two_waiters_get_two_connections;
 mod unix_sockets_are_cached;
 mod unread_data_closes_a_freed_connection;
