@@ -7,6 +7,7 @@ mod check;
 mod instructions;
 mod mutants;
 mod planted;
+mod rules;
 mod sim;
 mod soak;
 
@@ -31,6 +32,7 @@ enum Command {
     Sim(sim::Arguments),
     Planted(planted::Arguments),
     Mutants(mutants::Arguments),
+    Rules(rules::Arguments),
     Soak(soak::Arguments),
 }
 
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Instructions(arguments) => instructions::run(&arguments),
         Command::Mutants(arguments) => mutants::run(&arguments),
+        Command::Rules(arguments) => rules::run(&arguments),
         Command::Sim(arguments) => sim::run(&arguments),
         Command::Planted(arguments) => planted::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),

@@ -454,7 +454,7 @@ fn was_idle<C: StreamConnector>(lease: &Lease<Http<C>>) -> bool {
 }
 
 /// Whether it can carry a request. The manager does not ask the system about a connection that was
-/// idle for less than a millisecond. A byte too many would become the answer to this request (B10),
+/// idle for less than a millisecond. A byte too many would become the answer to this request (H3),
 /// so the system is asked here.
 fn is_sound<C: StreamConnector>(lease: &mut Lease<Http<C>>) -> bool {
     lease.from_cache().is_none() || lease.check().is_ok()

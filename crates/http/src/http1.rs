@@ -220,7 +220,7 @@ where
     /// Waits, after a response, until hyper is done with it; whether it takes another request then,
     /// and the peer has not said that it will not.
     ///
-    /// The end of a body is known a little before that (B16). In between hyper finds out whether
+    /// The end of a body is known a little before that (H5). In between hyper finds out whether
     /// the peer closes, or has sent more than it announced.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let ready = match &mut self.sender {
