@@ -68,7 +68,12 @@ impl<K> Host<K> {
 
     /// Whether a connection that many could share is being opened, or has yet to say how many.
     pub(crate) fn awaits_capacity(&self) -> bool {
-        self.shares && (self.tally.connecting > 0 || self.provisional > 0)
+        self.awaits_word() || (self.shares && self.tally.connecting > 0)
+    }
+
+    /// Whether the peer of a connection that many could share has yet to say how many, or allows none.
+    pub(crate) fn awaits_word(&self) -> bool {
+        self.shares && self.provisional > 0
     }
 
     /// Whether it may claim room for one more connection, where others may have `usual`.

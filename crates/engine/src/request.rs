@@ -119,9 +119,11 @@ pub enum Reason {
         /// What `max_per_host` allows, or the host's own limit.
         max: usize,
     },
-    /// A connection of its host that it may share with others: that is being opened, or its peer has
-    /// yet to say how many it carries, or allows none at present.
+    /// A connection of its host that it may share with others, which is being opened.
     Sharing,
+    /// The peer of a connection that it may share with others: it allows no request more at present, or
+    /// has yet to say how many. Until it says more, its host opens no further connection.
+    PeerLimit,
     /// Room in total.
     TotalLimit {
         /// Connections of all hosts.
@@ -155,9 +157,10 @@ impl fmt::Display for Reason {
                 f,
                 "{in_use} of {max} connections to this host are in use (max_per_host)"
             ),
-            Self::Sharing => {
-                f.write_str("a connection to share has not said how many requests it carries")
-            }
+            Self::Sharing => f.write_str("a connection to share is being opened"),
+            Self::PeerLimit => f.write_str(
+                "the peer allows no more requests on a connection, or has not said how many",
+            ),
             Self::TotalLimit { open, max } => {
                 write!(
                     f,
@@ -455,6 +458,7 @@ mod tests {
                 "1 of 2 attempts",
             ),
             (Reason::Sharing, "a connection to share"),
+            (Reason::PeerLimit, "the peer allows no more requests"),
             (Reason::Resolving, "the name"),
             (Reason::Connecting, "the peer"),
             (Reason::Tunnelling, "the proxy"),

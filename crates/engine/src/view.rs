@@ -96,10 +96,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let in_use = host.tally.open() as usize;
         let max = host.limit(self.settings.max_per_host);
         let budget = room.budget();
-        if in_use >= max {
-            Reason::HostLimit { in_use, max }
+        // A higher limit would open no other connection while one to share may take more.
+        if parked && host.awaits_word() {
+            Reason::PeerLimit
         } else if parked && host.awaits_capacity() {
             Reason::Sharing
+        } else if in_use >= max {
+            Reason::HostLimit { in_use, max }
         } else if budget.may_connect() {
             Reason::TotalLimit {
                 open: budget.open(),

@@ -80,7 +80,7 @@ fn nobody_opens_another_before_the_peer_has_said_how_many() {
     let ids = crowd(&mut world, 0, 5);
     let first = open(&mut world, Capacity::Provisional(1));
     assert_eq!((waiting(&world, &ids), attempts(&world, 0)), (4, 0));
-    assert_eq!(reason(&mut world, ids[4]), Some(Reason::Sharing));
+    assert_eq!(reason(&mut world, ids[4]), Some(Reason::PeerLimit));
     world.set_capacity(0, first, Capacity::Shared(3));
     assert_eq!((waiting(&world, &ids), attempts(&world, 0)), (2, 1));
 }
@@ -125,6 +125,25 @@ fn a_peer_that_allows_none_is_waited_for() {
     world.set_capacity(0, first, Capacity::Shared(1));
     assert!(world.is_served(ids[1]));
     assert_eq!((waiting(&world, &ids), attempts(&world, 0)), (1, 1));
+}
+
+/// A higher limit of the host would not help.
+#[test]
+fn a_host_at_its_limit_waits_for_the_peer_if_that_may_allow_more() {
+    for max_per_host in [1, 3] {
+        let mut world = known(limits(max_per_host, 8));
+        let ids = crowd(&mut world, 0, 3);
+        assert_eq!(reason(&mut world, ids[2]), Some(Reason::Sharing));
+        let first = open(&mut world, Capacity::Provisional(1));
+        assert_eq!(reason(&mut world, ids[2]), Some(Reason::PeerLimit));
+        world.set_capacity(0, first, Capacity::Shared(0));
+        assert_eq!(reason(&mut world, ids[2]), Some(Reason::PeerLimit));
+    }
+    let mut world = known(limits(1, 8));
+    let ids = crowd(&mut world, 0, 3);
+    open(&mut world, Capacity::Shared(2));
+    let full = Reason::HostLimit { in_use: 1, max: 1 };
+    assert_eq!(reason(&mut world, ids[2]), Some(full));
 }
 
 #[test]
@@ -181,7 +200,7 @@ fn a_host_that_turns_out_to_share_takes_its_claims_back() {
     assert_eq!(world.room.budget().claims(), 2);
     open(&mut world, Capacity::Provisional(1));
     assert_eq!(world.room.budget().claims(), 0);
-    assert_eq!(reason(&mut world, ids[1]), Some(Reason::Sharing));
+    assert_eq!(reason(&mut world, ids[1]), Some(Reason::PeerLimit));
 }
 
 #[test]

@@ -279,6 +279,11 @@ impl Model {
         self.hosts[host].shares && own.any(|it| it.state == State::Connecting || it.provisional)
     }
 
+    pub(super) fn awaits_word(&self, host: usize) -> bool {
+        let mut connections = self.connections.iter();
+        self.hosts[host].shares && connections.any(|it| it.host == host && it.provisional)
+    }
+
     /// Answers a request that waits no longer, without a connection.
     pub(super) fn refuse(&mut self, number: usize, outcome: Outcome) {
         let request = self.request_mut(number);

@@ -71,10 +71,12 @@ impl Model {
         let in_use = self.open_of(host);
         let connecting = self.connecting();
         let max = self.max_of(host);
-        if in_use >= max {
-            Reason::HostLimit { in_use, max }
+        if parked && self.awaits_word(host) {
+            Reason::PeerLimit
         } else if parked && self.awaits_capacity(host) {
             Reason::Sharing
+        } else if in_use >= max {
+            Reason::HostLimit { in_use, max }
         } else if connecting < self.max_connecting() {
             let max = self.settings.max_open;
             let open = self.connections.len();

@@ -71,7 +71,7 @@ async fn the_first_request_goes_at_once_and_the_others_wait_for_the_settings() {
     let request = keepalive::Request::new("http", "127.0.0.1", uri.port_u16().unwrap()).unwrap();
     let waits = client.manager().allocate(request);
     let reason = waits.waiting().map(|waiting| waiting.reason());
-    assert_eq!(reason, Some(Reason::Sharing));
+    assert_eq!(reason, Some(Reason::PeerLimit));
     drop(waits);
     crowd.greet(true);
     for response in asked {
