@@ -314,6 +314,7 @@ impl<C: StreamConnector> Client<C> {
         };
         let mut resent = 0;
         let mut is_misdirected = false;
+        let mut turned_away = 0;
         loop {
             let lease = self.manager.lease_at(&to, location).await;
             let lease = lease.map_err(|error| Error::allocation(error).with_resent(resent))?;
@@ -322,17 +323,28 @@ impl<C: StreamConnector> Client<C> {
             let lease = hold.lease();
             let is_last = resent > 0 && resent == self.retries;
             let used = lease.from_cache().is_some();
-            let is_good = is_sound(lease) && !(is_last && was_idle(lease));
+            let has_place = lease.has_place();
+            let is_good = has_place && is_sound(lease) && !(is_last && was_idle(lease));
             let Some(form) = is_good.then(|| choose(lease, used)).flatten() else {
                 // Nothing was sent on it, so this is no try.
-                hold.end(false);
-                let left = left();
-                if left.is_zero() {
-                    let what = "no connection that was there could be used, until the time was up";
-                    let error = Error::request(exchange.method(), exchange.host(), what);
-                    return Err(error.with_resent(resent));
+                if has_place {
+                    hold.end(false);
+                    if left().is_zero() {
+                        let what =
+                            "no connection that was there could be used, until the time was up";
+                        let error = Error::request(exchange.method(), exchange.host(), what);
+                        return Err(error.with_resent(resent));
+                    }
+                } else {
+                    // It waits for its turn. Where none is kept, another is opened for it, but not
+                    // at once.
+                    hold.break_off();
+                    let is_new = !used || turned_away > 0;
+                    let wait = is_new.then(|| resend::backoff(turned_away).min(left()));
+                    let _waited = slept(wait).await;
+                    turned_away += 1;
                 }
-                to = Cow::Owned(exchange.to.clone().timeout(left));
+                to = Cow::Owned(exchange.to.clone().timeout(left()));
                 continue;
             };
             let timer = deadlines.of_head(begun, !used);

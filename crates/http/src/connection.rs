@@ -110,6 +110,14 @@ where
         }
     }
 
+    /// Whether its peer allows any exchange now, as far as that is known.
+    pub(crate) fn has_place(&self) -> bool {
+        match &self.speaks {
+            Speaks::One(_) | Speaks::Two(_) => true,
+            Speaks::Stream(handle) => handle.has_place(),
+        }
+    }
+
     /// What the head of a response, and the trailers of a body, may cost, if that is ours to say.
     pub(crate) fn limits(&self) -> Option<HeadLimits> {
         match &self.speaks {

@@ -25,13 +25,14 @@ use crate::head::{HeadLimits, Part};
 use crate::io::Shared;
 use crate::one_only::OneOnly;
 use crate::outgoing::{BoxError, Outgoing};
-use crate::resend::Failure;
+use crate::resend::{Failure, is_dropped};
 use crate::settings::Settings;
 
 use self::doubt::Doubt;
 pub(crate) use self::doubt::Silence;
 use self::drive::Drive;
 pub(crate) use self::drive::Executor;
+use self::drive::Torn;
 pub(crate) use self::foreign::Foreign;
 pub(crate) use self::over::Over;
 use self::over::{failure, wants_one};
@@ -107,6 +108,9 @@ struct Session<T> {
     retired: AtomicBool,
     /// What hyper's half ended with, if that was an error.
     failure: OnceLock<Arc<hyper::Error>>,
+    /// Whether a request that waited for a stream at that end had none.
+    is_unopened: AtomicBool,
+    torn: Torn,
     watcher: Mutex<Option<Waker>>,
 }
 
@@ -185,10 +189,14 @@ where
             task: OnceLock::new(),
             retired: AtomicBool::new(false),
             failure: OnceLock::new(),
+            is_unopened: AtomicBool::new(false),
+            torn: executor.torn(),
             watcher: Mutex::default(),
         });
         let ventures = lock(&session.venture).is_some();
-        let drive = Drive::new(&executor, requests, doubt, Arc::clone(&session));
+        let mut drive = Drive::new(&executor, requests, doubt, Arc::clone(&session));
+        // Where the peer speaks first, as by TLS, its settings may be there.
+        poll_fn(|context| drive.poll_begin(context)).await;
         let task = runtime.spawn(drive);
         let mut opened = Self {
             session,
@@ -342,6 +350,11 @@ where
         self.session.retire();
     }
 
+    /// Whether the peer allows any exchange, as far as that is known.
+    pub(crate) fn has_place(&self) -> bool {
+        self.session.streams.load(Ordering::Acquire) > 0
+    }
+
     /// Sends a request and waits for the head of its response.
     ///
     /// If the future is dropped before it is ready, the stream is reset, and nothing else.
@@ -370,6 +383,14 @@ where
             let error = failed.into_error();
             if let Some(excess) = self.session.excess(&error) {
                 return Unanswered::not_taken(excess);
+            }
+            if self.session.is_unopened(&error) {
+                return Unanswered {
+                    failure: Failure::PassedOver,
+                    ended: true,
+                    unsent: None,
+                    error: self.over(RETIRED),
+                };
             }
             let (mut failure, ended) = failure(&error);
             if wants_one(&error)
@@ -550,6 +571,17 @@ impl<T> Session<T> {
             self.end_venture();
             self.wake();
         }
+    }
+
+    /// hyper's half has ended, when the peer allowed so many streams. A request that hyper had not got
+    /// a stream for is dropped with it.
+    fn end_requests(&self, streams: usize) {
+        self.is_unopened.store(streams == 0, Ordering::Release);
+    }
+
+    /// Whether a request has failed with this because it never had a stream.
+    fn is_unopened(&self, error: &hyper::Error) -> bool {
+        is_dropped(error) && self.is_unopened.load(Ordering::Acquire) && !self.torn.is_so()
     }
 
     fn end_venture(&self) {

@@ -85,12 +85,16 @@ impl Case {
 }
 
 /// Whether the user of a request is at fault that failed.
-///
-/// hyper says so of its task's end, too, which is that of a runtime, and tells it by words alone.
 pub(crate) fn is_of_user(error: &hyper::Error) -> bool {
-    const RUNTIME_ENDED: &str = "runtime dropped the dispatch task";
+    error.is_user() && !is_dropped(error)
+}
+
+/// Whether hyper has dropped a request: with a runtime, or with a connection of HTTP/2 that had no
+/// stream for it. hyper says that the user is at fault, and tells it by words alone.
+pub(crate) fn is_dropped(error: &hyper::Error) -> bool {
+    const DROPPED: &str = "runtime dropped the dispatch task";
     let cause = std::error::Error::source(error);
-    error.is_user() && cause.is_none_or(|cause| cause.to_string() != RUNTIME_ENDED)
+    error.is_user() && cause.is_some_and(|cause| cause.to_string() == DROPPED)
 }
 
 /// How long to wait before a request that was sent again so many times is sent once more.

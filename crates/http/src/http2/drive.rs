@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
@@ -46,6 +48,24 @@ where
             session,
         }
     }
+
+    /// Says what a client begins with, and hears what its peer has said already; waits for nothing.
+    pub(super) fn poll_begin(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_wire(context);
+        if let Some(requests) = &self.requests {
+            self.session
+                .set_streams(requests.current_max_send_streams());
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_wire(&mut self, context: &mut Context<'_>) {
+        if let Some(wire) = &mut self.wire
+            && wire.as_mut().poll(context).is_ready()
+        {
+            self.wire = None;
+        }
+    }
 }
 
 impl<T> Future for Drive<T>
@@ -60,11 +80,7 @@ where
             this.session.watch_task(context.waker());
             doubt.poll(&this.session, context);
         }
-        if let Some(wire) = &mut this.wire
-            && wire.as_mut().poll(context).is_ready()
-        {
-            this.wire = None;
-        }
+        this.poll_wire(context);
         if let Some(doubt) = &mut this.doubt {
             doubt.listen(&this.session);
         }
@@ -75,6 +91,8 @@ where
                     if let Err(failure) = end {
                         let _ = this.session.failure.set(Arc::new(failure));
                     }
+                    let streams = requests.current_max_send_streams();
+                    this.session.end_requests(streams);
                     this.requests = None;
                     this.session.retire();
                 }
@@ -108,6 +126,48 @@ type Wire = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Executor {
     runtime: Handle,
     wire: Arc<Mutex<Kept>>,
+    torn: Torn,
+}
+
+/// Whether anything that was spawned was dropped before its end, as when a runtime ends.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Torn(Arc<AtomicBool>);
+
+impl Torn {
+    pub(super) fn is_so(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+pin_project! {
+    /// A future that takes note before it is dropped, so that nobody hears of it earlier.
+    struct Watched<F> {
+        #[pin]
+        future: F,
+        // Until it has come to its end.
+        torn: Option<Torn>,
+    }
+
+    impl<F> PinnedDrop for Watched<F> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(torn) = &this.torn {
+                torn.0.store(true, Ordering::Release);
+            }
+        }
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Watched<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        let polled = this.future.poll(context);
+        if polled.is_ready() {
+            *this.torn = None;
+        }
+        polled
+    }
 }
 
 #[derive(Default)]
@@ -123,7 +183,12 @@ impl Executor {
         Self {
             runtime,
             wire: Arc::default(),
+            torn: Torn::default(),
         }
+    }
+
+    pub(super) fn torn(&self) -> Torn {
+        self.torn.clone()
     }
 
     fn take_wire(&self) -> Option<Wire> {
@@ -145,7 +210,10 @@ where
             *kept = Kept::Wire(Box::pin(future));
         } else {
             drop(kept);
-            self.runtime.spawn(future);
+            self.runtime.spawn(Watched {
+                future,
+                torn: Some(self.torn.clone()),
+            });
         }
     }
 }

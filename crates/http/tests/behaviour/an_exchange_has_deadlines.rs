@@ -3,20 +3,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Request;
 use http_body_util::BodyExt;
-use keepalive::{Attempt, ConnectError, Connection, Connector, Manager, Unusable};
+use keepalive::Manager;
 use keepalive_http::{Allocation, Client, Deadline, Deadlines, Error, Http};
-use tokio::io::{
-    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+
+use crate::support::wire::Wire;
 
 const TIME: Duration = Duration::from_secs(1);
 const PART: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0";
@@ -174,9 +171,9 @@ fn is_late(error: &Error, function: &str, deadline: Deadline, is_new: bool) {
 
 /// A client whose connections' other ends are received.
 fn wired(deadlines: Deadlines) -> (Client<Wire>, mpsc::UnboundedReceiver<DuplexStream>) {
-    let (ends, server) = mpsc::unbounded_channel();
+    let (wire, server) = Wire::new();
     let builder = Manager::builder().max_per_host(1);
-    let manager = builder.connector(Http::over(Wire(ends))).build().unwrap();
+    let manager = builder.connector(Http::over(wire)).build().unwrap();
     (Client::new(manager).deadlines(deadlines), server)
 }
 
@@ -203,57 +200,4 @@ async fn request(peer: &mut DuplexStream) {
 
 async fn closed(peer: &mut DuplexStream) {
     assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
-}
-
-/// Opens pipes, and sends away their other ends.
-struct Wire(mpsc::UnboundedSender<DuplexStream>);
-
-impl Connector for Wire {
-    type Connection = Pipe;
-
-    async fn connect(&self, _: &Attempt) -> Result<Pipe, ConnectError> {
-        let (ours, theirs) = duplex(1024);
-        self.0.send(theirs).unwrap();
-        Ok(Pipe(ours))
-    }
-}
-
-struct Pipe(DuplexStream);
-
-impl Connection for Pipe {
-    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
-        Poll::Pending
-    }
-
-    fn check(&mut self) -> Result<(), Unusable> {
-        Ok(())
-    }
-}
-
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
 }

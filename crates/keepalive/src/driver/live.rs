@@ -89,6 +89,11 @@ impl<C: Connector> Live<C> {
             live.capacity = Capacity::Shared(1);
         }
         live.changed_capacity();
+        // The engine takes none for one, for the request that it was opened for, and is to hear of it
+        // when that comes back.
+        if leases == 0 && live.is_main() {
+            live.capacity = Capacity::Provisional(1);
+        }
         live
     }
 

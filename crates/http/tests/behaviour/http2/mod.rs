@@ -1,6 +1,7 @@
 //! HTTP/2, spoken with a server that is told frame by frame what to say.
 
 mod crowd;
+mod limited;
 mod server;
 pub(crate) use self::server::{DATA, Server, client};
 #[cfg(feature = "tls")]
@@ -16,6 +17,7 @@ mod a_look_at_a_connection_takes_no_answer_away;
 mod a_lost_connection_is_an_error_or_another_try;
 mod a_request_that_a_goaway_passes_over_is_sent_again;
 mod a_request_that_is_dropped_resets_its_stream_alone;
+mod a_request_that_waits_for_a_stream_is_never_lost;
 #[cfg(feature = "tls")]
 mod a_server_may_want_http_1_1;
 mod a_server_of_another_version_is_an_error_that_says_so;
@@ -28,6 +30,7 @@ mod an_early_answer_counts;
 mod pings_may_be_as_rare_as_one_likes;
 mod requests_that_are_given_up_cost_no_other_anything;
 mod the_last_word_is_a_goaway;
+mod the_peers_limit_is_kept_however_it_changes;
 mod the_url_becomes_the_fields_of_the_request;
 #[cfg(feature = "tls")]
 mod tls_decides_which_version_is_spoken;

@@ -12,13 +12,13 @@ use crate::support::within;
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 
-const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(crate) const ACK: u8 = 1;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 const MAX_CONCURRENT_STREAMS: u16 = 3;
 
 /// Reasons (section 7).
@@ -79,20 +79,29 @@ impl Frame {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Reads what a client begins with, and sends the settings.
-    pub(crate) async fn greet(mut stream: S, streams: u32) -> Self {
-        let mut preface = [0; 24];
-        within(stream.read_exact(&mut preface)).await.unwrap();
-        assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        let mut peer = Self { stream, last: 0 };
+    pub(crate) async fn greet(stream: S, streams: u32) -> Self {
+        let mut peer = Self::meet(stream).await;
         peer.allow(streams).await;
         peer
     }
 
+    /// Reads what a client begins with.
+    pub(crate) async fn meet(mut stream: S) -> Self {
+        let mut preface = [0; 24];
+        within(stream.read_exact(&mut preface)).await.unwrap();
+        assert_eq!(&preface, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        Self { stream, last: 0 }
+    }
+
     /// Allows so many exchanges at a time from now on.
     pub(crate) async fn allow(&mut self, streams: u32) {
-        let mut setting = MAX_CONCURRENT_STREAMS.to_be_bytes().to_vec();
-        setting.extend(streams.to_be_bytes());
-        self.send(SETTINGS, 0, 0, &setting).await;
+        self.write(&settings(streams)).await;
+    }
+
+    /// Waits until the client has read what was sent.
+    pub(crate) async fn heard(&mut self) {
+        self.send(PING, 0, 0, &[0; 8]).await;
+        self.next(PING).await;
     }
 
     /// The stream of the next request.
@@ -202,17 +211,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let [_, a, b, c] = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = vec![a, b, c, kind, flags];
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        within(self.stream.write_all(&frame)).await.unwrap();
+        self.write(&frame(kind, flags, stream, payload)).await;
+    }
+
+    async fn write(&mut self, frame: &[u8]) {
+        within(self.stream.write_all(frame)).await.unwrap();
         within(self.stream.flush()).await.unwrap();
     }
 }
 
+/// A frame as it is sent.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let [_, a, b, c] = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = vec![a, b, c, kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// The frame that allows so many exchanges at a time.
+pub(crate) fn settings(streams: u32) -> Vec<u8> {
+    let mut setting = MAX_CONCURRENT_STREAMS.to_be_bytes().to_vec();
+    setting.extend(streams.to_be_bytes());
+    frame(SETTINGS, 0, 0, &setting)
+}
+
 /// `:status: 200`, as HPACK has it in its table (RFC 7541, appendix A).
-const OK: [u8; 1] = [0x88];
+pub(crate) const OK: [u8; 1] = [0x88];
 
 /// A client that knows that the server speaks HTTP/2.
 pub(crate) fn client(max_per_host: usize) -> Client {

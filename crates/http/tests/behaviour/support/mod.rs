@@ -1,6 +1,8 @@
 //! A server that says exactly what a test tells it to, and what every test needs around it.
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
+pub(crate) mod wire;
+
 use std::future::Future;
 use std::time::Duration;
 
