@@ -2,7 +2,7 @@
 
 use keepalive_engine::{Answer, Phase, RequestId, Return, Room, Settings};
 
-use crate::{attempt, attempts, connect, hold, limits, ms, pass, take};
+use crate::{attempt, attempts, connect, hold, idle, limits, ms, pass, take};
 use keepalive_testkit::world::World;
 
 const ROUNDS: usize = 50;
@@ -182,4 +182,19 @@ fn who_adopts_an_attempt_at_once_is_not_counted() {
     let adopter = world.request(1);
     assert_eq!(world.answer(adopter), None);
     assert_eq!((attempts(&world, 1), world.room.queued()), (1, 1));
+}
+
+#[test]
+fn a_full_queue_refuses_although_an_eviction_would_make_room() {
+    let mut world = World::new(Settings {
+        max_queued: Some(1),
+        ..limits(1, 2)
+    });
+    let [first, second] = [0, 1].map(|host| idle(&mut world, host));
+    let waits = world.request(2);
+    assert_eq!((world.answer(waits), world.room.queued()), (None, 1));
+    let refused = world.request(3);
+    assert_eq!(world.answer(refused), Some(Answer::QueueFull { max: 1 }));
+    assert_eq!(world.closing, [(0, first)]);
+    assert!(world.engines[0].is_idle(second));
 }

@@ -77,6 +77,7 @@ mod both_families_are_asked_for_separately;
 mod cancel_answers_once;
 mod defaults_are_as_documented;
 mod dropped_responses_lose_no_slot;
+mod errors_answer_the_same_questions;
 mod extreme_settings_work;
 mod keep_alive_closes_by_itself;
 mod keep_alive_zero_never_reuses;

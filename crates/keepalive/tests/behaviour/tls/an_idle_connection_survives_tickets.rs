@@ -1,4 +1,4 @@
-//! C3: what TLS says for itself on an idle connection is no reason to close it.
+//! C3, X1: what TLS says for itself on an idle connection is no reason to close it.
 
 use crate::support::tls::{Authority, Order, TlsServer, idle_after};
 use crate::support::{echo, eventually, run};
