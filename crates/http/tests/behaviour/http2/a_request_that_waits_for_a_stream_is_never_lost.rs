@@ -1,5 +1,6 @@
-//! A server may allow fewer streams just as a request leaves. A request that hyper has taken then
-//! waits for a stream where nobody can take it back, and its connection may end meanwhile.
+//! H1, H9: a server may allow fewer streams just as a request leaves. A request that hyper has
+//! taken then waits for a stream where nobody can take it back, and its connection may end
+//! meanwhile.
 
 #![allow(clippy::unwrap_used)]
 

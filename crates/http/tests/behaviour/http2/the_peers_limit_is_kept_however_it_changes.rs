@@ -1,6 +1,6 @@
-//! A server may say late how many streams it allows, allow few or none, and change its mind. The
-//! limit is kept, a request without a place waits and says why, none is lost, and no storm of
-//! connections begins.
+//! H9, W1: a server may say late how many streams it allows, allow few or none, and change its
+//! mind. The limit is kept, a request without a place waits and says why, none is lost, and no
+//! storm of connections begins.
 
 #![allow(clippy::unwrap_used)]
 
