@@ -1,6 +1,6 @@
 //! One client for a whole test program, as a `static` is, and tests that each have a runtime of their
 //! own, of either kind, at the same time and one after the other. Whichever is first ends while others
-//! are in the middle of something.
+//! are in the middle of something (M4).
 
 #![allow(clippy::unwrap_used)]
 

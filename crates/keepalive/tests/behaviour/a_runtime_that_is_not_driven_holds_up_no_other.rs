@@ -155,6 +155,7 @@ fn who_waits_goes_on_when_the_first_runtime_ends() {
     }
 }
 
+/// N1: a request in another runtime has a lookup of its own.
 #[test]
 fn a_lookup_that_is_not_driven_is_begun_again() {
     for names in [
