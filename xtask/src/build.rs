@@ -12,7 +12,7 @@ pub(crate) struct Build {
     package: &'static str,
     /// Where the workspace is.
     tree: PathBuf,
-    conditions: Vec<&'static str>,
+    conditions: Vec<String>,
     quickly: bool,
 }
 
@@ -42,16 +42,17 @@ impl Build {
         }
     }
 
-    /// Builds a copy of the workspace. It has the target folder of the original, so that what
-    /// both depend on is built once.
-    pub(crate) fn of(mut self, tree: &Path) -> Self {
-        self.tree = tree.to_owned();
-        self
+    /// Builds the copy of the workspace at `tree`. It has the target folder of the original, so
+    /// that what both depend on is built once; `condition` is unique to the copy. Without one,
+    /// cargo would take what was built of one copy for that of another.
+    pub(crate) fn of(self, tree: &Path, condition: &str) -> Self {
+        let tree = tree.to_owned();
+        Self { tree, ..self }.cfg(condition)
     }
 
     /// Adds a `--cfg`.
-    pub(crate) fn cfg(mut self, condition: &'static str) -> Self {
-        self.conditions.push(condition);
+    pub(crate) fn cfg(mut self, condition: &str) -> Self {
+        self.conditions.push(condition.to_owned());
         self
     }
 
@@ -100,14 +101,18 @@ impl Build {
 
     /// Has `command` build our own crates with more `--cfg`s. What they depend on is built once for
     /// all conditions: cargo keeps apart what different wrappers have built.
-    pub(crate) fn conditions(command: &mut Command, conditions: &[&str]) -> Result<(), String> {
+    pub(crate) fn conditions<S: AsRef<str>>(
+        command: &mut Command,
+        conditions: &[S],
+    ) -> Result<(), String> {
         // `cargo xtask` says where xtask is. There are build scripts that look at it, and all that
         // comes of them would be built anew.
         command.env_remove("CARGO_MANIFEST_DIR");
         if conditions.is_empty() {
             return Ok(());
         }
-        let wrapper = wrapper(conditions).map_err(|error| format!("a wrapper: {error}"))?;
+        let conditions: Vec<&str> = conditions.iter().map(AsRef::as_ref).collect();
+        let wrapper = wrapper(&conditions).map_err(|error| format!("a wrapper: {error}"))?;
         command.env("RUSTC_WORKSPACE_WRAPPER", wrapper);
         Ok(())
     }

@@ -11,6 +11,8 @@ use crate::build::{root, target_folder};
 /// Bugs that were planted in one copy of the sources.
 pub(super) struct Group<'a> {
     pub(super) tree: PathBuf,
+    /// What tells builds of this copy from those of others.
+    pub(super) condition: String,
     pub(super) bugs: Vec<&'a Bug>,
 }
 
@@ -52,6 +54,7 @@ pub(super) fn grow(bugs: &[Bug]) -> Result<Vec<Group<'_>>, String> {
         update(&seedling, &tree).map_err(|error| format!("{}: {error}", tree.display()))?;
         groups.push(Group {
             tree,
+            condition: format!("planted_{}", groups.len()),
             bugs: planted,
         });
         left = later;
