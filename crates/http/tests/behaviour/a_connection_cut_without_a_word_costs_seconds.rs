@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
+use crate::http2::crowd::Crowd;
 use crate::support::{allocation, ok, text};
 
 /// The system gives up after 30 s, and has some slack.
@@ -51,6 +52,50 @@ fn an_idle_connection_that_was_cut_is_closed_without_being_asked_for() {
             assert_eq!(manager.totals().closed_by_peer, 1);
         });
     });
+}
+
+/// Of HTTP/2, one that has exchanges costs those no more than the next.
+#[test]
+fn of_http2_an_idle_one_and_a_busy_one_cost_as_little() {
+    in_a_namespace(|firewall| {
+        run(async {
+            tokio::join!(cut_of_http2(firewall, false), cut_of_http2(firewall, true));
+        });
+    });
+}
+
+async fn cut_of_http2(firewall: &Firewall, is_busy: bool) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap();
+    let crowd = Crowd::allowing(10);
+    let manager = Manager::builder().keep_alive(Duration::from_secs(600));
+    let http = Http::new().http2_only();
+    let client = Client::new(manager.connector(http).build().unwrap());
+    let get = || tokio::spawn(client.get(format!("http://{server}/")));
+    let first = get();
+    let (stream, cut) = listener.accept().await.unwrap();
+    tokio::spawn(crowd.clone().serve(stream));
+    first.await.unwrap().unwrap();
+    assert_eq!(client.manager().totals().idle, 1);
+    crowd.answer(false);
+    let mut asked = Vec::new();
+    if is_busy {
+        asked.push(get());
+        crowd.until_asked(2).await;
+    }
+    firewall.cut(cut, server);
+    crowd.answer(true);
+    asked.push(get());
+    let began = Instant::now();
+    let (stream, other) = timeout(LIMIT, listener.accept()).await.unwrap().unwrap();
+    assert_ne!(other, cut);
+    tokio::spawn(crowd.serve(stream));
+    for asked in asked {
+        let response = timeout(LIMIT, asked).await.unwrap().unwrap().unwrap();
+        assert_eq!(allocation(&response).resent, 1);
+    }
+    let took = began.elapsed();
+    assert!((5..40).contains(&took.as_secs()), "{took:?}");
 }
 
 fn run(test: impl Future<Output = ()>) {

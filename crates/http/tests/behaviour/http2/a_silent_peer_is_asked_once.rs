@@ -5,10 +5,13 @@
 
 use std::time::Duration;
 
-use keepalive_http::Http;
-use tokio::time::{Instant, timeout};
+use keepalive::Manager;
+use keepalive_http::{Client, Http};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::server::{PING, Peer, Server, ask, client_of};
+use crate::support::wire::Wire;
 use crate::support::{eventually, within};
 
 const AFTER: Duration = Duration::from_millis(100);
@@ -18,7 +21,7 @@ fn http() -> Http {
 }
 
 /// Answers the first request of a connection.
-async fn used(server: &Server, client: &keepalive_http::Client) -> Peer {
+async fn used(server: &Server, client: &Client) -> Peer {
     let asked = ask(client, server.uri("/"));
     let mut peer = server.accept(10).await;
     let stream = peer.request().await;
@@ -101,3 +104,39 @@ async fn a_request_given_up_in_silence_sends_the_next_to_another_connection_at_o
     within(silent.ignored()).await;
     eventually("it is closed", || client.manager().totals().open == 1).await;
 }
+
+/// Servers of gRPC end a connection for more. Each request would be a reason to ask.
+#[tokio::test(start_paused = true)]
+async fn one_that_says_nothing_else_is_asked_three_times_and_then_every_five_minutes() {
+    let (wire, mut server) = Wire::new();
+    let http = Http::over(wire).http2_only().http2_silence(AFTER, AFTER);
+    let builder = Manager::builder().max_per_host(1).connector(http);
+    let client = Client::new(builder.build().unwrap());
+    let first = tokio::spawn(client.get("http://h.test/"));
+    let mut peer = Peer::greet(server.recv().await.unwrap(), 200).await;
+    let stream = peer.request().await;
+    peer.answer(stream).await;
+    first.await.unwrap().unwrap();
+
+    let begun = Instant::now();
+    let asking = tokio::spawn(async move {
+        let mut asked = JoinSet::new();
+        for _ in 0..130 {
+            asked.spawn(client.get("http://h.test/"));
+            sleep(APART).await;
+        }
+    });
+    let mut pings = Vec::new();
+    while !asking.is_finished() {
+        let Ok(frame) = timeout(APART * 3 / 2, peer.frame()).await else {
+            break;
+        };
+        if frame.unwrap().kind == PING {
+            pings.push(begun.elapsed().as_secs());
+        }
+    }
+    // Five seconds apart, then five minutes.
+    assert_eq!(pings, [0, 5, 10, 310, 610]);
+}
+
+const APART: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! HTTP/2, spoken with a server that is told frame by frame what to say.
 
-mod crowd;
+pub(crate) mod crowd;
 mod limited;
 mod server;
 pub(crate) use self::server::{DATA, Server, client};
