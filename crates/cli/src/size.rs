@@ -1,5 +1,7 @@
 //! Parses numbers of bytes.
 
+use keepalive::authority;
+
 /// Parses a number of bytes, with `k`, `M` or `G` for powers of 1,024, as curl does.
 ///
 /// # Errors
@@ -14,9 +16,7 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
         "g" => 1 << 30,
         _ => return Err("the unit of a size is k, M or G, as in 10k".to_owned()),
     };
-    // `parse` alone would take "+1".
-    let clean = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let number: Option<u64> = digits.parse().ok().filter(|_| clean);
+    let number: Option<u64> = authority::digits(digits);
     let bytes = number.and_then(|number| number.checked_mul(factor));
     bytes.ok_or_else(|| "write a whole number of bytes, or 10k, 5M, 1G".to_owned())
 }

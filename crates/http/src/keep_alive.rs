@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName};
+use keepalive::authority;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -90,7 +91,7 @@ impl Said {
             let Some((name, value)) = parameter.trim_matches([' ', '\t']).split_once('=') else {
                 continue;
             };
-            let Some(number) = number(value) else {
+            let Some(number) = authority::digits(value) else {
                 continue;
             };
             if name.eq_ignore_ascii_case("timeout") {
@@ -101,12 +102,6 @@ impl Said {
         }
         said
     }
-}
-
-/// Digits alone, not the "+5" that `parse` takes, and no more of them than fit.
-fn number(text: &str) -> Option<u64> {
-    let clean = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| clean)
 }
 
 fn smaller<T: Ord>(known: Option<T>, given: T) -> Option<T> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::{HeaderValue, Uri};
-use keepalive::{Request, RequestError};
+use keepalive::{Request, RequestError, authority};
 use url::{ParseError, Position};
 
 use crate::credentials;
@@ -90,13 +90,12 @@ impl Url {
     fn checked(mut url: url::Url, text: &str) -> Result<Self, UrlError> {
         url.set_fragment(None);
         let scheme = url.scheme();
-        let default_port = match scheme {
-            "http" => 80,
-            "https" => 443,
-            _ => return Err(foreign(scheme, text)),
-        };
+        if !matches!(scheme, "http" | "https") {
+            return Err(foreign(scheme, text));
+        }
         let host = url.host_str().ok_or(Fault::NoHost)?;
-        Request::new(scheme, host, url.port().unwrap_or(default_port)).map_err(Fault::Host)?;
+        let port = url.port_or_known_default().unwrap_or_default();
+        Request::new(scheme, host, port).map_err(Fault::Host)?;
         let place = &url[Position::BeforeHost..Position::AfterPort];
         let path = &url[Position::BeforePath..Position::AfterQuery];
         let uri = Uri::try_from(format!("{scheme}://{place}{path}"));
@@ -235,8 +234,7 @@ fn fault(error: ParseError, text: &str) -> UrlError {
 /// The host of a text that is no URL, and what follows it.
 struct Host<'a> {
     name: &'a str,
-    /// The colon, and what comes after it.
-    port: &'a str,
+    port: Option<&'a str>,
     /// How many characters come before.
     before: usize,
 }
@@ -252,9 +250,7 @@ impl<'a> Host<'a> {
         // What comes before the last "@" is a user name and a password.
         let user = authority.rfind('@').map_or(0, |at| at + 1);
         let place = &authority[user..];
-        let bracket = place.rfind(']').unwrap_or(0);
-        let colon = place[bracket..].find(':').map(|at| bracket + at);
-        let (name, port) = place.split_at(colon.unwrap_or(place.len()));
+        let (name, port) = authority::split(place);
         Self {
             name,
             port,
@@ -271,7 +267,7 @@ impl<'a> Host<'a> {
 
     /// A port of digits alone. Anything else may be a part of a password.
     fn port(&self) -> Option<String> {
-        let digits = self.port.strip_prefix(':')?;
+        let digits = self.port?;
         let clean = digits.bytes().all(|byte| byte.is_ascii_digit());
         clean.then(|| digits.chars().take(20).collect())
     }

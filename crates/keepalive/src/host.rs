@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use crate::Address;
+use crate::authority::Bracketed;
 #[cfg(feature = "proxy")]
 use crate::connect::Proxy;
 #[cfg(feature = "tls")]
@@ -150,9 +151,7 @@ impl fmt::Display for Host {
                 write!(f, "{scheme}://{address}")?;
             }
             Address::Path(_) => write!(f, "{scheme}:{address}")?,
-            Address::Name(_) => write!(f, "{scheme}://{address}:{port}")?,
-            Address::Ip(ip) if ip.is_ipv4() => write!(f, "{scheme}://{address}:{port}")?,
-            Address::Ip(_) | Address::Zoned(..) => write!(f, "{scheme}://[{address}]:{port}")?,
+            address => write!(f, "{scheme}://{}:{port}", Bracketed(address))?,
         }
         if let Some(label) = self.partition() {
             write!(f, " (partition {label:?})")?;

@@ -50,6 +50,8 @@
 compile_error!("keepalive needs a unix system: it watches idle sockets by their descriptors");
 
 mod address;
+#[doc(hidden)]
+pub mod authority;
 mod builder;
 mod common;
 mod connect;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
-use crate::{Address, Host};
+use crate::{Address, Host, authority};
 
 /// A request for a connection: a scheme, an address and a port, with optional timeouts and a
 /// partition.
@@ -278,20 +278,17 @@ impl FromStr for Request {
         if let Some(found) = beyond_host(authority, tail) {
             return Err(fail(format!("{found} was found; {ONLY_HOST}").into()));
         }
-        let bracket_end = authority.rfind(']').map_or(0, |at| at + 1);
-        let after = &authority[bracket_end..];
-        if after.matches(':').count() > 1 {
-            return Err(fail(COLONS.into()));
+        match authority::split(authority) {
+            (_, Some(port)) if port.contains(':') => Err(fail(authority::COLONS.into())),
+            (address, Some(port)) => {
+                Self::checked(scheme, address, authority::digits(port), &quoted(port))
+            }
+            (address, None) => {
+                let port = authority::default_port(scheme);
+                let port = port.ok_or_else(|| fail(NO_DEFAULT.into()))?;
+                Self::checked(scheme, address, Some(port), &port)
+            }
         }
-        if let Some(colon) = after.find(':') {
-            let (address, port) = (&authority[..bracket_end + colon], &after[colon + 1..]);
-            // `parse` alone would take "+80".
-            let digits = port.bytes().all(|b| b.is_ascii_digit());
-            let number = port.parse().ok().filter(|_| digits);
-            return Self::checked(scheme, address, number, &quoted(port));
-        }
-        let port = default_port(scheme).ok_or_else(|| fail(NO_DEFAULT.into()))?;
-        Self::checked(scheme, authority, Some(port), &port)
     }
 }
 
@@ -346,7 +343,6 @@ struct Given {
 const MAX_SHOWN: usize = 80;
 const FORM: &str = "expected the form \"scheme://address:port\" or \"unix:/path\"";
 const ONLY_HOST: &str = "only a host to connect to is allowed";
-const COLONS: &str = "more than one ':' was found; an IPv6 address is written in brackets";
 const NO_DEFAULT: &str = "no port was given, and only http, https, ws and wss have a default";
 const SCHEME: &str = "a scheme is a letter followed by letters, digits, '+', '-', '.' or '_'";
 
@@ -362,14 +358,6 @@ fn is_scheme(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"+-._".contains(&b))
-}
-
-fn default_port(scheme: &str) -> Option<u16> {
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" | "ws" => Some(80),
-        "https" | "wss" => Some(443),
-        _ => None,
-    }
 }
 
 fn beyond_host(authority: &str, tail: &str) -> Option<&'static str> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use keepalive::Host;
+use keepalive::{Host, authority};
 use tokio::time::{Instant, sleep_until};
 
 /// The limit on the rate of fetches of each host, evenly spread.
@@ -57,10 +57,10 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         "d" => 24 * 60 * 60,
         _ => return Err(wrong()),
     };
-    let clean = number.bytes().all(|byte| byte.is_ascii_digit());
-    let number: Option<u32> = number.parse().ok().filter(|_| clean);
-    let number = number.filter(|&number| number > 0).ok_or_else(wrong)?;
-    Ok(Duration::from_secs(seconds) / number)
+    match authority::digits(number) {
+        Some(number @ 1..) => Ok(Duration::from_secs(seconds) / number),
+        _ => Err(wrong()),
+    }
 }
 
 /// The earliest time for having read so many bytes of a body that began at `begun`.

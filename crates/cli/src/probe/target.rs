@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use keepalive::{Request, RequestError};
+use keepalive::{Request, RequestError, authority};
 
 /// Schemes with TLS from the first byte.
 const TLS: [&str; 22] = [
@@ -84,12 +84,12 @@ fn in_ascii(authority: &str) -> Result<Cow<'_, str>, TargetError> {
     if authority.is_ascii() {
         return Ok(authority.into());
     }
-    let (name, port) = match authority.rfind(':') {
-        Some(colon) => authority.split_at(colon),
-        None => (authority, ""),
-    };
+    let (name, port) = authority::split(authority);
     let name = idna::domain_to_ascii(name).map_err(|_| TargetError::Name)?;
-    Ok(format!("{name}{port}").into())
+    Ok(match port {
+        Some(port) => format!("{name}:{port}").into(),
+        None => name.into(),
+    })
 }
 
 /// The text is no server to probe. No message repeats a password in it.

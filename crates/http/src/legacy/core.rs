@@ -9,6 +9,7 @@ use std::task::Poll;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
+use keepalive::authority::without_user;
 use keepalive::{ConfigError, Manager};
 
 use super::connect::{Capture, Connect, Info, ServiceConnector, Spans, Streams, Transport};
@@ -201,7 +202,7 @@ fn parts(uri: &Uri, connects: bool) -> Result<(Scheme, Authority), Error> {
 fn target(uri: &Uri, authority: &Authority, connects: bool) -> Uri {
     let mut parts = http::uri::Parts::default();
     if connects {
-        parts.authority = place::without_user(authority).parse().ok();
+        parts.authority = without_user(authority.as_str()).parse().ok();
     } else {
         parts.path_and_query = uri.path_and_query().cloned();
     }
@@ -214,7 +215,7 @@ fn whole(uri: &Uri, scheme: Scheme, authority: &Authority) -> Result<Uri, http::
     let path = uri.path_and_query().cloned();
     Uri::builder()
         .scheme(scheme)
-        .authority(place::without_user(authority))
+        .authority(without_user(authority.as_str()))
         .path_and_query(path.unwrap_or_else(|| PathAndQuery::from_static("/")))
         .build()
 }

@@ -2,6 +2,7 @@
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
+use keepalive::authority::{Bracketed, default_port, without_user};
 use keepalive::{Host, Request, RequestError};
 
 /// The host of a URL that has a scheme and an authority.
@@ -9,14 +10,16 @@ use keepalive::{Host, Request, RequestError};
 /// One that a manager would have for itself in other words, or would refuse, is set apart by its
 /// authority as it stands: what that means is for the connector to say.
 pub(super) fn request(scheme: &Scheme, authority: &Authority) -> Result<Request, RequestError> {
-    let port = authority.port_u16().or_else(|| default_port(scheme));
+    let port = authority
+        .port_u16()
+        .or_else(|| default_port(scheme.as_str()));
     if let Some(port) = port.filter(|&port| port != 0)
         && let Ok(request) = Request::new(scheme.as_str(), authority.host(), port)
         && has_address(request.host(), authority.host())
     {
         return Ok(request);
     }
-    let authority = without_user(authority);
+    let authority = without_user(authority.as_str());
     Ok(Request::new("uri", "authority.invalid", 1)?.partition(format!("{scheme}://{authority}")))
 }
 
@@ -26,9 +29,9 @@ pub(super) fn uri(host: &Host) -> Result<Uri, http::Error> {
         return Ok(format!("{given}/").try_into()?);
     }
     let scheme = Scheme::try_from(host.scheme())?;
-    let address = bracketed(host);
-    let authority = match default_port(&scheme) {
-        Some(port) if port == host.port() => address,
+    let address = Bracketed(host.address());
+    let authority = match default_port(scheme.as_str()) {
+        Some(port) if port == host.port() => address.to_string(),
         _ => format!("{address}:{}", host.port()),
     };
     let path = PathAndQuery::from_static("/");
@@ -40,37 +43,17 @@ pub(super) fn uri(host: &Host) -> Result<Uri, http::Error> {
 pub(super) fn header(scheme: &Scheme, authority: &Authority) -> Option<HeaderValue> {
     let name = authority.host();
     let text = match authority.port_u16() {
-        Some(port) if Some(port) != default_port(scheme) => format!("{name}:{port}"),
+        Some(port) if Some(port) != default_port(scheme.as_str()) => format!("{name}:{port}"),
         _ => name.to_owned(),
     };
     text.try_into().ok()
 }
 
-/// The authority without a user name and a password.
-pub(super) fn without_user(authority: &Authority) -> &str {
-    let text = authority.as_str();
-    text.rsplit_once('@').map_or(text, |(_, place)| place)
-}
-
-fn default_port(scheme: &Scheme) -> Option<u16> {
-    match scheme.as_str() {
-        "http" | "ws" => Some(80),
-        "https" | "wss" => Some(443),
-        _ => None,
-    }
-}
-
 /// Whether the manager calls the host by the same name.
 fn has_address(host: &Host, name: &str) -> bool {
-    bracketed(host).eq_ignore_ascii_case(name)
-}
-
-fn bracketed(host: &Host) -> String {
-    let address = host.address().to_string();
-    match address.contains(':') {
-        true => format!("[{address}]"),
-        false => address,
-    }
+    Bracketed(host.address())
+        .to_string()
+        .eq_ignore_ascii_case(name)
 }
 
 #[cfg(test)]

@@ -71,6 +71,8 @@ mod an_unregistered_scheme_is_plain_tcp;
 mod an_unused_connection_is_watched_too;
 mod an_unwanted_connection_closes_in_time;
 mod an_unwanted_error_is_dropped_outside_the_lock;
+#[cfg(feature = "proxy")]
+mod authorities;
 mod bad_requests;
 mod bad_settings_are_named;
 mod both_families_are_asked_for_separately;

@@ -7,6 +7,7 @@ use http_body_util::Full;
 use hyper::body::Body;
 use hyper::ext::ReasonPhrase;
 use keepalive::FromCache;
+use keepalive::authority::without_user;
 use keepalive_http::Allocation;
 
 use crate::console::{self, Stream};
@@ -33,9 +34,7 @@ pub(crate) fn request(request: &Request<Full<Bytes>>) -> Vec<String> {
     let mut lines = vec![format!("> {} {target}", request.method())];
     let headers = request.headers();
     if let (Some(authority), false) = (uri.authority(), headers.contains_key(HOST)) {
-        let host = authority.as_str();
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        lines.push(format!("> host: {host}"));
+        lines.push(format!("> host: {}", without_user(authority.as_str())));
     }
     lines.extend(headers.iter().map(|header| harmless_header('>', header)));
     let length = request.body().size_hint().exact();

@@ -4,8 +4,9 @@ use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Credentials, authority};
+use super::Credentials;
 use crate::address::Address;
+use crate::authority::Bracketed;
 use crate::connect::wire::Wire;
 
 /// What a proxy may say before the tunnel begins: room for any number of headers, and for answers
@@ -19,7 +20,7 @@ pub(super) async fn open(
     port: u16,
     credentials: Option<&Credentials>,
 ) -> io::Result<()> {
-    let target = authority(target, port);
+    let target = format!("{}:{port}", Bracketed(target));
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
     if let Some(credentials) = credentials {
         request += &format!("Proxy-Authorization: {}\r\n", credentials.basic());

@@ -15,6 +15,7 @@ use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 
 use crate::address::Address;
+use crate::authority::{self, Bracketed};
 use crate::connect::forward::Forwarder;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
@@ -227,7 +228,7 @@ impl FromStr for Proxy {
         if server.contains(['/', '?', '#']) {
             return Err(Fault::Path.into());
         }
-        let (address, port) = split_port(server).ok_or(Fault::Port)?;
+        let (address, port) = split_port(server)?;
         let address = Address::parse(address).map_err(|fault| Fault::Address(fault.to_string()))?;
         Ok(Self {
             protocol,
@@ -247,18 +248,14 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// Splits `host`, `host:port`, `[::1]` or `[::1]:port`.
-fn split_port(server: &str) -> Option<(&str, Option<u16>)> {
-    let colon = match server.rfind(']') {
-        Some(bracket) => server[bracket..].find(':').map(|at| bracket + at),
-        None => server.rfind(':'),
-    };
-    let Some(colon) = colon else {
-        return Some((server, None));
-    };
-    let port = &server[colon + 1..];
-    let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let port: u16 = port.parse().ok().filter(|&port| digits && port != 0)?;
-    Some((&server[..colon], Some(port)))
+fn split_port(server: &str) -> Result<(&str, Option<u16>), Fault> {
+    let (address, port) = authority::split(server);
+    let port = port.map(|port| match authority::digits(port) {
+        Some(number @ 1..) => Ok(number),
+        _ if port.contains(':') => Err(Fault::Address(authority::COLONS.to_owned())),
+        _ => Err(Fault::Port),
+    });
+    Ok((address, port.transpose()?))
 }
 
 impl Credentials {
@@ -297,7 +294,7 @@ impl Credentials {
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://", self.protocol.scheme())?;
-        f.write_str(&authority(&self.address, self.port))
+        write!(f, "{}:{}", Bracketed(&self.address), self.port)
     }
 }
 
@@ -309,15 +306,6 @@ impl fmt::Debug for Proxy {
             .field("credentials", &self.credentials.is_some())
             .field("tunnels", &self.tunnels)
             .finish()
-    }
-}
-
-/// `host:port`, with brackets around IPv6.
-fn authority(address: &Address, port: u16) -> String {
-    match address {
-        Address::Ip(ip) if ip.is_ipv6() => format!("[{ip}]:{port}"),
-        Address::Zoned(..) => format!("[{address}]:{port}"),
-        _ => format!("{address}:{port}"),
     }
 }
 

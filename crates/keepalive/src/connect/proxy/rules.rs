@@ -186,7 +186,7 @@ impl Exception {
             let what = What::Network(network);
             return Some(Self { what, port: None });
         }
-        let (text, port) = split_port(text)?;
+        let (text, port) = split_port(text).ok()?;
         let what = if text == "*" {
             What::All
         } else if let Some(network) = network(text) {
