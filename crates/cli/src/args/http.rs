@@ -51,8 +51,8 @@ pub(crate) struct HttpFlags {
     /// Send a request again at most N times, where that is safe.
     ///
     /// It is safe if no byte of the request was sent, or if the server says that it did not process
-    /// the request. It is also safe if the method is idempotent (GET and PUT are, POST is not) and a
-    /// reused connection closes without a byte of a response. After a refusal by the server,
+    /// the request. It is also safe for idempotent methods, if a reused connection closes without a
+    /// byte of a response: GET and PUT are idempotent, POST is not. After a refusal by the server,
     /// keepalive pauses for some milliseconds.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = number::from_zero::<u32>)]
     pub(crate) resend: u32,

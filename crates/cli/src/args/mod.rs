@@ -178,8 +178,9 @@ pub(crate) struct ProbeFlags {
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration::parse_above_zero)]
     pub(crate) timeout: Duration,
 
-    /// Offer these application protocols by TLS, with commas between them, the preferred one first
-    /// (by default h2,http/1.1 for https, http/1.1 for wss, and none for other schemes).
+    /// Offer these application protocols by TLS, separated by commas, the preferred one first.
+    ///
+    /// The default is h2,http/1.1 for https, http/1.1 for wss, and none for other schemes.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) alpn: Option<Vec<String>>,
 
