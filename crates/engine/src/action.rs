@@ -17,9 +17,6 @@ pub enum Action {
     Connect(ConnectionId, HostId),
     /// Withdraw an attempt; report `closed` once nothing of it is left.
     Cancel(ConnectionId),
-    /// Ask a connection of use before its user gets it: it is held for a request as one that was
-    /// idle, and is not the one that the driver looked at before.
-    Doubt(ConnectionId),
     /// Close an open connection; report `closed` once its descriptor is gone.
     Close(ConnectionId),
     /// A closing connection has had its time: drop it, and report `closed`.

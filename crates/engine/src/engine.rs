@@ -13,7 +13,6 @@ use crate::ids::{ConnectionId, HostId, RequestId, ShardId};
 use crate::policy::Random;
 use crate::request::{Ask, FromCache, Request, Stage};
 use crate::room::Room;
-use crate::serve::Entry;
 use crate::stats::WaitingTime;
 use crate::time::{Time, to_nanos};
 use crate::timer::{TimerKey, Timers};
@@ -126,25 +125,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.hosts.get(host).map(|host| &host.key)
     }
 
-    /// The connection that a request for `host` would be given now, and since when it is idle;
-    /// `None` if it carries leases already.
-    ///
-    /// The driver asks before a request, to look at the connection and report it by
-    /// [`peer_closed`](Self::peer_closed) if it is of no use. If the request is given another all
-    /// the same, because this one must give way to an older claim, there is an
-    /// [`Action::Doubt`].
-    pub fn next_idle(&self, host: HostId) -> Option<(ConnectionId, Option<Time>)> {
-        let slot = self.next_available(host.slot)?;
-        let connection = &self.connections[slot];
-        let since = (connection.leases == 0).then_some(connection.idle_since);
-        Some((self.connection_id(slot), since))
-    }
-
     /// A user asks for a connection. The answer comes as an action.
     pub fn request(&mut self, now: Time, room: &mut impl Room, ask: Ask) -> RequestId {
         let now = self.advance(now, room);
         let slot = self.admit(now, ask);
-        self.serve_or_queue(now, room, slot, Entry::New);
+        self.serve_or_queue(now, room, slot, false);
         self.settle(room);
         self.request_id(slot)
     }
@@ -184,7 +169,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                     self.hosts.count(host, |counts| counts.rare().failed += 1);
                     self.refuse(slot, Answer::Failed);
                 }
-                false => self.serve_or_queue(now, room, slot, Entry::Again),
+                false => self.serve_or_queue(now, room, slot, true),
             }
         }
         self.settle(room);

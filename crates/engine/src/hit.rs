@@ -6,23 +6,23 @@
 use crate::connection::{Connection, Return, State};
 use crate::engine::Engine;
 use crate::ids::{ConnectionId, RequestId};
-use crate::request::{Ask, Request, Stage};
+use crate::request::{Ask, FromCache, Request, Stage};
 use crate::room::Room;
 use crate::time::Time;
 
-/// What comes of asking and taking in one.
+/// What comes of asking on the short way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leased {
-    /// The request holds this connection, and has taken it.
-    Here(RequestId, ConnectionId),
+    /// The request is answered with this connection, which it has to [take](Engine::take).
+    Ready(RequestId, ConnectionId),
     /// The request waits. The answer comes as an action.
     Waits(RequestId),
 }
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// A user asks for a connection of the host with this hash and key, and takes it, if one is
-    /// idle that `is_sound`, given its name and since when it is idle, finds to be of use. If all
-    /// that the host may have are in use, the request waits. Its record begins with this `note`.
+    /// A user asks for a connection of the host with this hash and key, and is there to take it: the
+    /// answer comes at once, and not as an action, if one is idle. If all that the host may have are
+    /// in use, the request waits. Its record begins with this `note`.
     ///
     /// `None`, and nothing has come of it, if there is more to be thought of, which takes a
     /// [`request`](Self::request).
@@ -33,7 +33,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         room: &mut impl Room,
         ask: Ask<(u64, &K)>,
         note: N,
-        is_sound: impl FnOnce(ConnectionId, Time) -> bool,
     ) -> Option<Leased> {
         let now = self.clamp(now);
         if room.oldest_claim().is_some() || self.shut_down || self.is_due(now) {
@@ -45,24 +44,23 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             return self.wait(now, room, host, &ask, note).map(Leased::Waits);
         };
         let connection = &self.connections[slot];
+        if connection.capacity != 1 {
+            return None;
+        }
         let id = ConnectionId {
             slot,
             serial: connection.serial,
         };
-        if connection.capacity != 1 || !is_sound(id, connection.idle_since) {
-            return None;
-        }
         self.lend(room, host, slot);
-        let number = ask.number;
-        let request = Request::held(number, host, now, slot, note);
+        let deadline = now.checked_add(ask.timeout.unwrap_or(self.settings.timeout));
+        let mut request = Request::new(ask.number, host, now, deadline, note);
+        if let Some(limit) = ask.queue_timeout {
+            request.set_attempt_deadline(now.checked_add(limit));
+        }
+        request.stage = Stage::Assigned(slot, Some(FromCache::Immediate));
         let slot = self.requests.insert(request);
         self.settle(room);
-        let request = RequestId {
-            number,
-            slot,
-            shard: self.shard,
-        };
-        Some(Leased::Here(request, id))
+        Some(Leased::Ready(self.request_id(slot), id))
     }
 
     #[inline]
@@ -80,9 +78,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.hosts.count(host, |counts| {
             counts.idle -= 1;
             counts.leased += 1;
-            counts.reused_immediate += 1;
         });
-        self.waiting_time.record(0);
     }
 
     /// Takes back a connection that serves one at a time and may serve the next, who may have it

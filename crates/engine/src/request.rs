@@ -261,15 +261,6 @@ impl<N> Request<N> {
         }
     }
 
-    /// One that is answered and taken as soon as it is made.
-    #[inline]
-    pub(crate) fn held(number: u64, host: u32, now: Time, connection: u32, note: N) -> Self {
-        Self {
-            stage: Stage::Held(connection),
-            ..Self::new(number, host, now, None, note)
-        }
-    }
-
     /// Its place in the order of arrival, while it waits.
     #[inline]
     pub(crate) fn ticket(&self) -> Ticket {

@@ -11,71 +11,48 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-/// How a request comes to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
-    /// It has just been made, and may find the queue full.
-    New,
-    /// It was admitted before, and lost the connection that it had been given.
-    Again,
-}
-
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Serves a request that is in no queue with an idle connection of its host, or makes it wait.
+    /// One that was `admitted` before, and lost its connection, finds no queue full.
     pub(crate) fn serve_or_queue(
         &mut self,
         now: Time,
         room: &mut impl Room,
         request: u32,
-        entry: Entry,
+        admitted: bool,
     ) {
         if self.shut_down {
             self.refuse(request, Answer::ShutDown);
-        } else if let Some(connection) = self.find_at_once(now, room, request, entry) {
+        } else if let Some(connection) = self.find_at_once(now, room, request) {
             self.tell(request, connection);
         } else {
-            self.join_queue(now, room, request, entry);
+            self.join_queue(now, room, request, admitted);
             // A time-out of zero leaves time for what is there at once, and for nothing else.
             self.advance(now, room);
         }
     }
 
     /// Holds an idle connection of its host for a request that is in no queue, if there is one.
-    ///
-    /// The driver has looked at the first, before a new request. Any other is in doubt.
-    fn find_at_once(
-        &mut self,
-        now: Time,
-        room: &mut impl Room,
-        request: u32,
-        entry: Entry,
-    ) -> Option<u32> {
+    fn find_at_once(&mut self, now: Time, room: &mut impl Room, request: u32) -> Option<u32> {
         let host = self.requests[request].host;
-        let mut looked_at = entry == Entry::New;
         while let Some(connection) = self.next_available(host) {
-            if self.must_give_way(room, connection, None) {
-                self.evict(now, room, connection);
-                looked_at = false;
-            } else {
-                if !looked_at {
-                    let id = self.connection_id(connection);
-                    self.actions.push_back(Action::Doubt(id));
-                }
+            if !self.must_give_way(room, connection, None) {
                 self.assign(now, room, connection, request, Some(FromCache::Immediate));
                 return Some(connection);
             }
+            self.evict(now, room, connection);
         }
         None
     }
 
-    fn join_queue(&mut self, now: Time, room: &mut impl Room, request: u32, entry: Entry) {
+    fn join_queue(&mut self, now: Time, room: &mut impl Room, request: u32, admitted: bool) {
         let host = self.requests[request].host;
         if let Some(max) = self.settings.max_queued
             && !self.has_attempt_at_once(room, host)
         {
-            let bound = match entry {
-                Entry::New => max,
-                Entry::Again => usize::MAX,
+            let bound = match admitted {
+                false => max,
+                true => usize::MAX,
             };
             if !room.enter_queue(bound) {
                 self.hosts.count(host, |counts| counts.rare().refused += 1);

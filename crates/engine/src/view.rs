@@ -44,6 +44,19 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         })
     }
 
+    /// The connection that a request for `host` would be given now.
+    #[cfg(feature = "check")]
+    pub fn next_idle(&self, host: crate::ids::HostId) -> Option<ConnectionId> {
+        let slot = self.next_available(host.slot)?;
+        Some(self.connection_id(slot))
+    }
+
+    /// Whether a connection carries more leases than one.
+    pub fn is_crowded(&self, id: ConnectionId) -> bool {
+        self.find_connection(id)
+            .is_some_and(|slot| self.connections[slot].leases > 1)
+    }
+
     /// How long requests waited.
     pub fn waiting_time(&self) -> &WaitingTime {
         &self.waiting_time

@@ -44,8 +44,6 @@ pub struct World {
     pub arrivals: Vec<RequestId>,
     /// Connections that have been taken.
     used: BTreeSet<(usize, ConnectionId)>,
-    /// Connections that are to be asked before their users get them.
-    pub doubted: BTreeSet<(usize, ConnectionId)>,
     /// Whether connections may carry several leases.
     pub multiplexed: bool,
     /// A hash of all actions, if they are traced.
@@ -85,7 +83,6 @@ impl World {
             served: Vec::new(),
             arrivals: Vec::new(),
             used: BTreeSet::new(),
-            doubted: BTreeSet::new(),
             multiplexed: false,
             books: Books::default(),
             coverage: Coverage::default(),
@@ -138,21 +135,14 @@ impl World {
             timeout,
             queue_timeout,
         };
-        let due = self.engines[shard].poll_timeout();
-        let due = due.is_some_and(|(at, _)| at <= self.now.max(self.latest));
-        let first = self.engines[shard].next_idle(ask.host).map(|(id, _)| id);
         let id = self.engines[shard].request(self.now, &mut self.room, ask);
         self.fates.insert(id, (host, Fate::Waiting));
         self.arrivals.push(id);
         self.drain(shard);
-        // A driver does what is due before it looks.
-        if !due {
-            self.check_asked(id, first);
-        }
         id
     }
 
-    /// Asks and takes in one, or waits, if that can be.
+    /// Asks on the short way: it is answered at once, or waits, if that can be.
     pub fn lease(&mut self, host: u32, timeout: Option<Duration>) -> Option<Leased> {
         self.numbers += 1;
         let shard = self.shard_of(host);
@@ -165,19 +155,17 @@ impl World {
             queue_timeout: None,
         };
         let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
-        let leased = engine.lease(now, room, ask, (), |id, since| {
-            assert_eq!(
-                next,
-                Some((id, Some(since))),
-                "R8: what is next is what is lent"
-            );
-            true
-        });
+        let leased = engine.lease(now, room, ask, ());
         match leased {
-            Some(Leased::Here(id, connection)) => {
-                self.used.insert((shard, connection));
-                self.fates.insert(id, (host, Fate::Held(connection)));
-                self.books.lent(shard, connection, host);
+            Some(Leased::Ready(id, connection)) => {
+                assert_eq!(
+                    next,
+                    Some(connection),
+                    "R8: the next is the one that is lent"
+                );
+                self.fates.insert(id, (host, Fate::Waiting));
+                self.arrivals.push(id);
+                self.note(id, Answer::Connection(connection));
             }
             Some(Leased::Waits(id)) => {
                 assert_eq!(next, None, "R8: nobody waits while there is an idle one");
@@ -195,7 +183,6 @@ impl World {
         let taken = self.engines[shard].take(id)?;
         match taken.connection {
             Some(connection) => {
-                self.doubted.remove(&(shard, connection));
                 let used = !self.used.insert((shard, connection));
                 match taken.from_cache {
                     // One that carries several leases is new to all who wait for it.
@@ -420,7 +407,6 @@ impl World {
         self.arrivals.push(id);
         self.engines[shard].reject(self.now, &mut self.room, id);
         self.drain(shard);
-        self.check_asked(id, None);
     }
 
     pub fn answer(&self, id: RequestId) -> Option<Answer> {
@@ -489,9 +475,6 @@ impl World {
                 self.books.cancelled(shard, id);
                 self.closing.push((shard, id));
             }
-            Action::Doubt(id) => {
-                self.doubted.insert((shard, id));
-            }
             Action::Close(id) => {
                 self.books.closing(shard, id, self.latest);
                 self.closing.push((shard, id));
@@ -521,20 +504,8 @@ impl World {
         self.fates.insert(id, (host, Fate::Answered(answer)));
     }
 
-    /// Whoever is answered at once has the connection that was looked at, or one in doubt.
-    fn check_asked(&self, id: RequestId, looked_at: Option<ConnectionId>) {
-        if let Some(Answer::Connection(connection)) = self.answer(id) {
-            let doubted = (usize::from(id.shard().0), connection);
-            assert!(
-                looked_at == Some(connection) || self.doubted.contains(&doubted),
-                "C4: nobody looks at {connection:?}"
-            );
-        }
-    }
-
     fn strike_out(&mut self, shard: usize, id: ConnectionId) {
         self.books.gone(shard, id);
-        self.doubted.remove(&(shard, id));
         self.gone.push((shard, id));
     }
 

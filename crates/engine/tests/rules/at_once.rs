@@ -2,60 +2,77 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Answer, Ask, ConnectionId, Due, Leased, Return, Settings};
+use keepalive_engine::{Answer, Due, FromCache, Leased, Return, Settings};
 
 use crate::{hold, idle, limits, ms, pass, waits};
 use keepalive_testkit::world::World;
 
-/// Asks for a connection of host 0 that `is_sound`.
-fn lease(world: &mut World, is_sound: impl FnOnce(ConnectionId) -> bool) -> Option<Leased> {
-    let (engine, now, room) = (&mut world.engines[0], world.now, &mut world.room);
-    let ask = Ask {
-        host: (World::hash(0), &0),
-        number: 1 << 40,
-        timeout: None,
-        queue_timeout: None,
-    };
-    engine.lease(now, room, ask, (), |id, _| is_sound(id))
+/// Asks for a connection of host 0 on the short way.
+fn lease(world: &mut World) -> Option<Leased> {
+    world.lease(0, None)
 }
 
 #[test]
-fn what_is_idle_is_taken_and_nothing_is_said() {
+fn an_idle_connection_answers_at_once_and_not_by_an_action() {
     let mut world = World::new(limits(2, 2));
     let connection = idle(&mut world, 0);
-    let Some(Leased::Here(id, taken)) = lease(&mut world, |_| true) else {
+    let Some(Leased::Ready(id, ready)) = lease(&mut world) else {
         panic!("it is there");
     };
-    assert_eq!(taken, connection);
+    assert_eq!(ready, connection);
+    assert!(world.engines[0].poll_action().is_none());
+    let taken = world.take(id).expect("answered");
+    assert_eq!(
+        (taken.connection, taken.from_cache),
+        (Some(connection), Some(FromCache::Immediate))
+    );
     let engine = &mut world.engines[0];
-    assert!(engine.poll_action().is_none());
-    assert_eq!(engine.take(id).map(|taken| taken.connection), None, "once");
+    assert!(engine.take(id).is_none(), "once");
     assert_eq!(engine.held().map(|(id, ..)| id).collect::<Vec<_>>(), [id]);
     assert_eq!(engine.totals().reused_immediate, 1);
     assert_eq!(engine.waiting_time().count(), 2);
-    engine.released(world.now, &mut world.room, id, Return::Reuse);
-    assert!(engine.is_idle(connection));
-    assert_eq!(engine.held().count(), 0);
+    world.release(id, Return::Reuse);
+    assert!(world.engines[0].is_idle(connection));
+    assert_eq!(world.engines[0].held().count(), 0);
 }
 
 #[test]
-fn what_is_not_sound_is_left_where_it_is() {
+fn a_connection_that_is_rejected_makes_way_for_the_next_and_counts_as_no_reuse() {
     let mut world = World::new(limits(2, 2));
-    let connection = idle(&mut world, 0);
-    assert!(lease(&mut world, |_| false).is_none());
-    let engine = &mut world.engines[0];
-    assert!(engine.is_idle(connection));
-    assert_eq!(
-        (engine.held().count(), engine.totals().reused_immediate),
-        (0, 0)
-    );
+    let held = [(); 2].map(|()| hold(&mut world, 0));
+    for id in held {
+        world.release(id, Return::Reuse);
+    }
+    let Some(Leased::Ready(id, first)) = lease(&mut world) else {
+        panic!("two are there");
+    };
+    world.reject(id);
+    assert_eq!(world.closing, [(0, first)]);
+    let taken = world.take(id).expect("the other is there");
+    assert_eq!(taken.from_cache, Some(FromCache::Immediate));
+    assert_ne!(taken.connection, Some(first));
+    let totals = world.engines[0].totals();
+    assert_eq!((totals.reused_immediate, totals.closed_by_peer), (1, 1));
+}
+
+#[test]
+fn a_rejected_request_keeps_its_deadline() {
+    let mut world = World::new(limits(1, 1));
+    idle(&mut world, 0);
+    let Some(Leased::Ready(id, _)) = world.lease(0, Some(ms(5))) else {
+        panic!("it is there");
+    };
+    world.reject(id);
+    assert!(waits(&world, id));
+    world.wait(ms(5));
+    assert!(matches!(world.answer(id), Some(Answer::TimedOut(_))));
 }
 
 #[test]
 fn who_may_have_a_new_one_has_asked_nothing() {
     let mut world = World::new(limits(2, 2));
     hold(&mut world, 0);
-    assert!(lease(&mut world, |_| panic!("there is none to look at")).is_none());
+    assert_eq!(lease(&mut world), None);
     assert_eq!(world.engines[0].totals().waiting, 0);
 }
 
@@ -105,7 +122,7 @@ fn what_an_older_claim_may_need_is_not_taken_in_passing() {
     let elsewhere = world.request(1);
     assert!(waits(&world, elsewhere) && !world.messages.is_empty());
     assert!(world.engines[0].is_idle(connection));
-    assert!(lease(&mut world, |_| true).is_none());
+    assert_eq!(lease(&mut world), None);
 }
 
 #[test]
@@ -116,7 +133,7 @@ fn nothing_is_taken_while_something_is_due() {
         .poll_timeout()
         .expect("it is not kept for ever");
     world.now = at;
-    assert!(lease(&mut world, |_| true).is_none());
+    assert_eq!(lease(&mut world), None);
     world.engines[0].tick(at, &mut world.room);
     assert_eq!(world.engines[0].totals().expired, 1);
 }

@@ -5,7 +5,6 @@ mod at_once;
 mod attempts;
 mod closing;
 mod deadlines;
-mod doubt;
 mod eviction;
 mod finish_attempts;
 mod freeze;

@@ -133,8 +133,9 @@ pub trait Connection: Send + 'static {
 
     /// Asks the operating system whether the connection can be used now.
     ///
-    /// Called before an idle connection is handed out, when it has been idle for more than a
-    /// millisecond or its watcher was woken; and for the reason, of one that is not handed out.
+    /// Called when a user takes the connection, if it has been back or idle for more than a
+    /// millisecond or its watcher was woken; and for the reason, of one that is not handed out. A new
+    /// connection, and one that carries other leases, is asked only after a wake.
     ///
     /// # Errors
     ///

@@ -4,7 +4,7 @@ use std::io;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId};
+use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId, Time};
 
 use crate::connect::{Connection, Connector, Unusable};
 use crate::contain::contain;
@@ -29,24 +29,16 @@ pub(crate) struct Live<C: Connector> {
     era: u64,
     /// What the engine was told last.
     capacity: Capacity,
-    standing: Standing,
+    /// Whether it is known to be of no use.
+    spent: bool,
+    /// When it was looked at last: as it came back, or as it became idle when it was new.
+    seen: Option<Time>,
     watch: Arc<Watch>,
 }
 
-/// Idle for longer than this, a connection is asked with a system call before it is handed out
-/// (C4).
-const TRUSTED_IDLE: Duration = Duration::from_millis(1);
-
-/// What is known of a connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Nothing against it.
-    Good,
-    /// It must be asked before a user gets it, however short it is idle.
-    Doubted,
-    /// It is of no use.
-    Spent,
-}
+/// A connection that has been here for longer than this is asked with a system call before it is
+/// handed out (C4).
+const TRUSTED: Duration = Duration::from_millis(1);
 
 /// How a connection is lent.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,7 +68,8 @@ impl<C: Connector> Live<C> {
             role: Role::Sole,
             era,
             capacity: Capacity::One,
-            standing: Standing::Good,
+            spent: false,
+            seen: None,
             watch: Arc::new(Watch::new(Arc::clone(signals), shard, id)),
         };
         let (leases, provisional) = live.says();
@@ -164,7 +157,8 @@ impl<C: Connector> Live<C> {
             role: Role::Handle,
             era: self.era,
             capacity: self.capacity,
-            standing: Standing::Good,
+            spent: false,
+            seen: None,
             watch: Arc::clone(&self.watch),
         }))
     }
@@ -177,9 +171,9 @@ impl<C: Connector> Live<C> {
         let io = &mut self.io;
         let poll = contain(|| io.poll_unusable(&mut context));
         if poll.is_none_or(|poll| poll.is_ready()) {
-            self.standing = Standing::Spent;
+            self.spent = true;
         }
-        if self.standing == Standing::Spent {
+        if self.spent {
             Poll::Ready(())
         } else {
             Poll::Pending
@@ -192,28 +186,28 @@ impl<C: Connector> Live<C> {
         self.watch.disarm();
     }
 
-    /// Nobody has looked at it, and a user is going to get it.
-    pub(crate) fn doubt(&mut self) {
-        if self.standing == Standing::Good {
-            self.standing = Standing::Doubted;
-        }
+    /// It is here from now on, and was looked at.
+    #[inline]
+    pub(crate) fn is_seen(&mut self, now: Time) {
+        self.seen = Some(now);
     }
 
     /// Whether something may have happened to it since it was looked at.
     #[inline]
     pub(crate) fn is_suspect(&self) -> bool {
-        self.standing != Standing::Good || self.watch.has_fired()
+        self.spent || self.watch.has_fired()
     }
 
-    /// Whether it is of use, after having been idle for so long.
+    /// Whether it was looked at so long ago that it may have gone unnoticed.
     #[inline]
-    pub(crate) fn is_sound(&mut self, idle: Duration) -> bool {
-        (idle <= TRUSTED_IDLE && !self.is_suspect()) || self.check().is_ok()
+    pub(crate) fn is_stale(&self, now: Time) -> bool {
+        self.seen
+            .is_some_and(|seen| now.saturating_duration_since(seen) > TRUSTED)
     }
 
     /// Asks the system whether it is of use.
     pub(crate) fn check(&mut self) -> Result<(), Unusable> {
-        if self.standing == Standing::Spent {
+        if self.spent {
             return Err(Unusable::Closed);
         }
         let io = &mut self.io;
@@ -221,17 +215,14 @@ impl<C: Connector> Live<C> {
             let panicked = io::Error::other("the connection panicked");
             Err(Unusable::Failed(panicked))
         });
-        self.standing = match checked {
-            // Others may have been promised it.
-            Err(_) => Standing::Spent,
-            Ok(()) => Standing::Good,
-        };
+        // Others may have been promised it.
+        self.spent = checked.is_err();
         checked
     }
 
     /// Why it is of no use, of one that is known not to be, and that nobody gets from now on.
     pub(crate) fn why_unusable(&mut self) -> Unusable {
-        self.standing = Standing::Spent;
+        self.spent = true;
         let io = &mut self.io;
         let checked = contain(|| io.check()).unwrap_or(Ok(()));
         checked.err().unwrap_or(Unusable::Closed)

@@ -83,6 +83,9 @@ impl<C: Connector> Driver<C> {
         if live.is_handle() {
             live.discard();
             self.input(id.shard(), |shard, now, room| {
+                if let Some(main) = shard.live(connection) {
+                    main.is_seen(now);
+                }
                 shard.engine.released(now, room, id, Return::Reuse);
                 shard.look_at(connection, now, room);
             });
@@ -92,6 +95,7 @@ impl<C: Connector> Driver<C> {
             let suspect = self.input(id.shard(), |shard, now, room| {
                 let suspect = live.is_suspect();
                 let capacity = live.changed_capacity();
+                live.is_seen(now);
                 if shard.is_past(live.era()) {
                     // Nobody may ever hear of it again.
                     shard.engine.retire_open(now, room, connection);
@@ -157,7 +161,7 @@ impl<C: Connector> Driver<C> {
         &self,
         shard: ShardId,
         effects: &mut Effects<C>,
-        live: Box<Live<C>>,
+        mut live: Box<Live<C>>,
         phases: &[(Phase, Time)],
     ) {
         let id = live.id();
@@ -169,6 +173,9 @@ impl<C: Connector> Driver<C> {
             let capacity = live.capacity();
             if shard.engine.connected(now, room, id, capacity) {
                 let watched = shard.engine.is_idle(id) || live.is_main();
+                if watched {
+                    live.is_seen(now);
+                }
                 shard.put(live);
                 if watched {
                     shard.look_at(id, now, room);

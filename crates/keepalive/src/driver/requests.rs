@@ -27,10 +27,10 @@ pub(crate) struct Asked {
 }
 
 /// A connection that was held for a request, and is of no use any more.
-struct Gone<C: Connector> {
-    /// What is to be dropped outside the lock.
-    handle: Option<Box<Live<C>>>,
-    why: Unusable,
+pub(crate) struct Gone<C: Connector> {
+    /// To be dropped outside the lock.
+    pub(crate) handle: Option<Box<Live<C>>>,
+    pub(crate) why: Unusable,
 }
 
 /// An answer as its user takes it.
@@ -64,6 +64,18 @@ impl<C: Connector> Driver<C> {
                         id,
                         refused: None,
                         listens: true,
+                    });
+                }
+                Some(Leased::Gone(id, gone)) => {
+                    let (mut effects, mut error) = (Effects::new(), Some(gone.why.into()));
+                    shard.engine.reject(now, &mut room, id);
+                    self.conclude(shard, now, room, &mut effects, &mut error);
+                    self.finish(&mut effects);
+                    contain(|| drop((gone.handle, error)));
+                    return Err(Asked {
+                        id,
+                        refused: None,
+                        listens: false,
                     });
                 }
                 None => {}
@@ -125,7 +137,7 @@ impl<C: Connector> Driver<C> {
         shard.engine.tick(now, room);
         let host = request.host();
         let ask = Ask {
-            host: shard.host_with_sound_idle(&self.connector, host, now, room),
+            host: shard.host(&self.connector, host),
             number: shard.number(),
             timeout: request.own_timeout(),
             queue_timeout: request.own_queue_timeout(),
@@ -144,10 +156,8 @@ impl<C: Connector> Driver<C> {
     ) -> Poll<Outcome<C>> {
         let mut shard = self.lock(id.shard());
         while let Some(held) = shard.held_for(id) {
-            match shard.lend(held) {
-                Ok(mut live) => {
-                    live.request = id;
-                    live.from_cache = shard.engine.take(id).expect(ANSWERED).from_cache;
+            match shard.hand_out(id, held, self.common.now()) {
+                Ok(live) => {
                     shard.forget_answer(id);
                     return Poll::Ready(Ok(live));
                 }
@@ -233,56 +243,58 @@ impl<C: Connector> Driver<C> {
 }
 
 impl<C: Connector> Shard<C> {
-    /// Finds a host for a request, with the connection that it would be given known to be sound.
-    fn host_with_sound_idle(
-        &mut self,
-        connector: &C,
-        host: &Host,
-        now: Time,
-        room: &mut impl Room,
-    ) -> HostId {
-        loop {
-            let id = self.host(connector, host);
-            let Some((connection, since)) = self.engine.next_idle(id) else {
-                return id;
-            };
-            let Some(live) = self.live(connection) else {
-                return id;
-            };
-            // What carries leases has not been idle at all.
-            let idle = since.map(|since| now.saturating_duration_since(since));
-            if live.is_sound(idle.unwrap_or_default()) {
-                return id;
-            }
-            self.engine.peer_closed(now, room, connection);
-        }
-    }
-
     /// Finds a host, or makes its record.
     pub(crate) fn host(&mut self, connector: &C, host: &Host) -> HostId {
         let shares = || contain(|| connector.shares(host)).unwrap_or(false);
         self.engine.host_with(host.hash_value(), host, shares)
     }
 
-    /// Hands a connection that is held for a request to its user: as a whole, or a handle on it.
-    /// An error if it is known to be of no use any more.
-    fn lend(&mut self, id: ConnectionId) -> Result<Box<Live<C>>, Gone<C>> {
+    /// Gives a request the connection that is held for it, as a whole or as a handle on it. An error
+    /// if the connection is of no use any more: the request is to be rejected.
+    ///
+    /// No connection comes to a user by another way, so this is where each is checked.
+    #[inline]
+    pub(crate) fn hand_out(
+        &mut self,
+        request: RequestId,
+        id: ConnectionId,
+        now: Time,
+    ) -> Result<Box<Live<C>>, Gone<C>> {
         let past = self.past;
         let live = self.live(id).expect(HERE);
         // Nobody may ever hear of one whose runtime is not the home any more.
         let past = live.era() <= past;
         let handle = live.is_main().then(|| live.share()).flatten();
         let exhausted = live.is_main() && handle.is_none();
-        let suspect = live.is_suspect();
-        if past || exhausted || (suspect && live.check().is_err()) {
-            let why = live.why_unusable();
-            return Err(Gone { handle, why });
+        if past || exhausted || !self.is_sound(id, now) {
+            return Err(self.gone(id, handle));
         }
-        Ok(handle.unwrap_or_else(|| {
+        let mut live = handle.unwrap_or_else(|| {
             let live = self.take_live(id).expect(HERE);
             live.stop_watching();
             live
-        }))
+        });
+        live.request = request;
+        live.from_cache = self.engine.take(request).expect(ANSWERED).from_cache;
+        Ok(live)
+    }
+
+    /// Whether a connection may be handed out. The system is asked if something has happened to it,
+    /// or if nobody has looked at it for a while and it is not in use.
+    #[inline]
+    fn is_sound(&mut self, id: ConnectionId, now: Time) -> bool {
+        let Some(live) = self.live(id) else {
+            return false;
+        };
+        let (suspect, stale) = (live.is_suspect(), live.is_stale(now));
+        let doubtful = suspect || (stale && !self.engine.is_crowded(id));
+        !doubtful || self.live(id).is_some_and(|live| live.check().is_ok())
+    }
+
+    #[cold]
+    fn gone(&mut self, id: ConnectionId, handle: Option<Box<Live<C>>>) -> Gone<C> {
+        let why = self.live(id).expect(HERE).why_unusable();
+        Gone { handle, why }
     }
 
     /// Whoever would take the answer of a request has gone. What is left is to be dropped outside
@@ -297,14 +309,10 @@ impl<C: Connector> Shard<C> {
         self.engine.forget(now, room, id)
     }
 
-    /// Looks at the connection that is held for a request, which may go to another user now. Its
-    /// time idle begins anew with that, however long it has been unused: so it is doubted.
+    /// Looks at the connection that is held for a request, which may go to another user now.
     fn look_at_held(&mut self, id: RequestId, now: Time, room: &mut impl Room) {
         if let Some(held) = self.held_for(id) {
             self.look_at(held, now, room);
-            if let Some(live) = self.live(held) {
-                live.doubt();
-            }
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{
-    self as engine, Action, Answer, Ask, ConnectionId, Engine, FromCache, Phase, Reason, RequestId,
-    Room, ShardId, Time,
+    self as engine, Action, Answer, Ask, ConnectionId, Engine, Phase, Reason, RequestId, Room,
+    ShardId, Time,
 };
 
 use crate::common::CommonRoom;
@@ -16,6 +16,7 @@ use crate::driver::descriptors::Wanted;
 use crate::driver::effects::{Effect, Effects};
 use crate::driver::live::Live;
 use crate::driver::removable::Removable;
+use crate::driver::requests::Gone;
 use crate::error::Cause;
 use crate::host::Host;
 use crate::request::Request;
@@ -80,6 +81,8 @@ pub(crate) enum Leased<C: Connector> {
     Here(Box<Live<C>>),
     /// The user will be woken.
     Waits(RequestId),
+    /// It was there, and is of no use any more: the request is to be rejected.
+    Gone(RequestId, Gone<C>),
 }
 
 /// Where a connection is that the engine knows.
@@ -225,24 +228,16 @@ impl<C: Connector> Shard<C> {
             timeout: request.own_timeout(),
             queue_timeout: request.own_queue_timeout(),
         };
-        let sockets = &mut self.sockets;
-        let is_sound = |id: ConnectionId, since| match sockets.get_mut(id.slot()) {
-            Some(Socket::Here(live)) => {
-                !live.is_main() && live.is_sound(now.saturating_duration_since(since))
-            }
-            _ => false,
-        };
         let cell = Cell {
             answer: Answered::No,
             location,
         };
-        match self.engine.lease(now, room, ask, cell, is_sound)? {
-            engine::Leased::Here(id, connection) => {
-                let mut live = self.take_live(connection)?;
-                live.stop_watching();
-                live.request = id;
-                live.from_cache = Some(FromCache::Immediate);
-                Some(Leased::Here(live))
+        match self.engine.lease(now, room, ask, cell)? {
+            engine::Leased::Ready(id, connection) => {
+                Some(match self.hand_out(id, connection, now) {
+                    Ok(live) => Leased::Here(live),
+                    Err(gone) => Leased::Gone(id, gone),
+                })
             }
             engine::Leased::Waits(id) => {
                 self.cell(id).answer = Answered::Wakes(waker.clone());
@@ -481,11 +476,6 @@ impl<C: Connector> Shard<C> {
                     effects.push(Effect::Connect(self.id, id, host));
                 }
                 Action::Cancel(id) | Action::Abandon(id) => self.stop_task(effects, id),
-                Action::Doubt(id) => {
-                    if let Some(live) = self.live(id) {
-                        live.doubt();
-                    }
-                }
                 Action::Close(id) => {
                     let live = self.take_live(id);
                     self.expect_task(id);

@@ -26,13 +26,15 @@ fn not_even_if_it_was_promised_before() {
         let first = manager.allocate(host(0));
         eventually("answered", || first.waiting().is_none()).await;
 
-        // With a watch that has fired, it is checked before it is promised again.
+        let second = manager.allocate(host(0));
+        eventually("answered", || second.waiting().is_none()).await;
+
+        // With a watch that has fired, it is checked before the first has it.
         mock.wake_watchers();
         broken.store(true, SeqCst);
-        let second = manager.allocate(host(0));
+        let first = first.await.unwrap();
         assert!(!broken.load(SeqCst), "it was checked");
-
-        let _leases = (first.await.unwrap(), second.await.unwrap());
+        let _leases = (first, second.await.unwrap());
         let tally = mock.open.read();
         assert_eq!((tally.now, tally.total), (1, 2));
     });

@@ -77,15 +77,13 @@ pub fn in_order(input: Input, effects: &[Effect]) -> Vec<Effect> {
         Effect::Connect(..) => 0,
         Effect::Answer(..) => 1,
         Effect::Cancel(_) => 2,
-        Effect::Doubt(_) => 3,
-        Effect::Close(_) => 4,
-        Effect::Abandon(_) => 5,
+        Effect::Close(_) => 3,
+        Effect::Abandon(_) => 4,
     };
     let whose = |effect: &Effect| match *effect {
         Effect::Connect(number, _)
         | Effect::Answer(number, _)
         | Effect::Cancel(number)
-        | Effect::Doubt(number)
         | Effect::Close(number)
         | Effect::Abandon(number) => number,
     };

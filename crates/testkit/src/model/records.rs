@@ -56,8 +56,6 @@ pub enum Effect {
     Connect(usize, usize),
     Answer(usize, Outcome),
     Cancel(usize),
-    /// Ask it before its user gets it.
-    Doubt(usize),
     Close(usize),
     Abandon(usize),
 }

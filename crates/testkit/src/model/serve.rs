@@ -10,16 +10,10 @@ impl Model {
     /// other.
     pub(super) fn serve_at_once(&mut self, request: usize) -> bool {
         let host = self.request_at(request).host;
-        // Before a request comes, the first that is there is looked at.
-        let mut looked_at = !self.request_at(request).again;
         while let Some(connection) = self.next_available(host) {
             if self.must_give_way(connection, u64::MAX) {
                 self.evict(connection);
-                looked_at = false;
             } else {
-                if !looked_at {
-                    self.effects.push(Effect::Doubt(connection));
-                }
                 self.assign(connection, request, Some(FromCache::Immediate));
                 return true;
             }

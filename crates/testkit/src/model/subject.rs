@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, Leased,
-    LocalRoom, RequestId, Room, Settings, ShardId, Time, check, check_settled,
+    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, HostId, Leased, LocalRoom,
+    RequestId, Room, Settings, ShardId, Time, check, check_settled,
 };
 
 use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
@@ -95,7 +95,7 @@ impl Subject {
             counts[host as usize] = its;
         }
         let next = hosts.iter().map(|&host| self.engine.next_idle(host));
-        let next = next.map(|next| next.map(|(id, _)| self.numbers[&id]));
+        let next = next.map(|next| next.map(|id| self.numbers[&id]));
         View {
             totals: self.engine.totals(),
             hosts: counts,
@@ -206,14 +206,12 @@ impl Subject {
             queue_timeout: None,
         };
         let (engine, room) = (&mut self.engine, &mut self.room);
-        match engine.lease(now, room, ask, (), |_, _| true) {
-            Some(Leased::Here(id, connection)) => {
+        match engine.lease(now, room, ask, ()) {
+            Some(Leased::Ready(id, connection)) => {
                 self.requests.push(id);
-                return Some(Taken {
-                    connection: Some(self.numbers[&connection]),
-                    from_cache: Some(FromCache::Immediate),
-                    spent: Spent::default(),
-                });
+                let taken = self.take(number)?;
+                assert_eq!(taken.connection, Some(self.numbers[&connection]));
+                return Some(taken);
             }
             Some(Leased::Waits(id)) => self.requests.push(id),
             None => self.request(now, host, None, None),
@@ -253,7 +251,6 @@ impl Subject {
             }
             Action::Answer(id, answer) => Effect::Answer(number(id), self.outcome(answer)),
             Action::Cancel(id) => Effect::Cancel(self.numbers[&id]),
-            Action::Doubt(id) => Effect::Doubt(self.numbers[&id]),
             Action::Close(id) => Effect::Close(self.numbers[&id]),
             Action::Abandon(id) => Effect::Abandon(self.numbers[&id]),
             Action::Tell(..) => panic!("there is no other shard"),

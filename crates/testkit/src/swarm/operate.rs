@@ -74,7 +74,7 @@ fn ask(world: &mut World, dice: &mut Dice, mix: &Mix) {
         && let Some(leased) = world.lease(host, timeout)
     {
         return world.coverage.hit(match leased {
-            Leased::Here(..) => "found and taken in one",
+            Leased::Ready(..) => "answered on the short way",
             Leased::Waits(_) => "asked and waits in one",
         });
     }
