@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use keepalive::{Attempt, ConnectError, Connector, Manager, Net, NetStream, Request};
+use keepalive::{Manager, Request};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
@@ -25,10 +25,6 @@ const AT_ONCE: u32 = 256;
 
 /// Addresses that are connected to in turn, so that local ports suffice.
 const ADDRESSES: u32 = 8;
-
-const TO_ITSELF: &str = "keepalive opens connections to the machine itself without a task, because \
-they are open at once. One to another machine takes a task; what that costs shows in the line for it, \
-whose connector does not say that it is prompt";
 
 /// A way to open a connection.
 trait Dialer: Send + Sync + 'static {
@@ -49,8 +45,7 @@ pub(super) fn measure(rounds: usize, progress: &Progress) -> Result<Vec<Table>> 
     let server = Server::start("accept")?;
     let mut subjects: Vec<Box<dyn Subject>> = vec![
         Box::new(Dialling::<Bare>::new(server.port())),
-        Box::new(Dialling::<Managed<Net>>::new(server.port())),
-        Box::new(Dialling::<Managed<InTasks>>::new(server.port())),
+        Box::new(Dialling::<Managed>::new(server.port())),
     ];
     for subject in &mut subjects {
         subject.measure().context("while warming up")?;
@@ -72,7 +67,7 @@ pub(super) fn measure(rounds: usize, progress: &Progress) -> Result<Vec<Table>> 
             better,
             reference: Some(Bare::NAME.to_owned()),
             lines,
-            notes: vec![TO_ITSELF.to_owned()],
+            notes: vec![],
         });
     Ok(tables.collect())
 }
@@ -169,51 +164,14 @@ impl Dialer for Bare {
 }
 
 /// This project's manager, told to keep nothing.
-struct Managed<C: Connector> {
-    manager: Manager<C>,
+struct Managed {
+    manager: Manager,
     requests: Vec<Request>,
 }
 
-/// What opens a manager's connections.
-trait Opens: Connector<Connection = NetStream> {
-    const NAME: &'static str;
-    const ROLE: Role;
-
-    fn new() -> Self;
-}
-
-impl Opens for Net {
+impl Dialer for Managed {
     const NAME: &'static str = "keepalive";
     const ROLE: Role = Role::Ours;
-
-    fn new() -> Self {
-        Self::new()
-    }
-}
-
-/// The same, as if it knew nothing of connections to the machine itself.
-struct InTasks(Net);
-
-impl Opens for InTasks {
-    const NAME: &'static str = "keepalive, a task for each";
-    const ROLE: Role = Role::Yardstick;
-
-    fn new() -> Self {
-        Self(Net::new())
-    }
-}
-
-impl Connector for InTasks {
-    type Connection = NetStream;
-
-    async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
-        self.0.connect(attempt).await
-    }
-}
-
-impl<C: Opens> Dialer for Managed<C> {
-    const NAME: &'static str = C::NAME;
-    const ROLE: Role = C::ROLE;
 
     fn new(port: u16) -> Self {
         let most = AT_ONCE as usize;
@@ -221,7 +179,6 @@ impl<C: Opens> Dialer for Managed<C> {
             .max_per_host(most)
             .max_open(most)
             .keep_alive(Duration::ZERO)
-            .connector(C::new())
             .build()
             .expect("the settings can work");
         let requests = (0..ADDRESSES).map(|address| {

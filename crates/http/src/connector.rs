@@ -286,10 +286,6 @@ impl<C: StreamConnector> Connector for Http<C> {
         }
     }
 
-    fn is_prompt(&self, host: &keepalive::Host) -> bool {
-        self.connector.is_prompt(host)
-    }
-
     /// Where it is for the server to choose, the connections themselves will tell.
     fn shares(&self, _: &keepalive::Host) -> bool {
         self.versions == Versions::Two

@@ -69,19 +69,6 @@ pub trait Connector: Send + Sync + 'static {
         attempt: &Attempt,
     ) -> impl Future<Output = Result<Self::Connection, ConnectError>> + Send;
 
-    /// Whether a connection to `host` is mostly open as soon as it is asked for, as one to the
-    /// machine itself is.
-    ///
-    /// If so, `connect` is polled once on the thread whose call to the manager began the attempt,
-    /// within the manager's runtime, and goes on in a task of its own only if it is pending then.
-    /// That thread waits for it, so it must be as quick there as in a task. It is in a task from the
-    /// beginning if it is begun by another `connect` that is polled so, or if the manager begins
-    /// several at once. The default is a task.
-    fn is_prompt(&self, host: &Host) -> bool {
-        let _ = host;
-        false
-    }
-
     /// Whether connections to `host` are known to carry several leases, before one is open.
     ///
     /// If so, the first requests for it do not open one connection each, but wait for one. Asked

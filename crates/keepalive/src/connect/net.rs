@@ -342,15 +342,6 @@ impl Connector for Net {
         }
     }
 
-    fn is_prompt(&self, host: &Host) -> bool {
-        let scheme = host.scheme();
-        let local = match scheme {
-            "unix" => true,
-            _ => self.route.is_local(host),
-        };
-        local && !self.schemes.contains_key(scheme) && !self.is_tls(host)
-    }
-
     #[cfg(feature = "proxy")]
     fn forwarder(&self, host: &Host) -> Option<Forwarder> {
         let forwarder = self.route.forwarder(host)?;

@@ -20,6 +20,7 @@ use crate::connect::tcp::Connecting;
 use crate::connect::tls;
 use crate::connect::wire::Wire;
 use crate::connect::{Attempt, ConnectError, Phase};
+#[cfg(feature = "proxy")]
 use crate::host::Host;
 use crate::sync::Arc;
 use keepalive_engine::Pace;
@@ -81,15 +82,6 @@ impl Route {
             Some(label) => forwarder.partition(label),
             None => forwarder,
         })
-    }
-
-    /// Whether a host is this machine, and nothing lies on the way.
-    pub(crate) fn is_local(&self, host: &Host) -> bool {
-        #[cfg(feature = "proxy")]
-        if self.proxies.of(host).is_some() {
-            return false;
-        }
-        matches!(host.address(), Address::Ip(ip) if ip.is_loopback())
     }
 
     async fn connect_to(

@@ -7,11 +7,10 @@ use keepalive_engine::{ConnectionId, Message, ShardId, Time};
 use smallvec::SmallVec;
 
 use crate::common::CommonRoom;
-use crate::connect::Connector;
+use crate::connect::{ConnectError, Connector};
 use crate::contain::contain;
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Shard, Stop};
-use crate::driver::task::Begun;
 use crate::driver::{Driver, task};
 use crate::host::Host;
 use crate::sync::Arc;
@@ -25,6 +24,8 @@ pub(crate) enum Effect<C: Connector> {
     Stop(Arc<Stop>),
     Remove(Arc<Stop>),
     Tell(ShardId, Message),
+    /// An error that nobody waited for, which may be of users' code.
+    Discard(ConnectError),
     Ring,
 }
 
@@ -37,26 +38,21 @@ pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
 /// panics does not keep the rest from being done, here or in the caller.
 pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: &mut Effects<C>) {
     let mut following = Following::new();
-    // One attempt may begin here and now; the others do so in tasks, or they would wait for each
-    // other, and the caller for all of them.
-    let mut here = true;
     for effect in effects.drain(..) {
-        carry_out(driver, effect, &mut following, &mut here);
+        carry_out(driver, effect, &mut following);
     }
-    here = false;
     while let Some(effect) = following.pop_front() {
-        carry_out(driver, effect, &mut following, &mut here);
+        carry_out(driver, effect, &mut following);
     }
 }
 
 type Following<C> = VecDeque<Effect<C>>;
 
-/// Does one thing, and notes what follows from it. One attempt may begin `here`.
+/// Does one thing, and notes what follows from it.
 fn carry_out<C: Connector>(
     driver: &Arc<Driver<C>>,
     effect: Effect<C>,
     following: &mut Following<C>,
-    here: &mut bool,
 ) {
     match effect {
         Effect::Wake(waker) => {
@@ -73,24 +69,15 @@ fn carry_out<C: Connector>(
         Effect::Stop(stop) => stop.abort(),
         // What is dropped may be of users' code.
         Effect::Remove(stop) => drop(contain(|| stop.remove())),
+        Effect::Discard(error) => {
+            contain(|| drop(error));
+        }
         Effect::Ring => driver.signals.ring(),
         Effect::Connect(shard, id, host) => {
-            match task::connect(driver, shard, id, host, std::mem::take(here)) {
-                Begun::Runs => {}
-                Begun::Open(live, phases) => {
-                    let mut effects = Effects::new();
-                    driver.opened(shard, &mut effects, live, &phases);
-                    following.extend(effects);
-                }
-                Begun::Failed(error, era, phases) => {
-                    let (mut effects, mut error) = (Effects::new(), Some(error));
-                    driver.failed(shard, &mut effects, id, era, &mut error, &phases);
-                    following.extend(effects);
-                    contain(|| drop(error));
-                }
-                Begun::NoRuntime => input(driver, shard, following, |shard, now, room| {
+            if !task::connect(driver, shard, id, host) {
+                input(driver, shard, following, |shard, now, room| {
                     shard.engine.failed(now, room, id);
-                }),
+                });
             }
         }
         Effect::Close(shard, id, live) => {
@@ -116,7 +103,7 @@ fn input<C: Connector, R>(
     input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
 ) -> R {
     let mut effects = Effects::new();
-    let result = driver.collect(shard, &mut effects, &mut None, input);
+    let result = driver.collect(shard, &mut effects, input);
     following.extend(effects);
     result
 }

@@ -149,27 +149,14 @@ impl<C: Connector> Driver<C> {
         });
     }
 
-    pub(crate) fn attempt_succeeded(self: &Arc<Self>, shard: ShardId, live: Box<Live<C>>) {
+    /// An attempt has ended in a connection.
+    pub(crate) fn attempt_succeeded(self: &Arc<Self>, shard: ShardId, mut live: Box<Live<C>>) {
         let mut effects = Effects::new();
-        self.opened(shard, &mut effects, live, &[]);
-        self.finish(&mut effects);
-    }
-
-    /// An attempt has ended in a connection, after phases that nobody was told of; what follows
-    /// from it outside the lock is left to the caller.
-    pub(crate) fn opened(
-        &self,
-        shard: ShardId,
-        effects: &mut Effects<C>,
-        mut live: Box<Live<C>>,
-        phases: &[(Phase, Time)],
-    ) {
         let id = live.id();
-        let left = self.collect(shard, effects, &mut None, |shard, now, room| {
+        let left = self.collect(shard, &mut effects, |shard, now, room| {
             if shard.ending(id, live.era()) == Ending::OfNoUse {
                 return Some((live, false));
             }
-            shard.catch_up(room, id, phases);
             let capacity = live.capacity();
             if shard.engine.connected(now, room, id, capacity) {
                 let watched = shard.engine.is_idle(id) || live.is_main();
@@ -191,6 +178,7 @@ impl<C: Connector> Driver<C> {
             Some((live, true)) => effects.push(Effect::Close(shard, id, Some(live))),
             Some((live, false)) => live.discard(),
         }
+        self.finish(&mut effects);
     }
 
     /// An attempt has failed, or what was left of a connection is gone. Without an error, it is
@@ -202,29 +190,9 @@ impl<C: Connector> Driver<C> {
         era: u64,
         error: Option<ConnectError>,
     ) {
-        let mut error = error;
-        let mut effects = Effects::new();
-        self.failed(shard, &mut effects, id, era, &mut error, &[]);
-        self.finish(&mut effects);
-        // If nobody waited for it, what is left of the error is dropped here, outside the lock
-        // and after everything else.
-        drop(error);
-    }
-
-    /// The same, after phases that nobody was told of; what follows from it outside the lock, and
-    /// an error that nobody waited for, are left to the caller.
-    pub(crate) fn failed(
-        &self,
-        shard: ShardId,
-        effects: &mut Effects<C>,
-        id: ConnectionId,
-        era: u64,
-        error: &mut Option<ConnectError>,
-        phases: &[(Phase, Time)],
-    ) {
-        self.collect(shard, effects, error, |shard, now, room| {
+        self.input(shard, |shard, now, room| {
+            shard.failure = error;
             if shard.ending(id, era) == Ending::Counts {
-                shard.catch_up(room, id, phases);
                 shard.task_ended(id);
                 shard.engine.failed(now, room, id);
             }
@@ -294,7 +262,7 @@ impl<C: Connector> Driver<C> {
         input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
     ) -> R {
         let mut effects = Effects::new();
-        let result = self.collect(shard, &mut effects, &mut None, input);
+        let result = self.collect(shard, &mut effects, input);
         self.finish(&mut effects);
         result
     }
@@ -309,16 +277,14 @@ impl<C: Connector> Driver<C> {
     }
 
     /// One input to one shard; what follows from it outside the lock is left to the caller.
-    /// `error` is why the attempt failed that is being reported.
     fn collect<R>(
         &self,
         shard: ShardId,
         effects: &mut Effects<C>,
-        error: &mut Option<ConnectError>,
         input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
     ) -> R {
         let now = self.common.now();
-        self.collect_within(self.lock(shard), now, effects, error, input)
+        self.collect_within(self.lock(shard), now, effects, input)
     }
 
     fn collect_within<R>(
@@ -326,12 +292,11 @@ impl<C: Connector> Driver<C> {
         mut shard: MutexGuard<'_, Shard<C>>,
         now: Time,
         effects: &mut Effects<C>,
-        error: &mut Option<ConnectError>,
         input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
     ) -> R {
         let mut room = self.common.room();
         let result = input(&mut shard, now, &mut room);
-        self.conclude(shard, now, room, effects, error);
+        self.conclude(shard, now, room, effects);
         result
     }
 
@@ -343,7 +308,6 @@ impl<C: Connector> Driver<C> {
         now: Time,
         mut room: CommonRoom<'_>,
         effects: &mut Effects<C>,
-        error: &mut Option<ConnectError>,
     ) {
         if self.home.era() == NO_RUNTIME {
             // Nobody watches what is idle, or keeps the time of who waits.
@@ -353,7 +317,7 @@ impl<C: Connector> Driver<C> {
             }
         }
         drop(room);
-        shard.forward(effects, error);
+        shard.forward(effects);
         if let Some((at, _)) = shard.engine.poll_timeout()
             && self.signals.set_alarm(at)
         {

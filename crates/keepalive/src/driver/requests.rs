@@ -58,7 +58,7 @@ impl<C: Connector> Driver<C> {
                 Some(Leased::Here(live)) => return Ok(live),
                 Some(Leased::Waits(id)) => {
                     let mut effects = Effects::new();
-                    self.conclude(shard, now, room, &mut effects, &mut None);
+                    self.conclude(shard, now, room, &mut effects);
                     self.finish(&mut effects);
                     return Err(Asked {
                         id,
@@ -67,11 +67,11 @@ impl<C: Connector> Driver<C> {
                     });
                 }
                 Some(Leased::Gone(id, gone)) => {
-                    let (mut effects, mut error) = (Effects::new(), Some(gone.why.into()));
-                    shard.engine.reject(now, &mut room, id);
-                    self.conclude(shard, now, room, &mut effects, &mut error);
+                    let mut effects = Effects::new();
+                    shard.reject(now, &mut room, id, gone.why);
+                    self.conclude(shard, now, room, &mut effects);
                     self.finish(&mut effects);
-                    contain(|| drop((gone.handle, error)));
+                    contain(|| drop(gone.handle));
                     return Err(Asked {
                         id,
                         refused: None,
@@ -82,7 +82,7 @@ impl<C: Connector> Driver<C> {
             }
         }
         let mut effects = Effects::new();
-        let asked = self.collect_within(shard, now, &mut effects, &mut None, |shard, now, room| {
+        let asked = self.collect_within(shard, now, &mut effects, |shard, now, room| {
             let id = self.request(request, location, shard, now, room);
             // An attempt that begins now may end before this does.
             let listens = shard.engine.is_queued(id);
@@ -167,7 +167,12 @@ impl<C: Connector> Driver<C> {
                     if let Some(handle) = handle {
                         handle.discard();
                     }
-                    self.reject(id, held, why);
+                    self.input(id.shard(), |shard, now, room| {
+                        if shard.held_for(id) == Some(held) {
+                            shard.forget_answer(id);
+                            shard.reject(now, room, id, why);
+                        }
+                    });
                     shard = self.lock(id.shard());
                 }
             }
@@ -183,20 +188,6 @@ impl<C: Connector> Driver<C> {
         drop(shard);
         drop(replaced);
         Poll::Pending
-    }
-
-    /// What is held for a request is of no use any more; why not, is the answer if the request has
-    /// met with that too often.
-    fn reject(self: &Arc<Self>, id: RequestId, held: ConnectionId, why: Unusable) {
-        let (mut effects, mut error) = (Effects::new(), Some(why.into()));
-        self.collect(id.shard(), &mut effects, &mut error, |shard, now, room| {
-            if shard.held_for(id) == Some(held) {
-                shard.forget_answer(id);
-                shard.engine.reject(now, room, id);
-            }
-        });
-        self.finish(&mut effects);
-        contain(|| drop(error));
     }
 
     /// Has a letter posted when the answer is there, which may be now.
@@ -289,6 +280,13 @@ impl<C: Connector> Shard<C> {
         let (suspect, stale) = (live.is_suspect(), live.is_stale(now));
         let doubtful = suspect || (stale && !self.engine.is_crowded(id));
         !doubtful || self.live(id).is_some_and(|live| live.check().is_ok())
+    }
+
+    /// The connection that is held for a request is of no use; why not, is the answer if the request
+    /// has met with that too often.
+    fn reject(&mut self, now: Time, room: &mut impl Room, id: RequestId, why: Unusable) {
+        self.failure = Some(why.into());
+        self.engine.reject(now, room, id);
     }
 
     #[cold]

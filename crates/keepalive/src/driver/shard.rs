@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{
-    self as engine, Action, Answer, Ask, ConnectionId, Engine, Phase, Reason, RequestId, Room,
-    ShardId, Time,
+    self as engine, Action, Answer, Ask, ConnectionId, Engine, Reason, RequestId, Room, ShardId,
+    Time,
 };
 
-use crate::common::CommonRoom;
 use crate::connect::{ConnectError, Connector};
 use crate::driver::descriptors::Wanted;
 use crate::driver::effects::{Effect, Effects};
@@ -30,6 +29,8 @@ pub(crate) struct Shard<C: Connector> {
     sockets: Vec<Socket<C>>,
     numbers: Range<u64>,
     pub(crate) wanted: Wanted,
+    /// Why the attempt failed, or the connection went, that the input at hand tells of.
+    pub(crate) failure: Option<ConnectError>,
     /// The last runtime that is known here not to be the home any more.
     pub(crate) past: u64,
     /// What is left to do since, for the next input.
@@ -191,6 +192,7 @@ impl<C: Connector> Shard<C> {
             sockets: Vec::new(),
             numbers: 0..0,
             wanted: Wanted::default(),
+            failure: None,
             past: 0,
             left: Vec::new(),
         }
@@ -331,18 +333,6 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// An attempt has come to these phases meanwhile.
-    pub(crate) fn catch_up(
-        &mut self,
-        room: &mut CommonRoom<'_>,
-        id: ConnectionId,
-        phases: &[(Phase, Time)],
-    ) {
-        for &(phase, at) in phases {
-            self.engine.progress(at, room, id, phase);
-        }
-    }
-
     /// Whether the runtime of this number is known here not to be the home any more.
     #[inline]
     pub(crate) fn is_past(&self, era: u64) -> bool {
@@ -454,8 +444,8 @@ impl<C: Connector> Shard<C> {
     }
 
     /// Carries the engine's actions out as far as it goes under the lock; the rest goes into
-    /// `effects`. `error` is why the attempt failed that is being reported.
-    pub(crate) fn forward(&mut self, effects: &mut Effects<C>, error: &mut Option<ConnectError>) {
+    /// `effects`.
+    pub(crate) fn forward(&mut self, effects: &mut Effects<C>) {
         if !self.left.is_empty() {
             effects.extend(self.left.drain(..));
         }
@@ -464,7 +454,7 @@ impl<C: Connector> Shard<C> {
                 Action::Answer(id, answer) => {
                     let answer = match answer {
                         Answer::Connection(connection) => Answered::With(connection),
-                        other => Answered::Without(Box::new(cause(other, error, &self.wanted))),
+                        other => Answered::Without(Box::new(self.cause(other))),
                     };
                     self.answer(effects, id, answer);
                 }
@@ -483,6 +473,26 @@ impl<C: Connector> Shard<C> {
                 }
                 Action::Tell(shard, message) => effects.push(Effect::Tell(shard, message)),
             }
+        }
+        // Nobody waited for it.
+        effects.extend(self.failure.take().map(Effect::Discard));
+    }
+
+    /// Why a request is answered without a connection.
+    fn cause(&mut self, answer: Answer) -> Cause {
+        match answer {
+            Answer::TimedOut(waiting) => match waiting.reason() {
+                Reason::Descriptor => Cause::TimedOut(waiting, self.wanted.error()),
+                _ => Cause::TimedOut(waiting, None),
+            },
+            Answer::QueueFull { max } => Cause::QueueFull { max },
+            Answer::ShutDown => Cause::ShutDown,
+            Answer::Abandoned => Cause::RuntimeGone,
+            Answer::Failed => match self.failure.take() {
+                Some(error) => Cause::Failed(error),
+                None => Cause::RuntimeGone,
+            },
+            Answer::Cancelled | Answer::Connection(_) => Cause::Cancelled,
         }
     }
 
@@ -522,23 +532,6 @@ impl<C: Connector> Shard<C> {
 fn reserve<T>(records: &mut Vec<T>, slot: usize) {
     if slot >= records.capacity() {
         records.reserve_exact(slot + 1 + slot / 16 + 8 - records.len());
-    }
-}
-
-fn cause(answer: Answer, error: &mut Option<ConnectError>, wanted: &Wanted) -> Cause {
-    match answer {
-        Answer::TimedOut(waiting) => match waiting.reason() {
-            Reason::Descriptor => Cause::TimedOut(waiting, wanted.error()),
-            _ => Cause::TimedOut(waiting, None),
-        },
-        Answer::QueueFull { max } => Cause::QueueFull { max },
-        Answer::ShutDown => Cause::ShutDown,
-        Answer::Abandoned => Cause::RuntimeGone,
-        Answer::Failed => match error.take() {
-            Some(error) => Cause::Failed(error),
-            None => Cause::RuntimeGone,
-        },
-        Answer::Cancelled | Answer::Connection(_) => Cause::Cancelled,
     }
 }
 

@@ -1,12 +1,9 @@
 //! The tasks of a manager: one per attempt, and one per connection that takes time to close.
 
-use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{ConnectionId, Phase, ShardId, Time};
-use smallvec::SmallVec;
+use keepalive_engine::{ConnectionId, Phase, ShardId};
 
 use crate::connect::{Attempt, ConnectError, Connector, Steps};
 use crate::contain::contain;
@@ -16,112 +13,39 @@ use crate::driver::live::Live;
 use crate::driver::removable::Removable;
 use crate::driver::shard::{Started, Stop, Task};
 use crate::host::Host;
-use crate::runtime::consume_budget;
-use crate::sync::{Arc, Mutex, thread_local};
+use crate::sync::Arc;
 
-/// What comes of beginning an attempt.
-pub(crate) enum Begun<C: Connector> {
-    /// A task goes on with it.
-    Runs,
-    /// It is over already, after these phases.
-    Open(Box<Live<C>>, Phases),
-    /// On the runtime of this number.
-    Failed(ConnectError, u64, Phases),
-    /// There is no runtime to begin it on.
-    NoRuntime,
-}
-
-/// Phases that an attempt has come to, and when.
-pub(crate) type Phases = SmallVec<[(Phase, Time); 2]>;
-
-/// Begins an attempt: if it may be `here`, and is likely to be over at once, then on this thread,
-/// and otherwise in a task.
+/// Begins an attempt in a task. False if there is no runtime for it.
 pub(crate) fn connect<C: Connector>(
     driver: &Arc<Driver<C>>,
     shard: ShardId,
     id: ConnectionId,
     host: Host,
-    here: bool,
-) -> Begun<C> {
+) -> bool {
     let Some((era, runtime)) = driver.home.runtime() else {
-        return Begun::NoRuntime;
+        return false;
     };
-    let report = |driver| Report {
-        driver,
+    let report = Report {
+        driver: Arc::clone(driver),
         era,
         shard,
         id,
         reported: false,
     };
-    let alone = if here { Alone::enter() } else { None };
-    let (task, what) =
-        if alone.is_some() && contain(|| driver.connector.is_prompt(&host)) == Some(true) {
-            let progress = Progress::new(driver, shard, id, Some(Phases::new()));
-            let opening = open(host, Arc::clone(&progress));
-            let mut opening = Box::pin(async {
-                // Or a task that opens one after the other would never make way for others.
-                consume_budget().await;
-                opening.await
-            });
-            // Another waker follows with the task.
-            let mut context = Context::from_waker(Waker::noop());
-            let polled = contain(|| {
-                let _within = runtime.enter();
-                opening.as_mut().poll(&mut context)
-            });
-            match polled {
-                Some(Poll::Ready((Ok(io), host))) => {
-                    let live = Live::new(io, &driver.signals, shard, id, era, host);
-                    return Begun::Open(Box::new(live), progress.tell());
-                }
-                Some(Poll::Ready((Err(error), _))) => {
-                    return Begun::Failed(error, era, progress.tell());
-                }
-                None => return Begun::Failed(panicked(), era, progress.tell()),
-                Some(Poll::Pending) => {
-                    let opening = Opening {
-                        future: opening,
-                        progress,
-                        report: report(Arc::clone(driver)),
-                    };
-                    Removable::new(opening.go_on())
-                }
-            }
-        } else {
-            Removable::new(begin(report(Arc::clone(driver)), host))
-        };
+    let (task, what) = Removable::new(begin(report, host));
     let task = runtime.spawn(task);
     let stop = Stop::new(task.abort_handle(), what);
     started(driver, shard, id, Task::Connect, era, &stop);
-    Begun::Runs
-}
-
-thread_local! {
-    #[allow(clippy::missing_const_for_thread_local, reason = "loom takes none")]
-    static BEGINS: Cell<bool> = Cell::new(false);
-}
-
-/// An attempt begins on this thread. As long as it does, no other may: a connector that asks its
-/// manager for a connection would be called within itself, as deep as there are hosts.
-struct Alone;
-
-impl Alone {
-    fn enter() -> Option<Self> {
-        let first = BEGINS.try_with(|begins| !begins.replace(true));
-        first.unwrap_or(false).then_some(Self)
-    }
-}
-
-impl Drop for Alone {
-    fn drop(&mut self) {
-        // It was there when this was made.
-        let _ = BEGINS.try_with(|begins| begins.set(false));
-    }
+    true
 }
 
 /// The report is dropped last: a slot is free when nothing of the attempt is left.
 async fn begin<C: Connector>(report: Report<C>, host: Host) {
-    let progress = Progress::new(&report.driver, report.shard, report.id, None);
+    let progress = Arc::new(Progress {
+        driver: Arc::clone(&report.driver),
+        shard: report.shard,
+        id: report.id,
+    });
     let (result, host) = open(host, progress).await;
     report.finish(result, host);
 }
@@ -147,57 +71,11 @@ async fn open<C: Connector>(
     }
 }
 
-/// An attempt that was begun on another thread. It is dropped before its end is reported.
-struct Opening<C: Connector, F> {
-    future: Pin<Box<F>>,
-    progress: Arc<Progress<C>>,
-    report: Report<C>,
-}
-
-impl<C: Connector, F> Opening<C, F>
-where
-    F: Future<Output = (Result<C::Connection, ConnectError>, Host)>,
-{
-    async fn go_on(self) {
-        let report = self.report;
-        let future = self.future;
-        let (shard, id) = (report.shard, report.id);
-        for (phase, at) in self.progress.tell() {
-            report.driver.enter_phase(shard, id, phase, at);
-        }
-        let (result, host) = future.await;
-        report.finish(result, host);
-    }
-}
-
 /// Takes what an attempt says of its progress to the engine.
 struct Progress<C: Connector> {
     driver: Arc<Driver<C>>,
     shard: ShardId,
     id: ConnectionId,
-    /// What is not told yet, as long as it must not be: the effects of an input wait for others.
-    untold: Mutex<Option<Phases>>,
-}
-
-impl<C: Connector> Progress<C> {
-    fn new(
-        driver: &Arc<Driver<C>>,
-        shard: ShardId,
-        id: ConnectionId,
-        untold: Option<Phases>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            driver: Arc::clone(driver),
-            shard,
-            id,
-            untold: Mutex::new(untold),
-        })
-    }
-
-    /// What was not told, which is for the caller to do. From now on all is told at once.
-    fn tell(&self) -> Phases {
-        self.untold.lock().take().unwrap_or_default()
-    }
 }
 
 impl<C: Connector> Progress<C> {
@@ -212,9 +90,6 @@ impl<C: Connector> Progress<C> {
 impl<C: Connector> Steps for Progress<C> {
     fn enter(&self, phase: Phase) {
         let now = self.driver.common.now();
-        if let Some(untold) = &mut *self.untold.lock() {
-            return untold.push((phase, now));
-        }
         self.driver.enter_phase(self.shard, self.id, phase, now);
     }
 }

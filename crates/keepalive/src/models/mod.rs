@@ -6,7 +6,6 @@
 mod answers;
 mod ends;
 mod lookups;
-mod prompt;
 mod residents;
 mod rig;
 mod room;

@@ -129,7 +129,6 @@ pub(super) fn answer(pending: &mut Pending<Mock>) -> Option<Result<Lease<Mock>, 
 pub(super) struct Mock {
     peer: Arc<Mutex<Peer>>,
     stuck: Arc<AtomicBool>,
-    prompt: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -155,11 +154,6 @@ impl Mock {
         self.peer.lock().refuses = true;
     }
 
-    /// From now on attempts are polled first by whoever begins them.
-    pub(super) fn hurry(&self) {
-        self.prompt.store(true, Ordering::Relaxed);
-    }
-
     /// From now on attempts never end.
     pub(super) fn stick(&self) {
         self.stuck.store(true, Ordering::Relaxed);
@@ -177,10 +171,6 @@ impl Connector for Mock {
             return Err(ConnectError::new("connect", "refused"));
         }
         Ok(Wire(Arc::clone(&self.peer)))
-    }
-
-    fn is_prompt(&self, _: &Host) -> bool {
-        self.prompt.load(Ordering::Relaxed)
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) use tokio::runtime::Handle;
 use tokio::runtime::{Builder, RuntimeFlavor};
 pub(crate) use tokio::sync::Notify;
 use tokio::sync::oneshot;
-pub(crate) use tokio::task::coop::{consume_budget, unconstrained};
+pub(crate) use tokio::task::coop::unconstrained;
 pub(crate) use tokio::task::{AbortHandle, yield_now};
 pub(crate) use tokio::time::timeout;
 use tokio::time::{Timeout, sleep};

@@ -1,23 +1,21 @@
-//! Where there is no runtime, an attempt that begins at once is within that of its manager.
+//! A lease that is given back where there is no runtime lets the manager's own open the next.
 
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use keepalive::{
-    Attempt, ConnectError, Connection, Connector, Host, Lease, Manager, Request, Unusable,
-};
+use keepalive::{Attempt, ConnectError, Connection, Connector, Lease, Manager, Request, Unusable};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::support::run;
 
-struct Prompt;
+struct Tells;
 
 /// Where it was opened.
 struct Wire(Handle);
 
-impl Connector for Prompt {
+impl Connector for Tells {
     type Connection = Wire;
 
     async fn connect(&self, attempt: &Attempt) -> Result<Wire, ConnectError> {
@@ -25,10 +23,6 @@ impl Connector for Prompt {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Ok(Wire(Handle::current()))
-    }
-
-    fn is_prompt(&self, _: &Host) -> bool {
-        true
     }
 }
 
@@ -42,9 +36,9 @@ impl Connection for Wire {
     }
 }
 
-fn elsewhere(give_back: fn(Lease<Prompt>)) {
+fn elsewhere(give_back: fn(Lease<Tells>)) {
     run(async || {
-        let manager = Manager::builder().connector(Prompt).max_open(1).build();
+        let manager = Manager::builder().connector(Tells).max_open(1).build();
         let manager = manager.expect("the settings can work");
         let request = |scheme| Request::new(scheme, "127.0.0.1", 1).expect("a request");
         for scheme in ["quick", "slow"] {

@@ -33,18 +33,3 @@ fn the_next_attempt_begins_when_its_task_has_ended() {
         assert_eq!(reason(&next), Reason::Resolving);
     });
 }
-
-#[test]
-fn none_begins_beside_it_where_it_is_asked_for() {
-    run_on_one_thread(async || {
-        let mock = Mock::stuck().prompt();
-        let manager = Manager::builder().connector(mock.clone()).max_connecting(1);
-        let manager = manager.build().unwrap();
-        drop(manager.allocate(host(0)));
-        assert_eq!(mock.attempts.read().now, 1, "it has a task, which goes on");
-        let _next = manager.allocate(host(1));
-        assert_eq!(mock.attempts.read().total, 1);
-        mock.attempts.until(|tally| tally.total == 2).await;
-        assert_eq!(mock.attempts.read().highest, 1);
-    });
-}

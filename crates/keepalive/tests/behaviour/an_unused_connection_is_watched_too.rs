@@ -25,9 +25,10 @@ fn a_connection_that_nobody_needed_goes_when_the_peer_closes_it() {
     run(async || {
         let server = Server::start();
         let manager = Manager::new();
-        drop(manager.allocate(server.request()));
-        eventually("finished into the cache", || manager.totals().idle == 1).await;
+        let pending = manager.allocate(server.request());
         server.connections.until(|tally| tally.now == 1).await;
+        drop(pending);
+        eventually("finished into the cache", || manager.totals().idle == 1).await;
 
         server.order(Order::Close);
         eventually("removed", || manager.totals().open == 0).await;

@@ -1,5 +1,6 @@
 //! What users see of a manager, over real sockets: one behaviour a file, each named by a sentence.
 
+mod a_full_listener_is_waited_for;
 mod support;
 
 mod a_cancelled_hit_returns_to_the_cache;
@@ -36,8 +37,6 @@ mod a_panic_of_a_waker_loses_nothing;
 mod a_panic_returns_the_slot;
 mod a_peer_that_ends_what_is_opened_is_not_asked_for_ever;
 mod a_peer_that_never_reads_costs_its_user_alone;
-mod a_prompt_connection_needs_no_task;
-mod a_prompt_connector_may_ask_its_manager;
 #[cfg(feature = "proxy")]
 mod a_proxy_opens_the_way;
 #[cfg(feature = "proxy")]

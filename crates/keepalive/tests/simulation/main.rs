@@ -93,7 +93,6 @@ const COVERAGE: &[(&str, u64)] = &[
     ("answered: deferred", 1_000),
     ("answered: immediate", 1_000),
     ("answered: new", 6_000),
-    ("begun at once", 2_000),
     ("broken in use", 800),
     ("broken off", 400),
     ("cancelled", 1_000),

@@ -104,7 +104,7 @@ impl Weather for Storm {
     fn delay(&mut self, operation: Operation, number: usize) -> Delay {
         self.roll_for(operation, number);
         let attempt = [Operation::Resolve, Operation::Connect, Operation::Handshake];
-        if attempt.contains(&operation) && self.is_prompt(number) && self.hits(800) {
+        if attempt.contains(&operation) && is_quick(self.seed, number) && self.hits(800) {
             return Delay::default();
         }
         let slow = self.hits(self.rates.slow);
@@ -116,10 +116,6 @@ impl Weather for Storm {
                 0
             },
         }
-    }
-
-    fn is_prompt(&self, host: usize) -> bool {
-        Dice(self.seed ^ host as u64).below(2) == 0
     }
 
     fn capacity(&mut self) -> usize {
@@ -153,4 +149,9 @@ impl Weather for Calm {
             millis: 1,
         }
     }
+}
+
+/// Whether attempts on a host are mostly over when they are polled first.
+fn is_quick(seed: u64, host: usize) -> bool {
+    Dice(seed ^ host as u64).below(2) == 0
 }

@@ -12,16 +12,15 @@ pub(crate) struct Script(Arc<Mutex<Inner>>);
 /// How attempts go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pace {
+    /// Each step takes a turn.
     #[default]
-    Task,
-    /// Whoever begins them polls them first; they are over then.
+    Steps,
+    /// They are over when they are polled first.
     AtOnce,
-    /// Whoever begins them polls them first; they go on in a task.
-    BegunAtOnce,
 }
 
 impl Pace {
-    pub(crate) const ALL: [Self; 3] = [Self::Task, Self::AtOnce, Self::BegunAtOnce];
+    pub(crate) const ALL: [Self; 2] = [Self::Steps, Self::AtOnce];
 }
 
 #[derive(Default)]
@@ -153,10 +152,6 @@ impl Weather for Script {
                 millis: 1,
             },
         }
-    }
-
-    fn is_prompt(&self, _host: usize) -> bool {
-        self.lock().pace != Pace::Task
     }
 
     fn capacity(&mut self) -> usize {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use keepalive::{Attempt, ConnectError, Connector, Host, Manager, Phase, Request};
+use keepalive::{Attempt, ConnectError, Connector, Manager, Phase, Request};
 use tokio::time::sleep;
 
 pub use books::{Books, Limits, TICK, Want};
@@ -126,15 +126,6 @@ impl Connector for Network {
         self.stage(Operation::Handshake, host).await?;
         let capacity = self.weather().capacity();
         Ok(Wire::open(presence, capacity))
-    }
-
-    fn is_prompt(&self, host: &Host) -> bool {
-        let number = self.books().number_of(host);
-        let is_prompt = self.weather().is_prompt(number);
-        if is_prompt {
-            self.books().note("begun at once", number as u64);
-        }
-        is_prompt
     }
 }
 

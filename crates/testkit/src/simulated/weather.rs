@@ -66,11 +66,6 @@ pub trait Weather: Send + 'static {
 
     fn delay(&mut self, operation: Operation, number: usize) -> Delay;
 
-    /// Whether attempts on this host are polled by whoever begins them.
-    fn is_prompt(&self, _host: usize) -> bool {
-        false
-    }
-
     /// How many leases a new connection carries.
     fn capacity(&mut self) -> usize {
         1

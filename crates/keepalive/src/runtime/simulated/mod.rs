@@ -74,8 +74,6 @@ pub(crate) fn has_timers() -> bool {
 }
 
 /// Tasks are not told to yield here.
-pub(crate) async fn consume_budget() {}
-
 pub(crate) fn unconstrained<F>(future: F) -> F {
     future
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use keepalive::{Attempt, ConnectError, Connection, Connector, Host, Request, Unusable};
+use keepalive::{Attempt, ConnectError, Connection, Connector, Request, Unusable};
 
 use super::{Entered, Gauge};
 
@@ -26,7 +26,6 @@ pub(crate) struct Mock {
     share: Hook<bool>,
     close: Hook<Poll<()>>,
     wakes_itself: bool,
-    is_prompt: bool,
 }
 
 #[derive(Default)]
@@ -59,7 +58,6 @@ impl Mock {
             share: Arc::new(|| false),
             close: Arc::new(|| Poll::Ready(())),
             wakes_itself: false,
-            is_prompt: false,
         }
     }
 
@@ -85,12 +83,6 @@ impl Mock {
     /// Wakes whoever watches a connection as soon as it does.
     pub(crate) fn wakes_itself(mut self) -> Self {
         self.wakes_itself = true;
-        self
-    }
-
-    /// Its attempts begin where they are asked for.
-    pub(crate) fn prompt(mut self) -> Self {
-        self.is_prompt = true;
         self
     }
 
@@ -125,10 +117,6 @@ impl Connector for Mock {
             mock: self.clone(),
             _open: Some(open),
         })
-    }
-
-    fn is_prompt(&self, _: &Host) -> bool {
-        self.is_prompt
     }
 }
 

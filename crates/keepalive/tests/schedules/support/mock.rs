@@ -165,10 +165,6 @@ impl Connector for Mock {
             _slot: Some(slot),
         })
     }
-
-    fn is_prompt(&self, _: &Host) -> bool {
-        thread_rng().r#gen()
-    }
 }
 
 /// Counts as open from the begin of an attempt to the end of its connection.
