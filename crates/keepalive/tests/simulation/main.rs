@@ -106,7 +106,7 @@ const COVERAGE: &[(&str, u64)] = &[
     ("exchange after a goodbye", 100),
     ("freed outside of a runtime", 10),
     ("freed with unread data", 400),
-    ("handed out before the end was known", 100),
+    ("handed out before the end was known", 40),
     ("held for long", 100),
     ("last handle", 40),
     ("leaked", 30),
