@@ -99,7 +99,9 @@ pub use idempotent::Idempotent;
 pub use into_url::IntoUrl;
 pub use url::{Url, UrlError};
 
-/// What the README shows is compiled.
+/// Compiles the examples of README.md and docs/.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
-struct Readme;
+#[doc = include_str!("../../../docs/connecting.md")]
+#[doc = include_str!("../../../docs/waiting.md")]
+struct Guides;
