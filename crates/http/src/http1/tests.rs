@@ -1,3 +1,5 @@
+//! A connection of HTTP/1.1, against a peer on a socket of its own.
+
 use std::future::poll_fn;
 use std::os::fd::AsFd;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Bodies pass on their frames, lengths and ends, and whole ones can be sent twice.
+
 use std::collections::VecDeque;
 use std::io;
 

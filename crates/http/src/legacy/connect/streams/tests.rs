@@ -1,3 +1,5 @@
+//! Streams that begin and end, by the frames of both sides.
+
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};

@@ -1,3 +1,5 @@
+//! A transport over a pipe: poison, and bytes found by a check.
+
 use std::sync::atomic::AtomicUsize;
 use std::task::Wake;
 
