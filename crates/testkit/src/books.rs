@@ -1,5 +1,5 @@
-//! What a driver knows of its connections, written down apart from the engine, and what it may
-//! not be told to do with them.
+//! A record of a driver's connections, kept apart from the engine, that judges the engine's
+//! actions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

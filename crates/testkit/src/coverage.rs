@@ -1,4 +1,4 @@
-//! What must happen sometimes, or a run has proved less than it seems.
+//! Counts events that must happen sometimes, or a run has proved less than it seems.
 
 use keepalive_engine::{Action, Answer, Counts, Message, Reason};
 

@@ -1,4 +1,6 @@
-//! What proves `keepalive`: see `docs/reliability.md`. Not published.
+//! Simulations, models and faulty peers that prove `keepalive`. Not published.
+//!
+//! See `docs/reliability.md`.
 
 #![allow(missing_docs, missing_debug_implementations)] // names and tests say it; nobody else reads this crate
 

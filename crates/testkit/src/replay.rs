@@ -1,4 +1,4 @@
-//! What a failing check says last: how far it came, and how to see it again.
+//! Reports, as a check fails, how far it came and which command repeats it.
 
 #![allow(clippy::print_stderr)] // it is for whoever reads the failure
 

@@ -1,8 +1,9 @@
-//! Every state that a small world can be in: all inputs in all orders, the states counted once.
+//! Visits every state of a small world: all inputs in all orders, each state once.
 //!
-//! Breadth first, so that a failure comes with the shortest way to it. Every invariant is checked
-//! after every input. Then, of every state, that it comes to its end: whoever waits is answered
-//! and whatever is open closes, if attempts succeed, leases come back, and nobody asks any more.
+//! The search is breadth first, so that a failure comes with the shortest way to it. Every
+//! invariant is checked after every input. Then each state must come to its end: if attempts
+//! succeed, leases come back and no request arrives, each waiter is answered and each connection
+//! closes.
 
 #![allow(clippy::print_stderr)] // the way to a failure
 

@@ -1,4 +1,4 @@
-//! One state of a small world, and everything that can happen next.
+//! One state of a small world, and every input that can follow.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;

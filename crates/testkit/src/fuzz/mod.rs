@@ -1,5 +1,5 @@
-//! What the fuzz targets in `fuzz/` do with the bytes they are given; `tests/corpus.rs` does the
-//! same with the bytes that are kept.
+//! The bodies of the fuzz targets in `fuzz/`. `tests/corpus.rs` runs them on the inputs that are
+//! kept.
 
 mod bytes;
 mod engine;

@@ -1,4 +1,4 @@
-//! Texts as requests and addresses (R2, R3).
+//! Parses texts as requests and addresses (R2, R3).
 
 use std::net::{IpAddr, Ipv6Addr};
 

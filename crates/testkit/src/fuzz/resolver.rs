@@ -1,7 +1,7 @@
-//! Whatever an attempt may come to, under a whole manager (E3).
+//! Attempts with any outcome, under a whole manager (E3).
 //!
-//! It is the connector that answers what bytes say: phases in any order, errors of any function
-//! and number, success, delay, or nothing at all.
+//! The connector answers by bytes: phases in any order, errors of any function and number, success,
+//! delay, or nothing at all.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;

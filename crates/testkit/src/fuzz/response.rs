@@ -1,8 +1,8 @@
-//! Where an answer ends, and so whether its connection can be used again.
+//! Finds the end of a response, which decides whether its connection can be used again.
 //!
-//! A server says some bytes. Our client hears them twice, cut in two ways, and hyper alone hears them
-//! in one piece: all must have the same answer. Ours may use the connection again only if hyper has
-//! left nothing of the bytes unread, and must if hyper would.
+//! A server sends some bytes. Our client reads them twice, cut in two ways, and hyper alone reads
+//! them in one piece: all must have the same response. Ours may use the connection again only if
+//! hyper has left none of the bytes unread, and must if hyper would.
 
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! URLs as the HTTP client takes them: where it connects to, and what it sends there.
+//! URLs as the HTTP client takes them: the host that it connects to, and the target that it sends.
 
 use std::io;
 use std::pin::Pin;

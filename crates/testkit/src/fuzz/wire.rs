@@ -1,4 +1,4 @@
-//! A connection in memory, whose far end is in the hands of a fuzz target.
+//! A connection in memory; a fuzz target drives its far end.
 
 use std::io;
 use std::pin::Pin;

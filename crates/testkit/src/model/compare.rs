@@ -1,4 +1,4 @@
-//! The engine and the model side by side.
+//! Runs the engine and the model side by side.
 
 use keepalive_engine::Settings;
 

@@ -1,5 +1,6 @@
-//! A second manager, slow and obvious: it keeps plain lists, scans them for everything, and says
-//! what one shard must do. Where it and the engine differ, one of them has misread the rules.
+//! A second manager, slow and obvious: plain lists, scanned for every decision of one shard.
+//!
+//! Where it and the engine differ, one of them has misread the rules.
 
 mod compare;
 mod operation;

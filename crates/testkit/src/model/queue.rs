@@ -1,4 +1,4 @@
-//! Who waits, who may open a connection, and who must make room (L1, L2, L4, L5, L6, L7).
+//! The model's queue: waiters, claims for room, and evictions (L1, L2, L4, L5, L6, L7).
 
 use std::time::Duration;
 

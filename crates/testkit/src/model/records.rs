@@ -1,4 +1,4 @@
-//! What the model remembers, and what it says.
+//! Inputs, outputs and records of the model.
 
 use std::time::Duration;
 

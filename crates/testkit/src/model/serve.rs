@@ -1,4 +1,5 @@
-//! Who gets which connection, and what becomes of it (L2, L5, R8, C).
+//! The model's choice of a connection for each request, and the life of connections (L2, L5, R8,
+//! C).
 
 use keepalive_engine::{Capacity, FromCache, IdleOrder, Return};
 

@@ -1,4 +1,4 @@
-//! One engine that takes the model's inputs and speaks its language.
+//! An engine behind the model's inputs and outputs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What happens because time passes (T1, T2, C5, C6, C8).
+//! The model's deadlines (T1, T2, C5, C6, C8).
 
 use std::time::Duration;
 

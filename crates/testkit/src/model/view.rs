@@ -1,4 +1,4 @@
-//! What can be seen of a manager between two inputs.
+//! The observable state of a manager between two inputs.
 
 use std::time::Duration;
 

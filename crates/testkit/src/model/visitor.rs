@@ -1,4 +1,4 @@
-//! A request beside the numbered ones, to see what it leaves behind.
+//! A request beside the numbered ones, to see which traces it leaves.
 
 use keepalive_engine::{Ask, Reason, RequestId};
 

@@ -1,4 +1,4 @@
-//! Tests that need a process of their own: what they change is of a whole process.
+//! Runs a test in a process of its own, because it changes the whole process.
 
 use std::env;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The table of what goes wrong together.
+//! The table of faults that happen together.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How many connections are open at once, as the peer sees them.
+//! Counts connections that are open at once, as the peer sees them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};

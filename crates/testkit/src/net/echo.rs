@@ -1,4 +1,4 @@
-//! Servers whose answers say whose they are and what they answer.
+//! Servers whose responses name their server and their request.
 
 use std::fmt::Write as _;
 use std::io;

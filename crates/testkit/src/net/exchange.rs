@@ -1,4 +1,4 @@
-//! Where a response ends, for whoever passes it on.
+//! Finds the end of a response, for a proxy that passes it on.
 
 /// What is spoken through a proxy: requests and responses in turn, never two requests at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

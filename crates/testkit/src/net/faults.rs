@@ -1,4 +1,4 @@
-//! What was done on purpose.
+//! Counts the faults that were injected.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,6 @@
-//! Real sockets: servers that tag their answers, a proxy that fails on purpose, and counters of what
-//! the process holds. Most of it needs Linux, which tells what a process holds.
+//! Real sockets: servers that tag their responses, a faulty proxy, and counts of resources.
+//!
+//! Most of it needs Linux, which reports the resources of a process.
 
 pub mod again;
 #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! Servers that others have written, run as programs.
+//! Runs other people's servers as programs.
 
 use std::env;
 use std::io::{BufRead, BufReader, copy, sink};

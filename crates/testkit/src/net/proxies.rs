@@ -1,4 +1,4 @@
-//! Proxies that others have written, each a program in a folder of the test's own.
+//! Runs other people's proxies, each in a folder of the test's own.
 
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};

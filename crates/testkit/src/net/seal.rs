@@ -1,4 +1,4 @@
-//! The TLS of our servers: one certificate, made when it is first needed.
+//! The TLS settings of our servers: one certificate, made at its first use.
 
 use std::sync::{Arc, LazyLock};
 

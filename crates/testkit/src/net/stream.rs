@@ -1,4 +1,4 @@
-//! Reading and writing a socket that several look at.
+//! Reads and writes a socket that several parts share.
 
 use std::io;
 use std::net::Shutdown;

@@ -1,4 +1,4 @@
-//! What a proxy does wrong.
+//! The faults of a proxy.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What must be so when all is over.
+//! Checks after a run: no busy timer or task, no lost slot, nothing left.
 
 use std::time::Duration;
 

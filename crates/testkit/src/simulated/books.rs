@@ -1,4 +1,4 @@
-//! What the network knows: every connection, who holds it, and what is wrong with it.
+//! The network's record of every connection, its holder and its faults.
 #![allow(clippy::print_stderr)] // a trace, on demand
 
 use std::collections::{BTreeMap, VecDeque};

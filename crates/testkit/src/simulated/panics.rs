@@ -1,4 +1,4 @@
-//! Telling panics that a test planned from those it must hear of.
+//! Tells panics that a test planned from unexpected ones.
 
 use std::any::Any;
 use std::cell::RefCell;

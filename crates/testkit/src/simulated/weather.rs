@@ -1,4 +1,4 @@
-//! What goes wrong, and how long things take.
+//! The operations of the network, how each ends, and how long it takes.
 
 /// What the network does for a manager; each may go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,8 @@
-//! Random inputs to one and to several engines: every invariant holds after every input, every
-//! request is answered exactly once, hosts are served in order, nobody is overtaken beyond the
-//! bound, and when the world comes to rest nothing is left.
+//! Random inputs to one engine or several.
+//!
+//! Every invariant holds after every input, and every request is answered exactly once. Hosts are
+//! served in order, and overtakes stay within the bound. When the world comes to rest nothing is
+//! left.
 
 mod operate;
 mod rest;

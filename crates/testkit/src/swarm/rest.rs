@@ -1,4 +1,4 @@
-//! The end of a life: no more faults and no more requests, so everything must end.
+//! Ends a life: without further faults and requests, everything must end.
 
 use std::time::Duration;
 

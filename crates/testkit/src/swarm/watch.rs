@@ -1,4 +1,4 @@
-//! What can be seen from outside: order per host, and how often a waiting request is overtaken.
+//! Watches from outside: the order of each host, and how often a waiting request is overtaken.
 
 use std::collections::{BTreeMap, VecDeque};
 

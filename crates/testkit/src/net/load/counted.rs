@@ -1,4 +1,4 @@
-//! A connector that counts.
+//! A connector that counts its connections.
 
 use std::collections::HashMap;
 use std::io;

@@ -1,4 +1,4 @@
-//! What came of many questions.
+//! Counts the results of many requests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Asks over HTTP.
+//! Sends requests over HTTP, and checks the responses.
 
 use std::time::{Duration, Instant};
 

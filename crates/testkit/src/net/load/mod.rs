@@ -1,4 +1,4 @@
-//! Clients that ask much, and check every answer.
+//! Clients that send many requests, and check every response.
 
 mod counted;
 mod figures;

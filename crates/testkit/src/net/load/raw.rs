@@ -1,4 +1,4 @@
-//! Asks in lines, over plain connections.
+//! Sends lines over plain connections, and checks the responses.
 
 use std::io;
 use std::time::{Duration, Instant};

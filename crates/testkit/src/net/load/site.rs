@@ -1,4 +1,4 @@
-//! What clients are let loose on.
+//! Servers for the clients, each behind a faulty proxy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

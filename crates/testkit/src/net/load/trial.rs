@@ -1,4 +1,4 @@
-//! Many clients against one combination of toxics, and everything that must hold then.
+//! Many clients against one combination of faults, and everything that must hold then.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
