@@ -1,4 +1,4 @@
-//! Where a connection goes: a numeric address, a name to resolve, or the path of a unix socket.
+//! The address of a connection: a numeric address, a name to resolve, or the path of a unix socket.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -81,7 +81,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Why a text is no address; worded to follow the text itself.
+/// Why a text is not an address; the message continues a sentence about the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AddressFault {
     #[error("it is empty; give an IP address or a host name")]
@@ -135,8 +135,8 @@ fn parse_v6(text: &str, otherwise: AddressFault) -> Result<Address, AddressFault
 
 fn parse_zone(text: &str) -> Result<Box<str>, AddressFault> {
     let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    // All digits are the number of an interface as it stands (RFC 9844, and what `SocketAddrV6`
-    // prints): `%251` is 251. Before anything else "%25" is the '%' of a URL (RFC 6874).
+    // A zone of digits alone is the number of an interface (RFC 9844; `SocketAddrV6` prints it so):
+    // `%251` is 251. Before other text, "%25" is the escaped '%' of a URL (RFC 6874).
     let zone = match text.strip_prefix("25") {
         Some(rest) if !is_number(rest) => rest,
         _ => text,
@@ -165,8 +165,8 @@ fn parse_name(text: &str) -> Result<Address, AddressFault> {
         });
     }
     let name = text.strip_suffix('.').unwrap_or(text);
-    // A resolver would take these as numbers in the manner of inet_aton: `127.1` is 127.0.0.1 to
-    // many.
+    // A resolver may read these as numbers in the manner of inet_aton: to many, `127.1` is
+    // 127.0.0.1.
     if name.rsplit('.').next().is_some_and(is_numeric) {
         return Err(AddressFault::Number);
     }

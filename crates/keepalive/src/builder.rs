@@ -19,8 +19,9 @@ use crate::host::Host;
 use crate::manager::Manager;
 use crate::random::HashKey;
 
-/// How many shards a manager has: enough for two threads to meet rarely on common machines, or,
-/// where schedules are explored, no more than it takes for a host to be alone in one.
+/// Number of shards of a manager, large enough that two threads rarely meet in one shard on common
+/// machines. Where schedules are explored, it is the smallest number at which a host can be alone
+/// in a shard.
 const SHARDS: u16 = if EXPLORED { 2 } else { 16 };
 const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 
@@ -43,7 +44,7 @@ const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 #[must_use]
 pub struct Builder<C = Net> {
     settings: Settings,
-    /// Of hosts that have a limit of their own.
+    /// Limits of the hosts that have their own.
     limits: HashMap<Host, usize>,
     bind_addresses: BindAddresses,
     connector: C,
@@ -63,12 +64,12 @@ impl Builder<Net> {
         }
     }
 
-    /// Has `connector` open the connections of `scheme`, in place of plain TCP.
+    /// Registers `connector` for `scheme`, in place of plain TCP.
     ///
-    /// Case does not matter. The last connector registered for a scheme counts, and it may
-    /// replace the built-in `unix`, `https` and `wss` too. Its connections have one user at a
-    /// time, whatever their [`capacity`](crate::Connection::capacity). The example `redis` registers
-    /// one that says who it is before a connection is used.
+    /// Case does not matter. The last connector registered for a scheme applies; it may also
+    /// replace the built-in `unix`, `https` and `wss`. Its connections have one user at a time,
+    /// whatever their [`capacity`](crate::Connection::capacity). The example `redis` registers a
+    /// connector that authenticates each new connection.
     pub fn scheme<D>(mut self, scheme: &str, connector: D) -> Self
     where
         D: Connector,
@@ -80,17 +81,16 @@ impl Builder<Net> {
 
     /// The TLS settings of `https` and `wss`.
     ///
-    /// Default [`Tls::new`], made when they are first needed: the platform's verifier and roots.
+    /// Default [`Tls::new`], created on first use: the platform's verifier and roots.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.connector = self.connector.tls(tls);
         self
     }
 
-    /// Reaches the hosts of `scheme` by TLS, with these settings.
+    /// Connects to the hosts of `scheme` by TLS, with these settings.
     ///
-    /// Case does not matter. As with [`scheme`](Self::scheme), what was said last of a scheme
-    /// counts.
+    /// Case does not matter. As with [`scheme`](Self::scheme), the last call for a scheme applies.
     #[cfg(feature = "tls")]
     pub fn tls_scheme(mut self, scheme: &str, tls: Tls) -> Self {
         self.connector = self.connector.tls_scheme(scheme, tls);
@@ -99,20 +99,21 @@ impl Builder<Net> {
 }
 
 impl<C> Builder<C> {
-    /// Connections per host at once: connecting, in use, idle and closing together.
+    /// Maximum number of connections per host: connecting, in use, idle and closing together.
     ///
-    /// Default 4, at least 1. One makes the requests of a host take turns; very many may be taken
-    /// for an attack by the peer.
+    /// Default 4, at least 1. With 1, the requests of a host take turns. A peer may take a very
+    /// large number for an attack.
     pub fn max_per_host(mut self, connections: usize) -> Self {
         self.settings.max_per_host = connections;
         self
     }
 
-    /// Connections of this host at once, in place of [`max_per_host`](Self::max_per_host), fewer or
-    /// more; what is said last of a host counts.
+    /// Maximum number of connections to `host`, in place of [`max_per_host`](Self::max_per_host);
+    /// it may be lower or higher.
     ///
-    /// At least 1. A host of a partition, or with TLS settings of its own, is another host. A manager
-    /// remembers each host that has a limit of its own, with its figures, as long as it lives.
+    /// At least 1. The last limit set for a host applies. A host with a partition, or with TLS
+    /// settings of its own, is a host of its own. A manager keeps the record and the figures of
+    /// every host that has its own limit for the manager's whole life.
     ///
     /// # Examples
     ///
@@ -131,18 +132,19 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Connections of all hosts at once.
+    /// Maximum number of connections to all hosts.
     ///
-    /// Default 128, at least 1. When it is reached, an idle connection of another host is closed
-    /// to make room; with too few, connections are closed and opened instead of being reused.
-    /// With more than the process may have descriptors, attempts wait until there is one.
+    /// Default 128, at least 1. At the limit, the manager closes an idle connection of another host
+    /// to make room. With a limit that is too low, connections are closed and opened instead of
+    /// being reused. If the process has fewer file descriptors than this, attempts wait for a free
+    /// one.
     pub fn max_open(mut self, connections: usize) -> Self {
         self.settings.max_open = connections;
         self
     }
 
-    /// Requests that wait without an attempt of their own; beyond it, requests are answered
-    /// [`ErrorKind::QueueFull`](crate::ErrorKind::QueueFull) at once.
+    /// Maximum number of requests that wait without an attempt of their own. Further requests fail
+    /// at once with [`ErrorKind::QueueFull`](crate::ErrorKind::QueueFull).
     ///
     /// Default unlimited, at least 1.
     pub fn max_queued(mut self, requests: usize) -> Self {
@@ -150,10 +152,10 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Attempts to open a connection that are in flight at once.
+    /// Maximum number of attempts to open a connection that are in flight at once.
     ///
-    /// One that is withdrawn counts until nothing of it is left. Default unlimited, at least 1. Too
-    /// few let one peer that does not answer hold up others.
+    /// A cancelled attempt counts until its resources are released. Default unlimited, at least 1.
+    /// With a low limit, one peer that does not answer can delay the requests to others.
     pub fn max_connecting(mut self, attempts: usize) -> Self {
         self.settings.max_connecting = Some(attempts);
         self
@@ -161,15 +163,16 @@ impl<C> Builder<C> {
 
     /// How long an idle connection is kept.
     ///
-    /// Default 15 s. Zero: no connection is used twice. Longer than the peer keeps it: the peer
-    /// closes first, which is noticed, but costs a request that is sent in the same instant.
+    /// Default 15 s. Zero: no connection is reused. If the peer keeps connections for a shorter
+    /// time, it closes first. The manager notices that, but a request sent in the same instant
+    /// fails.
     pub fn keep_alive(mut self, time: Duration) -> Self {
         self.settings.keep_alive = time;
         self
     }
 
-    /// Time from a request to its answer, if the request sets none: waiting, name resolution and
-    /// connecting together.
+    /// Time from a request to its answer, unless the request sets its own: waiting, name resolution
+    /// and connecting together.
     ///
     /// Default 120 s, longer than zero.
     pub fn timeout(mut self, time: Duration) -> Self {
@@ -177,16 +180,16 @@ impl<C> Builder<C> {
         self
     }
 
-    /// How long an orderly close may take; then the connection is dropped.
+    /// Maximum duration of an orderly close, after which the connection is dropped.
     ///
-    /// Default 5 s, longer than zero. Plain sockets close at once; TLS
-    /// says that it ends (`close_notify`), which takes time only if the peer does not read.
+    /// Default 5 s, longer than zero. Plain sockets close at once. TLS sends `close_notify`, which
+    /// takes time only if the peer does not read.
     pub fn close_timeout(mut self, time: Duration) -> Self {
         self.settings.close_timeout = time;
         self
     }
 
-    /// Age at which a connection is not used again.
+    /// Maximum age of a connection, beyond which it is not reused.
     ///
     /// Default none, longer than zero. A connection in use is closed when it comes back.
     pub fn max_lifetime(mut self, time: Duration) -> Self {
@@ -194,8 +197,10 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Share of `max_lifetime` by which each connection's own is shortened at random, drawn once,
-    /// so that connections opened together do not end together.
+    /// Largest share of `max_lifetime` by which chance shortens the lifetime of a connection.
+    ///
+    /// The manager draws it once per connection, so that connections opened together do not end
+    /// together.
     ///
     /// Default 0.1, from 0 to 1.
     pub fn lifetime_jitter(mut self, share: f64) -> Self {
@@ -203,9 +208,9 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Leases after which a connection is closed.
+    /// Maximum number of leases of one connection, after which it is closed.
     ///
-    /// Default unlimited, at least 1; 1 means that no connection is used twice.
+    /// Default unlimited, at least 1. With 1, no connection is reused.
     pub fn max_uses(mut self, leases: u64) -> Self {
         self.settings.max_uses = Some(leases);
         self
@@ -217,29 +222,29 @@ impl<C> Builder<C> {
         self
     }
 
-    /// How many waiters of its own host one connection may serve while an earlier request of
-    /// another host waits for room under `max_open`.
+    /// How many waiters of its own host one connection may serve in succession while an earlier
+    /// request of another host waits for room under `max_open`.
     ///
-    /// Default 16. Zero is strict order of arrival: a connection then closes rather than serve a
-    /// later request. In all, a request that waits for room is overtaken at most
-    /// `reuse_run * max_open` times, not counting what it could not have had anyway: while enough
-    /// connections are being closed for it, others go on.
+    /// Default 16. Zero means strict order of arrival: a connection is then closed rather than
+    /// serve a later request. In all, at most `reuse_run * max_open` later requests overtake a
+    /// request that waits for room. Overtakes that do not delay it are not counted: while enough
+    /// connections are being closed for it, other connections continue to serve their hosts.
     pub fn reuse_run(mut self, waiters: u32) -> Self {
         self.settings.reuse_run = waiters;
         self
     }
 
-    /// Whether an attempt to connect goes on when its request has gone, because it was withdrawn, out
-    /// of time or served by another connection. Default yes: the connection is kept for the next
+    /// Whether an attempt to connect continues after its request has been withdrawn, has timed out
+    /// or was served by another connection. Default yes: the connection is kept for the next
     /// request.
     ///
-    /// So a host that takes longer to connect to than requests wait is served all the same. Of one
-    /// host four such attempts go on at most, each for `timeout` or two minutes, whichever is less.
-    /// Whenever the room of one, or its place under `max_connecting`, could be of use to a request
-    /// that waits, it is cancelled at once. So is one that still looks a name up, or waits for a file
-    /// descriptor, and one whose connector has not said where it is
-    /// ([`Attempt::enter`](crate::Attempt::enter)). With no, an attempt that nobody waits for is
-    /// cancelled always.
+    /// So a host can be served even if connecting to it takes longer than its requests wait. At
+    /// most four such attempts per host continue, each for `timeout` or two minutes, whichever is
+    /// less. The manager cancels one at once when a waiting request could use its slot, or its
+    /// place under `max_connecting`. The manager also cancels an attempt that still resolves a name
+    /// or waits for a file descriptor, and one whose connector has not reported a phase
+    /// ([`Attempt::enter`](crate::Attempt::enter)). With no, every attempt without a request is
+    /// cancelled.
     pub fn finish_attempts(mut self, finish: bool) -> Self {
         self.settings.finish_attempts = finish;
         self
@@ -247,15 +252,15 @@ impl<C> Builder<C> {
 
     /// The local address to connect from. Default none: the system chooses.
     ///
-    /// It is for hosts of its own family. Of the other family none is connected to, unless it is
-    /// given an address, too, by another call; a host that has no other address is answered with
-    /// an error of function `bind`.
+    /// The address applies to hosts of its own family. Addresses of the other family are not used,
+    /// unless another call sets a local address of that family too. A request for a host without a
+    /// usable address fails with an error of function `bind`.
     pub fn bind_address(mut self, address: IpAddr) -> Self {
         self.bind_addresses.set(address);
         self
     }
 
-    /// Has `connector` open all connections, in place of [`Net`].
+    /// Opens all connections with `connector`, in place of [`Net`].
     pub fn connector<D: Connector>(self, connector: D) -> Builder<D> {
         Builder {
             settings: self.settings,
@@ -271,7 +276,7 @@ impl<C: Connector> Builder<C> {
     ///
     /// # Errors
     ///
-    /// The first setting that cannot work, with its value and what is allowed.
+    /// The first invalid setting, with its value and the allowed range.
     pub fn build(self) -> Result<Manager<C>, ConfigError> {
         for &connections in self.limits.values() {
             Config::check_host_limit(connections)?;

@@ -9,27 +9,27 @@ use keepalive_engine::{Reason, RequestId, Timing, Waiting};
 use crate::connect::{ConnectError, system_text};
 use crate::host::Host;
 
-/// What kind of end a request came to.
+/// The kind of an [`AllocateError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Its deadline passed.
+    /// The deadline of the request passed.
     Timeout,
-    /// Its attempt to open a connection failed, or what was opened was of no use.
+    /// The attempt to open a connection failed, or the new connection was unusable.
     Connect,
     /// The queue was full.
     QueueFull,
-    /// It was withdrawn by [`Manager::cancel`](crate::Manager::cancel).
+    /// [`Manager::cancel`](crate::Manager::cancel) withdrew the request.
     Cancelled,
-    /// The manager has been shut down, or its last handle has gone.
+    /// The manager has been shut down, or its last handle has been dropped.
     ShutDown,
-    /// There is no tokio runtime, or it has gone.
+    /// There is no tokio runtime, or it has been shut down.
     Runtime,
 }
 
 /// Why a request was answered without a connection.
 ///
-/// The message says what was tried, to which host, and what went wrong.
+/// The message names the host, the function that failed and the error.
 ///
 /// # Examples
 ///
@@ -61,10 +61,10 @@ struct Inner {
     cause: Cause,
 }
 
-/// What ended a request.
+/// The cause of an [`AllocateError`].
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
-    /// With why there was no file descriptor, if that was waited for.
+    /// With the system's error, if the request waited for a file descriptor.
     TimedOut(Waiting, Option<ConnectError>),
     Failed(ConnectError),
     QueueFull {
@@ -89,7 +89,7 @@ impl AllocateError {
         }
     }
 
-    /// What kind of end it was.
+    /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         match self.inner.cause {
             Cause::TimedOut(..) => ErrorKind::Timeout,
@@ -103,10 +103,10 @@ impl AllocateError {
 
     /// The function that failed.
     ///
-    /// Of a timeout, the phase it hit: `queue`, `resolve`, `connect`, `proxy` or `tls`. Of a failed
-    /// attempt, what its connector says: `resolve`, `bind`, `connect`, `tls`... `check`, if twice
-    /// a connection that had just been opened was of no use before it was taken. Otherwise
-    /// `queue`, `cancel`, `shutdown` or `runtime`.
+    /// For a timeout: the phase it interrupted, `queue`, `resolve`, `connect`, `proxy` or `tls`.
+    /// For a failed attempt: the function that its connector reported, such as `resolve`, `bind`,
+    /// `connect` or `tls`. It is `check` if two newly opened connections in a row were unusable
+    /// before they were taken. Otherwise `queue`, `cancel`, `shutdown` or `runtime`.
     pub fn function(&self) -> &str {
         match &self.inner.cause {
             Cause::TimedOut(waiting, _) => phase(waiting.reason()),
@@ -118,9 +118,9 @@ impl AllocateError {
         }
     }
 
-    /// The number of the system's error; `None` where the system gave none.
+    /// The number of the system's error; `None` if the system reported none.
     ///
-    /// Of a timeout, `ETIMEDOUT`; if no file descriptor was to be had, the number of that error is
+    /// For a timeout, `ETIMEDOUT`. If no file descriptor was available, the number of that error is
     /// among the causes ([`source`](std::error::Error::source)).
     pub fn error_num(&self) -> Option<i32> {
         match &self.inner.cause {
@@ -130,8 +130,7 @@ impl AllocateError {
         }
     }
 
-    /// What went wrong, in words; the system's own text where there is an
-    /// [`error_num`](Self::error_num).
+    /// The error in words; the system's own text if there is an [`error_num`](Self::error_num).
     pub fn error_str(&self) -> String {
         match &self.inner.cause {
             Cause::TimedOut(..) => system_text(libc::ETIMEDOUT),
@@ -152,9 +151,10 @@ impl AllocateError {
         }
     }
 
-    /// Whether the same request may succeed if it is made again, a little later.
+    /// Whether the same request may succeed a little later.
     ///
-    /// True of timeouts, of a full queue, and of connections refused, reset, closed or unreachable.
+    /// True for timeouts, for a full queue, and for connections refused, reset, closed or
+    /// unreachable.
     pub fn is_retryable(&self) -> bool {
         match &self.inner.cause {
             Cause::TimedOut(..) | Cause::QueueFull { .. } => true,
@@ -183,12 +183,12 @@ impl AllocateError {
         }
     }
 
-    /// Where the time went, from the request to this answer.
+    /// The time from the request to this answer, by phase.
     pub fn timing(&self) -> Timing {
         self.inner.timing
     }
 
-    /// Of a timeout: what the request was waiting for when it hit.
+    /// For a timeout: why the request was waiting at that moment.
     pub fn waiting(&self) -> Option<Waiting> {
         match self.inner.cause {
             Cause::TimedOut(waiting, _) => Some(waiting),
@@ -201,7 +201,7 @@ impl AllocateError {
         self.inner.id
     }
 
-    /// The host that it was for.
+    /// The host of the request.
     pub fn host(&self) -> &Host {
         &self.inner.host
     }

@@ -1,4 +1,4 @@
-//! What limits and reuse go by.
+//! The key of limits and reuse.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -12,19 +12,19 @@ use crate::connect::Proxy;
 use crate::connect::tls::Tls;
 use crate::random::HashKey;
 
-// One for the process: equal hosts hash alike wherever they were made, and nobody outside can
-// choose collisions.
+// One key for the process: equal hosts have equal hashes everywhere, and nobody outside can choose
+// collisions.
 static HASHER: LazyLock<HashKey> = LazyLock::new(HashKey::default);
 
-/// A scheme, an address and a port, and a partition or TLS settings if they were asked for.
+/// A scheme, an address and a port, with a partition or TLS settings if the request has them.
 ///
 /// Limits are counted per host, and a connection is reused for its own host only. Schemes and names
-/// are compared without case and names without a trailing dot, so that all spellings of a host
-/// share its connections. Two partitions of the same scheme, address and port are two hosts, and so
-/// are two requests with different TLS settings of their own. A proxy that forwards requests is a
-/// host, too, and another than a server of the same address.
+/// are compared without case, and names without a trailing dot, so all spellings of a host share
+/// its connections. Two partitions of the same scheme, address and port are two hosts; so are two
+/// requests with different TLS settings of their own. A proxy that forwards requests is a host too,
+/// distinct from a server at the same address.
 ///
-/// Cloning is cheap, and so is comparing and hashing: the hash is computed once.
+/// Cloning, comparing and hashing are cheap: the hash is computed once.
 ///
 /// # Examples
 ///
@@ -55,13 +55,13 @@ impl Host {
         self.set_apart(|apart| apart.partition = Some(label.into()))
     }
 
-    /// The same host, reached with these TLS settings and no others.
+    /// The same host, with these TLS settings.
     #[cfg(feature = "tls")]
     pub(crate) fn with_tls(&self, tls: Tls) -> Self {
         self.set_apart(|apart| apart.tls = Some(tls))
     }
 
-    /// The same host, as a proxy that is given requests to forward.
+    /// The same host, as a proxy that forwards requests.
     #[cfg(feature = "proxy")]
     pub(crate) fn with_proxy(&self, proxy: Proxy) -> Self {
         self.set_apart(|apart| apart.proxy = Some(proxy))
@@ -78,7 +78,7 @@ impl Host {
         &self.0.parts.scheme
     }
 
-    /// The address, in the form that all its spellings share.
+    /// The address, in the one form that all its spellings share.
     pub fn address(&self) -> &Address {
         &self.0.parts.address
     }
@@ -88,33 +88,33 @@ impl Host {
         self.0.parts.port
     }
 
-    /// The label of the partition, if the request asked for one.
+    /// The label of the partition, if the request has one.
     ///
-    /// The empty label is a label like any other, and not the same as none.
+    /// The empty label is a valid label, and differs from none.
     pub fn partition(&self) -> Option<&str> {
         self.0.parts.apart.as_deref()?.partition.as_deref()
     }
 
-    /// The TLS settings that the request brought along, if it did.
+    /// The TLS settings of the request, if it has its own.
     #[cfg(feature = "tls")]
     pub fn tls(&self) -> Option<&Tls> {
         self.0.parts.apart.as_deref()?.tls.as_ref()
     }
 
-    /// The proxy that it is, if requests of HTTP are forwarded by it: see
+    /// The proxy at this host, if it forwards HTTP requests: see
     /// [`Proxy::host`](crate::Proxy::host).
     #[cfg(feature = "proxy")]
     pub fn proxy(&self) -> Option<&Proxy> {
         self.0.parts.apart.as_deref()?.proxy.as_ref()
     }
 
-    /// Equal for equal hosts for as long as the process lives; another value in the next.
+    /// Equal for equal hosts within one process; it differs between processes.
     #[inline]
     pub(crate) fn hash_value(&self) -> u64 {
         self.0.hash
     }
 
-    /// Whether it is the same record: quicker to tell than whether it is the same host.
+    /// Whether both are the same record: cheaper than comparing the hosts.
     #[inline]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -140,13 +140,13 @@ impl Hash for Host {
     }
 }
 
-/// Writes `http://127.0.0.1:80`, `http://[::1]:80` or `unix:/run/x.sock`, then the partition, that it
-/// is a proxy, and the number of the TLS settings, if there are any.
+/// Writes `http://127.0.0.1:80`, `http://[::1]:80` or `unix:/run/x.sock`; then, if present, the
+/// partition, the mark of a proxy and the number of the TLS settings.
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, address, port) = (self.scheme(), self.address(), self.port());
         match address {
-            // Two slashes alone would be taken for those of a URL.
+            // A leading `//` would read as the start of a URL's authority.
             Address::Path(path) if path.as_os_str().as_encoded_bytes().starts_with(b"//") => {
                 write!(f, "{scheme}://{address}")?;
             }
@@ -187,7 +187,8 @@ struct Parts {
     apart: Option<Box<Apart>>,
 }
 
-/// What sets a host apart from others of the same scheme, address and port. Few have any.
+/// The parts that separate a host from others of the same scheme, address and port. Most hosts have
+/// none.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 struct Apart {
     partition: Option<Box<str>>,

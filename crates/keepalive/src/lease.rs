@@ -1,4 +1,4 @@
-//! A connection in a user's hands.
+//! A leased connection.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -16,21 +16,20 @@ use crate::driver::live::Live;
 use crate::host::Host;
 use crate::sync::Arc;
 
-/// A connection in a user's hands, for as long as it is held.
+/// A connection in use, exclusively or as a handle of a shared one, until the lease ends.
 ///
-/// Reads, writes and everything else of the connection are reached through it: it implements
-/// [`AsyncRead`] and [`AsyncWrite`] where the connection does, and dereferences to it.
+/// The lease implements [`AsyncRead`] and [`AsyncWrite`] where the connection does, and
+/// dereferences to the connection.
 ///
-/// [`free`](Self::free) gives the connection back for the next one who asks. Dropping the lease
-/// instead closes the connection, because an exchange that was broken off must never be
-/// continued by somebody else; so does a panic. Forgetting it (`std::mem::forget`) keeps its slot
-/// for ever.
+/// [`free`](Self::free) gives the connection back for reuse. Dropping the lease closes the
+/// connection instead, also during a panic, because nobody else may continue a broken-off exchange.
+/// Forgetting the lease (`std::mem::forget`) keeps its slot for ever.
 #[must_use = "dropping it closes the connection"]
 pub struct Lease<C: Connector = Net> {
-    /// There until the lease ends.
+    /// `Some` until the lease ends.
     live: Option<Box<Live<C>>>,
     anchor: Arc<Anchor<C>>,
-    /// Whether the user has ended its side of the connection.
+    /// Whether the user has shut down its side of the connection.
     ended: bool,
 }
 
@@ -48,27 +47,27 @@ impl<C: Connector> Lease<C> {
         self.live().request
     }
 
-    /// The host that it is connected to.
+    /// The host of the connection.
     pub fn host(&self) -> &Host {
         &self.live().host
     }
 
-    /// How the connection came to be there: at once, after another user gave it back, or, if
-    /// `None`, opened new and used by nobody before.
+    /// Whether the connection was idle or came from another user; `None` if it is new, opened for
+    /// this request and used by nobody before.
     pub fn from_cache(&self) -> Option<FromCache> {
         self.live().from_cache
     }
 
-    /// Where the time from the request to this answer went.
+    /// The time from the request to this answer, by phase.
     pub fn timing(&self) -> Timing {
         self.anchor.driver.timing(self.id()).unwrap_or_default()
     }
 
-    /// Gives the connection back, for the next one who asks.
+    /// Gives the connection back for reuse.
     ///
     /// Call it when the exchange is complete on both sides. The connection is kept only if it is
-    /// still open on both sides and nothing unread has arrived; otherwise it is closed, and its slot is free at
-    /// once.
+    /// still open on both sides and no unread data has arrived. Otherwise it is closed, and its
+    /// slot is free at once.
     pub fn free(mut self) {
         if !self.ended
             && let Some(live) = self.live.take()
@@ -77,7 +76,7 @@ impl<C: Connector> Lease<C> {
         }
     }
 
-    /// Closes the connection, as dropping the lease does, but says so.
+    /// Closes the connection; dropping the lease has the same effect.
     pub fn close(self) {
         drop(self);
     }
@@ -115,7 +114,7 @@ impl<C: Connector> DerefMut for Lease<C> {
     }
 }
 
-/// The connection is in a box of its own and never pinned by the lease.
+/// The lease never pins the connection, which has a box of its own.
 impl<C: Connector> Unpin for Lease<C> {}
 
 impl<C: Connector> AsyncRead for Lease<C>

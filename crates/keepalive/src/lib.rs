@@ -1,10 +1,11 @@
 //! The client connection manager for async Rust: one object that owns every outgoing connection
 //! of a program.
 //!
-//! A [`Manager`] opens a connection to a scheme, address and port when someone asks; never has
-//! more than a set number per host and in total; lets requests wait their turn, with a deadline;
-//! keeps a connection alive for a while after its user gives it back, and hands it to the next
-//! one who asks; notices when the peer closes it; and answers every request exactly once.
+//! A [`Manager`] opens connections to a scheme, address and port on request. It limits the
+//! connections per host and in total; requests above a limit wait in order, each with a deadline.
+//! When a user gives a connection back, the manager keeps it alive for a while and reuses it for
+//! the next request. It notices when the peer closes a connection, and answers every request
+//! exactly once.
 //!
 //! # Examples
 //!
@@ -20,31 +21,31 @@
 //! lease.write_all(b"hello").await?;
 //! let mut answer = [0; 5];
 //! lease.read_exact(&mut answer).await?;
-//! lease.free(); // for the next one who asks
+//! lease.free(); // back to the manager, for reuse
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # The parts
 //!
-//! - [`Manager`] and [`Builder`]: limits, queue and cache. [`Request`]: what to connect to.
-//! - [`Pending`]: a request that waits; await it. [`Lease`]: a connection in your hands.
-//! - [`mailbox`]: the other way to be answered, by posted [`Response`]s with a context.
-//! - [`AllocateError`]: why there is no connection. [`Waiting`]: why there is none yet.
+//! - [`Manager`] and [`Builder`]: limits, queue and cache. [`Request`]: the host to connect to.
+//! - [`Pending`]: a waiting request; await it. [`Lease`]: a connection in use.
+//! - [`mailbox`]: answers as posted [`Response`]s with a context, in place of futures.
+//! - [`AllocateError`]: why a request failed. [`Waiting`]: why a request still waits.
 #![cfg_attr(
     feature = "tls",
-    doc = "- [`Tls`]: whom to trust where connections are encrypted, as those of `https` and `wss` are."
+    doc = "- [`Tls`]: settings of encrypted connections, such as those of `https` and `wss`."
 )]
 //! - [`Connector`] and [`Connection`]: how to manage connections of your own kind.
-//! - [`Net`]: the connector that there is, and how it resolves names. [`Resolve`]: how to do so in
-//!   your own way. [`PathEvent`]: what it tells of the way to a host, if it is asked to.
+//! - [`Net`]: the default connector, which also resolves names. [`Resolve`]: a resolver of your
+//!   own. [`PathEvent`]: one step of an attempt, reported to an observer.
 //!
 //! # Features
 //!
-//! - `hickory-dns`: `HickoryResolver`, a resolver that speaks DNS itself.
-//! - `proxy`, on by default: `Net::proxy`, ways through HTTP and SOCKS 5 proxies.
-//! - `tls`, on by default: TLS with rustls. Without it `https` and `wss` are answered with an
-//!   error of function `tls`, never in clear text.
+//! - `hickory-dns`: `HickoryResolver`, a resolver that queries DNS servers itself.
+//! - `proxy`, on by default: `Net::proxy`, connections through HTTP and SOCKS 5 proxies.
+//! - `tls`, on by default: TLS with rustls. Without it, a request for `https` or `wss` fails with
+//!   an error of function `tls`; no connection falls back to clear text.
 
 #[cfg(not(unix))]
 compile_error!("keepalive needs a unix system: it watches idle sockets by their descriptors");

@@ -1,4 +1,4 @@
-//! The other way to be answered: responses posted to a mailbox.
+//! Mailboxes: answers as posted responses, in place of futures.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -20,7 +20,7 @@ use crate::pending::Claim;
 use crate::request::Request;
 use crate::tray::{Putter, Taker, tray};
 
-/// Makes a mailbox for answers with contexts of type `T`.
+/// Creates a mailbox for answers with contexts of type `T`.
 ///
 /// For managers with a connector of their own see [`Manager::mailbox`](crate::Manager::mailbox).
 ///
@@ -53,21 +53,23 @@ pub fn mailbox<T: Send + 'static>() -> (Mailbox<T>, Responses<T>) {
     Mailbox::pair()
 }
 
-/// Where answers are posted to. Clones post to the same [`Responses`].
+/// The sending end of a mailbox, to which a manager posts answers. Clones post to the same
+/// [`Responses`].
 pub struct Mailbox<T, C: Connector = Net> {
     putter: Putter<Box<Envelope<T, C>>>,
 }
 
-/// Takes the answers out of a mailbox, in the order in which they came; also a [`Stream`].
+/// The receiving end of a mailbox: returns the answers in order of arrival; also a [`Stream`].
 ///
-/// An answer that has come, but has not been taken, can still be cancelled. Dropping this withdraws
-/// what has come and was not taken; a request that still waits keeps its place, and is withdrawn
-/// when its answer comes.
+/// An answer that has arrived, but has not been taken, can still be cancelled. Dropping this value
+/// withdraws the requests whose answers have arrived and were not taken. A request that still waits
+/// keeps its place, and is withdrawn when its answer comes.
 pub struct Responses<T, C: Connector = Net> {
     taker: Taker<Box<Envelope<T, C>>>,
 }
 
-/// A request's claim to its answer, what is to be said with it, and where to.
+/// A request's claim to its answer, the event and context to return with it, and the tray to put it
+/// into.
 struct Envelope<T, C: Connector> {
     putter: Putter<Box<Envelope<T, C>>>,
     claim: Claim<C>,
@@ -116,11 +118,11 @@ impl<T: Send + 'static, C: Connector> Mailbox<T, C> {
     }
 }
 
-/// Has an envelope put into its tray when its answer is there, which may be now.
+/// Puts an envelope into its tray once its answer is ready, possibly now.
 fn post<T: Send + 'static, C: Connector>(envelope: Box<Envelope<T, C>>) {
     match envelope.claim.driver().cloned() {
         Some(driver) => driver.post_when_answered(envelope.claim.id, envelope),
-        // An answer that was there before there was a request has nothing to forget.
+        // The request was refused before it reached an engine, so there is nothing to forget.
         None => {
             envelope.post();
         }
@@ -128,8 +130,8 @@ fn post<T: Send + 'static, C: Connector>(envelope: Box<Envelope<T, C>>) {
 }
 
 impl<T: Send + 'static, C: Connector> Responses<T, C> {
-    /// Takes the next answer; `None` when there is none and never will be: every mailbox is
-    /// dropped and every request answered.
+    /// Takes the next answer; `None` when no more can come, because every mailbox is dropped and
+    /// every request answered.
     ///
     /// # Cancel safety
     ///
@@ -156,7 +158,7 @@ impl<T: Send + 'static, C: Connector> Responses<T, C> {
                         context: envelope.context,
                     }));
                 }
-                // Its connection has gone meanwhile, and it asks again.
+                // Its connection has become unusable since, so the request waits again.
                 Poll::Pending => post(envelope),
             }
         }
@@ -171,7 +173,7 @@ impl<T: Send + 'static, C: Connector> Stream for Responses<T, C> {
     }
 }
 
-/// The answer to one request, with what was given along.
+/// The answer to one request, with its event and context.
 #[must_use = "dropping it closes its connection"]
 pub struct Response<T, C: Connector = Net> {
     id: RequestId,
@@ -217,12 +219,12 @@ impl<T, C: Connector> Response<T, C> {
         self.result.as_ref().ok()
     }
 
-    /// The connection, if the answer is one, to keep.
+    /// The connection by value, if the answer is one.
     pub fn into_connection(self) -> Option<Lease<C>> {
         self.result.ok()
     }
 
-    /// The connection, or why there is none.
+    /// The connection or the error.
     ///
     /// # Errors
     ///
@@ -231,17 +233,18 @@ impl<T, C: Connector> Response<T, C> {
         self.result
     }
 
-    /// The context, and the connection or why there is none.
+    /// The context, and the connection or the error.
     pub fn into_parts(self) -> (T, Result<Lease<C>, AllocateError>) {
         (self.context, self.result)
     }
 
-    /// Why there is no connection, if there is none.
+    /// The error, if there is no connection.
     pub fn error(&self) -> Option<&AllocateError> {
         self.result.as_ref().err()
     }
 
-    /// How the connection came to be there; `None` if it is new, or if there is none.
+    /// Whether the connection was idle or came from another user; `None` if it is new, or if there
+    /// is none.
     pub fn from_cache(&self) -> Option<FromCache> {
         self.connection().and_then(Lease::from_cache)
     }
@@ -251,17 +254,17 @@ impl<T, C: Connector> Response<T, C> {
         self.error().map(AllocateError::function)
     }
 
-    /// The number of the system's error, if it gave one.
+    /// The number of the system's error, if the system reported one.
     pub fn error_num(&self) -> Option<i32> {
         self.error().and_then(AllocateError::error_num)
     }
 
-    /// What went wrong, in words, if there is no connection.
+    /// The error in words, if there is no connection.
     pub fn error_str(&self) -> Option<String> {
         self.error().map(AllocateError::error_str)
     }
 
-    /// Where the time from the request to its answer went.
+    /// The time from the request to its answer, by phase.
     pub fn timing(&self) -> Timing {
         match &self.result {
             Ok(lease) => lease.timing(),
@@ -270,7 +273,7 @@ impl<T, C: Connector> Response<T, C> {
     }
 }
 
-/// Nobody takes the answers of this mailbox any more; the context comes back.
+/// The error for a mailbox whose [`Responses`] have been dropped; it returns the context.
 #[derive(Debug, PartialEq, Eq)]
 pub struct MailboxClosed<T>(pub T);
 
@@ -302,7 +305,7 @@ impl<T, C: Connector> fmt::Debug for Responses<T, C> {
     }
 }
 
-/// The context may hold anything, and is left out.
+/// Leaves out the context, which may hold anything.
 impl<T, C: Connector> fmt::Debug for Response<T, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")

@@ -1,4 +1,4 @@
-//! The handle that users hold.
+//! The manager's handle, through which users request connections.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
@@ -26,18 +26,20 @@ use crate::sync::Arc;
 ///
 /// A manager is a handle: clones are cheap and share everything. Two managers share nothing.
 ///
-/// When the last handle goes, idle connections close at once and requests that wait are answered
+/// When the last handle is dropped, idle connections close at once and waiting requests fail with
 /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown); leases stay usable.
 ///
-/// A manager is built without a runtime, and uses the tokio runtime from within which its first
-/// request is made. If that is shut down, what is pending ends with
-/// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime), and the next request brings a new one.
+/// A manager is built without a runtime, and uses the tokio runtime in which its first request is
+/// made. If that runtime is shut down, pending requests fail with
+/// [`ErrorKind::Runtime`](crate::ErrorKind::Runtime), and the manager adopts the runtime of the
+/// next request.
 ///
-/// The first request from another runtime, while the first is alive, starts a thread of the manager's
-/// own. All that the manager does, and all new connections, are there from then on, so neither runtime
-/// needs the other to be driven, or to live. That is how one `static` manager serves tests that each have
-/// a runtime. Connections that were idle close with the move. The thread is named `keepalive` and ends
-/// with the manager. It goes by the real clock, whatever a test does to the clock of its runtime.
+/// If a request comes from a second runtime while the first is alive, the manager starts a thread
+/// of its own, named `keepalive`. From then on, all work of the manager and all new connections run
+/// on that thread. Neither runtime then needs the other to be driven, or to live. So one `static`
+/// manager can serve tests that each have a runtime. Idle connections close with the move. The
+/// thread ends with the manager. It uses the real clock, even if a test pauses the clock of its
+/// runtime.
 ///
 /// # Examples
 ///
@@ -57,16 +59,16 @@ pub struct Manager<C: Connector = Net> {
     handle: Arc<Handle<C>>,
 }
 
-/// Counts the handles: its drop is the last one's.
+/// Shared by all handles; it is dropped with the last one.
 struct Handle<C: Connector> {
     driver: Arc<Driver<C>>,
-    /// By shards.
+    /// Indexed by shard.
     anchors: Box<[Arc<Anchor<C>>]>,
 }
 
 impl Manager {
-    /// A manager with the defaults: 4 connections per host, 128 in total, kept for 15 s idle,
-    /// requests answered within 120 s.
+    /// A manager with the defaults: 4 connections per host, 128 in total, idle ones kept for 15 s,
+    /// and requests answered within 120 s.
     pub fn new() -> Self {
         Builder::new()
             .build()
@@ -88,13 +90,12 @@ impl<C: Connector> Manager<C> {
         }
     }
 
-    /// Asks for a connection.
+    /// Requests a connection.
     ///
-    /// Takes a [`Request`], or a reference to one that is made again and again.
+    /// Takes a [`Request`], or a reference to one for repeated use.
     ///
-    /// Never blocks. The request counts from now on, awaited or not; its answer comes when the
-    /// [`Pending`] is awaited. The line that calls this is what
-    /// [`leases`](Self::leases) shows of the lease.
+    /// Never blocks. The request counts from this call on, awaited or not; awaiting the [`Pending`]
+    /// returns its answer. [`leases`](Self::leases) shows the source location of this call.
     #[track_caller]
     pub fn allocate(&self, request: impl Borrow<Request>) -> Pending<C> {
         let location = Location::caller();
@@ -102,16 +103,16 @@ impl<C: Connector> Manager<C> {
         Pending::new(self.anchor(request), request, location)
     }
 
-    /// Asks for a connection and waits for it, in one: the quickest way to a lease.
+    /// Requests a connection and waits for it: the fastest way to a lease.
     ///
-    /// As [`allocate`](Self::allocate), but nothing is asked before this is polled, and until it is
-    /// ready the request has no name by which others could ask for it or withdraw it. A connection
-    /// that is there is taken with the same look at the manager by which it is found.
+    /// Like [`allocate`](Self::allocate), but the request is made when the future is first polled.
+    /// Until the future is ready, nobody can query or cancel the request by a [`RequestId`]. An
+    /// idle connection is found and taken in one access to the manager.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws the request at once, as dropping a [`Pending`] does. A new one
-    /// asks at the end of the queue.
+    /// Dropping the future withdraws the request at once, as dropping a [`Pending`] does. A new
+    /// call waits at the end of the queue.
     ///
     /// # Errors
     ///
@@ -144,8 +145,8 @@ impl<C: Connector> Manager<C> {
         self.lease_at(request, Location::caller())
     }
 
-    /// As [`lease`](Self::lease), on behalf of the caller at `location`: for those who build on a
-    /// manager, and have their own callers show up in [`leases`](Self::leases).
+    /// Like [`lease`](Self::lease), with `location` as the caller's, so that
+    /// [`leases`](Self::leases) can show the callers of a library built on a manager.
     ///
     /// # Cancel safety
     ///
@@ -162,15 +163,15 @@ impl<C: Connector> Manager<C> {
         Leasing::new(self.anchor(request), request, location)
     }
 
-    /// Asks for a connection, and has the answer posted to `mailbox` with `event` and `context`.
+    /// Requests a connection, and posts the answer to `mailbox` with `event` and `context`.
     ///
-    /// Never blocks. The answer is taken from the mailbox's [`Responses`], never within this call.
-    /// Until it has been taken, [`cancel`](Self::cancel) can withdraw the request.
+    /// Never blocks. The answer is taken from the mailbox's [`Responses`], never returned by this
+    /// call. [`cancel`](Self::cancel) can withdraw the request until its answer has been taken.
     ///
     /// # Errors
     ///
-    /// If the mailbox's [`Responses`] have been dropped: nobody could take the answer. Nothing was
-    /// asked, and the context comes back.
+    /// If the mailbox's [`Responses`] have been dropped, because nobody could take the answer. No
+    /// request is made, and the error returns the context.
     #[track_caller]
     pub fn allocate_to<T: Send + 'static>(
         &self,
@@ -187,15 +188,16 @@ impl<C: Connector> Manager<C> {
         Ok(mailbox.address(claim, request, event.into(), context))
     }
 
-    /// A mailbox for answers of this manager; one mailbox may serve several managers.
+    /// Creates a mailbox for answers of this manager; one mailbox may serve several managers.
     pub fn mailbox<T: Send + 'static>(&self) -> (Mailbox<T, C>, Responses<T, C>) {
         Mailbox::pair()
     }
 
-    /// Withdraws a request. Answers whether there was something to withdraw.
+    /// Withdraws a request. Returns whether there was one to withdraw.
     ///
-    /// The request is answered [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled). A connection
-    /// that was assigned to it, but not taken yet, goes to the next. Nothing else is disturbed.
+    /// The request fails with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled). A connection
+    /// that was assigned to it, but not taken yet, goes to the next request. Other requests are not
+    /// affected.
     pub fn cancel(&self, id: RequestId) -> bool {
         self.driver().cancel(id)
     }
@@ -205,21 +207,22 @@ impl<C: Connector> Manager<C> {
         self.driver().waiting(id)
     }
 
-    /// How long a request has for its answer if it sets no [timeout](Request::timeout) itself.
+    /// Time from a request to its answer, for a request that sets no [timeout](Request::timeout)
+    /// itself.
     pub fn timeout(&self) -> Duration {
         self.driver().timeout
     }
 
-    /// What opens its connections.
+    /// The connector that opens the connections.
     pub fn connector(&self) -> &C {
         &self.driver().connector
     }
 
     /// Figures of each host and in total, all of the same instant.
     ///
-    /// Holds up the whole manager while it counts; see [`totals`](Self::totals) for something to
-    /// ask often. Hosts that have not been used for long may be missing from the list, but not
-    /// from the total: some 4,096 are remembered beside those in use.
+    /// Blocks the whole manager while it counts; use [`totals`](Self::totals) for frequent queries.
+    /// Hosts that have not been used for long may be missing from the list, but not from the total:
+    /// the manager remembers some 4,096 of them beside the hosts in use.
     pub fn stats(&self) -> Stats {
         stats::stats(self.driver())
     }
@@ -229,17 +232,17 @@ impl<C: Connector> Manager<C> {
         stats::totals(self.driver())
     }
 
-    /// The leases in users' hands, the one held longest first.
+    /// The leases in use, the longest held first.
     pub fn leases(&self) -> Vec<LeaseInfo> {
         stats::leases(self.driver())
     }
 
-    /// Ends the manager, for all its handles.
+    /// Shuts the manager down, for all its handles.
     ///
-    /// From this call on, requests are answered
-    /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown), those that wait as well; attempts are
-    /// withdrawn and idle connections closed. Leases stay usable, and close when they come back.
-    /// Await the result to know when the last connection has closed; dropping it changes nothing.
+    /// From this call on, new and waiting requests fail with
+    /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown); attempts are cancelled and idle
+    /// connections closed. Leases stay usable, and their connections close when given back. The
+    /// result completes when the last connection has closed; dropping it changes nothing.
     pub fn shutdown(&self) -> Shutdown<C> {
         self.driver().shut_down();
         Shutdown::new(Arc::clone(self.driver()))

@@ -22,13 +22,13 @@ use crate::sync::Arc;
 /// A request for a connection, to be awaited.
 ///
 /// The request counts from [`Manager::allocate`](crate::Manager::allocate) on, awaited or not, and
-/// so does its deadline. It keeps its place in the queue whatever task awaits it.
+/// so does its deadline. It keeps its place in the queue, whichever task awaits it.
 ///
 /// # Cancel safety
 ///
-/// Dropping it withdraws the request at once: no slot is lost, nobody else loses their place, and a
-/// connection that was assigned to it goes to the next. Polling it in a `select!` that ends
-/// otherwise, by `&mut`, loses nothing.
+/// Dropping it withdraws the request at once: no slot is lost, no other request loses its place,
+/// and a connection that was assigned to it goes to the next. Polling it by `&mut` in a `select!`
+/// that another branch completes loses nothing.
 ///
 /// # Errors
 ///
@@ -56,12 +56,12 @@ impl<C: Connector> Pending<C> {
         }
     }
 
-    /// The request's name, for the life of the process.
+    /// The id of the request, unique within the process.
     pub fn id(&self) -> RequestId {
         self.claim.id
     }
 
-    /// Why it waits, and how long it has; `None` if the answer is there.
+    /// Why and for how long the request has waited; `None` once the answer is ready.
     ///
     /// # Examples
     ///
@@ -106,10 +106,9 @@ impl<C: Connector> fmt::Debug for Pending<C> {
     }
 }
 
-/// A request that is made when this is first polled.
+/// A future that makes its request when it is first polled.
 ///
-/// Written by hand, because every waiter has one: what it asks with and what it waits with share
-/// their room.
+/// Written by hand to be small, because every waiter has one: both states share their memory.
 pub(crate) enum Leasing<'a, C: Connector> {
     New {
         anchor: &'a Arc<Anchor<C>>,
@@ -172,9 +171,9 @@ pub(crate) struct Claim<C: Connector> {
 }
 
 enum State<C: Connector> {
-    /// In the hands of an engine.
+    /// An engine has the request.
     Asked(Arc<Anchor<C>>),
-    /// Refused before it came to one.
+    /// The request was refused before it reached an engine.
     Refused(AllocateError),
     /// The answer has been taken.
     Done,
@@ -200,7 +199,7 @@ impl<C: Connector> Claim<C> {
         }
     }
 
-    /// The driver that has the request; `None` if the answer is there anyhow.
+    /// The driver that has the request; `None` if it was refused or its answer has been taken.
     pub(crate) fn driver(&self) -> Option<&Arc<Driver<C>>> {
         match &self.state {
             State::Asked(anchor) => Some(&anchor.driver),
@@ -208,7 +207,7 @@ impl<C: Connector> Claim<C> {
         }
     }
 
-    /// Leaves the request to be forgotten by the caller.
+    /// Gives up the claim, and leaves it to the caller to forget the returned request.
     pub(crate) fn abandon(mut self) -> Option<RequestId> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Asked(_) => Some(self.id),
@@ -220,7 +219,7 @@ impl<C: Connector> Claim<C> {
         self.driver()?.waiting(self.id)
     }
 
-    /// Takes the answer, which was asked for of `host`.
+    /// Takes the answer to the request, which is for `host`.
     pub(crate) fn poll(
         &mut self,
         host: &Host,

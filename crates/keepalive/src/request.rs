@@ -1,4 +1,4 @@
-//! What a user asks a connection for, checked when it is made.
+//! Requests for connections, validated when they are made.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
@@ -16,10 +16,10 @@ use crate::{Address, Host, authority};
 ///
 /// Make it once and clone it in hot loops: a clone copies no text.
 ///
-/// It is also read from text: `http://127.0.0.1:80`, `http://[::1]`, `unix:/run/x.sock`. The port
-/// may be left out where the scheme has one: 80 for `http` and `ws`, 443 for `https` and `wss`.
-/// One `/` may follow. User information, a path, a query or a fragment is an error, because a
-/// request names only a host to connect to.
+/// A request also parses from text: `http://127.0.0.1:80`, `http://[::1]`, `unix:/run/x.sock`. The
+/// port may be left out where the scheme has a default: 80 for `http` and `ws`, 443 for `https` and
+/// `wss`. One `/` may follow. User information, a path, a query or a fragment is an error, because
+/// a request names only a host to connect to.
 ///
 /// # Examples
 ///
@@ -36,7 +36,7 @@ use crate::{Address, Host, authority};
 #[derive(Clone, Debug)]
 pub struct Request {
     host: Host,
-    /// That of the host, kept where asking for it is no detour.
+    /// The hash of the host, copied to save an access to the host.
     hash: u64,
     given: Arc<Given>,
     timeout: Option<Duration>,
@@ -44,7 +44,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Asks for a connection to `address` and `port`, of the kind that `scheme` stands for.
+    /// A request for a connection to `address` and `port`, of the kind that `scheme` names.
     ///
     /// The scheme is a letter followed by letters, digits, `+`, `-`, `.` or `_`. The address is an
     /// IPv4 address, an IPv6 address (brackets and a zone such as `%eth0` are accepted) or a host
@@ -53,8 +53,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// One of the three is none of these. Text that looks like a number but is not an address, such
-    /// as `256.1.1.1` or `127.1`, is not taken as a name.
+    /// The scheme, the address or the port is invalid. Text that looks like a number but is not an
+    /// address, such as `256.1.1.1` or `127.1`, is not accepted as a name.
     ///
     /// # Examples
     ///
@@ -77,7 +77,7 @@ impl Request {
         Self::checked(scheme.as_ref(), address.as_ref(), number, &port)
     }
 
-    /// Asks for a connection to the unix socket at `path`.
+    /// A request for a connection to the unix socket at `path`.
     ///
     /// The scheme is `unix` and the port 0.
     ///
@@ -98,7 +98,7 @@ impl Request {
         Self::checked_unix("unix", path.as_ref())
     }
 
-    /// Limits the time from asking to the answer: queueing, resolving, connecting and TLS.
+    /// Limits the time from the request to its answer: queueing, resolving, connecting and TLS.
     ///
     /// Without it the timeout of the manager applies. Zero leaves time only for an idle connection.
     #[must_use]
@@ -116,10 +116,10 @@ impl Request {
         self
     }
 
-    /// Sets the request apart under `label`: connections are never shared across labels.
+    /// Puts the request into the partition `label`: connections are never shared across partitions.
     ///
-    /// Each label is a [`Host`] of its own, with limits of its own. The label appears in messages
-    /// and statistics, so it must not be a secret. The empty label is a label like any other.
+    /// Each partition is a [`Host`] of its own, with its own limits. The label appears in messages
+    /// and statistics, so it must not be a secret. The empty label is valid.
     ///
     /// # Examples
     ///
@@ -139,12 +139,11 @@ impl Request {
         self
     }
 
-    /// Reaches the host by TLS with these settings, whatever the scheme, in place of those of the
-    /// manager.
+    /// Connects by TLS with these settings, whatever the scheme, in place of those of the manager.
     ///
     /// The settings are part of the [`Host`]: requests share connections only if their `Tls` are
-    /// clones of one. Each has limits of its own. A connector registered for the scheme finds them in
-    /// [`Host::tls`], and does with them what it will.
+    /// clones of one value. Each value has its own limits. A connector registered for the scheme
+    /// finds the settings in [`Host::tls`], and decides how to use them.
     ///
     /// # Examples
     ///
@@ -166,7 +165,7 @@ impl Request {
         self
     }
 
-    /// The host that limits and reuse go by.
+    /// The host, which is the key of limits and reuse.
     pub fn host(&self) -> &Host {
         &self.host
     }
@@ -178,7 +177,7 @@ impl Request {
 
     /// The address as it was given, brackets included; [`Host::address`] is the one to compare.
     ///
-    /// A path that is not UTF-8 has its other bytes replaced here.
+    /// Invalid UTF-8 in a path is replaced here.
     pub fn address(&self) -> &str {
         &self.given.address
     }
@@ -188,7 +187,7 @@ impl Request {
         self.host.port()
     }
 
-    /// The hash of its host, without a look at the host.
+    /// The hash of the host, without an access to the host.
     #[inline]
     pub(crate) fn hash_value(&self) -> u64 {
         self.hash
@@ -202,7 +201,7 @@ impl Request {
         self.queue_timeout
     }
 
-    /// Asks for a connection to a host that is known.
+    /// A request for a known host.
     #[cfg(feature = "proxy")]
     pub(crate) fn to_host(host: Host) -> Self {
         let (scheme, address) = (host.scheme().into(), host.address().to_string().into());
@@ -294,8 +293,8 @@ impl FromStr for Request {
 
 /// Why a [`Request`] cannot be made.
 ///
-/// The message says what was given, what is wrong with it and what is allowed. Of a URL it leaves
-/// out user information, path and query, which may be secret, and it cuts long input.
+/// The message shows the input, the fault in it and the allowed form. It leaves out the user
+/// information, path and query of a URL, which may be secret, and truncates long input.
 ///
 /// # Examples
 ///
@@ -333,7 +332,7 @@ impl RequestError {
     }
 }
 
-/// The host in its user's spelling.
+/// The scheme and address as the user spelled them.
 #[derive(Debug)]
 struct Given {
     scheme: Box<str>,
@@ -370,7 +369,7 @@ fn beyond_host(authority: &str, tail: &str) -> Option<&'static str> {
     }
 }
 
-/// Leaves out what may be secret (X3): all before an '@', and all after the authority.
+/// Removes possible secrets (X3): all text before an '@', and all text after the authority.
 fn redacted(text: &str) -> String {
     let (head, rest) = match text.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => (&text[..scheme.len() + 3], rest),

@@ -1,4 +1,4 @@
-//! Waiting for the end of a manager.
+//! The future that waits for the end of a manager.
 
 use std::fmt;
 use std::future::Future;
@@ -14,8 +14,10 @@ use crate::stats;
 use crate::sync::Arc;
 
 /// Completes when every connection of a manager has closed, after
-/// [`Manager::shutdown`](crate::Manager::shutdown); answers how many connections were still with
-/// their users, or held for answers not taken yet, which is none unless [`within`](Self::within) set a time.
+/// [`Manager::shutdown`](crate::Manager::shutdown).
+///
+/// The output is the number of connections that were still leased, or held for answers not taken
+/// yet. It is zero unless [`within`](Self::within) set a time.
 ///
 /// # Cancel safety
 ///
@@ -35,8 +37,8 @@ impl<C: Connector> Shutdown<C> {
         }
     }
 
-    /// Waits for `time` at most, counted from the first poll. Default: until the last lease is
-    /// back. Outside of a tokio runtime with timers it does not wait.
+    /// Waits for at most `time`, counted from the first poll. Default: until the last lease is
+    /// back. Outside a tokio runtime with timers it does not wait.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         self.within = Some(time);
@@ -65,7 +67,7 @@ async fn wait<C: Connector>(driver: Arc<Driver<C>>, within: Option<Duration>) ->
         None => driver.wait_until_closed().await,
         Some(_) if !has_timers() => {}
         Some(time) => {
-            // Past the time or not, what counts is what is still out.
+            // The result counts the leases that are out, whether or not the time has passed.
             let _ = timeout(time, driver.wait_until_closed()).await;
         }
     }

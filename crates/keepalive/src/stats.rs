@@ -1,4 +1,4 @@
-//! What a manager tells of itself.
+//! Statistics of a manager.
 
 use std::panic::Location;
 use std::time::Duration;
@@ -25,23 +25,23 @@ pub struct Stats {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct HostStats {
-    /// Which host.
+    /// The host.
     pub host: Host,
     /// Its figures.
     pub counts: Counts,
 }
 
-/// A lease in a user's hands.
+/// A lease in use.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LeaseInfo {
     /// The request that it answered.
     pub id: RequestId,
-    /// What it is connected to.
+    /// The host of the connection.
     pub host: Host,
-    /// How long ago it was answered.
+    /// Time since the request was answered.
     pub held: Duration,
-    /// Where in the user's code it was asked for.
+    /// The source location of the request.
     pub location: &'static Location<'static>,
 }
 

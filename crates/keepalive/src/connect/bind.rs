@@ -1,4 +1,4 @@
-//! Where connections come from: one local address for each family, or the system's choice.
+//! The local addresses of connections: one for each family, or the system's choice.
 
 use std::fmt;
 use std::io;

@@ -1,4 +1,4 @@
-//! Connecting to whichever address of a name answers first.
+//! Connects to the first address of a name that answers.
 
 use std::fmt;
 use std::future::Future;
@@ -18,7 +18,7 @@ use crate::connect::resolve::lookup::Lookup;
 use crate::connect::tcp::Connecting;
 use crate::connect::{Attempt, ConnectError, Phase};
 
-/// Where a race goes to, and for whom.
+/// The destination and the settings of a race.
 #[derive(Clone, Copy)]
 pub(crate) struct Way<'a> {
     pub(crate) attempt: &'a Attempt,
@@ -34,7 +34,7 @@ impl Way<'_> {
     }
 }
 
-/// The race to a name. Its attempts that have not won are closed with it.
+/// The race among the addresses of a name. Dropping it closes the attempts that have not won.
 pub(crate) struct Dial<'a> {
     way: Way<'a>,
     race: Race,
@@ -42,15 +42,16 @@ pub(crate) struct Dial<'a> {
     lookups: SmallVec<[Lookup; 2]>,
     running: Vec<Connecting>,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Why lookups found nothing.
+    /// The errors of the lookups.
     unresolved: Vec<ConnectError>,
-    /// Why addresses were of no use.
+    /// The errors of the addresses.
     failures: Vec<ConnectError>,
     connects: bool,
 }
 
 impl<'a> Dial<'a> {
-    /// A race to what `lookups` find, to begin with `last`, the address that worked last.
+    /// A race among the addresses that `lookups` find. It begins with `last`, the address that
+    /// worked last.
     pub(crate) fn new(
         way: Way<'a>,
         pace: Pace,
@@ -79,7 +80,7 @@ impl<'a> Dial<'a> {
         Time::after_start(self.began.elapsed())
     }
 
-    /// Takes what lookups have found.
+    /// Passes the results of finished lookups to the race.
     fn drive_lookups(&mut self, context: &mut Context<'_>) {
         let mut at = 0;
         while at < self.lookups.len() {
@@ -102,7 +103,7 @@ impl<'a> Dial<'a> {
         }
     }
 
-    /// Those that the local addresses allow; the others are noted.
+    /// The addresses that the local addresses allow; the others are recorded as failures.
     fn reachable(&mut self, found: &[IpAddr]) -> SmallVec<[IpAddr; 4]> {
         let mut usable = SmallVec::new();
         for &address in found {
@@ -118,7 +119,7 @@ impl<'a> Dial<'a> {
         usable
     }
 
-    /// Looks whether an attempt has ended.
+    /// Polls the attempts. Ready when one has connected.
     fn drive_attempts(&mut self, context: &mut Context<'_>) -> Poll<(TcpStream, IpAddr)> {
         let mut at = 0;
         while at < self.running.len() {
@@ -160,7 +161,7 @@ impl<'a> Dial<'a> {
         self.race.failed(now);
     }
 
-    /// Ready when `until` has come.
+    /// Ready at `until`.
     fn poll_timer(&mut self, context: &mut Context<'_>, until: Time) -> Poll<()> {
         let at = self.began + until.saturating_duration_since(Time::START);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
@@ -172,7 +173,7 @@ impl<'a> Dial<'a> {
 }
 
 impl Future for Dial<'_> {
-    /// The stream, and the address that it leads to.
+    /// The stream and the address of its peer.
     type Output = Result<(TcpStream, IpAddr), ConnectError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -193,7 +194,7 @@ impl Future for Dial<'_> {
                 Step::Lost => {
                     let mut unresolved = std::mem::take(&mut dial.unresolved);
                     if dial.failures.is_empty() {
-                        // Nothing was tried, and one answer says as much as two.
+                        // No address was tried, so the error of one lookup is enough.
                         unresolved.truncate(1);
                     }
                     unresolved.append(&mut dial.failures);
@@ -212,7 +213,7 @@ fn families(lookup: &Lookup) -> &'static [Family] {
     }
 }
 
-/// Why no address of a name could be connected to: one error for each that was tried.
+/// The errors of all tried addresses of a name, one each.
 #[derive(Debug)]
 pub(super) struct AllFailed(pub(super) Box<[ConnectError]>);
 
@@ -257,14 +258,14 @@ mod tests {
         IpAddr::from([127, 0, 0, last])
     }
 
-    /// A lookup that takes some time.
+    /// A lookup that takes this time.
     fn lookup(families: Families, takes: Duration, addresses: &[IpAddr]) -> Lookup {
         let found = Addresses::new(addresses.iter().copied());
         let answer = Found::new(&found, families).map_err(|error| error.of("name.test"));
         Lookup::takes(takes, families, answer)
     }
 
-    /// Races to `port`, and answers what came of it and how long it took.
+    /// Races to `port`, and returns the result and its duration.
     async fn race(port: u16, lookups: Vec<Lookup>) -> (Result<IpAddr, ConnectError>, Duration) {
         let request = Request::new("test", "name.test", port).expect("a request");
         let attempt = Attempt::new(
@@ -290,14 +291,14 @@ mod tests {
         (peer, began.elapsed())
     }
 
-    /// Listens on an address of this machine, and on a port that others of it may have, too.
+    /// Listens on one loopback address; the port may also be in use on others.
     async fn listen(last: u8, port: u16) -> TcpListener {
         TcpListener::bind((local(last), port))
             .await
             .expect("a port")
     }
 
-    /// An address that takes no connection and refuses none: its queue is full.
+    /// An address that neither accepts nor refuses connections: its queue is full.
     async fn silent(last: u8, port: u16) -> (TcpListener, Vec<TcpStream>) {
         let socket = TcpSocket::new_v4().expect("a socket");
         let address = SocketAddr::new(local(last), port);
@@ -311,7 +312,7 @@ mod tests {
         (listener, queue)
     }
 
-    /// A port at which nobody listens on any of this machine's addresses but one.
+    /// A port with a listener on one loopback address only.
     async fn alone(last: u8) -> (TcpListener, u16) {
         let listener = listen(last, 0).await;
         let port = listener.local_addr().expect("bound").port();

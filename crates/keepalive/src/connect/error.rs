@@ -26,8 +26,7 @@ impl ConnectError {
         }
     }
 
-    /// That none of several attempts succeeded: what is said of the last holds for all, as far as
-    /// one can speak for them.
+    /// The error of several failed attempts; its function and number are those of the last.
     pub(super) fn of_all(mut failures: Vec<Self>) -> Self {
         let Some(last) = failures.pop() else {
             let none = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
@@ -41,21 +40,20 @@ impl ConnectError {
         Self::new(function, AllFailed(failures.into()))
     }
 
-    /// What became of each address, where several were tried: the errors in the order in which
-    /// they came.
+    /// The errors of all attempts, in order of occurrence, if several addresses were tried.
     pub fn attempts(&self) -> &[Self] {
         let all = self.source.downcast_ref::<AllFailed>();
         all.map_or(&[], |all| &all.0)
     }
 
-    /// Adds what was tried, for example the socket address; it must hold no secret.
+    /// Adds a detail, for example the socket address; it must not contain a secret.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Box<str>>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Adds where else it was on the way to.
+    /// Adds the intermediate destination, such as a proxy.
     #[cfg(feature = "proxy")]
     pub(super) fn on_the_way_to(mut self, place: String) -> Self {
         self.detail = Some(match self.detail.take() {
@@ -75,8 +73,7 @@ impl ConnectError {
         self.io_error().and_then(io::Error::raw_os_error)
     }
 
-    /// Whether something could not be tried for want of a file descriptor. Nothing is said of the
-    /// peer by that.
+    /// Whether an attempt lacked a file descriptor. Such an error says nothing about the peer.
     pub(crate) fn wants_descriptor(&self) -> bool {
         matches!(self.error_num(), Some(libc::EMFILE | libc::ENFILE))
             || self.attempts().iter().any(Self::wants_descriptor)
@@ -87,7 +84,7 @@ impl ConnectError {
         self.io_error().map(io::Error::kind)
     }
 
-    /// What went wrong, in words; the system's own text where it was a system error.
+    /// The error in words; the system's own text for a system error.
     pub fn error_str(&self) -> String {
         match (self.error_num(), self.attempts().last()) {
             (Some(number), _) => system_text(number),
@@ -131,7 +128,7 @@ impl Error for ConnectError {
 }
 
 impl From<Unusable> for ConnectError {
-    /// That a new connection was of no use before anybody had used it.
+    /// The error of a new connection that was unusable before its first use.
     fn from(unusable: Unusable) -> Self {
         let error = match unusable {
             Unusable::Failed(error) => error,

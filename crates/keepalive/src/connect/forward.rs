@@ -1,12 +1,14 @@
-//! Who forwards the requests of HTTP that are for a host.
+//! Proxies that forward HTTP requests.
 
 use std::fmt;
 
 use crate::request::Request;
 use crate::sync::Arc;
 
-/// A proxy that forwards requests of HTTP, which a client gives it with the whole URL (RFC 9112
-/// section 3.2.2): the answer of [`Connector::forwarder`](crate::Connector::forwarder).
+/// A proxy that forwards HTTP requests, which a client sends to it with the whole URL (RFC 9112
+/// section 3.2.2).
+///
+/// [`Connector::forwarder`](crate::Connector::forwarder) returns it.
 #[derive(Clone)]
 pub struct Forwarder {
     request: Request,
@@ -14,7 +16,7 @@ pub struct Forwarder {
 }
 
 impl Forwarder {
-    /// A forwarder to which `request` asks for a connection.
+    /// A forwarder, where `request` is for a connection to it.
     ///
     /// `authorization` is the value of the header `Proxy-Authorization` (RFC 9110 section 11.7.2).
     pub fn new(request: Request, authorization: Option<String>) -> Self {
@@ -24,13 +26,13 @@ impl Forwarder {
         }
     }
 
-    /// Asks for a connection to the forwarder. Its host is the one that limits and reuse go by.
+    /// The request for a connection to the forwarder. Its host is the key of limits and reuse.
     pub fn request(&self) -> &Request {
         &self.request
     }
 
-    /// The value of the header `Proxy-Authorization`, if the forwarder is to have one: a secret,
-    /// which is for nobody else.
+    /// The value of the header `Proxy-Authorization`, if the forwarder needs it. It is a secret for
+    /// the forwarder alone.
     pub fn authorization(&self) -> Option<&str> {
         self.authorization.as_deref()
     }
@@ -43,7 +45,7 @@ impl Forwarder {
     }
 }
 
-/// Tells whether there are credentials, not which.
+/// Shows whether there are credentials, but not the credentials.
 impl fmt::Debug for Forwarder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Forwarder")

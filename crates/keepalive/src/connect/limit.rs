@@ -1,4 +1,4 @@
-//! A limit for the time that opening a connection takes.
+//! A time limit for opening a connection.
 
 use std::future::Future;
 use std::io;
@@ -11,7 +11,7 @@ use crate::sync::{Arc, Mutex};
 
 /// Opens a connection by `connect` within `limit`.
 ///
-/// An attempt that is too slow is an error of the phase that it was in, with `ETIMEDOUT`.
+/// An attempt that exceeds it fails with `ETIMEDOUT` and the function of its current phase.
 pub(crate) async fn within<T, F>(
     limit: Duration,
     attempt: &Attempt,
@@ -40,7 +40,7 @@ where
     }
 }
 
-/// Notes the phase that an attempt is in.
+/// Records the current phase of an attempt.
 struct LastPhase {
     steps: Arc<dyn Steps>,
     last: Mutex<Phase>,

@@ -1,4 +1,4 @@
-//! How connections are opened, watched and closed: the two traits a transport implements.
+//! The two traits of a transport: how to open, watch and close its connections.
 
 use std::fmt;
 use std::future::Future;
@@ -42,28 +42,28 @@ pub(crate) mod wire;
 
 /// Opens connections of one kind.
 ///
-/// A connector says where it is by [`Attempt::enter`]; until it does, an attempt counts as being
-/// in [`Phase::Resolve`], and ends with its request.
+/// A connector reports its progress by [`Attempt::enter`]. Until its first report, an attempt
+/// counts as being in [`Phase::Resolve`], and ends with its request.
 ///
-/// A manager asks its connector for a connection when a request needs a new one, and drops the
-/// returned future when nobody needs it any more. Whatever the future holds must be closed when
-/// it is dropped: its slot under the limits is free from then on.
+/// A manager calls [`connect`](Self::connect) when a request needs a new connection, and drops the
+/// returned future when no request needs it any more. Dropping the future must close everything
+/// that it holds, because its slot under the limits is free from then on.
 ///
 /// # Cancel safety
 ///
 /// `connect` must tolerate being dropped at every await point.
 pub trait Connector: Send + Sync + 'static {
-    /// What this connector opens.
+    /// The connections that this connector opens.
     type Connection: Connection;
 
     /// Opens a connection to [`Attempt::host`].
     ///
-    /// The deadline of the request is kept by the manager; a connector needs no timer of its own.
+    /// The manager enforces the deadline of the request; a connector needs no timer of its own.
     ///
     /// # Errors
     ///
-    /// The error names the function that failed (`"resolve"`, `"bind"`, `"connect"`...), which is
-    /// what [`AllocateError::function`](crate::AllocateError::function) will answer.
+    /// The error names the function that failed (`"resolve"`, `"bind"`, `"connect"`...);
+    /// [`AllocateError::function`](crate::AllocateError::function) returns it.
     fn connect(
         &self,
         attempt: &Attempt,
@@ -71,24 +71,22 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Whether connections to `host` are known to carry several leases, before one is open.
     ///
-    /// If so, the first requests for it do not open one connection each, but wait for one. Asked
-    /// when the manager meets the host for the first time, or again after it has forgotten it; from
-    /// then on the manager goes by the connections that are opened: a host shares if the last of
-    /// them gave a handle by [`Connection::share`]. If the answer was wrong, nothing is lost but
-    /// that time. The default is no.
+    /// If so, the first requests for the host wait for one connection, instead of opening one each.
+    /// The manager asks when it first meets the host, or meets it again after forgetting it. From
+    /// then on the opened connections decide: a host shares if the last one opened gave a handle by
+    /// [`Connection::share`]. A wrong answer costs only time. The default is no.
     ///
-    /// It is called with a lock of the manager held: it must be quick, and must not call the
-    /// manager.
+    /// The manager calls it with a lock held: it must be quick, and must not call the manager.
     fn shares(&self, host: &Host) -> bool {
         let _ = host;
         false
     }
 
-    /// The proxy to which requests of HTTP to `host` are given, if they are forwarded: for clients
-    /// of HTTP, which ask before they ask for a connection.
+    /// The proxy that forwards HTTP requests to `host`, if one does. HTTP clients call this before
+    /// they request a connection.
     ///
-    /// Whoever asks the manager for a connection to `host` itself has one that leads there, if
-    /// need be through a tunnel. The default is none.
+    /// A connection to `host` itself still leads to the host, through a tunnel if necessary. The
+    /// default is none.
     fn forwarder(&self, host: &Host) -> Option<Forwarder> {
         let _ = host;
         None
@@ -100,19 +98,20 @@ pub trait Connector: Send + Sync + 'static {
 /// The methods may be called with a lock of the manager held: they must be quick, must not block
 /// and must not call the manager. A panic of one counts as a failure of the connection.
 pub trait Connection: Send + 'static {
-    /// Watches a connection that is idle: ready as soon as it can not be reused.
+    /// Watches an idle connection: ready as soon as it cannot be reused.
     ///
-    /// That is when the peer has closed it, when it has failed, or when a byte has arrived that
-    /// nobody asked for. While it is pending, the waker of `cx` must be woken on such an event,
-    /// and may be woken at other times.
+    /// That is when the peer has closed it, when it has failed, or when an unrequested byte has
+    /// arrived. While this is pending, such an event must wake the waker of `cx`; other wakes are
+    /// allowed.
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable>;
 
-    /// Watches, for a protocol that reads from this connection itself, whether it must not be
-    /// reused although its peer did nothing: its name has lost the address that it goes to.
+    /// Watches, for a protocol that reads from this connection itself, whether the name of the
+    /// connection has lost its address. The connection must then not be reused, although its peer
+    /// did nothing.
     ///
-    /// It is the part of [`poll_unusable`](Self::poll_unusable) that takes no notice of what can
-    /// be read, so it keeps no reader from being woken. The manager does not call it; whoever
-    /// wraps a connection and watches it in another way asks it too. The default is never ready.
+    /// It is the part of [`poll_unusable`](Self::poll_unusable) that ignores readable data, so it
+    /// takes no wake from a reader. The manager does not call it; a wrapper that watches a
+    /// connection in its own way must call it too. The default is never ready.
     fn poll_retired(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
         let _ = cx;
         Poll::Pending
@@ -120,38 +119,38 @@ pub trait Connection: Send + 'static {
 
     /// Asks the operating system whether the connection can be used now.
     ///
-    /// Called when a user takes the connection, if it has been back or idle for more than a
-    /// millisecond or its watcher was woken; and for the reason, of one that is not handed out. A new
-    /// connection, and one that carries other leases, is asked only after a wake.
+    /// Called when a user takes the connection, if the connection was last looked at more than a
+    /// millisecond ago or its watcher was woken. Also called to obtain the error of a connection
+    /// that is not handed out. A new connection, and one that carries other leases, is checked only
+    /// after a wake.
     ///
     /// # Errors
     ///
-    /// Why the connection must be closed instead.
+    /// The reason why the connection must be closed instead.
     fn check(&mut self) -> Result<(), Unusable>;
 
     /// How many leases the connection can carry at once: 1 for a socket.
     ///
-    /// Asked when the connection is new, and again each time a lease comes back and each time
+    /// Called when the connection is new, each time a lease comes back, and each time
     /// [`poll_unusable`](Self::poll_unusable) is pending after a wake. More than 1 needs
-    /// [`share`](Self::share), and more than 65,535 count as that.
+    /// [`share`](Self::share); the maximum is 65,535, and larger values count as that.
     ///
-    /// Connections with handles are filled one after the other: while a request waits, the manager
-    /// opens a further one to their host only when those that it has are full, and one at a time.
-    /// 0 says that the connection takes none at present, and is provisional (see
-    /// [`is_provisional`](Self::is_provisional)). One that is new carries the request that it was
-    /// opened for, whatever it says. Without handles a connection carries one lease, whatever it
-    /// says.
+    /// The manager fills connections with handles one after the other. While a request waits, it
+    /// opens a further connection to their host only when all of them are full, and one at a time.
+    /// With 0 the connection takes no lease at present, and its capacity is provisional (see
+    /// [`is_provisional`](Self::is_provisional)). A new connection always carries the request that
+    /// it was opened for. A connection without handles always carries one lease.
     fn capacity(&self) -> usize {
         1
     }
 
-    /// Whether [`capacity`](Self::capacity) is what can be ventured, until the peer says how many
+    /// Whether [`capacity`](Self::capacity) is an estimate, until the peer announces how many
     /// leases it allows.
     ///
-    /// Asked when `capacity` is. Until it is false, and the waker of
-    /// [`poll_unusable`](Self::poll_unusable) must be woken when it becomes so, nobody opens another
-    /// connection to the host beside this one: who finds it full waits for the peer's word, within
-    /// its deadline. So it must become false in time, or the connection must end. The default is
+    /// Called together with `capacity`. While it is true, the manager opens no other connection to
+    /// the host; a request that finds this one full waits for the peer's announcement, within its
+    /// deadline. So it must become false in time, or the connection must end. When it becomes
+    /// false, the waker of [`poll_unusable`](Self::poll_unusable) must be woken. The default is
     /// false.
     fn is_provisional(&self) -> bool {
         false
@@ -159,13 +158,13 @@ pub trait Connection: Send + 'static {
 
     /// Another handle on the same connection, for connections that carry several leases.
     ///
-    /// `None`, the default, means that the connection has one user at a time; if it has given
-    /// handles before, `None` means that it is of no further use.
+    /// `None`, the default, means that the connection has one user at a time. After earlier
+    /// handles, `None` means that the connection can no longer be used.
     ///
-    /// A handle may be dropped with a lock of the manager held, too.
+    /// The manager may drop a handle with a lock held.
     ///
-    /// A lease that is dropped or closed, not freed, retires the whole connection: it takes no
-    /// further lease, and is closed when the others are back.
+    /// Dropping or closing a lease, instead of freeing it, retires the whole connection: it takes
+    /// no further lease, and closes when the others are back.
     fn share(&self) -> Option<Self>
     where
         Self: Sized,
@@ -173,49 +172,49 @@ pub trait Connection: Send + 'static {
         None
     }
 
-    /// The application protocol that was agreed on with the peer when the connection was opened, as
-    /// TLS does with ALPN (RFC 7301).
+    /// The application protocol negotiated with the peer when the connection was opened, as TLS
+    /// does with ALPN (RFC 7301).
     ///
-    /// For a protocol that speaks over this connection and comes in several forms. The default is
-    /// none.
+    /// For users of the connection that support several protocols. The default is none.
     fn protocol(&self) -> Option<&[u8]> {
         None
     }
 
-    /// The application protocols that the peer was offered when the connection was opened, the
-    /// preferred one first. If there are any and [`protocol`](Self::protocol) is none, the peer has
-    /// taken none of them.
+    /// The application protocols offered to the peer when the connection was opened, the preferred
+    /// one first. If there are any and [`protocol`](Self::protocol) is none, the peer has chosen
+    /// none of them.
     ///
-    /// Whoever speaks over this connection tells by it a peer that does not speak what is wanted
-    /// from one that nobody asked. The default is none: the peer was not asked.
+    /// A user of the connection can so distinguish a peer that refused the protocols from one that
+    /// received no offer. The default is none: nothing was offered.
     fn offered_protocols(&self) -> &[Vec<u8>] {
         &[]
     }
 
-    /// Closes the connection in an orderly way; it is dropped when this is ready.
+    /// Closes the connection in an orderly way. The manager drops the connection once this is
+    /// ready.
     ///
-    /// The slot under the limits is free when the connection has been dropped, so an
-    /// implementation that hands its socket to a task must be pending until the task has let go
-    /// of it. Takes at most `close_timeout`; then it is dropped all the same.
+    /// The slot under the limits is free when the connection has been dropped. An implementation
+    /// that gives its socket to a task must therefore be pending until the task has released it.
+    /// The manager waits for at most `close_timeout`; then it drops the connection.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
     }
 }
 
-/// Why a connection can not be reused.
+/// Why a connection cannot be reused.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Unusable {
     /// The peer has closed it.
     Closed,
-    /// Bytes arrived that nobody asked for.
+    /// Unrequested bytes have arrived.
     UnexpectedData,
     /// It has failed.
     Failed(io::Error),
     /// The name that it was opened for has lost the address that it goes to.
     AddressGone,
-    /// Its peer has said that it keeps it no longer.
+    /// Its peer has announced that it no longer keeps the connection.
     Expired,
 }
 
@@ -239,7 +238,7 @@ pub struct Attempt {
     steps: Arc<dyn Steps>,
 }
 
-/// Who is told of an attempt's progress.
+/// Receives the progress of an attempt.
 pub(crate) trait Steps: Send + Sync {
     fn enter(&self, phase: Phase);
 }
@@ -254,11 +253,11 @@ impl Attempt {
         }
     }
 
-    /// The same attempt, for a connector that is to offer these application protocols to the peer,
-    /// the preferred one first.
+    /// The same attempt, with these application protocols to offer to the peer, the preferred one
+    /// first.
     ///
-    /// [`Net`](crate::Net) offers them by ALPN where it encrypts, unless its TLS settings name
-    /// others. Which one was taken is in [`Connection::protocol`].
+    /// [`Net`](crate::Net) offers them by ALPN on encrypted connections, unless its TLS settings
+    /// name others. [`Connection::protocol`] returns the chosen one.
     #[must_use]
     pub fn offering(&self, protocols: &'static [&'static [u8]]) -> Self {
         Self {
@@ -274,7 +273,7 @@ impl Attempt {
         self.protocols
     }
 
-    /// Where to connect to.
+    /// The host to connect to.
     pub fn host(&self) -> &Host {
         &self.host
     }
@@ -296,7 +295,7 @@ impl Attempt {
         self.bind_addresses
     }
 
-    /// Says that `phase` begins now; timeouts and timings go by it.
+    /// Reports that `phase` begins now; the phases in timeouts and timings depend on it.
     pub fn enter(&self, phase: Phase) {
         self.steps.enter(phase);
     }

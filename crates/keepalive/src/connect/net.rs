@@ -1,4 +1,4 @@
-//! The default connector: tcp and unix sockets, and whatever is registered by scheme.
+//! The default connector: TCP and Unix sockets, and connectors registered by scheme.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -27,25 +27,26 @@ use crate::host::Host;
 use crate::request::{Request, RequestError};
 use crate::sync::Arc;
 
-/// Opens connections by scheme: `unix` is a Unix socket, every other scheme plain TCP, unless a
-/// connector is registered for it. `https`, `wss`, schemes given TLS settings and requests with
-/// TLS settings of their own are TLS over TCP, with the feature `tls`; without it, `https` and
-/// `wss` are answered with an error of function `tls`.
+/// Opens connections by scheme: a Unix socket for `unix`, plain TCP for every other scheme, unless
+/// a connector is registered for it.
 ///
-/// Names are resolved by the [system's resolver](crate::SystemResolver), unless
-/// [another](Self::resolver) is set. All who ask for a name while it is being looked up share the
-/// lookup, and what comes of it is kept for a [while](Self::keep_addresses): at least the last 512
-/// names, each with at most 64 addresses. That a name has no address is kept for two seconds, and a
-/// failure that may pass not at all. Clones share all of this; one that is set otherwise afterwards
-/// has its own.
+/// With the feature `tls`, it uses TLS over TCP for `https`, `wss`, schemes with TLS settings, and
+/// requests with TLS settings of their own. Without the feature, `https` and `wss` fail with an
+/// error of function `tls`.
 ///
-/// The addresses of a name are raced as RFC 8305 says ("Happy Eyeballs"): the one that worked last
-/// goes first, the families take turns, the next address is tried when one has failed or not
-/// answered for [`attempt_delay`](Self::attempt_delay), and the first connection that is there is
-/// used. A race counts as one connection against the limits.
+/// The [system's resolver](crate::SystemResolver) resolves names, unless [another](Self::resolver)
+/// is set. Concurrent requests for a name share one lookup. Its answer is kept for a
+/// [while](Self::keep_addresses): at least the last 512 names, each with at most 64 addresses. The
+/// absence of addresses is kept for two seconds; a temporary failure is not kept. Clones share all
+/// of this; a clone whose settings are changed afterwards has its own.
 ///
-/// When a name is looked up again and an address is missing that it had, the connections to that
-/// address are [retired](Self::retire_vanished).
+/// The addresses of a name are raced according to RFC 8305 ("Happy Eyeballs"). The address that
+/// worked last goes first, and the families alternate. The next address is tried when one has
+/// failed, or has not answered within [`attempt_delay`](Self::attempt_delay). The first established
+/// connection is used. A race counts as one connection against the limits.
+///
+/// When a new lookup of a name lacks an earlier address, the connections to that address are
+/// [retired](Self::retire_vanished).
 #[derive(Clone, Default)]
 pub struct Net {
     route: Route,
@@ -54,56 +55,56 @@ pub struct Net {
 }
 
 impl Net {
-    /// The built-in schemes alone.
+    /// A connector with the built-in schemes only.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Options of the sockets that this opens by itself, not of those of registered connectors.
+    /// Options of the TCP sockets that this connector opens itself; registered connectors are not
+    /// affected.
     #[must_use]
     pub fn tcp(mut self, options: TcpOptions) -> Self {
         self.route.options = options;
         self
     }
 
-    /// How long opening a connection may take: resolving, connecting, a proxy and TLS together.
+    /// Maximum time to open a connection: resolving, connecting, a proxy and TLS together.
     ///
-    /// Default none: only the manager's `timeout` bounds it, which waiting for a turn counts for too.
-    /// An attempt that is too slow fails with the function of its phase and `ETIMEDOUT`. Zero lets
-    /// nothing but a connection to this machine be opened, if that. It is not for registered
-    /// connectors.
+    /// Default none: only the manager's `timeout` applies, which also includes the time in the
+    /// queue. An attempt that exceeds the limit fails with the function of its phase and
+    /// `ETIMEDOUT`. With zero, at most a connection to this machine can be opened. It does not
+    /// apply to registered connectors.
     #[must_use]
     pub fn connect_timeout(mut self, time: Duration) -> Self {
         self.connect_timeout = Some(time);
         self
     }
 
-    /// How long an address of a name has to answer before the next is tried beside it. Default
-    /// 250 ms, as RFC 8305 recommends; less than 10 ms counts as that.
+    /// Time that an address of a name has to answer before the next is tried in parallel. Default
+    /// 250 ms, as RFC 8305 recommends; less than 10 ms counts as 10 ms.
     ///
-    /// Too short, and servers see connections that are given up at once; too long, and a path that
-    /// is dead delays everything.
+    /// If it is too short, servers receive connections that are abandoned at once. If it is too
+    /// long, every dead path delays the connection.
     #[must_use]
     pub fn attempt_delay(mut self, delay: Duration) -> Self {
         self.route.pace.attempt_delay = delay;
         self
     }
 
-    /// How long the IPv4 addresses of a name wait for its IPv6 addresses, where the resolver asks
-    /// for both separately. Default 50 ms, as RFC 8305 recommends.
+    /// Time that the IPv4 addresses of a name wait for its IPv6 addresses, if the resolver looks
+    /// both up separately. Default 50 ms, as RFC 8305 recommends.
     #[must_use]
     pub fn resolution_delay(mut self, delay: Duration) -> Self {
         self.route.pace.resolution_delay = delay;
         self
     }
 
-    /// Reaches all hosts by one proxy, or hosts by their proxies, as [`Proxies`] says. Default
-    /// none.
+    /// Connects to all hosts through one proxy, or to each as [`Proxies`] specifies. Default none.
     ///
-    /// It is for what this opens by itself over TCP, TLS included, not for registered connectors.
-    /// Connections of a host are shared among its requests; the proxy of a host never changes
-    /// within one manager. A client of HTTP may have requests of scheme `http` forwarded, see
-    /// [`Proxy`](crate::Proxy); whoever asks a manager for a connection has a tunnel.
+    /// It applies to TCP connections that this connector opens itself, TLS included, not to
+    /// registered connectors. Requests for a host share its connections, so the proxy of a host
+    /// never changes within one manager. An HTTP client may have requests of scheme `http`
+    /// forwarded, see [`Proxy`](crate::Proxy); a connection requested from a manager is a tunnel.
     ///
     /// [`Proxies`]: crate::Proxies
     #[cfg(feature = "proxy")]
@@ -115,7 +116,7 @@ impl Net {
         self
     }
 
-    /// Has `connector` open the connections of `scheme`, whose case does not matter.
+    /// Registers `connector` for `scheme`, whose case does not matter.
     #[must_use]
     pub fn scheme<C>(mut self, scheme: &str, connector: C) -> Self
     where
@@ -129,8 +130,8 @@ impl Net {
         self
     }
 
-    /// The TLS settings of `https` and `wss`. Default [`Tls::new`](tls::Tls::new), made when they
-    /// are first needed.
+    /// The TLS settings of `https` and `wss`. Default [`Tls::new`](tls::Tls::new), created on first
+    /// use.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: tls::Tls) -> Self {
@@ -138,7 +139,7 @@ impl Net {
         self
     }
 
-    /// Reaches the hosts of `scheme`, whose case does not matter, by TLS with these settings.
+    /// Connects to the hosts of `scheme`, whose case does not matter, by TLS with these settings.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls_scheme(mut self, scheme: &str, tls: tls::Tls) -> Self {
@@ -147,30 +148,29 @@ impl Net {
         self
     }
 
-    /// Has `resolver` look names up. Default [`SystemResolver`](crate::SystemResolver).
+    /// Resolves names with `resolver`. Default [`SystemResolver`](crate::SystemResolver).
     #[must_use]
     pub fn resolver(self, resolver: impl Resolve) -> Self {
         self.set(|resolving| resolving.source(resolver))
     }
 
-    /// Which addresses are connected to. Default both families.
+    /// The address families to connect to. Default both.
     ///
-    /// Of a name, only the addresses of these are looked up. A numeric address of the other family
-    /// is answered with an error of function `connect`.
+    /// Only addresses of these families are looked up. A request for a numeric address of another
+    /// family fails with an error of function `connect`.
     #[must_use]
     pub fn families(self, families: Families) -> Self {
         self.set(|resolving| resolving.only(families))
     }
 
-    /// Has `name` always stand for `addresses`, those to try first in front; it is never looked
-    /// up.
+    /// Resolves `name` to `addresses` without a lookup, in order of preference.
     ///
-    /// Case does not matter, nor does a trailing dot. The last that is set for a name counts. A
-    /// name without addresses cannot be connected to. More than 64 are cut.
+    /// Case and a trailing dot do not matter. The last call for a name applies. A name without
+    /// addresses cannot be connected to. Addresses after the first 64 are dropped.
     ///
     /// # Errors
     ///
-    /// `name` is not the name of a host: what it is, and what is allowed.
+    /// `name` is not a host name; the error shows it and the allowed form.
     ///
     /// # Examples
     ///
@@ -194,7 +194,7 @@ impl Net {
         addresses: impl IntoIterator<Item = IpAddr>,
     ) -> Result<Self, RequestError> {
         const NUMERIC: &str = "it is a numeric address, which is not looked up";
-        // A name is what a request takes for one.
+        // A valid name is one that a request accepts as a name.
         let request = Request::new("tcp", name, 1)?;
         let Address::Name(known) = request.host().address() else {
             return Err(RequestError::new("name", format!("{name:?}"), NUMERIC));
@@ -203,45 +203,44 @@ impl Net {
         Ok(self.set(|resolving| resolving.overriding(known, &addresses)))
     }
 
-    /// How long the addresses of a name are kept if their resolver does not say.
+    /// How long the addresses of a name are kept if their resolver reports no TTL.
     ///
-    /// Default 30 s. A TTL counts instead, up to five minutes, or up to this if it is longer.
-    /// Zero: nothing is kept, whatever its TTL, and each new connection has its name looked up.
-    /// Very long: a name that has moved is connected to where it was.
+    /// Default 30 s. A TTL takes precedence, up to five minutes, or up to this value if it is
+    /// longer. With zero, nothing is kept, whatever its TTL, and each new connection looks its name
+    /// up. With a very long time, connections go to the old addresses of a name that has moved.
     #[must_use]
     pub fn keep_addresses(self, time: Duration) -> Self {
         self.set(|resolving| resolving.keep(time))
     }
 
-    /// Lookups at once, of all names; others wait in order of arrival.
+    /// Maximum number of lookups at once, for all names; further lookups wait in order of arrival.
     ///
-    /// Default 16; zero counts as 1. Too few let a name whose servers do not answer hold up
-    /// others; with too many, the system's resolver may take more threads than the runtime has
-    /// for what blocks. A resolver that [is asked separately](Resolve::asks_separately) has two
-    /// for each name.
+    /// Default 16; zero counts as 1. With a low limit, a name whose servers do not answer delays
+    /// others. With a high limit, the system's resolver may use up the runtime's blocking threads.
+    /// A resolver with [separate lookups](Resolve::asks_separately) needs two per name.
     #[must_use]
     pub fn max_lookups(self, lookups: usize) -> Self {
         self.set(|resolving| resolving.at_once(lookups))
     }
 
-    /// Whether a connection is retired when its name is looked up and has lost the address that
-    /// it goes to: an idle one is closed at once, and one in use when it comes back.
+    /// Whether connections are retired when a new lookup shows that their name has lost their
+    /// address. An idle one is closed at once, and one in use when it comes back.
     ///
-    /// Default yes: traffic follows a name that moves. A name that is answered with a few of its
-    /// many addresses in turn loses connections that were good, each time it is looked up; say no
-    /// then. A lookup that fails retires nothing.
+    /// Default yes: traffic follows a name that moves. Choose no for a name whose servers return a
+    /// few of its many addresses in turn; each lookup would close good connections. A failed lookup
+    /// retires nothing.
     #[must_use]
     pub fn retire_vanished(self, retire: bool) -> Self {
         self.set(|resolving| resolving.retires(retire))
     }
 
-    /// Has `observer` told of each step on the way to a host, as it is taken: the addresses that
-    /// are found, the connections that are begun, and what becomes of them.
+    /// Reports each step on the way to a host to `observer`: the addresses found, the connections
+    /// begun, and their results.
     ///
-    /// Default none. It is called within the attempt, so it must be quick and must not block; if it
-    /// panics the attempt fails. It is told nothing of registered connectors and unix sockets. What
-    /// the steps cost together is in [`Timing`](crate::Timing), and what TLS came to in
-    /// [`NetStream::tls`].
+    /// Default none. It is called within the attempt, so it must be quick and must not block; its
+    /// panic fails the attempt. It receives no steps of registered connectors and Unix sockets.
+    /// [`Timing`](crate::Timing) has the total time of the steps, and [`NetStream::tls`] the result
+    /// of TLS.
     ///
     /// # Examples
     ///
@@ -270,7 +269,7 @@ impl Net {
         self
     }
 
-    /// Whether connections to `host` are encrypted, by us.
+    /// Whether this connector encrypts connections to `host`.
     fn is_tls(&self, host: &Host) -> bool {
         #[cfg(feature = "tls")]
         return self.route.tls.serves(host);
@@ -281,7 +280,7 @@ impl Net {
 
     async fn open(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         if self.is_tls(attempt.host()) {
-            // Large, and every attempt would be.
+            // Boxed, because it would make every attempt as large.
             Box::pin(self.connect_tls(attempt)).await
         } else if attempt.host().scheme() == "unix" {
             let stream = unix::connect(attempt).await?;
@@ -336,7 +335,7 @@ impl Connector for Net {
             None => self.open(attempt).await,
             Some(limit) => {
                 let open = async |attempt| self.open(&attempt).await;
-                // Large, and every attempt would be.
+                // Boxed, because it would make every attempt as large.
                 Box::pin(limit::within(limit, attempt, open)).await
             }
         }

@@ -1,4 +1,4 @@
-//! What the default connector tells of the way to a host, while it is on it.
+//! The steps on the way to a host that the default connector reports.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -9,69 +9,70 @@ use crate::connect::resolve::Families;
 use crate::connect::{Attempt, ConnectError};
 use crate::sync::Arc;
 
-/// One thing that happened on the way to a host, see [`Net::observe`](crate::Net::observe).
+/// One step on the way to a host, see [`Net::observe`](crate::Net::observe).
 ///
-/// In a race, addresses are being looked up and connected to at the same time. The first that
-/// connects ends it: lookups and connections whose end has not been told are given up then, as they
-/// are when the attempt fails or is withdrawn.
+/// In a race, lookups and connections run in parallel. The first established connection ends the
+/// race and abandons the lookups and connections without a reported end, as does the failure or
+/// withdrawal of the attempt.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum PathEvent<'a> {
-    /// The host is reached by this proxy. The addresses that are connected to are the proxy's.
+    /// The connection goes through this proxy. The addresses that follow are the proxy's.
     #[cfg(feature = "proxy")]
     ByProxy(&'a Proxy),
-    /// The addresses of a name are needed.
+    /// A lookup of the addresses of a name is needed.
     LookingUp {
-        /// The host's, or its proxy's.
+        /// The name of the host or of its proxy.
         name: &'a str,
-        /// Which of its addresses.
+        /// The address families.
         families: Families,
     },
-    /// They are known.
+    /// The addresses are known.
     Found {
         /// The name.
         name: &'a str,
-        /// Which of its addresses.
+        /// The address families.
         families: Families,
-        /// Where they come from.
+        /// The source of the addresses.
         origin: Origin,
-        /// In the resolver's order, which is not that in which they are tried.
+        /// In the resolver's order, which may differ from the order of the connections.
         addresses: &'a [IpAddr],
     },
-    /// There are none.
+    /// The name has no addresses, or the lookup failed.
     NotFound {
         /// The name.
         name: &'a str,
-        /// Which of its addresses.
+        /// The address families.
         families: Families,
-        /// Where the answer comes from.
+        /// The source of the answer.
         origin: Origin,
-        /// What the resolver said.
+        /// The error of the resolver.
         error: &'a ConnectError,
     },
     /// A TCP connection to this address begins.
     Connecting(SocketAddr),
-    /// It is there.
+    /// The TCP connection to this address is established.
     Connected(SocketAddr),
-    /// It will not be. One that has no way from the local address fails without having begun.
+    /// The TCP connection to this address failed. If no local address fits it, it fails without
+    /// [`Connecting`](Self::Connecting).
     Failed(SocketAddr, &'a ConnectError),
 }
 
-/// Where the addresses of a name come from.
+/// The source of the addresses of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
-    /// They were [given](crate::Net::resolve).
+    /// The [settings](crate::Net::resolve).
     Given,
-    /// An earlier lookup, whose answer is still good.
+    /// An earlier lookup whose answer is still valid.
     Kept,
-    /// A lookup that was waited for, with whoever else did.
+    /// A lookup that this attempt waited for, perhaps along with others.
     LookedUp,
 }
 
 type Tell = dyn Fn(&Attempt, PathEvent<'_>) + Send + Sync;
 
-/// Whoever wants to know of the way, if anybody does.
+/// The observer, if there is one.
 #[derive(Clone, Default)]
 pub(crate) struct Observer(Option<Arc<Tell>>);
 

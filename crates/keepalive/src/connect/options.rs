@@ -1,4 +1,4 @@
-//! How sockets are set up.
+//! Options of TCP sockets.
 
 use std::io;
 use std::time::Duration;
@@ -7,19 +7,18 @@ use socket2::{Socket, TcpKeepalive};
 
 use crate::connect::ConnectError;
 
-/// Options of the TCP sockets that [`Net`](crate::Net) opens. What is not set is left as the
-/// system has it, but for `TCP_NODELAY` and what finds a silent peer.
+/// Options of the TCP sockets that [`Net`](crate::Net) opens. Unset options keep the system's
+/// defaults, except `TCP_NODELAY` and the options that detect a silent peer.
 ///
-/// A peer may vanish without a word: it loses its power, or a NAT on the way forgets the connection.
-/// By default the system probes a peer that has been silent for 15 s, again every 15 s, and gives up
-/// after 3 probes. It also gives up where sent data has not been acknowledged for 30 s, or a probe
-/// has not been answered by then. So an idle connection to such a peer is closed after 30 s on
-/// Linux, and a request on it fails after 30 s, where the system alone takes hours and a quarter of
-/// an hour. These are the defaults of reqwest 0.13. A live peer answers probes by itself.
+/// A peer may vanish silently: it loses its power, or a NAT on the way forgets the connection. By
+/// default the system probes a peer after 15 s of silence, then every 15 s, and gives up after 3
+/// probes. It also gives up when sent data, or a probe, remains unacknowledged for 30 s. So on
+/// Linux an idle connection to such a peer closes after 30 s, and a request on it fails after 30 s.
+/// With the system's defaults, this takes hours and a quarter of an hour. These are the defaults of
+/// reqwest 0.13. A live peer's system answers probes.
 ///
-/// An option that the system refuses fails the attempt, with an error of function `setsockopt`
-/// that names the option. Defaults fail nothing: they are not set where the system has no such
-/// option.
+/// If the system refuses an option, the attempt fails with an error of function `setsockopt` that
+/// names the option. A default is skipped if the system does not have the option.
 ///
 /// # Examples
 ///
@@ -50,10 +49,10 @@ pub struct TcpOptions {
 /// How long sent data may go unacknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UserTimeout {
-    /// As long as this crate finds good, where the system can be told.
+    /// The default of this crate, if the system has the option.
     Default,
     Set(Duration),
-    /// As long as the system finds good.
+    /// The default of the system.
     Systems,
 }
 
@@ -72,7 +71,7 @@ impl UserTimeout {
     }
 }
 
-/// Whether the system has no such option, as some that stand in for Linux have not.
+/// Whether the system lacks the option, as some substitutes for Linux do.
 fn is_unknown(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOPROTOOPT)
 }
@@ -100,32 +99,32 @@ impl TcpOptions {
     }
 
     /// `TCP_NODELAY`: whether small writes are sent at once. Default yes: a request is written in
-    /// one piece, and waiting for more only delays it.
+    /// one piece, and waiting for more would only delay it.
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
         self.nodelay = nodelay;
         self
     }
 
-    /// How long a peer is silent before the system probes it (`SO_KEEPALIVE`, `TCP_KEEPIDLE`).
-    /// Default 15 s; `None` turns probing off. Seconds are what systems count; a fraction is cut off,
-    /// and less than a second is an error of most.
+    /// Silence of a peer before the system probes it (`SO_KEEPALIVE`, `TCP_KEEPIDLE`). Default 15
+    /// s; `None` turns probing off. Systems count whole seconds: a fraction is cut off, and most
+    /// reject less than a second.
     #[must_use]
     pub fn probe_after(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.probe_after = time.into();
         self
     }
 
-    /// The time between two probes (`TCP_KEEPINTVL`). Default 15 s; seconds are what systems count.
-    /// Nothing without probing.
+    /// The time between two probes (`TCP_KEEPINTVL`). Default 15 s; systems count whole seconds. No
+    /// effect without probing.
     #[must_use]
     pub fn probe_every(mut self, time: Duration) -> Self {
         self.probe_every = time;
         self
     }
 
-    /// How many probes may go unanswered before the connection is given up (`TCP_KEEPCNT`). Default
-    /// 3. Nothing without probing, and on Linux nothing beside a
+    /// Number of unanswered probes after which the connection fails (`TCP_KEEPCNT`). Default 3. No
+    /// effect without probing. On Linux, also no effect beside a
     /// [`user_timeout`](Self::user_timeout), which then bounds the time for answers to probes too.
     #[must_use]
     pub fn probes(mut self, count: u32) -> Self {
@@ -133,38 +132,40 @@ impl TcpOptions {
         self
     }
 
-    /// How long sent data may go unacknowledged before the connection is given up
-    /// (`TCP_USER_TIMEOUT`, RFC 5482), in milliseconds. Default 30 s where the system has the option;
-    /// `None` leaves it to the system, which takes many minutes. Where the system has no such
-    /// option, one that is set fails the attempt.
+    /// Maximum time that sent data may remain unacknowledged, before the connection fails
+    /// (`TCP_USER_TIMEOUT`, RFC 5482).
     ///
-    /// A peer that lives acknowledges what its system receives, so a slow server is not cut off. A
-    /// peer that does not read for this long, and has no room for more, is given up.
+    /// The resolution is a millisecond. Default 30 s if the system has the option; `None` selects
+    /// the system's default, which is many minutes. An explicit value fails the attempt if the
+    /// system does not have the option.
+    ///
+    /// A live peer's system acknowledges received data, so a slow server is not cut off. If a peer
+    /// does not read for this long and its buffer is full, the connection fails.
     #[must_use]
     pub fn user_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.user_timeout = time.into().map_or(UserTimeout::Systems, UserTimeout::Set);
         self
     }
 
-    /// Bytes of the system's buffer for what is sent (`SO_SNDBUF`). Systems round it, and Linux
-    /// doubles it.
+    /// Size in bytes of the system's send buffer (`SO_SNDBUF`). Systems round it, and Linux doubles
+    /// it.
     #[must_use]
     pub fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = Some(bytes);
         self
     }
 
-    /// Bytes of the system's buffer for what is received (`SO_RCVBUF`), set before connecting, so
-    /// that the window offered can follow it.
+    /// Size in bytes of the system's receive buffer (`SO_RCVBUF`), set before connecting, so that
+    /// the offered window can follow it.
     #[must_use]
     pub fn receive_buffer(mut self, bytes: usize) -> Self {
         self.receive_buffer = Some(bytes);
         self
     }
 
-    /// The network interface that connections use, by name (`SO_BINDTODEVICE`). Linux only, and
-    /// subject to rights before Linux 5.7; elsewhere the attempt fails, as it does if there is none
-    /// of that name.
+    /// The network interface of the connections, by name (`SO_BINDTODEVICE`). Linux only, and
+    /// privileged before Linux 5.7. Elsewhere the attempt fails, as it does if there is no such
+    /// interface.
     #[must_use]
     pub fn interface(mut self, name: impl Into<String>) -> Self {
         self.interface = Some(name.into());
@@ -179,7 +180,7 @@ impl TcpOptions {
         self
     }
 
-    /// Sets a socket up that has not connected yet.
+    /// Configures a socket that has not connected yet.
     pub(crate) fn apply(&self, socket: &Socket) -> Result<(), ConnectError> {
         if self.nodelay {
             set("TCP_NODELAY", socket.set_tcp_nodelay(true))?;
@@ -224,7 +225,7 @@ fn set_user_timeout(socket: &Socket, time: Duration) -> io::Result<()> {
 
 #[cfg(target_os = "linux")]
 fn bind_interface(socket: &Socket, name: &str) -> io::Result<()> {
-    // For the kernel an empty name is any interface, and a longer one ends here.
+    // The kernel reads an empty name as any interface, and truncates a longer one.
     if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains('\0') {
         return Err(io::Error::from_raw_os_error(libc::ENODEV));
     }
@@ -259,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_default_that_the_system_does_not_know_fails_nothing() {
-        // Sockets of other kinds know no options of TCP.
+        // Sockets of other kinds have no TCP options.
         let unix = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
         let udp = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
         for socket in [unix, udp] {

@@ -1,4 +1,4 @@
-//! The way to a host over TCP: straight or by a proxy, by whichever address answers first.
+//! The route to a host over TCP: directly or through a proxy, to the first address that answers.
 
 use std::future::poll_fn;
 use std::io;
@@ -28,11 +28,11 @@ use keepalive_engine::Pace;
 /// A stream to a host.
 pub(crate) struct Reached {
     pub(crate) stream: Wire,
-    /// Of one to an address of the host's name.
+    /// The address of the host's name, if the stream leads to one.
     pub(crate) residence: Option<Box<Residence>>,
 }
 
-/// How hosts are reached.
+/// The settings by which hosts are reached.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Route {
     pub(crate) resolver: Arc<Resolver>,
@@ -70,7 +70,7 @@ impl Route {
         reached.await
     }
 
-    /// Who forwards requests of HTTP to `host`.
+    /// The proxy that forwards HTTP requests to `host`.
     #[cfg(feature = "proxy")]
     pub(crate) fn forwarder(&self, host: &Host) -> Option<Forwarder> {
         let forwarder = self.forwarder.as_ref()?;
@@ -93,7 +93,7 @@ impl Route {
         let address = match address {
             Address::Ip(ip) => SocketAddr::new(*ip, port),
             Address::Zoned(ip, zone) => Box::pin(system::with_zone(*ip, zone, port)).await?,
-            // What may have to wait for long is boxed, or every attempt would be as large.
+            // Long waits are boxed, because they would make every attempt as large.
             Address::Name(name) => return Box::pin(self.race(attempt, name, port)).await,
             Address::Path(_) => {
                 let error = "a path is only for scheme unix";
@@ -171,7 +171,7 @@ impl Route {
         Ok(stream)
     }
 
-    /// The first address of a name, for who can use but one.
+    /// The first address of a name, for a proxy that takes only one.
     #[cfg(feature = "proxy")]
     async fn first(&self, attempt: &Attempt, name: &str) -> Result<IpAddr, ConnectError> {
         let mut failed = None;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect::{Attempt, ConnectError, Connection, Connector};
 
-/// A connection that is read and written.
+/// A connection with reads and writes.
 pub(crate) trait Stream: Connection + AsyncRead + AsyncWrite + Unpin {}
 
 impl<S: Connection + AsyncRead + AsyncWrite + Unpin> Stream for S {}
@@ -15,7 +15,7 @@ impl<S: Connection + AsyncRead + AsyncWrite + Unpin> Stream for S {}
 type Connecting<'a> =
     Pin<Box<dyn Future<Output = Result<Box<dyn Stream>, ConnectError>> + Send + 'a>>;
 
-/// A [`Connector`] whose type is forgotten.
+/// A type-erased [`Connector`].
 pub(crate) trait AnyConnector: Send + Sync {
     fn connect_any<'a>(&'a self, attempt: &'a Attempt) -> Connecting<'a>;
 }

@@ -1,5 +1,5 @@
-//! What tcp and unix sockets have in common: how one is made, and how to tell whether it is still
-//! good.
+//! The common code of TCP and Unix sockets: creation, and the check whether a socket is still
+//! usable.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -12,7 +12,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::connect::Unusable;
 
-/// A stream socket that does not block, in as few system calls as there can be.
+/// A non-blocking stream socket, made with as few system calls as possible.
 pub(crate) fn new(domain: Domain, protocol: Option<Protocol>) -> io::Result<socket2::Socket> {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     return socket2::Socket::new(domain, Type::STREAM.nonblocking(), protocol);
@@ -25,7 +25,7 @@ pub(crate) fn new(domain: Domain, protocol: Option<Protocol>) -> io::Result<sock
     }
 }
 
-/// Begins to connect. True if the system has said that it is done.
+/// Begins to connect. True if the connection is already established.
 pub(crate) fn connect(socket: &socket2::Socket, address: &SockAddr) -> io::Result<bool> {
     match socket.connect(address) {
         Ok(()) => Ok(true),
@@ -60,8 +60,8 @@ impl Socket for UnixStream {
     }
 }
 
-/// Ready when an idle socket has something to read: an end, an error, or bytes nobody asked for.
-/// Costs no system call until the reactor says that there may be something.
+/// Ready when an idle socket has something to read: an end, an error, or unrequested bytes. Costs
+/// no system call until the reactor reports readiness.
 pub(crate) fn poll_unusable(socket: &impl Socket, context: &mut Context<'_>) -> Poll<Unusable> {
     loop {
         match socket.poll_readable(context) {
@@ -69,7 +69,7 @@ pub(crate) fn poll_unusable(socket: &impl Socket, context: &mut Context<'_>) -> 
             Poll::Ready(Err(error)) => return Poll::Ready(Unusable::Failed(error)),
             Poll::Ready(Ok(())) => {}
         }
-        // `try_io` takes "would block" as the sign that the readiness was stale.
+        // `try_io` clears stale readiness when the system returns "would block".
         if let Some(unusable) = unusable(socket.try_io(|| peek(socket))) {
             return Poll::Ready(unusable);
         }
@@ -87,7 +87,7 @@ pub(crate) fn check(socket: &impl Socket) -> Result<(), Unusable> {
     }
 }
 
-/// Looks at one byte, and leaves it there.
+/// Peeks at one byte.
 fn peek(socket: &impl Socket) -> io::Result<usize> {
     SockRef::from(socket).peek(&mut [MaybeUninit::uninit(); 1])
 }

@@ -1,4 +1,4 @@
-//! What the default connector opens.
+//! The connections of the default connector.
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -17,12 +17,12 @@ use crate::connect::{Connection, Unusable, socket};
 
 /// A connection opened by [`Net`](crate::Net).
 ///
-/// With TLS, an end of the stream that its peer has not announced (`close_notify`) is an error of
-/// kind [`UnexpectedEof`](io::ErrorKind::UnexpectedEof): something may be missing. What is written
-/// may wait for room until it is flushed.
+/// With TLS, an end of the stream without `close_notify` from the peer is an error of kind
+/// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), because data may be missing. Written data may
+/// remain buffered until it is flushed.
 pub struct NetStream {
     kind: Kind,
-    /// Of one that was opened to an address of a name.
+    /// The address of a name that it was opened to, if it was.
     residence: Option<Box<Residence>>,
 }
 
@@ -39,7 +39,8 @@ impl NetStream {
         Self { kind, residence }
     }
 
-    /// The TCP stream, if it is one, and there is no TLS on it, be it with the host or with a proxy.
+    /// The TCP stream, unless it is a Unix socket, belongs to a registered connector, or carries
+    /// TLS with the host or a proxy.
     pub fn as_tcp(&self) -> Option<&TcpStream> {
         match &self.kind {
             Kind::Wire(Wire::Tcp(stream)) => Some(stream),
@@ -55,7 +56,7 @@ impl NetStream {
         }
     }
 
-    /// What was negotiated, if it is a TLS stream.
+    /// The negotiated parameters, if it is a TLS stream.
     #[cfg(feature = "tls")]
     pub fn tls(&self) -> Option<tls::TlsInfo<'_>> {
         match &self.kind {
@@ -133,7 +134,7 @@ impl Connection for NetStream {
     }
 }
 
-/// Calls a method of whichever stream it is, pinned.
+/// Calls a method of the inner stream, pinned.
 macro_rules! each {
     ($self:ident, $stream:ident => $call:expr) => {
         match &mut $self.get_mut().kind {

@@ -14,7 +14,7 @@ use crate::connect::{ConnectError, socket};
 /// A socket that connects, or has connected.
 pub(crate) struct Connecting {
     address: SocketAddr,
-    /// There until it is answered.
+    /// `Some` until the result is returned.
     stream: Option<TcpStream>,
     connected: bool,
 }
@@ -38,8 +38,8 @@ impl Connecting {
                 })?;
         }
         let begun = || {
-            // The machine itself has mostly answered by now, and the reactor need not be waited
-            // for.
+            // A connection to this machine is mostly established by now, which saves waiting for
+            // the reactor.
             let connected = socket::connect(&socket, &address.into())?
                 || address.ip().is_loopback() && socket.peer_addr().is_ok();
             Ok((TcpStream::from_std(socket.into())?, connected))
@@ -56,7 +56,7 @@ impl Connecting {
         self.address
     }
 
-    /// Ready when the peer has answered, or nobody will.
+    /// Ready when the connection is established or has failed.
     pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,

@@ -23,7 +23,7 @@ pub(crate) async fn connect(attempt: &Attempt) -> Result<UnixStream, ConnectErro
 
 async fn open(path: &Path) -> io::Result<UnixStream> {
     let socket = socket::new(Domain::UNIX, None)?;
-    // Here the reactor need not be waited for either, but on systems that say so.
+    // This also saves waiting for the reactor, except on systems that return `EINPROGRESS`.
     let connected = socket::connect(&socket, &SockAddr::unix(path)?)?;
     let stream = UnixStream::from_std(socket.into())?;
     if !connected {

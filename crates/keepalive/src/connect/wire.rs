@@ -1,4 +1,4 @@
-//! What bytes to a host go over: a socket, or a TLS session with a proxy.
+//! The transport of bytes to a host: a socket, or a TLS session with a proxy.
 
 use std::fmt;
 use std::io::{self, IoSlice, Read};
@@ -17,12 +17,12 @@ use crate::connect::{Unusable, socket};
 
 pub(crate) enum Wire {
     Tcp(TcpStream),
-    /// With a proxy, which has opened a tunnel in it.
+    /// A TLS session with a proxy, which has opened a tunnel in it.
     #[cfg(all(feature = "proxy", feature = "tls"))]
     Tls(Box<TlsStream>),
 }
 
-/// Does the same with whichever it is.
+/// Applies the same expression to either variant.
 macro_rules! each {
     ($wire:expr, $stream:ident => $call:expr) => {
         match $wire {
@@ -34,7 +34,7 @@ macro_rules! each {
 }
 
 impl Wire {
-    /// The socket below all.
+    /// The socket below all layers.
     #[cfg(feature = "tls")]
     pub(crate) fn socket(&self) -> &TcpStream {
         match self {
@@ -44,7 +44,7 @@ impl Wire {
         }
     }
 
-    /// Watches it while it is idle, as [`Connection::poll_unusable`](crate::Connection) does.
+    /// Watches the idle transport, as [`Connection::poll_unusable`](crate::Connection) does.
     pub(crate) fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
         match self {
             Self::Tcp(socket) => socket::poll_unusable(socket, context),
@@ -53,7 +53,7 @@ impl Wire {
         }
     }
 
-    /// Asks the system about it, as [`Connection::check`](crate::Connection) does.
+    /// Checks the transport with the system, as [`Connection::check`](crate::Connection) does.
     pub(crate) fn check(&mut self) -> Result<(), Unusable> {
         match self {
             Self::Tcp(socket) => socket::check(socket),
@@ -71,7 +71,7 @@ impl Wire {
         }
     }
 
-    /// Waits for something to read, and looks at the beginning of it, which stays.
+    /// Waits for data and copies its beginning without consuming it.
     #[cfg(feature = "proxy")]
     pub(crate) async fn peek(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {
@@ -82,7 +82,7 @@ impl Wire {
     }
 }
 
-/// Reads what is there, past the reactor, so whoever waits for more still does.
+/// Reads available data without the reactor, so other tasks that wait for readability keep waiting.
 impl Read for Wire {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self {

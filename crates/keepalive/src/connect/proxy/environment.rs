@@ -1,10 +1,10 @@
-//! What the environment says of proxies.
+//! Reads the proxies from the environment.
 
 use std::ffi::OsString;
 
 use super::{Fault, Proxies, Proxy, ProxyError};
 
-/// Variables in the order in which they win, and the scheme of the hosts that they are for.
+/// Each scheme with its variables, in order of precedence.
 const SCHEMES: [(&str, &[&str]); 4] = [
     ("http", &["http_proxy"]),
     ("https", &["https_proxy", "HTTPS_PROXY"]),
@@ -28,7 +28,7 @@ pub(super) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Proxie
     Ok(proxies)
 }
 
-/// The proxy that these variables say, if they do.
+/// The proxy in these variables, if one is set.
 fn proxy(
     variable: &impl Fn(&str) -> Option<OsString>,
     names: &[&'static str],
@@ -45,7 +45,7 @@ fn proxy(
     proxy.map(Some).map_err(|error| wrong(error.fault))
 }
 
-/// The first of these variables that says something.
+/// The first of these variables that is not empty.
 fn first(
     variable: &impl Fn(&str) -> Option<OsString>,
     names: &[&'static str],

@@ -9,11 +9,11 @@ use crate::address::Address;
 use crate::authority::Bracketed;
 use crate::connect::wire::Wire;
 
-/// What a proxy may say before the tunnel begins: room for any number of headers, and for answers
-/// in between (1xx).
+/// Bytes that a proxy may send before the tunnel begins: room for any number of headers, and for
+/// interim answers (1xx).
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Asks the proxy to connect to `target`.
+/// Sends `CONNECT` for `target`, and reads the answer.
 pub(super) async fn open(
     stream: &mut Wire,
     target: &Address,
@@ -34,7 +34,7 @@ pub(super) async fn open(
         allowed -= head.len();
         match status(&head)? {
             (100..=199, _) => {}
-            // It has no body, whatever its head says (RFC 9110, section 9.3.6).
+            // The answer has no body, whatever its header says (RFC 9110, section 9.3.6).
             (200..=299, _) => return Ok(()),
             (407, reason) => {
                 let wants = match credentials {
@@ -52,7 +52,7 @@ pub(super) async fn open(
     }
 }
 
-/// Reads the head of an answer, and not a byte of what follows it: that is the host's.
+/// Reads the head of an answer, and none of the bytes after it, which are the host's.
 async fn read_head(stream: &mut Wire, allowed: usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut chunk = [0; 1024];
@@ -76,8 +76,9 @@ async fn read_head(stream: &mut Wire, allowed: usize) -> io::Result<Vec<u8>> {
     }
 }
 
-/// How many of the bytes that are `seen` after `head` belong to it, if its end is among them: an
-/// empty line. A line may end without CR (RFC 9112, section 2.2).
+/// The number of bytes in `seen` up to and including the empty line that ends the head; `None` if
+/// the end is not among them. `head` has the bytes before. A line may end without CR (RFC 9112,
+/// section 2.2).
 fn end_of_head(head: &[u8], seen: &[u8]) -> Option<usize> {
     let overlap = &head[head.len().saturating_sub("\n\r".len())..];
     let both = [overlap, seen].concat();
@@ -86,7 +87,7 @@ fn end_of_head(head: &[u8], seen: &[u8]) -> Option<usize> {
     Some(end - overlap.len())
 }
 
-/// The status, and the reason given for it. The headers tell nothing that a tunnel goes by.
+/// The status and its reason phrase. A tunnel needs none of the headers.
 fn status(head: &[u8]) -> io::Result<(u16, String)> {
     let line = head.split_inclusive(|&byte| byte == b'\n').next();
     let line = [line.unwrap_or_default(), b"\r\n"].concat();

@@ -1,4 +1,4 @@
-//! Proxies: servers that open a way to a host for their clients.
+//! Proxies: servers that connect to a host for their clients.
 
 mod environment;
 mod http;
@@ -25,8 +25,8 @@ use crate::request::Request;
 
 pub use rules::Proxies;
 
-/// A proxy, as its URL says: `http://proxy:3128`, `socks5://user:password@proxy`. Without a scheme,
-/// as `proxy:3128`, it is one of `http`.
+/// A proxy, parsed from its URL: `http://proxy:3128`, `socks5://user:password@proxy`. A URL without
+/// a scheme, such as `proxy:3128`, is one of `http`.
 ///
 /// | scheme | protocol | names are resolved | port by default |
 /// |---|---|---|---|
@@ -35,19 +35,18 @@ pub use rules::Proxies;
 /// | `socks5` | SOCKS 5 (RFC 1928) | here | 1080 |
 /// | `socks5h` | SOCKS 5 | by the proxy | 1080 |
 ///
-/// Through a proxy of HTTP, a connection is a tunnel to its host (`CONNECT`, RFC 9110 section 9.3.6).
-/// Many proxies allow that to some ports only, often just 443. So `keepalive_http::Client` asks for
-/// no tunnel where the scheme is `http`: it gives the proxy the whole URL, and the proxy
-/// forwards the request (RFC 9112 section 3.2.2), as curl and browsers do. The proxy is the
-/// [`host`](Self::host) then that limits and reuse go by. [`tunnel`](Self::tunnel) has tunnels for
-/// all.
+/// Through an HTTP proxy, a connection is a tunnel to its host (`CONNECT`, RFC 9110 section 9.3.6).
+/// Many proxies allow tunnels to some ports only, often just 443. So `keepalive_http::Client` uses
+/// no tunnel for scheme `http`: it sends the whole URL to the proxy, and the proxy forwards the
+/// request (RFC 9112 section 3.2.2), as with curl and browsers. The proxy's [`host`](Self::host) is
+/// then the key of limits and reuse. [`tunnel`](Self::tunnel) chooses tunnels for all schemes.
 ///
 /// User and password may be percent-encoded. They are sent as Basic credentials (RFC 7617) or by
-/// RFC 1929, and appear in no error, log or `Debug`. The password may be empty. What is said to the
-/// proxy is encrypted by `https` alone.
+/// RFC 1929, and appear in no error, log or `Debug`. The password may be empty. Only `https`
+/// encrypts the exchange with the proxy.
 ///
-/// The answer to `CONNECT` may have any number of headers, and others before it (1xx), in 64 KiB in
-/// all. A successful one has no body, whatever it says.
+/// The answer to `CONNECT` may have any number of headers, and interim answers (1xx) before it, up
+/// to 64 KiB in total. A successful answer has no body, whatever its header says.
 ///
 /// # Examples
 ///
@@ -89,24 +88,25 @@ struct Credentials {
 }
 
 impl Proxy {
-    /// Whether requests of scheme `http` go through a tunnel, too, where the proxy could forward
-    /// them. Default no.
+    /// Whether requests of scheme `http` use a tunnel too, although the proxy could forward them.
+    /// Default no.
     ///
-    /// With a tunnel each server is a host of its own, whose connections are counted and reused
-    /// apart, and the proxy sees nothing of what is asked. It must allow tunnels to port 80.
+    /// With a tunnel, each server is a host of its own, whose connections are counted and reused
+    /// separately, and the proxy does not receive the requests. The proxy must allow tunnels to
+    /// port 80.
     #[must_use]
     pub fn tunnel(mut self, tunnel: bool) -> Self {
         self.tunnels = tunnel;
         self
     }
 
-    /// The host that the connections to this proxy count as, where it forwards requests.
+    /// The host of the connections to this proxy that carry forwarded requests.
     ///
     /// Each such connection serves requests to many servers, one after the other. `max_per_host`
-    /// is how many of them there are to the proxy, for all of these servers, unless
-    /// [`max_per_host_of`](crate::Builder::max_per_host_of) sets another number for this host. A
-    /// partition of a request is one of this host. The same address as a server's, or with other
-    /// credentials, is another host.
+    /// limits the connections to the proxy, for all of these servers together, unless
+    /// [`max_per_host_of`](crate::Builder::max_per_host_of) sets another limit for this host. The
+    /// partition of a request is a partition of this host. A server at the same address, or the
+    /// proxy with other credentials, is another host.
     ///
     /// # Examples
     ///
@@ -131,11 +131,11 @@ impl Proxy {
         host.with_proxy(self.clone())
     }
 
-    /// The TLS settings by which the proxy is reached, if its scheme is `https`. Default those that
-    /// the connector has for `https`.
+    /// The TLS settings of the connection to the proxy, if its scheme is `https`. Default: those of
+    /// the connector for `https`.
     ///
-    /// HTTP/1.1 alone is offered to the proxy, whatever the settings say. What goes through a tunnel
-    /// to a host of `https` is encrypted again, with the settings of that host.
+    /// The proxy is offered HTTP/1.1 only, whatever the settings say. A tunnel to a host of `https`
+    /// is encrypted again, with the settings of that host.
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
@@ -153,7 +153,7 @@ impl Proxy {
         self.protocol == Protocol::Https
     }
 
-    /// This proxy, if it is given requests of HTTP to forward.
+    /// This proxy as a forwarder of HTTP requests, if it forwards them.
     pub(crate) fn forwarder(&self) -> Option<Forwarder> {
         let is_socks = matches!(self.protocol, Protocol::Socks5 | Protocol::Socks5h);
         (!is_socks && !self.tunnels).then(|| {
@@ -170,12 +170,12 @@ impl Proxy {
         (&self.address, self.port)
     }
 
-    /// Whether the proxy is to be given addresses, not names.
+    /// Whether the proxy takes addresses instead of names.
     pub(crate) fn takes_addresses(&self) -> bool {
         self.protocol == Protocol::Socks5
     }
 
-    /// Asks the proxy, to which `stream` leads, for a way to `target`.
+    /// Requests a connection to `target` from the proxy at the other end of `stream`.
     pub(crate) async fn open(
         &self,
         stream: &mut Wire,
@@ -242,7 +242,7 @@ impl FromStr for Proxy {
     }
 }
 
-/// What comes before `://` may be the beginning of credentials, too.
+/// The text before `://` may also be the beginning of credentials.
 fn is_scheme(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
@@ -283,7 +283,7 @@ impl Credentials {
         Ok(credentials)
     }
 
-    /// As a header has them (RFC 7617).
+    /// The value of a header (RFC 7617).
     fn basic(&self) -> String {
         let encoded = BASE64_STANDARD.encode(format!("{}:{}", self.user, self.password));
         format!("Basic {encoded}")
@@ -298,7 +298,7 @@ impl fmt::Display for Proxy {
     }
 }
 
-/// Tells whether there are credentials, not which.
+/// Shows whether there are credentials, but not the credentials.
 impl fmt::Debug for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Proxy")
@@ -309,7 +309,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Why a text is no proxy, or no rule for one. It never repeats credentials.
+/// Why a text is not a proxy or not a rule for one. It never contains credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{fault}")]
 pub struct ProxyError {

@@ -1,4 +1,4 @@
-//! Which host is reached by which proxy.
+//! The rules that choose a proxy for a host.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use super::{Fault, Proxy, ProxyError, environment, split_port};
 use crate::address::Address;
 use crate::host::Host;
 
-/// Which hosts are reached by which proxy, and which without.
+/// The proxies of hosts, and the hosts without one.
 ///
-/// A host goes by the proxy of its scheme, or by the one for all, unless it is excepted. By
-/// default there is none, and the environment is not looked at.
+/// A host uses the proxy of its scheme, or else the one for all hosts, unless it is an exception.
+/// By default there is no proxy, and the environment is not read.
 ///
 /// # Examples
 ///
@@ -41,39 +41,39 @@ impl Proxies {
         Self::default()
     }
 
-    /// What the environment says, as most programs read it.
+    /// The proxies in the environment variables, as most programs read them.
     ///
-    /// `http_proxy`, `https_proxy`, `ws_proxy` and `wss_proxy` are for hosts of these schemes,
-    /// `all_proxy` is for all others, and `no_proxy` has the exceptions. All but `http_proxy` may
-    /// be in capital letters, too; small letters win. `HTTP_PROXY` is not read, because servers
-    /// set it from a request's header (CVE-2016-5385). Empty is as good as not set.
+    /// `http_proxy`, `https_proxy`, `ws_proxy` and `wss_proxy` apply to hosts of these schemes,
+    /// `all_proxy` to all others, and `no_proxy` lists the exceptions. All but `http_proxy` may be
+    /// in upper case; lower case takes precedence. `HTTP_PROXY` is not read, because servers set it
+    /// from a request's header (CVE-2016-5385). An empty variable counts as unset.
     ///
-    /// An exception that can not be understood holds up nothing: programs differ in what they
-    /// take. It is left out, and [`passed_over`](Self::passed_over) has it.
+    /// An invalid exception is no error, because programs differ in the accepted forms. It is
+    /// skipped, and [`passed_over`](Self::passed_over) returns it.
     ///
     /// # Errors
     ///
-    /// The first proxy whose text can not be understood, without its credentials.
+    /// The first proxy with an invalid URL, without its credentials.
     pub fn from_environment() -> Result<Self, ProxyError> {
         environment::read(|variable| std::env::var_os(variable))
     }
 
-    /// Hosts without a proxy for their scheme go by this one.
+    /// Uses this proxy for all hosts without a proxy for their scheme.
     #[must_use]
     pub fn all(mut self, proxy: Proxy) -> Self {
         self.all = Some(proxy);
         self
     }
 
-    /// Hosts of this scheme, whose case does not matter, go by this proxy.
+    /// Uses this proxy for all hosts of this scheme, whose case does not matter.
     #[must_use]
     pub fn scheme(mut self, scheme: &str, proxy: Proxy) -> Self {
         self.schemes.insert(scheme.to_ascii_lowercase(), proxy);
         self
     }
 
-    /// Hosts that are reached without a proxy, besides those said before: a list with commas or
-    /// spaces.
+    /// Adds exceptions, which are hosts that are reached without a proxy: a list separated by
+    /// commas or spaces.
     ///
     /// | exception | stands for |
     /// |---|---|
@@ -83,13 +83,13 @@ impl Proxies {
     /// | `10.0.0.0/8`, `fe80::/10` | the addresses of the network |
     /// | `*` | all |
     ///
-    /// A port after a colon has each go for that port only; IPv6 needs brackets then. Names are not
-    /// resolved for this. These are the forms that curl, Go and Python know; where they differ
-    /// about a host, it is excepted if it is for one of them.
+    /// A port after a colon restricts an exception to that port; IPv6 then needs brackets. Names
+    /// are not resolved for this. These are the forms of curl, Go and Python. Where these programs
+    /// differ about a host, it is an exception if one of them takes it for one.
     ///
     /// # Errors
     ///
-    /// The first part that is none of these.
+    /// The first part with another form.
     pub fn except(mut self, list: &str) -> Result<Self, ProxyError> {
         for part in parts(list) {
             let exception = Exception::parse(part);
@@ -99,7 +99,7 @@ impl Proxies {
         Ok(self)
     }
 
-    /// As [`except`](Self::except), but what can not be understood is passed over.
+    /// Like [`except`](Self::except), but skips invalid parts.
     pub(super) fn except_what_is_known(mut self, list: &str) -> Self {
         for part in parts(list) {
             match Exception::parse(part) {
@@ -110,15 +110,14 @@ impl Proxies {
         self
     }
 
-    /// The exceptions in the [environment](Self::from_environment) that could not be understood,
-    /// as they were written there.
+    /// The invalid exceptions in the [environment](Self::from_environment), as written there.
     ///
-    /// A program may want to tell its user: these hosts go by a proxy.
+    /// A program may want to warn its user: these hosts use a proxy.
     pub fn passed_over(&self) -> impl Iterator<Item = &str> {
         self.passed_over.iter().map(String::as_str)
     }
 
-    /// The proxy by which a host is reached; a proxy itself is by none.
+    /// The proxy of a host; a proxy itself has none.
     pub(crate) fn of(&self, host: &Host) -> Option<&Proxy> {
         if host.proxy().is_some() {
             return None;
@@ -128,7 +127,7 @@ impl Proxies {
         (!excepted).then_some(proxy)
     }
 
-    /// The proxy of a scheme's hosts, but for exceptions.
+    /// The proxy of a scheme's hosts, without regard to exceptions.
     pub(crate) fn for_scheme(&self, scheme: &str) -> Option<&Proxy> {
         self.schemes.get(scheme).or(self.all.as_ref())
     }
@@ -155,7 +154,7 @@ fn parts(list: &str) -> impl Iterator<Item = &str> {
     list.split([',', ' ', '\t']).filter(|part| !part.is_empty())
 }
 
-/// Hosts that need no proxy.
+/// Hosts that are reached without a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Exception {
     what: What,
@@ -165,9 +164,9 @@ struct Exception {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
     All,
-    /// It, and what ends in it after a dot.
+    /// The name, and all names under it.
     Domain(Box<str>),
-    /// What ends in it after a dot.
+    /// All names under it.
     Under(Box<str>),
     Network(IpNet),
 }

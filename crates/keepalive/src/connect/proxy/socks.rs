@@ -1,4 +1,4 @@
-//! Ways through SOCKS 5 proxies (RFC 1928, RFC 1929).
+//! Connections through SOCKS 5 proxies (RFC 1928, RFC 1929).
 
 use std::io;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::Credentials;
 use crate::address::Address;
 
-/// Asks the proxy to connect to `target`.
+/// Requests a connection to `target` from the proxy.
 pub(super) async fn open(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     target: &Address,
@@ -24,7 +24,7 @@ pub(super) async fn open(
     if version != VERSION || reply != 0 {
         return Err(refusal(version, reply));
     }
-    // The address that the proxy connects from, and its port, are of no use.
+    // The proxy's own address and port are not needed.
     let length = match kind {
         IPV4 => 4,
         IPV6 => 16,
@@ -38,7 +38,8 @@ pub(super) async fn open(
     read_into(stream, &mut bound[..length + 2]).await
 }
 
-/// Has the proxy choose how its client says who it is, and says so (RFC 1929).
+/// Negotiates the authentication method, and sends the credentials if the proxy requires them (RFC
+/// 1929).
 async fn log_in(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     credentials: Option<&Credentials>,
@@ -55,7 +56,8 @@ async fn log_in(
         (VERSION, PASSWORD, Some(Credentials { user, password })) => {
             let mut message = vec![1];
             for text in [user, password] {
-                // A password may be empty: RFC 1929 has it longer, clients and proxies do not.
+                // A password may be empty: RFC 1929 requires one byte at least, but clients and
+                // proxies do not.
                 message.push(u8::try_from(text.len()).expect("it was checked"));
                 message.extend_from_slice(text.as_bytes());
             }
@@ -115,7 +117,7 @@ async fn read_into(stream: &mut (impl AsyncRead + Unpin), bytes: &mut [u8]) -> i
     })
 }
 
-/// What the proxy says went wrong; where there is an error of the system for it, that one.
+/// The error in the proxy's reply; the system's error if there is one of the same meaning.
 fn refusal(version: u8, reply: u8) -> io::Error {
     let number = match reply {
         _ if version != VERSION => return invalid(&format!("a first byte of {version}")),
@@ -143,7 +145,7 @@ fn invalid(what: &str) -> io::Error {
 const VERSION: u8 = 5;
 const CONNECT: u8 = 1;
 
-// Ways to log in.
+// Authentication methods.
 const ANYBODY: u8 = 0;
 const PASSWORD: u8 = 2;
 const NOTHING: u8 = 0xff;

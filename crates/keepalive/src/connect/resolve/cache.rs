@@ -1,11 +1,11 @@
-//! A bounded memory of what names were answered with.
+//! A bounded map of answers by name.
 
 use std::collections::HashMap;
 
-/// Remembers by name, at least the last `half` and at most twice as many.
+/// Keeps at least the last `half` names, and at most twice as many.
 ///
-/// It is kept in two halves: when the young one is full, the old one is forgotten as a whole, so
-/// nothing is ever searched for what to forget.
+/// It has two halves. When the young half is full, the old one is dropped as a whole, so eviction
+/// never searches.
 #[derive(Debug)]
 pub(crate) struct Cache<T> {
     half: usize,
@@ -13,7 +13,7 @@ pub(crate) struct Cache<T> {
     old: HashMap<Box<str>, T>,
 }
 
-/// What a cache has let go, for its user to drop outside of locks.
+/// Evicted entries, for the caller to drop outside of locks.
 #[must_use]
 pub(crate) struct Forgotten<T> {
     _replaced: [Option<T>; 2],

@@ -1,4 +1,4 @@
-//! A resolver that speaks DNS itself: hickory-resolver.
+//! A resolver that queries DNS servers itself: hickory-resolver.
 
 use std::fmt;
 use std::io;
@@ -14,13 +14,13 @@ use hickory_resolver::proto::rr::RecordType;
 
 use crate::connect::resolve::{Addresses, Families, Resolve, ResolveError};
 
-/// A resolver that asks DNS servers itself, with the feature `hickory-dns`.
+/// A resolver that queries DNS servers itself, with the feature `hickory-dns`.
 ///
-/// It asks for IPv4 and IPv6 separately, keeps to the TTLs of what is answered, holds no thread,
-/// and a lookup ends when nobody waits for it. `/etc/hosts` counts before the servers. What else
-/// the system can be told to look names up in (`nsswitch.conf`) is not asked.
+/// It looks IPv4 and IPv6 up separately, respects the TTLs of the answers, and occupies no thread.
+/// A lookup ends when no request waits for it. Names in `/etc/hosts` take precedence over the
+/// servers. Other sources that the system may be configured for (`nsswitch.conf`) are not used.
 ///
-/// Each server has 5 seconds to answer, and is asked up to three times.
+/// Each server has 5 seconds to answer, and receives up to three queries.
 ///
 /// # Examples
 ///
@@ -37,7 +37,8 @@ pub struct HickoryResolver {
 }
 
 impl HickoryResolver {
-    /// Asks the servers of the system: those of `/etc/resolv.conf`, with its search list.
+    /// Queries the servers of the system, which are those of `/etc/resolv.conf`, with its search
+    /// list.
     ///
     /// # Errors
     ///
@@ -46,9 +47,9 @@ impl HickoryResolver {
         Self::build(TokioResolver::builder_tokio())
     }
 
-    /// Asks these servers, over UDP, and over TCP what is too long for that.
+    /// Queries these servers over UDP, and over TCP for answers that are too long for UDP.
     ///
-    /// Without a server, no name is found but those of `/etc/hosts`.
+    /// Without a server, only names in `/etc/hosts` are found.
     ///
     /// # Errors
     ///
@@ -66,7 +67,7 @@ impl HickoryResolver {
         builder: Result<hickory_resolver::ResolverBuilder<TokioRuntimeProvider>, NetError>,
     ) -> Result<Self, ResolveError> {
         let mut builder = builder.map_err(ResolveError::new)?;
-        // Answers are kept by who asks for them here.
+        // `Net` keeps the answers.
         builder.options_mut().cache_size = 0;
         let resolver = builder.build().map_err(ResolveError::new)?;
         Ok(Self { resolver })
@@ -81,7 +82,7 @@ impl Resolve for HickoryResolver {
             Families::Both => self.resolver.lookup_ip(name).await.map(Lookup::from),
         };
         let lookup = lookup.map_err(|error| resolve_error(error, families))?;
-        // Aliases on the way to an address have TTLs too.
+        // Aliases (CNAME) on the way to an address have TTLs too.
         let ttl = lookup.answers().iter().map(|record| record.ttl).min();
         let addresses = lookup.answers().iter().filter_map(|r| r.data.ip_addr());
         let valid_for = Duration::from_secs(ttl.unwrap_or(0).into());

@@ -1,4 +1,4 @@
-//! One lookup: what runs it, and what those who ask for the name wait for.
+//! One lookup: the task that runs it, and the future of its waiters.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -15,9 +15,9 @@ use crate::connect::resolve::{Addresses, Families, Looking, ResolveError};
 use crate::contain::contain;
 use crate::sync::Arc;
 
-/// The answer of a lookup, ready at the first poll if it is known.
+/// The answer of a lookup, ready at the first poll if it is already known.
 ///
-/// A lookup that was begun goes on as long as one of these waits for it.
+/// A running lookup continues as long as one of these waits for it.
 pub(crate) struct Lookup {
     families: Families,
     origin: Origin,
@@ -56,7 +56,7 @@ impl Lookup {
         }
     }
 
-    /// One whose answer is there after some time.
+    /// A lookup with this answer after some time.
     #[cfg(all(test, not(any(keepalive_loom, keepalive_shuttle))))]
     pub(crate) fn takes(time: std::time::Duration, families: Families, answer: Answer) -> Self {
         let answer = async move {
@@ -70,18 +70,18 @@ impl Lookup {
         }
     }
 
-    /// Which addresses were asked for.
+    /// The requested families.
     pub(crate) fn families(&self) -> Families {
         self.families
     }
 
-    /// That it is waited for, to be told.
+    /// The event for the begin of the wait.
     pub(crate) fn begins<'a>(&self, name: &'a str) -> PathEvent<'a> {
         let families = self.families;
         PathEvent::LookingUp { name, families }
     }
 
-    /// What it came to, to be told.
+    /// The event for the answer.
     pub(crate) fn ends<'a>(&self, name: &'a str, answer: &'a Answer) -> PathEvent<'a> {
         let (families, origin) = (self.families, self.origin);
         match answer {
@@ -120,12 +120,12 @@ impl fmt::Debug for Lookup {
     }
 }
 
-/// A lookup that is to be run. However it ends, nobody waits for it any more then.
+/// A lookup to run. However it ends, its waiters are released.
 pub(crate) struct Running {
     names: Arc<Names>,
     name: Box<str>,
     awaited: Awaited,
-    /// Whether it has left the table.
+    /// Whether the lookup has left the table.
     over: bool,
 }
 
@@ -139,7 +139,7 @@ impl Running {
         }
     }
 
-    /// Runs it in a task, which is not that of any who wait: they may all go but the last.
+    /// Runs it in a task of its own, because any of its waiters may be dropped.
     pub(super) fn start(self) {
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(self.run())),
@@ -150,7 +150,7 @@ impl Running {
     async fn run(mut self) {
         let names = Arc::clone(&self.names);
         let permit = self.while_wanted(names.permits.acquire()).await;
-        // Its turn may have come just after the last who waited went.
+        // The permit may have been granted just after the last waiter was dropped.
         let wanted = || !names.give_up(&self.name, &self.awaited);
         let Some(_permit) = permit.filter(|_| wanted()) else {
             self.over = true;
@@ -174,8 +174,7 @@ impl Running {
         }
     }
 
-    /// What `future` comes to; `None` once nobody waits for this lookup, which is not in the table
-    /// then.
+    /// The output of `future`; `None` once the lookup has no waiters and has left the table.
     async fn while_wanted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         loop {
@@ -198,7 +197,7 @@ impl Running {
     }
 }
 
-/// Its runtime may end it.
+/// The runtime may drop the task.
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.over {
@@ -207,7 +206,7 @@ impl Drop for Running {
     }
 }
 
-/// A lookup whose panics are errors.
+/// A lookup that turns panics into errors.
 struct Contained<'a>(Option<Looking<'a>>);
 
 impl Future for Contained<'_> {

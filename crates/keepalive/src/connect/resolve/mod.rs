@@ -1,5 +1,4 @@
-//! From names to addresses: the trait of whoever looks them up, and what is made of it for all
-//! who ask.
+//! Name resolution: the trait of resolvers, and the lookups and answers shared by all requests.
 
 mod cache;
 #[cfg(feature = "hickory-dns")]
@@ -23,20 +22,19 @@ use crate::connect::ConnectError;
 pub(crate) use residents::Residence;
 pub(crate) use resolver::Resolver;
 
-/// What a name's owner may make us hold and try (X1).
+/// Bound on the addresses that the owner of a name can make us store and try (X1).
 const MOST_ADDRESSES: usize = 64;
 
 /// Looks up the addresses of names, for [`Net::resolver`](crate::Net::resolver).
 ///
-/// One that is given to `Net` need not care for much: whoever asks for a name while it is being
-/// looked up waits for the same lookup, answers are kept for a while, and only so many lookups go
-/// on at once. A panic in it fails the lookup, and one that never ends costs its requests their
-/// timeout.
+/// `Net` does the rest: concurrent requests for a name share one lookup, answers are kept for a
+/// while, and the number of concurrent lookups is bounded. A panic fails the lookup. A lookup that
+/// never ends makes its requests time out.
 ///
 /// # Cancel safety
 ///
-/// The future of a lookup is dropped when nobody waits for it any more, at any await point, unless
-/// [`stops_when_dropped`](Self::stops_when_dropped) says no.
+/// The future of a lookup may be dropped at any await point when no request waits for it any more,
+/// unless [`stops_when_dropped`](Self::stops_when_dropped) returns false.
 ///
 /// # Examples
 ///
@@ -65,25 +63,26 @@ const MOST_ADDRESSES: usize = 64;
 /// # Ok::<(), keepalive::ConfigError>(())
 /// ```
 pub trait Resolve: Send + Sync + 'static {
-    /// Looks up the addresses of a name, those to try first in front.
+    /// Looks up the addresses of a name, in order of preference.
     ///
-    /// The name is in lower case and has no trailing dot. Addresses of other families than those
-    /// asked for are passed over.
+    /// The name is in lower case and has no trailing dot. Addresses of other families than the
+    /// requested ones are ignored.
     ///
     /// # Errors
     ///
-    /// [`ResolveError::not_found`] if the name has no such address, which is remembered for a
-    /// moment; any other error passes, and the next who asks has the name looked up again.
+    /// [`ResolveError::not_found`] if the name has no such address; this answer is kept for two
+    /// seconds. Any other error counts as temporary, and the next request for the name starts a new
+    /// lookup.
     fn lookup(
         &self,
         name: &str,
         families: Families,
     ) -> impl Future<Output = Result<Addresses, ResolveError>> + Send;
 
-    /// Whether IPv4 and IPv6 are to be asked for separately, so that the answer that comes first
-    /// can be used before the other is there.
+    /// Whether IPv4 and IPv6 need separate lookups, so that the first answer can be used before the
+    /// other arrives.
     ///
-    /// Asked once, when the resolver is given to `Net`. The default is no: one lookup is for
+    /// Called once, when `Net` receives the resolver. The default is no: one lookup is for
     /// [`Families::Both`].
     fn asks_separately(&self) -> bool {
         false
@@ -91,22 +90,22 @@ pub trait Resolve: Send + Sync + 'static {
 
     /// Whether a lookup ends when its future is dropped.
     ///
-    /// If not, as of one that a thread of its own is blocked by, it is awaited to its end although
-    /// nobody waits for it any more: it counts as one of the lookups at once, and its answer is
-    /// kept. The default is yes.
+    /// If not, for example because it blocks a thread, `Net` awaits the lookup to its end, even if
+    /// no request waits for it any more. It then counts as one of the concurrent lookups, and its
+    /// answer is kept. The default is yes.
     fn stops_when_dropped(&self) -> bool {
         true
     }
 }
 
-/// Which addresses of a name are asked for.
+/// The address families of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Families {
     /// IPv4 alone: A records.
     V4,
     /// IPv6 alone: AAAA records.
     V6,
-    /// All.
+    /// IPv4 and IPv6.
     Both,
 }
 
@@ -130,9 +129,9 @@ impl Families {
     }
 }
 
-/// The addresses of a name, and how long they are good for.
+/// The addresses of a name, with their time to live.
 ///
-/// It holds the first 64 that differ, in their order; others are left out.
+/// It holds the first 64 distinct addresses, in their order, and drops the others.
 ///
 /// # Examples
 ///
@@ -147,13 +146,13 @@ impl Families {
 #[derive(Clone, Debug)]
 pub struct Addresses {
     list: Vec<IpAddr>,
-    /// Whether none was left out.
+    /// Whether no address was dropped.
     whole: bool,
     valid_for: Option<Duration>,
 }
 
 impl Addresses {
-    /// These addresses, those to try first in front. Nothing says how long they are good for.
+    /// These addresses, in order of preference, without a time to live.
     pub fn new(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         let mut list = Vec::new();
         let mut whole = true;
@@ -174,16 +173,17 @@ impl Addresses {
         }
     }
 
-    /// They are good for so long, as the TTL of a DNS record says.
+    /// Sets the time to live, as in the TTL of a DNS record.
     ///
-    /// Zero: only for those who wait for this lookup. More than five minutes counts as that.
+    /// With zero, only requests that wait for this lookup use them. More than five minutes counts
+    /// as five minutes.
     #[must_use]
     pub fn valid_for(mut self, time: Duration) -> Self {
         self.valid_for = Some(time);
         self
     }
 
-    /// The addresses, those to try first in front.
+    /// The addresses, in order of preference.
     pub fn as_slice(&self) -> &[IpAddr] {
         &self.list
     }
@@ -203,7 +203,7 @@ pub struct ResolveError {
 }
 
 impl ResolveError {
-    /// A failure that may pass: the next who asks for the name has it looked up again.
+    /// A temporary failure: the next request for the name starts a new lookup.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             not_found: false,
@@ -211,8 +211,8 @@ impl ResolveError {
         }
     }
 
-    /// The name does not exist, or has no address of the families asked for. Whoever asks for it
-    /// in the next two seconds is answered the same.
+    /// The name does not exist, or has no address of the requested families. Requests for it in the
+    /// next two seconds get the same answer.
     pub fn not_found(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             not_found: true,
@@ -220,7 +220,7 @@ impl ResolveError {
         }
     }
 
-    /// Whether the name does not exist, or has no address of the families asked for.
+    /// Whether the name does not exist, or has no address of the requested families.
     pub fn is_not_found(&self) -> bool {
         self.not_found
     }
@@ -254,7 +254,7 @@ impl Error for ResolveError {
 }
 
 impl From<io::Error> for ResolveError {
-    /// A failure that may pass.
+    /// A temporary failure.
     fn from(error: io::Error) -> Self {
         Self::new(error)
     }
@@ -262,7 +262,7 @@ impl From<io::Error> for ResolveError {
 
 type Looking<'a> = Pin<Box<dyn Future<Output = Result<Addresses, ResolveError>> + Send + 'a>>;
 
-/// A [`Resolve`] whose type is forgotten.
+/// A type-erased [`Resolve`].
 trait AnyResolve: Send + Sync {
     fn lookup_any<'a>(&'a self, name: &'a str, families: Families) -> Looking<'a>;
     fn asks_separately(&self) -> bool;

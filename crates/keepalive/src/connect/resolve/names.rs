@@ -1,4 +1,4 @@
-//! The table of names: what was answered lately, and what is being looked up.
+//! The table of names: recent answers and running lookups.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,36 +17,35 @@ use crate::connect::resolve::{Addresses, AnyResolve, Families, ResolveError};
 use crate::runtime::{self, Handle};
 use crate::sync::{Arc, Mutex, MutexGuard};
 
-/// Names that are remembered at least, and half of those that are at most.
+/// The minimum number of remembered names, and half of the maximum.
 pub(super) const HALF: usize = 512;
 
-/// No answer is trusted for longer, whatever its TTL: names move.
+/// Maximum age of an answer, whatever its TTL, because names move.
 const LONGEST: Duration = Duration::from_secs(5 * 60);
 
-/// How long it is remembered that a name has no address: a name that is asked for before it is
-/// there should not be missed for long.
+/// How long the absence of addresses is kept. It is short, so that a name created shortly after a
+/// lookup is soon found.
 const NEGATIVE: Duration = Duration::from_secs(2);
 
-/// What a lookup comes to. Cloning is cheap.
+/// The result of a lookup. Cloning is cheap.
 pub(crate) type Answer = Result<Found, ConnectError>;
 
-/// Where the answer of a lookup will be.
+/// Receives the answer of a lookup.
 pub(crate) type Waits = watch::Receiver<Option<Answer>>;
 
-/// The other end of that, which also knows whether anybody waits.
+/// Sends the answer of a lookup, and knows whether a receiver is left.
 pub(crate) type Awaited = Arc<watch::Sender<Option<Answer>>>;
 
-/// The addresses that were found: at least one, at most 64, no two alike, those to try first in
-/// front.
+/// The addresses that were found: 1 to 64, distinct, in order of preference.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     addresses: Arc<[IpAddr]>,
-    /// Whether these are all.
+    /// Whether these are all addresses of the name.
     whole: bool,
 }
 
 impl Found {
-    /// Those of `addresses` that were asked for.
+    /// The addresses of the requested families.
     pub(crate) fn new(addresses: &Addresses, families: Families) -> Result<Self, ResolveError> {
         let asked = addresses.list.iter().filter(|ip| families.include(ip));
         let found = Self {
@@ -73,11 +72,11 @@ impl Deref for Found {
     }
 }
 
-/// The names that one kind of question is asked about: all addresses, or those of one family.
+/// The names of one kind of lookup: for all addresses, or for those of one family.
 pub(crate) struct Names {
     pub(super) families: Families,
     pub(super) source: Arc<dyn AnyResolve>,
-    /// One for each lookup at once, shared by all tables of a resolver.
+    /// One permit per concurrent lookup, shared by all tables of a resolver.
     pub(super) permits: Arc<Semaphore>,
     /// How long an answer without a TTL is kept.
     pub(super) keep: Duration,
@@ -90,14 +89,14 @@ pub(super) struct Table {
     running: HashMap<Box<str>, Sought>,
 }
 
-/// A lookup that is being run.
+/// A running lookup.
 struct Sought {
     awaited: Awaited,
-    /// By which those are told who are within its runtime: others do not wait for that.
+    /// The mark of the lookup's runtime: callers in another runtime do not wait for this lookup.
     mark: u64,
 }
 
-/// An answer, and until when it is good; for ever without an end.
+/// An answer and the end of its validity; `None` is unlimited.
 struct Known {
     answer: Answer,
     until: Option<Instant>,
@@ -113,7 +112,8 @@ impl Default for Table {
 }
 
 impl Table {
-    /// A lookup is over. Another of the same name may have begun within another runtime.
+    /// Removes a finished lookup. Another lookup of the same name may have begun in another
+    /// runtime.
     fn forget(&mut self, name: &str, awaited: &Awaited) {
         let sought = self.running.get(name);
         if sought.is_some_and(|sought| Arc::ptr_eq(&sought.awaited, awaited)) {
@@ -123,7 +123,7 @@ impl Table {
 }
 
 impl Names {
-    /// Looks a name up, unless it is known or somebody does so already.
+    /// Looks a name up, unless its answer is kept or a lookup is running.
     pub(crate) fn lookup(self: &Arc<Self>, name: &str) -> Lookup {
         let (lookup, begun) = self.ask(name);
         if let Some(running) = begun {
@@ -132,7 +132,7 @@ impl Names {
         lookup
     }
 
-    /// What is to be waited for, and what is to be run for that, if nobody does so yet.
+    /// The lookup to wait for, and the one to run for it if none is running.
     pub(crate) fn ask(self: &Arc<Self>, name: &str) -> (Lookup, Option<Running>) {
         let now = runtime::now();
         let mut table = self.table.lock();
@@ -159,14 +159,14 @@ impl Names {
         (Lookup::waits(self.families, waits, name), Some(running))
     }
 
-    /// What was found last, though it may be too old to be answered.
+    /// The addresses found last, even if their validity has ended.
     pub(crate) fn last_found(&self, name: &str) -> Option<Found> {
         let table = self.table.lock();
         let known = table.cache.get(name)?;
         known.answer.as_ref().ok().cloned()
     }
 
-    /// A lookup has come to this; answers what those who wait are told.
+    /// Records the result of a lookup, and returns the answer for its waiters.
     pub(super) fn note(
         &self,
         name: &str,
@@ -185,7 +185,7 @@ impl Names {
         table.forget(name, awaited);
         let forgotten = keep.map(|keep| self.keep(&mut table, name, &answer, keep));
         drop(table);
-        // What a resolver's error holds is dropped without the lock.
+        // A resolver's error may contain user code, so it is dropped without the lock.
         drop(forgotten);
         if let Ok(found) = &answer {
             self.residents.retire(name, self.families, found);
@@ -208,7 +208,7 @@ impl Names {
         table.cache.insert(name.into(), known)
     }
 
-    /// A lookup that nobody waits for gives up. False if somebody has come meanwhile.
+    /// Removes a lookup without waiters. False if a waiter has arrived since.
     pub(super) fn give_up(&self, name: &str, awaited: &Awaited) -> bool {
         let mut table = self.table.lock();
         let unwanted = awaited.is_closed();
@@ -218,7 +218,7 @@ impl Names {
         unwanted
     }
 
-    /// A lookup was broken off.
+    /// Removes an aborted lookup.
     pub(super) fn forget(&self, name: &str, awaited: &Awaited) {
         self.table.lock().forget(name, awaited);
     }

@@ -1,4 +1,4 @@
-//! Who is told when a name loses an address: the connections that were opened to it.
+//! Notifies open connections when their name loses the address that they go to.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::connect::resolve::names::Found;
 use crate::contain::contain;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, fence};
 
-/// The places at which connections are.
+/// The places that have connections.
 ///
 /// Its lock is never held together with that of a place.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Residents {
 
 type Places = SmallVec<[(IpAddr, Weak<Place>); 2]>;
 
-/// An address of a name, as long as a connection is there.
+/// An address of a name, with at least one connection.
 struct Place {
     residents: Arc<Residents>,
     name: Box<str>,
@@ -31,15 +31,15 @@ struct Place {
     watchers: Mutex<Slab<Waker>>,
 }
 
-/// A connection at an address of a name: it hears when the name loses the address.
+/// A connection's registration at an address of a name; it notices when the name loses the address.
 pub(crate) struct Residence {
     place: Arc<Place>,
-    /// Who is woken, and where that is noted.
+    /// The slot and a copy of the registered waker.
     watcher: Option<(usize, Waker)>,
 }
 
 impl Residents {
-    /// There is a connection to this address of a name.
+    /// Registers a connection to this address of a name.
     pub(crate) fn enter(self: &Arc<Self>, name: &str, address: IpAddr) -> Residence {
         let mut all = self.places.lock();
         let known = all.get(name).and_then(|places| {
@@ -63,7 +63,7 @@ impl Residents {
         }
     }
 
-    /// A name has these addresses now: who is at another is told.
+    /// Notifies the connections to the addresses that a name no longer has.
     pub(crate) fn retire(&self, name: &str, families: Families, found: &Found) {
         let gone: Vec<Arc<Place>> = {
             let mut all = self.places.lock();
@@ -83,7 +83,7 @@ impl Residents {
             }
             gone
         };
-        // The last hold of a place must not go with the lock held.
+        // The last reference to a place must not be dropped with the lock held.
         gone.iter().for_each(|place| place.retire());
     }
 
@@ -101,7 +101,8 @@ impl Residents {
 impl Place {
     fn retire(&self) {
         self.gone.store(true, Ordering::Relaxed);
-        // With the fence of who watches: either it sees this, or it listens when it is woken.
+        // Pairs with the fence in `poll_gone`: either the watcher sees this store, or it is armed
+        // before its waker is called.
         fence(Ordering::SeqCst);
         let wakers: Vec<Waker> = {
             let watchers = self.watchers.lock();
@@ -124,9 +125,9 @@ impl Drop for Place {
 }
 
 impl Residence {
-    /// Ready when the name has lost the address; otherwise the waker is woken when it does.
+    /// Ready when the name has lost the address; otherwise the waker is woken at that event.
     ///
-    /// Asked again with the same waker, it costs a fence and a load.
+    /// A repeated call with the same waker costs a fence and a load.
     #[inline]
     pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let waker = context.waker();

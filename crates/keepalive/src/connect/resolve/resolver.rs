@@ -1,5 +1,5 @@
-//! The resolver of a connector and its clones: overrides, the tables of names, and who is told
-//! when a name changes.
+//! The resolver of a connector and its clones: overrides, the tables of names, and the connections
+//! to notify when a name changes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,20 +18,21 @@ use crate::connect::resolve::system::SystemResolver;
 use crate::connect::resolve::{Addresses, AnyResolve, Families, Resolve, ResolveError};
 use crate::sync::{Arc, Mutex};
 
-/// Resolves names. All who ask for one name share one lookup, and its answer for a while.
+/// Resolves names. Concurrent requests for a name share one lookup, and later ones its answer for a
+/// while.
 pub(crate) struct Resolver {
     settings: Settings,
-    /// One for each question that is asked about a name.
+    /// One table for each kind of lookup.
     pub(crate) tables: SmallVec<[Arc<Names>; 2]>,
     residents: Arc<Residents>,
-    /// The addresses that were connected to last.
+    /// The address of each name that was last connected to.
     worked: Mutex<Cache<IpAddr>>,
 }
 
 #[derive(Clone)]
 struct Settings {
     source: Arc<dyn AnyResolve>,
-    /// What is never looked up.
+    /// Names that are never looked up.
     overrides: HashMap<Box<str>, Result<Found, Arc<str>>>,
     keep: Duration,
     at_once: usize,
@@ -52,7 +53,7 @@ impl Default for Settings {
     }
 }
 
-/// The settings give a resolver that knows nothing yet, so that those who have this one keep it.
+/// Each setting returns a new, empty resolver, so that clones of the connector keep this one.
 impl Resolver {
     pub(crate) fn source(&self, source: impl Resolve) -> Self {
         self.with(|settings| settings.source = Arc::new(source))
@@ -118,13 +119,13 @@ impl Resolver {
 }
 
 impl Resolver {
-    /// Which addresses are connected to.
+    /// The address families to connect to.
     pub(crate) fn families(&self) -> Families {
         self.settings.families
     }
 
-    /// The lookups of a name, all of which are needed to know its addresses: one, or one for each
-    /// family if the resolver answers these separately. Must be called within a runtime.
+    /// The lookups that together find the addresses of a name: one, or one per family if the
+    /// resolver needs separate lookups. Must be called within a runtime.
     pub(crate) fn lookups(&self, name: &str) -> SmallVec<[Lookup; 2]> {
         if let Some(found) = self.settings.overrides.get(name) {
             let families = self.settings.families;
@@ -138,15 +139,16 @@ impl Resolver {
         self.tables.iter().map(|table| table.lookup(name)).collect()
     }
 
-    /// A connection was opened to this address of a name. `None` if there is nothing to hear.
+    /// Records a new connection to this address of a name. `None` if address changes do not concern
+    /// it.
     pub(crate) fn reside(&self, name: &str, address: IpAddr) -> Option<Box<Residence>> {
         drop(self.worked.lock().insert(name.into(), address));
         if !self.settings.retires || self.settings.overrides.contains_key(name) {
             return None;
         }
         let residence = self.residents.enter(name, address);
-        // The name may have changed while the connection was being opened. Who is here is told of
-        // what is found from now on.
+        // The name may have changed while the connection was being opened. A residence is notified
+        // of later changes only.
         let mut tables = self.tables.iter();
         let table = tables.find(|table| table.families.include(&address))?;
         let found = table.last_found(name);
@@ -156,7 +158,7 @@ impl Resolver {
         Some(Box::new(residence))
     }
 
-    /// The address of a name that was connected to last.
+    /// The address of a name that was last connected to.
     pub(crate) fn last_worked(&self, name: &str) -> Option<IpAddr> {
         self.worked.lock().get(name).copied()
     }

@@ -10,12 +10,12 @@ use tokio::task::spawn_blocking;
 use crate::connect::resolve::{Addresses, Families, Resolve, ResolveError};
 use crate::connect::{ConnectError, socket};
 
-/// The system's resolver, which [`Net`](crate::Net) asks by default: `getaddrinfo`, in the threads
-/// that the runtime has for what blocks.
+/// The system's resolver, the default of [`Net`](crate::Net): `getaddrinfo`, on the blocking
+/// threads of the runtime.
 ///
-/// It reads `/etc/hosts`, and whatever else the system is told to, and orders addresses by what
-/// the system can reach. It gives no TTL, and cannot be stopped: a lookup holds a thread until the
-/// system has given up, which takes some seconds where no server answers.
+/// It uses `/etc/hosts` and the other sources that the system is configured for, and orders
+/// addresses by their reachability. It reports no TTL, and cannot be stopped: a lookup occupies a
+/// thread until the system gives up, which takes some seconds if no server answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;
 
@@ -37,7 +37,7 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// Whether there is a file descriptor. Without one the system says of any name that there is no such.
+/// Whether a file descriptor is available. Without one, the system reports every name as not found.
 fn has_descriptor() -> Result<(), ResolveError> {
     socket::new(Domain::UNIX, None)
         .map(drop)
@@ -49,7 +49,7 @@ fn resolve_error(error: LookupError) -> ResolveError {
         LookupErrorKind::NoName | LookupErrorKind::NoData => {
             ResolveError::not_found(io::Error::from(error))
         }
-        // What EAGAIN is to a socket, EAI_AGAIN is to a name: it may work a little later.
+        // EAI_AGAIN is the EAGAIN of names: the lookup may succeed a little later.
         LookupErrorKind::Again => {
             let text = error.to_string();
             ResolveError::new(io::Error::new(io::ErrorKind::WouldBlock, text))
@@ -58,7 +58,7 @@ fn resolve_error(error: LookupError) -> ResolveError {
     }
 }
 
-/// The socket address of an address within a zone, whose number only the system knows.
+/// The socket address of an address with a zone; only the system knows the zone's number.
 pub(crate) async fn with_zone(
     ip: Ipv6Addr,
     zone: &str,

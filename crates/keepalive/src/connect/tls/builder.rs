@@ -1,4 +1,4 @@
-//! Choosing TLS settings.
+//! The builder of TLS settings.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,9 +16,9 @@ use crate::connect::tls::key_log::KeyLogFile;
 use crate::connect::tls::settings::{Tls, TlsConfigError};
 use crate::connect::tls::verify::{AcceptAny, Verifier};
 
-/// Chooses [`Tls`] settings. Every setting is optional.
+/// Builds [`Tls`] settings. Every setting is optional.
 ///
-/// What is given is looked at by [`build`](Self::build).
+/// [`build`](Self::build) checks the settings.
 #[derive(Clone, Default)]
 #[must_use]
 pub struct TlsBuilder {
@@ -37,24 +37,24 @@ impl TlsBuilder {
 
     /// Trusts the root certificates in `pem`, one or more, in place of the platform's.
     ///
-    /// Each call adds to those of earlier ones. Default none: the platform's are trusted. A root
-    /// may be a server's own certificate, unless that is marked as one of an authority.
+    /// Each call adds roots. Default none: the platform's roots are trusted. A server's own
+    /// certificate may be a root, unless it is marked as a certificate authority.
     pub fn roots_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.roots.push(pem.into());
         self
     }
 
-    /// Trusts the platform's roots also where own ones are given.
+    /// Trusts the platform's roots in addition to those of [`roots_pem`](Self::roots_pem).
     pub fn with_platform_roots(mut self) -> Self {
         self.platform_roots = true;
         self
     }
 
-    /// Shows the certificate in `chain`, followed by its intermediates if there are any, to
-    /// servers that ask for one; `key` is its private key. Both are PEM.
+    /// Sends the certificate in `chain`, followed by its intermediates if there are any, to servers
+    /// that request one; `key` is its private key. Both are PEM.
     ///
-    /// Default none. In TLS 1.3 a server that does not accept it says so after the handshake: the
-    /// first read is an error then.
+    /// Default none. In TLS 1.3, a server rejects the certificate after the handshake: the first
+    /// read then returns the error.
     pub fn client_certificate_pem(
         mut self,
         chain: impl Into<Vec<u8>>,
@@ -66,25 +66,26 @@ impl TlsBuilder {
 
     /// Offers these application protocols, the preferred one first.
     ///
-    /// Default none. Which one the server took is in [`TlsInfo::alpn`](crate::TlsInfo::alpn); a
-    /// server that knows none of them ends the handshake with an error.
+    /// Default none. [`TlsInfo::alpn`](crate::TlsInfo::alpn) returns the server's choice; a server
+    /// without a match ends the handshake with an error.
     pub fn alpn<P: AsRef<[u8]>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         let protocols = protocols.into_iter();
         self.alpn = protocols.map(|name| name.as_ref().to_vec()).collect();
         self
     }
 
-    /// Appends the keys of all sessions to the file at `path`, for debugging: whoever has the file
-    /// can read what was recorded of the connections.
+    /// Appends the keys of all sessions to the file at `path`, for debugging. A reader of the file
+    /// can decrypt recordings of the connections.
     ///
-    /// Default none. The file is made for its owner alone, in the format of `SSLKEYLOGFILE`.
+    /// Default none. A new file is accessible to its owner only. The format is that of
+    /// `SSLKEYLOGFILE`.
     pub fn key_log(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_log = Some(path.into());
         self
     }
 
-    /// Does as [`key_log`](Self::key_log) if the environment variable `SSLKEYLOGFILE` is set and
-    /// not empty, with the path in it.
+    /// Like [`key_log`](Self::key_log), with the path in the environment variable `SSLKEYLOGFILE`,
+    /// if it is set and not empty.
     pub fn key_log_from_environment(mut self) -> Self {
         let path = std::env::var_os("SSLKEYLOGFILE").filter(|path| !path.is_empty());
         if let Some(path) = path {
@@ -93,25 +94,25 @@ impl TlsBuilder {
         self
     }
 
-    /// Accepts every certificate, for whatever name, from whomever: **the connections can be read
-    /// and changed by anybody on the way**.
+    /// Accepts every certificate, for any name and from any issuer: **anybody on the network path
+    /// can read and change the traffic**.
     ///
-    /// Trust the one certificate that you mean by [`roots_pem`](Self::roots_pem) instead, where
-    /// you can.
+    /// If possible, trust the one certificate in question by [`roots_pem`](Self::roots_pem)
+    /// instead.
     pub fn danger_accept_any_certificate(mut self) -> Self {
         self.accept_any_certificate = true;
         self
     }
 
-    /// Makes the settings.
+    /// Builds the settings.
     ///
     /// It may read files: the platform's roots, and the key log.
     ///
     /// # Errors
     ///
-    /// What was given is no PEM, no certificate or no key; the key is not that of the
-    /// certificate; a protocol is empty or longer than 255 bytes; the key log cannot be opened;
-    /// the platform has no roots.
+    /// A given text is not PEM, or has no certificate or no key; the key does not belong to the
+    /// certificate; a protocol is empty or longer than 255 bytes; the key log cannot be opened; the
+    /// platform has no roots.
     pub fn build(self) -> Result<Tls, TlsConfigError> {
         let provider = Arc::new(ring::default_provider());
         let verifier = self.verifier(&provider)?;
@@ -230,7 +231,7 @@ fn client_fault(error: &rustls::Error) -> TlsConfigError {
     }
 }
 
-/// The errors of rustls here are about what it was given, and print nothing of it.
+/// The text of an error of rustls about the settings, which contains no part of them.
 fn words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::General(text) => text.clone(),

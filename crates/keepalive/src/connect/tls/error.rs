@@ -1,4 +1,4 @@
-//! What rustls says, in words for the user of a connection.
+//! Errors of rustls, explained to the user of a connection.
 
 use std::error::Error;
 use std::fmt;
@@ -12,7 +12,7 @@ use rustls::{AlertDescription, CertificateError};
 
 use crate::connect::ConnectError;
 
-/// A handshake with `place` failed, at `peer`.
+/// The error of a failed handshake with `place`, at `peer`.
 pub(crate) fn of_handshake(
     error: io::Error,
     place: &dyn fmt::Display,
@@ -34,7 +34,7 @@ pub(crate) fn of_handshake(
 
 const ENDED: &str = "the peer closed the connection during the handshake";
 
-/// The same error; if rustls made it, in our words.
+/// The same error; explained, if it is one of rustls.
 pub(crate) fn explain(error: io::Error) -> io::Error {
     match rustls_error(&error) {
         Some(known) => io::Error::new(error.kind(), Explained::new(known.clone())),
@@ -46,7 +46,7 @@ pub(crate) fn explain(error: io::Error) -> io::Error {
 const CUT: &str = "the peer closed the connection without announcing it by TLS (close_notify), so \
                    that something may be missing";
 
-/// The same error, in our words.
+/// The explanation of the error.
 pub(crate) fn in_words(error: &rustls::Error) -> String {
     Explained::new(error.clone()).to_string()
 }
@@ -59,7 +59,7 @@ fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// An error of rustls, which is its source, with what a user wants to know first.
+/// An explained error of rustls, which is its source.
 #[derive(Debug)]
 struct Explained {
     source: rustls::Error,
@@ -157,7 +157,7 @@ fn certificate(f: &mut fmt::Formatter<'_>, error: &CertificateError) -> fmt::Res
     }
 }
 
-/// The names in a certificate are its owner's to choose: a few are enough to see what it is.
+/// Maximum number of names shown. The owner of a certificate chooses its names; a few identify it.
 const MOST_NAMES: usize = 8;
 
 fn names(f: &mut fmt::Formatter<'_>, presented: &[String]) -> fmt::Result {
@@ -167,7 +167,7 @@ fn names(f: &mut fmt::Formatter<'_>, presented: &[String]) -> fmt::Result {
     f.write_str("only for ")?;
     for (n, name) in presented.iter().take(MOST_NAMES).enumerate() {
         let separator = if n == 0 { "" } else { ", " };
-        // They come as `DnsName("h.test")` and `IpAddress(192.0.2.1)`.
+        // The names have the form `DnsName("h.test")` or `IpAddress(192.0.2.1)`.
         let bare = name
             .split_once('(')
             .and_then(|(_, name)| name.strip_suffix(')'));
@@ -203,7 +203,7 @@ fn received(f: &mut fmt::Formatter<'_>, alert: AlertDescription) -> fmt::Result 
     write!(f, "the peer refused: {meaning} (alert {})", Alerted(alert))
 }
 
-/// The name of an alert as RFC 8446, section 6, has it, or its number if it has none.
+/// The name of an alert in RFC 8446, section 6, or its number if it has none.
 struct Alerted(AlertDescription);
 
 impl fmt::Display for Alerted {
@@ -220,7 +220,7 @@ fn is_name(text: &str) -> bool {
     text.chars().all(|sign| sign.is_ascii_alphanumeric())
 }
 
-/// The name of a variant as words with `between` in between; any other text as it stands.
+/// The name of a variant as words, joined by `between`; any other text unchanged.
 fn plain(text: &str, between: char) -> String {
     if !is_name(text) {
         return text.to_owned();
@@ -238,7 +238,7 @@ fn plain(text: &str, between: char) -> String {
 }
 
 fn date(time: UnixTime) -> String {
-    // What the format cannot show is as good as never.
+    // A date beyond the format counts as its latest date.
     let latest = Duration::from_secs(253_402_300_799);
     let since = Duration::from_secs(time.as_secs()).min(latest);
     fmt_http_date(SystemTime::UNIX_EPOCH + since)

@@ -14,12 +14,12 @@ use crate::connect::tls::stream::TlsStream;
 use crate::connect::tls::turns::Turns;
 use crate::connect::wire::Wire;
 
-/// Which application protocols are offered.
+/// The application protocols to offer.
 #[derive(Clone, Copy)]
 pub(crate) enum Offered {
-    /// Those, unless the settings name others.
+    /// These, unless the settings name others.
     Usually(&'static [&'static [u8]]),
-    /// Those, whatever the settings name.
+    /// These, whatever the settings name.
     #[cfg(feature = "proxy")]
     Only(&'static [&'static [u8]]),
 }
@@ -44,14 +44,14 @@ pub(crate) async fn connect(
         (Offered::Only(protocols), _) => names(protocols),
     };
     let connector = TlsConnector::from(config);
-    // The session computes as soon as it is made.
+    // The session computes on creation, so it is created within the future.
     let handshake = async { connector.with_alpn(alpn.clone()).connect(name, wire).await };
     let stream = turns.take(handshake).await.map_err(failed)?;
     Ok(TlsStream::new(stream, alpn))
 }
 
-/// Whom the certificate of a host at `address` must be valid for. Names are sent to the peer, addresses are
-/// not.
+/// The name that the certificate of a host at `address` must be valid for. Names are sent to the
+/// peer, addresses are not.
 pub(crate) fn server_name(address: &Address) -> Result<ServerName<'static>, ConnectError> {
     let fault = match address {
         Address::Ip(ip) => return Ok(ServerName::IpAddress((*ip).into())),

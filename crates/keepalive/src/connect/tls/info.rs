@@ -1,10 +1,10 @@
-//! What was negotiated.
+//! The negotiated parameters of a connection.
 
 use std::fmt;
 
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 
-/// What was negotiated on a TLS connection, see [`NetStream::tls`](crate::NetStream::tls).
+/// The negotiated parameters of a TLS connection, see [`NetStream::tls`](crate::NetStream::tls).
 #[derive(Clone, Copy)]
 pub struct TlsInfo<'a> {
     session: &'a ClientConnection,
@@ -24,7 +24,7 @@ impl<'a> TlsInfo<'a> {
         }
     }
 
-    /// The cipher suite, as `TLS13_AES_256_GCM_SHA384`.
+    /// The cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
     pub fn cipher_suite(&self) -> &'static str {
         let suite = self.session.negotiated_cipher_suite();
         suite
@@ -32,7 +32,7 @@ impl<'a> TlsInfo<'a> {
             .unwrap_or("unknown")
     }
 
-    /// The application protocol that the server has chosen, if one was offered.
+    /// The application protocol that the server chose, if it did.
     pub fn alpn(&self) -> Option<&'a [u8]> {
         self.session.alpn_protocol()
     }
@@ -42,8 +42,8 @@ impl<'a> TlsInfo<'a> {
         self.session.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
-    /// The certificates that the server has sent, its own first, each in DER. Of a resumed
-    /// session, those of the first.
+    /// The certificates of the server, its own first, each in DER. A resumed session has those of
+    /// the original session.
     pub fn peer_certificates(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let certificates = self.session.peer_certificates().unwrap_or_default();
         certificates.iter().map(AsRef::as_ref)

@@ -25,7 +25,7 @@ impl KeyLogFile {
 impl KeyLog for KeyLogFile {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
-        // One call appends the whole line. A log that fails must not end the connection.
+        // One call appends the whole line. A failed write must not end the connection.
         let _ = (&self.file).write_all(line.as_bytes());
     }
 }

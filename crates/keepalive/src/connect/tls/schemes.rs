@@ -1,4 +1,4 @@
-//! Which hosts are reached by TLS, and with which settings.
+//! The hosts that are reached by TLS, and their settings.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -21,14 +21,14 @@ use crate::host::Host;
 #[derive(Clone, Default)]
 pub(crate) struct Schemes {
     by_scheme: HashMap<String, Tls>,
-    /// Those of `https` and `wss`, if they are not the defaults.
+    /// The settings of `https` and `wss`, if they are not the defaults.
     chosen: Option<Tls>,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
-    /// Made when they are first used: the platform's roots are read from files.
+    /// Made on first use, because the platform's roots are read from files.
     defaults: OnceCell<Tls>,
     turns: Turns,
 }
@@ -53,8 +53,8 @@ impl Schemes {
             || self.by_scheme.contains_key(host.scheme())
     }
 
-    /// Encrypts what leads to a host which [is served](Self::serves), and verifies that
-    /// its peer is `name`.
+    /// Encrypts `wire`, which leads to a host that [is served](Self::serves), and verifies that its
+    /// peer is `name`.
     pub(crate) async fn connect(
         &self,
         attempt: &Attempt,
@@ -68,7 +68,7 @@ impl Schemes {
         tls::connect(host.address(), tls, offered, &self.shared.turns, name, wire).await
     }
 
-    /// Encrypts what leads to a proxy, and verifies that it is the one.
+    /// Encrypts `wire`, which leads to a proxy, and verifies the proxy's name.
     #[cfg(feature = "proxy")]
     pub(crate) async fn connect_proxy(
         &self,
@@ -89,7 +89,7 @@ impl Schemes {
         .await
     }
 
-    /// Those that were given, or those of the scheme.
+    /// The given settings, or else those of the scheme.
     async fn settings<'a>(
         &'a self,
         given: Option<&'a Tls>,
@@ -116,8 +116,8 @@ impl fmt::Debug for Schemes {
     }
 }
 
-/// What an attempt is to offer by ALPN, in place of what the settings say: a proxy is spoken to by
-/// HTTP/1.1 alone.
+/// The protocols that an attempt offers by ALPN, unless its settings name others. A proxy is
+/// offered HTTP/1.1 only.
 fn protocols(attempt: &Attempt) -> Offered {
     #[cfg(feature = "proxy")]
     if attempt.host().proxy().is_some() {
@@ -130,7 +130,7 @@ fn protocols(attempt: &Attempt) -> Offered {
 const HTTP_11: &[u8] = b"http/1.1";
 
 async fn make_defaults() -> Result<Tls, TlsConfigError> {
-    // Within an attempt there is a runtime.
+    // An attempt always runs within a runtime.
     let made = tokio::task::spawn_blocking(Tls::new).await;
     made.unwrap_or_else(|_| {
         Err(TlsConfigError::new(

@@ -1,4 +1,4 @@
-//! How connections are encrypted and peers are verified, ready for use.
+//! TLS settings, ready for use.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,19 +10,18 @@ use rustls::ClientConfig;
 
 use crate::connect::tls::builder::TlsBuilder;
 
-/// TLS settings: whom to trust, who to be, and which protocols to offer.
+/// TLS settings: trusted certificates, the client's own certificate, and the protocols to offer.
 ///
-/// By default the peer's certificate is verified by the platform's verifier, against its roots;
-/// TLS 1.3 and 1.2 are spoken; no client certificate is shown, and no application protocol is
-/// offered. Names are sent to the server (SNI), numeric addresses are not; the certificate must
-/// be valid for whichever the request has.
+/// By default the platform's verifier verifies the peer's certificate against the platform's roots.
+/// The versions are TLS 1.3 and 1.2; no client certificate is sent, and no application protocol
+/// offered. Names are sent to the server (SNI), numeric addresses are not. The certificate must be
+/// valid for the name or address of the request.
 ///
-/// Make one and clone it, which is cheap. Connections are shared only among requests with the
-/// same settings: a `Tls` equals its clones alone, and two that were made alike are two. Sessions
-/// are resumed across the connections of all that have the same settings, 256 server names are
-/// remembered.
+/// Make one value and clone it, which is cheap. Connections are shared only among requests with the
+/// same settings: a `Tls` equals only its clones, and two values with the same contents differ. All
+/// users of the same settings share the resumption of sessions, for up to 256 server names.
 ///
-/// It is given to a manager for `https` and `wss` ([`Builder::tls`](crate::Builder::tls)), for
+/// The settings apply to a manager's `https` and `wss` ([`Builder::tls`](crate::Builder::tls)), to
 /// another scheme ([`Builder::tls_scheme`](crate::Builder::tls_scheme)), or to one request
 /// ([`Request::tls`](crate::Request::tls)). Without any, `https` and `wss` have the defaults.
 ///
@@ -49,31 +48,32 @@ struct Settings {
     config: Config,
 }
 
-/// A configuration has locks in it, for its sessions. Seen through, a `Host` would be taken for a
-/// key that changes, and clippy warn of every map by hosts.
+/// A closure, because a configuration contains locks for its sessions. Clippy would otherwise take
+/// a `Host` for a mutable key and warn about every map with hosts as keys.
 type Config = Box<dyn Fn() -> Arc<ClientConfig> + Send + Sync>;
 
 impl Tls {
-    /// The defaults: what the platform trusts, and nothing else.
+    /// The defaults, which trust the platform's roots only.
     ///
-    /// It reads the platform's roots, which may take some milliseconds.
+    /// Reads the platform's roots, which may take some milliseconds.
     ///
     /// # Errors
     ///
-    /// The platform has no roots, as a minimal container without `ca-certificates`.
+    /// The platform has no roots, as in a minimal container without `ca-certificates`.
     pub fn new() -> Result<Self, TlsConfigError> {
         Self::builder().build()
     }
 
-    /// Settings to be chosen.
+    /// A builder for settings.
     pub fn builder() -> TlsBuilder {
         TlsBuilder::new()
     }
 
-    /// Settings made with rustls itself, used as they are.
+    /// Settings made with rustls itself, used unchanged.
     ///
-    /// What they verify, and what they log, is then their maker's; errors about certificates of
-    /// an unknown issuer say less. [`keepalive::rustls`](crate::rustls) is the version to use.
+    /// The configuration alone then decides about verification and key logs, and errors about
+    /// unknown issuers have less detail. [`keepalive::rustls`](crate::rustls) is the required
+    /// version.
     pub fn from_rustls(config: Arc<ClientConfig>) -> Self {
         static MADE: AtomicU64 = AtomicU64::new(1);
         Self(Arc::new(Settings {
@@ -86,7 +86,7 @@ impl Tls {
         (self.0.config)()
     }
 
-    /// Which of the settings made in this process it is.
+    /// The number of these settings, unique within the process.
     pub(crate) fn number(&self) -> u64 {
         self.0.number
     }
@@ -106,7 +106,7 @@ impl Hash for Tls {
     }
 }
 
-/// Says what is offered; prints no key and no certificate.
+/// Shows the offered protocols, but no key and no certificate.
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = self.config();
@@ -125,8 +125,7 @@ impl fmt::Debug for Tls {
 
 /// Why TLS settings cannot work.
 ///
-/// The message says which of what was given is wrong. It prints nothing of a key or a
-/// certificate.
+/// The message names the invalid setting. It contains no part of a key or a certificate.
 ///
 /// # Examples
 ///
@@ -150,8 +149,8 @@ impl TlsConfigError {
         Self { part, reason }
     }
 
-    /// Which of the settings is wrong: `root certificates`, `client certificate`,
-    /// `key of the client certificate`, `ALPN`, `key log` or `platform's root certificates`.
+    /// The invalid setting: `root certificates`, `client certificate`, `key of the client
+    /// certificate`, `ALPN`, `key log` or `platform's root certificates`.
     pub fn part(&self) -> &'static str {
         self.part
     }

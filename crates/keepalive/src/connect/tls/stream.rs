@@ -19,20 +19,20 @@ use crate::connect::tls::info::TlsInfo;
 use crate::connect::wire::Wire;
 use crate::connect::{Connection, Unusable};
 
-/// What a peer may send on an idle connection without a word to its user: room for some session
-/// tickets, each as large as the certificates in it.
+/// Bytes that a peer may send on an idle connection without involving its user: room for some
+/// session tickets, each as large as the certificates in it.
 const MOST_UNASKED: usize = 64 * 1024;
 
-/// A TLS session, its handshake done: over TCP, or in one with a proxy.
+/// A TLS session after its handshake, over TCP or within a TLS session with a proxy.
 pub(crate) struct TlsStream {
     stream: client::TlsStream<Wire>,
     offered: Vec<Vec<u8>>,
-    /// How much more may come until a user has it again.
+    /// Bytes that the peer may still send before the next use.
     allowed: usize,
 }
 
 impl TlsStream {
-    /// That of a handshake which offered these application protocols.
+    /// The stream of a handshake that offered these application protocols.
     pub(crate) fn new(stream: client::TlsStream<Wire>, offered: Vec<Vec<u8>>) -> Self {
         Self {
             stream,
@@ -53,12 +53,12 @@ impl TlsStream {
         self.stream.get_ref().1
     }
 
-    /// The socket below all.
+    /// The socket below all layers.
     pub(crate) fn socket(&self) -> &TcpStream {
         self.stream.get_ref().0.socket()
     }
 
-    /// Waits for something to read, and looks at the beginning of it, which stays.
+    /// Waits for data and copies its beginning without consuming it.
     #[cfg(feature = "proxy")]
     pub(crate) async fn peek(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         poll_fn(|context| {
@@ -71,7 +71,7 @@ impl TlsStream {
         .map_err(error::explain)
     }
 
-    /// Reads what has come for whoever speaks within this session, and waits for nothing.
+    /// Reads the available data of this session without waiting.
     #[cfg(feature = "proxy")]
     pub(crate) fn read_now(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let read = self.stream.get_mut().1.reader().read(bytes);
@@ -93,9 +93,9 @@ impl TlsStream {
         Pin::new(&mut this.stream)
     }
 
-    /// Has the session take in all that the socket has received while it was idle.
+    /// Passes all that the idle socket has received to the session.
     ///
-    /// What is below is read past the reactor, so whoever waits for it to be readable still does.
+    /// It reads the transport without the reactor, so tasks that wait for readability keep waiting.
     fn take_in(&mut self) -> Result<(), Unusable> {
         let (wire, session) = self.stream.get_mut();
         loop {
@@ -118,7 +118,7 @@ impl TlsStream {
     }
 }
 
-/// Whether the session has nothing for a user: neither data, nor an end.
+/// Checks that the session has neither data nor an end for its user.
 fn nothing_unasked(session: &mut ClientConnection) -> Result<(), Unusable> {
     let state = session.process_new_packets();
     let state = state.map_err(|error| Unusable::Failed(error::explained(error)))?;
@@ -132,10 +132,10 @@ fn nothing_unasked(session: &mut ClientConnection) -> Result<(), Unusable> {
 }
 
 impl Connection for TlsStream {
-    /// Session tickets are taken in, and the watch goes on. The socket is only peeked at until
-    /// there is something, so that a session which is idle holds no buffer to read into.
+    /// Processes session tickets and continues to watch. It only peeks at the socket until data
+    /// arrives, so an idle session holds no read buffer.
     fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
-        // What its user left unread may be here, and not in the socket.
+        // Data that the user left unread may be in the session, not in the socket.
         if let Err(unusable) = nothing_unasked(self.stream.get_mut().1) {
             return Poll::Ready(unusable);
         }
@@ -151,7 +151,8 @@ impl Connection for TlsStream {
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
-        // A check before may have taken data in for whoever reads; more of it would find no room.
+        // An earlier check may have read user data into the session, whose buffer would have no
+        // room for more.
         nothing_unasked(self.stream.get_mut().1)?;
         match self.stream.get_mut().0.check() {
             Err(Unusable::UnexpectedData) => self.take_in(),
@@ -159,12 +160,12 @@ impl Connection for TlsStream {
         }
     }
 
-    /// Tells the peer that this is the end.
+    /// Sends `close_notify`.
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        // If it fails there is nobody left to be told.
+        // A failure is ignored, because the peer is gone.
         let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
-        // Bytes left unread would make the system reset the connection, and the peer might lose
-        // what it has not read yet.
+        // With unread bytes the system would reset the connection, and the peer could lose data
+        // that it has not read yet.
         let _ = self.take_in();
         Poll::Ready(())
     }

@@ -1,4 +1,4 @@
-//! Who computes: a handshake is heavy, and there may be very many at once.
+//! Limits the handshakes that compute at once, because they are expensive and may be numerous.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -8,12 +8,12 @@ use std::task::Poll;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-/// Lets handshakes of a manager compute on all workers of its runtime but one, each for one step,
-/// in order of arrival.
+/// Lets the handshakes of a manager compute on all workers of its runtime but one, one step per
+/// turn, in order of arrival.
 ///
-/// A step is some hundred microseconds of arithmetic that nothing interrupts. Without turns, a
-/// thousand handshakes that are ready at once would all stand in the runtime's queue in front of
-/// whoever is to run next. A handshake that waits for its peer holds no turn.
+/// A step takes some hundred microseconds of uninterrupted computation. Without turns, a thousand
+/// handshakes that are ready at once would delay every other task in the runtime's queue. A
+/// handshake that waits for its peer holds no turn.
 #[derive(Default)]
 pub(crate) struct Turns {
     free: OnceLock<Semaphore>,
@@ -38,8 +38,8 @@ impl Turns {
     }
 }
 
-/// Within an attempt there is a runtime. One of a single thread has one turn, and others run
-/// between two steps.
+/// An attempt always runs within a runtime. A runtime with one thread has one turn, and other tasks
+/// run between two steps.
 fn turns() -> usize {
     let workers = Handle::current().metrics().num_workers();
     workers.saturating_sub(1).max(1)

@@ -1,4 +1,4 @@
-//! Verifying certificates, and saying what is wrong with a chain that leads nowhere.
+//! Verifies certificates, and explains chains without a trusted root.
 
 use std::error::Error;
 use std::fmt;
@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use webpki::EndEntityCert;
 
-/// Another verifier, whose "unknown issuer" is told apart by what the peer has sent.
+/// Wraps a verifier, and explains its "unknown issuer" by the certificates of the peer.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     inner: Arc<dyn ServerCertVerifier>,
@@ -74,20 +74,20 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Where a chain ends that leads to no trusted root.
+/// The end of a chain without a trusted root.
 #[derive(Debug, PartialEq, Eq)]
 enum UnknownIssuer {
-    /// The peer's own certificate vouches for itself.
+    /// The peer's own certificate is self-signed.
     SelfSigned { subject: String },
-    /// It ends in a root, which is not trusted.
+    /// The chain ends in a root that is not trusted.
     Root { subject: String },
-    /// The peer has sent its own certificate alone, or what does not belong to it.
+    /// The peer sent its own certificate alone, or along with unrelated ones.
     Alone { issuer: String },
-    /// Of some certificates, the last has an issuer that is not known.
+    /// The issuer of the last of several certificates is unknown.
     Open { issuer: String },
 }
 
-/// A peer may send a longer chain, but nobody needs one.
+/// Maximum length of a chain that is examined; real chains are shorter.
 const MOST_LINKS: usize = 16;
 
 impl UnknownIssuer {
@@ -174,8 +174,8 @@ fn shown(name: &[u8]) -> String {
 const COMMON_NAME: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x03];
 const ORGANISATION: &[u8] = &[0x06, 0x03, 0x55, 0x04, 0x0a];
 
-/// After the type of an attribute come the kind of its text, its length in one byte (what is
-/// longer than 127 is left out), and the text.
+/// The value of an attribute. Its type is followed by the kind of text, the length in one byte, and
+/// the text; text longer than 127 bytes is skipped.
 fn attribute(name: &[u8], kind: &[u8]) -> Option<String> {
     let at = name.windows(kind.len()).position(|bytes| bytes == kind)?;
     let [_, length, text @ ..] = &name[at + kind.len()..] else {
@@ -185,7 +185,7 @@ fn attribute(name: &[u8], kind: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(text).into_owned())
 }
 
-/// Accepts every certificate. That the peer has the key of the one it shows is still verified.
+/// Accepts every certificate, but still verifies that the peer has its private key.
 #[derive(Debug)]
 pub(crate) struct AcceptAny {
     algorithms: WebPkiSupportedAlgorithms,

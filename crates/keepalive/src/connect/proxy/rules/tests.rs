@@ -1,4 +1,4 @@
-//! Which host an exception is for.
+//! The hosts of each form of exception.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -18,11 +18,12 @@ fn excepts(list: &str, scheme: &str, address: &str, port: u16) -> bool {
     proxies.of(request.host()).is_none()
 }
 
-/// What each form of an exception says of each host: for us, curl, Go and Python.
+/// For each form of an exception and each host: the programs that take the host for an exception,
+/// of curl, Go and Python, or `us` for this crate alone.
 ///
-/// curl: the manual of `--noproxy`, and itself; a form that it learned or changed lately has no
-/// answer of it here. Go: the documentation of `golang.org/x/net/http/httpproxy`, `Config.NoProxy`,
-/// without what it says of loopback. Python: `urllib.request.proxy_bypass_environment`, itself.
+/// curl: the manual of `--noproxy`, and the program itself; `curl?` marks forms that it learned or
+/// changed recently. Go: the documentation of `golang.org/x/net/http/httpproxy`, `Config.NoProxy`,
+/// without its rule for loopback. Python: `urllib.request.proxy_bypass_environment` itself.
 const TABLE: &[(&str, &str, u16, Said)] = &[
     ("a.test", "a.test", 80, said("curl go python")),
     ("a.test", "A.test.", 80, said("curl go")),
@@ -71,7 +72,7 @@ const TABLE: &[(&str, &str, u16, Said)] = &[
     ("10.0.0.0/8:81", "10.9.8.7", 80, said("curl?")),
 ];
 
-/// By whom the host needs no proxy.
+/// The programs for which the host needs no proxy.
 struct Said(&'static str);
 
 const fn said(by: &'static str) -> Said {
