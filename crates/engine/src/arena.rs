@@ -1,17 +1,17 @@
-//! Records kept by small numbers, and lists that run through them.
+//! Records addressed by small numbers, and lists that link them.
 
 use std::ops::{Index, IndexMut};
 
-/// Stands for "no record" in links.
+/// The value of a link that leads to no record.
 pub(crate) const NIL: u32 = u32::MAX;
 
-/// An arena that was larger than this lets its memory go when its last record does.
+/// An arena with more slots than this frees its memory when its last record is removed.
 pub(crate) const KEPT_WHEN_EMPTY: usize = 1024;
 
-/// Records by the number of their slot: the one left last is taken next, so that slots are dense.
+/// Records by slot number. The slot freed last is reused first, so that slots stay dense.
 ///
-/// It grows by a sixteenth at a time: most of what it holds is in use, and large blocks are grown
-/// by the system without being copied. (The crate `slab` moves each record out as it goes, and
+/// The arena grows by a sixteenth at a time: little of its memory is unused, and the system grows
+/// large blocks without a copy. (The crate `slab` moves each record out when it removes it, and
 /// numbers slots by `usize`.)
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
@@ -26,7 +26,7 @@ pub(crate) struct Arena<T> {
 #[cfg_attr(feature = "check", derive(Clone))]
 enum Record<T> {
     Kept(T),
-    /// None, and the next such slot, or the number of slots.
+    /// A vacant slot, with the next vacant slot; the last one has the number of slots.
     Vacant(u32),
 }
 
@@ -81,7 +81,7 @@ impl<T> Arena<T> {
         value
     }
 
-    /// Removes a record that nobody wants to see again.
+    /// Removes a record without returning it.
     #[inline]
     pub(crate) fn discard(&mut self, slot: u32) {
         match self.slots.get_mut(slot as usize) {

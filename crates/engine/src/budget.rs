@@ -1,4 +1,4 @@
-//! The total limits, and who may open next: shared by the engines of one manager.
+//! The limits in total and the claims for room, shared by the engines of one manager.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,34 +8,34 @@ use crate::ids::{HostId, ShardId, Ticket};
 /// Counts open connections and attempts against their limits, and keeps the claims of requests
 /// that wait for room, in order of arrival.
 ///
-/// A second state machine beside the engines, as pure as they are. Opening and closing touch it;
-/// handing out and giving back do not.
+/// The budget is a pure state machine, like the engines. Opening and closing a connection change
+/// it; leasing and releasing one do not, unless a claim waits.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub struct Budget {
     pub(crate) max_open: usize,
     pub(crate) max_connecting: usize,
-    /// `reuse_run * max_open`: how many requests may overtake one that waits (L2).
+    /// `reuse_run * max_open`: how many later requests may overtake one that waits for room (L2).
     pub(crate) max_overtakes: u64,
     pub(crate) open: usize,
-    /// Attempts that have not ended, those that were withdrawn among them.
+    /// Attempts that have not ended, including withdrawn ones.
     pub(crate) connecting: usize,
-    /// Attempts that were withdrawn and have not ended.
+    /// Withdrawn attempts that have not ended.
     pub(crate) withdrawn: usize,
-    /// Connections whose slots are being freed, withdrawn attempts among them.
+    /// Connections that are closing, including withdrawn attempts.
     pub(crate) closing: usize,
-    /// Of each shard, how many attempts have no owner and may finish all the same.
+    /// For each shard, its attempts without owner that may finish.
     pub(crate) orphans: Box<[usize]>,
     pub(crate) overtakes: u64,
     pub(crate) asked: bool,
-    /// How many ends are under way during which nothing is given.
+    /// How many calls of [`freeze`](Self::freeze) are in effect; while any is, no slot is granted.
     pub(crate) frozen: u32,
     pub(crate) claims: BTreeMap<Ticket, Claim>,
     /// The marks of all claims, the lowest first.
     pub(crate) marks: BTreeSet<(u64, Ticket)>,
 }
 
-/// The right to have one connection open. Moves, and is given back exactly once.
+/// The right to have one connection open. A slot moves, and is released exactly once.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 #[must_use = "a slot that is dropped is lost"]
@@ -56,18 +56,18 @@ pub struct Grant {
 pub(crate) struct Claim {
     pub(crate) shard: ShardId,
     pub(crate) host: HostId,
-    /// How many overtakes there had been when its request began to wait for room.
+    /// The count of overtakes when its request began to wait for room.
     pub(crate) mark: u64,
 }
 
-/// What an earlier claim means for a connection that could serve a later request.
+/// The effect of an earlier claim on a connection that could serve a later request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overtake {
-    /// Nobody is overtaken.
+    /// Serving overtakes no claim.
     Nobody,
-    /// Somebody is, within the bounds.
+    /// Serving overtakes a claim, within the bounds.
     Allowed,
-    /// Somebody has been overtaken often enough: the connection must close.
+    /// A bound on overtakes is reached: the connection must close.
     GiveWay,
 }
 
@@ -97,12 +97,12 @@ impl Budget {
         self.open
     }
 
-    /// Attempts in flight now. One that was withdrawn is so until its end is reported.
+    /// Attempts in flight now. A withdrawn attempt counts until its end is reported.
     pub fn connecting(&self) -> usize {
         self.connecting
     }
 
-    /// Connections being closed now, and attempts being withdrawn.
+    /// Connections that are closing now, and attempts that are being withdrawn.
     pub fn closing(&self) -> usize {
         self.closing
     }
@@ -117,28 +117,29 @@ impl Budget {
         self.overtakes
     }
 
-    /// The request that has waited longest for room.
+    /// The ticket of the request that has waited longest for room.
     pub fn oldest_claim(&self) -> Option<Ticket> {
         self.claims.keys().next().copied()
     }
 
-    /// Gives no slot, and has nothing evicted, until [`thaw`](Self::thaw) is called as often.
+    /// Stops all grants and evictions until [`thaw`](Self::thaw) has been called once for each call
+    /// of this.
     pub fn freeze(&mut self) {
         self.frozen += 1;
     }
 
-    /// Takes one [`freeze`](Self::freeze) back. What has become free meanwhile is given out by
-    /// the next [`Engine::resume`](crate::Engine::resume).
+    /// Undoes one [`freeze`](Self::freeze). The next [`Engine::resume`](crate::Engine::resume)
+    /// grants the slots that have become free meanwhile.
     pub fn thaw(&mut self) {
         self.frozen = self.frozen.saturating_sub(1);
     }
 
-    /// Whether a request that comes now could open a connection at once.
+    /// Whether a request that arrives now could open a connection at once.
     pub(crate) fn has_room(&self) -> bool {
         self.claims.is_empty() && self.can_open()
     }
 
-    /// Whether attempts in flight are at their limit.
+    /// Whether the attempts in flight are below their limit.
     pub(crate) fn may_connect(&self) -> bool {
         self.connecting < self.max_connecting
     }
@@ -147,9 +148,9 @@ impl Budget {
         self.max_connecting
     }
 
-    /// Asks for a slot: had at once, or noted as a claim.
+    /// Takes a slot. If none is free, enters a claim for one and returns `None`.
     ///
-    /// `mark` is how many overtakes there had been when the request began to wait for room.
+    /// `mark` is the count of overtakes when the request began to wait for room.
     pub(crate) fn claim(
         &mut self,
         ticket: Ticket,
@@ -167,7 +168,7 @@ impl Budget {
         None
     }
 
-    /// Withdraws a claim, and answers its mark; `None` if the grant is on its way.
+    /// Withdraws a claim and returns its mark; `None` if a grant is on its way.
     pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<u64> {
         let claim = self.claims.remove(&ticket)?;
         self.marks.remove(&(claim.mark, ticket));
@@ -178,29 +179,30 @@ impl Budget {
         self.claims.contains_key(&ticket)
     }
 
-    /// An attempt has ended.
+    /// Removes an attempt that has ended from the count.
     pub(crate) fn attempt_ended(&mut self) {
         self.connecting -= 1;
     }
 
-    /// An attempt is withdrawn. Until it has ended, it counts as one, and its slot is in use.
+    /// Begins to withdraw an attempt. Until it has ended, it counts as an attempt and keeps its
+    /// slot.
     pub(crate) fn begin_withdrawal(&mut self) {
         self.withdrawn += 1;
         self.begin_close();
     }
 
-    /// An attempt that was withdrawn has ended; what is left of it closes.
+    /// Ends an attempt that was withdrawn. It counts as closing until [`closed`](Self::closed).
     pub(crate) fn withdrawal_ended(&mut self) {
         self.withdrawn -= 1;
         self.attempt_ended();
     }
 
-    /// A connection begins to close; its slot will be free when it has closed.
+    /// Begins to close a connection. Its slot is free once it has closed.
     pub(crate) fn begin_close(&mut self) {
         self.closing += 1;
     }
 
-    /// A connection that was closing has closed.
+    /// Releases the slot of a connection that has closed.
     pub(crate) fn closed(&mut self, slot: Slot) {
         self.closing -= 1;
         self.release(slot);
@@ -211,13 +213,13 @@ impl Budget {
         self.open -= 1;
     }
 
-    /// Takes back a slot whose attempt never began.
+    /// Takes back a slot together with its attempt, which has failed or never began.
     pub(crate) fn decline(&mut self, slot: Slot) {
         self.attempt_ended();
         self.release(slot);
     }
 
-    /// Gives the oldest claim its slot, if there is one to give.
+    /// Grants the oldest claim a slot, if one is free.
     pub(crate) fn poll_grant(&mut self) -> Option<Grant> {
         if self.claims.is_empty() {
             return None;
@@ -232,20 +234,20 @@ impl Budget {
         })
     }
 
-    /// An attempt of `shard` has lost its owner, and may finish.
+    /// Counts an attempt of `shard` that has lost its owner and may finish.
     pub(crate) fn orphaned(&mut self, shard: ShardId) {
         self.orphans[usize::from(shard.0)] += 1;
     }
 
-    /// An attempt of `shard` without owner has one again, or is no attempt any more.
+    /// Removes an attempt of `shard` from that count: it has an owner again, or has ended.
     pub(crate) fn no_orphan(&mut self, shard: ShardId) {
         self.orphans[usize::from(shard.0)] -= 1;
     }
 
-    /// A shard of which an attempt without owner is in the way of a claim: `own`, if it has one.
+    /// A shard whose attempt without owner blocks a claim; `own`, if it has one.
     ///
-    /// Some claim could use its slot, or its place among the attempts, and too few of these are free
-    /// or being freed.
+    /// Such an attempt blocks a claim that could use its slot or its place among the attempts. Too
+    /// few of these are then free or being freed.
     pub(crate) fn orphan_in_the_way(&self, own: ShardId) -> Option<ShardId> {
         let orphans: usize = self.orphans.iter().sum();
         if orphans == 0 || self.frozen > 0 {
@@ -270,10 +272,10 @@ impl Budget {
         u16::try_from(shard).ok().map(ShardId)
     }
 
-    /// Whether an idle connection must be closed to make room (L4): some claim could use a
-    /// slot, and fewer are being freed than could be used.
+    /// Whether an idle connection must close to make room (L4): claims could use more slots than
+    /// are free or being freed.
     ///
-    /// An attempt that is being withdrawn leaves its place among the attempts with its slot.
+    /// A withdrawn attempt frees its place among the attempts together with its slot.
     pub(crate) fn needs_eviction(&self) -> bool {
         let connecting = self.connecting - self.withdrawn;
         let wanted = self
@@ -284,13 +286,14 @@ impl Budget {
         self.frozen == 0 && wanted > free.saturating_add(self.closing)
     }
 
-    /// Whether another shard is being asked to evict; one is asked at a time, so that always the
-    /// connection idle longest goes.
+    /// Whether another shard has been asked to make room. One shard is asked at a time, so that the
+    /// connection that closes is always the one idle longest.
     pub(crate) fn asked(&mut self) -> &mut bool {
         &mut self.asked
     }
 
-    /// Whether a connection that served `run` waiters past an older claim may serve `ticket`.
+    /// Decides whether a connection that served `run` waiters past an older claim may serve
+    /// `ticket`. `None` is a request that has just arrived.
     pub(crate) fn overtake(
         &mut self,
         ticket: Option<Ticket>,
@@ -300,7 +303,7 @@ impl Budget {
         let (Some(oldest), Some(&(mark, _))) = (self.oldest_claim(), self.marks.first()) else {
             return Overtake::Nobody;
         };
-        // What the connection's slot could not give the older claim is not taken from it.
+        // Serving takes nothing from a claim that could not use the connection's slot.
         if ticket.is_some_and(|ticket| ticket <= oldest) || !self.needs_eviction() {
             return Overtake::Nobody;
         }

@@ -1,4 +1,4 @@
-//! Who may open a connection: attempts, claims for room, grants and evictions (L1 to L7).
+//! Attempts, claims for room, grants and evictions (L1 to L7).
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-/// How many attempts of a host may finish although their requests have gone.
+/// How many attempts without owner a host may let finish.
 const FINISHING: usize = 4;
 
-/// How long such an attempt may take at most.
+/// How long such an attempt may take at most, if the manager's `timeout` is not less.
 const FINISHES_WITHIN: Duration = Duration::from_secs(120);
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
@@ -66,7 +66,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// An attempt without owner that may not finish: the one left last, if there are too many.
+    /// An attempt without owner to withdraw: one that may not finish, or the newest if there are
+    /// too many.
     fn unwanted_orphan(&self, host: u32) -> Option<u32> {
         let orphans = &self.hosts.at(host).orphans;
         let mut orphan = orphans.front()?;
@@ -82,20 +83,20 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         orphans.back()
     }
 
-    /// Whether an attempt may go on that nobody waits for. What it waits for itself, be it a lookup
-    /// or a descriptor, others may wait for too.
+    /// Whether an attempt without owner may go on. An attempt that waits for a lookup or a
+    /// descriptor may not: other attempts may wait for the same.
     fn may_finish(&self, attempt: u32) -> bool {
         let connection = &self.connections[attempt];
         self.settings.finish_attempts && connection.is_under_way() && !self.shut_down
     }
 
-    /// Passes on the slots that have become free, and has connections evicted that are in the way.
+    /// Passes on slots that have become free, and evicts connections that block claims.
     #[inline]
     pub(crate) fn settle(&mut self, room: &mut impl Room) {
         if self.unsettled {
             self.pass_on(room);
         }
-        // It takes the budget's lock, which would hide schedules from who explores them.
+        // The check takes the budget's lock, which would hide schedules from loom and shuttle.
         #[cfg(all(feature = "check", not(any(keepalive_loom, keepalive_shuttle))))]
         crate::invariant::check(self, room.budget());
     }
@@ -143,7 +144,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             .push_back(Action::Tell(shard, Message::MakeRoom));
     }
 
-    /// A slot has come from another shard's release.
+    /// Uses a granted slot for the first claimed request of its host.
     pub(crate) fn use_grant(&mut self, now: Time, room: &mut impl Room, grant: Grant) {
         let host = grant.host.slot;
         debug_assert!(
@@ -151,8 +152,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             "a reserved host stays"
         );
         self.hosts.at_mut(host).reserved -= 1;
-        // Slots of one host are alike; but one whose request has gone is not for a later
-        // request of the host, which has its own place among the claims.
+        // Slots of one host are alike. But the slot of a request that has gone does not go to a
+        // later request of the host. Each request has its own place among the claims.
         let first = self.hosts.at(host).queue.first_claimed();
         let due = first.filter(|&first| !room.budget().has_claim(self.requests[first].ticket()));
         match due {
@@ -166,7 +167,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.rebalance(now, room, host);
     }
 
-    /// An attempt has failed: its owner alone is answered (L6).
+    /// Ends an attempt that has failed: its owner alone is answered (L6).
     pub(crate) fn fail(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
         match self.connections[slot].owner() {
@@ -205,7 +206,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.actions.push_back(Action::Cancel(id));
     }
 
-    /// An attempt that was withdrawn has ended in a connection all the same: that closes.
+    /// Closes the connection that a withdrawn attempt has opened all the same.
     pub(crate) fn close_unwanted(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         self.connections[slot].enter(State::Closing);
         self.limit_close(now, slot);
@@ -219,8 +220,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.retire(now, room, slot);
     }
 
-    /// The owner of a finished attempt and the first in the queue exchange attempts, so that
-    /// the connection goes to the first and nobody is left without an attempt.
+    /// Has the owner of a finished attempt and the first in the queue exchange attempts. The
+    /// connection goes to the first, and the owner still has an attempt.
     pub(crate) fn swap_with_front(&mut self, now: Time, host: u32, finished: u32, owner: u32) {
         let Some(front) = self.hosts.at(host).queue.front() else {
             return;
@@ -270,12 +271,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         orphans.remove(connections, attempt, Connection::host_link);
     }
 
-    /// The connection to close for whoever needs room: the one idle longest (L4).
+    /// The connection to evict: the one idle longest (L4).
     pub(crate) fn victim(&self) -> Option<u32> {
         self.idle.front()
     }
 
-    /// Answers the mark of the claim, unless it is granted already.
+    /// Withdraws a request's claim and returns its mark; `None` if it is granted already.
     pub(crate) fn withdraw_claim(&mut self, room: &mut impl Room, request: u32) -> Option<u64> {
         let request = &self.requests[request];
         let mark = room.budget().withdraw(request.ticket());
@@ -286,8 +287,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         mark
     }
 
-    /// A host is to open one connection at a time, and may have claimed room for more: its requests
-    /// wait for the host again.
+    /// Withdraws all claims of a host that is to open one connection at a time. Its requests wait
+    /// for the host again.
     pub(crate) fn withdraw_claims(&mut self, room: &mut impl Room, host: u32) {
         while let Some(request) = self.hosts.at(host).queue.last_claimed(&self.requests) {
             let mark = self.withdraw_claim(room, request);
@@ -300,18 +301,18 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// What held a host's requests back may be over: that is seen to before the input ends.
+    /// Has a host rebalanced before the input ends, because it may no longer be held up.
     pub(crate) fn relieve(&mut self, host: u32) {
         self.relieved.push(host);
         self.unsettled = true;
     }
 
-    /// Whether a host may claim a further slot as far as it itself is concerned.
+    /// Whether the host's own limits let it claim another slot.
     pub(crate) fn may_claim(&self, host: u32) -> bool {
         self.hosts.at(host).may_claim(self.settings.max_per_host)
     }
 
-    /// Whether a request that joins a host's queue now would have an attempt of its own at once.
+    /// Whether a request that joins a host's queue now would have an attempt at once.
     pub(crate) fn has_attempt_at_once(&self, room: &mut impl Room, host: u32) -> bool {
         let queue = &self.hosts.at(host).queue;
         let adopts = !self.hosts.at(host).orphans.is_empty();
@@ -319,7 +320,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             && (adopts || (self.may_claim(host) && room.budget().has_room()))
     }
 
-    /// While a host is held up, its requests do not wait for room.
+    /// Notes the overtakes so far if a host is held up: its requests do not wait for room then.
     pub(crate) fn note_limit(&mut self, room: &mut impl Room, host: u32) {
         let host = self.hosts.at_mut(host);
         if host.is_held_up(self.settings.max_per_host) {
@@ -344,7 +345,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.actions.push_back(action);
     }
 
-    /// Gives a request without an attempt one of its own.
+    /// Makes a request without an attempt the owner of this one.
     fn attend(&mut self, now: Time, room: &mut impl Room, request: u32, attempt: u32) {
         self.requests[request].book(now, None);
         self.leave_count(room, request);

@@ -1,4 +1,4 @@
-//! What happens because time passes.
+//! Deadlines and expiry: the effects of time.
 
 use crate::action::{Action, Answer, Due};
 use crate::connection::State;
@@ -8,7 +8,8 @@ use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// When the driver must call `tick` at the latest, and what for. `None`: nothing is due ever.
+    /// When the driver must call [`tick`](Self::tick) at the latest, and for which event. `None` if
+    /// nothing will become due.
     #[inline]
     pub fn poll_timeout(&self) -> Option<(Time, Due)> {
         let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
@@ -22,8 +23,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Does what is due at `now`, and answers the time that counts for the input: never earlier
-    /// than an input before it.
+    /// Handles everything due at `now`, and returns the time that applies to the input: never
+    /// earlier than that of an earlier input.
     #[inline]
     pub(crate) fn advance(&mut self, now: Time, room: &mut impl Room) -> Time {
         let now = self.clamp(now);
@@ -50,8 +51,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 Due::Request | Due::Connection => left.extend(self.fire(now, room)),
             }
         }
-        // What those leave who are out of time is not for others who are, too: they would say that
-        // they had waited for it.
+        // All timeouts fire before the hosts are rebalanced. Otherwise a request that is also due
+        // could inherit an attempt, and would report that it had waited for that.
         for host in left {
             if self.hosts.is_known(host) {
                 self.rebalance(now, room, host);
@@ -81,7 +82,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Does what the earliest deadline is for. Answers the host that a request has left by it.
+    /// Handles the earliest deadline. Returns the host of a request that has timed out.
     fn fire(&mut self, now: Time, room: &mut impl Room) -> Option<u32> {
         let (_, key) = self.timers.peek()?;
         self.timers.withdraw(&mut self.requests, key);

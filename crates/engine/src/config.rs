@@ -1,51 +1,51 @@
-//! Settings of an engine, and what they may be.
+//! The settings of an engine, and their checks.
 
 use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// How many vacant hosts a manager remembers, so that a host asked again and again keeps its
-/// record and its statistics.
+/// How many vacant hosts a manager remembers, so that a host used again and again keeps its record
+/// and its statistics.
 const REMEMBERED_HOSTS: usize = 4096;
 
-/// Which idle connection of a host is handed out first.
+/// The order in which a host's idle connections are handed out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IdleOrder {
-    /// The one returned last: the rest age and expire, so the number of connections follows the
-    /// load down.
+    /// The connection returned last goes first. The others age and expire, so the number of
+    /// connections follows the load down.
     #[default]
     Lifo,
-    /// The one returned first: all connections are used in turn.
+    /// The connection returned first goes first, so that all connections are used in turn.
     Fifo,
 }
 
-/// Settings as a user gives them; [`Config`] is what they become.
+/// Settings as a user gives them; [`Config`] holds them once they are checked.
 ///
-/// The units, defaults and extremes are documented at the builder that users see.
+/// The public builder documents their units, defaults and extremes.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Connections per host, at least 1.
     pub max_per_host: usize,
     /// Connections in total, at least 1.
     pub max_open: usize,
-    /// Requests that wait without an attempt of their own; `None` is no limit.
+    /// Requests that may wait without an attempt of their own; `None` is no limit.
     pub max_queued: Option<usize>,
     /// Attempts in flight; `None` is no limit.
     pub max_connecting: Option<usize>,
     /// How long an idle connection is kept; zero: no connection is used twice.
     pub keep_alive: Duration,
-    /// Deadline of requests that bring none.
+    /// Deadline of requests that have none of their own.
     pub timeout: Duration,
     /// How long closing a connection may take.
     pub close_timeout: Duration,
-    /// Age at which a connection is closed once it is idle.
+    /// Age at which a connection closes once it is idle; `None` is no limit.
     pub max_lifetime: Option<Duration>,
-    /// Share of `max_lifetime` by which it is shortened at random, 0 to 1.
+    /// `max_lifetime` is shortened at random by up to this share of it, 0 to 1.
     pub lifetime_jitter: f64,
-    /// Leases after which a connection is closed.
+    /// Leases after which a connection is closed; `None` is no limit.
     pub max_uses: Option<u64>,
-    /// Which idle connection goes first.
+    /// The order in which idle connections are handed out.
     pub idle_order: IdleOrder,
     /// How many waiters of its own host one connection may serve while an earlier request of
     /// another host waits for room.
@@ -80,23 +80,23 @@ impl Default for Settings {
     }
 }
 
-/// Settings that can work.
+/// Settings that have been checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     settings: Settings,
 }
 
 impl Config {
-    /// The settings, which are known to be sound.
+    /// The checked settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Checks how many connections a single host may have, in place of `max_per_host`.
+    /// Checks a host's own limit of connections, which takes the place of `max_per_host`.
     ///
     /// # Errors
     ///
-    /// If it is to have none.
+    /// If `connections` is 0.
     pub fn check_host_limit(connections: usize) -> Result<(), ConfigError> {
         at_least_one("max_per_host_of", Some(connections))
     }
@@ -109,11 +109,11 @@ impl Config {
 impl TryFrom<Settings> for Config {
     type Error = ConfigError;
 
-    /// Takes settings that can work.
+    /// Checks the settings.
     ///
     /// # Errors
     ///
-    /// The first setting that cannot work, with its value and what is allowed (M2).
+    /// The first setting that cannot work, with its value and the allowed range (M2).
     fn try_from(settings: Settings) -> Result<Self, ConfigError> {
         at_least_one("max_per_host", Some(settings.max_per_host))?;
         at_least_one("max_open", Some(settings.max_open))?;
@@ -135,7 +135,7 @@ impl TryFrom<Settings> for Config {
     }
 }
 
-/// A setting that cannot work: which, its value, and what is allowed.
+/// A setting that cannot work: its name, its value and the allowed range.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{setting} is {value}, but must be {allowed}")]
 pub struct ConfigError {

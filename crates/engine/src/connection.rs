@@ -1,4 +1,4 @@
-//! The life of a connection, as a table of legal moves.
+//! The states of a connection, with a table of the legal moves between them.
 
 use crate::arena::{Link, NIL};
 use crate::budget::Slot;
@@ -8,19 +8,20 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The host's name is being turned into addresses.
+    /// The host's name is being resolved.
     Resolve,
     /// The transport is being opened.
     Connect,
-    /// A proxy is being asked for a way to the host.
+    /// A proxy is opening a tunnel to the host.
     Proxy,
     /// A TLS or protocol handshake is under way.
     Tls,
-    /// The process, or the system, has no file descriptor left; the attempt goes on when it has.
+    /// The process, or the system, has no file descriptor left. The attempt goes on once one is
+    /// free.
     Descriptor,
 }
 
-/// How a lease comes back.
+/// How a lease ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Return {
     /// The connection may serve another request.
@@ -33,25 +34,24 @@ pub enum Return {
 
 /// How many leases a connection can carry at once.
 ///
-/// A host whose last connection was opened with anything but [`One`](Self::One) is known to share:
-/// it opens one connection at a time, and a further one only when those that it has are full.
+/// A host shares if its last connection was opened with anything but [`One`](Self::One). It opens
+/// one connection at a time, and a further one only when those that it has are full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// One, for as long as it lives.
+    /// One, for its whole life.
     One,
-    /// As many as its peer allows now; more than 65,535 count as that. 0 is
+    /// As many as its peer allows now, counted up to 65,535. 0 means
     /// [`Provisional`](Self::Provisional).
     Shared(usize),
-    /// As many as can be ventured: its peer has not said yet how many it allows, or allows none at
-    /// present. Until it says more, its host opens no further connection.
+    /// An assumed number: its peer has not announced a limit yet, or allows none at present. Until
+    /// the peer announces more, the host opens no further connection.
     ///
-    /// 0 of a connection that has just been opened counts as 1, for the request that it was opened
-    /// for.
+    /// A new connection with 0 counts as 1, for the request that it was opened for.
     Provisional(usize),
 }
 
 impl Capacity {
-    /// How many leases, and whether that is all that is known.
+    /// The number of leases, and whether it is provisional.
     pub(crate) fn parts(self) -> (u16, bool) {
         let (leases, provisional) = match self {
             Self::One => (1, false),
@@ -62,7 +62,7 @@ impl Capacity {
     }
 }
 
-/// A number that is known, where one lease means a connection that is never shared.
+/// A known number; 1 means a connection that is never shared.
 impl From<usize> for Capacity {
     fn from(leases: usize) -> Self {
         match leases {
@@ -72,27 +72,27 @@ impl From<usize> for Capacity {
     }
 }
 
-/// What may still come of an open connection.
+/// Whether an open connection may take more leases later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Outlook {
-    /// It carries as many leases as its capacity is.
+    /// It carries as many leases as its capacity allows.
     Settled,
-    /// It may come to carry more, and nobody opens another beside it until that is known.
+    /// It may come to carry more, and its host opens no other until that is known.
     Provisional,
-    /// It takes no further lease, and closes when the last is back.
+    /// It takes no further lease, and closes when its last lease ends.
     Retiring,
 }
 
-/// Where a connection is in its life.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// It is being opened.
     Connecting,
     /// It is open and has at least one lease.
     Leased,
-    /// It is open and nobody holds it.
+    /// It is open and has no lease.
     Idle,
-    /// Its attempt was withdrawn, and has not ended.
+    /// Its attempt was withdrawn and has not ended.
     Withdrawn,
     /// It is being closed.
     Closing,
@@ -122,10 +122,10 @@ pub(crate) struct Connection {
     pub(crate) host: u32,
     pub(crate) state: State,
     pub(crate) slot: Slot,
-    /// How far its attempt is, or was; none once a user has taken the connection.
+    /// The latest phase of its attempt; `None` once a user has taken the connection.
     pub(crate) phase: Option<Phase>,
-    /// Of an attempt, the request that it was or became for, or none; afterwards, how many waiters
-    /// were served while an earlier claim of another host waited.
+    /// During the attempt, the request that owns it, or [`NIL`]. Afterwards, how many waiters were
+    /// served while an earlier claim of another host waited.
     pub(crate) owner_or_run: u32,
     /// Place among the host's connections with room, or among its attempts without owner.
     pub(crate) host_link: Link,
@@ -134,7 +134,7 @@ pub(crate) struct Connection {
     pub(crate) capacity: u16,
     /// Leases so far.
     pub(crate) uses: u32,
-    /// When its lifetime is over.
+    /// The end of its lifetime.
     #[cfg(feature = "check")]
     pub(crate) ends: Option<Time>,
     /// Whether it is in its host's list of connections with room.
@@ -168,7 +168,7 @@ impl Connection {
         &mut self.host_link
     }
 
-    /// The request that an attempt is for; none if that has gone.
+    /// The request that owns an attempt; `None` if that has gone.
     pub(crate) fn owner(&self) -> Option<u32> {
         let owned = self.state == State::Connecting && self.owner_or_run != NIL;
         owned.then_some(self.owner_or_run)
@@ -179,7 +179,7 @@ impl Connection {
         self.owner_or_run = owner.unwrap_or(NIL);
     }
 
-    /// The attempt has succeeded: answers its owner.
+    /// Ends an attempt that has succeeded, and returns its owner.
     pub(crate) fn end_attempt(&mut self) -> Option<u32> {
         let owner = self.owner();
         self.owner_or_run = 0;
@@ -194,7 +194,7 @@ impl Connection {
         &mut self.owner_or_run
     }
 
-    /// Whether another request could use it, where connections have `max_uses` leases.
+    /// Whether it can carry another lease, given the setting `max_uses`.
     #[inline]
     pub(crate) fn has_room(&self, max_uses: u32) -> bool {
         matches!(self.state, State::Leased | State::Idle)
@@ -203,12 +203,12 @@ impl Connection {
             && !self.is_worn(max_uses)
     }
 
-    /// Whether an attempt is past what it may have to wait for within its own process.
+    /// Whether an attempt waits for neither a lookup nor a descriptor.
     pub(crate) fn is_under_way(&self) -> bool {
         matches!(self.phase, Some(Phase::Connect | Phase::Proxy | Phase::Tls))
     }
 
-    /// Whether it has been opened, and does not close yet.
+    /// Whether it has been opened and does not close yet.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
         matches!(self.state, State::Leased | State::Idle)
@@ -220,19 +220,19 @@ impl Connection {
         self.outlook == Outlook::Retiring
     }
 
-    /// Whether its last lease has ended, and nobody has seen to it yet.
+    /// Whether its last lease has ended, and it has not become idle yet.
     #[inline]
     pub(crate) fn is_let_go(&self) -> bool {
         self.state == State::Leased && self.leases == 0
     }
 
-    /// Whether it has had all the leases that it may have.
+    /// Whether it has had `max_uses` leases.
     #[inline]
     pub(crate) fn is_worn(&self, max_uses: u32) -> bool {
         self.uses >= max_uses
     }
 
-    /// Moves on, and answers where it was.
+    /// Enters the next state, and returns the one before.
     #[inline]
     pub(crate) fn enter(&mut self, next: State) -> State {
         debug_assert!(

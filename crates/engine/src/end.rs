@@ -1,4 +1,4 @@
-//! The end: everything pending is answered, everything idle closed.
+//! The end of an engine: all pending requests are answered, all idle connections closed.
 
 use crate::action::Answer;
 use crate::connection::State;
@@ -7,32 +7,35 @@ use crate::room::Room;
 use crate::time::Time;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// The budget gives slots again, after it gave none while all engines came to an end.
+    /// Grants the slots that became free while the budget was frozen. The driver thaws the budget
+    /// before.
     pub fn resume(&mut self, now: Time, room: &mut impl Room) {
         self.advance(now, room);
         self.unsettled = true;
         self.settle(room);
     }
 
-    /// Refuses requests from now on, answers all that wait [`Answer::ShutDown`], withdraws all
-    /// attempts and closes all idle connections. Leases stay usable; their connections close
-    /// when they come back.
+    /// Refuses requests from now on, answers all waiting ones [`Answer::ShutDown`], withdraws all
+    /// attempts and closes all idle connections. Leases stay usable; their connections close when
+    /// they come back.
     ///
-    /// Of several engines, the budget is to be [frozen](crate::Budget::freeze) first, or what
-    /// one lets go is opened again by the next.
+    /// With several engines, the driver [freezes](crate::Budget::freeze) the budget first.
+    /// Otherwise another engine would use the slots that this one frees.
     pub fn shut_down(&mut self, now: Time, room: &mut impl Room) {
         self.shut_down = true;
         self.end_all(now, room, Answer::ShutDown);
     }
 
-    /// What carried the attempts out has gone: answers all that wait [`Answer::Abandoned`], and
-    /// closes all idle connections. Later requests are served again. The budget is to be frozen
-    /// meanwhile, as for [`shut_down`](Self::shut_down).
+    /// Answers all waiting requests [`Answer::Abandoned`], withdraws all attempts and closes all
+    /// idle connections. It is for the end of the runtime that ran the attempts.
+    ///
+    /// Later requests are served again. The driver freezes the budget meanwhile, as for
+    /// [`shut_down`](Self::shut_down).
     pub fn abandon(&mut self, now: Time, room: &mut impl Room) {
         self.end_all(now, room, Answer::Abandoned);
     }
 
-    /// Whether nothing is open and nothing closing.
+    /// Whether no attempt and no connection, open or closing, is left.
     pub fn is_empty(&self) -> bool {
         self.connections.len() == 0
     }

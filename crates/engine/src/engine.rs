@@ -1,4 +1,4 @@
-//! The engine: its inputs and outputs, without policy.
+//! The inputs and outputs of an engine, without policy.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -19,58 +19,59 @@ use crate::timer::{TimerKey, Timers};
 
 /// One shard of a manager: its hosts, their requests and connections.
 ///
-/// After every input the driver drains [`poll_action`](Self::poll_action) and looks at
-/// [`poll_timeout`](Self::poll_timeout). Inputs whose `now` lies before an earlier one are taken
-/// at the earlier one's time. What is due at `now` happens before the input itself.
+/// After every input the driver drains [`poll_action`](Self::poll_action) and reads
+/// [`poll_timeout`](Self::poll_timeout). An input whose `now` lies before an earlier one takes the
+/// earlier one's time. Everything due at `now` happens before the input itself.
 ///
-/// Hosts go by a key `K`. The engine never looks at a [`note`](Self::note) `N`.
+/// `K` is the key of a host, `N` a [`note`](Self::note) of the driver's that the engine never
+/// reads.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub struct Engine<K, N = ()> {
     pub(crate) settings: Settings,
-    /// The setting, in nanoseconds; `None` is longer than time can tell.
+    /// The setting, in nanoseconds; `None` is longer than [`Time`] can express.
     pub(crate) keep_alive: Option<u64>,
-    /// The setting; none is more than are counted.
+    /// The setting, at most `u32::MAX`, which also means no limit.
     pub(crate) max_uses: u32,
     pub(crate) shard: ShardId,
     pub(crate) hosts: Hosts<K>,
     pub(crate) requests: Arena<Request<N>>,
     pub(crate) connections: Arena<Connection>,
     pub(crate) idle: Idle,
-    /// Attempts without owner that may finish, the one left first in front.
+    /// Attempts without owner that may finish, the one that lost its owner first in front.
     pub(crate) orphans: Idle,
     pub(crate) timers: Timers,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) waiting_time: WaitingTime,
     pub(crate) random: Random,
     pub(crate) now: Option<Time>,
-    /// Refuses all requests once it is set.
+    /// Once set, all requests are refused.
     pub(crate) shut_down: bool,
-    /// Whether the budget, or what was published, may allow more than has been done.
+    /// Whether a change of the budget, or of published state, may allow further actions.
     pub(crate) unsettled: bool,
-    /// Hosts of which a connection holds nobody back any more; empty between inputs.
+    /// Hosts to rebalance, because a connection may no longer hold them up; empty between inputs.
     pub(crate) relieved: Vec<u32>,
     pub(crate) serial: u32,
 }
 
-/// An answer as its user takes it.
+/// An answer that its user has taken.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken {
     /// The connection, if the answer is one.
     pub connection: Option<ConnectionId>,
-    /// How the connection came to be there.
+    /// How a reused connection came to the request; `None` if it is new.
     pub from_cache: Option<FromCache>,
 }
 
 impl<K: Eq + Clone> Engine<K> {
-    /// An engine without hosts, whose driver notes nothing of requests.
+    /// An engine without hosts, whose driver keeps no notes.
     pub fn new(config: &Config, shard: ShardId) -> Self {
         Self::with_notes(config, shard)
     }
 }
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// An engine without hosts, with room for a note of the driver's in each request's record.
+    /// An engine without hosts, with a note of the driver's in each request's record.
     pub fn with_notes(config: &Config, shard: ShardId) -> Self {
         let settings = config.settings().clone();
         Self {
@@ -95,23 +96,24 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Finds a host by its key, or makes its record. Equal keys have equal hashes.
+    /// Finds a host by its key, or creates its record. Equal keys have equal hashes.
     ///
-    /// The id is good for a request made now, after a [`tick`](Self::tick) at the same time; a
-    /// host out of use may be forgotten by any other input.
+    /// The id is valid for a request made now, after a [`tick`](Self::tick) at the same time. Any
+    /// other input may forget a host that is out of use.
     pub fn host(&mut self, hash: u64, key: &K) -> HostId {
         self.host_with(hash, key, || false)
     }
 
-    /// The same. If it makes the record, it asks whether connections to the host are known to carry
-    /// several leases; from then on the host's connections themselves tell (see [`Capacity`]).
+    /// Like [`host`](Self::host). For a new record, `shares` returns whether connections to the
+    /// host are known to carry several leases. Later the host's connections decide that (see
+    /// [`Capacity`]).
     pub fn host_with(&mut self, hash: u64, key: &K, shares: impl FnOnce() -> bool) -> HostId {
         self.hosts.enter(hash, key, shares)
     }
 
-    /// Lets a host have `connections` at once, whatever `max_per_host` says (B2).
+    /// Limits a host to `connections` at once, in place of `max_per_host` (B2).
     ///
-    /// It is for hosts that have not been asked for yet. 0 is taken for 1.
+    /// The host must not have had a request yet. 0 counts as 1.
     pub fn limit_host(&mut self, hash: u64, key: &K, connections: usize) {
         let slot = self.host(hash, key).slot;
         let connections = u32::try_from(connections).unwrap_or(u32::MAX);
@@ -125,7 +127,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.hosts.get(host).map(|host| &host.key)
     }
 
-    /// A user asks for a connection. The answer comes as an action.
+    /// Requests a connection. The answer comes as an action.
     pub fn request(&mut self, now: Time, room: &mut impl Room, ask: Ask) -> RequestId {
         let now = self.advance(now, room);
         let slot = self.admit(now, ask);
@@ -143,12 +145,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.requests.insert(request)
     }
 
-    /// The connection that is held for a request has gone before its answer was taken: it is
-    /// closed, and the request asks again, at the end of the queue and within its deadline.
+    /// Rejects the connection assigned to a request, because it ended before the answer was taken.
+    /// It is closed, and the request rejoins the end of the queue, within its deadline.
     ///
-    /// Of connections that nobody had taken before, the second that goes so is the answer,
-    /// [`Answer::Failed`]: a peer that ends whatever is opened would be connected to for as long as
-    /// there is time. One that others share, and have taken, may have served them.
+    /// If this happens twice with new connections that no request has taken, the answer is
+    /// [`Answer::Failed`]. So a peer that closes every new connection is not retried until the
+    /// deadline. A shared connection that another request has taken does not count, because it may
+    /// have served that one.
     pub fn reject(&mut self, now: Time, room: &mut impl Room, id: RequestId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_request(id)
@@ -175,9 +178,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// A user withdraws a request that may have been answered, but whose answer has not been
-    /// taken. Answers whether there was something to withdraw; if so, the answer is
-    /// [`Answer::Cancelled`].
+    /// Cancels a request that waits, or whose connection has not been taken. Returns whether there
+    /// was one to cancel; if so, its answer is [`Answer::Cancelled`].
     pub fn cancel(&mut self, now: Time, room: &mut impl Room, id: RequestId) -> bool {
         let now = self.advance(now, room);
         let slot = self.find_request(id);
@@ -189,8 +191,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         cancelled.is_some()
     }
 
-    /// Whoever would take the answer of a request has gone; its record ends here. Answers its note,
-    /// unless there is none any more, or its connection is in its user's hands.
+    /// Ends a request whose answer nobody will take, and returns its note. `None` if its record has
+    /// ended, or its user has taken the connection.
     pub fn forget(&mut self, now: Time, room: &mut impl Room, id: RequestId) -> Option<N> {
         let now = self.advance(now, room);
         let slot = self.find_request(id);
@@ -203,7 +205,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         note
     }
 
-    /// The user takes the answer. `None` if there is none yet.
+    /// Takes the answer of a request; `None` if there is none yet.
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {
         let slot = self.find_request(id)?;
         let request = &mut self.requests[slot];
@@ -235,7 +237,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// An attempt has come to its next phase.
+    /// Reports that an attempt has entered another phase.
     pub fn progress(&mut self, now: Time, room: &mut impl Room, id: ConnectionId, phase: Phase) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
@@ -253,9 +255,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// An attempt has ended in a connection of this capacity.
+    /// Reports that an attempt has opened a connection of this capacity.
     ///
-    /// False if nobody wants it any more: the driver closes it and reports
+    /// Returns false if the connection is no longer wanted: the driver closes it and reports
     /// [`closed`](Self::closed).
     pub fn connected(
         &mut self,
@@ -280,7 +282,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         wanted
     }
 
-    /// An attempt has failed, and nothing of it is left. Its owner is answered
+    /// Reports that an attempt has failed, and nothing of it is left. Its owner is answered
     /// [`Answer::Failed`], if it still waits.
     pub fn failed(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         let now = self.advance(now, room);
@@ -294,7 +296,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// A user gives back the connection that `request` was answered with.
+    /// Ends the lease of `request` on the connection that it was answered with.
     pub fn released(&mut self, now: Time, room: &mut impl Room, request: RequestId, how: Return) {
         let now = self.advance(now, room);
         if !self.take_back(now, room, request, how)
@@ -307,9 +309,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// A connection has another capacity from now on.
+    /// Changes the capacity of a connection.
     ///
-    /// One that is full or takes none at present may carry more later: that goes to those who wait.
+    /// If a connection without room gains some, waiting requests use it.
     pub fn capacity_changed(
         &mut self,
         now: Time,
@@ -324,9 +326,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// An open connection is of no further use: the peer has closed it, or spoken unasked.
+    /// Reports that the peer has closed an open connection, or sent data that no request asked for.
     ///
-    /// It closes when its last lease is back; at once if it is idle.
+    /// An idle connection closes at once, any other when its last lease ends.
     pub fn peer_closed(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
@@ -340,8 +342,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// An open connection must not be used again, though its peer did nothing: it closes, once its
-    /// leases are back.
+    /// Retires an open connection whose peer did nothing: it takes no further lease, and closes
+    /// when its last lease ends.
     pub fn retire_open(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
@@ -350,7 +352,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// A connection is closed, or its withdrawn attempt is gone.
+    /// Reports that a connection is closed, or that a withdrawn attempt is gone.
     pub fn closed(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
@@ -361,7 +363,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// Another shard says something.
+    /// Handles a message from another shard.
     pub fn told(&mut self, now: Time, room: &mut impl Room, message: Message) {
         let now = self.advance(now, room);
         match message {
@@ -374,8 +376,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// Withdraws an attempt that nobody waits for, or else closes the connection that has been idle
-    /// longest, for whoever needs what it holds beside its slot.
+    /// Withdraws an attempt without owner, or else closes the connection idle longest. The
+    /// driver calls it to free a resource beside the slot, such as a file descriptor.
     pub fn evict_longest_idle(&mut self, now: Time, room: &mut impl Room) {
         let now = self.advance(now, room);
         if let Some(orphan) = self.orphans.front() {
@@ -386,14 +388,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// Time has passed: what is due at `now` happens.
+    /// Handles everything due at `now`.
     pub fn tick(&mut self, now: Time, room: &mut impl Room) {
         self.advance(now, room);
         self.settle(room);
     }
 
-    /// What the driver has noted of a request, until its record ends: with an answer without
-    /// connection that is taken, a connection that is given back, or
+    /// The driver's note on a request, until the request's record ends. The record ends when an
+    /// answer without connection is taken, when the connection is given back, or by
     /// [`forget`](Self::forget).
     #[inline]
     pub fn note(&self, id: RequestId) -> Option<&N> {
@@ -401,14 +403,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         Some(&self.requests[slot].note)
     }
 
-    /// The same, to be changed.
+    /// Like [`note`](Self::note), but mutable.
     #[inline]
     pub fn note_mut(&mut self, id: RequestId) -> Option<&mut N> {
         let slot = self.find_request(id)?;
         Some(&mut self.requests[slot].note)
     }
 
-    /// The next thing to do; to be asked until there is none.
+    /// The next action. The driver polls until there is none.
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -445,14 +447,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.serial
     }
 
-    /// The record of a request ends.
+    /// Ends the record of a request, and returns its note.
     pub(crate) fn end_request(&mut self, slot: u32) -> N {
         let note = std::mem::take(&mut self.requests[slot].note);
         self.requests.discard(slot);
         note
     }
 
-    /// Ends a request that is in no queue, without a connection.
+    /// Answers a request that is in no queue, without a connection.
     pub(crate) fn refuse(&mut self, slot: u32, answer: Answer) {
         self.requests[slot].stage = Stage::Refused;
         self.timers

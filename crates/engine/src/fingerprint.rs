@@ -1,21 +1,20 @@
-//! What decides about the future of engines that share a budget, in a form that does not depend
-//! on the way there: two states with one fingerprint answer equal inputs by equal actions.
+//! A hash of all that decides the future of engines that share a budget. It does not depend on
+//! their history: two states with one fingerprint answer equal inputs with equal actions.
 //!
-//! Every field is named, so that a new one does not compile until somebody has decided about it.
-//! These are left out, or given in a form of their own:
+//! Every field is named, so that a new field does not compile until its author has decided about
+//! it. These are left out, or given in a form of their own:
 //!
-//! - *Slots, numbers and serials* are names. What has a name is described by where it stands: a
-//!   request by its place in its queue or by the connection that it holds, a connection by its
-//!   places in lists and by who waits for it or holds it. What is alike in all of that is
-//!   interchangeable. Slots also say in which order records are gone through, which is seen in
-//!   the order of the actions of one input (`end_all`) and in nothing that is left afterwards;
-//!   which slot is taken next is no more than the next name.
+//! - *Slots, numbers and serials* are names. A place stands for each. For a request it is its place
+//!   in its queue, or the connection that it holds. For a connection it is its places in lists, its
+//!   owner and its holders. Records alike in all of that are interchangeable. Slots also set the order in
+//!   which records are visited, which only the actions of one input show (`end_all`). The slot
+//!   taken next is only the next name.
 //! - *Tickets* are compared, and only those of waiting requests: their ranks among all shards.
 //! - *Overtakes* are subtracted from each other: how many since each mark, up to the bound.
-//! - *Deadlines* are compared with the present: the time until then, nothing if it has passed.
-//!   Since when connections are idle is compared among them, and with `keep_alive`.
-//! - *Figures that only grow*, phases, timings and the random generator are reported or drawn
-//!   from; they decide nothing as long as the jitter is zero.
+//! - *Deadlines* are compared with the present: the time until then, zero if it has passed. Idle
+//!   times are compared with each other, and with `keep_alive`.
+//! - *Figures that only grow*, phases, timings and the random generator are only reported or drawn
+//!   from. They decide nothing as long as the jitter is zero.
 
 use crate::action::Message;
 use crate::arena::{Arena, Link, List, NIL};
@@ -33,8 +32,8 @@ use crate::timer::{TimerKey, Timers};
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 
-/// Feeds `into` with the state of all engines of a manager, their budget, and the messages on
-/// their way, as it is at `now`. The order of messages is left out: they may overtake each other.
+/// Feeds `into` with the state at `now` of all engines of a manager, their budget, and the messages
+/// on their way. The order of messages is left out: they may overtake each other.
 pub fn fingerprint<'a, K: Ord + Hash + Clone + 'a>(
     engines: &[Engine<K>],
     room: &LocalRoom,
@@ -54,15 +53,15 @@ pub fn fingerprint<'a, K: Ord + Hash + Clone + 'a>(
     messages.hash(into);
 }
 
-/// What absolute figures are compared with.
+/// The values that absolute figures are compared with.
 struct View<'a, K> {
     engines: &'a [Engine<K>],
     now: Time,
     overtakes: u64,
     max_overtakes: u64,
-    /// Of all that wait, in order.
+    /// The tickets of all waiting requests, in order.
     tickets: Vec<Ticket>,
-    /// Since when connections are idle, and were said to be, in order.
+    /// The times since which connections are idle, or were published as idle, in order.
     idle: Vec<Time>,
 }
 
@@ -71,7 +70,7 @@ struct View<'a, K> {
 struct ConnectionView {
     host: Option<usize>,
     state: u8,
-    /// Who waits for it, by the place in the host's queue.
+    /// The request that owns the attempt, by its place in the host's queue.
     owner: Option<usize>,
     available: Option<usize>,
     orphan: Option<usize>,
@@ -86,19 +85,19 @@ struct ConnectionView {
     uses: u32,
     ends: Option<u128>,
     run: u32,
-    /// Whether a user had it before those who are still to take it.
+    /// Whether a user had it before the requests that have yet to take it.
     taken: bool,
     listed: bool,
     outlook: u8,
     holders: Vec<HolderView>,
 }
 
-/// A request that a connection is held for, or that holds it.
+/// A request that holds the connection, or has yet to take it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct HolderView {
     taken: bool,
     from_cache: u8,
-    /// They count again if the connection goes before it is taken.
+    /// They apply again if the connection ends before it is taken.
     deadlines: [Option<u128>; 2],
     lost: bool,
 }
@@ -257,7 +256,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         }
     }
 
-    /// Gives connections their holders, and answers how many requests are refused.
+    /// Adds their holders to the connections, and returns how many requests are refused.
     fn holders(&self, engine: &Engine<K>, open: &mut BTreeMap<u32, ConnectionView>) -> usize {
         let mut refused = 0;
         for (_, request) in engine.requests.iter() {
@@ -287,7 +286,8 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             view.holders.sort_unstable();
             let mut holders = view.holders.iter();
             view.taken &= holders.any(|holder| !holder.taken && holder.from_cache == 0);
-            // Whether one ever took it is what counts, and what withdrawn requests give back.
+            // Only two things count: whether a user ever took it, and the uses that withdrawn
+            // requests give back.
             let assigned = view.holders.iter().filter(|holder| !holder.taken).count();
             if engine.max_uses == u32::MAX {
                 view.uses = view.uses.saturating_sub(assigned as u32).min(1);
@@ -330,7 +330,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         }
     }
 
-    /// A request that waits.
+    /// A waiting request.
     fn request(&self, request: &Request<()>) -> impl Hash {
         let Request {
             number: _,
@@ -353,7 +353,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         };
         let deadlines = [*deadline, request.attempt_deadline()];
         let deadlines = deadlines.map(|at| at.map(|at| self.until(at)));
-        // The mark goes into the claim; who has had one needs it no more.
+        // The mark goes into the claim: a request that has had a claim does not need it any more.
         let mark = (stage == 0).then(|| self.mark(request.mark(self.overtakes)));
         (
             stage,
@@ -364,7 +364,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         )
     }
 
-    /// Whose deadlines there are, the first due first.
+    /// All deadlines with their records, the first due first.
     fn timers(&self, engine: &Engine<K>, timers: &Timers) -> Vec<(TimerKey, u128)> {
         let order = timers.in_order(&engine.requests).into_iter();
         order.map(|(at, key)| (key, self.until(at))).collect()
@@ -419,7 +419,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         }
     }
 
-    /// A host's place in the order of keys, if it is still there.
+    /// A host's place in the order of keys, if the host is still known.
     fn host_of(&self, shard: ShardId, id: HostId) -> Option<usize> {
         let hosts = &self.engines[usize::from(shard.0)].hosts;
         hosts.get(id)?;
@@ -438,7 +438,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         at.saturating_duration_since(self.now).as_nanos()
     }
 
-    /// How many have been idle for longer.
+    /// How many idle times are earlier.
     fn age(&self, since: Time) -> usize {
         self.idle.partition_point(|&other| other < since)
     }

@@ -1,6 +1,7 @@
-//! The way from hand to hand, where all that a host may have are in use: who asks waits at the end
-//! of the queue, and leaves it as easily; what is given back goes to its front. It leads to where the long way through
-//! [`serve`](crate::serve) leads, past the questions whose answer is known.
+//! The short way of a connection from one user to the next, for a host whose connections are all in
+//! use. A new request joins the end of the queue, and a returned connection goes to its front. The
+//! result is that of the long way through [`serve`](crate::serve), without the checks whose outcome
+//! is known.
 
 use crate::engine::Engine;
 use crate::ids::RequestId;
@@ -10,8 +11,8 @@ use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// Makes a request wait that can do nothing else: its host is at its limit, and no attempt is
-    /// left to adopt. `None`, and nothing has come of it, if that takes the long way.
+    /// Queues a request that can do nothing else: its host is at its limit, and has no attempt
+    /// without owner. `None`, with nothing changed, if the request must take the long way.
     #[inline(never)]
     pub(crate) fn wait<H>(
         &mut self,
@@ -40,11 +41,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         Some(self.request_id(slot))
     }
 
-    /// Whoever would take the answer of a request has gone, and it is parked: the queue is shorter
-    /// by one, and no more comes of that. Answers its note; `None`, and nothing has come of it, if
-    /// it is not.
+    /// Removes a parked request whose answer nobody will take, and returns its note. Nothing needs
+    /// to be rebalanced. `None`, with nothing changed, if the request is not parked.
     ///
-    /// It needs no time: what is due meanwhile stays so until the next input that has one.
+    /// It needs no time: deadlines that have passed stay due until the next input that has one.
     pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> Option<N> {
         let (now, slot) = (self.now?, self.find_request(id)?);
         let Request { stage, host, .. } = self.requests[slot];
@@ -61,8 +61,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         Some(note)
     }
 
-    /// Passes a connection from the request that has `held` it to the first in the queue, if that
-    /// is parked, and no claim is older. False, and nothing has come of it, if it takes the long way.
+    /// Passes a connection from the request that has `held` it to the first in the queue. That one
+    /// must be parked, and no claim may be older. False, with nothing changed, if it must take the long
+    /// way.
     #[inline(never)]
     pub(crate) fn hand_over(
         &mut self,

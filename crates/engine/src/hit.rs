@@ -1,7 +1,6 @@
-//! The way of a hit, there and back, when nothing stands in it: no claim of another is older. It
-//! leads to where the long way through [`serve`](crate::serve) and [`life`](crate::life) leads, past
-//! the questions whose answer is known. If somebody waits, it goes on in
-//! [`handover`](crate::handover).
+//! The short way of a hit and of its release, for when no claim is older. The result is that of the
+//! long way through [`serve`](crate::serve) and [`life`](crate::life), without the checks whose
+//! outcome is known. If requests wait, it continues in [`handover`](crate::handover).
 
 use crate::connection::{Connection, Return, State};
 use crate::engine::Engine;
@@ -10,21 +9,21 @@ use crate::request::{Ask, FromCache, Request, Stage};
 use crate::room::Room;
 use crate::time::Time;
 
-/// What comes of asking on the short way.
+/// The result of [`Engine::lease`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leased {
-    /// The request is answered with this connection, which it has to [take](Engine::take).
+    /// The request is answered with this connection, and has to [take](Engine::take) it.
     Ready(RequestId, ConnectionId),
     /// The request waits. The answer comes as an action.
     Waits(RequestId),
 }
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// A user asks for a connection of the host with this hash and key, and is there to take it: the
-    /// answer comes at once, and not as an action, if one is idle. If all that the host may have are
-    /// in use, the request waits. Its record begins with this `note`.
+    /// Requests a connection of the host with this hash and key, for a user that takes it at once.
+    /// An idle connection is returned directly, and not as an action. If all the host's connections
+    /// are in use, the request waits. Its record begins with this `note`.
     ///
-    /// `None`, and nothing has come of it, if there is more to be thought of, which takes a
+    /// Returns `None`, with nothing changed, if the request must go through
     /// [`request`](Self::request).
     #[inline]
     pub fn lease(
@@ -81,8 +80,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         });
     }
 
-    /// Takes back a connection that serves one at a time and may serve the next, who may have it
-    /// at once. False if that takes the long way.
+    /// Takes back a connection that carries one lease at a time and may be reused, for a waiting
+    /// request if there is one. False if it must take the long way.
     #[inline]
     pub(crate) fn take_back(
         &mut self,

@@ -1,4 +1,4 @@
-//! Hosts: the queue, the connections and the figures of each, found by key.
+//! Hosts, found by key: the queue, the connections and the figures of each.
 
 use std::num::NonZeroU32;
 
@@ -11,7 +11,7 @@ use crate::queue::Queue;
 use crate::stats::Counts;
 use crate::tally::Tally;
 
-/// One host. What a hit looks at comes first, and is together.
+/// One host. The fields that a hit reads come first, next to each other.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 #[repr(C)]
@@ -20,17 +20,17 @@ pub(crate) struct Host<K> {
     /// Open connections that could serve another request, the one returned first in front.
     pub(crate) available: List,
     pub(crate) queue: Queue,
-    /// Attempts whose request has gone.
+    /// Attempts without owner: their requests have gone.
     pub(crate) orphans: List,
     /// Claims for room, and grants on their way.
     pub(crate) reserved: u32,
     pub(crate) tally: Tally,
     pub(crate) hash: u64,
-    /// How many overtakes there had been when it was last at its own limit.
+    /// The count of overtakes when the host was last held up.
     pub(crate) mark: u64,
     pub(crate) vacant_link: Link,
     pub(crate) serial: u32,
-    /// Its own in place of `max_per_host`; a host that has one is never forgotten.
+    /// Its own limit in place of `max_per_host`. A host that has one is never forgotten.
     pub(crate) own_limit: Option<NonZeroU32>,
     /// Open connections that may come to carry more leases than they do.
     pub(crate) provisional: u32,
@@ -43,42 +43,44 @@ impl<K> Host<K> {
         &mut self.vacant_link
     }
 
-    /// Whether there is a request that may want an attempt, or an attempt without a request.
+    /// Whether it has waiting requests, or attempts without owner.
     pub(crate) fn wants_balance(&self) -> bool {
         !self.queue.is_empty() || !self.orphans.is_empty()
     }
 
-    /// Connections that count against the host's limit: those that are open, or are to be.
+    /// Connections that count against its limit: in any state, or reserved.
     pub(crate) fn in_use(&self) -> usize {
         self.tally.open() as usize + self.reserved as usize
     }
 
-    /// How many connections it may have, where those without a limit of their own may have
-    /// `usual`.
+    /// Its limit of connections; `usual` is that of hosts without a limit of their own.
     #[inline]
     pub(crate) fn limit(&self, usual: usize) -> usize {
         self.own_limit.map_or(usual, |own| own.get() as usize)
     }
 
-    /// Whether its requests do not wait for room at present, but for the host itself: it is at its
-    /// limit, or it is to be known how much a connection of it carries.
+    /// Whether its requests wait for the host itself rather than for room in total. They do while
+    /// it is at its limit, or the capacity of one of its connections is not known.
     pub(crate) fn is_held_up(&self, usual: usize) -> bool {
         self.tally.open() as usize >= self.limit(usual) || self.awaits_capacity()
     }
 
-    /// Whether a connection that many could share is being opened, or has yet to say how many.
+    /// Whether a connection to share is being opened, or its peer has not announced how many
+    /// requests it allows.
     pub(crate) fn awaits_capacity(&self) -> bool {
         self.awaits_word() || (self.shares && self.tally.connecting > 0)
     }
 
-    /// Whether the peer of a connection that many could share has yet to say how many, or allows none.
+    /// Whether the peer of a connection to share has not announced how many requests it allows, or
+    /// allows none.
     pub(crate) fn awaits_word(&self) -> bool {
         self.shares && self.provisional > 0
     }
 
-    /// Whether it may claim room for one more connection, where others may have `usual`.
+    /// Whether it may claim room for one more connection; `usual` is the limit of hosts without
+    /// their own.
     ///
-    /// One that shares claims one at a time: each may turn out to carry all who wait.
+    /// A host that shares claims for one connection at a time: each may carry all waiting requests.
     pub(crate) fn may_claim(&self, usual: usize) -> bool {
         let alone = !self.shares || (self.reserved == 0 && !self.awaits_capacity());
         self.in_use() < self.limit(usual) && alone
@@ -95,7 +97,7 @@ impl<K> Host<K> {
     }
 }
 
-/// All hosts of an engine. Hosts in use stay; some more are remembered, those used last.
+/// All hosts of an engine. Hosts in use stay. Of the others, those used last are remembered.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Hosts<K> {
@@ -105,7 +107,7 @@ pub(crate) struct Hosts<K> {
     pub(crate) vacant_len: usize,
     pub(crate) remembered: usize,
     pub(crate) serial: u32,
-    /// Figures of hosts no longer remembered are part of it.
+    /// Figures of all hosts, including forgotten ones.
     pub(crate) total: Tally,
     /// Requests in all queues.
     pub(crate) waiting: usize,
@@ -133,7 +135,7 @@ impl<K: Eq + Clone> Hosts<K> {
             .copied()
     }
 
-    /// Finds a host, or makes its record.
+    /// Finds a host, or creates its record.
     pub(crate) fn enter(&mut self, hash: u64, key: &K, shares: impl FnOnce() -> bool) -> HostId {
         let slot = self
             .find(hash, key)
@@ -182,7 +184,7 @@ impl<K: Eq + Clone> Hosts<K> {
         self.vacant_len -= 1;
     }
 
-    /// Whether a host is in the list of those that may be forgotten.
+    /// Whether a host is in the list of vacant hosts.
     fn is_vacant(&self, slot: u32) -> bool {
         self.vacant.front() == Some(slot) || self.arena[slot].vacant_link.previous != NIL
     }
@@ -226,14 +228,14 @@ impl<K: Eq + Clone> Hosts<K> {
         &mut self.arena[slot]
     }
 
-    /// Changes the figures of a host and of all hosts alike.
+    /// Changes the figures of a host and the totals alike.
     #[inline]
     pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Tally)) {
         change(&mut self.arena[slot].tally);
         change(&mut self.total);
     }
 
-    /// Counts a connection from one state to another.
+    /// Counts a connection that moves from one state to another.
     pub(crate) fn count_move(&mut self, slot: u32, from: State, to: State) {
         self.count(slot, |counts| {
             *counts.gauge(from) -= 1;
@@ -241,7 +243,7 @@ impl<K: Eq + Clone> Hosts<K> {
         });
     }
 
-    /// Counts a connection that is there from now on.
+    /// Counts a new connection.
     pub(crate) fn count_in(&mut self, slot: u32, state: State) {
         self.count(slot, |counts| {
             *counts.gauge(state) += 1;
@@ -249,7 +251,7 @@ impl<K: Eq + Clone> Hosts<K> {
         self.note_use(slot);
     }
 
-    /// Counts a connection that is there no more.
+    /// Counts out a connection that has gone.
     pub(crate) fn count_out(&mut self, slot: u32, state: State) {
         self.count(slot, |counts| {
             *counts.gauge(state) -= 1;
@@ -257,7 +259,7 @@ impl<K: Eq + Clone> Hosts<K> {
         self.note_use(slot);
     }
 
-    /// Keeps the list of vacant hosts true after a change of one host's use.
+    /// Updates the list of vacant hosts after one host has changed.
     pub(crate) fn note_use(&mut self, slot: u32) {
         match (self.is_vacant(slot), self.arena[slot].is_unused()) {
             (false, true) => self.vacate(slot),
@@ -266,7 +268,7 @@ impl<K: Eq + Clone> Hosts<K> {
         }
     }
 
-    /// Keeps the list of vacant hosts true after many changes. Hosts may be forgotten by it.
+    /// Updates the list of vacant hosts after many changes, which may forget hosts.
     pub(crate) fn note_all(&mut self) {
         let hosts: Vec<u32> = self.arena.iter().map(|(slot, _)| slot).collect();
         for slot in hosts {
@@ -285,7 +287,7 @@ impl<K: Eq + Clone> Hosts<K> {
         self.vacant_len
     }
 
-    /// Figures of all together.
+    /// Figures of all hosts together.
     pub(crate) fn counts(&self) -> Counts {
         self.total.counts(self.waiting)
     }

@@ -1,10 +1,11 @@
-//! The idle connections of a shard, or its attempts without owner, in the order in which they became
-//! so.
+//! The idle connections of a shard, or its attempts without owner, in the order in which they
+//! became so.
 
 use crate::arena::{KEPT_WHEN_EMPTY, NIL};
 
-/// A doubly linked list by slots, whose links lie apart from the records: whoever joins or leaves
-/// touches its neighbours, which are anywhere, and small links stay where the processor finds them.
+/// A doubly linked list of slots, whose links lie apart from the records. A slot that joins or
+/// leaves changes its neighbours, which may lie anywhere: small links stay in the processor's
+/// cache.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Idle {
@@ -29,7 +30,7 @@ impl Idle {
         self.len as usize
     }
 
-    /// The one idle longest.
+    /// The slot that joined first: the connection idle longest.
     #[inline]
     pub(crate) fn front(&self) -> Option<u32> {
         (self.front != NIL).then_some(self.front)
@@ -64,7 +65,7 @@ impl Idle {
         self.len -= 1;
     }
 
-    /// All of them, the one idle longest first.
+    /// All slots, the one that joined first in front.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
         std::iter::successors(self.front(), |&slot| {
             let next = self.links[slot as usize].1;
@@ -72,7 +73,7 @@ impl Idle {
         })
     }
 
-    /// There are no connections any more: lets its memory go if it is much.
+    /// Frees the memory of a large list once no connection is left.
     pub(crate) fn release(&mut self) {
         if self.links.len() > KEPT_WHEN_EMPTY {
             self.links = Vec::new();

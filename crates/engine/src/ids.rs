@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 
 /// Names a request for the life of the process.
 ///
-/// Equality, order and hash go by a number that is never used twice.
+/// Equality, order and hash use a number that is never used twice.
 #[derive(Clone, Copy)]
 pub struct RequestId {
     pub(crate) number: u64,
@@ -15,7 +15,7 @@ pub struct RequestId {
 }
 
 impl RequestId {
-    /// The name of a request that no engine has: it was refused before it came to one.
+    /// Names a request that was refused before it came to an engine.
     pub fn outside(number: u64, shard: ShardId) -> Self {
         Self {
             number,
@@ -30,7 +30,7 @@ impl RequestId {
         self.shard
     }
 
-    /// Where the shard keeps the request: small, and used again by later requests.
+    /// Where the shard keeps the request: a small number, which later requests use again.
     #[inline]
     pub fn slot(self) -> usize {
         self.slot as usize
@@ -79,19 +79,19 @@ impl fmt::Display for RequestId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId {
     pub(crate) slot: u32,
-    /// Tells the connections of one slot apart; two alike are 2^32 connections apart.
+    /// Tells the connections of one slot apart. It comes again after 2^32 connections.
     pub(crate) serial: u32,
 }
 
 impl ConnectionId {
-    /// Where the shard keeps the connection: small, and used again by later connections.
+    /// Where the shard keeps the connection: a small number, which later connections use again.
     #[inline]
     pub fn slot(self) -> usize {
         self.slot as usize
     }
 }
 
-/// Names a host of one engine, as long as it has connections or requests.
+/// Names a host of one engine, as long as the host has connections or requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId {
     pub(crate) slot: u32,

@@ -12,9 +12,9 @@ use crate::room::Room;
 use crate::stats::Counts;
 use crate::timer::TimerKey;
 
-/// Checks one engine after an input, by counting everything again.
+/// Checks one engine after an input, by a recount of everything.
 ///
-/// Costs time in proportion to all records: for tests, simulations and soaks.
+/// Its cost grows with the number of records: it is for tests, simulations and soaks.
 ///
 /// # Panics
 ///
@@ -104,7 +104,7 @@ pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) 
     check_timers(engine);
 }
 
-/// Checks all engines of a manager when no message between them is on its way.
+/// Checks all engines of a manager while no message between them is on its way.
 ///
 /// # Panics
 ///
@@ -177,11 +177,11 @@ pub fn check_settled<K: Eq + Clone, N: Default>(
     assert!(!*budget.asked(), "no shard is being asked");
 }
 
-/// Checks that nothing is left of all that an engine has done.
+/// Checks that an engine has ended and has left nothing behind.
 ///
 /// # Panics
 ///
-/// If something is, which is a bug of this crate.
+/// If something is left, which is a bug of this crate.
 pub fn check_ended<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
     assert!(engine.is_empty(), "I11: every connection is closed");
     assert_eq!(engine.requests.len(), 0, "I12: no request is left");
@@ -243,7 +243,7 @@ fn check_queue<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, slot: u32, host
     assert!(claimed <= host.reserved, "I3: every claim is reserved");
 }
 
-/// Answers how many connections a host lists.
+/// Returns how many connections a host lists.
 fn check_available<K: Eq + Clone, N: Default>(
     engine: &Engine<K, N>,
     slot: u32,
@@ -258,7 +258,7 @@ fn check_available<K: Eq + Clone, N: Default>(
     })
 }
 
-/// Answers how many attempts of a host have no owner.
+/// Returns how many attempts of a host have no owner.
 fn check_orphans<K: Eq + Clone, N: Default>(
     engine: &Engine<K, N>,
     slot: u32,

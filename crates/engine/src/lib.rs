@@ -1,15 +1,15 @@
 //! The state machine of `keepalive`, the connection manager for async Rust.
 //!
-//! It decides which request gets which connection, when to open, evict and close one, and who
-//! waits how long. It does no IO and knows no clock, task, lock or runtime: the driver tells it
-//! what happened and when, and carries out what it answers.
+//! It decides which request gets which connection, when to open, evict and close one, and how long
+//! each request waits. It does no IO and has no clock, task, lock or runtime. The driver passes in
+//! each event with its time, and carries out the resulting actions.
 //!
 //! ```text
 //! inputs (request, connected, released, tick...) -> Engine -> poll_action(), poll_timeout()
 //! ```
 //!
-//! One [`Engine`] is one shard of a manager. What the shards share is a [`Budget`], reached
-//! through [`Room`]. The same settings and inputs give the same actions.
+//! One [`Engine`] is one shard of a manager. The shards share a [`Budget`], reached through
+//! [`Room`]. The same settings and inputs give the same actions.
 //!
 //! # Examples
 //!

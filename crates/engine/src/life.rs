@@ -1,4 +1,4 @@
-//! The life of an open connection: from opening over leases and idleness to its end (C1 to C8).
+//! The life of an open connection: its opening, leases, idle times and end (C1 to C8).
 
 use crate::action::Action;
 use crate::connection::{Capacity, Connection, Outlook, Return, State};
@@ -9,7 +9,7 @@ use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// An attempt has become a connection: it goes to whoever came first (L5).
+    /// Turns an attempt into an open connection, for the first in the queue (L5).
     pub(crate) fn open(&mut self, now: Time, room: &mut impl Room, slot: u32, capacity: Capacity) {
         room.budget().attempt_ended();
         self.unsettled = true;
@@ -45,7 +45,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.offer(now, room, slot, true);
     }
 
-    /// A lease has ended.
+    /// Ends a lease.
     pub(crate) fn end_lease(&mut self, now: Time, room: &mut impl Room, slot: u32, how: Return) {
         let connection = &mut self.connections[slot];
         connection.leases -= 1;
@@ -60,7 +60,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// A lease has ended, and its connection may serve others.
+    /// Ends a lease whose connection may serve others.
     fn end_reuse(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let worn = self.connections[slot].is_worn(self.max_uses);
         let used = self.connections[slot].uses > 0;
@@ -68,7 +68,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if goes || self.connections[slot].is_retiring() {
             self.retire(now, room, slot);
         } else {
-            // A shared one may have had room all the time; now it is the last returned.
+            // A shared connection may have had room all the time; now it is the one returned last.
             self.unlist(slot);
             self.offer(now, room, slot, false);
         }
@@ -99,7 +99,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Takes no further lease on a connection, and closes it when nobody holds it.
+    /// Gives a connection no further lease, and closes it once it has none.
     pub(crate) fn retire(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         match self.connections[slot].state {
             State::Leased | State::Idle => {
@@ -113,7 +113,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// An open connection may come to carry more than it does.
+    /// Marks an open connection that may come to carry more leases.
     fn begin_provisional(&mut self, room: &mut impl Room, slot: u32) {
         self.connections[slot].outlook = Outlook::Provisional;
         let host = self.connections[slot].host;
@@ -123,7 +123,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// What comes of an open connection is known. If it was not, nobody waits for that any more.
+    /// Sets the outlook of a connection. If it was provisional, its host's requests no longer wait
+    /// for that.
     fn end_provisional(&mut self, room: &mut impl Room, slot: u32, outlook: Outlook) {
         let before = std::mem::replace(&mut self.connections[slot].outlook, outlook);
         if before == Outlook::Provisional {
@@ -134,7 +135,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Begins to close a connection that nobody holds.
+    /// Begins to close a connection without leases.
     pub(crate) fn close(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         self.end_provisional(room, slot, Outlook::Retiring);
         self.unlist(slot);
@@ -158,7 +159,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             .set(&mut self.requests, TimerKey::Connection(slot), limit);
     }
 
-    /// A connection is gone: its slot is free.
+    /// Removes a connection that has gone, and frees its slot.
     pub(crate) fn remove_connection(&mut self, room: &mut impl Room, slot: u32) {
         self.timers
             .withdraw(&mut self.requests, TimerKey::Connection(slot));

@@ -24,8 +24,8 @@ impl Random {
     }
 }
 
-/// When a connection opened at `opened` is too old: drawn once, so that connections opened
-/// together do not end together (C6). `None` is never.
+/// The time at which a connection opened at `opened` reaches its lifetime. It is drawn once, so
+/// that connections opened together do not end together (C6). `None` is never.
 pub(crate) fn lifetime_end(
     opened: Time,
     max_lifetime: Option<Duration>,
@@ -34,7 +34,7 @@ pub(crate) fn lifetime_end(
 ) -> Option<Time> {
     let max_lifetime = max_lifetime?;
     let kept = 1.0 - jitter * random.fraction();
-    // A lifetime too long for the arithmetic is as good as none.
+    // A lifetime too long for the arithmetic counts as none.
     let lifetime = Duration::try_from_secs_f64(max_lifetime.as_secs_f64() * kept).ok()?;
     opened.checked_add(lifetime)
 }

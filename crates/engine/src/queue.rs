@@ -1,10 +1,10 @@
-//! The requests of one host that wait, in order of arrival.
+//! The waiting requests of one host, in order of arrival.
 
 use crate::arena::{Arena, List, NIL};
 use crate::request::{Request, Stage};
 
-/// A queue in three runs: first those that own an attempt, then those with a claim for room in
-/// total, then those that wait behind their host's limit. Every change is O(1).
+/// A queue in three runs: owners of attempts, requests with a claim for room in total, and requests
+/// that wait behind their host's limit. Every change is O(1).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queue {
     pub(crate) list: List,
@@ -81,7 +81,7 @@ impl Queue {
         }
     }
 
-    /// Turns the last claimed request into the first parked one, with the mark that it came with.
+    /// Turns the last claimed request into the first parked one, with its earlier mark.
     pub(crate) fn park<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32, mark: u64) {
         debug_assert_eq!(
             self.last_claimed(requests),
@@ -109,7 +109,7 @@ impl Queue {
         self.len -= 1;
     }
 
-    /// Moves the marks past a request that leaves its run.
+    /// Moves the starts of the runs past a request that leaves its run.
     fn step_over<N>(&mut self, requests: &Arena<Request<N>>, slot: u32) {
         let next = requests[slot].link.next;
         if self.first_claimed == slot {

@@ -1,7 +1,7 @@
-//! Which address of a host to try, and when: Happy Eyeballs, version 2 (RFC 8305).
+//! The order and timing of attempts on a host's addresses: Happy Eyeballs, version 2 (RFC 8305).
 //!
-//! A [`Race`] does no IO and has no clock. It is told what lookups find and how attempts end, and
-//! [`poll`](Race::poll) answers what to do next.
+//! A [`Race`] does no IO and has no clock. It receives the results of lookups and attempts, and
+//! [`poll`](Race::poll) returns the next step.
 
 use core::net::IpAddr;
 use std::collections::VecDeque;
@@ -27,7 +27,7 @@ impl Family {
         }
     }
 
-    /// The one that this is not.
+    /// The other family.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -40,7 +40,7 @@ impl Family {
 /// The delays of a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// How long an attempt has before the next begins beside it: the "Connection Attempt Delay" of
+    /// How long an attempt runs before the next begins beside it: the "Connection Attempt Delay" of
     /// RFC 8305 section 5.
     pub attempt_delay: Duration,
     /// How long IPv4 addresses wait for the IPv6 ones of the same name: the "Resolution Delay" of
@@ -49,7 +49,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// No attempt has less than this before the next begins (RFC 8305 section 5).
+    /// The shortest delay before the next attempt; a shorter setting counts as this (RFC 8305
+    /// section 5).
     pub const SHORTEST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
 }
 
@@ -63,33 +64,34 @@ impl Default for Pace {
     }
 }
 
-/// What to do next in a race.
+/// The next step in a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Begin to connect to this address, and poll again.
     Start(IpAddr),
-    /// Wait for a lookup or an attempt to end; poll again then, and at this time if there is one.
+    /// Wait for a lookup or an attempt to end, at most until this time if there is one; then poll
+    /// again.
     Wait(Option<Time>),
-    /// Every address has been tried, none is left to be found, and all have failed.
+    /// Every address has been tried and has failed, and no lookup can find another.
     Lost,
 }
 
-/// The race to one host. It is over when an attempt succeeds, or [`poll`](Self::poll) says that it
-/// is lost.
+/// The race to one host. It is over when an attempt succeeds, or when [`poll`](Self::poll) returns
+/// [`Step::Lost`].
 #[derive(Clone, Debug)]
 pub struct Race {
     pace: Pace,
     /// The address that worked when the host was last connected to.
     last: Option<IpAddr>,
-    /// Not tried yet, in the order of their finder.
+    /// Not tried yet, in the order in which the lookups gave them.
     untried: [VecDeque<IpAddr>; 2],
     /// Whether each family is still being looked up.
     sought: [bool; 2],
-    /// All that were ever found.
+    /// All addresses found so far.
     known: Vec<IpAddr>,
     /// The family that is next if it has an untried address.
     turn: Family,
-    /// Until when an attempt must not begin.
+    /// No attempt may begin before this time.
     hold: Option<Time>,
     /// Whether an attempt has begun.
     started: bool,
@@ -97,7 +99,7 @@ pub struct Race {
 }
 
 impl Race {
-    /// A race that waits for `families` to be looked up. `last` is tried first, if it is found.
+    /// A race that waits for lookups of `families`. `last` is tried first, if a lookup finds it.
     pub fn new(pace: Pace, families: &[Family], last: Option<IpAddr>) -> Self {
         Self {
             pace: Pace {
@@ -115,11 +117,10 @@ impl Race {
         }
     }
 
-    /// The lookup of `families` has ended with these addresses, the better ones first; perhaps
-    /// with none.
+    /// Reports that the lookup of `families` has ended with these addresses, the better ones first.
+    /// There may be none.
     ///
-    /// A lookup of both families at once knows which is better to begin with: that of its first
-    /// address.
+    /// The first address from a lookup of both families also decides which family begins.
     pub fn found(&mut self, now: Time, families: &[Family], addresses: &[IpAddr]) {
         for &family in families {
             self.sought[family as usize] = false;
@@ -145,15 +146,14 @@ impl Race {
         }
     }
 
-    /// The attempt to connect to an address has failed: the next may begin at once.
+    /// Reports that the attempt to connect to an address has failed: the next may begin at once.
     pub fn failed(&mut self, now: Time) {
         debug_assert!(self.running > 0, "what fails has begun");
         self.running = self.running.saturating_sub(1);
         self.hold = self.hold.map(|hold| hold.min(now));
     }
 
-    /// What to do now. To be asked again after every other input, and after each
-    /// [`Step::Start`].
+    /// Returns the next step. Poll again after every other input, and after each [`Step::Start`].
     pub fn poll(&mut self, now: Time) -> Step {
         let Some(family) = self.next_family() else {
             let over = self.running == 0 && self.sought == [false; 2];
@@ -172,7 +172,7 @@ impl Race {
         Step::Start(address)
     }
 
-    /// All addresses that were found, in the order in which they were.
+    /// All addresses found so far, in the order of their discovery.
     pub fn known(&self) -> &[IpAddr] {
         &self.known
     }
@@ -184,7 +184,7 @@ impl Race {
             .find(|&family| !self.untried[family as usize].is_empty())
     }
 
-    /// Until when the first attempt waits for better addresses than those that are there.
+    /// Until when the first attempt waits for better addresses than those found so far.
     fn hold_before_the_first(&self, now: Time) -> Option<Time> {
         let [v4, v6] = &self.untried;
         let last_is_there = self.last.is_some_and(|last| self.known.contains(&last));

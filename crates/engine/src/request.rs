@@ -1,4 +1,4 @@
-//! A request, from the question until its lease is given back.
+//! A request, from its arrival until its lease ends.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use crate::connection::Phase;
 use crate::ids::{HostId, Ticket};
 use crate::time::Time;
 
-/// What a request asks for, of a host by its name or otherwise.
+/// The parameters of a request. `H` names its host.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<H = HostId> {
-    /// Where to.
+    /// The host to connect to.
     pub host: H,
     /// Names the request; never used before in this process.
     pub number: u64,
-    /// Time until it must be answered; `None` is the manager's.
+    /// Time until it must be answered; `None` uses the manager's.
     pub timeout: Option<Duration>,
-    /// Time until an attempt must have started; `None` is no limit of its own.
+    /// Time until an attempt must have started; `None` sets no limit.
     pub queue_timeout: Option<Duration>,
 }
 
-/// How a connection came to its user, if not opened for it.
+/// How a reused connection came to its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FromCache {
     /// It was idle when the request came.
@@ -30,24 +30,24 @@ pub enum FromCache {
     Deferred,
 }
 
-/// Where the time of a request went.
+/// The time of a request, by phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timing {
     /// Waiting without an attempt of its own.
     pub queued: Duration,
-    /// Turning the name into addresses.
+    /// Resolving the name.
     pub resolve: Duration,
     /// Opening the transport.
     pub connect: Duration,
-    /// Asking a proxy for a way to the host.
+    /// Opening a tunnel through a proxy.
     pub proxy: Duration,
     /// TLS or another handshake.
     pub tls: Duration,
 }
 
 impl Timing {
-    /// All of it: the time from the request to its answer.
+    /// The sum: the time from the request to its answer.
     #[inline]
     pub fn total(&self) -> Duration {
         self.queued + self.resolve + self.connect + self.proxy + self.tls
@@ -83,7 +83,7 @@ impl From<Spent> for Timing {
     }
 }
 
-/// Why a request waits, and for how long it has waited for that.
+/// Why a request waits, and how long its present phase has lasted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
     pub(crate) reason: Reason,
@@ -91,7 +91,7 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// What the request waits for.
+    /// The reason that the request waits.
     pub fn reason(&self) -> Reason {
         self.reason
     }
@@ -108,7 +108,7 @@ impl fmt::Display for Waiting {
     }
 }
 
-/// What a request waits for.
+/// The thing that a request waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -116,35 +116,36 @@ pub enum Reason {
     HostLimit {
         /// Connections of the host.
         in_use: usize,
-        /// What `max_per_host` allows, or the host's own limit.
+        /// The value of `max_per_host`, or the host's own limit.
         max: usize,
     },
     /// A connection of its host that it may share with others, which is being opened.
     Sharing,
-    /// The peer of a connection that it may share with others: it allows no request more at present, or
-    /// has yet to say how many. Until it says more, its host opens no further connection.
+    /// The peer of a connection that it may share with others: it allows no more requests at
+    /// present, or has not announced how many. Until it allows more, its host opens no further
+    /// connection.
     PeerLimit,
     /// Room in total.
     TotalLimit {
         /// Connections of all hosts.
         open: usize,
-        /// What `max_open` allows.
+        /// The value of `max_open`.
         max: usize,
     },
     /// An attempt of its own: too many are in flight.
     ConnectLimit {
-        /// Attempts in flight, those among them that were withdrawn and have not ended.
+        /// Attempts in flight, including withdrawn ones that have not ended.
         connecting: usize,
-        /// What `max_connecting` allows.
+        /// The value of `max_connecting`.
         max: usize,
     },
     /// Its attempt resolves the host's name.
     Resolving,
     /// Its attempt opens the transport.
     Connecting,
-    /// Its attempt asks a proxy for a way to the host.
+    /// Its attempt opens a tunnel through a proxy.
     Tunnelling,
-    /// Its attempt shakes hands.
+    /// Its attempt performs a handshake, of TLS or of a protocol.
     Handshaking,
     /// A file descriptor for its attempt: the process, or the system, has none left.
     Descriptor,
@@ -184,23 +185,23 @@ impl fmt::Display for Reason {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Waits behind its host's limit, or has just come. With it, of how many overtakes there had
-    /// been when it came, as many bits as have room here.
+    /// Waits behind its host's limit, or has just arrived. It holds the low 32 bits of the count of
+    /// overtakes at its arrival.
     Parked(u32),
     /// Has a claim for room in total.
     Claimed,
     /// Owns the attempt in this slot.
     Attended(u32),
-    /// Answered, and the answer not taken yet; a connection is held for it.
+    /// Answered with a connection, which it has not taken yet.
     Assigned(u32, Option<FromCache>),
-    /// Answered without a connection, and the answer not taken yet.
+    /// Answered without a connection; the answer has not been taken yet.
     Refused,
-    /// Its connection is in its user's hands.
+    /// Its user has taken the connection.
     Held(u32),
 }
 
 impl Stage {
-    /// In no queue yet, or in none any more.
+    /// Not in a queue yet, or no longer in one.
     pub(crate) const NEW: Self = Self::Parked(0);
 
     #[inline]
@@ -209,7 +210,7 @@ impl Stage {
     }
 }
 
-/// A request, and what the driver notes of it.
+/// A request, and the driver's note on it.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Request<N> {
@@ -220,12 +221,13 @@ pub(crate) struct Request<N> {
     pub(crate) link: Link,
     /// Place among the deadlines.
     pub(crate) timer: Link,
-    /// While it waits, its ticket; afterwards the nanoseconds in the queue, if no more is booked.
+    /// While it waits, its ticket. Afterwards, its nanoseconds in the queue, unless `spent` has
+    /// them.
     pub(crate) ticket_or_queued: u64,
     /// When its present phase began.
     pub(crate) since: Time,
     pub(crate) deadline: Option<Time>,
-    /// What most requests do without.
+    /// The fields that most requests do without.
     pub(crate) rare: Option<Box<Rare>>,
     /// Whether it is counted against `max_queued`.
     pub(crate) counted: bool,
@@ -235,11 +237,11 @@ pub(crate) struct Request<N> {
 #[derive(Debug, Default)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Rare {
-    /// There when there is more to book than one time in the queue.
+    /// Set if there is more to book than one time in the queue.
     pub(crate) spent: Option<Spent>,
-    /// Until when an attempt of its own must have begun; none once one has.
+    /// When an attempt of its own must have begun at the latest; `None` once one has.
     pub(crate) attempt_deadline: Option<Time>,
-    /// Whether a new connection has gone before it took it.
+    /// Whether a new connection ended before the request took it.
     pub(crate) lost: bool,
 }
 
@@ -267,14 +269,14 @@ impl<N> Request<N> {
         Ticket(self.ticket_or_queued)
     }
 
-    /// It is going to wait.
+    /// Makes the request wait.
     pub(crate) fn enter_queue(&mut self, ticket: Ticket, overtakes: u64) {
         self.ticket_or_queued = ticket.0;
         self.stage = Stage::Parked(overtakes as u32);
     }
 
-    /// How many overtakes there had been when it came, if it is parked, and there have been fewer
-    /// than 2^32 since.
+    /// The count of overtakes when it was parked, if there have been fewer than 2^32 since. For a
+    /// request that is not parked, the count now.
     pub(crate) fn mark(&self, overtakes: u64) -> u64 {
         let Stage::Parked(mark) = self.stage else {
             return overtakes;
@@ -283,7 +285,7 @@ impl<N> Request<N> {
         overtakes.saturating_sub(since.into())
     }
 
-    /// Until when an attempt of its own must have begun.
+    /// When an attempt of its own must have begun at the latest.
     pub(crate) fn attempt_deadline(&self) -> Option<Time> {
         self.rare.as_ref()?.attempt_deadline
     }
@@ -294,7 +296,7 @@ impl<N> Request<N> {
         }
     }
 
-    /// Whether a new connection has gone before it took it.
+    /// Whether a new connection ended before the request took it.
     pub(crate) fn is_lost(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.lost)
     }
@@ -303,7 +305,7 @@ impl<N> Request<N> {
         self.rare.get_or_insert_default()
     }
 
-    /// Where its time went, as far as it is booked.
+    /// The time that has been booked, by phase.
     #[inline]
     pub(crate) fn spent(&self) -> Spent {
         match self.rare.as_ref().and_then(|rare| rare.spent) {
@@ -334,7 +336,7 @@ impl<N> Request<N> {
         )
     }
 
-    /// Leaves the queue without an attempt of its own, and its ticket with it.
+    /// Leaves the queue without an attempt of its own, and gives up its ticket.
     pub(crate) fn leave_queue(&mut self, now: Time) {
         if self.rare.as_ref().is_some_and(|rare| rare.spent.is_some()) {
             self.book(now, None);
@@ -357,7 +359,7 @@ impl<N> Request<N> {
         }
     }
 
-    /// Answers for how many nanoseconds the present phase has lasted; the next one begins.
+    /// Begins the next phase, and returns how many nanoseconds the one before lasted.
     #[inline]
     fn begin_phase(&mut self, now: Time) -> u64 {
         let nanos = now.nanos().saturating_sub(self.since.nanos());
@@ -390,7 +392,7 @@ mod tests {
         };
         assert_eq!(request.spent(), queued(3));
 
-        // It asks again, and has an attempt of its own.
+        // The request waits again, and then has an attempt of its own.
         request.book(at(104), None);
         request.enter_queue(Ticket(8), 0);
         assert_eq!((request.ticket(), request.spent()), (Ticket(8), queued(4)));

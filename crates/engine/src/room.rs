@@ -1,22 +1,23 @@
-//! What an engine asks of the world it shares with the other shards.
+//! The state that the engines of one manager share.
 
 use crate::budget::Budget;
 use crate::config::Config;
 use crate::ids::{ShardId, Ticket};
 use crate::time::Time;
 
-/// The budget of several engines, and what they must know of each other.
+/// The shared budget of several engines, and the state that each publishes to the others.
 ///
-/// An engine calls it during an input, with its own shard locked. A driver with threads
-/// implements the cheap methods with atomics and takes the budget's lock in
-/// [`budget`](Self::budget), to keep it until the input has ended.
+/// An engine calls it during an input, with its own shard locked. A driver with threads implements
+/// the cheap methods with atomics. It takes the budget's lock in [`budget`](Self::budget), and
+/// keeps it until the input has ended.
 ///
 /// # Contract
 ///
-/// Two shards must not miss each other when one makes a connection idle while the other notes a
-/// claim: [`publish_idle`](Self::publish_idle) followed by [`oldest_claim`](Self::oldest_claim),
-/// and a change of the budget followed by [`idle_longest`](Self::idle_longest), must be
-/// sequentially consistent.
+/// Two shards must not miss each other when one makes a connection idle while the other enters a
+/// claim. So these must be sequentially consistent:
+///
+/// - [`publish_idle`](Self::publish_idle), followed by [`oldest_claim`](Self::oldest_claim);
+/// - a change of the budget, followed by [`idle_longest`](Self::idle_longest).
 pub trait Room {
     /// The next place in the order of arrival.
     fn ticket(&mut self) -> Ticket;
@@ -24,25 +25,25 @@ pub trait Room {
     /// The oldest claim for room, in any shard: one atomic read.
     fn oldest_claim(&self) -> Option<Ticket>;
 
-    /// [`Budget::overtakes`], as it was lately: one atomic read.
+    /// [`Budget::overtakes`], which may be slightly out of date: one atomic read.
     fn overtakes(&self) -> u64;
 
-    /// Says since when the connection of `shard` that is idle longest has been so.
+    /// Publishes since when the longest idle connection of `shard` is idle; `None` if none is.
     fn publish_idle(&mut self, shard: ShardId, since: Option<Time>);
 
     /// The shard whose published connection is idle longest.
     fn idle_longest(&mut self) -> Option<ShardId>;
 
-    /// Counts a request into the queue, in all shards; false if `max` wait already.
+    /// Adds a request to the queue of all shards; false if `max` wait there already.
     fn enter_queue(&mut self, max: usize) -> bool;
 
-    /// How many requests are counted into the queue, in all shards.
+    /// How many requests are in the queue of all shards.
     fn queued(&self) -> usize;
 
-    /// Counts a request out of the queue.
+    /// Removes a request from the queue of all shards.
     fn leave_queue(&mut self);
 
-    /// The budget, for this input alone.
+    /// The budget, for the present input only.
     fn budget(&mut self) -> &mut Budget;
 }
 
@@ -57,7 +58,7 @@ pub struct LocalRoom {
 }
 
 impl LocalRoom {
-    /// Room for as many shards as `config` says.
+    /// Room for the shards of `config`.
     pub fn new(config: &Config) -> Self {
         Self {
             budget: Budget::new(config),

@@ -1,4 +1,4 @@
-//! Who gets which connection (L2, L5).
+//! The assignment of connections to requests (L2, L5).
 
 use crate::action::{Action, Answer};
 use crate::budget::Overtake;
@@ -12,8 +12,8 @@ use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// Serves a request that is in no queue with an idle connection of its host, or makes it wait.
-    /// One that was `admitted` before, and lost its connection, finds no queue full.
+    /// Serves a request that is in no queue with an idle connection of its host, or queues it. A
+    /// request that was `admitted` before and lost its connection is exempt from `max_queued`.
     pub(crate) fn serve_or_queue(
         &mut self,
         now: Time,
@@ -27,12 +27,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.tell(request, connection);
         } else {
             self.join_queue(now, room, request, admitted);
-            // A time-out of zero leaves time for what is there at once, and for nothing else.
+            // With a timeout of zero, only a connection that is idle now can serve the request.
             self.advance(now, room);
         }
     }
 
-    /// Holds an idle connection of its host for a request that is in no queue, if there is one.
+    /// Assigns an idle connection of its host to a request that is in no queue, if there is one.
     fn find_at_once(&mut self, now: Time, room: &mut impl Room, request: u32) -> Option<u32> {
         let host = self.requests[request].host;
         while let Some(connection) = self.next_available(host) {
@@ -72,8 +72,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.rebalance(now, room, host);
     }
 
-    /// Takes a request out that waits, or was answered with a connection that has not been taken.
-    /// False if it is neither; otherwise the caller ends it.
+    /// Takes out a request that waits, or that has not taken its connection yet. False if it is
+    /// neither; otherwise the caller ends it.
     pub(crate) fn withdraw_request(&mut self, now: Time, room: &mut impl Room, slot: u32) -> bool {
         let host = self.requests[slot].host;
         match self.requests[slot].stage {
@@ -86,7 +86,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 }
             }
             Stage::Assigned(connection, _) => {
-                // Nobody has used it for this request, so it stays as good as it was.
+                // The request has not used the connection, so its lease does not count as a use.
                 self.connections[connection].uses -= 1;
                 self.requests[slot].stage = Stage::Refused;
                 self.end_lease(now, room, connection, Return::Reuse);
@@ -98,8 +98,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         true
     }
 
-    /// Takes a request out of its queue; its attempt is left without owner, its claim withdrawn.
-    /// Answers the stage that it was in: one that was parked leaves nothing to be balanced.
+    /// Takes a request out of its queue, leaves its attempt without owner and withdraws its claim.
+    /// Returns its stage before: a parked request leaves nothing to be balanced.
     pub(crate) fn leave_queue(&mut self, now: Time, room: &mut impl Room, slot: u32) -> Stage {
         let stage = self.requests[slot].stage;
         match stage {
@@ -122,7 +122,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         stage
     }
 
-    /// The connection that a request for `host` would be given.
+    /// The connection that a request for `host` would get.
     #[inline]
     pub(crate) fn next_available(&self, host: u32) -> Option<u32> {
         let available = &self.hosts.at(host).available;
@@ -132,10 +132,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Hands a connection with room to the waiters of its host, and keeps what is left of it.
+    /// Assigns a connection with room to the waiting requests of its host, and keeps the room that
+    /// is left.
     ///
-    /// A connection that is `new` was opened for its first user in that user's turn, and gives
-    /// way to nobody before that.
+    /// A `new` connection was opened in its first user's turn, and gives way to no claim before it
+    /// has served that user.
     pub(crate) fn offer(&mut self, now: Time, room: &mut impl Room, slot: u32, new: bool) {
         let host = self.connections[slot].host;
         let mut in_turn = new;
@@ -199,7 +200,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Whether a connection that has been used may not be kept: `keep_alive` is zero.
+    /// Whether a connection has no lease and may not be kept: `keep_alive` is zero.
     pub(crate) fn keeps_nothing(&self, slot: u32) -> bool {
         self.settings.keep_alive.is_zero() && self.connections[slot].leases == 0
     }
@@ -224,7 +225,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Holds a connection for a request that is in no queue.
+    /// Assigns a connection to a request that is in no queue.
     fn assign(
         &mut self,
         now: Time,
@@ -253,7 +254,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.requests[request].stage = Stage::Assigned(slot, from_cache);
     }
 
-    /// Answers a request with the connection that is held for it.
+    /// Answers a request with the connection assigned to it.
     pub(crate) fn tell(&mut self, request: u32, slot: u32) {
         let action = Action::Answer(
             self.request_id(request),

@@ -1,22 +1,22 @@
-//! What is counted: of each host and of an engine.
+//! The figures of hosts and of engines.
 
 use std::ops::AddAssign;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Figures of one host, or of all.
+/// Figures of one host, or of all hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
     /// Connections now: connecting, leased, idle and closing together.
     pub open: usize,
-    /// Attempts in flight now that somebody may want. One that is withdrawn counts as closing
-    /// until it has ended, and still against `max_connecting`.
+    /// Attempts in flight now that are still wanted. A withdrawn attempt counts as closing until it
+    /// has ended, and still against `max_connecting`.
     pub connecting: usize,
-    /// Connections in users' hands now.
+    /// Leased connections now.
     pub leased: usize,
-    /// Connections held by nobody now.
+    /// Idle connections now.
     pub idle: usize,
     /// Connections that are being closed now, and attempts that are being withdrawn.
     pub closing: usize,
@@ -32,12 +32,13 @@ pub struct Counts {
     pub evicted: u64,
     /// Idle connections closed because of `keep_alive` or `max_lifetime`.
     pub expired: u64,
-    /// Idle connections that the peer closed or spoke on unasked. One that was held for requests
-    /// which had not taken it yet counts once for each that came for it.
+    /// Idle connections that the peer closed, or sent data on that no request had asked for. A
+    /// connection that ended before its requests took it counts once for each of them that came for
+    /// it.
     pub closed_by_peer: u64,
     /// Requests refused because the queue was full.
     pub refused: u64,
-    /// Requests whose attempt failed, or twice opened what was of no use.
+    /// Requests whose attempt failed, or whose second new connection ended before they took it.
     pub failed: u64,
     /// Requests whose deadline passed.
     pub timed_out: u64,
@@ -66,13 +67,13 @@ impl AddAssign for Counts {
     }
 }
 
-/// How long requests waited for their connection, those served at once included.
+/// How long requests waited for their connection, including those served at once.
 ///
 /// Values are kept to two digits, in microseconds up to an hour; longer waits count as an hour.
 #[derive(Clone, Debug, Default)]
 pub struct WaitingTime {
     at_once: u64,
-    /// Made when the first request waits: most managers of small programs never need it.
+    /// Created when the first request waits: most managers of small programs never need it.
     waited: Option<Box<Histogram<u64>>>,
 }
 
@@ -125,8 +126,8 @@ impl WaitingTime {
     }
 }
 
-/// One that has room for the longest wait that came: an hour's takes thirteen times as much as a
-/// quarter of a millisecond.
+/// A histogram that grows with the longest wait recorded. A wait of an hour takes thirteen times as
+/// much memory as one of a quarter of a millisecond.
 fn histogram() -> Histogram<u64> {
     Histogram::new(2).expect("two digits can be kept")
 }

@@ -1,10 +1,10 @@
-//! Figures as records keep them: what each request changes is small and together, and what can be
-//! told from something else is not kept.
+//! Figures as records keep them. The figures that each request changes are small and lie together;
+//! figures that follow from others are not kept.
 
 use crate::connection::State;
 use crate::stats::Counts;
 
-/// [`Counts`] of one host, or of an engine, but for those who wait: a queue knows how long it is.
+/// [`Counts`] of one host or of an engine, without waiting requests: each queue knows its length.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) connecting: u32,
@@ -14,7 +14,7 @@ pub(crate) struct Tally {
     pub(crate) opened: u64,
     pub(crate) reused_immediate: u64,
     pub(crate) reused_deferred: u64,
-    /// Made when the first of it happens: to most hosts none ever does.
+    /// Created at the first such event: most hosts never have one.
     rare: Option<Box<Rare>>,
 }
 
@@ -50,7 +50,7 @@ impl Tally {
         self.rare.get_or_insert_default()
     }
 
-    /// All figures, with so many who wait.
+    /// All figures, with this number of `waiting` requests.
     pub(crate) fn counts(&self, waiting: usize) -> Counts {
         let none = Rare::default();
         let rare = self.rare.as_deref().unwrap_or(&none);

@@ -1,30 +1,30 @@
-//! Points in time, as an engine is told them.
+//! Points in time, as the driver passes them to an engine.
 
 use std::num::NonZeroU64;
 use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
-/// A point in time: nanoseconds since one that the driver chooses, the same for all shards.
+/// A point in time: nanoseconds since a start that the driver chooses, the same for all shards.
 ///
-/// An engine only compares these and adds to them. It has no use for the clock's own type, whose
-/// arithmetic would be a good part of what a hit costs.
+/// An engine only compares times and adds to them. The arithmetic of `Instant` would be a large
+/// part of the cost of a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(
-    /// One more than the nanoseconds, so that an `Option` takes no room.
+    /// One more than the nanoseconds, so that an `Option` takes no extra memory.
     NonZeroU64,
 );
 
 impl Time {
-    /// The point that all others are counted from.
+    /// The start, from which all other points are counted.
     pub const START: Self = Self(NonZeroU64::MIN);
 
-    /// The point so many nanoseconds after the start, up to 584 years.
+    /// The point `nanos` nanoseconds after the start, up to 584 years.
     #[inline]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
-    /// The point so long after the start, up to 584 years.
+    /// The point `duration` after the start, up to 584 years.
     #[inline]
     pub fn after_start(duration: Duration) -> Self {
         Self::START
@@ -38,26 +38,26 @@ impl Time {
         self.0.get() - 1
     }
 
-    /// The point so much later, if there is one.
+    /// The point `duration` later; `None` if it is out of range.
     #[inline]
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         self.checked_add_nanos(to_nanos(duration)?)
     }
 
-    /// The point so many nanoseconds later, if there is one.
+    /// The point `nanos` nanoseconds later; `None` if it is out of range.
     #[inline]
     pub(crate) fn checked_add_nanos(self, nanos: u64) -> Option<Self> {
         self.0.checked_add(nanos).map(Self)
     }
 
-    /// The time from `earlier` to this; zero if that was later.
+    /// The time from `earlier` to this point; zero if `earlier` is later.
     #[inline]
     pub fn saturating_duration_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 }
 
-/// A duration in nanoseconds, if they can be counted.
+/// A duration in nanoseconds; `None` if it is out of range.
 #[inline]
 pub(crate) fn to_nanos(duration: Duration) -> Option<u64> {
     let nanos = duration.as_secs().checked_mul(NANOS_PER_SECOND)?;
@@ -66,7 +66,7 @@ pub(crate) fn to_nanos(duration: Duration) -> Option<u64> {
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
-/// The point so much later, or the last there is.
+/// The point `duration` later, or the last point in range.
 impl Add<Duration> for Time {
     type Output = Self;
 
@@ -81,7 +81,7 @@ impl AddAssign<Duration> for Time {
     }
 }
 
-/// The time between, or zero.
+/// The time from `earlier` to this point; zero if `earlier` is later.
 impl Sub for Time {
     type Output = Duration;
 

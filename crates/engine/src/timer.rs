@@ -1,5 +1,5 @@
 //! Deadlines of requests and connections: a line of requests whose deadlines came in order, and an
-//! indexed heap of all others, so that each can be withdrawn.
+//! indexed heap of all others. Each deadline can be withdrawn.
 
 use crate::arena::{Arena, KEPT_WHEN_EMPTY, Link, List, NIL};
 use crate::request::Request;
@@ -7,14 +7,14 @@ use crate::time::Time;
 
 const BRANCHES: usize = 4;
 
-/// Whose deadline it is. Each record has at most one.
+/// The record that a deadline belongs to. Each record has at most one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimerKey {
     Request(u32),
     Connection(u32),
 }
 
-/// A [`TimerKey`] in the room of a slot.
+/// A [`TimerKey`] in the size of a slot number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key(u32);
 
@@ -42,8 +42,9 @@ impl Key {
     }
 }
 
-/// A deadline. Of several at the same time, those of requests are due first, in order of arrival;
-/// then those of connections, in the order they were set.
+/// A deadline. At the same time, deadlines of requests are due before those of connections.
+/// Requests are due in order of arrival, connections in the order in which their deadlines were
+/// set.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     at: Time,
@@ -53,7 +54,7 @@ struct Entry {
 
 impl Entry {
     fn is_before(&self, other: &Self) -> bool {
-        // Numbers begin anew after 2^32; two at the same nanosecond are closer than half of that.
+        // Numbers wrap after 2^32; two at the same nanosecond are closer than half of that.
         let earlier = || (self.order.wrapping_sub(other.order) as i32) < 0;
         let (own, others) = (self.key.kind(), other.key.kind());
         self.at < other.at || self.at == other.at && (own < others || own == others && earlier())
@@ -62,26 +63,26 @@ impl Entry {
 
 /// All deadlines of an engine.
 ///
-/// Where all requests have the same time-out, their deadlines are set in the order in which they
-/// are due: setting and withdrawing such a one costs O(1) and takes no memory beyond the record.
-/// Any other costs O(log n).
+/// If all requests have the same timeout, their deadlines are set in the order in which they are
+/// due. Setting or withdrawing such a deadline costs O(1), and no memory beyond the record. Any
+/// other costs O(log n).
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Timers {
-    /// Requests to be answered later than all that were in it when they came.
+    /// Requests, each due after all that were in the line when it joined.
     line: List,
     heap: Vec<Entry>,
-    /// Where in the heap deadlines of connections are, by slots. Requests know it themselves.
+    /// The places in the heap of connections' deadlines, by slot. Requests keep their own.
     connections: Vec<u32>,
     serial: u32,
-    /// Looked at with every input, and changed by few.
+    /// Kept here because every input reads it, and few inputs change it.
     earliest: Option<Entry>,
 }
 
-/// Stands before the place in the heap in the link of a request that is not in the line.
+/// Marks the link of a request in the heap, in `previous`: `next` is its place there.
 const IN_HEAP: u32 = NIL - 1;
 
-/// Where the deadline of a record is.
+/// The place of a record's deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Nowhere,
@@ -155,7 +156,7 @@ impl Timers {
         }
     }
 
-    /// Whether a request is due after all that are in the line, at its own deadline.
+    /// Whether a request is due at its own deadline, and after all in the line.
     fn may_join<N>(&self, requests: &Arena<Request<N>>, slot: u32, new: &Entry) -> bool {
         requests[slot].deadline == Some(new.at)
             && self
@@ -189,7 +190,7 @@ impl Timers {
         }
     }
 
-    /// A crowd takes its memory along when its last deadline goes.
+    /// Frees the memory of many deadlines once the last of them has gone.
     fn let_go(&mut self) {
         if self.heap.capacity().max(self.connections.len()) > KEPT_WHEN_EMPTY {
             self.heap = Vec::new();
@@ -212,7 +213,7 @@ impl Timers {
         }
     }
 
-    /// Whether the line is in order, and the first of all is known.
+    /// Whether the line is in order, and `earliest` is right.
     pub(crate) fn is_in_order<N>(&self, requests: &Arena<Request<N>>) -> bool {
         let (mut at, mut last, mut before) = (self.line.front, NIL, None);
         while at != NIL {
@@ -230,7 +231,7 @@ impl Timers {
         last == self.line.back && first == self.peek()
     }
 
-    /// All of them, the first due first.
+    /// All deadlines, the first due first.
     pub(crate) fn in_order<N>(&self, requests: &Arena<Request<N>>) -> Vec<(Time, TimerKey)> {
         let mut entries = self.heap.clone();
         let mut at = self.line.front;
@@ -298,7 +299,7 @@ impl Timers {
         self.heap[a].is_before(&self.heap[b])
     }
 
-    /// Has the record know where in the heap its deadline is.
+    /// Stores in a record where in the heap its deadline is.
     fn note<N>(&mut self, requests: &mut Arena<Request<N>>, at: usize) {
         match self.heap[at].key.get() {
             TimerKey::Request(slot) => {
@@ -326,7 +327,7 @@ fn entry<N>(requests: &Arena<Request<N>>, slot: u32, at: Time) -> Entry {
     }
 }
 
-/// The deadline of a request that is in the line.
+/// The deadline of a request in the line.
 fn in_line<N>(requests: &Arena<Request<N>>, slot: u32) -> Option<Entry> {
     Some(entry(requests, slot, requests[slot].deadline?))
 }
@@ -384,7 +385,7 @@ mod tests {
             order.map(|(at, key)| (at.nanos(), key)).collect()
         }
 
-        /// How many are in the line, and how many in the heap.
+        /// How many deadlines are in the line, and how many in the heap.
         fn places(&self) -> (usize, usize) {
             let heap = self.timers.heap.len();
             (self.in_order().len() - heap, heap)
@@ -408,7 +409,7 @@ mod tests {
             };
             model.retain(|&(_, other)| other != key);
             if (state >> 58) % 8 < 5 {
-                // Most come in order, and many at the same time as others.
+                // Most deadlines come in order, and many are equal to others.
                 let late = u64::from(round) / 4 * u64::from(!(state >> 54).is_multiple_of(4));
                 let nanos = late + (state >> 40) % 8;
                 fixture.set(key, nanos);
@@ -508,7 +509,7 @@ mod tests {
         for slot in [3, 1, 2, 0] {
             fixture.set(Asks(slot), 10);
         }
-        // Who came first is so however often it is set.
+        // Setting a deadline again does not change the order of arrival.
         let at = Some(Time::from_nanos(10));
         fixture.timers.set(&mut fixture.requests, Asks(3), at);
         let keys: Vec<_> = fixture.in_order().iter().map(|&(_, key)| key).collect();

@@ -1,4 +1,4 @@
-//! What can be asked of an engine.
+//! Queries of an engine.
 
 use crate::connection::{Phase, State};
 use crate::engine::Engine;
@@ -18,14 +18,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             .then(|| self.waiting_of(now, room, slot))
     }
 
-    /// Where the time of a request went until now; `None` once it is over: an answer without
-    /// connection taken, or a connection given back.
+    /// The time of a request so far, by phase. `None` once its record has ended: an answer without
+    /// connection was taken, or a connection was given back.
     pub fn timing(&self, id: RequestId) -> Option<Timing> {
         let slot = self.find_request(id)?;
         Some(self.requests[slot].spent().into())
     }
 
-    /// Figures of all hosts together, those forgotten included.
+    /// Figures of all hosts together, including forgotten ones.
     pub fn totals(&self) -> Counts {
         self.hosts.counts()
     }
@@ -44,14 +44,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         })
     }
 
-    /// The connection that a request for `host` would be given now.
+    /// The connection that a request for `host` would get now.
     #[cfg(feature = "check")]
     pub fn next_idle(&self, host: crate::ids::HostId) -> Option<ConnectionId> {
         let slot = self.next_available(host.slot)?;
         Some(self.connection_id(slot))
     }
 
-    /// Whether a connection carries more leases than one.
+    /// Whether a connection carries more than one lease.
     pub fn is_crowded(&self, id: ConnectionId) -> bool {
         self.find_connection(id)
             .is_some_and(|slot| self.connections[slot].leases > 1)
@@ -62,8 +62,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         &self.waiting_time
     }
 
-    /// The requests whose connections are in users' hands, since when they are answered, and what
-    /// the driver has noted of them.
+    /// The requests whose connections users hold, each with its host's key, the time of its answer,
+    /// and the driver's note.
     pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Time, &N)> {
         self.requests
             .iter()
@@ -74,7 +74,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             })
     }
 
-    /// Whether a connection is open and nobody holds it.
+    /// Whether a connection is open and has no lease.
     pub fn is_idle(&self, id: ConnectionId) -> bool {
         self.find_connection(id)
             .is_some_and(|slot| self.connections[slot].state == State::Idle)
@@ -109,7 +109,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let in_use = host.tally.open() as usize;
         let max = host.limit(self.settings.max_per_host);
         let budget = room.budget();
-        // A higher limit would open no other connection while one to share may take more.
+        // A higher limit would open no other connection while a shared one may carry more.
         if parked && host.awaits_word() {
             Reason::PeerLimit
         } else if parked && host.awaits_capacity() {
