@@ -1,7 +1,7 @@
-//! A program for hyper-util's client, with one line changed.
+//! A program for hyper-util's client, with one changed line.
 //!
-//! It fetches a page three times from a server that it starts itself. Nothing below the imports
-//! knows of the change.
+//! It fetches a page three times from a server that it starts itself. The code below the imports is
+//! unchanged.
 
 #![allow(clippy::print_stdout, reason = "an example speaks to the terminal")]
 
@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says by which connection it was asked.
+/// Answers with the number of the connection.
 async fn serve(listener: TcpListener) {
     for number in 1.. {
         let Ok((stream, _)) = listener.accept().await else {

@@ -1,7 +1,7 @@
-//! A reverse proxy: whatever comes in goes on to one server, over at most four connections.
+//! A reverse proxy that forwards all requests to one server, over at most four connections.
 //!
 //! `reverse_proxy 127.0.0.1:8080 http://127.0.0.1:3000` serves until it is stopped. Without
-//! arguments it puts itself before a server of its own, asks once through it, and ends.
+//! arguments it starts a server of its own, sends one request to it through the proxy, and ends.
 
 #![allow(clippy::print_stdout, reason = "an example speaks to the terminal")]
 
@@ -50,7 +50,7 @@ async fn proxy(listener: TcpListener, client: Client, server: Uri) {
     }
 }
 
-/// Sends a request on, and the answer back. Neither body is gathered: each goes through as it comes.
+/// Forwards a request, and returns the response. Both bodies are streamed, not buffered.
 async fn forward(
     client: Client,
     server: Uri,
@@ -74,8 +74,8 @@ async fn forward(
     }
 }
 
-/// Takes away what is of one connection alone: these, and what `connection` names (RFC 9110,
-/// section 7.6.1).
+/// Removes the headers of a single connection: a fixed set, and those listed in `connection` (RFC
+/// 9110, section 7.6.1).
 fn leave_behind(headers: &mut HeaderMap) {
     let named = headers.get_all(CONNECTION).into_iter();
     let named = named.filter_map(|value| value.to_str().ok());
@@ -90,7 +90,7 @@ fn leave_behind(headers: &mut HeaderMap) {
     }
 }
 
-/// The server behind, where none is given.
+/// The backend, if none is given.
 async fn greet(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         let hello = async |request: Request<Incoming>| {

@@ -1,8 +1,8 @@
-//! How the connection of a response came about.
+//! How the client got the connection of a response.
 
 use keepalive::{FromCache, RequestId, Timing};
 
-/// How the connection of a response came about; an extension of every response.
+/// How the client got the connection of a response; an extension of every response.
 ///
 /// # Examples
 ///
@@ -16,11 +16,11 @@ use keepalive::{FromCache, RequestId, Timing};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Allocation {
-    /// The request to the manager that was answered with the connection.
+    /// The manager's request that got the connection.
     pub id: RequestId,
-    /// Whether the connection had been open before, and when it became free.
+    /// Whether the connection was already open, and when it became free.
     pub from_cache: Option<FromCache>,
-    /// How long it took to get the connection; of the last one, if there were several.
+    /// How long it took to get the connection; if there were several, the last one.
     pub timing: Timing,
     /// How often the request was sent again, see [`Client::retries`](crate::Client::retries).
     pub resent: u32,

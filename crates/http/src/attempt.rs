@@ -1,4 +1,4 @@
-//! One request on one connection, and whether it may be sent again on another.
+//! Sends a request on one connection, and decides whether it may be sent again on another.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -14,7 +14,7 @@ use crate::outgoing::Outgoing;
 use crate::resend::{Case, Failure, Resend};
 use crate::{Error, StreamConnector};
 
-/// A request that got no response, and what to send again, if that is safe.
+/// A request without a response, and the request to send again, if that is safe.
 pub(crate) struct Failed {
     pub(crate) error: Error,
     pub(crate) again: Option<Again>,
@@ -23,12 +23,12 @@ pub(crate) struct Failed {
 /// A request that may be sent again.
 pub(crate) struct Again {
     pub(crate) body: Outgoing,
-    /// Whether the server is to be left alone for a while before.
+    /// Whether to wait before the request is sent again.
     pub(crate) backs_off: bool,
 }
 
-/// Sends a request on the connection that is held, and waits for the head of its response. The body
-/// comes back with that, if it can be had once more.
+/// Sends a request on the held connection, and waits for the head of its response. Returns the body
+/// too, if it can be sent again.
 pub(crate) async fn send<C: StreamConnector>(
     exchange: &Exchange,
     form: Form,
@@ -91,7 +91,7 @@ pub(crate) async fn send<C: StreamConnector>(
     })
 }
 
-/// The connection lives, and nobody waits for it any more.
+/// The result of a late request: the connection is alive, but the request no longer waits.
 fn in_vain(late: Option<TimedOut>) -> Unanswered {
     Unanswered {
         error: late.map_or_else(|| NO_TIMER.into(), Into::into),

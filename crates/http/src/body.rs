@@ -1,4 +1,4 @@
-//! The body of a response, which holds its connection.
+//! The body of a response; it holds its connection.
 
 use std::fmt;
 use std::pin::Pin;
@@ -18,38 +18,38 @@ use crate::{Error, StreamConnector};
 
 /// The body of a response.
 ///
-/// It holds the connection. When the end has been read, the connection is given back before the
-/// end is returned, so that the next request can have it; of a body of known length, the end is
-/// its last byte. A body that is empty has given the connection back already. If it ends before the
-/// request's own body does, the connection goes back when that has left too, and is closed if it
-/// has not within a second.
+/// It holds the connection. When the end has been read, the body returns the connection before it
+/// returns the end, so that the next request can use it. The end of a body of known length is its
+/// last byte. An empty body has already returned its connection. If the response ends before the
+/// request's own body, the connection is returned once that body is sent. It is closed if that
+/// takes more than a second.
 ///
-/// If the body is dropped before its end, what is missing is read in a task of its own if it is
-/// little and comes soon, see [`Client::rest`](crate::Client::rest); otherwise, and after an error,
-/// the connection is closed. Of HTTP/2, the stream is reset, and others go on.
+/// If the body is dropped before its end, a task reads the rest if it is small and arrives soon,
+/// see [`Client::rest`](crate::Client::rest). Otherwise, and after an error, the connection is
+/// closed. In HTTP/2 the stream is reset, and other streams go on.
 ///
 /// Read it with [`http_body_util::BodyExt`], for example.
 ///
 /// # Cancel safety
 ///
-/// Reading is cancel safe: data that has not been returned is returned by the next read.
+/// Reading is cancel safe: the next read returns data that was not returned yet.
 ///
 /// # Errors
 ///
-/// An [`Error`] whose [`function`](Error::function) is `"body"`, when the peer closes the
-/// connection before the end, sends what is no HTTP, or is late ([`Deadlines`](crate::Deadlines)). No
-/// more is to be had after it.
+/// An [`Error`] whose [`function`](Error::function) is `"body"`, if the peer closes the connection
+/// before the end, sends invalid HTTP, or is late ([`Deadlines`](crate::Deadlines)). The body
+/// yields nothing more after an error.
 #[must_use = "the connection may be closed if the body is dropped before its end"]
 pub struct Body<C: StreamConnector = Net> {
-    /// There until this is dropped, or given up.
+    /// `Some` until the body is dropped or given up.
     incoming: Option<Incoming>,
     ended: bool,
-    // Read already, and waiting until the connection has been given back.
+    // Already read; returned after the connection is.
     last: Option<Frame<Bytes>>,
     hold: Hold<C>,
     rest: Rest,
     tried: Tried,
-    /// There if anything is to be waited for no longer than so long.
+    /// `Some` if the exchange has deadlines.
     timer: Option<Box<Timer>>,
 }
 
@@ -72,7 +72,7 @@ impl<C: StreamConnector> Body<C> {
         }
     }
 
-    /// Gives the connection back if the body has ended, without waiting for data if it has not.
+    /// Returns the connection if the body has ended; otherwise does not wait for data.
     pub(crate) fn poll_settle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.ended {
             self.hold.poll_free(cx)
@@ -81,7 +81,7 @@ impl<C: StreamConnector> Body<C> {
         }
     }
 
-    /// Reads from the connection; remembers the end.
+    /// Reads from the connection, and records the end.
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         use http_body::Body as _;
         let incoming = self.incoming.as_mut().expect(HERE);
@@ -105,7 +105,7 @@ impl<C: StreamConnector> Body<C> {
         let item = item.map(|item| within(self.hold.limits(), item));
         match &item {
             Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_end_stream(),
-            // hyper takes a reset without an error for the end; there is none without its mark (RFC
+            // hyper treats a reset with `NO_ERROR` as the end, but a real end has END_STREAM (RFC
             // 9113, section 8.1).
             None if self.hold.is_shared() && !incoming.is_end_stream() => {
                 let what = "the server reset the stream before the end of the response";
@@ -120,8 +120,7 @@ impl<C: StreamConnector> Body<C> {
         Poll::Ready(item.map(|frame| frame.map_err(|error| Error::body(&self.tried, error))))
     }
 
-    /// Ends the exchange before the end of the body. A stream is reset as what hyper has given for it
-    /// is dropped.
+    /// Ends the exchange before the end of the body. Dropping hyper's body resets the stream.
     fn give_up(&mut self, why: impl Into<BoxError>) -> Error {
         self.ended = true;
         self.incoming = None;
@@ -165,7 +164,7 @@ impl<C: StreamConnector> http_body::Body for Body<C> {
     }
 }
 
-/// Trailers that are not too large, or why there are none.
+/// Checks the size of trailers.
 fn within(
     limits: Option<HeadLimits>,
     item: Result<Frame<Bytes>, hyper::Error>,
@@ -189,8 +188,8 @@ impl<C: StreamConnector> Drop for Body<C> {
     fn drop(&mut self) {
         let hold = self.hold.take();
         if let Some(incoming) = self.incoming.take() {
-            // A stream that is not read to its end is reset as this is dropped, before its place on
-            // the connection is given back.
+            // Dropping hyper's body resets an unfinished stream before its place on the connection
+            // is returned.
             self.rest.read(incoming, hold);
         }
     }

@@ -27,25 +27,26 @@ use crate::{
     resend,
 };
 
-// A server that restarts closes all idle connections at once; while one request fails, the watchers
-// of the others have the time to notice.
+// A server that restarts closes all idle connections at once. While one request fails, the watchers
+// of the other connections have time to notice.
 const RETRIES: u32 = 3;
 
 const EXPECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client for HTTP/1.1 and HTTP/2 on the connections of a [`Manager`].
 ///
-/// It sends requests over `http`, and `https` by what the manager's connector has for TLS:
-/// `Http::over(Net::new().tls(..))` sets it. Which version of HTTP is spoken is for [`Http`] to
-/// say. Redirects are not followed, and bodies arrive as they are sent.
+/// It sends requests over `http`, and over `https` with the TLS settings of the manager's
+/// connector, which `Http::over(Net::new().tls(..))` sets. [`Http`] chooses the version of HTTP.
+/// The client does not follow redirects, and returns bodies as they are sent.
 ///
-/// Where an HTTP proxy is set for scheme `http`, requests are given to it and it forwards them, with
-/// its credentials in `proxy-authorization`; its own answers, such as 407, are answers like any
-/// other. The [host](keepalive::Host) that the manager counts and reuses by is the proxy then, for all
-/// servers together. `CONNECT`, requests with the header `upgrade`, and
-/// [HTTP/2 alone](Http::http2_only) go through a tunnel. See [`Connector::forwarder`].
+/// If an HTTP proxy is set for scheme `http`, the client sends requests to the proxy, which
+/// forwards them. The proxy's credentials go into `proxy-authorization`; its own responses, such as
+/// 407, are returned like any other. The manager then counts and reuses by the proxy's
+/// [host](keepalive::Host), for all servers together. `CONNECT`, requests with the header
+/// `upgrade`, and [HTTP/2 alone](Http::http2_only) go through a tunnel. See
+/// [`Connector::forwarder`].
 ///
-/// Cloning is cheap; all clones use the one manager, and so do other clients made with it.
+/// Cloning is cheap; all clones share one manager, as do other clients made with it.
 ///
 /// # Examples
 ///
@@ -82,84 +83,86 @@ impl<C: StreamConnector> Client<C> {
         }
     }
 
-    /// How often at most a request is sent again; 3 if it is not set.
+    /// Sets how often a request is sent again at most. Default 3.
     ///
     /// A request is sent again in these cases, and in no other:
     ///
-    /// - Nothing of it has left, and the connection had been used before or is of HTTP/2.
-    /// - The server of HTTP/2 says that it has not processed the request, by `REFUSED_STREAM` or a
-    ///   `GOAWAY` that names an earlier stream as the last (RFC 9113, section 8.7).
-    /// - The request may be done twice, and its connection had been used before and ended without a
-    ///   byte of a response: the server may have closed it just then (RFC 9112, section 9.3.1).
-    ///   `GET` and `PUT` may be done twice, `POST` may not (RFC 9110, section 9.2.2);
-    ///   [`Idempotent`](crate::Idempotent) says otherwise of a single request.
-    /// - The server wants the request by HTTP/1.1 (`HTTP_1_1_REQUIRED`), and may be asked by it.
-    /// - The response is 421, the first time: it goes to another connection (RFC 9110, section
-    ///   15.5.20). A second one is given out.
+    /// - No byte of it was sent, and the connection was used before or is HTTP/2.
+    /// - An HTTP/2 server reports that it did not process the request (RFC 9113, section 8.7). It
+    ///   does so by `REFUSED_STREAM`, or by a `GOAWAY` that names an earlier stream as the last.
+    /// - The request is idempotent, and its reused connection ended without a byte of a response.
+    ///   The server may have closed it just then (RFC 9112, section 9.3.1). `GET` and `PUT` are
+    ///   idempotent, `POST` is not (RFC 9110, section 9.2.2); [`Idempotent`](crate::Idempotent)
+    ///   overrides this for a single request.
+    /// - The server requires HTTP/1.1 for the request (`HTTP_1_1_REQUIRED`), and [`Http`] allows
+    ///   it.
+    /// - The response is the first 421: the request goes to another connection (RFC 9110, section
+    ///   15.5.20). A second 421 is returned.
     ///
-    /// Any other error of a stream is the server's answer, and the request is not sent again. An
-    /// interim response of HTTP/2 does not count as a byte of a response, since hyper does not tell.
+    /// Any other stream error is the server's answer, and the request is not sent again. An interim
+    /// response of HTTP/2 does not count as a byte of a response, since hyper does not report it.
     ///
-    /// A body that is there as a whole, `Full<Bytes>` or a `String`, is sent again with its request.
-    /// A request whose body comes piece by piece is sent again only if nothing of it has left.
+    /// A body in memory as a whole, such as `Full<Bytes>` or a `String`, is sent again with its
+    /// request. A request with a streamed body is sent again only if no byte of it was sent.
     ///
-    /// A server that turns requests away has too much to do. After `REFUSED_STREAM`, a `GOAWAY` of an
-    /// error, or a new connection of HTTP/2 that ended, the request waits for a random time: from 10
-    /// to 100 ms the first time, then up to twice as long each time, and at most 2 s. Outside a tokio
-    /// runtime there is no timer, and such a request fails.
+    /// A server that refuses requests is overloaded. After `REFUSED_STREAM`, a `GOAWAY` with an
+    /// error, or a new HTTP/2 connection that ended, the request waits for a random time before the
+    /// next try. The time is 10 to 100 ms at first, then up to twice as long each time, and at most
+    /// 2 s. Outside a tokio runtime there is no timer, and such a request fails.
     ///
-    /// The last time, no connection of HTTP/1.1 that was idle is used. Something on the way may have
-    /// cut them all off, so they are closed, and a new one is opened; where the limits leave no room
-    /// for that, the next that another request gives back is used.
+    /// The last retry uses no idle HTTP/1.1 connection. A network device may have cut them all off,
+    /// so the client closes each one it is given, and the manager opens a new one. If the limits
+    /// leave no room for that, the retry uses the next connection that another request returns.
     ///
-    /// All of it happens within the manager's timeout. 0 leaves it to the caller. A large number
-    /// lets a server that closes whatever it is sent on a reused connection make us try as often.
+    /// All retries happen within the manager's timeout. With 0, the caller retries. With a large
+    /// number, a server that closes every reused connection causes as many tries.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// How much is read of a body that is dropped before its end, so that its connection can be used
-    /// again: 64 KiB, in 50 ms, if it is not set.
+    /// Sets how much of a body dropped before its end is still read, so that its connection can be
+    /// reused. Default 64 KiB, within 50 ms.
     ///
-    /// If more is missing, or does not come in time, the connection is closed; it counts as in use
-    /// until then. 0 for either closes it at once. It concerns HTTP/1.1 only: of HTTP/2, a stream
-    /// costs nothing to give up.
+    /// If more is missing, or does not arrive in time, the connection is closed; it counts as in
+    /// use until then. 0 for either value closes it at once. This applies to HTTP/1.1 only: a
+    /// stream of HTTP/2 costs nothing to give up.
     #[must_use]
     pub fn rest(mut self, bytes: u64, time: Duration) -> Self {
         self.rest = Rest { bytes, time };
         self
     }
 
-    /// How long an exchange may take once it has its connection; as long as it likes, if it is not
-    /// set. [`Deadlines`] as an extension of a request take the place of these.
+    /// Sets how long an exchange may take once it has its connection. Default: no limit.
+    /// [`Deadlines`] in the extensions of a request replace these.
     #[must_use]
     pub fn deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
         self
     }
 
-    /// For how long the body of a request with the header `expect: 100-continue` waits for the
-    /// server to say that it wants it: one second if it is not set, as curl does. 0 sends it at once.
+    /// Sets how long the body of a request with `expect: 100-continue` waits for the server's
+    /// consent. Default one second, as in curl; 0 sends the body at once.
     ///
-    /// It is sent as soon as the server says 100, and not at all if it answers before: the connection
-    /// is closed then, at most a second after the end of the answer (RFC 9110, section 10.1.1). It
-    /// concerns HTTP/1.1 only. By HTTP/2 the body is sent at once, as hyper does not tell of a 100.
+    /// The client sends the body as soon as the server responds with 100. If the server sends a
+    /// final response first, the client does not send the body (RFC 9110, section 10.1.1). It then
+    /// closes the connection, at most a second after the end of that response. This applies to
+    /// HTTP/1.1 only: in HTTP/2 the body is sent at once, as hyper does not report a 100.
     #[must_use]
     pub fn expect_timeout(mut self, time: Duration) -> Self {
         self.expect_timeout = time;
         self
     }
 
-    /// The manager whose connections are used.
+    /// The manager whose connections this client uses.
     pub fn manager(&self) -> &Manager<Http<C>> {
         &self.manager
     }
 
     /// Sends a `GET`; see [`request`](Self::request).
     ///
-    /// Text is read as a [`Url`](crate::Url), as browsers read it.
+    /// Text is parsed as a [`Url`](crate::Url), as browsers parse it.
     ///
     /// # Cancel safety
     ///
@@ -179,7 +182,7 @@ impl<C: StreamConnector> Client<C> {
 
     /// Sends a `HEAD`; see [`request`](Self::request).
     ///
-    /// Text is read as a [`Url`](crate::Url), as browsers read it.
+    /// Text is parsed as a [`Url`](crate::Url), as browsers parse it.
     ///
     /// # Cancel safety
     ///
@@ -199,36 +202,36 @@ impl<C: StreamConnector> Client<C> {
 
     /// Sends a request, and waits for the head of its response.
     ///
-    /// The URL must be absolute. The `host` header is set from it, if it is not given, and the
-    /// length of the body, where it is known. A user name and a password in it become an
-    /// `authorization` header, if there is none (RFC 7617). No other header is added. In path and
-    /// query, bytes outside ASCII are percent-encoded. A body that comes piece by piece is sent in
-    /// chunks, whatever its length, if the header `trailer` announces that trailers follow (RFC 9112,
-    /// section 7.1.2). Nothing happens before the future is polled. The caller's line is what the
-    /// manager lists the lease by.
+    /// The URL must be absolute. The client adds the `host` header if it is missing, and the length
+    /// of the body if it is known. A user name and a password in the URL become an `authorization`
+    /// header, if there is none (RFC 7617). No other header is added. In path and query, bytes
+    /// outside ASCII are percent-encoded. If the header `trailer` announces trailers, a streamed
+    /// body is sent in chunks, even if its length is known (RFC 9112, section 7.1.2). Nothing
+    /// happens before the future is polled. The manager lists the lease under the caller's source
+    /// line.
     ///
     /// The response has an [`Allocation`] among its extensions, and a [`Body`] that holds the
-    /// connection until it has been read. One that changes the protocol (101), or answers a `CONNECT`
-    /// with success, leaves the connection to whoever asks [`hyper::upgrade::on`] for it, and it
-    /// counts as in use until that is dropped. The manager's timeout ends
-    /// when there is a connection; what comes after takes as long as it likes, unless
-    /// [`deadlines`](Self::deadlines) are set.
+    /// connection until it has been read. A response that changes the protocol (101), or accepts a
+    /// `CONNECT`, leaves the connection to the caller of [`hyper::upgrade::on`]. It counts as in
+    /// use until it is dropped. The manager's timeout ends when the request has a connection; the
+    /// rest has no time limit unless [`deadlines`](Self::deadlines) are set.
     ///
-    /// A `CONNECT` (RFC 9110, section 9.3.6) may name an address and a port alone, `h.test:3128`. Like
-    /// any request it goes to the address that it names, over TLS if the URL is of `https`, or has no
-    /// scheme and the port 443. To send it to a proxy instead, have the connector go there
-    /// (`Net::resolve`); to reach hosts through a proxy, a proxy of the connector's does all of it. It
-    /// is sent by HTTP/1.1 only: a server that takes HTTP/2 is an error, see [`Http::http1_only`].
+    /// The URL of a `CONNECT` (RFC 9110, section 9.3.6) may be just an address and a port,
+    /// `h.test:3128`. Like any request it goes to the address in its URL. It uses TLS if the scheme
+    /// is `https`, or if there is no scheme and the port is 443. To send it to a proxy instead,
+    /// make the connector go there (`Net::resolve`). To reach hosts through a proxy, set a proxy on
+    /// the connector, which does all of this itself. A `CONNECT` is sent by HTTP/1.1 only: a server
+    /// that chooses HTTP/2 is an error, see [`Http::http1_only`].
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws the request. If it was sent, its connection is closed, or, of
-    /// HTTP/2, its stream is reset; the server may have acted on it.
+    /// Dropping the future cancels the request. If it was sent, its HTTP/1.1 connection is closed
+    /// or its HTTP/2 stream is reset; the server may have acted on it.
     ///
     /// # Errors
     ///
-    /// When the URL or the request can not be used, no connection is to be had, or it fails before
-    /// the head of the response is complete. [`Error::function`] tells which.
+    /// If the URL or the request is invalid, no connection can be had, or the request fails before
+    /// the head of the response is complete. [`Error::function`] names the step that failed.
     ///
     /// # Examples
     ///
@@ -256,7 +259,7 @@ impl<C: StreamConnector> Client<C> {
         self.send(Ok(request), Location::caller())
     }
 
-    // The future is large: where this is a call, it is copied.
+    // Inlined because the future is large, and a call would copy it.
     #[inline]
     fn send<B>(
         &self,
@@ -293,10 +296,12 @@ impl<C: StreamConnector> Client<C> {
         Ok(self.respond(exchange, answered).await)
     }
 
-    /// Sends a request over one connection; over others, where that is safe, until its time is up.
+    /// Sends a request over one connection, then over others where a retry is safe, until its time
+    /// is up.
     ///
-    /// `choose` looks at each connection before the request is sent on it, hears whether it has been
-    /// used before, and says in which form, or, by `None`, that it is not to be used any more.
+    /// The client calls `choose` with each connection before it sends the request, and with whether
+    /// the connection was used before. `choose` returns the form of the request target, or `None`
+    /// to reject the connection.
     pub(crate) async fn exchange(
         &self,
         exchange: &Exchange,
@@ -326,7 +331,7 @@ impl<C: StreamConnector> Client<C> {
             let has_place = lease.has_place();
             let is_good = has_place && is_sound(lease) && !(is_last && was_idle(lease));
             let Some(form) = is_good.then(|| choose(lease, used)).flatten() else {
-                // Nothing was sent on it, so this is no try.
+                // Nothing was sent on it, so this does not count as a retry.
                 if has_place {
                     hold.end(false);
                     if left().is_zero() {
@@ -336,8 +341,8 @@ impl<C: StreamConnector> Client<C> {
                         return Err(error.with_resent(resent));
                     }
                 } else {
-                    // It waits for its turn. Where none is kept, another is opened for it, but not
-                    // at once.
+                    // The peer currently allows no exchange, so the request queues again. It backs
+                    // off before another new connection is opened for it.
                     hold.break_off();
                     let is_new = !used || turned_away > 0;
                     let wait = is_new.then(|| resend::backoff(turned_away).min(left()));
@@ -362,7 +367,7 @@ impl<C: StreamConnector> Client<C> {
                             timer: deadlines.of_body(begun, !used),
                         });
                     };
-                    // Over another connection it may be answered (RFC 9110, section 15.5.20).
+                    // Another connection may answer it (RFC 9110, section 15.5.20).
                     drop(response);
                     hold.lease().retire();
                     hold.break_off();
@@ -403,7 +408,7 @@ impl<C: StreamConnector> Client<C> {
         head.extensions.insert(allocation);
         if exchange.ends_http(head.status) {
             let held = hold.take();
-            // Of a 204, hyper makes no tunnel, but the server may have.
+            // hyper makes no tunnel of a 204, but the server may have.
             if head.extensions.get::<OnUpgrade>().is_some() {
                 held.until_left();
             }
@@ -414,7 +419,7 @@ impl<C: StreamConnector> Client<C> {
     }
 }
 
-/// For the layers of tower; each call is a [`request`](Client::request).
+/// Makes the client usable with tower's layers; each call is a [`request`](Client::request).
 impl<C, B> tower_service::Service<Request<B>> for Client<C>
 where
     C: StreamConnector,
@@ -425,7 +430,7 @@ where
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body<C>>, Error>> + Send>>;
 
-    /// Always ready: a request waits for its turn in its own future.
+    /// Always ready: each request queues within its own future.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
@@ -460,23 +465,24 @@ impl<C: StreamConnector> fmt::Debug for Client<C> {
     }
 }
 
-/// Whether it was idle when it was asked for, and nobody else has a request on it.
+/// Whether the connection was idle when it was leased, and carries no other request.
 fn was_idle<C: StreamConnector>(lease: &Lease<Http<C>>) -> bool {
     lease.from_cache() == Some(FromCache::Immediate) && !lease.is_shared()
 }
 
-/// Whether it can carry a request. The manager does not ask the system about a connection that was
-/// idle for less than a millisecond. A byte too many would become the answer to this request (H3),
-/// so the system is asked here.
+/// Whether the connection can carry a request. The manager does not check a connection that was
+/// idle for less than a millisecond. A surplus byte would become the response to this request (H3),
+/// so we check here.
 fn is_sound<C: StreamConnector>(lease: &mut Lease<Http<C>>) -> bool {
     lease.from_cache().is_none() || lease.check().is_ok()
 }
 
-/// Waits so long, if at all; whether that could be done. Outside a runtime there is no timer.
+/// Sleeps for `time`, if there is one. Returns false if that is impossible: outside a runtime there
+/// is no timer.
 async fn slept(time: Option<Duration>) -> bool {
     match time {
         Some(_) if Handle::try_current().is_err() => false,
-        // Few wait, so no other future has to have the room for it.
+        // Boxed, so that the futures of requests that never wait need no room for it.
         Some(time) => {
             Box::pin(sleep(time)).await;
             true
@@ -485,16 +491,16 @@ async fn slept(time: Option<Duration>) -> bool {
     }
 }
 
-/// Looks at a connection before a request is sent on it.
+/// Checks a connection before a request is sent on it, and chooses the form of the request.
 pub(crate) type Choose<'a, C> =
     dyn FnMut(&HttpConnection<<C as Connector>::Connection>, bool) -> Option<Form> + Send + 'a;
 
-/// The head of a response, and the connection that the rest comes by.
+/// The head of a response, and the connection that delivers the rest.
 pub(crate) struct Answered<C: StreamConnector> {
     pub(crate) response: Response<Incoming>,
     pub(crate) hold: Hold<C>,
     resent: u32,
-    /// Of the rest.
+    /// For the rest of the response.
     timer: Option<Box<Timer>>,
 }
 

@@ -1,4 +1,4 @@
-//! One connection that speaks HTTP.
+//! One HTTP connection.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -15,16 +15,16 @@ use crate::http2::{Http2, Main};
 use crate::outgoing::{BoxError, Outgoing};
 use crate::resend::Failure;
 
-/// A connection that speaks HTTP/1.1, one exchange at a time, or HTTP/2, many.
+/// An HTTP connection: HTTP/1.1 with one exchange at a time, or HTTP/2 with many.
 ///
-/// hyper's side of it is a task, which reads also while the connection is idle and so notices
-/// within one turn of the event loop that the peer closes it, says that it will, or sends what
-/// nobody asked for. The transport stays within reach: [`check`](Connection::check) asks the system
-/// about it, and closing or dropping the connection takes it away from the task, so that the socket
-/// is closed before the connection is gone.
+/// hyper drives it in a task, which also reads while the connection is idle. So it notices within
+/// one turn of the event loop that the peer closes the connection, announces that, or sends
+/// unexpected data. The transport stays within reach: [`check`](Connection::check) queries the
+/// system about it. Closing or dropping the connection takes the transport from the task, so that
+/// the socket is closed before the connection is gone.
 ///
-/// One of HTTP/2 carries as many leases as the peer's settings allow, which it follows; until they
-/// are there, one.
+/// An HTTP/2 connection carries as many leases as the peer's current settings allow, and one until
+/// the settings arrive.
 pub struct HttpConnection<T = NetStream>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
@@ -37,9 +37,9 @@ where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
     One(Http1<T>),
-    /// It stays with its manager.
+    /// Owned by its manager.
     Two(Main<T>),
-    /// A lease has it.
+    /// Owned by a lease.
     Stream(Http2<T>),
 }
 
@@ -50,12 +50,12 @@ pub(crate) struct Unanswered {
     pub(crate) failure: Failure,
     /// Whether the connection has ended.
     pub(crate) ended: bool,
-    /// The body of the request, if nothing of it has left.
+    /// The body of the request, if no byte of the request was sent.
     pub(crate) unsent: Option<Box<Outgoing>>,
 }
 
 impl Unanswered {
-    /// There is a response, but it is not to be taken.
+    /// A response arrived, but it is rejected.
     pub(crate) fn not_taken(why: impl Into<BoxError>) -> Self {
         Self {
             error: why.into(),
@@ -65,7 +65,7 @@ impl Unanswered {
         }
     }
 
-    /// Nothing of the request has left, and the connection takes no other.
+    /// No byte of the request was sent, and the connection takes no other.
     pub(crate) fn unsent(why: BoxError, body: Outgoing) -> Self {
         Self {
             error: why,
@@ -92,7 +92,7 @@ where
         }
     }
 
-    /// Which version of HTTP it speaks: 1.1 or 2.
+    /// The version of HTTP: 1.1 or 2.
     pub fn version(&self) -> Version {
         match &self.speaks {
             Speaks::One(_) => Version::HTTP_11,
@@ -100,7 +100,7 @@ where
         }
     }
 
-    /// What can be said of the transport, while it is there.
+    /// Calls `look` with the transport, if it is still there.
     #[cfg(feature = "legacy")]
     pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         match &self.speaks {
@@ -110,7 +110,7 @@ where
         }
     }
 
-    /// Whether its peer allows any exchange now, as far as that is known.
+    /// Whether the peer currently allows any exchange, as far as that is known.
     pub(crate) fn has_place(&self) -> bool {
         match &self.speaks {
             Speaks::One(_) | Speaks::Two(_) => true,
@@ -118,7 +118,7 @@ where
         }
     }
 
-    /// What the head of a response, and the trailers of a body, may cost, if that is ours to say.
+    /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
     pub(crate) fn limits(&self) -> Option<HeadLimits> {
         match &self.speaks {
             Speaks::One(connection) => connection.limits(),
@@ -127,13 +127,13 @@ where
         }
     }
 
-    /// Whether others may have exchanges on it at the same time.
+    /// Whether the connection may carry several exchanges at the same time.
     pub(crate) fn is_shared(&self) -> bool {
         !matches!(self.speaks, Speaks::One(_))
     }
 
-    /// Sends a request and waits for the head of its response. A request is large, so it is made
-    /// where hyper takes it.
+    /// Sends a request and waits for the head of its response. A request is large, so a closure
+    /// builds it at its destination.
     ///
     /// If the future is dropped before it is ready, a connection that is not shared must be closed.
     pub(crate) async fn send(
@@ -147,17 +147,18 @@ where
         }
     }
 
-    /// Takes no further request, so that the next one goes to another connection.
+    /// Stops the connection from taking requests, so that the next one goes to another connection.
     pub(crate) fn retire(&self) {
         match &self.speaks {
-            // It is closed as it comes back.
+            // It is closed when its lease ends.
             Speaks::One(_) => {}
             Speaks::Two(connection) => connection.retire(),
             Speaks::Stream(handle) => handle.retire(),
         }
     }
 
-    /// Waits, after a response that changes the protocol, until nobody speaks it any more.
+    /// Waits, after a response that changes the protocol, until its user has dropped the
+    /// connection.
     pub(crate) async fn left(&mut self) {
         if let Speaks::One(connection) = &mut self.speaks {
             connection.upgraded();
@@ -165,7 +166,7 @@ where
         }
     }
 
-    /// Waits until none of the exchanges that share the connection can go on.
+    /// Waits until none of the exchanges on the connection can continue.
     #[cfg(feature = "legacy")]
     pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
         match &self.speaks {
@@ -175,7 +176,7 @@ where
         }
     }
 
-    /// Waits, after a response, until the connection takes another request; whether it does.
+    /// Waits, after a response, until the connection takes another request; false if it never will.
     pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         match &mut self.speaks {
             Speaks::One(connection) => connection.poll_ready(context),

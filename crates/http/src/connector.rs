@@ -1,4 +1,4 @@
-//! Opens connections that speak HTTP, over those of another connector.
+//! Opens HTTP connections over the connections of another connector.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::http2::{Main, Silence, Ventures, Windows};
 use crate::one_only::OneOnly;
 use crate::settings::Settings;
 
-/// A connector whose connections are streams of bytes, as HTTP needs them.
+/// A connector whose connections are byte streams, as HTTP needs them.
 ///
-/// Every such connector has it already; it is never implemented by hand.
+/// Implemented for every such connector; do not implement it by hand.
 pub trait StreamConnector: Connector<Connection: AsyncRead + AsyncWrite + Unpin> {}
 
 impl<C> StreamConnector for C where C: Connector<Connection: AsyncRead + AsyncWrite + Unpin> {}
 
 /// Opens [`HttpConnection`]s over the connections of another connector.
 ///
-/// Where connections are encrypted, the server is offered HTTP/2 and HTTP/1.1 by ALPN and chooses;
-/// where they are not, HTTP/1.1 is spoken. TLS settings that name application protocols of their
-/// own are offered as they are. A host that ends a stream of HTTP/2 by `HTTP_1_1_REQUIRED` (RFC 9113,
-/// section 7) is offered HTTP/1.1 alone from then on.
+/// On encrypted connections, the connector offers the server HTTP/2 and HTTP/1.1 by ALPN, and the
+/// server chooses; other connections use HTTP/1.1. TLS settings that list application protocols of
+/// their own are offered unchanged. A host that ends an HTTP/2 stream by `HTTP_1_1_REQUIRED` (RFC
+/// 9113, section 7) is offered only HTTP/1.1 from then on.
 ///
-/// It is what a manager is built with, see [`Client`](crate::Client).
+/// Pass it to the builder of a manager, see [`Client`](crate::Client).
 ///
 /// # Examples
 ///
@@ -52,27 +52,27 @@ pub struct Http<C = Net> {
     ventures: Ventures,
 }
 
-/// Which versions of HTTP are spoken.
+/// The versions of HTTP that a connection may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Versions {
-    /// What the server chooses, and HTTP/1.1 where it is not asked.
+    /// The server's choice, and HTTP/1.1 without ALPN.
     #[default]
     Either,
-    /// HTTP/1.1, whatever the server could.
+    /// HTTP/1.1, even if the server supports HTTP/2.
     One,
-    /// HTTP/2, also where the server is not asked: it is known to speak it.
+    /// HTTP/2, even without ALPN: the user knows that the server supports it.
     Two,
 }
 
-/// When a connection of HTTP/2 is asked whether its peer is still there.
+/// When the client pings the peer of an HTTP/2 connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pings {
-    /// Whenever nothing has been heard for a while.
+    /// Whenever the peer was silent for a while.
     Always {
         interval: Duration,
         timeout: Duration,
     },
-    /// Once, when there is reason to doubt it.
+    /// Once, when there is reason to doubt that the peer is alive.
     InDoubt(Silence),
 }
 
@@ -98,33 +98,33 @@ impl<C> Http<C> {
         }
     }
 
-    /// Speaks HTTP/1.1 only.
+    /// Uses HTTP/1.1 only.
     #[must_use]
     pub fn http1_only(mut self) -> Self {
         self.versions = Versions::One;
         self
     }
 
-    /// Speaks HTTP/2 only: by prior knowledge where connections are not encrypted (RFC 9113,
-    /// section 3.3).
+    /// Uses HTTP/2 only: by prior knowledge where connections are not encrypted (RFC 9113, section
+    /// 3.3).
     ///
-    /// Where the server is offered HTTP/2 by ALPN and takes something else, or nothing, the error is
-    /// one of function `tls`. A connector of your own that offers it says so by
-    /// [`Connection::offered_protocols`]; without that, it counts as one that asks nobody, unless it
-    /// names a [`protocol`](Connection::protocol). A server that was not asked and turns out to speak
-    /// something else is told by [`Error::is_not_http2`](crate::Error::is_not_http2).
+    /// If the server was offered HTTP/2 by ALPN and chose another protocol or none, the error has
+    /// the function `tls`. A connector of your own that offers protocols reports them in
+    /// [`Connection::offered_protocols`]. Without that, HTTP/2 is assumed, unless the connection
+    /// has a [`protocol`](Connection::protocol). If a server without ALPN turns out to use another
+    /// protocol, [`Error::is_not_http2`](crate::Error::is_not_http2) is true.
     #[must_use]
     pub fn http2_only(mut self) -> Self {
         self.versions = Versions::Two;
         self
     }
 
-    /// Sends a PING on each connection of HTTP/2 on which nothing has been heard for `interval`, and
-    /// closes it if no answer comes within `timeout`: a peer that has vanished is noticed so.
+    /// Sends a PING on each HTTP/2 connection after `interval` of silence, and closes the
+    /// connection if no answer arrives within `timeout`. This detects a peer that has vanished.
     ///
-    /// Default: no such pings, but [one in doubt](Self::http2_silence). Less than some seconds is
-    /// seen as abuse by some servers; a timeout that is shorter than the way there and back closes
-    /// what is sound. More than a year counts as that.
+    /// Default: no such pings, but [one in doubt](Self::http2_silence). Some servers treat an
+    /// interval below a few seconds as abuse. A timeout shorter than the round trip closes healthy
+    /// connections. More than a year counts as a year.
     #[must_use]
     pub fn http2_keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
         self.pings = Some(Pings::Always {
@@ -134,19 +134,18 @@ impl<C> Http<C> {
         self
     }
 
-    /// Asks a peer of HTTP/2 whether it is there, by one PING, when there are exchanges and nothing
-    /// has been heard of it for `after`, and closes the connection if nothing is heard within
-    /// `timeout` either. Default 10 s each.
+    /// Sends an HTTP/2 peer one PING after it was silent for `after` during an exchange, and closes
+    /// the connection after another `timeout` of silence. Default 10 s each.
     ///
-    /// It is asked too when a request is given up after a second or more in which nothing was heard
-    /// of the whole connection. Until anything is heard, the connection takes no further request:
-    /// whoever comes meanwhile has it retired, and goes to another. Servers that bound the number of
-    /// PINGs, as those of gRPC do, see at most three in five minutes of silence, and none on a
+    /// The client also sends the PING if a request is cancelled after at least a second without a
+    /// byte on the whole connection. Until a byte arrives, the connection takes no further request:
+    /// the next request that is given the connection retires it, and goes to another. Servers that
+    /// limit PINGs, such as gRPC's, see at most three in five minutes of silence, and none on a
     /// connection without exchanges.
     ///
-    /// An `after` of more than a year asks never. It takes the place of
-    /// [`http2_keep_alive`](Self::http2_keep_alive), and that of this. A timeout that is shorter than
-    /// the way there and back closes what is sound.
+    /// An `after` of more than a year disables these pings. This setting replaces
+    /// [`http2_keep_alive`](Self::http2_keep_alive), and vice versa. A timeout shorter than the
+    /// round trip closes healthy connections.
     #[must_use]
     pub fn http2_silence(mut self, after: Duration, timeout: Duration) -> Self {
         let silence = Silence { after, timeout };
@@ -154,12 +153,12 @@ impl<C> Http<C> {
         self
     }
 
-    /// Takes in up to so many bytes of a response body of HTTP/2 before it is read. Default 2 MiB;
-    /// less than 16 KiB counts as that, and more than 2 GiB - 1 as that.
+    /// Sets how many bytes of an HTTP/2 response body are buffered before they are read. Default 2
+    /// MiB, at least 16 KiB, at most 2 GiB - 1; other values count as the nearest.
     ///
-    /// A body that nobody reads costs so much memory and no more, and it holds up no other. More
-    /// lets a body come faster from far away: at most so much arrives in the time of the way there
-    /// and back. A connection costs at most so much for each exchange that it carries, see
+    /// An unread body costs at most this much memory, and blocks no other body. A larger window
+    /// speeds up bodies over long distances: at most one window arrives per round trip. A
+    /// connection costs at most one window for each of its concurrent exchanges, see
     /// [`http2_max_streams`](Self::http2_max_streams).
     #[must_use]
     pub fn http2_stream_window(mut self, bytes: u32) -> Self {
@@ -167,28 +166,28 @@ impl<C> Http<C> {
         self
     }
 
-    /// Has a connection of HTTP/2 carry at most so many exchanges at a time, if its server allows
-    /// as many. Default 256; 0 counts as 1.
+    /// Sets how many concurrent exchanges an HTTP/2 connection carries at most, if its server
+    /// allows as many. Default 256; 0 counts as 1.
     ///
-    /// With the [window](Self::http2_stream_window) of a stream it bounds what a connection costs
-    /// if none of the bodies is read: 512 MiB by default. What tiny pieces of bodies cost beside
-    /// their bytes is bounded by half of that. All windows together are at most 2 GiB, so with large
-    /// ones a connection carries fewer.
+    /// Together with the [window](Self::http2_stream_window) of a stream, it bounds the memory of a
+    /// connection whose bodies are all unread: 512 MiB by default. The overhead of many tiny pieces
+    /// of bodies is bounded by half of that. All windows of a connection together are at most 2
+    /// GiB, so large windows reduce the number of exchanges.
     #[must_use]
     pub fn http2_max_streams(mut self, streams: usize) -> Self {
         self.windows = self.windows.streams(streams);
         self
     }
 
-    /// Takes at most so many bytes of the head of a response, and of the trailers of a body. Default
-    /// 128 KiB; less than 1 KiB counts as that, and more than 16 MiB as that.
+    /// Sets how many bytes the head of a response, or the trailers of a body, may have. Default 128
+    /// KiB, at least 1 KiB, at most 16 MiB; other values count as the nearest.
     ///
-    /// Of HTTP/1.1 it counts the bytes as they come, of HTTP/2 the name and value of each field and
-    /// 32 bytes more (RFC 9113, section 6.5.2). The server of HTTP/2 is told of twice as much. More
-    /// is an error that names this setting; it ends the connection of HTTP/1.1, of HTTP/2 the stream
-    /// alone, unless it is far more.
+    /// HTTP/1.1 counts the bytes on the wire. HTTP/2 counts the name and value of each field plus
+    /// 32 bytes (RFC 9113, section 6.5.2). The HTTP/2 server is sent twice the limit as its
+    /// setting. Exceeding the limit is an error that names this setting. It ends the HTTP/1.1
+    /// connection, or only the HTTP/2 stream unless the excess is large.
     ///
-    /// What others take by default, in their sources of 2025:
+    /// Defaults of other clients, from their sources of 2025:
     ///
     /// | client | bytes | fields | where |
     /// |---|---|---|---|
@@ -203,34 +202,33 @@ impl<C> Http<C> {
         self
     }
 
-    /// Takes at most so many fields in the head of a response, and in the trailers of a body. Default
+    /// Sets how many fields the head of a response, or the trailers of a body, may have. Default
     /// 256; 0 counts as 1, and more than 16,384 as that.
     ///
-    /// More is an error that names this setting. For each response of HTTP/1.1, 64 bytes are set
-    /// aside for each field that there may be: with 1,000, a small request takes some 4 % longer than
-    /// with 100. See [`max_header_bytes`](Self::max_header_bytes) for
-    /// what others take.
+    /// Exceeding the limit is an error that names this setting. Each HTTP/1.1 response reserves 64
+    /// bytes for each allowed field: with 1,000, a small request takes some 4 % longer than with
+    /// 100. [`max_header_bytes`](Self::max_header_bytes) lists the limits of other clients.
     #[must_use]
     pub fn max_header_fields(mut self, fields: usize) -> Self {
         self.limits = self.limits.fields(fields);
         self
     }
 
-    /// Takes at most so many interim responses (1xx) before a response. Default 1,000; 0 takes none.
+    /// Sets how many interim responses (1xx) may precede a response. Default 1,000; 0 allows none.
     ///
-    /// More is an error that names this setting, and ends the connection. However many are taken,
-    /// other tasks have their turns while they come. The client passes over them; of HTTP/1.1,
-    /// [`hyper::ext::on_informational`] has a request see them. Of HTTP/2 hyper shows them to nobody,
-    /// and they are counted stream by stream as far as the heads of frames tell.
+    /// Exceeding the limit is an error that names this setting, and ends the connection. Other
+    /// tasks get their turns while interim responses arrive. The client skips them. In HTTP/1.1,
+    /// [`hyper::ext::on_informational`] shows them to a request's callback. In HTTP/2 hyper does
+    /// not show them; the client counts them per stream, as far as the frame headers reveal them.
     ///
-    /// Go takes as many as fit in its limit of bytes, curl in its own.
+    /// Go allows as many as fit in its limit of bytes; curl does the same with its own limit.
     #[must_use]
     pub fn max_interim_responses(mut self, responses: usize) -> Self {
         self.limits = self.limits.interim(responses);
         self
     }
 
-    /// Sets what hyper has settings for.
+    /// Sets hyper's own settings.
     #[cfg(feature = "legacy")]
     pub(crate) fn settings(mut self, settings: Settings) -> Self {
         self.settings = Some(Arc::new(settings));
@@ -243,7 +241,7 @@ impl<C: StreamConnector> Connector for Http<C> {
 
     async fn connect(&self, attempt: &Attempt) -> Result<Self::Connection, ConnectError> {
         let host = attempt.host().clone();
-        // Where the server chooses, it may still say that it wants HTTP/1.1.
+        // A server that may choose may still require HTTP/1.1 later.
         let may_choose = self.versions == Versions::Either && !self.one_only.has(&host);
         let attempt = match self.versions {
             Versions::Either if may_choose => attempt.offering(&[H2, HTTP_11]),
@@ -254,7 +252,7 @@ impl<C: StreamConnector> Connector for Http<C> {
         let transport = self.connector.connect(&attempt).await?;
         let speaks_two = match (transport.protocol(), self.versions) {
             (Some(H2), _) => true,
-            // Nobody was asked.
+            // No protocol was offered.
             (None, Versions::Two) if transport.offered_protocols().is_empty() => true,
             (chosen, Versions::Two) => {
                 let offered = transport.offered_protocols();
@@ -263,7 +261,7 @@ impl<C: StreamConnector> Connector for Http<C> {
             (_, Versions::Either | Versions::One) => false,
         };
         let settings = self.settings.as_deref();
-        // Whoever has hyper's settings has its limits.
+        // A client with hyper's settings has hyper's limits.
         let limits = settings.is_none().then_some(self.limits);
         if speaks_two {
             let venture = self.ventures.take(&host);
@@ -286,7 +284,7 @@ impl<C: StreamConnector> Connector for Http<C> {
         }
     }
 
-    /// Where it is for the server to choose, the connections themselves will tell.
+    /// If the server chooses the version, each connection reports whether it is shared.
     fn shares(&self, _: &keepalive::Host) -> bool {
         self.versions == Versions::Two
     }
@@ -300,7 +298,7 @@ impl<C: StreamConnector> Connector for Http<C> {
     }
 }
 
-/// That a server did not agree to HTTP/2, which alone is wanted.
+/// The error of a server that did not choose HTTP/2, the only version allowed.
 fn not_two(offered: &[Vec<u8>], chosen: Option<&[u8]>) -> String {
     let offered: Vec<_> = offered.iter().map(|name| text(name)).collect();
     let asked = match &*offered {
@@ -315,8 +313,8 @@ fn text(protocol: &[u8]) -> String {
     protocol.escape_ascii().to_string()
 }
 
-/// The longest that is between pings, or waited for one: a year. hyper adds it to the time that it
-/// is, which must not overflow.
+/// The longest ping interval or timeout: a year. hyper adds it to the current time, which must not
+/// overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 // The names of the protocols (RFC 7301, section 6, and RFC 9113, section 3.2).

@@ -1,4 +1,4 @@
-//! User names and passwords of URLs, which are sent as Basic credentials (RFC 7617).
+//! Sends user names and passwords of URLs as Basic credentials (RFC 7617).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -21,13 +21,13 @@ pub(crate) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// Makes of a user name and a password in the URL of a request its `authorization` header, unless it
-/// has one. What is sent of the URL has neither (RFC 9110, section 4.2.4).
+/// Turns user name and password in the URL of a request into its `authorization` header, unless it
+/// has one. They are not sent in the URL (RFC 9110, section 4.2.4).
 pub(crate) fn take(head: &mut Parts) {
     let Some(authority) = head.uri.authority() else {
         return;
     };
-    // Few URLs have them, and a search from the front is the quicker one in a short text.
+    // Few URLs have them, and a forward search is faster in a short text.
     if !authority.as_str().contains('@') {
         return;
     }
@@ -38,7 +38,7 @@ pub(crate) fn take(head: &mut Parts) {
     let value = basic(user, password);
     let mut parts = head.uri.clone().into_parts();
     parts.authority = place.parse().ok();
-    // It was a URL with more than that.
+    // The URL has more parts than credentials.
     let Ok(uri) = Uri::from_parts(parts) else {
         return;
     };

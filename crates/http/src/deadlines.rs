@@ -11,20 +11,20 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long an exchange may take, phase by phase; of a client, see
-/// [`Client::deadlines`](crate::Client::deadlines), or as an extension of a single request.
+/// Time limits of an exchange, phase by phase. [`Client::deadlines`](crate::Client::deadlines) sets
+/// them for a client, an extension for a single request.
 ///
-/// None is set by default, and what is not set costs no timer. They come beside the manager's
-/// `timeout`, which ends when there is a connection. Those of a request take the place of all those of
-/// its client.
+/// None is set by default, and an unset deadline costs no timer. They apply beside the manager's
+/// `timeout`, which ends when the request has a connection. The deadlines of a request replace all
+/// those of its client.
 ///
-/// An exchange that is late is an [`Error`](crate::Error) with the system's number of a timeout
-/// (`ETIMEDOUT`), and [`Error::timed_out`](crate::Error::timed_out) has the rest. A late exchange is
-/// not repeated. Its connection of HTTP/1.1 is closed; of HTTP/2, its stream is reset, and the others
-/// go on. Zero is late at once, unless what is waited for is there.
+/// A late exchange is an [`Error`](crate::Error) with the system's number of a timeout
+/// (`ETIMEDOUT`); [`Error::timed_out`](crate::Error::timed_out) has the details. It is not sent
+/// again. Its HTTP/1.1 connection is closed; in HTTP/2 its stream is reset, and the other streams
+/// go on. A deadline of zero expires at once, unless the awaited data is already there.
 ///
-/// A tunnel, or another protocol, has no deadline once its head has come. Timers need a tokio runtime:
-/// without one, a request that has deadlines is an error.
+/// A tunnel or another protocol has no deadline once the response's head has arrived. Timers need a
+/// tokio runtime: without one, a request that has deadlines is an error.
 ///
 /// # Examples
 ///
@@ -52,8 +52,8 @@ impl Deadlines {
         Self::default()
     }
 
-    /// Time from when the request has its connection to the end of the response's head; it begins
-    /// again if the request is sent again. The request's own body is sent within it. Default none.
+    /// Time from when the request has its connection to the end of the response's head; it restarts
+    /// if the request is sent again. It includes sending the request's own body. Default none.
     #[must_use]
     pub fn head(mut self, time: Duration) -> Self {
         self.head = Some(time);
@@ -62,23 +62,23 @@ impl Deadlines {
 
     /// Time that a read of the response's body waits for more. Default none.
     ///
-    /// It begins when the body is asked for what is not there, and anew with each frame that comes.
-    /// The time that its reader takes does not count.
+    /// It starts when the body is polled and has no data, and restarts with each frame. The time
+    /// that the reader spends between reads does not count.
     #[must_use]
     pub fn read(mut self, time: Duration) -> Self {
         self.read = Some(time);
         self
     }
 
-    /// Time for all of the exchange, from the first poll of the request to the end of the response's
-    /// body: waiting for a connection, sending again and reading are within it. Default none.
+    /// Time for the whole exchange, from the first poll of the request to the end of the response's
+    /// body. It includes waiting for a connection, retries and reading. Default none.
     #[must_use]
     pub fn total(mut self, time: Duration) -> Self {
         self.total = Some(time);
         self
     }
 
-    /// What is left of all the time, of which there is no more than this, for an exchange begun then.
+    /// The time left for an exchange that began at `begun`, if it may take at most `most`.
     pub(crate) fn left(self, most: Duration, begun: Instant) -> Duration {
         let time = self.total.map_or(most, |total| total.min(most));
         time.saturating_sub(begun.elapsed())
@@ -88,18 +88,18 @@ impl Deadlines {
         self.total.is_some()
     }
 
-    /// The timer of a head that is waited for from now on, in an exchange begun then.
+    /// The timer for the head of a response, from now on, in an exchange that began at `begun`.
     pub(crate) fn of_head(self, begun: Instant, is_new: bool) -> Option<Box<Timer>> {
         Timer::new(self.head, Deadline::Head, self.total, begun, is_new)
     }
 
-    /// The timer of a body.
+    /// The timer for a body.
     pub(crate) fn of_body(self, begun: Instant, is_new: bool) -> Option<Box<Timer>> {
         Timer::new(self.read, Deadline::Read, self.total, begun, is_new)
     }
 }
 
-/// Which time was up.
+/// The deadline that expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Deadline {
@@ -115,13 +115,13 @@ pub enum Deadline {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TimedOut {
-    /// Which time was up.
+    /// The deadline that expired.
     pub deadline: Deadline,
-    /// How long that time was.
+    /// Its duration.
     pub time: Duration,
-    /// Whether nobody had used the connection before.
+    /// Whether the connection was never used before.
     pub is_new: bool,
-    /// The system's error of that name.
+    /// The system's error, `ETIMEDOUT`.
     system: io::Error,
 }
 
@@ -154,17 +154,17 @@ impl Error for TimedOut {
     }
 }
 
-/// The deadlines of one wait, or of several that follow one another. It is made in a box, so that an
-/// exchange without any has little room for it.
+/// The deadlines of one wait, or of several in a row. It is boxed, so that an exchange without
+/// deadlines reserves little room for it.
 #[derive(Debug)]
 pub(crate) struct Timer {
-    /// Of each wait.
+    /// For each wait.
     one: Option<Duration>,
     name: Deadline,
-    /// Of all, and how long that was.
+    /// The end of the whole exchange, and its duration.
     all: Option<(Instant, Duration)>,
     is_new: bool,
-    /// Of the wait that goes on, and which time it is.
+    /// The deadline of the current wait, and its duration.
     armed: Option<(Deadline, Duration)>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -190,18 +190,19 @@ impl Timer {
         }))
     }
 
-    /// What was waited for has come.
+    /// The awaited data has arrived.
     pub(crate) fn rest(&mut self) {
         self.armed = None;
     }
 
-    /// Whether all the time is up, whatever has come.
+    /// Whether the time for the whole exchange is up, even if data has arrived.
     pub(crate) fn is_over(&self) -> Option<TimedOut> {
         let (at, total) = self.all?;
         (Instant::now() >= at).then(|| TimedOut::new(Deadline::Total, total, self.is_new))
     }
 
-    /// Waits for the end of the time. Outside a runtime there is none, and no time.
+    /// Waits until a deadline expires. Outside a runtime there is no timer, and the result is
+    /// `None`.
     pub(crate) fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<Option<TimedOut>> {
         let (name, time) = match self.armed {
             Some(armed) => armed,
@@ -227,10 +228,10 @@ impl Timer {
     }
 }
 
-/// Why a deadline can not be kept.
+/// The error of a deadline outside a runtime.
 pub(crate) const NO_TIMER: &str = "a deadline needs a tokio runtime: await the exchange within one, for example from `#[tokio::main]`";
 
-/// So much later, or, past the end of the clock, a year.
+/// The instant `time` after `at`; at most a year later, so that the clock does not overflow.
 fn later(at: Instant, time: Duration) -> Instant {
     let longest = Duration::from_secs(365 * 24 * 60 * 60);
     at + time.min(longest)

@@ -1,4 +1,4 @@
-//! Why there is no response, or no complete one.
+//! The error of a request without a complete response.
 
 use std::fmt;
 use std::io;
@@ -11,10 +11,10 @@ use crate::http2::Foreign;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why there is no response, or no complete one.
+/// The error of a request without a complete response.
 ///
-/// The message says what was tried, with which host, and what went wrong. It holds neither the
-/// path and query of the URL nor any header: they may be secret.
+/// The message names the method, the host and the cause. It holds neither the path and query of the
+/// URL nor any header: they may be secret.
 ///
 /// # Examples
 ///
@@ -35,12 +35,12 @@ struct Inner {
     cause: Cause,
 }
 
-/// What was asked of whom.
+/// The request that failed: its method and its host.
 #[derive(Clone)]
 pub(crate) struct Tried {
     pub(crate) method: Method,
     pub(crate) host: Host,
-    /// The proxy that was to forward it.
+    /// The proxy that should have forwarded it.
     pub(crate) by: Option<Host>,
 }
 
@@ -71,13 +71,14 @@ pub(crate) enum Cause {
 }
 
 impl Error {
-    /// What failed.
+    /// The step that failed.
     ///
     /// - `"url"`: the URL can not be used.
-    /// - That of the [`AllocateError`] if there was no connection: `"resolve"`, `"connect"`...
-    /// - `"request"`: the request can not be sent, or the connection failed before it was.
-    /// - `"response"`: the head of the response did not arrive, or makes no sense.
-    /// - `"body"`: the rest of the response did not arrive, or makes no sense.
+    /// - The function of the [`AllocateError`] if there was no connection: `"resolve"`,
+    ///   `"connect"`...
+    /// - `"request"`: the request can not be sent, or the connection failed before it was sent.
+    /// - `"response"`: the head of the response did not arrive, or is malformed.
+    /// - `"body"`: the rest of the response did not arrive, or is malformed.
     pub fn function(&self) -> &str {
         match &self.0.cause {
             Cause::Allocate(error) => error.function(),
@@ -85,7 +86,7 @@ impl Error {
         }
     }
 
-    /// The number of the operating system's error, if it was one.
+    /// The number of the operating system's error, if there was one.
     pub fn error_num(&self) -> Option<i32> {
         match &self.0.cause {
             Cause::Allocate(error) => error.error_num(),
@@ -93,7 +94,7 @@ impl Error {
         }
     }
 
-    /// What went wrong, in words; the system's own text where it was a system error.
+    /// The cause in words; for a system error, the system's own text.
     pub fn error_str(&self) -> String {
         match &self.0.cause {
             Cause::Allocate(error) => error.error_str(),
@@ -104,7 +105,7 @@ impl Error {
         }
     }
 
-    /// How long it took to get the connection, or to fail to; `None` if none was asked for.
+    /// How long it took to get the connection, or to fail; `None` if none was requested.
     pub fn timing(&self) -> Option<Timing> {
         self.0.timing
     }
@@ -117,14 +118,14 @@ impl Error {
         }
     }
 
-    /// Whether a time was up: the manager's, one of the [`Deadlines`](crate::Deadlines), or the
-    /// system's.
+    /// Whether a time limit expired: the manager's, one of the [`Deadlines`](crate::Deadlines), or
+    /// the system's.
     pub fn is_timeout(&self) -> bool {
         self.error_num() == Some(libc::ETIMEDOUT)
     }
 
-    /// Which of the [`Deadlines`](crate::Deadlines) was missed, if it was one of these;
-    /// [`function`](Self::function) tells the phase.
+    /// The missed deadline, if it was one of the [`Deadlines`](crate::Deadlines);
+    /// [`function`](Self::function) names the phase.
     pub fn timed_out(&self) -> Option<&TimedOut> {
         match &self.0.cause {
             Cause::Failed { source, .. } => source.downcast_ref(),
@@ -137,17 +138,17 @@ impl Error {
         self.allocate().is_some()
     }
 
-    /// Whether the server speaks no HTTP/2, although that was spoken to it: its first bytes are
-    /// something else.
+    /// Whether the server does not speak HTTP/2, although the client did: its first bytes are not
+    /// HTTP/2.
     ///
-    /// It happens where a server is taken to speak HTTP/2 without having been asked, see
-    /// [`Http::http2_only`](crate::Http::http2_only). One that closes the connection without a word
-    /// is not among these: it may have any reason.
+    /// This happens if the client assumes HTTP/2 without ALPN, see
+    /// [`Http::http2_only`](crate::Http::http2_only). A server that closes the connection without
+    /// sending a byte does not count: it may have any reason.
     pub fn is_not_http2(&self) -> bool {
         chain(self).any(<dyn std::error::Error>::is::<Foreign>)
     }
 
-    /// How often the request had been sent again, see [`Client::retries`](crate::Client::retries).
+    /// How often the request was sent again, see [`Client::retries`](crate::Client::retries).
     pub fn resent(&self) -> u32 {
         self.0.resent
     }
@@ -255,11 +256,11 @@ impl std::error::Error for Error {
     }
 }
 
-/// What an error and its sources say, but for what those before them have said already.
+/// The messages of an error and its sources, without repetitions.
 pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
     let told = chain(error).filter(|error| !is_told_before(*error));
     told.fold(String::new(), |text, error| {
-        // h2 prints what a GOAWAY says as a literal of bytes.
+        // h2 prints the debug data of a GOAWAY as a byte string literal.
         match error.to_string().replace("(b\"", "(\"") {
             more if text.is_empty() => more,
             more if text.contains(&more) => text,
@@ -268,7 +269,7 @@ pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
     })
 }
 
-/// Errors of rustls are always the source of one that says the same for users.
+/// An error of rustls is always the source of one with the same message for users.
 fn is_told_before(error: &(dyn std::error::Error + 'static)) -> bool {
     #[cfg(feature = "tls")]
     return error.is::<keepalive::rustls::Error>();
@@ -279,8 +280,8 @@ fn is_told_before(error: &(dyn std::error::Error + 'static)) -> bool {
     };
 }
 
-/// An error and its sources. What is in an error of input or output is one of them, although it
-/// passes over it.
+/// An error and its sources. The inner error of an `io::Error` counts as one, although `source`
+/// skips it.
 fn chain<'a>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {

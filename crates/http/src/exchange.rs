@@ -1,4 +1,4 @@
-//! One request as it is sent, once or several times.
+//! A request in the form in which it is sent, once or several times.
 
 use std::time::Duration;
 
@@ -15,39 +15,40 @@ use crate::{Error, Idempotent};
 
 mod forward;
 
-/// A request, checked and ready to be sent, and where to.
+/// A checked request, ready to be sent, and its destination.
 #[derive(Debug)]
 pub(crate) struct Exchange {
-    /// What a connection is asked for by.
+    /// The manager's request for a connection.
     pub(crate) to: keepalive::Request,
-    /// What it would be asked for by, if the request were not forwarded.
+    /// The manager's request for a direct connection, if a proxy forwards this one.
     origin: Option<Box<keepalive::Request>>,
     head: Parts,
-    /// What the server is asked for (RFC 9112, section 3.2).
+    /// The request target (RFC 9112, section 3.2).
     target: Uri,
-    /// What the `host` header says, if the user does not.
+    /// The value of the `host` header, unless the user sets one.
     host: Option<HeaderValue>,
-    /// For how long the body is held back, if the request expects the server to want it.
+    /// How long the body waits for a 100, if the request expects one.
     hold_back: Option<Duration>,
-    /// Whether a stream of HTTP/2 that becomes a tunnel is followed to its end.
+    /// Whether an HTTP/2 stream that becomes a tunnel is tracked to its end.
     follows_tunnels: bool,
     /// Whether the headers announce the body that is sent.
     #[cfg(feature = "legacy")]
     is_framed: bool,
 }
 
-/// How a request of HTTP/1.1 names what it is for (RFC 9112, section 3.2).
+/// The form of the request target in HTTP/1.1 (RFC 9112, section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// By what the server is asked for: its path and query, or all of it if it is forwarded.
+    /// The target of the exchange: path and query, or the whole URL if a proxy forwards the
+    /// request.
     Target,
-    /// By the whole URL in its head: a proxy is asked.
+    /// The whole URL of the request's head, for a proxy.
     #[cfg(feature = "legacy")]
     Absolute,
 }
 
 impl Exchange {
-    /// Checks a request of the user's, which has this body.
+    /// Checks a request of the user, with this body.
     pub(crate) fn new(mut head: Parts, body: &Outgoing) -> Result<Self, Error> {
         if head.method != Method::CONNECT {
             credentials::take(&mut head);
@@ -68,8 +69,8 @@ impl Exchange {
         })
     }
 
-    /// A request that has been checked, with all of its URL in its head. What its headers announce is
-    /// for hyper to judge.
+    /// A request that was already checked, with the whole URL in its head. hyper judges the lengths
+    /// that its headers announce.
     #[cfg(feature = "legacy")]
     pub(crate) fn to(
         to: keepalive::Request,
@@ -91,15 +92,15 @@ impl Exchange {
         })
     }
 
-    /// Has the body held back for so long, if the request expects the server to say that it wants it
-    /// (RFC 9110, section 10.1.1).
+    /// Makes the body wait up to `time` for a 100, if the request expects one (RFC 9110, section
+    /// 10.1.1).
     pub(crate) fn hold_back(&mut self, time: Duration) {
         let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(CONTINUE);
         let holds = self.head.headers.get(EXPECT).is_some_and(expects) && !time.is_zero();
         self.hold_back = holds.then_some(time);
     }
 
-    /// What to send on a connection of this version.
+    /// The message for a connection of this version.
     pub(crate) fn message(
         &self,
         version: Version,
@@ -109,13 +110,13 @@ impl Exchange {
         let mut head = self.head.clone();
         if version == Version::HTTP_2 {
             head.version = version;
-            // The URL is sent in parts, one of which takes the place of the header (RFC 9113,
+            // HTTP/2 sends the URL in pseudo-headers, one of which replaces `host` (RFC 9113,
             // section 8.3.1).
             let host = head.headers.remove(HOST);
             let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
             head.uri = with(head.uri, authority, &self.target);
         } else {
-            // A tunnel is asked for by its authority, whoever is asked.
+            // The target of `CONNECT` is always an authority.
             if form == Form::Target || head.method == Method::CONNECT {
                 head.uri = self.target.clone();
             }
@@ -124,7 +125,7 @@ impl Exchange {
             {
                 head.headers.insert(HOST, host.clone());
             }
-            // Only a body in chunks can have trailers (RFC 9112, section 7.1.2).
+            // Only a chunked body can have trailers (RFC 9112, section 7.1.2).
             let announces = !body.is_whole() && head.headers.contains_key(TRAILER);
             if announces && !head.headers.contains_key(CONTENT_LENGTH) {
                 let coding = head.headers.entry(TRANSFER_ENCODING);
@@ -132,20 +133,20 @@ impl Exchange {
             }
         }
         let body = match self.hold_back {
-            // By HTTP/2, hyper does not tell of a server that wants it.
+            // In HTTP/2, hyper does not report a 100.
             Some(time) if version != Version::HTTP_2 => body.held_back(time),
             _ => body,
         };
         Request::from_parts(head, body)
     }
 
-    /// Whether a connection of this version can carry it.
+    /// Checks whether a connection of this version can carry the request.
     pub(crate) fn check_version(&self, version: Version) -> Result<(), &'static str> {
         match (self.head.version, version) {
             (Version::HTTP_2, Version::HTTP_11) => {
                 Err("it is to be sent by HTTP/2, which the server does not speak")
             }
-            // Nobody would know when a stream that became a tunnel has ended.
+            // Nothing would report the end of a stream that became a tunnel.
             (_, Version::HTTP_2)
                 if self.head.method == Method::CONNECT && !self.follows_tunnels =>
             {
@@ -155,14 +156,14 @@ impl Exchange {
         }
     }
 
-    /// Whether this response makes a tunnel of its connection (RFC 9110, section 9.3.6), or has it
-    /// speak another protocol.
+    /// Whether this response turns its connection into a tunnel (RFC 9110, section 9.3.6), or
+    /// changes its protocol.
     pub(crate) fn ends_http(&self, status: StatusCode) -> bool {
         let tunnels = self.head.method == Method::CONNECT && status.is_success();
         tunnels || status == StatusCode::SWITCHING_PROTOCOLS
     }
 
-    /// Whether sending it twice does as much as sending it once (RFC 9110, section 9.2.2).
+    /// Whether the request is idempotent (RFC 9110, section 9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {
         let said = self.head.extensions.get::<Idempotent>();
         said.map_or_else(|| self.head.method.is_idempotent(), |said| said.0)
@@ -172,7 +173,7 @@ impl Exchange {
         &self.head.method
     }
 
-    /// Whether the server knows where the request ends, and the next begins.
+    /// Whether the server can tell where the request ends.
     #[cfg(feature = "legacy")]
     pub(crate) fn is_framed(&self) -> bool {
         self.is_framed
@@ -183,7 +184,7 @@ impl Exchange {
     }
 }
 
-/// The same URL, with another authority, if one is given, and this path.
+/// The same URL with this path, and with another authority, if given.
 fn with(uri: Uri, authority: Option<Authority>, path: &Uri) -> Uri {
     if authority.is_none() && uri.path_and_query() == path.path_and_query() {
         return uri;
@@ -218,7 +219,7 @@ fn check(head: &Parts, body: &Outgoing) -> Result<(), String> {
 
 const CONTINUE: &[u8] = b"100-continue";
 
-// A map of headers panics at some 24,000 names, and more are added: `host`, and what hyper adds.
+// `HeaderMap` panics at some 24,000 names, and more are added: `host`, and hyper's own headers.
 const MAX_NAMES: usize = 1 << 14;
 
 fn check_number(headers: &HeaderMap) -> Result<(), String> {
@@ -231,8 +232,8 @@ fn check_number(headers: &HeaderMap) -> Result<(), String> {
     Ok(())
 }
 
-/// What the headers announce must be what is sent: the server would take the rest for our next
-/// request, or our next request for the rest.
+/// The announced length must match the body. Otherwise the server would take the rest of the body
+/// for our next request, or our next request for the rest of the body.
 fn check_lengths(headers: &HeaderMap, body: &Outgoing) -> Result<(), String> {
     if headers.contains_key(TRANSFER_ENCODING) && body.is_empty() {
         return Err("the headers announce a body, but none is sent".to_owned());

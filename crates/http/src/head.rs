@@ -1,4 +1,4 @@
-//! How much the head of a response, and the trailers of a body, may cost.
+//! Limits on the head of a response, and on the trailers of a body.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::http2::Executor;
 use crate::interim::{Interim, MAX_INTERIM};
 use crate::outgoing::BoxError;
 
-/// The most that is taken, of either version of HTTP.
+/// The limits, the same for both versions of HTTP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadLimits {
     bytes: usize,
@@ -22,7 +22,7 @@ impl Default for HeadLimits {
     fn default() -> Self {
         Self {
             bytes: 128 * 1024,
-            // hyper sets memory aside for each: a thousand make a request of HTTP/1.1 some 4 % slower.
+            // hyper reserves memory for each: a thousand make an HTTP/1.1 request some 4 % slower.
             fields: 256,
             interim: MAX_INTERIM,
         }
@@ -36,7 +36,7 @@ impl HeadLimits {
     }
 
     pub(crate) fn fields(self, fields: usize) -> Self {
-        // A map of headers panics at some 24,000 names.
+        // `HeaderMap` panics at some 24,000 names.
         let fields = fields.clamp(1, 1 << 14);
         Self { fields, ..self }
     }
@@ -45,12 +45,12 @@ impl HeadLimits {
         Self { interim, ..self }
     }
 
-    /// What counts the interim responses of a connection of HTTP/1.1.
+    /// The counter of interim responses for an HTTP/1.1 connection.
     pub(crate) fn interim_of_one(self) -> Interim {
         Interim::of_one(self.interim)
     }
 
-    /// What counts those of a connection of HTTP/2.
+    /// The counter of interim responses for an HTTP/2 connection.
     pub(crate) fn interim_of_two(self) -> Interim {
         Interim::of_two(self.interim)
     }
@@ -59,37 +59,37 @@ impl HeadLimits {
         builder
             .max_header_size(self.bytes)
             .max_headers(self.fields)
-            // A user agent must take them (RFC 9112, section 5.2).
+            // A user agent must accept them (RFC 9112, section 5.2).
             .allow_obsolete_multiline_headers_in_responses(true)
             .max_buf_size(self.bytes.max(MAX_BUFFER));
     }
 
-    /// h2 is told of twice as much. What is over that it refuses as it refuses nonsense, and what
-    /// is missing of trailers then it passes over; up to there we can say what is wrong.
+    /// Gives h2 twice the limit. Above its limit, h2 reports a head like a protocol error, and
+    /// silently drops parts of trailers. Up to there our own check names the exceeded limit.
     pub(crate) fn set_two(self, builder: &mut http2::Builder<Executor>) {
         let bytes = u32::try_from(2 * self.bytes).unwrap_or(u32::MAX);
         builder.max_header_list_size(bytes);
     }
 
-    /// Why hyper takes no head of HTTP/1.1, if it is too large. So many bytes have come.
+    /// The exceeded limit, if hyper rejected an HTTP/1.1 head after `received` bytes for its size.
     pub(crate) fn head_refused(self, error: &hyper::Error, received: u64) -> Option<Excess> {
         let limit = match received < self.bytes as u64 {
             true => Limit::Fields(self.fields),
             false => Limit::Bytes(self.bytes),
         };
-        // hyper has a method that says so, of servers alone.
+        // hyper's method for this exists only for servers.
         let is_too_large = error.is_parse() && error.to_string() == TOO_LARGE;
         is_too_large.then(|| Part::Head.over(limit))
     }
 
-    /// Why h2 takes no head, if it is too large, or may be.
+    /// The exceeded limit, if h2 rejected a head for its size, or may have.
     pub(crate) fn stream_refused(self, error: &hyper::Error) -> Option<Excess> {
         let cause: &h2::Error = error.source()?.downcast_ref()?;
         let bytes = Part::Head.over(Limit::Bytes(self.bytes));
         match cause.reason()? {
             _ if !cause.is_library() => None,
             h2::Reason::PROTOCOL_ERROR if cause.is_reset() => Some(Excess {
-                // It says no more.
+                // h2 reports no details.
                 otherwise: Some(cause.to_string().into()),
                 ..bytes
             }),
@@ -102,7 +102,7 @@ impl HeadLimits {
         }
     }
 
-    /// Why hyper takes no trailers of HTTP/1.1, if they are too large.
+    /// The exceeded limit, if hyper rejected HTTP/1.1 trailers for their size.
     pub(crate) fn trailers_refused(self, error: &hyper::Error) -> Option<Excess> {
         let text = error.source()?.to_string();
         let limit = match text.as_str() {
@@ -113,7 +113,7 @@ impl HeadLimits {
         Some(Part::Trailers.over(limit))
     }
 
-    /// Whether a head of HTTP/2, or trailers, are within the limits.
+    /// Checks an HTTP/2 head, or trailers, against the limits.
     pub(crate) fn check(self, part: Part, headers: &HeaderMap) -> Result<(), Excess> {
         if headers.len() > self.fields {
             return Err(part.over(Limit::Fields(self.fields)));
@@ -128,20 +128,20 @@ impl HeadLimits {
     }
 }
 
-// What is read from the socket in one go, and so the most that is buffered of a body nobody reads,
-// if no head may be larger.
+// The largest read from the socket, and so the most that is buffered of an unread body, unless the
+// limit on heads is larger.
 const MAX_BUFFER: usize = 128 * 1024;
 
-// What each field counts beside its name and value (RFC 9113, section 6.5.2).
+// The size of a field in addition to its name and value (RFC 9113, section 6.5.2).
 const OVERHEAD: usize = 32;
 
-// What hyper says of a head.
+// hyper's message for a head that is too large.
 const TOO_LARGE: &str = "message head is too large";
 
-// What h2 tells a peer that sends far too much of a head.
+// h2's debug data in a GOAWAY to a peer that sends far too large a head.
 const FLOODS: [&str; 2] = ["header_list_way_too_large", "too_many_continuations"];
 
-/// What is too large.
+/// The part that is too large.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part {
     Head,
@@ -164,12 +164,12 @@ enum Limit {
     Fields(usize),
 }
 
-/// More came than is taken.
+/// The error of a part above its limit.
 #[derive(Debug)]
 pub(crate) struct Excess {
     part: Part,
     limit: Limit,
-    /// What else it may be that was refused.
+    /// Another possible cause of the rejection.
     otherwise: Option<BoxError>,
 }
 

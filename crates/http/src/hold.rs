@@ -1,4 +1,4 @@
-//! The connection of an exchange, held until it can be given back.
+//! Holds the connection of an exchange until it can be returned.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,19 +12,19 @@ use tokio::time::Sleep;
 use crate::head::HeadLimits;
 use crate::{Http, StreamConnector};
 
-// An upload that was answered before its end takes as long as whoever sends it.
+// An upload that was answered before its end takes as long as its sender.
 const A_MOMENT: Duration = Duration::from_millis(10);
-// Otherwise hyper takes microseconds from the end of a body to being ready again, and longer only
-// where the machine has no time for its task.
+// Otherwise hyper is ready again microseconds after the end of a body. It takes longer only if the
+// machine has no time for its task.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A lease that is given back once its exchange is over.
+/// A lease that is returned once its exchange is over.
 ///
-/// Dropping it before closes the connection, unless others have exchanges on it too: there, the
-/// stream alone is reset, by whoever drops what hyper has given for it.
+/// Dropping it earlier closes the connection, unless the connection is shared. Then only the stream
+/// is reset, when hyper's future or body is dropped.
 pub(crate) struct Hold<C: StreamConnector> {
     lease: Option<Lease<Http<C>>>,
-    /// Whether the body of the request may be under way still when the response has ended.
+    /// Whether the body of the request may still be on its way when the response has ended.
     uploads: bool,
     patience: Option<Pin<Box<Sleep>>>,
 }
@@ -38,27 +38,27 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
-    /// The body of the request may take longer than the response.
+    /// Sets whether the body of the request may take longer than the response.
     pub(crate) fn uploads(&mut self, uploads: bool) {
         self.uploads = uploads;
     }
 
-    /// The lease, which is there until it is given back.
+    /// The lease, which exists until it is returned.
     pub(crate) fn lease(&mut self) -> &mut Lease<Http<C>> {
         self.lease.as_mut().expect("asked for during the exchange")
     }
 
-    /// Whether others may have exchanges on the connection, or it has been given back.
+    /// Whether the connection may carry several exchanges, or was already returned.
     pub(crate) fn is_shared(&self) -> bool {
         self.lease.as_ref().is_none_or(|lease| lease.is_shared())
     }
 
-    /// What the trailers of its body may cost, if that is ours to say.
+    /// The limits on body trailers; `None` if hyper's settings replace ours.
     pub(crate) fn limits(&self) -> Option<HeadLimits> {
         self.lease.as_ref().and_then(|lease| lease.limits())
     }
 
-    /// What is held, to be held elsewhere.
+    /// Moves the lease into a new hold.
     pub(crate) fn take(&mut self) -> Self {
         Self {
             lease: self.lease.take(),
@@ -67,7 +67,7 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
-    /// Holds the connection for as long as anybody speaks the protocol that it was upgraded to.
+    /// Holds the connection until the user has dropped the upgraded protocol's stream.
     pub(crate) fn until_left(mut self) {
         // A response may be awaited outside the runtime, which is no place for an upgrade.
         if let Ok(runtime) = Handle::try_current() {
@@ -75,10 +75,10 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
-    /// Gives the connection back, after the response has ended; ready when that is done.
+    /// Returns the connection, after the response has ended; ready when that is done.
     ///
-    /// It goes back only when it takes the next request at once (H5), and is closed if hyper says
-    /// that it never will. If hyper says nothing for a moment, a task goes on waiting.
+    /// It is returned only when it takes the next request at once (H5), and closed if hyper reports
+    /// that it never will. If hyper reports nothing for a moment, a task continues to wait.
     pub(crate) fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let time = match self.uploads {
             true => A_MOMENT,
@@ -91,7 +91,7 @@ impl<C: StreamConnector> Hold<C> {
         Poll::Ready(())
     }
 
-    /// Whether the connection takes another request, if hyper says so in time.
+    /// Whether hyper reports in time that the connection takes another request.
     pub(crate) fn poll_reusable_soon(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let reusable = ready!(self.poll_reusable_within(PATIENCE, cx));
         Poll::Ready(reusable.unwrap_or(false))
@@ -109,8 +109,8 @@ impl<C: StreamConnector> Hold<C> {
         Poll::Ready(reusable)
     }
 
-    /// Gives the connection back when hyper says that it takes another request, and closes it if
-    /// that is not soon. It does so in a task of its own.
+    /// Waits in a task until hyper reports that the connection takes another request, and returns
+    /// it; closes it if that takes too long.
     fn free_later(mut self) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
@@ -120,7 +120,7 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
-    /// Whether the connection takes another request, as soon as hyper says so.
+    /// Waits for hyper to report whether the connection takes another request.
     pub(crate) fn poll_reusable(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         match &mut self.lease {
             Some(lease) => lease.poll_ready(cx),
@@ -128,7 +128,7 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
-    /// Gives the connection back if it can be used again, and closes it otherwise.
+    /// Returns the connection if it can be reused, and closes it otherwise.
     pub(crate) fn end(&mut self, reusable: bool) {
         match self.lease.take() {
             Some(lease) if reusable => lease.free(),
@@ -137,7 +137,7 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
-    /// Ends the exchange before its time.
+    /// Ends the exchange early.
     pub(crate) fn break_off(&mut self) {
         match self.lease.take() {
             Some(lease) if lease.is_shared() => lease.free(),
@@ -148,7 +148,7 @@ impl<C: StreamConnector> Hold<C> {
 
     fn poll_patience(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
         if self.patience.is_none() {
-            // A body may be read outside the runtime, where no timer can be had.
+            // A body may be read outside the runtime, where timers do not work.
             if Handle::try_current().is_err() {
                 return Poll::Ready(());
             }

@@ -1,4 +1,4 @@
-//! One connection that speaks HTTP/1.1.
+//! One HTTP/1.1 connection.
 
 use std::error::Error;
 use std::fmt;
@@ -27,27 +27,28 @@ use crate::settings::Settings;
 #[cfg(feature = "legacy")]
 pub(crate) use bare::{Bare, Handshake, handshake};
 
-/// A connection that speaks HTTP/1.1, one exchange at a time.
+/// An HTTP/1.1 connection, with one exchange at a time.
 ///
-/// hyper's side of it is a task, which reads also while the connection is idle and so notices
-/// within one turn of the event loop that the peer closes it or sends what nobody asked for. The
-/// transport stays within reach: [`check`](Connection::check) asks the system about it, and closing
-/// or dropping the connection takes it away from the task, so that the socket is closed before the
-/// connection is gone.
+/// hyper drives it in a task, which also reads while the connection is idle. So it notices within
+/// one turn of the event loop that the peer closes the connection or sends unexpected data. The
+/// transport stays within reach: [`check`](Connection::check) queries the system about it. Closing
+/// or dropping the connection takes the transport from the task, so that the socket is closed
+/// before the connection is gone.
 ///
-/// The peer can make it hold at most 128 KiB of a body, or as much as a response's head may have.
+/// The peer can make it buffer at most 128 KiB of a body, or as much as the limit of a response's
+/// head.
 pub(crate) struct Http1<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// There until hyper's task has ended while a request was sent.
+    /// `Some` until hyper's task has ended while a request was sent.
     sender: Option<SendRequest<Outgoing>>,
     task: JoinHandle<Result<(), hyper::Error>>,
     ended: bool,
-    /// What hyper's task ended with.
+    /// The error with which hyper's task ended.
     failure: Option<hyper::Error>,
     shared: Shared<T>,
-    /// Whether hyper has the stream within the transport, and nobody else.
+    /// Whether hyper alone owns the stream within the transport.
     is_bare: bool,
     limits: Option<HeadLimits>,
     keep_alive: KeepAlive,
@@ -59,10 +60,10 @@ impl<T> Http1<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// Begins to speak HTTP on a new transport, within these limits, with these settings or hyper's.
+    /// Starts HTTP on a new transport, with these limits, and with these settings or hyper's.
     ///
-    /// With settings of the user's, who may have brought the transport too, it waits for hyper to
-    /// have tried it.
+    /// With settings of the user, the transport may be the user's too, so this waits until hyper
+    /// has tried it.
     pub(crate) async fn open(
         transport: T,
         limits: Option<HeadLimits>,
@@ -85,9 +86,9 @@ where
         }
         let begun = builder.handshake(TokioIo::new(shared.clone())).await;
         let (sender, connection) = begun.map_err(failed)?;
-        // The transport is closed by us, through `poll_close`.
+        // We close the transport ourselves, through `poll_close`.
         shared.keep_open(true);
-        // From here on the transport is closed with what is returned.
+        // From here on, dropping the result closes the transport.
         let task = runtime.spawn(connection.with_upgrades());
         let mut opened = Self::new(sender, task, shared, false, runtime);
         opened.limits = limits;
@@ -141,7 +142,7 @@ where
         let sender = self.sender.as_mut();
         let sender = sender.expect("a connection that has ended is not used again");
         let mut before = 0;
-        // In a closure, so that the future has no place for another.
+        // In a closure, so that the future needs no room for another request.
         let begun = || {
             let request = request();
             before = self.shared.begin(request.body().gate());
@@ -154,8 +155,8 @@ where
                 return polled;
             }
             ready!(self.poll_ended(cx));
-            // A request that met the end of the task may lie in its channel, where nobody will look
-            // (tokio #8179). Without the channel's other end, it comes back.
+            // A request sent just as the task ended may stay in its channel unread (tokio #8179).
+            // Dropping the sender returns the request.
             self.sender = None;
             response.as_mut().poll(cx)
         });
@@ -175,7 +176,7 @@ where
                     true => Failure::Partial,
                     false => Failure::Silent,
                 },
-                // Nothing but its end keeps a response away.
+                // Only the end of the connection prevents a response.
                 ended: true,
                 unsent: None,
                 error: self.why(before, error),
@@ -183,7 +184,7 @@ where
         })
     }
 
-    /// Why there is no response, after this many bytes before it.
+    /// The reason for a missing response; `before` bytes had arrived before the request.
     fn why(&self, before: u64, error: hyper::Error) -> BoxError {
         if let Some(flooded) = self.shared.flooded() {
             return flooded.into();
@@ -195,15 +196,15 @@ where
         excess.map_or_else(|| error.into(), Into::into)
     }
 
-    /// What the head of a response, and the trailers of a body, may cost, if that is ours to say.
+    /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
     pub(crate) fn limits(&self) -> Option<HeadLimits> {
         self.limits
     }
 
-    /// Whether any byte of an answer has come, after this many bytes before it.
+    /// Whether any byte of a response has arrived; `before` bytes had arrived before the request.
     ///
-    /// Nobody counts what hyper reads for itself. A head that was cut short is then as none: what
-    /// hyper says of both is the same.
+    /// Bytes that hyper reads from a bare stream are not counted. A truncated head then counts as
+    /// no response: hyper reports both in the same way.
     fn has_answered(&self, before: u64, error: &hyper::Error) -> bool {
         match self.is_bare {
             true => error.is_parse(),
@@ -211,17 +212,17 @@ where
         }
     }
 
-    /// What can be said of the transport, while it is there.
+    /// Calls `look` with the transport, if it is still there.
     #[cfg(feature = "legacy")]
     pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.shared.look(look)
     }
 
-    /// Waits, after a response, until hyper is done with it; whether it takes another request then,
-    /// and the peer has not said that it will not.
+    /// Waits, after a response, until hyper is done with it. Returns whether the connection takes
+    /// another request, and the peer has not announced otherwise.
     ///
-    /// The end of a body is known a little before that (H5). In between hyper finds out whether
-    /// the peer closes, or has sent more than it announced.
+    /// The end of a body is known a little earlier (H5). In between, hyper finds out whether the
+    /// peer closes, or has sent more than it announced.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let ready = match &mut self.sender {
             Some(sender) => ready!(sender.poll_ready(cx)).is_ok(),
@@ -230,13 +231,12 @@ where
         Poll::Ready(ready && self.keep_alive.begin())
     }
 
-    /// The peer speaks another protocol from now on, and the transport is with whoever took it from
-    /// the response.
+    /// The peer uses another protocol from now on, and the user of the response has the transport.
     pub(crate) fn upgraded(&mut self) {
         self.shared.keep_open(false);
     }
 
-    /// Waits until nobody has the transport any more, or it is no longer ours.
+    /// Waits until the transport has no other user, or is no longer ours.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.is_bare {
             true => self.poll_ended(cx),
@@ -265,7 +265,7 @@ where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        // hyper's task hears of its peer, but not of a name that has lost an address.
+        // hyper's task notices its peer, but not a host name that lost an address.
         if let Poll::Ready(unusable) = self.shared.poll_retired(cx) {
             return Poll::Ready(unusable);
         }
@@ -290,7 +290,7 @@ where
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_bare {
-            // hyper ends an idle connection in order when nobody is left to send.
+            // hyper closes an idle connection gracefully once its sender is dropped.
             let idle = self.sender.take().is_none_or(|sender| sender.is_ready());
             if !idle {
                 self.task.abort();
@@ -309,7 +309,7 @@ where
     }
 }
 
-/// Closes the connection at once, without ceremony.
+/// Closes the connection at once, not gracefully.
 impl<T> Drop for Http1<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
@@ -339,7 +339,7 @@ fn failed(error: impl Into<BoxError>) -> ConnectError {
     ConnectError::new("http", error)
 }
 
-/// Why hyper's task ended with an error, while nobody waited for a response.
+/// The reason for an error of hyper's task while no request was waiting.
 fn reason(error: &hyper::Error) -> Unusable {
     let cause = error.source().and_then(|cause| cause.downcast_ref());
     match cause.map(|cause: &io::Error| (cause.kind(), cause.raw_os_error())) {

@@ -1,4 +1,4 @@
-//! One connection that speaks HTTP/2.
+//! One HTTP/2 connection.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -48,25 +48,25 @@ mod resets;
 mod venture;
 mod windows;
 
-/// What hyper is told of the number of streams before the peer's settings are there, to know them
-/// from any number that those may name, which has 32 bits, and from none, which is the largest.
+/// hyper's initial stream limit, before the peer's settings arrive. It differs from every number
+/// that settings can contain, which has 32 bits, and from the largest, which means no limit.
 const UNSAID: usize = usize::MAX - 1;
 
-/// A connection that speaks HTTP/2, or a handle on one: as many exchanges at a time as the peer's
+/// A handle on an HTTP/2 connection, which carries as many concurrent exchanges as the peer's
 /// settings allow (RFC 9113, section 5.1.2).
 ///
-/// hyper's side of it is one task. It keeps up with the peer's settings, and a GOAWAY is heard of
-/// when it arrives: the connection takes no further exchange then, and those that it has go on.
+/// hyper drives the connection in one task, which follows changes of the peer's settings. When a
+/// GOAWAY arrives, the connection takes no further exchange, and its current exchanges continue.
 pub(crate) struct Http2<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
     session: Arc<Session<T>>,
-    /// Whether it has an exchange that has not come to its end.
+    /// Whether it has an unfinished exchange.
     is_busy: bool,
 }
 
-/// What owns the connection, and gives out handles on it.
+/// Owns the connection, and creates handles on it.
 pub(crate) struct Main<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
@@ -76,39 +76,38 @@ where
     closing: Option<T>,
 }
 
-/// What all handles share.
+/// The state that all handles share.
 struct Session<T> {
     transport: Shared<T>,
-    /// There until it is retired, and nowhere else: a request that meets the end of hyper's half
-    /// may lie in its channel, where nobody will look (tokio #8179), and comes back without the
-    /// channel's other end.
+    /// `Some` until the connection is retired. It is the only sender, so dropping it returns a
+    /// request that hyper's half left unread in its channel as it ended (tokio #8179).
     sender: Mutex<Option<SendRequest<Outgoing>>>,
     /// How many streams the peer allows, or [`UNSAID`].
     streams: AtomicUsize,
-    /// How many there may be until it says so.
+    /// How many streams are allowed until then.
     ventured: usize,
-    /// Until it says so.
+    /// Held until then.
     venture: Mutex<Option<Venture>>,
-    /// How many streams there is room for in the windows.
+    /// How many streams fit into the windows.
     room: usize,
-    /// Whether it has settings of hyper's.
+    /// Whether the user set hyper's own settings.
     is_hypers: bool,
-    /// What the head of a response, and the trailers of a body, may cost, if that is ours to say.
+    /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
     limits: Option<HeadLimits>,
-    /// Where to remember that the host wants HTTP/1.1, if it may be asked by that instead.
+    /// Records that the host requires HTTP/1.1, if HTTP/1.1 is allowed.
     one_only: Option<(OneOnly, Host)>,
     resets: Resets,
-    /// Whether the peer may be asked if it is there.
+    /// Whether the peer may be pinged in doubt.
     is_doubtful: bool,
-    /// How many requests have been sent.
+    /// The number of requests sent.
     sent: AtomicU64,
-    /// Whether the peer is being asked, or is to be.
+    /// Whether a PING to the peer is pending or due.
     suspect: AtomicBool,
     task: OnceLock<Waker>,
     retired: AtomicBool,
-    /// What hyper's half ended with, if that was an error.
+    /// The error with which hyper's half ended, if any.
     failure: OnceLock<Arc<hyper::Error>>,
-    /// Whether a request that waited for a stream at that end had none.
+    /// Whether requests that waited for a stream at that end never had one.
     is_unopened: AtomicBool,
     torn: Torn,
     watcher: Mutex<Option<Waker>>,
@@ -118,10 +117,10 @@ impl<T> Main<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// Begins to speak HTTP/2 on a new transport.
+    /// Starts HTTP/2 on a new transport.
     ///
-    /// With a `venture` it does not wait for the peer's settings. Until they are there, RFC 9113
-    /// leaves the number of exchanges open: as many as the settings say are ventured, or one.
+    /// With a `venture` it does not wait for the peer's settings. Until they arrive, RFC 9113
+    /// leaves the number of exchanges open; the user's setting decides, or one is allowed.
     pub(crate) async fn open(
         transport: T,
         pings: Option<Pings>,
@@ -144,14 +143,14 @@ where
                     .keep_alive_while_idle(true);
                 None
             }
-            // Whoever has hyper's settings has its pings.
+            // A client with hyper's settings has hyper's pings.
             Some(Pings::InDoubt(silence)) if settings.is_none() => {
                 Some(Doubt::new(silence, &mut builder))
             }
             _ => None,
         };
         Resets::remember(&mut builder);
-        // Whoever sets windows by hyper's names has them as hyper has them.
+        // Windows set under hyper's names work as in hyper.
         let room = match settings {
             Some(settings) if settings.has_windows => usize::MAX,
             _ => {
@@ -195,7 +194,7 @@ where
         });
         let ventures = lock(&session.venture).is_some();
         let mut drive = Drive::new(&executor, requests, doubt, Arc::clone(&session));
-        // Where the peer speaks first, as by TLS, its settings may be there.
+        // If the peer sends first, as after a TLS handshake, its settings may have arrived.
         poll_fn(|context| drive.poll_begin(context)).await;
         let task = runtime.spawn(drive);
         let mut opened = Self {
@@ -209,7 +208,7 @@ where
         Ok(opened)
     }
 
-    /// Waits until the peer's settings are there, or never will be.
+    /// Waits until the peer's settings have arrived, or never will.
     fn poll_settled(&mut self, context: &mut Context<'_>) -> Poll<()> {
         *lock(&self.session.watcher) = Some(context.waker().clone());
         match self.is_provisional() && !self.session.is_retired() {
@@ -218,13 +217,14 @@ where
         }
     }
 
-    /// A handle. While nobody knows whether the peer is there, there is none, as of one that takes
-    /// no further exchange.
+    /// Creates a handle; `None` while the peer is in doubt, or once the connection takes no further
+    /// exchange.
     pub(crate) fn share(&self) -> Option<Http2<T>> {
         (!self.session.is_retired() && !self.session.is_suspect()).then(|| self.handle())
     }
 
-    /// As [`Http2::send`]. One that had been retired before it could be shared is leased itself.
+    /// As [`Http2::send`]; used if the connection was retired before it could be shared, and so is
+    /// leased itself.
     pub(crate) async fn send(
         &mut self,
         request: impl FnOnce() -> Request<Outgoing>,
@@ -232,7 +232,7 @@ where
         self.handle().send(request).await
     }
 
-    /// What can be said of the transport, while it is there.
+    /// Calls `look` with the transport, if it is still there.
     #[cfg(feature = "legacy")]
     pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.session.transport.look(look)
@@ -248,7 +248,7 @@ where
         self.session.limits
     }
 
-    /// It takes no further exchange; those that it has go on.
+    /// Stops the connection from taking exchanges; current ones continue.
     pub(crate) fn retire(&self) {
         self.session.retire();
     }
@@ -260,7 +260,7 @@ where
         }
     }
 
-    /// How many exchanges there may be now.
+    /// How many concurrent exchanges are currently allowed.
     pub(crate) fn capacity(&self) -> usize {
         let streams = match self.session.streams.load(Ordering::Acquire) {
             UNSAID => self.session.ventured,
@@ -269,7 +269,7 @@ where
         streams.min(self.session.room)
     }
 
-    /// Whether the peer's settings are not there yet.
+    /// Whether the peer's settings have not arrived yet.
     pub(crate) fn is_provisional(&self) -> bool {
         self.session.streams.load(Ordering::Acquire) == UNSAID
     }
@@ -285,7 +285,7 @@ where
         }
     }
 
-    /// Bytes that nobody has read yet are nothing unusual: pings and settings come at any time.
+    /// Unread bytes are not an error here: PINGs and SETTINGS may arrive at any time.
     pub(crate) fn check(&mut self) -> Result<(), Unusable> {
         if self.session.is_retired() {
             return Err(self.session.why_unusable());
@@ -300,12 +300,12 @@ where
         }
     }
 
-    /// Says goodbye to the peer, and closes the transport.
+    /// Closes the connection gracefully, then the transport.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        // hyper ends when nobody is left to send.
+        // hyper ends once its sender is dropped.
         self.session.retire();
         if self.closing.is_none() {
-            // It fails only by being aborted, with the runtime it ran on.
+            // The task fails only by being aborted with its runtime.
             let _ended = ready!(Pin::new(&mut self.task).poll(context));
             self.closing = self.session.transport.take();
         }
@@ -317,7 +317,7 @@ where
     }
 }
 
-/// Closes the connection at once, without ceremony, whoever has handles on it.
+/// Closes the connection at once, not gracefully, even if handles exist.
 impl<T> Drop for Main<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
@@ -333,13 +333,13 @@ impl<T> Http2<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
 {
-    /// Waits until hyper has let go of the transport, and so of all streams.
+    /// Waits until hyper has dropped the transport, and so all streams.
     #[cfg(feature = "legacy")]
     pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
         self.session.transport.poll_alone(context)
     }
 
-    /// What can be said of the transport, while it is there.
+    /// Calls `look` with the transport, if it is still there.
     #[cfg(feature = "legacy")]
     pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.session.transport.look(look)
@@ -357,12 +357,12 @@ where
 
     /// Sends a request and waits for the head of its response.
     ///
-    /// If the future is dropped before it is ready, the stream is reset, and nothing else.
+    /// If the future is dropped before it is ready, only its stream is reset.
     pub(crate) async fn send(
         &mut self,
         request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
-        // It is made of what users have, whose code is not to run with the lock held.
+        // Built before the lock is taken, because it runs code of the user.
         let request = request();
         let response = {
             let mut sender = lock(&self.session.sender);
@@ -418,12 +418,13 @@ where
         self.session.limits
     }
 
-    /// The exchange has come to its end.
+    /// Records the end of the exchange.
     pub(crate) fn end(&mut self) {
         self.is_busy = false;
     }
 
-    /// Why a request was not sent: hyper tells the first one alone how the connection has ended.
+    /// The reason why a request was not sent: hyper reports the end of the connection only to the
+    /// first one.
     fn over(&self, otherwise: impl Into<BoxError>) -> BoxError {
         match self.session.failure.get() {
             Some(failure) => self.session.explain(Over::new(failure).into()),
@@ -432,7 +433,7 @@ where
     }
 }
 
-/// An exchange that has not come to its end is reset by whoever drops what hyper gave for it.
+/// Dropping hyper's future or body resets an unfinished exchange; this counts the reset.
 impl<T> Drop for Http2<T>
 where
     T: Connection + AsyncRead + AsyncWrite + Unpin,
@@ -444,8 +445,7 @@ where
     }
 }
 
-/// A wait for a response. If it is given up after a while in which nothing was heard, the peer may be
-/// gone.
+/// A wait for a response. If it is cancelled after a while of silence, the peer may be gone.
 struct Wait<'a, T> {
     session: Option<&'a Session<T>>,
     since: Instant,
@@ -462,7 +462,7 @@ impl<'a, T> Wait<'a, T> {
         }
     }
 
-    /// There is a response, or an error.
+    /// Ends the wait: a response or an error arrived.
     fn end(mut self) {
         self.session = None;
     }
@@ -477,7 +477,7 @@ impl<T> Drop for Wait<'_, T> {
     }
 }
 
-// Longer than the way there and back, by far.
+// Much longer than a round trip.
 const A_WHILE: Duration = Duration::from_secs(1);
 
 const SILENT: &str = "nothing has been heard of the peer";
@@ -488,7 +488,7 @@ impl<T> Session<T> {
         self.retired.load(Ordering::Acquire)
     }
 
-    /// It takes no further exchange.
+    /// Stops the connection from taking exchanges.
     fn retire(&self) {
         self.retired.store(true, Ordering::Release);
         let sender = lock(&self.sender).take();
@@ -497,8 +497,8 @@ impl<T> Session<T> {
         self.wake();
     }
 
-    /// Nothing is heard of the peer: it is asked whether it is there, and takes no further exchange
-    /// until anything is heard.
+    /// The peer is silent: it is sent a PING, and the connection takes no further exchange until
+    /// any byte arrives.
     pub(crate) fn suspect(&self) {
         if self.is_doubtful {
             self.set_suspect(true);
@@ -522,18 +522,18 @@ impl<T> Session<T> {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Who is to be woken when the peer is suspect: the task, which is always the same.
+    /// Stores the waker of the task, which is always the same, to wake it when the peer is suspect.
     fn watch_task(&self, task: &Waker) {
         self.task.get_or_init(|| task.clone());
     }
 
-    /// It takes no further exchange but those of whoever has a handle.
+    /// Stops the connection from taking exchanges, except through existing handles.
     fn wear_out(&self) {
         self.retired.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Why a retired one takes no further exchange.
+    /// The reason why a retired connection takes no exchange.
     fn why_unusable(&self) -> Unusable {
         match self.failure.get() {
             Some(failure) => Unusable::Failed(self.failed(Over::new(failure))),
@@ -546,8 +546,8 @@ impl<T> Session<T> {
         io::Error::new(kind, self.explain(over.into()))
     }
 
-    /// The error of a connection, and that its server speaks something else, if so. Whoever has
-    /// hyper's settings is told in hyper's words alone.
+    /// Adds to the error of a connection that its server does not use HTTP/2, if so. A user of
+    /// hyper's settings gets hyper's error unchanged.
     fn explain(&self, error: BoxError) -> BoxError {
         if self.is_hypers {
             return error;
@@ -556,7 +556,7 @@ impl<T> Session<T> {
         Foreign::explain(error, &beginning[..length])
     }
 
-    /// What the peer sent too much of, if that is why a request failed.
+    /// The exceeded limit, if that is the reason why a request failed.
     fn excess(&self, error: &hyper::Error) -> Option<BoxError> {
         if let Some(flooded) = self.transport.flooded() {
             return Some(flooded.into());
@@ -564,7 +564,7 @@ impl<T> Session<T> {
         self.limits?.stream_refused(error).map(Into::into)
     }
 
-    /// The peer allows so many streams.
+    /// Records the peer's current limit on streams.
     fn set_streams(&self, streams: usize) {
         let changed = self.streams.swap(streams, Ordering::AcqRel) != streams;
         if changed {
@@ -573,13 +573,13 @@ impl<T> Session<T> {
         }
     }
 
-    /// hyper's half has ended, when the peer allowed so many streams. A request that hyper had not got
-    /// a stream for is dropped with it.
+    /// Records the end of hyper's half, and the peer's limit on streams at that time. hyper drops a
+    /// request that has no stream yet.
     fn end_requests(&self, streams: usize) {
         self.is_unopened.store(streams == 0, Ordering::Release);
     }
 
-    /// Whether a request has failed with this because it never had a stream.
+    /// Whether a request failed with this error because it never had a stream.
     fn is_unopened(&self, error: &hyper::Error) -> bool {
         is_dropped(error) && self.is_unopened.load(Ordering::Acquire) && !self.torn.is_so()
     }
@@ -597,7 +597,7 @@ impl<T> Session<T> {
     }
 }
 
-// Nothing that panics is called with one of these held.
+// No code that may panic runs with one of these locks held.
 fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,14 +1,15 @@
-//! Whether a request may be done twice.
+//! Whether a request is idempotent.
 
-/// Whether a request may be done twice, whatever its method says; an extension of a request.
+/// Whether a request is idempotent, regardless of its method; an extension of a request.
 ///
-/// Without it, the method decides: `GET`, `HEAD`, `PUT`, `DELETE`, `OPTIONS` and `TRACE` may be done
-/// twice, and no other may (RFC 9110, section 9.2.2). `Idempotent(true)` suits a `POST` that carries
-/// a key by which its server knows it again, `Idempotent(false)` a `GET` that has an effect.
+/// Without it, the method decides: `GET`, `HEAD`, `PUT`, `DELETE`, `OPTIONS` and `TRACE` are
+/// idempotent, and all others are not (RFC 9110, section 9.2.2). `Idempotent(true)` suits a `POST`
+/// with a key by which its server detects duplicates, `Idempotent(false)` a `GET` with a side
+/// effect.
 ///
-/// It decides one case, see [`Client::retries`](crate::Client::retries): a request whose reused
-/// connection ended without a byte of a response may have been acted on. A request that has
-/// certainly not been acted on is sent again with `Idempotent(false)` too.
+/// It decides one case, see [`Client::retries`](crate::Client::retries): the server may have acted
+/// on a request whose reused connection ended without a byte of a response. A request on which the
+/// server certainly did not act is sent again even with `Idempotent(false)`.
 ///
 /// # Examples
 ///

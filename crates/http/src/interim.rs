@@ -1,8 +1,8 @@
-//! Interim responses (RFC 9110, section 15.2): how many may come before the response.
+//! Limits the number of interim responses (RFC 9110, section 15.2) before a response.
 //!
-//! hyper passes over them without a bound and without a break. So they are counted as they are read
-//! from the transport. A response itself costs a look at its first bytes (HTTP/1.1), or at the heads
-//! of its frames (HTTP/2).
+//! hyper skips them without a limit and without a pause, so we count them as they are read from the
+//! transport. For a final response this inspects only its first bytes (HTTP/1.1), or its frame
+//! headers (HTTP/2).
 
 use std::error::Error;
 use std::fmt;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use crate::outgoing::Gate;
 
-/// How many there may be, if nobody says so.
+/// The default limit.
 pub(crate) const MAX_INTERIM: usize = 1000;
 
-/// Counts them on one connection.
+/// Counts the interim responses of one connection.
 pub(crate) struct Interim {
     max: usize,
     speaks: Speaks,
@@ -25,27 +25,27 @@ enum Speaks {
 }
 
 impl Interim {
-    /// Those of HTTP/1.1.
+    /// A counter for HTTP/1.1.
     pub(crate) fn of_one(max: usize) -> Self {
         let speaks = Speaks::One(Heads::default());
         Self { max, speaks }
     }
 
-    /// Those of HTTP/2.
+    /// A counter for HTTP/2.
     pub(crate) fn of_two(max: usize) -> Self {
         let speaks = Speaks::Two(Box::default());
         Self { max, speaks }
     }
 
-    /// A request is sent by HTTP/1.1, and its response is next.
-    /// It opens the gate of the request's body, if there is one.
+    /// Starts to count for a new HTTP/1.1 request. A response of 100 opens the gate of the
+    /// request's body, if there is one.
     pub(crate) fn begin(&mut self, gate: Option<Arc<Gate>>) {
         if let Speaks::One(heads) = &mut self.speaks {
             heads.begin(gate);
         }
     }
 
-    /// Whether there are some in what was read.
+    /// Counts in the read bytes; returns whether they contain interim responses.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<bool, TooManyInterim> {
         let before = match &mut self.speaks {
             Speaks::One(heads) => heads.read(bytes),
@@ -58,7 +58,7 @@ impl Interim {
     }
 }
 
-/// More came than are taken.
+/// More interim responses arrived than allowed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TooManyInterim {
     max: usize,
@@ -76,21 +76,21 @@ impl fmt::Display for TooManyInterim {
 
 impl Error for TooManyInterim {}
 
-/// The heads of HTTP/1.1 that come before a response, and the beginning of its own.
+/// Parses the interim heads of HTTP/1.1, and the start of the response's head.
 #[derive(Default)]
 struct Heads {
     place: Place,
     line: [u8; STATUS],
     count: usize,
-    /// Of the request's body, if it waits for one of them.
+    /// The gate of the request's body, if the body waits for a 100.
     gate: Option<Arc<Gate>>,
 }
 
 #[derive(Clone, Copy, Default)]
 enum Place {
-    /// So much of a status line is known.
+    /// In a status line, with this many bytes known.
     Line(usize),
-    /// In an interim head, after this.
+    /// In an interim head, after this kind of byte.
     Head(After),
     /// No interim head can follow.
     #[default]
@@ -100,13 +100,13 @@ enum Place {
 #[derive(Clone, Copy)]
 enum After {
     Text,
-    /// A line, and so the next may be the empty one that ends the head.
+    /// The end of a line: the next may be the empty line that ends the head.
     Line,
-    /// The first byte of that.
+    /// The carriage return of that empty line.
     Return,
 }
 
-// `HTTP/1.1 103`: how long a status line is up to the status, and where that begins.
+// `HTTP/1.1 103`: the length of a status line including the status, and the position of the status.
 const STATUS: usize = 12;
 const CODE: usize = 9;
 
@@ -117,9 +117,9 @@ impl Heads {
         self.count = 0;
     }
 
-    /// How many interim heads there were, if any are in these bytes.
+    /// The number of interim heads so far, or 0 if these bytes contain none.
     fn read(&mut self, bytes: &[u8]) -> usize {
-        // Most responses begin with their own head, whole up to its status.
+        // Fast path: most responses begin with the final head, complete up to its status.
         if let (Place::Line(0), Some(line)) = (self.place, bytes.first_chunk::<STATUS>())
             && line.starts_with(b"HTTP/")
             && line[CODE] != b'1'
@@ -150,7 +150,7 @@ impl Heads {
         }
     }
 
-    /// Where a head with this status leads to. 101 is a response (RFC 9110, section 15.2.2).
+    /// The place after a complete status. 101 is a final response (RFC 9110, section 15.2.2).
     fn status(&mut self) -> Place {
         let code = &self.line[CODE..];
         if code[0] != b'1' || code == b"101" {
@@ -163,7 +163,7 @@ impl Heads {
         Place::Head(After::Text)
     }
 
-    /// After the status of the response itself.
+    /// The place after the status of the final response.
     fn response(&mut self) -> Place {
         if let Some(gate) = self.gate.take() {
             gate.shut();
@@ -183,17 +183,17 @@ impl After {
     }
 }
 
-/// The frames of HTTP/2, a head of nine bytes each (RFC 9113, section 4.1).
+/// Parses the frame headers of HTTP/2, of nine bytes each (RFC 9113, section 4.1).
 ///
-/// What a response's head says is packed. But one that does not end its stream, and comes after
-/// another, has had an interim one before it: trailers end their stream (section 8.1).
+/// A response's head is compressed. But if a HEADERS frame without END_STREAM follows another, the
+/// earlier one was interim: trailers end their stream (section 8.1).
 struct Frames {
-    /// What is to be passed over before the next.
+    /// How many bytes to skip before the next header.
     skip: usize,
     head: [u8; FRAME],
     known: usize,
-    /// Streams, and how many such heads have come on each. One takes the place of another where the
-    /// same is left of both, so a peer can hide some if it is asked for so much at a time.
+    /// The streams, and the number of such heads on each. Streams with the same remainder share a
+    /// place, so a peer with that many concurrent exchanges can hide some.
     heads: [(u32, usize); PLACES],
 }
 
@@ -214,8 +214,8 @@ const HEADERS: u8 = 1;
 const END_STREAM: u8 = 1;
 
 impl Frames {
-    /// How many interim heads have come for one stream, at the most, of those with some in these
-    /// bytes.
+    /// The largest number of interim heads on one stream, among the streams with such heads in
+    /// these bytes.
     fn read(&mut self, mut bytes: &[u8]) -> usize {
         let mut most = 0;
         loop {
@@ -236,7 +236,7 @@ impl Frames {
         }
     }
 
-    /// How many interim heads have come for the stream of a frame that is one, or may be.
+    /// The number of interim heads on the stream of this frame, if the frame is one or may be.
     fn frame(&mut self) -> usize {
         let [a, b, c, kind, flags, stream @ ..] = self.head;
         self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
@@ -244,7 +244,7 @@ impl Frames {
             return 0;
         }
         let stream = u32::from_be_bytes(stream);
-        // The streams of clients are odd.
+        // Clients use odd stream numbers.
         let place = &mut self.heads[stream as usize / 2 % PLACES];
         *place = match *place {
             (known, heads) if known == stream => (stream, heads + 1),
@@ -258,7 +258,7 @@ impl Frames {
 mod tests {
     use super::*;
 
-    /// How many interim heads are found, however the bytes are cut in two.
+    /// Checks the number of interim heads, for every cut of the bytes in two.
     #[track_caller]
     fn found(said: &str, expected: usize) {
         for cut in 0..=said.len() {

@@ -1,4 +1,4 @@
-//! What a client takes for a URL.
+//! The types that a client accepts as a URL.
 
 use http::{HeaderValue, Uri};
 
@@ -6,7 +6,7 @@ use crate::{Url, UrlError};
 
 /// A URL, or text that is one: [`Url`], [`Uri`], `&str` or `String`.
 ///
-/// Text is read as a [`Url`] is. A [`Uri`] is taken as it stands.
+/// Text is parsed like a [`Url`]. A [`Uri`] is used unchanged.
 pub trait IntoUrl: Sealed {}
 
 impl<T: Sealed> IntoUrl for T {}

@@ -1,5 +1,5 @@
-//! One transport for two users: hyper's task, which reads and writes, and the connection, which
-//! asks the system about it and takes it away to close it.
+//! Shares one transport between hyper's task, which reads and writes, and the connection, which
+//! checks and closes it.
 
 use std::future::Future;
 use std::io;
@@ -14,47 +14,47 @@ use tokio::task::yield_now;
 use crate::interim::{Interim, TooManyInterim};
 use crate::outgoing::Gate;
 
-/// A transport that can be taken away from whoever reads and writes it.
+/// A transport that can be taken away from its reader and writer.
 pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
 
 struct Inner<T> {
     transport: Option<T>,
     received: u64,
-    /// Counts interim responses, if they are to be counted.
+    /// Counts interim responses, if they are limited.
     interim: Option<Interim>,
     pace: Pace,
-    /// Why nothing more is read.
+    /// The reason why reading has stopped.
     flooded: Option<TooManyInterim>,
-    /// The first that was received.
+    /// The first bytes received.
     beginning: [u8; BEGINNING],
-    /// Of whoever reads, once nothing was there to be read.
+    /// The reader's waker, after a read that had to wait.
     reader: Option<Waker>,
-    /// Whether only whoever closes the connection may end our side of it.
+    /// Whether only the connection may shut down our side, and not hyper.
     kept_open: bool,
     users: usize,
-    /// Of those who want to be told that no other user is left.
+    /// The wakers of users that wait until no other user is left.
     lonely: Vec<Waker>,
 }
 
-/// How much is read at a time. hyper reads on for as long as it finds interim responses, and others
-/// have a turn in between.
+/// How much is read at a time. hyper reads without a pause while it finds interim responses; pauses
+/// let other tasks run in between.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pace {
     Free,
-    /// Some were in what was read last.
+    /// The last read contained interim responses.
     Pause,
-    /// There was a pause.
+    /// After a pause.
     Little,
 }
 
-/// So little.
+/// The bytes per read at [`Pace::Little`].
 const LITTLE: usize = 2048;
 
-/// So much of what is received first is kept.
+/// The number of first bytes that are kept.
 const BEGINNING: usize = 16;
 
 impl<T> Inner<T> {
-    /// Takes note of what was read.
+    /// Records the bytes of a read.
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.received < BEGINNING as u64 {
             let rest = self.beginning.iter_mut().skip(self.received as usize);
@@ -93,12 +93,12 @@ impl<T> Shared<T> {
         })))
     }
 
-    /// Whether hyper's wish to end our side of the connection is to be passed over.
+    /// Sets whether hyper's shutdown of our side is ignored.
     pub(crate) fn keep_open(&self, kept_open: bool) {
         self.lock().kept_open = kept_open;
     }
 
-    /// Waits until there is no other user.
+    /// Waits until no other user is left.
     pub(crate) fn poll_alone(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
         if inner.users == 1 {
@@ -116,13 +116,13 @@ impl<T> Shared<T> {
         self.lock().transport.take()
     }
 
-    /// What can be said of the transport, while it is there.
+    /// Calls `look` with the transport, if it is still there.
     #[cfg(feature = "legacy")]
     pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.lock().transport.as_ref().map(look)
     }
 
-    /// Changes the transport, while it is there.
+    /// Changes the transport, if it is still there.
     #[cfg(feature = "legacy")]
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.lock().transport.as_mut().map(change)
@@ -133,7 +133,7 @@ impl<T> Shared<T> {
         self.lock().interim = Some(interim);
     }
 
-    /// A request is sent by HTTP/1.1. How many bytes have been read so far.
+    /// Records the start of an HTTP/1.1 request; returns the number of bytes read so far.
     pub(crate) fn begin(&self, gate: Option<Arc<Gate>>) -> u64 {
         let mut inner = self.lock();
         if let Some(interim) = &mut inner.interim {
@@ -142,17 +142,17 @@ impl<T> Shared<T> {
         inner.received
     }
 
-    /// Why nothing more is read, if there were too many interim responses.
+    /// The error of too many interim responses, if there were.
     pub(crate) fn flooded(&self) -> Option<TooManyInterim> {
         self.lock().flooded
     }
 
-    /// How many bytes have been read so far.
+    /// The number of bytes read so far.
     pub(crate) fn received(&self) -> u64 {
         self.lock().received
     }
 
-    /// The first bytes that were read, as far as there are any.
+    /// The first bytes that were read, and how many there are.
     pub(crate) fn beginning(&self) -> ([u8; BEGINNING], usize) {
         let inner = self.lock();
         let length = usize::try_from(inner.received).unwrap_or(BEGINNING);
@@ -166,7 +166,7 @@ impl<T> Shared<T> {
 }
 
 impl<T: Connection> Shared<T> {
-    /// Watches whether the transport must not be reused although its peer did nothing.
+    /// Waits until the transport must not be reused for a reason other than its peer.
     pub(crate) fn poll_retired(&self, cx: &mut Context<'_>) -> Poll<Unusable> {
         match &mut self.lock().transport {
             Some(transport) => transport.poll_retired(cx),
@@ -174,15 +174,14 @@ impl<T: Connection> Shared<T> {
         }
     }
 
-    /// Asks the transport whether it can be used now.
+    /// Checks whether the transport is usable now.
     pub(crate) fn check(&self) -> Result<(), Unusable> {
         let mut inner = self.lock();
         let Some(transport) = &mut inner.transport else {
             return Err(Unusable::Closed);
         };
         let checked = transport.check();
-        // A session may have taken data in, of which the reactor has not told its reader, and never
-        // will.
+        // A TLS session may have buffered data for which the reactor will never wake the reader.
         let told = matches!(checked, Err(Unusable::UnexpectedData));
         let reader = inner.reader.take_if(|_| told);
         drop(inner);

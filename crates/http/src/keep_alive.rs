@@ -1,4 +1,4 @@
-//! For how long, and how often, a server says that it keeps a connection.
+//! How long, and for how many requests, a server keeps a connection, by its `Keep-Alive` header.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,21 +9,21 @@ use keepalive::authority;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-// The server's clock starts as it sends its last byte, ours as that is read, and the next request
-// has yet to get there.
+// The server's clock starts as it sends its last byte, ours as we read it, and the next request has
+// yet to arrive.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// What the server of a connection has said of it, and until when that lets it be used again.
+/// The server's announcement for a connection, and the time until which it may be reused.
 #[derive(Debug, Default)]
 pub(crate) struct KeepAlive {
     said: Said,
-    /// Of a connection that is idle, if there is such a time.
+    /// `Some` on an idle connection with a time limit.
     until: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl KeepAlive {
-    /// Takes notice of a response. A time that was said before holds until another is said.
+    /// Reads a response. A time from an earlier response holds until a new one arrives.
     pub(crate) fn hear(&mut self, headers: &HeaderMap) {
         let said = Said::parse(headers);
         let left = self.said.requests.map(|left| left.saturating_sub(1));
@@ -31,25 +31,25 @@ impl KeepAlive {
         self.said.requests = said.requests.or(left);
     }
 
-    /// The connection is idle from now on; whether it may be used again.
+    /// Marks the connection idle; returns whether it may be reused.
     pub(crate) fn begin(&mut self) -> bool {
         let idle = self.said.idle.map(less_margin);
-        // What is beyond the clock's reach is no limit.
+        // A time beyond the clock's range is no limit.
         self.until = idle.and_then(|idle| Instant::now().checked_add(idle));
         self.said.requests != Some(0) && idle != Some(Duration::ZERO)
     }
 
-    /// The connection is in use.
+    /// Marks the connection in use.
     pub(crate) fn end(&mut self) {
         self.until = None;
     }
 
-    /// Whether its time is over.
+    /// Whether the connection's time has expired.
     pub(crate) fn is_over(&self) -> bool {
         self.until.is_some_and(|until| until <= Instant::now())
     }
 
-    /// Waits until its time is over.
+    /// Waits until the connection's time has expired.
     pub(crate) fn poll_over(&mut self, runtime: &Handle, context: &mut Context<'_>) -> Poll<()> {
         let Some(until) = self.until else {
             return Poll::Pending;
@@ -65,21 +65,21 @@ impl KeepAlive {
     }
 }
 
-/// Where the margin is more than half of the time, half is left.
+/// The time minus the margin; at least half of the time remains.
 fn less_margin(idle: Duration) -> Duration {
     idle - MARGIN.min(idle / 2)
 }
 
-/// The parameters of the header `Keep-Alive` (RFC 2068, section 19.7.1.1), as far as they make
-/// sense; of those that are given twice, the smaller.
+/// The valid parameters of the header `Keep-Alive` (RFC 2068, section 19.7.1.1). The smaller of two
+/// duplicates counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Said {
     idle: Option<Duration>,
-    /// How many requests may follow.
+    /// How many more requests the connection takes.
     requests: Option<u64>,
 }
 
-// Known, it need not be read for each response.
+// A constant, so that the name is not parsed for each response.
 static NAME: HeaderName = HeaderName::from_static("keep-alive");
 
 impl Said {

@@ -1,42 +1,43 @@
-//! HTTP/1.1 and HTTP/2 for clients, on connections that [`keepalive`] opens, limits, queues, reuses and closes.
+//! An HTTP/1.1 and HTTP/2 client, on connections that [`keepalive`] opens, limits, queues, reuses
+//! and closes.
 //!
 //! Three parts, each usable without the next:
 //!
-//! - [`Http`] is a [`keepalive::Connector`]: it opens connections that speak HTTP, over those of
+//! - [`Http`] is a [`keepalive::Connector`]: it opens HTTP connections over the connections of
 //!   another connector.
-//! - [`HttpConnection`] is what it opens, with [hyper](https://hyper.rs) inside.
-//! - [`Client`] asks a manager for such a connection, sends a request, and gives the connection
-//!   back when the [`Body`] of the answer has been read to its end.
+//! - [`HttpConnection`] is one such connection, with [hyper](https://hyper.rs) inside.
+//! - [`Client`] takes such a connection from a manager and sends a request. When the [`Body`] of
+//!   the response has been read to its end, the client returns the connection.
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! - A connection of HTTP/1.1 serves its next request only after the answer before was read
-//!   completely, and only if nothing more has arrived since. Whatever else happens to an exchange
-//!   (its future is dropped, it fails, the server sends more than it announced) closes the
-//!   connection. Of HTTP/2, it ends its own stream alone.
-//! - What a server of HTTP/1.1 says by `Keep-Alive` holds, if it is less than what the manager allows
-//!   (`keep_alive`, `max_uses`): after `timeout=n` an idle connection is closed one second before the
-//!   time is over, because the server's clock starts as it sends its last byte, ours as that is
-//!   read, and the next request has yet to get there. Of less than two seconds, half is used. After
-//!   `timeout=0` and `max=0` a connection is not used again, and after `max=n` at most `n` times.
-//! - A connection of HTTP/2 carries as many exchanges as its server allows at the time, up to
-//!   [`Http::http2_max_streams`].
-//! - A body of HTTP/2 that nobody reads costs the memory of its
-//!   [window](Http::http2_stream_window), and holds up no other.
-//! - A request is sent again only if nothing of it has left, if the server says that it has not
-//!   processed it, or if it may be done twice and its connection had been used before and ended
-//!   without a byte of an answer: the server had closed the connection as we reused it (RFC 9112,
-//!   section 9.3.1, and RFC 9113, section 8.7). An error of a stream whose connection lives is final.
-//!   [`Client::retries`] has the cases, and [`Idempotent`] says which requests may be done twice.
-//! - The head of an answer, and the trailers of a body, have limits, the same for both versions:
+//! - An HTTP/1.1 connection serves its next request only after the previous response was read
+//!   completely, and only if no more bytes have arrived since. Any other outcome closes the
+//!   connection: the exchange's future is dropped, the exchange fails, or the server sends more
+//!   than it announced. An HTTP/2 exchange ends only its own stream.
+//! - The client honours the `Keep-Alive` header of an HTTP/1.1 server if it allows less than the
+//!   manager does (`keep_alive`, `max_uses`). After `timeout=n` an idle connection is closed one
+//!   second early, or after half the time if `n` is 1. The server's clock starts as it sends its
+//!   last byte, ours as we read it, and the next request has yet to arrive. After `timeout=0` or
+//!   `max=0` a connection is not reused; after `max=n` it serves at most `n` more requests.
+//! - An HTTP/2 connection carries as many concurrent exchanges as its server currently allows, up
+//!   to [`Http::http2_max_streams`].
+//! - An unread HTTP/2 body costs the memory of its [window](Http::http2_stream_window), and blocks
+//!   no other body.
+//! - A request is sent again only if that is safe. Either no byte of it was sent, or the server
+//!   reports that it did not process it (RFC 9113, section 8.7). Or it is idempotent, and its
+//!   reused connection ended before the first byte of a response. Then the server closed the
+//!   connection as we reused it (RFC 9112, section 9.3.1). A stream error on a live connection is
+//!   final. [`Client::retries`] lists the cases, and [`Idempotent`] marks single requests.
+//! - Response heads and body trailers have limits, the same for both versions:
 //!   [`Http::max_header_bytes`] and [`Http::max_header_fields`]. Interim responses have one too,
 //!   [`Http::max_interim_responses`].
 //!
 //! # Features
 //!
-//! - `legacy`: the module `legacy`, which stands in for `hyper_util::client::legacy`. Its users change
-//!   one import.
-//! - `tls`, on by default: `https`, by the TLS of [`keepalive`].
+//! - `legacy`: the module `legacy`, a replacement for `hyper_util::client::legacy`. Its users
+//!   change one import.
+//! - `tls`, on by default: `https`, through the TLS of [`keepalive`].
 //!
 //! # Examples
 //!

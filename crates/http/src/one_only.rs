@@ -1,14 +1,14 @@
-//! Which hosts have said that they want HTTP/1.1 (RFC 9113, section 7: HTTP_1_1_REQUIRED).
+//! Remembers which hosts require HTTP/1.1 (RFC 9113, section 7: HTTP_1_1_REQUIRED).
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keepalive::Host;
 
-/// How many are remembered; with one more, all others are forgotten, and say so again.
+/// How many are remembered. One more clears the set, and the hosts report it again.
 const REMEMBERED: usize = 1024;
 
-/// The hosts that are offered HTTP/1.1 alone.
+/// The hosts that are offered only HTTP/1.1.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OneOnly(Arc<Mutex<HashSet<Host>>>);
 

@@ -1,4 +1,4 @@
-//! Where the requests of a URL go.
+//! Maps a URL to the destination of its requests.
 
 use std::cell::RefCell;
 
@@ -8,11 +8,11 @@ use http::{HeaderValue, Method, Uri};
 use crate::Error;
 use crate::target::Target;
 
-/// How many a thread remembers. Most programs ask a few hosts again and again; for others, looking
-/// through these costs next to nothing.
+/// How many origins a thread remembers. Most programs use a few hosts again and again; for others,
+/// a failed lookup costs next to nothing.
 const REMEMBERED: usize = 4;
 
-/// Where a URL's requests go, and how its server is addressed.
+/// The destination of a URL's requests, and the value of their `host` header.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) to: keepalive::Request,
@@ -20,10 +20,10 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// That of an absolute URL; for `CONNECT`, an address and a port will do.
+    /// The origin of an absolute URL; for `CONNECT`, an address and a port suffice.
     ///
-    /// Telling it costs about as much as all else that is done for a request, so each thread
-    /// remembers the last few.
+    /// Parsing costs about as much as all other work for a request, so each thread remembers the
+    /// last few origins.
     pub(crate) fn of(method: &Method, uri: &Uri) -> Result<Self, Error> {
         if *method == Method::CONNECT {
             return Self::parse(method, uri);
@@ -33,7 +33,7 @@ impl Origin {
             return Ok(origin);
         }
         let origin = Self::parse(method, uri)?;
-        // At its end, a thread remembers nothing more.
+        // A thread that is ending remembers nothing more.
         let _ = RECENT.try_with(|recent| recent.borrow_mut().add(uri, &origin));
         Ok(origin)
     }

@@ -1,4 +1,4 @@
-//! The body of a request, of whatever kind the user has.
+//! The body of a request, of any type.
 
 use std::any::Any;
 use std::fmt;
@@ -16,12 +16,12 @@ use self::held::Held;
 
 mod held;
 
-/// Less than any system has for a socket.
+/// Less than the send buffer of a socket on any system.
 const AT_ONCE: usize = 16 * 1024;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of a request. Its type is forgotten, so that one manager serves them all.
+/// The body of a request. Its type is erased, so that one manager serves all body types.
 pub(crate) struct Outgoing(Kind);
 
 enum Kind {
@@ -46,7 +46,7 @@ impl Outgoing {
         Self(Kind::Stream(Box::pin(body)))
     }
 
-    /// The same body once more, if it can be had twice: one that was there as a whole.
+    /// A copy of the body, if it is in memory as a whole.
     pub(crate) fn again(&self) -> Option<Self> {
         match &self.0 {
             Kind::Empty => Some(Self(Kind::Empty)),
@@ -56,7 +56,7 @@ impl Outgoing {
         }
     }
 
-    /// The same body, which waits for so long for the server to want it.
+    /// The same body, which waits up to `time` for a 100.
     pub(crate) fn held_back(self, time: Duration) -> Self {
         match self.0 {
             Kind::Empty => self,
@@ -65,7 +65,7 @@ impl Outgoing {
         }
     }
 
-    /// What holds it back.
+    /// The gate that holds it back, if any.
     pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
         match &self.0 {
             Kind::Held(held) => Some(Arc::clone(&held.gate)),
@@ -73,7 +73,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether it leaves with the head, as it is there and fits into what a socket takes.
+    /// Whether it leaves with the head, because it is complete and fits into a socket's buffer.
     pub(crate) fn leaves_at_once(&self) -> bool {
         match &self.0 {
             Kind::Empty => true,
@@ -82,7 +82,7 @@ impl Outgoing {
         }
     }
 
-    /// Whether it is there as a whole, and so has no trailers.
+    /// Whether it is in memory as a whole, and so has no trailers.
     pub(crate) fn is_whole(&self) -> bool {
         match &self.0 {
             Kind::Empty | Kind::Whole(_) => true,
@@ -91,7 +91,7 @@ impl Outgoing {
         }
     }
 
-    /// How long it is, if that is known.
+    /// Its length, if known.
     pub(crate) fn length(&self) -> Option<u64> {
         self.size_hint().exact()
     }
@@ -101,7 +101,7 @@ impl Outgoing {
     }
 }
 
-/// What is in a body that is there as a whole.
+/// The data of a body that is in memory as a whole.
 fn whole<B: Body + 'static>(body: &mut B) -> Option<Bytes> {
     let body: &mut dyn Any = body;
     if let Some(text) = body.downcast_mut::<String>() {
@@ -154,7 +154,7 @@ impl Body for Outgoing {
     }
 }
 
-/// Any body, as this crate sees it. The methods are those of [`Body`] by other names.
+/// Any body. The methods are those of [`Body`] under other names.
 trait Stream: Send {
     fn poll_item(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>>;
 
@@ -187,7 +187,7 @@ where
     }
 }
 
-/// Says nothing of what is in it.
+/// Omits the content.
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Outgoing")

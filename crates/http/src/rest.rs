@@ -1,4 +1,4 @@
-//! The rest of a body that nobody wants any more.
+//! Reads the rest of a body that its user has dropped.
 
 use std::future::poll_fn;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::StreamConnector;
 use crate::hold::Hold;
 
-/// How much of it is read, so that its connection can be used again: less work than a new one.
+/// How much of the rest is read, so that the connection can be reused: less work than a new one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rest {
     pub(crate) bytes: u64,
@@ -29,13 +29,13 @@ impl Default for Rest {
 }
 
 impl Rest {
-    /// Whether it is worth trying, by what is known of what is missing.
+    /// Whether reading is worth a try, by the known size of the rest.
     fn is_worth(self, missing: &SizeHint) -> bool {
         missing.lower() <= self.bytes && self.bytes > 0 && !self.time.is_zero()
     }
 
-    /// Reads what is missing, if it is little and comes soon, and gives the connection back;
-    /// closes it otherwise. It does so in a task of its own.
+    /// Reads the rest in a task, if it is small and arrives soon, and returns the connection;
+    /// closes it otherwise.
     pub(crate) fn read<C: StreamConnector>(self, incoming: Incoming, mut hold: Hold<C>) {
         use http_body::Body as _;
         let runtime = Handle::try_current();
@@ -50,13 +50,13 @@ impl Rest {
                     poll_fn(|context| hold.poll_free(context)).await;
                 }
             };
-            // Whether in time or not, what holds the connection is dropped now.
+            // In time or not, the connection's hold is dropped now.
             let _in_time = timeout(self.time, read).await;
         });
     }
 }
 
-/// Whether the end has come within so many bytes.
+/// Whether the body ended within `bytes`.
 async fn drained(mut incoming: Incoming, mut bytes: u64) -> bool {
     while let Some(frame) = incoming.frame().await {
         let Ok(frame) = frame else { return false };

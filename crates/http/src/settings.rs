@@ -1,4 +1,4 @@
-//! What hyper can be told about the connections that it speaks on.
+//! hyper's own settings of connections.
 
 #[cfg(feature = "legacy")]
 use std::any::Any;
@@ -11,29 +11,30 @@ use hyper::client::conn::{http1, http2};
 use crate::http1::Bare;
 use crate::http2::Executor;
 
-/// Settings of hyper's own, in place of ours.
+/// hyper's own settings, in place of ours.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) one: http1::Builder,
     pub(crate) two: Vec<Change>,
-    /// Whether the changes are about the windows of HTTP/2.
+    /// Whether the changes set windows of HTTP/2.
     pub(crate) has_windows: bool,
-    /// How many streams of HTTP/2 there may be before the peer's settings are there.
+    /// How many HTTP/2 streams may be open before the peer's settings arrive.
     pub(crate) streams: Option<usize>,
-    /// A [`Bare`] of the connector's transports, if hyper is to speak HTTP/1.1 on what is in them.
+    /// A [`Bare`] of the connector's transports, if hyper uses their inner streams directly for
+    /// HTTP/1.1.
     #[cfg(feature = "legacy")]
     pub(crate) bare: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 #[cfg(feature = "legacy")]
 impl Settings {
-    /// What takes the stream out of such a transport.
+    /// The function that takes the stream out of such a transport.
     pub(crate) fn bare<T: 'static>(&self) -> Option<&Bare<T>> {
         self.bare.as_ref()?.downcast_ref()
     }
 }
 
-/// A change to what a connection of HTTP/2 is opened with.
+/// A change to the builder of an HTTP/2 connection.
 pub(crate) type Change = Arc<dyn Fn(&mut http2::Builder<Executor>) + Send + Sync>;
 
 impl fmt::Debug for Settings {

@@ -1,4 +1,4 @@
-//! What a URL says: where to connect to, and what to ask for.
+//! Splits a URL into the server to connect to and the request target.
 
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderValue, Method, Uri};
@@ -11,16 +11,16 @@ pub(crate) struct Target {
     pub(crate) scheme: String,
     /// As in the URL, with the brackets of an IPv6 address.
     pub(crate) address: String,
-    /// Whether it is in range is for [`keepalive::Request`] to say.
+    /// [`keepalive::Request`] checks its range.
     pub(crate) port: u64,
-    /// The address, and the port where it is not the scheme's own (RFC 9110, section 7.2).
+    /// The address, and the port unless it is the scheme's default (RFC 9110, section 7.2).
     pub(crate) host: HeaderValue,
 }
 
 impl Target {
-    /// Takes an absolute URL apart; for `CONNECT`, an address and a port will do.
+    /// Parses an absolute URL; for `CONNECT`, an address and a port suffice.
     ///
-    /// Neither its path nor its user info are in the error: they may hold secrets.
+    /// The error contains neither its path nor its user info: they may hold secrets.
     pub(crate) fn parse(method: &Method, uri: &Uri) -> Result<Self, String> {
         let connects = *method == Method::CONNECT;
         let (scheme, authority) = match (uri.scheme_str(), uri.authority()) {
@@ -38,7 +38,7 @@ impl Target {
         let default_port = authority::default_port(scheme).filter(|_| is_http);
         let not_http = || format!("the scheme {scheme:?} is not HTTP");
         let default_port = u64::from(default_port.ok_or_else(not_http)?);
-        // Of any other method they have been made a header.
+        // Other methods have them in a header already.
         if authority.as_str().contains('@') {
             return Err("CONNECT takes no user name and no password".to_owned());
         }
@@ -62,11 +62,11 @@ impl Target {
     }
 }
 
-/// What the server is sent of a URL: the path and the query, or, for `CONNECT`, the address and the
-/// port, which are in `host` (RFC 9112, sections 3.2.1 and 3.2.3).
+/// The request target: path and query, or for `CONNECT` the address and port in `host` (RFC 9112,
+/// sections 3.2.1 and 3.2.3).
 pub(crate) fn form(method: &Method, uri: &Uri, host: &HeaderValue) -> Result<Uri, String> {
-    // Before a fragment, as in "http://h.test#top", one may be there that calls itself "/" and is
-    // sent as nothing.
+    // Before a fragment, as in "http://h.test#top", `http` returns a path that displays as "/" but
+    // is sent as nothing.
     let path = uri.path_and_query().filter(|path| path.as_str() != "/");
     match path {
         Some(_) if *method == Method::CONNECT => Err("CONNECT asks for no path".to_owned()),
@@ -79,7 +79,7 @@ pub(crate) fn form(method: &Method, uri: &Uri, host: &HeaderValue) -> Result<Uri
     }
 }
 
-/// A path and a query in ASCII, as servers want it (RFC 3986, section 2.1); a [`Uri`] may have more.
+/// Path and query in ASCII, as servers require (RFC 3986, section 2.1); a [`Uri`] may contain more.
 fn encoded(path: &PathAndQuery) -> Result<PathAndQuery, String> {
     if path.as_str().is_ascii() {
         return Ok(path.clone());

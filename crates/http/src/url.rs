@@ -1,4 +1,4 @@
-//! A URL as text, read as browsers read it.
+//! A URL, parsed from text as browsers parse it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,21 +9,20 @@ use url::{ParseError, Position};
 
 use crate::credentials;
 
-/// A URL of `http` or `https`, read from text as the [WHATWG URL standard] says, which is what
-/// browsers do.
+/// A URL of `http` or `https`, parsed as the [WHATWG URL standard] defines and browsers do.
 ///
 /// A name outside ASCII becomes its ASCII form (`bücher.example`: `xn--bcher-kva.example`). In path
 /// and query, bytes that a server would refuse are percent-encoded. Dot segments are resolved, and
-/// the fragment is left out, as no server is sent it. A user name and a password become the value of
-/// an `authorization` header (RFC 7617); neither [`uri`](Self::uri) nor `Debug` or an error shows
-/// them.
+/// the fragment is dropped, as it is never sent to a server. A user name and a password become the
+/// value of an `authorization` header (RFC 7617); neither [`uri`](Self::uri) nor `Debug` or an
+/// error shows them.
 ///
-/// Three kinds of text are URLs for the standard and not here. The first has another scheme. The
-/// second has a port 0, to which nothing can be connected. The third has a name that no host can
-/// have, such as `a!b` or one of more than 253 characters.
+/// This type rejects some URLs that the standard accepts. They have another scheme, port 0, to
+/// which nothing can connect, or a name that no host can have. Such a name is `a!b`, or has more
+/// than 253 characters.
 ///
-/// An [`http::Uri`] is read more strictly: it refuses a name outside ASCII, and keeps dot segments.
-/// A [`Client`](crate::Client) takes both.
+/// An [`http::Uri`] is parsed more strictly: it rejects a name outside ASCII, and keeps dot
+/// segments. A [`Client`](crate::Client) takes both.
 ///
 /// [WHATWG URL standard]: https://url.spec.whatwg.org/
 ///
@@ -59,13 +58,13 @@ impl Url {
         self.authorization.as_ref()
     }
 
-    /// The URL that `reference` leads to from this one, as a `location` header or a link does.
+    /// Resolves `reference` against this URL, as for a `location` header or a link.
     ///
-    /// A reference to another host leaves user name and password behind.
+    /// A reference to another host drops user name and password.
     ///
     /// # Errors
     ///
-    /// `reference` is no URL, or one of another scheme.
+    /// If `reference` is no URL, or has another scheme.
     ///
     /// # Examples
     ///
@@ -86,7 +85,7 @@ impl Url {
         (self.uri, self.authorization)
     }
 
-    /// Takes what the standard has made of `text`.
+    /// Checks the URL that the parser has made of `text`.
     fn checked(mut url: url::Url, text: &str) -> Result<Self, UrlError> {
         url.set_fragment(None);
         let scheme = url.scheme();
@@ -129,7 +128,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// Tells whether there are credentials, not which.
+/// Shows whether there are credentials, but not their values.
 impl fmt::Debug for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Url")
@@ -139,10 +138,10 @@ impl fmt::Debug for Url {
     }
 }
 
-/// Why a text is no [`Url`].
+/// The error of a text that is no [`Url`].
 ///
-/// The message says which character is wrong and where, or which part. It repeats neither user name
-/// nor password, nor path and query, which may be secret too.
+/// The message names the wrong part, or the wrong character and its position. It repeats neither
+/// user name nor password, nor path and query, which may be secret too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlError(Fault);
 
@@ -151,7 +150,7 @@ enum Fault {
     NoScheme,
     Scheme(String),
     NoHost,
-    /// It is not allowed there: the character, and its number.
+    /// A forbidden character, and its position.
     Character(char, usize),
     Name,
     V4(String),
@@ -204,7 +203,7 @@ impl From<Fault> for UrlError {
     }
 }
 
-/// What is wrong with a scheme: it may be a password that has come to the wrong place.
+/// The error of a wrong scheme, which may be a password in the wrong place.
 fn foreign(scheme: &str, text: &str) -> UrlError {
     UrlError(match text.contains("://") {
         true => Fault::Scheme(scheme.to_owned()),
@@ -212,7 +211,7 @@ fn foreign(scheme: &str, text: &str) -> UrlError {
     })
 }
 
-/// Finds in a text what the parser calls wrong.
+/// Finds the part of a text that the parser rejected.
 fn fault(error: ParseError, text: &str) -> UrlError {
     let host = Host::of(text);
     UrlError(match error {
@@ -223,7 +222,7 @@ fn fault(error: ParseError, text: &str) -> UrlError {
         ParseError::InvalidIpv6Address if host.name.contains('%') => Fault::Zone,
         ParseError::InvalidIpv6Address => Fault::V6,
         ParseError::Overflow => Fault::TooLong,
-        // A name that is wrong.
+        // A wrong name.
         _ => match host.forbidden() {
             Some((sign, number)) => Fault::Character(sign, number),
             None => Fault::Name,
@@ -231,11 +230,11 @@ fn fault(error: ParseError, text: &str) -> UrlError {
     })
 }
 
-/// The host of a text that is no URL, and what follows it.
+/// The host and port of a text that is no URL.
 struct Host<'a> {
     name: &'a str,
     port: Option<&'a str>,
-    /// How many characters come before.
+    /// The number of characters before it.
     before: usize,
 }
 
@@ -247,7 +246,7 @@ impl<'a> Host<'a> {
         let begin = text.len() - rest.len();
         let end = rest.find(|sign| slash(sign) || matches!(sign, '?' | '#'));
         let authority = &rest[..end.unwrap_or(rest.len())];
-        // What comes before the last "@" is a user name and a password.
+        // User name and password precede the last "@".
         let user = authority.rfind('@').map_or(0, |at| at + 1);
         let place = &authority[user..];
         let (name, port) = authority::split(place);
@@ -258,14 +257,14 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// The first forbidden domain code point of the standard, and its number in the text.
+    /// The first forbidden domain code point of the standard, and its position in the text.
     fn forbidden(&self) -> Option<(char, usize)> {
         let forbidden = |sign: char| sign.is_ascii_control() || " #/:<>?@[\\]^|%".contains(sign);
         let mut signs = self.name.chars().zip(self.before + 1..);
         signs.find(|(sign, _)| forbidden(*sign))
     }
 
-    /// A port of digits alone. Anything else may be a part of a password.
+    /// The port, if it is only digits. Anything else may be part of a password.
     fn port(&self) -> Option<String> {
         let digits = self.port?;
         let clean = digits.bytes().all(|byte| byte.is_ascii_digit());

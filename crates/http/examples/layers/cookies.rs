@@ -11,8 +11,8 @@ use http::{Request, Response};
 use tower::{Layer, Service};
 use url::Url;
 
-/// Keeps the cookies that answers set, and sends them where they belong. It is to be within the layer
-/// that follows redirects, for those set cookies too.
+/// Stores the cookies of responses, and sends them with matching requests. Place it inside the
+/// layer that follows redirects, because redirects set cookies too.
 #[derive(Clone, Default)]
 pub(crate) struct CookieLayer {
     jar: Jar,

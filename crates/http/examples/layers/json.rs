@@ -1,4 +1,4 @@
-//! Bodies that are JSON.
+//! JSON bodies.
 
 use std::error::Error;
 
@@ -24,7 +24,7 @@ pub(crate) fn request(
     Ok(request.body(serde_json::to_string(value)?)?)
 }
 
-/// Reads the body to its end. An answer that is no success is an error.
+/// Reads and parses the whole body. A status that is no success is an error.
 pub(crate) async fn read<T, B>(response: Response<B>) -> Result<T, BoxError>
 where
     T: DeserializeOwned,

@@ -1,8 +1,8 @@
-//! What users of reqwest reach for, by layers of tower: time limits, retries with backoff, redirects,
-//! bodies unpacked, cookies and JSON.
+//! Features of reqwest, built from tower layers: time limits, retries with backoff, redirects,
+//! decompression, cookies and JSON.
 //!
-//! It starts two servers of its own. It logs in at the first, orders something from a page that is not
-//! well at first, and is sent to the second with a password that the second may not be told.
+//! It starts two servers of its own. It logs in at the first, and orders something from a page that
+//! fails at first. Then it is redirected to the second server, which must not receive its password.
 
 #![allow(clippy::print_stdout, reason = "an example speaks to the terminal")]
 
@@ -45,21 +45,21 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         .connector(Http::new())
         .build()?;
     let mut client = ServiceBuilder::new()
-        .timeout(Duration::from_secs(30)) // until the head of the last answer
+        .timeout(Duration::from_secs(30)) // until the head of the last response
         .retry(Retries::at_most(3))
         .layer(FollowRedirectLayer::with_policy(Redirects::at_most(10)))
         .layer(DecompressionLayer::new())
         .layer(CookieLayer::default())
         .layer(ResponseBodyTimeoutLayer::new(Duration::from_secs(10))) // without a byte
-        .timeout(Duration::from_secs(10)) // of each exchange, until the head of its answer
+        .timeout(Duration::from_secs(10)) // of each exchange, until the head of its response
         .service(Client::new(manager.clone()));
 
-    // The answer sets a cookie and leads to a page that wants it.
+    // The response sets a cookie, and redirects to a page that needs it.
     let request = Request::post(first.url("/login")).body("me".to_owned())?;
     let response = client.ready().await?.call(request).await?;
     println!("logged in: {}", response.status());
 
-    // It is busy when it is asked first. The answer is packed.
+    // The first try gets a 503. The response is compressed.
     let order = Order {
         item: "tea".to_owned(),
         number: 2,
@@ -70,7 +70,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     println!("ordered: {confirmed:?}");
     assert_eq!(confirmed, order);
 
-    // It leads elsewhere, where a password does not belong.
+    // The redirect leads to another host, which must not receive the password.
     let request = Request::get(first.url("/old")).header(AUTHORIZATION, "Basic bWU6c2VjcmV0");
     let response = client
         .ready()

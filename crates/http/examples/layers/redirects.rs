@@ -1,14 +1,14 @@
-//! Which redirects are followed, and with what.
+//! Decides which redirects are followed, and with which headers.
 
 use http::Request;
 use http::header::{AUTHORIZATION, COOKIE, HOST, PROXY_AUTHORIZATION};
 use tower_http::follow_redirect::policy::{Action, Attempt, Policy};
 
-/// Follows so many redirects. Once one leads to another origin, what is secret stays behind for
-/// good.
+/// Follows a limited number of redirects. Once one leads to another origin, secret headers are
+/// removed for good.
 ///
-/// `FollowRedirectLayer::new()` brings a policy that compares each place with the one before it
-/// alone: the second request to another origin has the credentials again.
+/// The default policy of `FollowRedirectLayer::new()` compares each location only with the previous
+/// one: the second request to another origin has the credentials again.
 #[derive(Clone)]
 pub(crate) struct Redirects {
     more: u32,
@@ -43,7 +43,7 @@ impl<E> Policy<String, E> for Redirects {
         }
     }
 
-    /// For a 307, which wants the body once more.
+    /// For a 307, which needs the body again.
     fn clone_body(&self, body: &String) -> Option<String> {
         Some(body.clone())
     }

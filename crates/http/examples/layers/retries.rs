@@ -1,4 +1,4 @@
-//! Which requests are sent again, and when.
+//! Decides which requests are sent again, and when.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use tower::retry::Policy;
 use tower::retry::backoff::{Backoff, ExponentialBackoff, ExponentialBackoffMaker, MakeBackoff};
 use tower::util::rng::HasherRng;
 
-/// Sends what may be done twice so many times again: after an error, and after an answer that says
-/// "later". It waits between tries, twice as long each time, with some jitter.
+/// Retries idempotent requests a limited number of times: after an error, and after a response that
+/// reports a temporary failure. The wait doubles each time, with some jitter.
 #[derive(Clone)]
 pub(crate) struct Retries {
     more: u32,

@@ -1,4 +1,4 @@
-//! Two servers to ask.
+//! Two test servers.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -17,11 +17,11 @@ use tokio::net::TcpListener;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Writes down what it is asked, and whether it is told what is secret.
+/// Records its requests, and whether they carry a cookie or a password.
 #[derive(Clone)]
 pub(crate) struct Server {
     address: SocketAddr,
-    /// Where `/old` leads.
+    /// The target of `/old`.
     elsewhere: Option<SocketAddr>,
     told: Arc<Mutex<Vec<String>>>,
 }

@@ -1,4 +1,4 @@
-//! A request that is given to a proxy to forward (RFC 9112, section 3.2.2).
+//! Sends a request to a forwarding proxy (RFC 9112, section 3.2.2).
 
 use std::mem;
 
@@ -11,10 +11,10 @@ use crate::error::Tried;
 use crate::exchange::Exchange;
 
 impl Exchange {
-    /// Has the request given to whoever forwards those to its host, if anybody does.
+    /// Sends the request to the proxy that forwards requests to its host, if there is one.
     ///
-    /// A tunnel remains one, and so does what may become another protocol: a proxy forwards neither
-    /// (RFC 9110, section 7.8).
+    /// A tunnel and a request for another protocol are not forwarded: proxies forward neither (RFC
+    /// 9110, section 7.8).
     pub(crate) fn forward(
         &mut self,
         forwarder: impl FnOnce(&Host) -> Option<Forwarder>,
@@ -56,12 +56,12 @@ impl Exchange {
         Ok(())
     }
 
-    /// The host that the request is for.
+    /// The host of the request's URL.
     pub(crate) fn host(&self) -> &Host {
         self.origin.as_deref().unwrap_or(&self.to).host()
     }
 
-    /// What is asked of whom, for errors.
+    /// The method, host and proxy, for errors.
     pub(crate) fn tried(&self) -> Tried {
         Tried {
             method: self.method().clone(),
@@ -70,7 +70,7 @@ impl Exchange {
         }
     }
 
-    /// An error of this exchange, which names the proxy, if there is one.
+    /// Adds the proxy to an error of this exchange, if there is one.
     pub(crate) fn failed(&self, error: Error) -> Error {
         match self.origin {
             Some(_) => error.of(self.tried()),

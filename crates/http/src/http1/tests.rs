@@ -1,4 +1,4 @@
-//! A connection of HTTP/1.1, against a peer on a socket of its own.
+//! An HTTP/1.1 connection against a peer on a socket of its own.
 
 use std::future::poll_fn;
 use std::os::fd::AsFd;
@@ -39,7 +39,8 @@ async fn an_idle_connection_notices_a_reset() {
     assert!(error.raw_os_error().is_some());
 }
 
-// Nothing is awaited between the peer's byte and the check, so only the system can know.
+// Nothing is awaited between the peer's byte and the check, so only the system can know of the
+// byte.
 #[tokio::test]
 async fn a_check_asks_the_system() {
     let (mut connection, mut peer, _alive) = connected().await;
@@ -119,7 +120,7 @@ async fn a_byte_of_an_answer_is_told_apart_from_none() {
     }
 }
 
-// hyper's task may end between two steps of the channel by which it is sent a request (tokio #8179).
+// hyper's task may end between two steps of sending a request through its channel (tokio #8179).
 #[test]
 fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -138,7 +139,7 @@ fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
         let answer = tokio::time::timeout(std::time::Duration::from_secs(5), send).await;
         assert!(answer.expect("it ends").is_err());
     };
-    // From outside of the runtime: hyper's task runs on another thread at once.
+    // Runs outside the runtime, so that hyper's task runs on another thread at once.
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..4000).for_each(|turn| runtime.block_on(meet(turn % 400))));

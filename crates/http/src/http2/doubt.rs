@@ -1,4 +1,4 @@
-//! Whether the peer of a connection is still there, asked when there is reason to doubt it.
+//! Checks whether the peer of a connection is alive, when there is reason to doubt it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,14 +14,14 @@ use tokio::time::Instant;
 use super::{Executor, Session};
 use crate::connector::LONGEST;
 
-/// When a connection is doubted, and how long it has to show that it is alive.
+/// The silence after which a peer is in doubt, and the time it then has to send a byte.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Silence {
     pub(crate) after: Duration,
     pub(crate) timeout: Duration,
 }
 
-/// 10 s each, as Chrome has it.
+/// 10 s each, as in Chrome.
 impl Default for Silence {
     fn default() -> Self {
         Self {
@@ -31,29 +31,29 @@ impl Default for Silence {
     }
 }
 
-/// Asks a peer of which nothing is heard whether it is there, by one PING (RFC 9113, section 6.7).
+/// Sends a silent peer one PING (RFC 9113, section 6.7).
 ///
-/// hyper sends the PING: its clock for that stands still until there is a doubt, and again until the
-/// time for anything to be heard is over. One timer runs while there are exchanges, and none on a
-/// connection that is idle and trusted.
+/// hyper sends the PING. Its clock for that stands still until there is a doubt, and again until
+/// the peer's time is over. One timer runs while there are exchanges, and none on a connection that
+/// is idle and trusted.
 pub(super) struct Doubt {
     silence: Silence,
     flags: Arc<Flags>,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
-    /// How much had been received when the timer began.
+    /// The number of bytes received when the timer began.
     heard: u64,
     is_asked: bool,
     last: Option<Asked>,
 }
 
-/// The last time that the peer was asked.
+/// The last PING.
 struct Asked {
     at: Instant,
-    /// How many requests had been sent.
+    /// The number of requests sent until then.
     sent: u64,
-    /// How much had been received once there was an answer.
+    /// The number of bytes received when the answer had arrived.
     heard: u64,
-    /// How often it was asked in a row, with nothing but answers to that heard between.
+    /// The number of PINGs in a row with only their answers between.
     times: u32,
 }
 
@@ -64,7 +64,7 @@ struct Flags {
 }
 
 impl Doubt {
-    /// Has hyper ask as this says.
+    /// Makes hyper ping under this doubt's control.
     pub(super) fn new(silence: Silence, builder: &mut Builder<Executor>) -> Self {
         let flags = Arc::<Flags>::default();
         let clock = Clock {
@@ -89,7 +89,7 @@ impl Doubt {
         }
     }
 
-    /// Before hyper reads and writes.
+    /// Runs before hyper reads and writes.
     pub(super) fn poll<T>(&mut self, session: &Arc<Session<T>>, context: &mut Context<'_>) {
         if self.is_asked {
             if self.poll_timer(context) {
@@ -97,7 +97,7 @@ impl Doubt {
             }
             return;
         }
-        // A handle each, the connection's own, and that of the task.
+        // Each handle holds a reference; so do the connection and the task.
         let is_busy = Arc::strong_count(session) > 2;
         if session.is_suspect() {
             self.ask(session, context);
@@ -115,7 +115,7 @@ impl Doubt {
         }
     }
 
-    /// After that. Anything that is heard ends the doubt.
+    /// Runs after hyper. Any received byte ends the doubt.
     pub(super) fn listen<T>(&mut self, session: &Session<T>) {
         self.flags.is_doubted.store(false, Ordering::Relaxed);
         if !self.is_asked {
@@ -126,7 +126,7 @@ impl Doubt {
             return;
         }
         if let Some(last) = &mut self.last {
-            // Whatever else there is beside an answer begins a new row.
+            // Any byte besides an answer starts a new row.
             last.heard = received;
             if received != self.heard + ANSWER {
                 last.times = 0;
@@ -176,14 +176,14 @@ impl Doubt {
     }
 }
 
-// Servers of gRPC take three within five minutes without a word of their own between, and then end
-// the connection.
+// gRPC servers accept three PINGs within five minutes without a frame of their own in between, and
+// then close the connection.
 const IN_A_ROW: u32 = 3;
 const APART: Duration = Duration::from_secs(300);
 // A PING frame.
 const ANSWER: u64 = 17;
 
-// What hyper waits for until it asks, and until it gives up. They only have to differ.
+// hyper's times until its PING and until it gives up. They only have to differ.
 const UNTIL_DOUBTED: Duration = Duration::ZERO;
 const UNTIL_LOST: Duration = Duration::from_secs(1);
 
@@ -210,7 +210,7 @@ impl Timer for Clock {
     }
 }
 
-/// It ends when its flag is set. Whoever sets one polls hyper next, so nobody is to be woken.
+/// Ends when its flag is set. The code that sets a flag polls hyper next, so no waker is needed.
 struct Nap {
     flags: Arc<Flags>,
     is_asked: bool,

@@ -1,4 +1,4 @@
-//! The task of a connection that speaks HTTP/2.
+//! The task of an HTTP/2 connection.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,8 +16,8 @@ use super::{Doubt, Session, lock};
 use crate::io::Shared;
 use crate::outgoing::Outgoing;
 
-/// hyper's two halves in one task: what reads and writes frames, and what makes streams of
-/// requests. In this order each hears of what the other was told in the same poll.
+/// hyper's two halves in one task: one reads and writes frames, the other makes streams of
+/// requests. Polled in this order, the second sees the effects of the first in the same poll.
 pub(super) struct Drive<T>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -34,7 +34,7 @@ impl<T> Drive<T>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    /// That of a session whose handshake was made with this executor.
+    /// The task of a session whose handshake used this executor.
     pub(super) fn new(
         executor: &Executor,
         requests: Requests<T>,
@@ -49,7 +49,7 @@ where
         }
     }
 
-    /// Says what a client begins with, and hears what its peer has said already; waits for nothing.
+    /// Sends the client's preface, and reads the bytes that the peer has already sent; never waits.
     pub(super) fn poll_begin(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_wire(context);
         if let Some(requests) = &self.requests {
@@ -87,7 +87,7 @@ where
         if let Some(requests) = &mut this.requests {
             match Pin::new(&mut *requests).poll(context) {
                 Poll::Ready(end) => {
-                    // It is the last word of a GOAWAY, of an error, and of the last handle.
+                    // This ends after a GOAWAY, an error, or the last handle.
                     if let Err(failure) = end {
                         let _ = this.session.failure.set(Arc::new(failure));
                     }
@@ -108,7 +108,7 @@ where
     }
 }
 
-/// However the task ends.
+/// Runs however the task ends.
 impl<T> Drop for Drive<T>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -120,8 +120,8 @@ where
 
 type Wire = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Keeps what hyper spawns first, which is what reads and writes frames, for [`Drive`]; spawns the
-/// rest.
+/// Keeps hyper's first spawned future, the one that reads and writes frames, for [`Drive`]; spawns
+/// the others.
 #[derive(Clone)]
 pub(crate) struct Executor {
     runtime: Handle,
@@ -129,7 +129,7 @@ pub(crate) struct Executor {
     torn: Torn,
 }
 
-/// Whether anything that was spawned was dropped before its end, as when a runtime ends.
+/// Whether a spawned future was dropped before its end, as when a runtime ends.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Torn(Arc<AtomicBool>);
 
@@ -140,11 +140,12 @@ impl Torn {
 }
 
 pin_project! {
-    /// A future that takes note before it is dropped, so that nobody hears of it earlier.
+    /// A future that records its drop before its parts are dropped, so that nothing learns of the
+    /// drop earlier.
     struct Watched<F> {
         #[pin]
         future: F,
-        // Until it has come to its end.
+        // `Some` until the future has finished.
         torn: Option<Torn>,
     }
 

@@ -1,4 +1,4 @@
-//! Whether what a server says is HTTP/2 at all.
+//! Detects a server that does not use HTTP/2.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use crate::error::words;
 use crate::outgoing::BoxError;
 
-/// A connection failed, and its server's first bytes are no HTTP/2.
+/// The error of a connection whose server's first bytes are not HTTP/2.
 #[derive(Debug)]
 pub(crate) struct Foreign {
     beginning: Box<[u8]>,
@@ -14,7 +14,7 @@ pub(crate) struct Foreign {
 }
 
 impl Foreign {
-    /// Adds to the error of a connection what its server's first bytes are, if that explains it.
+    /// Adds the server's first bytes to the error of a connection, if they explain it.
     pub(super) fn explain(error: BoxError, beginning: &[u8]) -> BoxError {
         if is_frame(beginning) {
             return error;
@@ -26,20 +26,20 @@ impl Foreign {
     }
 }
 
-/// Whether a frame of HTTP/2 may begin so: with the length of what follows its head (RFC 9113,
-/// section 4.1), which is small, as we allow no more than the default.
+/// Whether an HTTP/2 frame may begin with these bytes. They are the length of its payload (RFC
+/// 9113, section 4.1), which is small, as we allow no more than the default.
 fn is_frame(bytes: &[u8]) -> bool {
     let length = (0..3).map(|at| bytes.get(at).copied().unwrap_or(0));
     length.fold(0, |length, byte| length << 8 | u32::from(byte)) <= MAX_FRAME
 }
 
-// RFC 9113, section 6.5.2. With the next byte, no text begins so, and no record of TLS.
+// RFC 9113, section 6.5.2. Neither text nor a TLS record begins with such a length.
 const MAX_FRAME: u32 = 1 << 14;
 
 impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let beginning = self.beginning.escape_ascii();
-        // Whoever tells an attempt's error tells nothing of those behind it.
+        // A report of an attempt's error omits its sources, so the text includes them.
         let more = words(&*self.source);
         write!(
             f,

@@ -1,4 +1,4 @@
-//! What hyper's errors say of a connection that speaks HTTP/2.
+//! Interprets hyper's errors of an HTTP/2 connection.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::{fmt, io};
 use crate::error::words;
 use crate::resend::{Failure, is_of_user};
 
-/// A connection had ended with this.
+/// The error with which a connection had ended.
 #[derive(Debug)]
 pub(crate) struct Over(Arc<hyper::Error>);
 
@@ -16,7 +16,7 @@ impl Over {
         Self(Arc::clone(failure))
     }
 
-    /// That of the transport's error, if it was one.
+    /// The kind of the transport's error, if there was one.
     pub(super) fn kind(&self) -> io::ErrorKind {
         let transport = self.0.source().and_then(<dyn Error>::downcast_ref);
         transport.map_or(io::ErrorKind::Other, io::Error::kind)
@@ -35,24 +35,24 @@ impl Error for Over {
     }
 }
 
-/// How a request failed that was given to hyper, and whether its connection has ended.
+/// How a request failed in hyper, and whether its connection has ended.
 ///
-/// A GOAWAY from the peer is the error of those streams alone that come after the last that it
-/// names. The others go on, and if they fail later, then by another error.
+/// A GOAWAY from the peer is only the error of the streams after the last that it names. The other
+/// streams continue, and a later failure of theirs is another error.
 pub(super) fn failure(error: &hyper::Error) -> (Failure, bool) {
     if is_of_user(error) {
         return (Failure::User, false);
     }
     let cause = error.source().and_then(<dyn Error>::downcast_ref);
     let Some(cause): Option<&h2::Error> = cause else {
-        // A ping was not answered, or the connection's runtime has ended.
+        // A PING was not answered, or the connection's runtime has ended.
         return (Failure::Silent, true);
     };
     let reason = cause.reason();
     let is_refused = reason == Some(h2::Reason::REFUSED_STREAM);
     if cause.is_go_away() {
         return match reason {
-            // The peer said what makes no sense.
+            // The peer sent invalid frames.
             _ if !cause.is_remote() => (Failure::Partial, true),
             Some(h2::Reason::NO_ERROR) => (Failure::PassedOver, true),
             _ => (Failure::Refused, true),
@@ -65,7 +65,7 @@ pub(super) fn failure(error: &hyper::Error) -> (Failure, bool) {
     }
 }
 
-/// Whether the peer wants the request by HTTP/1.1.
+/// Whether the peer requires HTTP/1.1 for the request.
 pub(super) fn wants_one(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(<dyn Error>::downcast_ref);
     cause.is_some_and(|cause: &h2::Error| {

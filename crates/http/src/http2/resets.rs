@@ -1,4 +1,4 @@
-//! How many streams of a connection may be reset before it is replaced.
+//! Limits how many streams of a connection are reset before it is replaced.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,29 +7,29 @@ use hyper::client::conn::http2::Builder;
 use super::Executor;
 use crate::connector::LONGEST;
 
-/// Counts the exchanges of a connection that were given up, or failed.
+/// Counts the cancelled and failed exchanges of a connection.
 ///
-/// What a server sends on a stream that was reset, before it knows of that, is passed over while the
-/// stream is remembered. Once it is forgotten, each frame is an error of the stream, and after 1,024
-/// of them h2 ends the connection with everybody on it. So all are remembered, and the connection
-/// takes no more exchanges long before they are too many: whoever is on it goes on to the end.
+/// A server may send frames on a stream before it learns of our reset. h2 ignores them while it
+/// remembers the stream. Later each such frame is a stream error, and after 1,024 of them h2 ends
+/// the connection with all its exchanges. So h2 remembers all resets, and the connection takes no
+/// more exchanges long before there are too many; its current exchanges continue to their end.
 #[derive(Debug, Default)]
 pub(super) struct Resets(AtomicUsize);
 
 impl Resets {
-    /// Has every stream remembered that was reset.
+    /// Makes h2 remember every stream that was reset.
     pub(super) fn remember(builder: &mut Builder<Executor>) {
         builder
             .max_concurrent_reset_streams(usize::MAX)
             .reset_stream_duration(LONGEST);
     }
 
-    /// Counts one more; whether that is enough.
+    /// Counts one more; returns whether the limit is reached.
     pub(super) fn add(&self) -> bool {
         self.0.fetch_add(1, Ordering::Relaxed) + 1 == ENOUGH
     }
 }
 
-// A stream that is remembered costs some hundred bytes. What makes no sense to h2 counts for it too,
-// once for each exchange, and those under way may yet fail.
+// A remembered stream costs some hundred bytes. Frames that h2 rejects count towards its limit too,
+// once for each exchange, and current exchanges may still fail.
 const ENOUGH: usize = 512;

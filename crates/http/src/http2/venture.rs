@@ -1,17 +1,17 @@
-//! Which connection to a host carries a request before its peer has said how many it allows.
+//! Decides which connection to a host carries requests before the peer's stream limit is known.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keepalive::Host;
 
-/// Hosts of which a connection does. Others that are opened beside it, because it was not known
-/// that they can be shared, may turn out to be of no use, so nobody waits on them.
+/// The hosts with such a connection. Further connections, opened before the first proved shareable,
+/// may turn out useless, so no request waits on them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ventures(Arc<Mutex<HashSet<Host>>>);
 
 impl Ventures {
-    /// The right to do so, if no other connection to this host has it.
+    /// Takes the right to do so, unless another connection to this host has it.
     pub(crate) fn take(&self, host: &Host) -> Option<Venture> {
         let first = self.lock().insert(host.clone());
         first.then(|| Venture {
@@ -25,7 +25,7 @@ impl Ventures {
     }
 }
 
-/// The right of one connection, until it is dropped.
+/// The right of one connection, held until dropped.
 #[derive(Debug)]
 pub(crate) struct Venture {
     ventures: Ventures,

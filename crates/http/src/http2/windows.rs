@@ -1,13 +1,13 @@
-//! How much of response bodies a connection of HTTP/2 takes in before anybody reads it.
+//! Limits how many unread bytes of response bodies an HTTP/2 connection buffers.
 
 use hyper::client::conn::http2::Builder;
 
 use super::Executor;
 
-/// The windows of a connection (RFC 9113, section 5.2), and how many streams they have room for.
+/// The windows of a connection (RFC 9113, section 5.2), and how many streams fit into them.
 ///
-/// The window of the connection is that of all its streams together. So a body that nobody reads
-/// fills the window of its own stream, and never keeps a byte from another.
+/// The window of the connection is the sum of its streams' windows. So an unread body fills the
+/// window of its own stream, and never blocks another stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Windows {
     stream: u32,
@@ -15,7 +15,7 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// So much for each stream.
+    /// Sets the window of each stream.
     #[must_use]
     pub(crate) fn stream(self, bytes: u32) -> Self {
         Self {
@@ -24,7 +24,7 @@ impl Windows {
         }
     }
 
-    /// So many streams at most.
+    /// Sets the largest number of streams.
     #[must_use]
     pub(crate) fn streams(self, streams: usize) -> Self {
         Self {
@@ -33,7 +33,7 @@ impl Windows {
         }
     }
 
-    /// As many streams as the connection may carry: those that were asked for, as far as the largest
+    /// How many streams the connection may carry: the configured number, as far as the largest
     /// window of a connection has room for them.
     pub(crate) fn room(self) -> usize {
         self.streams.min(LARGEST / self.stream) as usize
@@ -47,12 +47,12 @@ impl Windows {
 
     fn connection(self) -> u32 {
         let all = self.stream.saturating_mul(self.streams);
-        // A connection begins with the default, whatever is wanted of it (section 6.9.2).
+        // A connection always starts with the default (section 6.9.2).
         all.clamp(DEFAULT, LARGEST)
     }
 }
 
-/// 2 MiB a stream, as hyper has it, and 256 streams, more than most servers allow.
+/// 2 MiB per stream, as in hyper, and 256 streams, more than most servers allow.
 impl Default for Windows {
     fn default() -> Self {
         Self {
@@ -65,7 +65,8 @@ impl Default for Windows {
 // RFC 9113, section 6.9.1.
 const LARGEST: u32 = (1 << 31) - 1;
 const DEFAULT: u32 = (1 << 16) - 1;
-// One frame of the smallest maximum (section 4.2): with less, a body takes more frames than it need.
+// One frame of the smallest maximum size (section 4.2): with less, a body takes more frames than
+// necessary.
 const SMALLEST: u32 = 1 << 14;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Settings by hyper-util's names, and those of a manager.
+//! Settings under hyper-util's names, and those of a manager.
 
 use std::fmt;
 use std::future::Future;
@@ -21,8 +21,8 @@ use crate::settings::Settings;
 
 /// Configures a [`Client`].
 ///
-/// The defaults are those of hyper-util: no limits, and no timeout. Those of a manager that are set
-/// here have a manager's meaning, see [`keepalive::Builder`].
+/// The defaults are those of hyper-util: no limits, and no timeout. Settings of a manager keep the
+/// manager's meaning, see [`keepalive::Builder`].
 ///
 /// # Examples
 ///
@@ -36,7 +36,7 @@ use crate::settings::Settings;
 /// let client = Client::builder(TokioExecutor::new())
 ///     .pool_idle_timeout(Duration::from_secs(30))
 ///     .pool_timer(TokioTimer::new())
-///     .max_per_host(8) // what hyper-util has not
+///     .max_per_host(8) // not in hyper-util
 ///     .timeout(Duration::from_secs(10))
 ///     .build_http::<Empty<Bytes>>();
 /// ```
@@ -54,7 +54,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Begins with hyper-util's defaults; see [`Client::builder`].
+    /// A builder with hyper-util's defaults; see [`Client::builder`].
     pub fn new<E>(executor: E) -> Self
     where
         E: hyper::rt::Executor<Pin<Box<dyn Future<Output = ()> + Send>>>
@@ -86,16 +86,16 @@ impl Builder {
         }
     }
 
-    /// How long an idle connection is kept; `None` for as long as its server likes.
+    /// How long an idle connection is kept; `None` keeps it until its server closes it.
     ///
-    /// Default 90 s. Zero: no connection is used twice.
+    /// Default 90 s. With zero, no connection is reused.
     pub fn pool_idle_timeout(&mut self, time: impl Into<Option<Duration>>) -> &mut Self {
         self.idle_timeout = time.into();
         self
     }
 
-    /// How many idle connections of HTTP/1.1 a host keeps. Default unlimited. With 0, no connection
-    /// is used twice, of whatever version.
+    /// How many idle HTTP/1.1 connections a host keeps. Default unlimited. With 0, no connection of
+    /// any version is reused.
     pub fn pool_max_idle_per_host(&mut self, connections: usize) -> &mut Self {
         self.max_idle_per_host = connections;
         self
@@ -107,8 +107,8 @@ impl Builder {
         self.pool_max_idle_per_host(connections)
     }
 
-    /// Taken for the sake of programs that set it: idle connections are closed in time without it,
-    /// by the manager's own timer, on tokio's clock.
+    /// Ignored; accepted for programs that set it. The manager closes idle connections by its own
+    /// timer, on tokio's clock.
     pub fn pool_timer<M>(&mut self, timer: M) -> &mut Self
     where
         M: Timer + Clone + Send + Sync + 'static,
@@ -139,17 +139,17 @@ impl Builder {
         self.manage(|manager| manager.max_open(connections))
     }
 
-    /// Requests that wait without an attempt of their own. Default unlimited, at least 1.
+    /// Requests that wait without a connection attempt of their own. Default unlimited, at least 1.
     pub fn max_queued(&mut self, requests: usize) -> &mut Self {
         self.manage(|manager| manager.max_queued(requests))
     }
 
-    /// Attempts to open a connection that are in flight at once. Default unlimited, at least 1.
+    /// Concurrent attempts to open a connection. Default unlimited, at least 1.
     pub fn max_connecting(&mut self, attempts: usize) -> &mut Self {
         self.manage(|manager| manager.max_connecting(attempts))
     }
 
-    /// Time until a request has its connection. Default none, longer than zero.
+    /// Time limit for a request to get its connection. Default none, longer than zero.
     pub fn timeout(&mut self, time: Duration) -> &mut Self {
         self.manage(|manager| manager.timeout(time))
     }
@@ -159,7 +159,7 @@ impl Builder {
         self.manage(|manager| manager.close_timeout(time))
     }
 
-    /// Age at which a connection is not used again. Default none, longer than zero.
+    /// Age after which a connection is not reused. Default none, longer than zero.
     pub fn max_lifetime(&mut self, time: Duration) -> &mut Self {
         self.manage(|manager| manager.max_lifetime(time))
     }
@@ -169,43 +169,45 @@ impl Builder {
         self.manage(|manager| manager.max_uses(exchanges))
     }
 
-    /// Whether a connection of HTTP/1.1 that has changed its protocol counts under the limits until
+    /// Whether an HTTP/1.1 connection that has changed its protocol counts under the limits until
     /// it is dropped. Default false, as with hyper-util.
     ///
-    /// If it does not count, it is its user's own from then on, and
-    /// [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) gives what the connector opened.
-    /// If it counts, hyper has a wrapper of that: [`connect::downcast`](super::connect::downcast)
-    /// gives what is in it, and a [`Slot`](super::connect::Slot).
+    /// If it does not count, it belongs to its user from then on, and
+    /// [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) returns the connector's stream.
+    /// If it counts, hyper holds a wrapper of that stream:
+    /// [`connect::downcast`](super::connect::downcast) returns the stream and a
+    /// [`Slot`](super::connect::Slot).
     ///
-    /// It is also known then whether any byte of an answer had come as a connection was lost, see
-    /// [`retry_canceled_requests`](Self::retry_canceled_requests). A stream of HTTP/2 counts always.
+    /// With true, the client also detects whether any byte of a response had arrived when a
+    /// connection was lost, see [`retry_canceled_requests`](Self::retry_canceled_requests). A
+    /// stream of HTTP/2 always counts.
     pub fn count_upgraded(&mut self, count: bool) -> &mut Self {
         self.count_upgraded = count;
         self
     }
 
-    /// Whether a request is sent again, if its connection turns out to be closed and that is safe;
-    /// see [`Client::retries`](crate::Client::retries). Default true.
+    /// Whether a request is sent again if its connection turns out to be closed and a retry is
+    /// safe; see [`Client::retries`](crate::Client::retries). Default true.
     pub fn retry_canceled_requests(&mut self, retry: bool) -> &mut Self {
         self.retry = retry;
         self
     }
 
-    /// Whether a request of HTTP/1.1 without a `host` header gets one. Default true.
+    /// Whether an HTTP/1.1 request without a `host` header gets one. Default true.
     pub fn set_host(&mut self, set: bool) -> &mut Self {
         self.set_host = set;
         self
     }
 
-    /// Whether HTTP/2 is spoken on every connection, also where the connector says nothing of it.
-    /// Default false.
+    /// Whether every connection uses HTTP/2, even if the connector does not report it. Default
+    /// false.
     pub fn http2_only(&mut self, only: bool) -> &mut Self {
         self.http2_only = only;
         self
     }
 
-    /// A client whose connections are opened by hyper-util's [`HttpConnector`]: in clear text only,
-    /// and with TCP's own keep-alive after [`pool_idle_timeout`](Self::pool_idle_timeout).
+    /// A client on hyper-util's [`HttpConnector`]: in clear text only, and with TCP keep-alive
+    /// after [`pool_idle_timeout`](Self::pool_idle_timeout).
     pub fn build_http<B>(&self) -> Client<HttpConnector, B>
     where
         B: Body + Send,
@@ -218,9 +220,9 @@ impl Builder {
         self.build(connector)
     }
 
-    /// A client whose connections are opened by `connector`.
+    /// A client on `connector`.
     ///
-    /// If the settings can not work, every request is answered with an error that says so.
+    /// If the settings are invalid, every request returns an error that explains it.
     pub fn build<C, B>(&self, connector: C) -> Client<C, B>
     where
         C: Connect + Clone + Send + Sync + 'static,
@@ -231,11 +233,11 @@ impl Builder {
         Client::new(self.core(self.client(connector, &spans), spans))
     }
 
-    /// As [`build`](Self::build), for those who want to know at once whether the settings can work.
+    /// Like [`build`](Self::build), but reports invalid settings at once.
     ///
     /// # Errors
     ///
-    /// If a limit or a time is zero that may not be.
+    /// If a limit or a time is zero that must not be.
     pub fn try_build<C, B>(&self, connector: C) -> Result<Client<C, B>, ConfigError>
     where
         C: Connect + Clone + Send + Sync + 'static,
@@ -317,7 +319,7 @@ impl Builder {
         self
     }
 
-    /// Whether windows have been set, with what follows.
+    /// Records that a window is set, if `set` is true.
     pub(super) fn has_windows(&mut self, set: bool) -> &mut Self {
         self.settings.has_windows |= set;
         self
@@ -339,7 +341,7 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// A timer that all connections have.
+/// A timer that all connections share.
 #[derive(Clone)]
 struct Clock(Arc<dyn Timer + Send + Sync>);
 

@@ -1,4 +1,4 @@
-//! The client in the manner of hyper-util.
+//! A client with the interface of hyper-util's.
 
 use std::any::Any;
 use std::fmt;
@@ -22,11 +22,10 @@ use super::error::Error;
 use crate::Http;
 use crate::outgoing::{BoxError, Outgoing};
 
-/// A client on the connections of a manager of its own, to be used as
-/// `hyper_util::client::legacy::Client` is.
+/// A client on the connections of its own manager, used like `hyper_util::client::legacy::Client`.
 ///
-/// `C` is a connector of hyper-util's kind, and `B` the body of its requests. Cloning is cheap; all
-/// clones use the one manager.
+/// `C` is a hyper-util connector, and `B` the body of its requests. Cloning is cheap; all clones
+/// share one manager.
 ///
 /// # Examples
 ///
@@ -49,7 +48,7 @@ pub struct Client<C, B> {
     types: PhantomData<fn(C, B)>,
 }
 
-/// A [`Core`] whose connector is forgotten, as hyper-util's client wants nothing of its type
+/// A [`Core`] without its connector's type, as hyper-util's client sets no bounds on its type
 /// parameters.
 trait AnyCore: Send + Sync {
     fn request(
@@ -78,11 +77,11 @@ impl<C: Connect + Clone + Send + Sync + 'static> AnyCore for Core<C> {
 }
 
 impl Client<(), ()> {
-    /// Begins to configure a client.
+    /// Starts to configure a client.
     ///
-    /// The executor has the tasks that wait for the end of a response. What reads and writes the
-    /// connections, and the manager's own tasks, run in the tokio runtime in which the manager is
-    /// first used; from the first request of another runtime on, in a thread of the manager's.
+    /// The executor runs the tasks that wait for the end of a response. Connections and the
+    /// manager's own tasks run in the tokio runtime in which the manager is first used. Once
+    /// another runtime sends a request, they run in a thread of the manager.
     pub fn builder<E>(executor: E) -> Builder
     where
         E: hyper::rt::Executor<Pin<Box<dyn Future<Output = ()> + Send>>>
@@ -106,9 +105,9 @@ where
         }
     }
 
-    /// The manager whose connections are used: its figures, its leases, its end.
+    /// The client's manager, for statistics, leases and shutdown.
     ///
-    /// `None` if the settings can not work; [`Builder::try_build`] says so beforehand.
+    /// `None` if the settings are invalid; [`Builder::try_build`] reports that earlier.
     pub fn manager(&self) -> Option<&Manager<Http<ServiceConnector<C>>>> {
         let core: Option<&Core<C>> = self.core.as_any().downcast_ref();
         core.and_then(Core::manager)
@@ -135,18 +134,18 @@ where
 
     /// Sends a request, and waits for the head of its response.
     ///
-    /// Nothing happens before the future is polled. The response has the extras of its connection
-    /// among its extensions, and an [`Allocation`](crate::Allocation).
+    /// Nothing happens before the future is polled. The response's extensions contain the extras of
+    /// its connection, and an [`Allocation`](crate::Allocation).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future withdraws the request. If it was sent, its connection is closed, or, of
-    /// HTTP/2, its stream is reset; the server may have acted on it.
+    /// Dropping the future cancels the request. If it was sent, its HTTP/1.1 connection is closed
+    /// or its HTTP/2 stream is reset; the server may have acted on it.
     ///
     /// # Errors
     ///
-    /// When the request can not be used, no connection is to be had, or it fails before the head
-    /// of the response is complete.
+    /// If the request is invalid, no connection can be had, or the request fails before the head of
+    /// the response is complete.
     #[track_caller]
     pub fn request(&self, request: Request<B>) -> ResponseFuture {
         let location = Location::caller();
@@ -168,7 +167,7 @@ where
     type Error = Error;
     type Future = ResponseFuture;
 
-    /// Always ready: a request waits for its turn in its own future.
+    /// Always ready: each request queues within its own future.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
@@ -190,7 +189,7 @@ where
     type Error = Error;
     type Future = ResponseFuture;
 
-    /// Always ready: a request waits for its turn in its own future.
+    /// Always ready: each request queues within its own future.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
@@ -216,10 +215,10 @@ impl<C, B> fmt::Debug for Client<C, B> {
     }
 }
 
-/// A response that is to come; see [`Client::request`].
+/// A pending response; see [`Client::request`].
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture {
-    /// Never locked, and for that reason shared by whoever likes.
+    /// Never locked: the mutex only makes the future `Sync`.
     answer: Mutex<Answer>,
 }
 

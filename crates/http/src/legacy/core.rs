@@ -1,4 +1,4 @@
-//! What a client in the manner of hyper-util does, whatever the body of its requests.
+//! The part of the hyper-util client that is independent of the request body's type.
 
 use std::future::{Future, poll_fn};
 use std::panic::Location;
@@ -25,7 +25,7 @@ pub(super) type Executor =
     dyn hyper::rt::Executor<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync;
 
 pub(super) struct Core<C: Connect + Clone + Send + Sync + 'static> {
-    /// Or why there is none.
+    /// Or the error of its settings.
     pub(super) client: Result<Client<ServiceConnector<C>>, ConfigError>,
     pub(super) spans: Spans,
     pub(super) executor: Arc<Executor>,
@@ -53,14 +53,14 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
             if let Some(asked) = &asked {
                 asked.is_served();
             }
-            // One whose transport has gone fails as it is used.
+            // A connection without its transport fails when it is used.
             let info = connection.with_transport(|transport| transport.info().clone());
             last = info.map(|info| (info, connection.version()));
             let Some((info, _)) = &last else {
                 return Some(Form::Target);
             };
             info.is_used();
-            // One that was poisoned from the beginning serves once.
+            // A connection that was poisoned from the start serves one request.
             if used && info.is_poisoned() {
                 return None;
             }
@@ -106,7 +106,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
         Ok((exchange.map_err(|error| refused(error.into()))?, body))
     }
 
-    /// Gives out a response, and has its connection given back as soon as hyper is done with it.
+    /// Returns a response; its connection is returned once hyper is done with it.
     async fn respond(
         &self,
         exchange: &Exchange,
@@ -140,7 +140,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
         let keeps = move || is_framed && keeps.is_none_or(|info| info.keeps());
         let at_end = http_body::Body::is_end_stream(response.body());
         if at_end && whole {
-            // Nothing is missing but hyper's word, which comes at once.
+            // Only hyper's report of readiness is missing, and it comes at once.
             let reusable = poll_fn(|context| hold.poll_reusable_soon(context)).await;
             hold.end(reusable && keeps());
         } else {
@@ -153,7 +153,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
         response
     }
 
-    /// Does what is to be done now, as far as nothing is to be waited for; the rest in a task.
+    /// Polls `task` once, and spawns it if it is still pending.
     async fn now_or_later(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut task = Box::pin(task);
         if poll_fn(|context| Poll::Ready(task.as_mut().poll(context)))
@@ -165,7 +165,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
     }
 }
 
-/// Waits for the end of a stream, or of its connection, and gives up the place on it.
+/// Waits for the end of a stream or its connection, then frees its place on the connection.
 async fn streamed<C: Connect + Clone + Send + Sync + 'static>(
     streams: Streams,
     mut hold: Hold<ServiceConnector<C>>,
@@ -182,8 +182,7 @@ async fn streamed<C: Connect + Clone + Send + Sync + 'static>(
     hold.break_off();
 }
 
-/// The scheme and the authority of a URL; of a tunnel's, which may lack the scheme, the one that
-/// its port stands for.
+/// The scheme and the authority of a URL. A tunnel's URL may lack the scheme; its port implies one.
 fn parts(uri: &Uri, connects: bool) -> Result<(Scheme, Authority), Error> {
     match (uri.scheme(), uri.authority()) {
         (Some(scheme), Some(authority)) => Ok((scheme.clone(), authority.clone())),
@@ -198,7 +197,7 @@ fn parts(uri: &Uri, connects: bool) -> Result<(Scheme, Authority), Error> {
     }
 }
 
-/// What a server of HTTP/1.1 is asked for, if it is no proxy (RFC 9112, section 3.2).
+/// The request target for an HTTP/1.1 server that is no proxy (RFC 9112, section 3.2).
 fn target(uri: &Uri, authority: &Authority, connects: bool) -> Uri {
     let mut parts = http::uri::Parts::default();
     if connects {
@@ -209,8 +208,8 @@ fn target(uri: &Uri, authority: &Authority, connects: bool) -> Uri {
     Uri::from_parts(parts).unwrap_or_default()
 }
 
-/// The URL with its scheme, and without a user name and a password, which are no part of it (RFC
-/// 9110, section 4.2.4).
+/// The URL with its scheme, but without user name and password, which must not be sent (RFC 9110,
+/// section 4.2.4).
 fn whole(uri: &Uri, scheme: Scheme, authority: &Authority) -> Result<Uri, http::Error> {
     let path = uri.path_and_query().cloned();
     Uri::builder()

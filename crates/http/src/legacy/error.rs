@@ -1,4 +1,4 @@
-//! Why there is no response, in the way of hyper-util.
+//! The error of a request without a response, in the form of hyper-util's.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -11,11 +11,10 @@ use crate::error::Cause;
 use crate::http2::Over;
 use crate::outgoing::BoxError;
 
-/// Why there is no response.
+/// The error of a request without a response.
 ///
-/// The source is what hyper says, a [`hyper::Error`], or what the connector says, as its own type;
-/// where a manager's limits or deadlines are the reason, it is [`AllocateError`]. The message is
-/// that of hyper-util.
+/// The source is a [`hyper::Error`], or the connector's error with its own type. If a manager's
+/// limit or deadline is the reason, it is an [`AllocateError`]. The message is that of hyper-util.
 pub struct Error {
     kind: Kind,
     source: Option<Source>,
@@ -43,13 +42,13 @@ impl Error {
         self.kind == Kind::Connect
     }
 
-    /// What the connector says of the connection that the error came up on.
+    /// The connector's information about the connection on which the error occurred.
     pub fn connect_info(&self) -> Option<&Connected> {
         self.connected.as_deref().and_then(Option::as_ref)
     }
 
-    /// The manager's error, if there was no connection: why, how long it took, whether it is worth
-    /// trying again.
+    /// The manager's error, if there was no connection: its cause, its duration, and whether a
+    /// retry is worthwhile.
     pub fn allocate(&self) -> Option<&AllocateError> {
         match &self.source {
             Some(Source::Allocate(error)) => Some(error),
@@ -72,12 +71,12 @@ impl Error {
         }
     }
 
-    /// What our own client says, of a request that had this connection last.
+    /// Converts an error of our own client; `info` belongs to the last connection of the request.
     pub(super) fn from_ours(error: crate::Error, info: Option<&Info>) -> Self {
         let connected = info.map(Info::give);
         match error.into_cause() {
             Cause::Allocate(error) => {
-                // The connection was there, and failed as hyper began with it.
+                // The connection was open, and failed in hyper's handshake.
                 let began = own_words(&error).is::<hyper::Error>();
                 Self {
                     kind: if began {
@@ -106,20 +105,20 @@ impl Error {
     }
 }
 
-/// Whether hyper says that the request is at fault, or its body.
+/// Whether hyper blames the request or its body.
 fn is_users(source: &BoxError) -> bool {
     let source = source.downcast_ref();
     source.is_some_and(hyper::Error::is_user)
 }
 
-/// What the connector or hyper says, where a manager passes it on.
+/// The error of the connector or of hyper, if a manager wraps it.
 fn own_words(error: &AllocateError) -> &(dyn StdError + 'static) {
     let words = match error.source() {
         Some(failed) if failed.is::<ConnectError>() => failed.source().unwrap_or(failed),
         Some(source) => source,
         None => error,
     };
-    // One that had just been opened was of no use.
+    // A newly opened connection was unusable.
     let inner = words.downcast_ref().and_then(io::Error::get_ref);
     let over = inner.and_then(|inner| inner.downcast_ref::<Over>());
     over.and_then(StdError::source).unwrap_or(words)
@@ -131,7 +130,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// As short as that of hyper-util; what a manager has more to say, [`Error::allocate`] gives.
+/// As short as that of hyper-util; [`Error::allocate`] returns the manager's details.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tuple = f.debug_tuple("keepalive_http::legacy::Error");

@@ -1,4 +1,4 @@
-//! Where a request goes: the host that a manager counts by, and back to what a connector is asked.
+//! Maps a URL to the host of a manager, and a host back to the URL for a connector.
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
@@ -7,8 +7,8 @@ use keepalive::{Host, Request, RequestError};
 
 /// The host of a URL that has a scheme and an authority.
 ///
-/// One that a manager would have for itself in other words, or would refuse, is set apart by its
-/// authority as it stands: what that means is for the connector to say.
+/// If a manager would normalise or reject the name, the host is distinguished by its literal
+/// authority instead: the connector interprets it.
 pub(super) fn request(scheme: &Scheme, authority: &Authority) -> Result<Request, RequestError> {
     let port = authority
         .port_u16()
@@ -23,7 +23,7 @@ pub(super) fn request(scheme: &Scheme, authority: &Authority) -> Result<Request,
     Ok(Request::new("uri", "authority.invalid", 1)?.partition(format!("{scheme}://{authority}")))
 }
 
-/// What a connector is asked for.
+/// The URL that a connector receives.
 pub(super) fn uri(host: &Host) -> Result<Uri, http::Error> {
     if let Some(given) = host.partition() {
         return Ok(format!("{given}/").try_into()?);
@@ -39,7 +39,7 @@ pub(super) fn uri(host: &Host) -> Result<Uri, http::Error> {
     uri.path_and_query(path).build()
 }
 
-/// What the `host` header says: the name, and the port where it is not the scheme's own.
+/// The value of the `host` header: the name, and the port unless it is the scheme's default.
 pub(super) fn header(scheme: &Scheme, authority: &Authority) -> Option<HeaderValue> {
     let name = authority.host();
     let text = match authority.port_u16() {
@@ -49,7 +49,7 @@ pub(super) fn header(scheme: &Scheme, authority: &Authority) -> Option<HeaderVal
     text.try_into().ok()
 }
 
-/// Whether the manager calls the host by the same name.
+/// Whether the manager keeps the name unchanged, except for case.
 fn has_address(host: &Host, name: &str) -> bool {
     Bracketed(host.address())
         .to_string()

@@ -1,36 +1,36 @@
-//! Settings of HTTP/1.1 and HTTP/2 by hyper-util's names, which are hyper's own.
+//! Settings of HTTP/1.1 and HTTP/2 under hyper-util's names, which are hyper's own.
 
 use std::time::Duration;
 
 use super::Builder;
 use crate::connector::LONGEST;
 
-/// HTTP/1.1, as [`hyper::client::conn::http1::Builder`] has it.
+/// Settings of HTTP/1.1, as in [`hyper::client::conn::http1::Builder`].
 impl Builder {
-    /// Always reads with a buffer of this size, at most 16 MiB; a head that does not fit is an
-    /// error. Unsets [`http1_max_buf_size`](Self::http1_max_buf_size). Default: it adapts.
+    /// Reads with a buffer of exactly this size, at most 16 MiB; a head that does not fit is an
+    /// error. Unsets [`http1_max_buf_size`](Self::http1_max_buf_size). Default: the size adapts.
     pub fn http1_read_buf_exact_size(&mut self, bytes: usize) -> &mut Self {
         self.one(|builder| {
             builder.read_buf_exact_size(Some(bytes.min(MAX_BUFFER)));
         })
     }
 
-    /// The most that is buffered of a connection. Default about 400 KiB; less than 8192 counts as
-    /// that.
+    /// The largest buffer of a connection. Default about 400 KiB; less than 8192 bytes counts as
+    /// 8192.
     pub fn http1_max_buf_size(&mut self, bytes: usize) -> &mut Self {
         self.one(|builder| {
             builder.max_buf_size(bytes.max(8192));
         })
     }
 
-    /// Whether spaces before the colon of a header are passed over. Default false.
+    /// Whether spaces before the colon of a header are ignored. Default false.
     pub fn http1_allow_spaces_after_header_name_in_responses(&mut self, allow: bool) -> &mut Self {
         self.one(|builder| {
             builder.allow_spaces_after_header_name_in_responses(allow);
         })
     }
 
-    /// Whether a header may go on in the next line. Default false.
+    /// Whether a header may continue on the next line. Default false.
     pub fn http1_allow_obsolete_multiline_headers_in_responses(
         &mut self,
         allow: bool,
@@ -40,14 +40,14 @@ impl Builder {
         })
     }
 
-    /// Whether a line that is no header is passed over. Default false.
+    /// Whether invalid header lines are ignored. Default false.
     pub fn http1_ignore_invalid_headers_in_responses(&mut self, ignore: bool) -> &mut Self {
         self.one(|builder| {
             builder.ignore_invalid_headers_in_responses(ignore);
         })
     }
 
-    /// Whether several buffers are written at once. Default: where the connection does it well.
+    /// Whether vectored writes are used. Default: if the connection supports them well.
     pub fn http1_writev(&mut self, enabled: bool) -> &mut Self {
         self.one(|builder| {
             builder.writev(enabled);
@@ -61,23 +61,23 @@ impl Builder {
         })
     }
 
-    /// Whether the case of a response's headers is kept for a request that has its extensions.
-    /// Default false.
+    /// Whether the case of a response's headers is preserved, for a request that has its
+    /// extensions. Default false.
     pub fn http1_preserve_header_case(&mut self, enabled: bool) -> &mut Self {
         self.one(|builder| {
             builder.preserve_header_case(enabled);
         })
     }
 
-    /// How many headers a response may have, at most 16,384; each response costs memory for as many.
-    /// Default 100.
+    /// How many headers a response may have, at most 16,384; each response allocates memory for
+    /// that many. Default 100.
     pub fn http1_max_headers(&mut self, headers: usize) -> &mut Self {
         self.one(|builder| {
             builder.max_headers(headers.min(MAX_HEADERS));
         })
     }
 
-    /// Whether a response of HTTP/0.9 is taken for one. Default false.
+    /// Whether an HTTP/0.9 response is accepted. Default false.
     pub fn http09_responses(&mut self, enabled: bool) -> &mut Self {
         self.one(|builder| {
             builder.http09_responses(enabled);
@@ -85,9 +85,9 @@ impl Builder {
     }
 }
 
-/// HTTP/2, as [`hyper::client::conn::http2::Builder`] has it.
+/// Settings of HTTP/2, as in [`hyper::client::conn::http2::Builder`].
 impl Builder {
-    /// How many streams the peer may reset before they have been looked at.
+    /// How many streams the peer may open and reset before we have accepted them.
     pub fn http2_max_pending_accept_reset_streams(
         &mut self,
         streams: impl Into<Option<usize>>,
@@ -98,11 +98,11 @@ impl Builder {
         })
     }
 
-    /// How much of a stream may be on its way to us; at most 2^31 - 1.
+    /// The flow-control window of a stream, in bytes; at most 2^31 - 1.
     ///
-    /// If none of the three settings of windows is set, each stream has 2 MiB and the connection as
-    /// much as all of its streams, so that a body that nobody reads holds up no other. If one is
-    /// set, they are as in hyper-util: the defaults are 2 MiB and 5 MiB.
+    /// If none of the three window settings is set, each stream has 2 MiB, and the connection has
+    /// the sum of all its streams. So an unread body blocks no other. If one is set, the others
+    /// have hyper-util's defaults: 2 MiB and 5 MiB.
     pub fn http2_initial_stream_window_size(&mut self, bytes: impl Into<Option<u32>>) -> &mut Self {
         let bytes = bytes.into().map(|bytes| bytes.min(MAX_WINDOW));
         self.has_windows(bytes.is_some()).two(move |builder| {
@@ -110,7 +110,7 @@ impl Builder {
         })
     }
 
-    /// How much of all streams together may be on its way to us; at most 2^31 - 1.
+    /// The flow-control window of a connection, in bytes; at most 2^31 - 1.
     pub fn http2_initial_connection_window_size(
         &mut self,
         bytes: impl Into<Option<u32>>,
@@ -121,8 +121,8 @@ impl Builder {
         })
     }
 
-    /// How many streams there may be before the peer has said how many it allows. Default: one, so
-    /// that nothing is sent which the peer would refuse; the others wait until it has said so.
+    /// How many streams may be open before the peer's limit is known. Default: one, so that the
+    /// peer refuses no request; the others wait for its limit.
     pub fn http2_initial_max_send_streams(
         &mut self,
         streams: impl Into<Option<usize>>,
@@ -131,14 +131,14 @@ impl Builder {
         self
     }
 
-    /// Whether the two windows follow what the connection can carry.
+    /// Whether both windows adapt to the bandwidth and delay of the connection.
     pub fn http2_adaptive_window(&mut self, enabled: bool) -> &mut Self {
         self.has_windows(enabled).two(move |builder| {
             builder.adaptive_window(enabled);
         })
     }
 
-    /// How long a frame may be: from 16,384 to 16,777,215.
+    /// The largest frame that we accept: 16,384 to 16,777,215 bytes.
     pub fn http2_max_frame_size(&mut self, bytes: impl Into<Option<u32>>) -> &mut Self {
         let bytes = bytes.into().map(|bytes| bytes.clamp(MIN_FRAME, MAX_FRAME));
         self.two(move |builder| {
@@ -146,14 +146,14 @@ impl Builder {
         })
     }
 
-    /// How long the headers of a response may be together.
+    /// The largest header list of a response, in bytes.
     pub fn http2_max_header_list_size(&mut self, bytes: u32) -> &mut Self {
         self.two(move |builder| {
             builder.max_header_list_size(bytes);
         })
     }
 
-    /// How much is remembered to send headers in short.
+    /// The size of the table for header compression (HPACK), in bytes.
     pub fn http2_header_table_size(&mut self, bytes: impl Into<Option<u32>>) -> &mut Self {
         let bytes = bytes.into();
         self.two(move |builder| {
@@ -161,7 +161,7 @@ impl Builder {
         })
     }
 
-    /// How often the peer is asked whether it is still there; at most each year. Default never.
+    /// The interval between keep-alive PINGs; at most a year. Default: no PINGs.
     pub fn http2_keep_alive_interval(&mut self, time: impl Into<Option<Duration>>) -> &mut Self {
         let time = time.into().map(|time| time.min(LONGEST));
         self.two(move |builder| {
@@ -169,28 +169,28 @@ impl Builder {
         })
     }
 
-    /// How long the peer has to answer that; at most a year. Default 20 s.
+    /// How long the peer has to answer a keep-alive PING; at most a year. Default 20 s.
     pub fn http2_keep_alive_timeout(&mut self, time: Duration) -> &mut Self {
         self.two(move |builder| {
             builder.keep_alive_timeout(time.min(LONGEST));
         })
     }
 
-    /// Whether it is asked that while there is no stream. Default false.
+    /// Whether keep-alive PINGs are sent while no stream is open. Default false.
     pub fn http2_keep_alive_while_idle(&mut self, enabled: bool) -> &mut Self {
         self.two(move |builder| {
             builder.keep_alive_while_idle(enabled);
         })
     }
 
-    /// How many streams that we have reset are remembered.
+    /// How many streams that we have reset are remembered at once.
     pub fn http2_max_concurrent_reset_streams(&mut self, streams: usize) -> &mut Self {
         self.two(move |builder| {
             builder.max_concurrent_reset_streams(streams);
         })
     }
 
-    /// How many streams we reset for errors of the peer's before we give the connection up.
+    /// How many streams we reset for errors of the peer before we close the connection.
     pub fn http2_max_local_error_reset_streams(
         &mut self,
         streams: impl Into<Option<usize>>,
@@ -209,7 +209,7 @@ impl Builder {
         })
     }
 
-    /// How much of a request's body is buffered; at most `u32::MAX`.
+    /// How much of a request's body is buffered, in bytes; at most `u32::MAX`.
     pub fn http2_max_send_buf_size(&mut self, bytes: usize) -> &mut Self {
         self.two(move |builder| {
             builder.max_send_buf_size(bytes.min(u32::MAX as usize));
@@ -217,7 +217,7 @@ impl Builder {
     }
 }
 
-// hyper makes room for so much beforehand, and a map of headers panics at some 24,000.
+// hyper allocates this much in advance, and `HeaderMap` panics at some 24,000 headers.
 const MAX_BUFFER: usize = 16 << 20;
 const MAX_HEADERS: usize = 1 << 14;
 

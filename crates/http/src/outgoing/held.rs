@@ -1,4 +1,4 @@
-//! A body that waits for its server to want it (RFC 9110, section 10.1.1).
+//! A body that waits for a 100 response (RFC 9110, section 10.1.1).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ pub(super) struct Held {
     pub(super) body: Outgoing,
     pub(super) gate: Arc<Gate>,
     time: Duration,
-    /// There once the head of the request has been written.
+    /// `Some` once the head of the request was written.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
@@ -29,8 +29,8 @@ impl Held {
         }
     }
 
-    /// Waits until the server wants the body, or has said nothing for long enough; for ever, if it
-    /// has answered before.
+    /// Waits until the server sends a 100, or the time is over; for ever, if the server has sent a
+    /// final response first.
     pub(super) fn poll_wanted(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.gate.lock();
         match &mut *state {
@@ -47,14 +47,14 @@ impl Held {
     }
 }
 
-/// Whether a body may be sent; for whoever hears the server.
+/// Whether a body may be sent; set by the reader of the responses.
 #[derive(Default)]
 pub(crate) struct Gate(Mutex<State>);
 
 enum State {
     Waiting(Option<Waker>),
     Open,
-    /// It is not sent any more.
+    /// The body will not be sent.
     Shut,
 }
 
@@ -65,12 +65,12 @@ impl Default for State {
 }
 
 impl Gate {
-    /// The server says that it wants the body.
+    /// Lets the body through: the server sent a 100.
     pub(crate) fn open(&self) {
         self.change(State::Open);
     }
 
-    /// The server has answered without it.
+    /// Stops the body: the server sent a final response without it.
     pub(crate) fn shut(&self) {
         self.change(State::Shut);
     }
@@ -85,7 +85,7 @@ impl Gate {
         }
     }
 
-    // Nothing that panics is called with it held.
+    // No code that may panic runs with the lock held.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

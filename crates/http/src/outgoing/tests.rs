@@ -60,7 +60,7 @@ proptest! {
     }
 }
 
-/// Two bodies of a kind say the same, one by itself and one as it is sent.
+/// Checks that a body behaves the same by itself and inside `Outgoing`.
 fn passes_on<B>(body: impl Fn() -> B) -> Result<(), TestCaseError>
 where
     B: Body + Send + 'static,
@@ -68,7 +68,7 @@ where
 {
     let (itself, sent) = (record(body()), record(Outgoing::new(body())));
     if itself[0].is_end {
-        // What it says of its length then is of no use.
+        // The size hint of an ended body is irrelevant.
         prop_assert!(sent[0].is_end && sent[0].hint == (0, Some(0)));
         prop_assert_eq!(&sent[0].came, "None");
     } else {
@@ -77,7 +77,7 @@ where
     Ok(())
 }
 
-/// What a body says before each frame, and the frame, or what came in place of one.
+/// A body's state before each poll, and the result of the poll.
 #[derive(Debug, PartialEq)]
 struct Step {
     is_end: bool,
@@ -117,16 +117,16 @@ where
 
 #[derive(Clone, Debug)]
 struct Script {
-    /// `None` is a frame that is not there yet.
+    /// `None` is a frame that is still pending.
     pieces: Vec<Option<Vec<u8>>>,
     trailers: bool,
     fails: bool,
     hint: Hint,
-    /// Whether it knows its last frame for the last.
+    /// Whether it reports its end along with its last frame.
     knows_end: bool,
 }
 
-/// What it says of its length.
+/// The size hint of a body.
 #[derive(Clone, Copy, Debug)]
 enum Hint {
     Exact,
@@ -163,7 +163,7 @@ impl Script {
     }
 }
 
-/// A body that does as its script says, with data of a kind.
+/// A body that follows its script, with data of type `D`.
 struct Scripted<D> {
     script: Script,
     left: VecDeque<Option<D>>,
@@ -229,7 +229,7 @@ impl<D: Buf + Unpin> Body for Scripted<D> {
     }
 }
 
-/// Data whose bytes do not lie side by side.
+/// Data in two separate pieces.
 struct TwoParts(Bytes, Bytes);
 
 impl From<Vec<u8>> for TwoParts {
@@ -256,7 +256,7 @@ impl Buf for TwoParts {
     }
 }
 
-/// All is in the channel, and its other end is gone.
+/// A channel body with all frames sent, and the sender dropped.
 fn channel(script: &Script) -> Channel<Bytes, io::Error> {
     let (mut sender, body) = Channel::new(script.pieces.len() + 1);
     for piece in script.pieces.iter().flatten() {

@@ -1,4 +1,4 @@
-//! Every cell of the table, beside a second opinion; `--nocapture` prints it.
+//! Checks every cell of the table against an independent rule; `--nocapture` prints it.
 
 use http::{Method, Request, Version};
 use http_body_util::{BodyExt, Full};
@@ -20,7 +20,7 @@ const FAILURES: [Failure; 8] = [
     Failure::User,
 ];
 
-/// The methods, and what a request may say beside.
+/// The methods, with and without an [`Idempotent`].
 const REQUESTS: [(Method, Option<Idempotent>); 8] = [
     (Method::GET, None),
     (Method::HEAD, None),
@@ -106,7 +106,7 @@ fn row(failure: Failure, version: Version, ended: bool, reused: bool, whole: boo
     println!();
 }
 
-/// What is found out of a real request.
+/// The decision for a real request.
 fn is_idempotent(method: Method, said: Option<Idempotent>) -> bool {
     let mut request = Request::new(());
     *request.method_mut() = method;
@@ -126,8 +126,8 @@ fn body_of(whole: bool) -> Outgoing {
     }
 }
 
-/// Which rule forbids to send it again, if any does: a rule that forbids is put the other way round
-/// than the code has it, which asks what allows.
+/// The rule that forbids to send the request again, if any. It is the inverse of the code, which
+/// lists the cases that allow it.
 fn forbidden(
     failure: Failure,
     version: Version,

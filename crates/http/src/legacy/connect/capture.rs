@@ -1,4 +1,4 @@
-//! What a request's connection is, for whoever sends it.
+//! Information about a request's connection, for the sender of the request.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,9 +9,10 @@ use tokio::sync::watch;
 
 use super::Connected;
 
-/// What `request` will have been sent on, as soon as there is a connection.
+/// Returns a handle that receives information about the connection of `request`.
 ///
-/// It has to be this function, not that of hyper-util, whose mark only its own client can read.
+/// Use this function, not hyper-util's: only hyper-util's client can read the mark of its own
+/// function.
 ///
 /// # Examples
 ///
@@ -29,27 +30,27 @@ pub fn capture_connection<B>(request: &mut Request<B>) -> CaptureConnection {
     CaptureConnection { receiver }
 }
 
-/// What a request has been sent on; made by [`capture_connection`].
+/// Receives information about a request's connection; made by [`capture_connection`].
 #[derive(Clone)]
 pub struct CaptureConnection {
     receiver: watch::Receiver<Arc<Option<Connected>>>,
 }
 
 impl CaptureConnection {
-    /// What there is to know of the connection; `None` while there is none.
+    /// Information about the connection; `None` while there is none.
     pub fn connection_metadata(&self) -> Metadata {
         Metadata(Arc::clone(&self.receiver.borrow()))
     }
 
     /// Waits until there is a connection.
     ///
-    /// The answer is `None` if the request has gone without ever having had one.
+    /// The result is `None` if the request ended without a connection.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses nothing.
     pub async fn wait_for_connection_metadata(&mut self) -> Metadata {
-        // It fails when the request has gone. What was said before that stays.
+        // Waiting fails once the request is dropped; an earlier value stays.
         let seen = self.receiver.wait_for(|connected| connected.is_some());
         drop(seen.await);
         self.connection_metadata()
@@ -64,7 +65,7 @@ impl fmt::Debug for CaptureConnection {
     }
 }
 
-/// What there is to know of a connection, if there is one.
+/// Information about a connection, if there is one.
 #[derive(Clone, Debug)]
 pub struct Metadata(Arc<Option<Connected>>);
 
@@ -76,7 +77,7 @@ impl Deref for Metadata {
     }
 }
 
-/// The mark on a request whose connection is to be told.
+/// Marks a request whose connection is to be reported.
 #[derive(Clone)]
 pub(crate) struct Capture(Arc<watch::Sender<Arc<Option<Connected>>>>);
 

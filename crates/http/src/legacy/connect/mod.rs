@@ -1,8 +1,8 @@
-//! Connectors, as `hyper_util::client::legacy::connect` has them.
+//! Connectors, as in `hyper_util::client::legacy::connect`.
 //!
-//! hyper-util's own traits, types and connectors are here by their names, and two of ours in place
-//! of two of its own that nobody else can use: [`Connect`], which is sealed there, and
-//! [`capture_connection`], whose mark on a request only its client can read.
+//! This module re-exports hyper-util's own traits, types and connectors. It replaces two items that
+//! only hyper-util's client can use: [`Connect`], which is sealed there, and
+//! [`capture_connection`], which marks a request.
 
 mod capture;
 mod service;

@@ -1,4 +1,4 @@
-//! hyper-util's connectors as those of a manager.
+//! Adapts hyper-util's connectors to a manager.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -13,12 +13,12 @@ use super::{Connection, Shelf, Spans, Transport};
 use crate::legacy::place;
 use crate::outgoing::BoxError;
 
-/// What opens connections: a [`Service`] of [`Uri`] whose response is a stream of bytes that says
-/// what it is.
+/// A connector: a [`Service`] of [`Uri`] whose response is a byte stream that implements
+/// [`Connection`].
 ///
-/// Every such service has it already; it is never implemented by hand.
+/// Implemented for every such service; do not implement it by hand.
 pub trait Connect: Sealed + Sized {
-    /// What it opens.
+    /// The stream that it opens.
     type Io: Read + Write + Connection + Unpin + Send + 'static;
 
     /// Opens a connection to the host of `uri`, as soon as the service is ready.
@@ -55,11 +55,11 @@ where
 {
 }
 
-/// Opens a manager's connections by a connector of hyper-util's kind.
+/// Opens a manager's connections through a hyper-util connector.
 ///
-/// It serves [`Http::over`](crate::Http::over), for those who want our own client on such a
-/// connector. Its connections have neither the manager's bind address nor its TLS: that is for the
-/// connector to do, and what it says of HTTP/2 counts.
+/// Pass it to [`Http::over`](crate::Http::over) to use our own client on such a connector. Its
+/// connections use neither the manager's bind address nor its TLS: the connector does both itself,
+/// and reports whether the server chose HTTP/2.
 ///
 /// # Examples
 ///
@@ -81,7 +81,7 @@ pub struct ServiceConnector<S> {
 }
 
 impl<S> ServiceConnector<S> {
-    /// Opens connections by clones of `service`.
+    /// Opens connections through clones of `service`.
     pub fn new(service: S) -> Self {
         Self {
             service,
@@ -96,7 +96,7 @@ impl<S> ServiceConnector<S> {
         self
     }
 
-    /// Keeps so many idle connections of HTTP/1.1 for each host.
+    /// Keeps at most `connections` idle HTTP/1.1 connections for each host.
     pub(crate) fn keeping(mut self, connections: usize) -> Self {
         self.shelf = Some(Shelf::new(connections));
         self
@@ -108,7 +108,7 @@ impl<S: Connect + Clone + Send + Sync + 'static> Connector for ServiceConnector<
 
     async fn connect(&self, attempt: &Attempt) -> Result<Self::Connection, ConnectError> {
         let uri = place::uri(attempt.host()).map_err(|error| ConnectError::new("url", error))?;
-        // What a service does in which order is not to be seen from here.
+        // The phases of a service are not visible from here.
         attempt.enter(Phase::Connect);
         let span = self.spans.take_first(attempt.host());
         let io = self.service.clone().connect(uri).instrument(span).await;

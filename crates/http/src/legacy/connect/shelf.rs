@@ -1,4 +1,4 @@
-//! How many idle connections of a host are kept, where hyper-util's setting bounds it.
+//! The limit on idle connections of a host, for hyper-util's setting.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,12 +21,12 @@ impl Shelf {
         }
     }
 
-    /// What a new connection to `host` may take up.
+    /// A place for a new connection to `host`, not taken yet.
     pub(crate) fn place(&self, host: &Host) -> Place {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let known = hosts.get(host).and_then(Weak::upgrade);
         let idle = known.unwrap_or_else(|| {
-            // As many go as come, on average.
+            // Each new host removes the hosts without connections, so the map stays small.
             hosts.retain(|_, idle| idle.strong_count() > 0);
             let idle = Arc::default();
             hosts.insert(host.clone(), Arc::downgrade(&idle));

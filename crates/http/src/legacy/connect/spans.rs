@@ -1,7 +1,7 @@
-//! In whose tracing span a connector runs: in that of the request that asked first.
+//! The tracing span of a connector's run: that of the first waiting request.
 //!
-//! A manager opens connections for hosts, and a connection goes to whoever can use it first. So the
-//! span is not passed along with an attempt, but taken from the requests that wait as it begins.
+//! A manager opens connections for hosts, and a connection goes to the first request that can use
+//! it. So an attempt carries no span; it takes one from the waiting requests when it begins.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,17 +19,17 @@ struct State {
     hosts: HashMap<Host, Asking>,
 }
 
-/// The spans for one host, in the order in which they were asked for.
+/// The spans for one host, in the order of their requests.
 #[derive(Default)]
 struct Asking {
-    /// Of requests for which no attempt has begun.
+    /// Spans of requests without an attempt so far.
     first: BTreeMap<u64, Span>,
-    /// Of those that have an attempt, or a connection, and may need another.
+    /// Spans of requests with an attempt or a connection, which may need another.
     again: BTreeMap<u64, Span>,
 }
 
 impl Spans {
-    /// A request asks for a connection to this host, within the current span, if there is one.
+    /// Records a request for a connection to this host, with the current span, if there is one.
     pub(crate) fn ask(&self, host: &Host) -> Option<Asked> {
         let span = Span::current();
         if span.is_none() {
@@ -47,8 +47,8 @@ impl Spans {
         })
     }
 
-    /// That of the request which asked first, of those for which no attempt to this host has begun;
-    /// if there is none, of one that may ask again.
+    /// The span of the oldest request without an attempt to this host. If there is none, the span
+    /// of the newest request with an attempt or a connection.
     pub(crate) fn take_first(&self, host: &Host) -> Span {
         let mut state = self.lock();
         let span = state.hosts.get_mut(host).and_then(Asking::take_first);
@@ -70,7 +70,7 @@ impl Asking {
     }
 }
 
-/// A request that has asked, until it is dropped.
+/// A recorded request; dropping it removes the record.
 pub(crate) struct Asked {
     spans: Spans,
     host: Host,
@@ -78,7 +78,7 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// It has a connection.
+    /// Records that the request has a connection.
     pub(crate) fn is_served(&self) {
         let mut state = self.spans.lock();
         if let Some(asking) = state.hosts.get_mut(&self.host)
@@ -100,7 +100,7 @@ impl Drop for Asked {
                 state.hosts.remove(&self.host);
             }
         }
-        // A subscriber hears of its end.
+        // Dropped without the lock: the end of a span calls its subscriber.
         drop(state);
         drop(span);
     }

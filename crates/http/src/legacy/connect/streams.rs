@@ -1,8 +1,8 @@
-//! Which streams of a connection of HTTP/2 have not ended yet, by the frames that go over it.
+//! Tracks the live streams of an HTTP/2 connection by the frames that it carries.
 //!
-//! hyper says when the head of a response is there, and no more: what it gives for the body knows
-//! of no connection. So the frames are looked at, a head of nine bytes each (RFC 9113, section
-//! 4.1); a stream has ended when both sides have said so, or one has reset it.
+//! hyper reports the head of a response and nothing later: its body has no reference to the
+//! connection. So we parse the frame headers, of nine bytes each (RFC 9113, section 4.1). A stream
+//! has ended when both sides have sent END_STREAM, or one has reset it.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -16,11 +16,11 @@ pub(crate) struct Streams(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     live: HashMap<u32, Ended>,
-    /// Whether the connection has come to its end, and all streams with it.
+    /// Whether the connection has ended, and all streams with it.
     over: bool,
-    /// Of responses whose heads are there.
+    /// Leases of responses whose heads have arrived.
     leases: usize,
-    /// How many streams we have reset, but for those that were taken.
+    /// How many streams we have reset, minus those taken by [`Streams::take_reset`].
     resets: usize,
     waiting: Vec<Waker>,
 }
@@ -32,7 +32,7 @@ struct Ended {
     theirs: bool,
 }
 
-/// Who sends what is looked at.
+/// The sender of the frames.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
     Ours,
@@ -40,10 +40,9 @@ pub(crate) enum Side {
 }
 
 impl Streams {
-    /// Waits, after the head of a response, until there is a lease for each stream that lives
-    /// without this one.
+    /// Waits, after the head of a response, until the other leases suffice for the live streams.
     ///
-    /// It may be that of another response that has ended, for one lease is as good as another.
+    /// The stream that ended may be another response's, for leases are interchangeable.
     pub(crate) async fn ended(&self) {
         let lease = Lease::of(self);
         poll_fn(|context| {
@@ -57,7 +56,7 @@ impl Streams {
         .await;
     }
 
-    /// Whether we have reset a stream that nobody has taken for theirs.
+    /// Takes one of our resets that no other lease has taken; false if there is none.
     pub(crate) fn take_reset(&self) -> bool {
         let mut state = self.lock();
         let is_one = state.resets > 0;
@@ -65,7 +64,7 @@ impl Streams {
         is_one
     }
 
-    /// The connection has come to its end.
+    /// Records that the connection has ended.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
         state.over = true;
@@ -82,7 +81,7 @@ impl Streams {
         }
     }
 
-    // Nothing that panics is called with it held.
+    // No code that may panic runs with the lock held.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,7 +107,7 @@ impl State {
                 self.resets += usize::from(was_live && side == Side::Ours);
                 return;
             }
-            // What it passes over will never be answered.
+            // The server never answers the streams above the last that it names.
             GOAWAY if side == Side::Theirs => {
                 self.live.retain(|&stream, _| stream <= frame.last);
                 return;
@@ -146,21 +145,21 @@ fn wake(mut state: MutexGuard<'_, State>) {
     waiting.into_iter().for_each(Waker::wake);
 }
 
-/// Finds the frames in what one side sends, in whatever pieces it comes.
+/// Finds the frames in the bytes that one side sends, in pieces of any size.
 pub(crate) struct Scanner {
     side: Side,
-    /// What is to be passed over before the next head.
+    /// How many bytes to skip before the next frame header.
     skip: usize,
     head: [u8; LONGEST],
     filled: usize,
 }
 
-/// What there is to know of a frame.
+/// The relevant fields of a frame.
 struct Frame {
     kind: u8,
     flags: u8,
     stream: u32,
-    /// Of a GOAWAY, the last stream that counts.
+    /// In a GOAWAY, the last stream that the sender may process.
     last: u32,
 }
 
@@ -193,7 +192,8 @@ impl Scanner {
         }
     }
 
-    /// How much of the frame has to be seen: the head, and of a GOAWAY a number.
+    /// How many bytes of the frame are needed: the header, and in a GOAWAY the last stream's
+    /// number.
     fn wanted(&self) -> usize {
         match self.head[3] {
             GOAWAY => HEAD + self.length().min(LONGEST - HEAD),
@@ -217,7 +217,7 @@ impl Scanner {
     }
 }
 
-/// What a connection of HTTP/2 begins with (RFC 9113, section 3.4).
+/// The preface of an HTTP/2 connection (RFC 9113, section 3.4).
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 // RFC 9113, section 6.

@@ -1,4 +1,4 @@
-//! A connection that a connector of hyper-util's kind has opened.
+//! A connection that a hyper-util connector has opened.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IoSlice};
@@ -18,20 +18,19 @@ use super::shelf::Place;
 use super::streams::{PREFACE, Scanner, Side, Streams};
 use crate::http1::{Handshake, handshake};
 
-/// A connection that a connector of hyper-util's kind has opened, as a manager has it.
+/// A connection that a hyper-util connector has opened, as a manager uses it.
 ///
-/// Nothing is known of the stream but how to read and write it, so there is no descriptor to ask
-/// the system about: whether an idle one can still be used is found out by reading. A byte that is
-/// found so is not lost.
+/// The stream only has methods to read and write, and no descriptor for a check by system call. So
+/// the check of an idle connection reads a byte. The next read returns a byte that the check found.
 pub struct Transport<T> {
-    /// There until hyper has it for itself.
+    /// `Some` until hyper takes the stream itself.
     io: Option<TokioIo<T>>,
     info: Told,
-    /// Of whoever waits to read.
+    /// The waker of the pending read.
     reader: Option<Waker>,
-    /// What was found by a look at the connection, and is still to be read.
+    /// A byte that a check has read and no read has returned yet.
     found: Option<u8>,
-    /// What finds the frames of HTTP/2 in what is written, and in what is read.
+    /// The frame scanners for written and for read bytes, in HTTP/2.
     scanners: Option<(Scanner, Scanner)>,
     begun: bool,
 }
@@ -50,12 +49,12 @@ impl<T: super::Connection> Transport<T> {
 }
 
 impl<T> Transport<T> {
-    /// What its connector says of it.
+    /// The connector's information about it.
     pub(crate) fn info(&self) -> &Info {
         &self.info.0
     }
 
-    /// What the connector opened. Nothing has been found before a connection is idle again.
+    /// Takes the connector's stream out. There is no found byte before the connection was idle.
     pub(crate) fn take_io(&mut self) -> Option<T> {
         self.io.take().map(TokioIo::into_inner)
     }
@@ -74,7 +73,7 @@ impl<T> Transport<T> {
         if bytes.is_empty() {
             return;
         }
-        // No request of HTTP/1.1 begins so (RFC 9113, section 3.4).
+        // No HTTP/1.1 request begins like this (RFC 9113, section 3.4).
         if !std::mem::replace(&mut self.begun, true) && bytes.starts_with(&PREFACE[..4]) {
             self.scanners = Some((Scanner::new(Side::Ours), Scanner::new(Side::Theirs)));
         }
@@ -91,7 +90,7 @@ impl<T> Transport<T> {
 }
 
 impl<T: Read + Unpin> Transport<T> {
-    /// Reads a byte, to see whether there is one.
+    /// Checks the connection by reading a byte.
     fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
         if self.info().is_poisoned() {
             let error = io::Error::other("it has been poisoned");
@@ -103,7 +102,7 @@ impl<T: Read + Unpin> Transport<T> {
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
         let Some(io) = &mut self.io else {
-            return Poll::Pending; // hyper looks.
+            return Poll::Pending; // hyper reads it.
         };
         let read = ready!(Pin::new(io).poll_read(cx, &mut buffer));
         Poll::Ready(match (read, buffer.filled()) {
@@ -118,7 +117,7 @@ impl<T: Read + Unpin> Transport<T> {
 }
 
 impl<T: Read + Write + Unpin + Send + 'static> Transport<T> {
-    /// Has hyper speak HTTP/1.1 on what the connector opened, in place of this.
+    /// Starts HTTP/1.1 directly on the connector's stream, in place of this wrapper.
     pub(crate) fn begin_bare(&mut self, builder: Builder) -> Option<Handshake> {
         self.take_io().map(|io| handshake(builder, io))
     }
@@ -130,7 +129,7 @@ impl<T: Read + Write + Unpin + Send + 'static> Connection for Transport<T> {
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
-        // Whoever waits to read goes on waiting.
+        // The pending read keeps its waker.
         let Some(reader) = self.reader.clone() else {
             return Ok(());
         };
@@ -229,7 +228,7 @@ impl<T> fmt::Debug for Transport<T> {
     }
 }
 
-/// Tells the end of the connection to those who count.
+/// Reports the end of the connection to its counters when dropped.
 struct Told(Info);
 
 impl Drop for Told {
@@ -239,16 +238,16 @@ impl Drop for Told {
     }
 }
 
-/// What a connector says of a connection.
+/// A connector's information about a connection.
 #[derive(Clone)]
 pub(crate) struct Info {
-    /// Always some: it is given out as it is.
+    /// Always `Some`: [`Info::give`] returns it unchanged.
     connected: Arc<Option<Connected>>,
-    /// Whether anybody could have poisoned it.
+    /// Whether any user code could have poisoned it.
     given: Arc<AtomicBool>,
-    /// Of HTTP/2.
+    /// The streams of HTTP/2.
     streams: Streams,
-    /// Where idle ones are counted.
+    /// The place among the idle connections of the host.
     place: Option<Arc<Place>>,
 }
 
@@ -263,12 +262,12 @@ impl Info {
         }
     }
 
-    /// Whether it may be kept, now that it is not used.
+    /// Whether the connection may be kept, now that it is idle.
     pub(crate) fn keeps(&self) -> bool {
         !self.is_poisoned() && self.place.as_ref().is_none_or(|place| place.take())
     }
 
-    /// It is used again, or gone.
+    /// The connection is in use again, or closed.
     pub(crate) fn is_used(&self) {
         if let Some(place) = &self.place {
             place.leave();
@@ -283,7 +282,7 @@ impl Info {
         self.connected.as_ref().as_ref()
     }
 
-    /// For the user, who may poison it.
+    /// Gives the information to the user, and the user may poison the connection.
     pub(crate) fn give(&self) -> Arc<Option<Connected>> {
         self.given.store(true, Ordering::Release);
         Arc::clone(&self.connected)
@@ -302,10 +301,10 @@ impl Info {
     }
 }
 
-/// Whether it has been poisoned, which hyper-util says in its debug output alone.
+/// Whether the connection was poisoned; hyper-util shows that only in its debug output.
 fn is_poisoned(connected: &Connected) -> bool {
     let mut text = String::new();
-    // A `String` takes whatever it is given.
+    // Writing to a `String` never fails.
     let _written = write!(text, "{connected:?}");
     text.contains("poisoned: true")
 }

@@ -1,4 +1,4 @@
-//! What a connector opened, from a connection that has changed its protocol.
+//! The connector's stream, taken back from a connection that has changed its protocol.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ use hyper_util::rt::TokioIo;
 use super::Transport;
 use crate::io::Shared;
 
-/// Takes what a connector opened out of a connection that has changed its protocol, whether it
+/// Takes the connector's stream out of a connection that has changed its protocol, whether it
 /// [counts](crate::legacy::Builder::count_upgraded) or not.
 ///
-/// Of one that does not count, [`Upgraded::downcast`] does the same.
+/// For a connection that does not count, [`Upgraded::downcast`] does the same.
 ///
 /// # Errors
 ///
-/// It is of another type, or of HTTP/2, and comes back as it was; or, with nothing to come back, it
-/// has been closed in the meantime, because its runtime has ended.
+/// If the stream has another type, or the connection is HTTP/2: the error holds the connection,
+/// unchanged. If the connection was closed because its runtime has ended: the error is `None`.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ use crate::io::Shared;
 /// # async fn example(response: http::Response<hyper::body::Incoming>) -> hyper::Result<()> {
 /// let upgraded = hyper::upgrade::on(response).await?;
 /// if let Ok(Parts { io, read_buf, slot, .. }) = downcast::<TokioIo<TcpStream>>(upgraded) {
-///     // `read_buf` has come already; `slot` is to be dropped when `io` has been.
+///     // `read_buf` was read already; drop `slot` after `io`.
 /// }
 /// # Ok(())
 /// # }
@@ -61,19 +61,19 @@ where
     })
 }
 
-/// What there is to a connection that has changed its protocol.
+/// The parts of a connection that has changed its protocol.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Parts<T> {
-    /// What the connector opened.
+    /// The stream that the connector opened.
     pub io: T,
-    /// What has been read from it already.
+    /// Bytes that were already read from the stream.
     pub read_buf: Bytes,
-    /// What has the connection count under the limits of its manager, if it counts.
+    /// Makes the connection count under the limits of its manager, if it counts.
     pub slot: Slot,
 }
 
-/// Has a connection that counts do so until this is dropped.
+/// Keeps a connection under the limits of its manager until dropped.
 #[must_use = "the connection counts no longer once this is dropped"]
 pub struct Slot {
     _shared: Option<Box<dyn Send>>,

@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use super::*;
 
-/// The two sides of a connection, whose bytes come one by one.
+/// The two sides of a connection, scanned byte by byte.
 struct Wire {
     streams: Streams,
     ours: Scanner,

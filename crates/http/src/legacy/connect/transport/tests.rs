@@ -31,7 +31,7 @@ async fn a_byte_that_is_found_is_not_lost() {
     let reader = Arc::new(Reader::default());
     let pending = read(&mut transport, &reader);
     assert!(pending.is_pending() && transport.check().is_ok());
-    // Whoever reads has been told of it, and has not come to it.
+    // The pending read was woken, but has not run yet.
     far.write_all(b"ab").await.unwrap();
     let told = reader.0.load(Ordering::SeqCst);
     for _ in 0..2 {
