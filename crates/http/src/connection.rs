@@ -43,7 +43,7 @@ where
     Stream(Http2<T>),
 }
 
-/// Why a request got no response.
+/// The failure of a request without a response.
 #[derive(Debug)]
 pub(crate) struct Unanswered {
     pub(crate) error: BoxError,

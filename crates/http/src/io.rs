@@ -159,7 +159,7 @@ impl<T> Shared<T> {
         (inner.beginning, length.min(BEGINNING))
     }
 
-    // Held for one system call at most. A panic of the transport poisons nothing of ours.
+    // Held for one system call at most. A panic of the transport leaves our own state consistent.
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -128,8 +128,8 @@ impl Builder {
         })
     }
 
-    /// Connections per host at once: connecting, in use, idle and closing together. Default
-    /// unlimited, at least 1. A connection of HTTP/2 counts once.
+    /// Connections per host at once, which are connecting, in use, idle or closing. Default
+    /// unlimited, at least 1. An HTTP/2 connection counts once.
     pub fn max_per_host(&mut self, connections: usize) -> &mut Self {
         self.manage(|manager| manager.max_per_host(connections))
     }

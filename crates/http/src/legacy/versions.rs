@@ -61,8 +61,8 @@ impl Builder {
         })
     }
 
-    /// Whether the case of a response's headers is preserved, for a request that has its
-    /// extensions. Default false.
+    /// Whether a response's extensions record the case of its headers; a request with these
+    /// extensions sends its headers in that case. Default false.
     pub fn http1_preserve_header_case(&mut self, enabled: bool) -> &mut Self {
         self.one(|builder| {
             builder.preserve_header_case(enabled);
@@ -153,7 +153,7 @@ impl Builder {
         })
     }
 
-    /// The size of the table for header compression (HPACK), in bytes.
+    /// The largest table for header compression (HPACK) that the peer may use, in bytes.
     pub fn http2_header_table_size(&mut self, bytes: impl Into<Option<u32>>) -> &mut Self {
         let bytes = bytes.into();
         self.two(move |builder| {

@@ -63,7 +63,7 @@ fn row(failure: Failure, version: Version, ended: bool, reused: bool, whole: boo
         Failure::Refused | Failure::PassedOver | Failure::WrongVersion | Failure::Reset
     );
     if of_two && version == Version::HTTP_11 {
-        return; // It has no streams.
+        return; // HTTP/1.1 has no streams.
     }
     let (state, use_, body) = (
         if ended { "ended" } else { "alive" },
