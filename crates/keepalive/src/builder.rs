@@ -202,7 +202,7 @@ impl<C> Builder<C> {
     /// The manager draws it once per connection, so that connections opened together do not end
     /// together.
     ///
-    /// Default 0.1, from 0 to 1.
+    /// Default 0.1, from 0 to 1; 0 means that every lifetime is `max_lifetime`.
     pub fn lifetime_jitter(mut self, share: f64) -> Self {
         self.settings.lifetime_jitter = share;
         self
@@ -241,8 +241,8 @@ impl<C> Builder<C> {
     /// So a host can be served even if connecting to it takes longer than its requests wait. At
     /// most four such attempts per host continue, each for `timeout` or two minutes, whichever is
     /// less. The manager cancels one at once when a waiting request could use its slot, or its
-    /// place under `max_connecting`. The manager also cancels an attempt that still resolves a name
-    /// or waits for a file descriptor, and one whose connector has not reported a phase
+    /// place under `max_connecting`. It also cancels an attempt that still resolves a name or waits
+    /// for a file descriptor. The same applies if the connector has not reported a phase
     /// ([`Attempt::enter`](crate::Attempt::enter)). With no, every attempt without a request is
     /// cancelled.
     pub fn finish_attempts(mut self, finish: bool) -> Self {

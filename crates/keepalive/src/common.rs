@@ -1,4 +1,4 @@
-//! What the shards of a manager share: the budget behind its lock, and the atomics beside it.
+//! The state that the shards of a manager share: the budget behind its lock, and atomics.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub(crate) struct Common {
     overtakes: AtomicU64,
     tickets: Padded<AtomicU64>,
     queued: AtomicUsize,
-    /// Of each shard: since when its connection idle longest has been so.
+    /// For each shard: the time since which its longest idle connection has been idle.
     idle: Box<[Padded<AtomicU64>]>,
 }
 
@@ -37,7 +37,7 @@ impl Common {
         }
     }
 
-    /// What an engine may ask during one input.
+    /// The shared state, as an engine accesses it during one input.
     #[inline]
     pub(crate) fn room(&self) -> CommonRoom<'_> {
         CommonRoom {
@@ -51,29 +51,29 @@ impl Common {
         self.budget.lock().open()
     }
 
-    /// Has the budget give no slot while everything comes to an end.
+    /// Stops the budget from granting slots while everything ends.
     pub(crate) fn freeze(&self) {
         self.budget.lock().freeze();
     }
 
-    /// Takes one [`freeze`](Self::freeze) back.
+    /// Reverts one [`freeze`](Self::freeze).
     pub(crate) fn thaw(&self) {
         self.budget.lock().thaw();
     }
 
-    /// The time, as the engines are told it.
+    /// The present time of the engines.
     #[inline]
     pub(crate) fn now(&self) -> Time {
         Time::after_start(now().saturating_duration_since(self.epoch))
     }
 
-    /// When `time` is, by the clock.
+    /// The instant of `time` by the clock.
     pub(crate) fn instant_of(&self, time: Time) -> Instant {
         self.epoch + Duration::from_nanos(time.nanos())
     }
 }
 
-/// [`Room`] for one input: the budget is locked when it is first needed, and until the end.
+/// [`Room`] for one input: it locks the budget on first use, and holds the lock until the end.
 #[derive(Debug)]
 pub(crate) struct CommonRoom<'a> {
     common: &'a Common,
@@ -81,8 +81,9 @@ pub(crate) struct CommonRoom<'a> {
 }
 
 impl CommonRoom<'_> {
-    /// Tells the other shards of the oldest claim. They read it after publishing what they have
-    /// idle, and this shard reads that after publishing the claim: one sees the other.
+    /// Publishes the oldest claim to the other shards. They read it after publishing their idle
+    /// connections, and this shard reads those after publishing the claim, so one side sees the
+    /// other.
     #[inline]
     fn publish_claim(&self) {
         if let Some(budget) = &self.budget {

@@ -1,11 +1,11 @@
-//! Running users' code so that a panic of it breaks off nothing of ours.
+//! Runs user code and contains its panics.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs `code`; `None` if it panicked, which the panic hook has reported then.
+/// Runs `code`; `None` if it panicked. The panic hook has then reported the panic.
 ///
-/// What is in the middle of a change keeps away from unwinding: nothing that `code` left half
-/// done is used afterwards.
+/// The assertion of unwind safety holds because state that `code` left half changed is not used
+/// afterwards.
 pub(crate) fn contain<R>(code: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(code)).ok()
 }

@@ -150,7 +150,7 @@ impl<C: Connector> Manager<C> {
     ///
     /// # Cancel safety
     ///
-    /// As that of [`lease`](Self::lease).
+    /// That of [`lease`](Self::lease).
     ///
     /// # Errors
     ///
@@ -221,8 +221,8 @@ impl<C: Connector> Manager<C> {
     /// Figures of each host and in total, all of the same instant.
     ///
     /// Blocks the whole manager while it counts; use [`totals`](Self::totals) for frequent queries.
-    /// Hosts that have not been used for long may be missing from the list, but not from the total:
-    /// the manager remembers some 4,096 of them beside the hosts in use.
+    /// The list may lack hosts that have not been used for long; the total includes them. Beside
+    /// the hosts in use, the manager remembers some 4,096 of them.
     pub fn stats(&self) -> Stats {
         stats::stats(self.driver())
     }
@@ -248,7 +248,7 @@ impl<C: Connector> Manager<C> {
         Shutdown::new(Arc::clone(self.driver()))
     }
 
-    /// Checks every invariant, when nothing is on its way.
+    /// Checks every invariant. No operation may be in progress.
     #[cfg(any(keepalive_loom, keepalive_shuttle))]
     #[doc(hidden)]
     pub fn check(&self) {

@@ -26,14 +26,14 @@ use crate::sync::Arc;
 ///
 /// # Cancel safety
 ///
-/// Dropping it withdraws the request at once: no slot is lost, no other request loses its place,
-/// and a connection that was assigned to it goes to the next. Polling it by `&mut` in a `select!`
-/// that another branch completes loses nothing.
+/// Dropping it withdraws the request at once: no slot is lost, and no other request loses its
+/// place. A connection that was assigned to it goes to the next. Polling it by `&mut` in a
+/// `select!` that another branch completes loses nothing.
 ///
 /// # Errors
 ///
 /// [`AllocateError`] when the attempt failed, the deadline passed, the queue was full, the request
-/// was cancelled, the manager was shut down, or there is no runtime.
+/// was cancelled, the manager was shut down, or no runtime exists.
 ///
 /// # Panics
 ///

@@ -395,7 +395,7 @@ fn quoted(text: &str) -> String {
 
 fn shown(port: &dyn Display) -> String {
     let mut text = String::new();
-    // `to_string` would panic if a port type of the user's own failed to print itself.
+    // `to_string` would panic if the user's port type failed to print itself.
     let _ = write!(text, "{port}");
     text
 }

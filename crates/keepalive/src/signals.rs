@@ -1,4 +1,4 @@
-//! How the keeper is told that there is something to do.
+//! The signals that wake the keeper.
 
 use keepalive_engine::{ConnectionId, ShardId, Time};
 
@@ -8,7 +8,8 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 /// Stands for "none" as the alarm.
 const NEVER: u64 = u64::MAX;
 
-/// What the keeper waits for: connections to look at, an earlier deadline, or the end.
+/// The reasons to wake the keeper: connections to look at, an earlier deadline, or the end of the
+/// manager.
 #[derive(Debug)]
 pub(crate) struct Signals {
     /// When the keeper wakes by itself, in nanoseconds.
@@ -28,7 +29,7 @@ impl Signals {
         }
     }
 
-    /// Has the keeper wake at `at` at the latest. Answers whether it must be told so by
+    /// Makes the keeper wake at `at` at the latest. Returns whether the caller must
     /// [`ring`](Self::ring), outside of all locks.
     pub(crate) fn set_alarm(&self, at: Time) -> bool {
         let nanos = at.nanos();
@@ -45,23 +46,23 @@ impl Signals {
         (nanos != NEVER).then(|| Time::from_nanos(nanos))
     }
 
-    /// Forgets the alarm; the shards set it again as they are looked through.
+    /// Clears the alarm; the tick of each shard sets it again.
     pub(crate) fn clear_alarm(&self) {
         self.alarm.store(NEVER, Ordering::Release);
     }
 
-    /// Has the keeper look at a connection.
+    /// Makes the keeper look at a connection.
     pub(crate) fn look(&self, shard: ShardId, connection: ConnectionId) {
         self.suspects.lock().push((shard, connection));
         self.ring();
     }
 
-    /// Takes the connections to look at, leaving an empty list in `into`'s place.
+    /// Takes the connections to look at, and leaves the empty list of `into` in their place.
     pub(crate) fn take_suspects(&self, into: &mut Vec<(ShardId, ConnectionId)>) {
         std::mem::swap(&mut *self.suspects.lock(), into);
     }
 
-    /// The manager is gone; the keeper ends.
+    /// Ends the keeper, because the manager is gone.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
         self.ring();
@@ -71,7 +72,7 @@ impl Signals {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Waits for the next [`ring`](Self::ring); one that came before counts.
+    /// Waits for the next [`ring`](Self::ring); an earlier one without a waiter counts.
     pub(crate) async fn rung(&self) {
         self.notify.notified().await;
     }

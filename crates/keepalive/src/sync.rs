@@ -1,7 +1,8 @@
-//! Locks and atomics of the driver, in one place.
+//! The locks and atomics of the driver.
 //!
 //! In builds with `--cfg keepalive_loom` or `--cfg keepalive_shuttle` they are those of loom or
-//! shuttle, which run a model under many schedules: each use of one is where threads may switch.
+//! shuttle, which run a model under many schedules. Each use of one is a point where threads may
+//! switch.
 
 #[cfg(keepalive_loom)]
 mod explored;
@@ -29,11 +30,11 @@ pub(crate) use system::MutexGuard;
 #[cfg(not(keepalive_loom))]
 pub(crate) use system::atomic::AtomicU64;
 pub(crate) use system::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-// A count of holders is the system's in every build: only its own is a receiver of methods.
+// `Arc` is the standard one in every build, because no other can be a method receiver.
 pub(crate) use std::sync::{Arc, Weak};
 
-/// A mutex that outlives a panic of one of its holders: what it guards is either whole, or
-/// checked by the engine's own assertions.
+/// A mutex without poisoning. After a panic of a holder, its contents are either consistent, or
+/// checked by the engine's assertions.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(system::Mutex<T>);
 
@@ -62,11 +63,11 @@ impl<T> Mutex<T> {
         }
     }
 
-    /// Waits for the lock; away from it for a moment, if threads meet at it again and again.
+    /// Waits for the lock. If this thread also waited for it the last time, it first spins briefly.
     ///
-    /// Threads that take turns with every use pass what the lock guards from one processor's cache
-    /// to the other's each time, which takes longer than the use. So that each may have several in
-    /// a row, who comes second stays away for about as long as some uses take.
+    /// Threads that alternate with every use move the contents of the lock between their caches
+    /// each time, which takes longer than the use. While the second thread spins, the first can
+    /// have several uses in a row.
     #[cold]
     fn wait(&self) -> MutexGuard<'_, T> {
         if !EXPLORED && self.is_met_again() {
@@ -80,7 +81,7 @@ impl<T> Mutex<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is where this thread had to wait the last time, too.
+    /// Whether this thread also waited for this lock the last time.
     fn is_met_again(&self) -> bool {
         let here = std::ptr::from_ref(self).addr();
         MET.try_with(|met| met.replace(here) == here)
@@ -89,17 +90,17 @@ impl<T> Mutex<T> {
 }
 
 std::thread_local! {
-    /// The lock at which this thread met another last, by its place in memory.
+    /// The address of the lock that this thread last waited for.
     static MET: Cell<usize> = const { Cell::new(0) };
 }
 
-/// For how many pauses of the processor, of 10 to 50 ns each. Then the system is asked to wait.
+/// Spin hints before each retry, of 10 to 50 ns each. After the last retry, the thread blocks.
 const STEPS_BACK: [u32; 4] = [32, 64, 128, 256];
 
-/// Whether schedules are explored: to try a lock would be one more step of each, and gain nothing.
+/// Whether schedules are explored. Trying a lock would then add a step to each without a benefit.
 const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 
-/// Keeps what threads write apart in cache lines of its own.
+/// Separates values that threads write into cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Padded<T>(pub(crate) T);

@@ -1,14 +1,15 @@
-//! A queue from many to one whose end takes everything along.
+//! A queue with many senders and one receiver, which drops its contents when the receiver is
+//! dropped.
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
 use crate::sync::{Arc, Mutex};
 
-/// Makes a tray: what is put in at one end is taken out at the other.
+/// Makes a tray: items are put in at one end and taken out at the other.
 ///
-/// Once the taking end is gone, nothing can be put in any more, and what was in it is dropped.
-/// The two happen in one step, so nothing is ever left behind in a tray that nobody empties.
+/// Dropping the taking end drops the items, and no item can be put in any more. Both happen in one
+/// step, so no item is left in a tray that nobody empties.
 pub(crate) fn tray<T>() -> (Putter<T>, Taker<T>) {
     let tray = Arc::new(Mutex::new(Tray {
         items: VecDeque::new(),
@@ -26,11 +27,11 @@ struct Tray<T> {
     waker: Option<Waker>,
 }
 
-/// Where items are put in.
+/// The end where items are put in.
 pub(crate) struct Putter<T>(Arc<Mutex<Tray<T>>>);
 
 impl<T> Putter<T> {
-    /// Puts an item in; gives it back if nobody could take it.
+    /// Puts an item in; returns it if the taking end is gone.
     pub(crate) fn put(&self, item: T) -> Result<(), T> {
         let waker = {
             let mut tray = self.0.lock();
@@ -76,11 +77,11 @@ impl<T> Drop for Putter<T> {
     }
 }
 
-/// Where items are taken out.
+/// The end where items are taken out.
 pub(crate) struct Taker<T>(Arc<Mutex<Tray<T>>>);
 
 impl<T> Taker<T> {
-    /// Takes the item that was put in first; `None` when there is none and never will be.
+    /// Takes the oldest item; `None` when there is none and none can come.
     pub(crate) fn poll_take(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
         let replaced;
         {

@@ -1,4 +1,4 @@
-//! The idle watcher's ear: what a connection's waker does while nobody holds the connection.
+//! The waker of a connection without a user.
 
 use futures_task::{ArcWake, WakerRef, waker_ref};
 use keepalive_engine::{ConnectionId, ShardId};
@@ -6,10 +6,9 @@ use keepalive_engine::{ConnectionId, ShardId};
 use crate::signals::Signals;
 use crate::sync::{Arc, AtomicBool, Ordering};
 
-/// Hears from the reactor that something happened to an idle connection, and has the keeper look.
+/// Receives the reactor's event for an idle connection, and makes the keeper look at it.
 ///
-/// One is made with each connection and serves it for life: watching costs no task, no timer and
-/// no allocation.
+/// Each connection has one for life: watching costs no task, no timer and no allocation.
 #[derive(Debug)]
 pub(crate) struct Watch {
     signals: Arc<Signals>,
@@ -30,32 +29,32 @@ impl Watch {
         }
     }
 
-    /// The connection that it is of.
+    /// The watched connection.
     #[inline]
     pub(crate) fn connection(&self) -> ConnectionId {
         self.connection
     }
 
-    /// What the connection is to wake.
+    /// The waker for the connection.
     #[inline]
     pub(crate) fn waker(self: &Arc<Self>) -> WakerRef<'_> {
         waker_ref(self)
     }
 
-    /// Listens from now on.
+    /// Starts to listen.
     #[inline]
     pub(crate) fn arm(&self) {
         self.fired.store(false, Ordering::Relaxed);
         self.armed.store(true, Ordering::Release);
     }
 
-    /// Listens no more: the connection has a user, and what happens is the user's.
+    /// Stops listening, because the user of the connection handles events now.
     #[inline]
     pub(crate) fn disarm(&self) {
         self.armed.store(false, Ordering::Relaxed);
     }
 
-    /// Whether something happened since it was armed.
+    /// Whether an event has occurred since it was armed.
     #[inline]
     pub(crate) fn has_fired(&self) -> bool {
         self.fired.load(Ordering::Acquire)

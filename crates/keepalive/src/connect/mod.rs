@@ -117,7 +117,7 @@ pub trait Connection: Send + 'static {
         Poll::Pending
     }
 
-    /// Asks the operating system whether the connection can be used now.
+    /// Checks with the operating system whether the connection can be used now.
     ///
     /// Called when a user takes the connection, if the connection was last looked at more than a
     /// millisecond ago or its watcher was woken. Also called to obtain the error of a connection
@@ -148,7 +148,7 @@ pub trait Connection: Send + 'static {
     /// leases it allows.
     ///
     /// Called together with `capacity`. While it is true, the manager opens no other connection to
-    /// the host; a request that finds this one full waits for the peer's announcement, within its
+    /// the host. A request that finds this one full waits for the peer's announcement, within its
     /// deadline. So it must become false in time, or the connection must end. When it becomes
     /// false, the waker of [`poll_unusable`](Self::poll_unusable) must be woken. The default is
     /// false.

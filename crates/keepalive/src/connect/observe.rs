@@ -12,8 +12,8 @@ use crate::sync::Arc;
 /// One step on the way to a host, see [`Net::observe`](crate::Net::observe).
 ///
 /// In a race, lookups and connections run in parallel. The first established connection ends the
-/// race and abandons the lookups and connections without a reported end, as does the failure or
-/// withdrawal of the attempt.
+/// race, and the others are abandoned without a further event. The same happens when the attempt
+/// fails or is withdrawn.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum PathEvent<'a> {

@@ -55,7 +55,7 @@ impl Route {
         #[cfg(feature = "proxy")]
         if let Some(proxy) = self.proxies.of(host) {
             self.observer.tell(attempt, PathEvent::ByProxy(proxy));
-            // Large, and every attempt would be.
+            // Boxed, because it would make every attempt as large.
             let stream = Box::pin(self.connect_by(attempt, proxy)).await?;
             let residence = None;
             return Ok(Reached { stream, residence });

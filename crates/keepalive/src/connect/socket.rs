@@ -76,7 +76,7 @@ pub(crate) fn poll_unusable(socket: &impl Socket, context: &mut Context<'_>) -> 
     }
 }
 
-/// Asks the system whether an idle socket has something to read.
+/// Checks with the system whether an idle socket has something to read.
 pub(crate) fn check(socket: &impl Socket) -> Result<(), Unusable> {
     loop {
         let peeked = peek(socket);

@@ -1,4 +1,4 @@
-//! Opening one TCP connection.
+//! Opens one TCP connection.
 
 use std::io;
 use std::net::SocketAddr;

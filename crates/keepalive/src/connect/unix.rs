@@ -1,4 +1,4 @@
-//! Opening Unix socket connections.
+//! Opens Unix socket connections.
 
 use std::future::poll_fn;
 use std::io;

@@ -1,4 +1,4 @@
-//! What keeps a driver: as many counts of its holders as it has shards.
+//! Reference counts of a driver, one for each shard.
 
 use crate::connect::Connector;
 use crate::driver::Driver;
@@ -6,8 +6,8 @@ use crate::sync::Arc;
 
 /// Holds a driver for the leases and requests of one shard.
 ///
-/// Each of them counts when it comes and when it goes. Were it one count for all, threads that use
-/// different shards would meet there twice a lease.
+/// Each lease and request changes the count twice. With a single count, threads that use different
+/// shards would contend for it.
 #[repr(align(128))]
 pub(crate) struct Anchor<C: Connector> {
     pub(crate) driver: Arc<Driver<C>>,

@@ -1,8 +1,8 @@
-//! Attempts that have no file descriptor: they try again until their time is over.
+//! Attempts without a file descriptor: they try again until their deadline.
 //!
-//! Nobody says when the process, or the system, has one again, so an attempt has to look. It looks
-//! less and less often, at times that chance spreads, or all would look at once. Each time before it
-//! looks, the connection that is idle longest makes way.
+//! The system does not report when a descriptor is available again, so an attempt has to try. Its
+//! pauses grow, and chance varies them, so that attempts do not all try at once. Before each try,
+//! the manager frees one of its own descriptors, if possible.
 
 use std::future::pending;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,9 +30,9 @@ impl Pauses {
         }
     }
 
-    /// The next pause: half of the longest that it may be, or more.
+    /// Waits for the next pause: at least half of the present maximum, which then doubles.
     pub(crate) async fn pause(&mut self, id: ConnectionId) {
-        // The same in every run of a simulation; attempts differ in it, which is what it is for.
+        // Equal in every run of a simulation, but different for each attempt.
         let mut hasher = DefaultHasher::new();
         (id, self.longest).hash(&mut hasher);
         let chance = hasher.finish() as u32;
@@ -44,8 +44,8 @@ impl Pauses {
 }
 
 impl<C: Connector> Driver<C> {
-    /// Stops an attempt of this manager that nobody waits for, or closes the connection that has been
-    /// idle longest, so that its descriptor is free.
+    /// Cancels an attempt of this manager that has no request, or closes the connection that has
+    /// been idle longest, so that its descriptor is free.
     pub(crate) fn free_a_descriptor(self: &Arc<Self>) {
         let mut room = self.common.room();
         let shard = room.budget().orphans().or_else(|| room.idle_longest());
@@ -58,12 +58,12 @@ impl<C: Connector> Driver<C> {
     }
 }
 
-/// Of the attempts of a shard, the last that wanted a descriptor: the system's error.
+/// The system's error of the last attempt in a shard that lacked a descriptor.
 #[derive(Default)]
 pub(crate) struct Wanted(Option<ConnectError>);
 
 impl Wanted {
-    /// Answers the error that it replaces.
+    /// Returns the error that it replaces.
     pub(crate) fn note(&mut self, error: ConnectError) -> Option<ConnectError> {
         self.0.replace(error)
     }

@@ -1,4 +1,4 @@
-//! What is left to do once a shard's lock is released.
+//! Work to do after a shard's lock is released.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -15,7 +15,7 @@ use crate::driver::{Driver, task};
 use crate::host::Host;
 use crate::sync::Arc;
 
-/// One thing to do outside all locks.
+/// One piece of work to do without any lock.
 pub(crate) enum Effect<C: Connector> {
     Wake(Waker),
     Post(Box<dyn Letter>),
@@ -24,7 +24,7 @@ pub(crate) enum Effect<C: Connector> {
     Stop(Arc<Stop>),
     Remove(Arc<Stop>),
     Tell(ShardId, Message),
-    /// An error that nobody waited for, which may be of users' code.
+    /// An error that no request took; it may contain user code.
     Discard(ConnectError),
     Ring,
 }
@@ -32,10 +32,10 @@ pub(crate) enum Effect<C: Connector> {
 /// The effects of one input: mostly none, sometimes one or two.
 pub(crate) type Effects<C> = SmallVec<[Effect<C>; 2]>;
 
-/// Does what an input leaves to do, and what follows from that, until nothing is left.
+/// Carries out the effects of an input, and all effects that follow from them.
 ///
-/// It is one loop, however much follows: nothing here calls itself. A waker or a context that
-/// panics does not keep the rest from being done, here or in the caller.
+/// This is a loop without recursion. If a waker or a context panics, the remaining effects and the
+/// caller still continue.
 pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: &mut Effects<C>) {
     let mut following = Following::new();
     for effect in effects.drain(..) {
@@ -48,7 +48,7 @@ pub(crate) fn run<C: Connector>(driver: &Arc<Driver<C>>, effects: &mut Effects<C
 
 type Following<C> = VecDeque<Effect<C>>;
 
-/// Does one thing, and notes what follows from it.
+/// Carries out one effect, and queues the effects that follow from it.
 fn carry_out<C: Connector>(
     driver: &Arc<Driver<C>>,
     effect: Effect<C>,
@@ -67,7 +67,7 @@ fn carry_out<C: Connector>(
             }
         }
         Effect::Stop(stop) => stop.abort(),
-        // What is dropped may be of users' code.
+        // The dropped future may contain user code.
         Effect::Remove(stop) => drop(contain(|| stop.remove())),
         Effect::Discard(error) => {
             contain(|| drop(error));
@@ -95,7 +95,7 @@ fn carry_out<C: Connector>(
     }
 }
 
-/// One input to one shard; what it leaves to do follows.
+/// Runs one input to one shard, and queues its effects.
 fn input<C: Connector, R>(
     driver: &Arc<Driver<C>>,
     shard: ShardId,

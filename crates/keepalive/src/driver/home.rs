@@ -1,8 +1,9 @@
-//! Where a manager's tasks run: its home.
+//! The home of a manager: the runtime of its tasks.
 //!
-//! At first that is the runtime of its first request. When it goes, the next one is. But a runtime may
-//! be alive and not driven, and it may go while users of others wait. So the first request from
-//! another runtime moves the home, for good, to a thread of the manager's own.
+//! It begins as the runtime of the first request. When that is gone, the runtime of the next
+//! request replaces it. But a live runtime may not be driven, and it may shut down while users of
+//! others wait. So the first request from another runtime moves the home permanently to a thread of
+//! the manager's own.
 
 use keepalive_engine::{Room, ShardId, Time};
 
@@ -14,14 +15,14 @@ use crate::error::Cause;
 use crate::runtime::{self, Handle, OwnThread, has_timers};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 
-/// The home that there is, if there is one.
+/// The present home, if there is one.
 #[derive(Default)]
 pub(crate) struct Home {
     runtime: Mutex<Runtime>,
-    /// The number of the runtime that there is, or none.
+    /// The number of the present runtime, or none.
     era: AtomicU64,
-    /// How users of the home are told from those of other runtimes; [`runtime::ANYWHERE`] where they
-    /// need not be.
+    /// Distinguishes users of the home from those of other runtimes; [`runtime::ANYWHERE`] where
+    /// this is not needed.
     mark: AtomicU64,
     /// The number of the manager's own runtime, or none.
     own: AtomicU64,
@@ -35,36 +36,36 @@ struct Runtime {
     era: u64,
 }
 
-/// What has become of the runtimes before the present one.
+/// The state of the runtimes before the present one.
 #[derive(Clone, Copy)]
 pub(crate) struct Past {
-    /// Runtimes up to this number have gone.
+    /// Runtimes up to this number are gone.
     lost: u64,
-    /// Those up to this number are alive, perhaps, and not the home any more.
+    /// Runtimes up to this number may be alive, but are no longer the home.
     left: u64,
 }
 
 impl Home {
-    /// The number of the runtime that there is, or [`NO_RUNTIME`].
+    /// The number of the present runtime, or [`NO_RUNTIME`].
     #[inline]
     pub(crate) fn era(&self) -> u64 {
         self.era.load(Ordering::Acquire)
     }
 
-    /// Whether the caller is within a runtime that is not the home, though there is one.
+    /// Whether there is a home, and the caller is within another runtime.
     #[inline]
     pub(crate) fn is_elsewhere(&self) -> bool {
         let mark = self.mark.load(Ordering::Relaxed);
         mark != runtime::ANYWHERE && !runtime::is_within(mark)
     }
 
-    /// The runtime that carries everything out, with its number.
+    /// The runtime of the home, with its number.
     pub(crate) fn runtime(&self) -> Option<(u64, Handle)> {
         let runtime = self.runtime.lock();
         Some((runtime.era, runtime.handle.clone()?))
     }
 
-    /// What has become of those before the one of this number.
+    /// The state of the runtimes before the one with this number.
     pub(crate) fn past(&self, era: u64) -> Past {
         let left = era.saturating_sub(1);
         let own = self.own.load(Ordering::Relaxed);
@@ -80,7 +81,7 @@ impl Home {
 }
 
 impl<C: Connector> Driver<C> {
-    /// Sees to it that there is a home, and that it is driven as long as the caller needs it.
+    /// Ensures that there is a home, and that it is driven as long as the caller needs it.
     pub(crate) fn ensure_home(self: &Arc<Self>) -> Result<(), Cause> {
         if self.home.era() != NO_RUNTIME {
             if self.home.is_elsewhere() {
@@ -110,12 +111,12 @@ impl<C: Connector> Driver<C> {
         Ok(())
     }
 
-    /// Moves the home to a thread of the manager's own. It stays where it is if the system gives no
-    /// thread, or nothing that a runtime needs.
+    /// Moves the home to a thread of the manager's own. The home stays where it is if the system
+    /// cannot provide a thread or a runtime.
     fn move_home(self: &Arc<Self>) {
         let mut runtime = self.home.runtime.lock();
         if runtime.handle.is_none() || !self.home.is_elsewhere() {
-            // It has gone meanwhile, or has been moved.
+            // The home has been lost or moved in the meantime.
             return;
         }
         let Ok(thread) = OwnThread::start() else {
@@ -129,7 +130,7 @@ impl<C: Connector> Driver<C> {
         self.home.mark.store(runtime::ANYWHERE, Ordering::Relaxed);
         self.home.era.store(era, Ordering::Release);
         drop(runtime);
-        // Or what the new one is told, the old one hears.
+        // Otherwise the old keeper would receive signals for the new one.
         if let Some(before) = before {
             before.remove();
         }
@@ -141,13 +142,13 @@ impl<C: Connector> Driver<C> {
         }
     }
 
-    /// The runtime that carried everything out is gone; a later request may bring another.
+    /// Handles the loss of the home's runtime; a later request may bring another.
     pub(crate) fn runtime_lost(self: &Arc<Self>, era: u64) {
         let mut runtime = self.home.runtime.lock();
         if runtime.era != era || runtime.handle.take().is_none() {
             return;
         }
-        // It is dropped with its task.
+        // The keeper is dropped with its task.
         runtime.keeper = None;
         self.home.era.store(NO_RUNTIME, Ordering::Release);
         self.common.freeze();
@@ -163,9 +164,10 @@ impl<C: Connector> Driver<C> {
 }
 
 impl<C: Connector> Shard<C> {
-    /// Goes through what has become of earlier runtimes, as far as that has not come here.
+    /// Applies the losses and moves of earlier runtimes that this shard has not applied yet.
     ///
-    /// A request within the next runtime does so first, or it would be ended along with them.
+    /// A request within the next runtime does so first. Otherwise it would end along with the
+    /// earlier requests.
     pub(crate) fn follow(&mut self, now: Time, room: &mut impl Room, past: Past) {
         self.runtime_lost(now, room, past.lost);
         if self.past < past.left {
@@ -174,7 +176,7 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// The runtime of this number has gone, and with it those before: ends what they carried.
+    /// Ends the work of the runtime with this number and of those before, because they are gone.
     fn runtime_lost(&mut self, now: Time, room: &mut impl Room, era: u64) {
         if self.past < era {
             self.past = era;

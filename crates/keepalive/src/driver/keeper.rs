@@ -1,4 +1,4 @@
-//! The one task that a manager always has: it keeps time, and looks at idle connections.
+//! The keeper: a manager's permanent task, which enforces deadlines and looks at idle connections.
 
 use std::future::Future;
 
@@ -9,7 +9,7 @@ use crate::driver::Driver;
 use crate::runtime::{timeout_at, unconstrained, yield_now};
 use crate::sync::{Arc, Weak};
 
-/// What the keeper does on the runtime of number `era`.
+/// The keeper's future, for the runtime with number `era`.
 pub(crate) fn keep<C: Connector>(
     driver: &Arc<Driver<C>>,
     era: u64,
@@ -24,37 +24,37 @@ pub(crate) fn keep<C: Connector>(
         let mut suspects = Vec::new();
         while let Some(round) = guard.keep(&mut suspects) {
             match round {
-                // A connection may wake its watch whenever it is looked at; others have a turn.
+                // A connection may wake its watch at every look, so other tasks get a turn.
                 Round::Looked => yield_now().await,
                 Round::Sleep(None) => signals.rung().await,
                 Round::Sleep(Some(at)) => {
-                    // Rung or not, what is due is looked up anew.
+                    // Rung or not, the next round determines the due work.
                     let _ = timeout_at(at, signals.rung()).await;
                 }
             }
         }
     };
-    // Looking at many connections in a row is not a reason to be told to yield: a connection
-    // that is not looked at for that would never be looked at again.
+    // The cooperative budget must not apply: a connection that is skipped for it would never be
+    // looked at again.
     unconstrained(keep)
 }
 
-/// What comes after a round of the keeper.
+/// The step after a round of the keeper.
 enum Round {
-    /// Another, soon: there were connections to look at.
+    /// Another round soon, because there were connections to look at.
     Looked,
-    /// Sleep, until then or until rung.
+    /// Sleep until this time, or until rung.
     Sleep(Option<std::time::Instant>),
 }
 
-/// Notices when the keeper's runtime ends it.
+/// Detects that the runtime has ended the keeper.
 struct KeeperGuard<C: Connector> {
     driver: Weak<Driver<C>>,
     era: u64,
 }
 
 impl<C: Connector> KeeperGuard<C> {
-    /// Does what is due. `None` when the manager has gone.
+    /// Does the due work. `None` when the manager is gone.
     fn keep(&self, suspects: &mut Vec<(ShardId, ConnectionId)>) -> Option<Round> {
         let driver = self.driver.upgrade()?;
         if driver.signals.has_ended() {

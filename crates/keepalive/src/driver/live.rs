@@ -1,4 +1,4 @@
-//! An open connection and what the driver keeps beside it.
+//! An open connection with the driver's data about it.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -13,41 +13,41 @@ use crate::signals::Signals;
 use crate::sync::Arc;
 use crate::watch::Watch;
 
-/// An open connection. It travels between its shard and its users as one box, so that a hit
-/// allocates nothing.
+/// An open connection. It moves between its shard and its users as one box, so that a hit allocates
+/// nothing.
 ///
-/// The manager calls a connection's own code through here alone: a panic of it counts as a
+/// The manager calls a connection's own code only from here. A panic of that code counts as a
 /// failure of the connection, and loses no slot.
 pub(crate) struct Live<C: Connector> {
     pub(crate) io: C::Connection,
     pub(crate) host: Host,
-    /// Whose it is, or was last, and how it came to them.
+    /// The present or last request, and how the connection came to it.
     pub(crate) request: RequestId,
     pub(crate) from_cache: Option<FromCache>,
     role: Role,
-    /// The number of the runtime that hears of it.
+    /// The number of the runtime that delivers its events.
     era: u64,
-    /// What the engine was told last.
+    /// The capacity last reported to the engine.
     capacity: Capacity,
-    /// Whether it is known to be of no use.
+    /// Whether it is known to be unusable.
     spent: bool,
-    /// When it was looked at last: as it came back, or as it became idle when it was new.
+    /// Time of the last look: as it came back, or as it became idle when it was new.
     seen: Option<Time>,
     watch: Arc<Watch>,
 }
 
-/// A connection that has been here for longer than this is asked with a system call before it is
+/// A connection whose last look is older than this is checked with a system call before it is
 /// handed out (C4).
 const TRUSTED: Duration = Duration::from_millis(1);
 
-/// How a connection is lent.
+/// How a connection is leased.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// As a whole, to one user at a time.
     Sole,
-    /// It stays in its shard, and its users have handles. Once so, always so.
+    /// It stays in its shard, and its users have handles. This never changes back.
     Main,
-    /// It is such a handle.
+    /// A handle on such a connection.
     Handle,
 }
 
@@ -77,13 +77,13 @@ impl<C: Connector> Live<C> {
             handle.discard();
             live.role = Role::Main;
         }
-        // One that gives no handle any more is still of a kind that is shared.
+        // A connection that gives no handle any more still counts as shared.
         if live.is_main() || leases != 1 || provisional {
             live.capacity = Capacity::Shared(1);
         }
         live.changed_capacity();
-        // The engine takes none for one, for the request that it was opened for, and is to hear of it
-        // when that comes back.
+        // The engine counts a capacity of 0 as 1, for the request that the connection was opened
+        // for. With 1 recorded here, the next look reports the 0.
         if leases == 0 && live.is_main() {
             live.capacity = Capacity::Provisional(1);
         }
@@ -95,13 +95,13 @@ impl<C: Connector> Live<C> {
         self.watch.connection()
     }
 
-    /// The number of the runtime that hears of it.
+    /// The number of the runtime that delivers its events.
     #[inline]
     pub(crate) fn era(&self) -> u64 {
         self.era
     }
 
-    /// Whether it is one of several handles on a connection that stays in its shard.
+    /// Whether it is a handle on a connection that stays in its shard.
     pub(crate) fn is_handle(&self) -> bool {
         self.role == Role::Handle
     }
@@ -111,7 +111,7 @@ impl<C: Connector> Live<C> {
         self.role == Role::Main
     }
 
-    /// How many leases it can carry, as the engine was told last.
+    /// How many leases it can carry, as last reported to the engine.
     pub(crate) fn capacity(&self) -> Capacity {
         self.capacity
     }
@@ -124,7 +124,7 @@ impl<C: Connector> Live<C> {
             if (leases, provisional) == (1, false) {
                 return None;
             }
-            // Without handles it has one user at a time, whatever it says.
+            // Without handles it has one user at a time, whatever its capacity.
             self.share()?.discard();
             self.role = Role::Main;
         }
@@ -145,7 +145,7 @@ impl<C: Connector> Live<C> {
         contain(|| (io.capacity(), io.is_provisional())).unwrap_or((1, false))
     }
 
-    /// A handle for a lease. `None` if the connection gives none, or not any more.
+    /// A handle for a lease. `None` if the connection gives none, or none any more.
     pub(crate) fn share(&self) -> Option<Box<Self>> {
         let io = &self.io;
         let io = contain(|| io.share())??;
@@ -163,7 +163,7 @@ impl<C: Connector> Live<C> {
         }))
     }
 
-    /// Starts to watch, and answers at once if it is of no use.
+    /// Starts to watch; ready at once if the connection is unusable.
     pub(crate) fn watch(&mut self) -> Poll<()> {
         self.watch.arm();
         let waker = self.watch.waker();
@@ -180,32 +180,32 @@ impl<C: Connector> Live<C> {
         }
     }
 
-    /// The user has it, and what happens to it is the user's.
+    /// Stops watching, because the user handles events from now on.
     #[inline]
     pub(crate) fn stop_watching(&self) {
         self.watch.disarm();
     }
 
-    /// It is here from now on, and was looked at.
+    /// Records a look at the connection.
     #[inline]
     pub(crate) fn is_seen(&mut self, now: Time) {
         self.seen = Some(now);
     }
 
-    /// Whether something may have happened to it since it was looked at.
+    /// Whether an event may have occurred since the last look.
     #[inline]
     pub(crate) fn is_suspect(&self) -> bool {
         self.spent || self.watch.has_fired()
     }
 
-    /// Whether it was looked at so long ago that it may have gone unnoticed.
+    /// Whether the last look is too old to be trusted.
     #[inline]
     pub(crate) fn is_stale(&self, now: Time) -> bool {
         self.seen
             .is_some_and(|seen| now.saturating_duration_since(seen) > TRUSTED)
     }
 
-    /// Asks the system whether it is of use.
+    /// Checks with the system whether it is usable.
     pub(crate) fn check(&mut self) -> Result<(), Unusable> {
         if self.spent {
             return Err(Unusable::Closed);
@@ -215,12 +215,13 @@ impl<C: Connector> Live<C> {
             let panicked = io::Error::other("the connection panicked");
             Err(Unusable::Failed(panicked))
         });
-        // Others may have been promised it.
+        // Other requests may have been assigned the connection.
         self.spent = checked.is_err();
         checked
     }
 
-    /// Why it is of no use, of one that is known not to be, and that nobody gets from now on.
+    /// The reason why an unusable connection is unusable. The connection is not handed out any
+    /// more.
     pub(crate) fn why_unusable(&mut self) -> Unusable {
         self.spent = true;
         let io = &mut self.io;
@@ -228,15 +229,15 @@ impl<C: Connector> Live<C> {
         checked.err().unwrap_or(Unusable::Closed)
     }
 
-    /// Goes on closing it.
+    /// Continues to close it.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let io = &mut self.io;
         contain(|| io.poll_close(context)).unwrap_or(Poll::Ready(()))
     }
 
-    /// Drops it: its descriptor is gone when this returns.
+    /// Drops it: its descriptor is closed when this returns.
     pub(crate) fn discard(self: Box<Self>) {
-        // What a panic leaves of it is not ours to save.
+        // A panic of its drop must not reach the caller.
         contain(move || drop(self));
     }
 }

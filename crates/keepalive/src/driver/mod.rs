@@ -1,8 +1,9 @@
-//! The driver: it gives the engines their inputs and carries out what they answer.
+//! The driver: it passes inputs to the engines and carries out their actions.
 //!
-//! Callers take a shard's lock themselves, for one input and its actions; whatever wakes, spawns,
-//! closes or calls elsewhere is done after the lock is released. Never two shard locks at once,
-//! except by [`Driver::snapshot`], in the shards' order; a shard's lock before the budget's.
+//! A caller takes a shard's lock itself, for one input and its actions. Wakes, spawns, closes and
+//! calls into other code happen after the lock is released. No caller holds two shard locks at
+//! once, except [`Driver::snapshot`], which takes them in the shards' order. A shard's lock is
+//! taken before the budget's.
 
 pub(crate) mod anchor;
 pub(crate) mod descriptors;
@@ -33,18 +34,18 @@ use crate::runtime::Notify;
 use crate::signals::Signals;
 use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, Padded};
 
-#[repr(align(128))] // what is read by all is apart from the count of handles, which all write
+#[repr(align(128))] // keeps fields that all read apart from the handle count that all write
 pub(crate) struct Driver<C: Connector> {
     shards: Box<[Padded<Mutex<Shard<C>>>]>,
     pub(crate) common: Common,
     pub(crate) signals: Arc<Signals>,
     pub(crate) connector: C,
     pub(crate) bind_addresses: BindAddresses,
-    /// Of requests that set none.
+    /// The timeout of requests that set none.
     pub(crate) timeout: Duration,
     pub(crate) home: Home,
     shut_down: AtomicBool,
-    /// Told when nothing is open after a shutdown.
+    /// Notified when no connection is open after a shutdown.
     all_closed: Notify,
 }
 
@@ -69,7 +70,7 @@ impl<C: Connector> Driver<C> {
         }
     }
 
-    /// Lets a host that nobody has asked for yet have so many connections at once.
+    /// Sets the limit of a host that has not been requested yet.
     pub(crate) fn limit_host(&self, host: &Host, connections: usize) {
         let hash = host.hash_value();
         let mut shard = self.lock(self.shard_at(hash));
@@ -77,7 +78,7 @@ impl<C: Connector> Driver<C> {
         shard.engine.limit_host(hash, host, connections);
     }
 
-    /// A user gives a connection back.
+    /// Takes a connection back from its user, for reuse.
     pub(crate) fn give_back(self: &Arc<Self>, mut live: Box<Live<C>>) {
         let (connection, id) = (live.id(), live.request);
         if live.is_handle() {
@@ -97,7 +98,7 @@ impl<C: Connector> Driver<C> {
                 let capacity = live.changed_capacity();
                 live.is_seen(now);
                 if shard.is_past(live.era()) {
-                    // Nobody may ever hear of it again.
+                    // Its runtime may never deliver its events again.
                     shard.engine.retire_open(now, room, connection);
                 }
                 shard.put(live);
@@ -109,13 +110,14 @@ impl<C: Connector> Driver<C> {
                 suspect
             });
             if suspect {
-                // It was heard of before it was back here, where the keeper could look at it.
+                // Its watch fired before the connection was back in the shard, where the keeper can
+                // look at it.
                 self.signals.look(id.shard(), connection);
             }
         }
     }
 
-    /// A user is done with a connection that must not be used again.
+    /// Takes a connection from its user that must not be used again.
     pub(crate) fn close(self: &Arc<Self>, mut live: Box<Live<C>>) {
         let id = live.request;
         let mut context = Context::from_waker(Waker::noop());
@@ -149,7 +151,7 @@ impl<C: Connector> Driver<C> {
         });
     }
 
-    /// An attempt has ended in a connection.
+    /// Takes the connection of a successful attempt.
     pub(crate) fn attempt_succeeded(self: &Arc<Self>, shard: ShardId, mut live: Box<Live<C>>) {
         let mut effects = Effects::new();
         let id = live.id();
@@ -181,8 +183,8 @@ impl<C: Connector> Driver<C> {
         self.finish(&mut effects);
     }
 
-    /// An attempt has failed, or what was left of a connection is gone. Without an error, it is
-    /// because the runtime has gone.
+    /// Ends a failed attempt, or a connection that has been closed. Without an error, the runtime
+    /// is gone.
     pub(crate) fn attempt_failed(
         self: &Arc<Self>,
         shard: ShardId,
@@ -199,7 +201,7 @@ impl<C: Connector> Driver<C> {
         });
     }
 
-    /// The keeper was told that something happened to an idle connection.
+    /// Looks at an idle connection whose watch has fired.
     pub(crate) fn look_at(self: &Arc<Self>, shard: ShardId, id: ConnectionId) {
         self.input(shard, |shard, now, room| shard.look_at(id, now, room));
     }
@@ -211,17 +213,17 @@ impl<C: Connector> Driver<C> {
         }
     }
 
-    /// Refuses requests from now on, and ends everything that nobody holds.
+    /// Refuses requests from now on, and ends everything but leases.
     pub(crate) fn shut_down(self: &Arc<Self>) {
         self.shut_down.store(true, Ordering::Release);
-        // Or the room that one shard leaves would be used by the next.
+        // Otherwise one shard would use the slots that another releases.
         self.common.freeze();
         for shard in self.ids() {
             self.input(shard, |shard, now, room| shard.engine.shut_down(now, room));
         }
     }
 
-    /// Completes when nothing is open any more, after a shutdown.
+    /// Completes when no connection is open any more, after a shutdown.
     pub(crate) async fn wait_until_closed(&self) {
         loop {
             let closed = self.all_closed.notified();
@@ -236,13 +238,13 @@ impl<C: Connector> Driver<C> {
         self.shards[usize::from(shard.0)].0.lock()
     }
 
-    /// All shards at once, so that figures of several shards belong together.
+    /// Locks all shards at once, so that their figures are of the same instant.
     pub(crate) fn snapshot<R>(&self, look: impl FnOnce(&[MutexGuard<'_, Shard<C>>]) -> R) -> R {
         let shards: Vec<_> = self.shards.iter().map(|shard| shard.0.lock()).collect();
         look(&shards)
     }
 
-    /// Checks every invariant, when nothing is on its way.
+    /// Checks every invariant. No input may be in progress.
     #[cfg(any(keepalive_loom, keepalive_shuttle))]
     pub(crate) fn check(&self) {
         self.snapshot(|shards| {
@@ -255,7 +257,7 @@ impl<C: Connector> Driver<C> {
         });
     }
 
-    /// One input to one shard, and all that follows from it.
+    /// Runs one input to one shard, and all its effects.
     fn input<R>(
         self: &Arc<Self>,
         shard: ShardId,
@@ -276,7 +278,7 @@ impl<C: Connector> Driver<C> {
         }
     }
 
-    /// One input to one shard; what follows from it outside the lock is left to the caller.
+    /// Runs one input to one shard, and leaves the effects outside the lock to the caller.
     fn collect<R>(
         &self,
         shard: ShardId,
@@ -300,7 +302,7 @@ impl<C: Connector> Driver<C> {
         result
     }
 
-    /// Carries out what an input has led to, as far as it goes under the lock.
+    /// Carries out the actions of an input, as far as possible under the lock.
     #[inline(always)]
     fn conclude(
         &self,
@@ -310,7 +312,7 @@ impl<C: Connector> Driver<C> {
         effects: &mut Effects<C>,
     ) {
         if self.home.era() == NO_RUNTIME {
-            // Nobody watches what is idle, or keeps the time of who waits.
+            // Without a runtime, nothing watches idle connections or enforces deadlines.
             let totals = shard.engine.totals();
             if totals.waiting + totals.connecting + totals.idle > 0 {
                 shard.engine.abandon(now, &mut room);
@@ -331,8 +333,8 @@ impl<C: Connector> Driver<C> {
 
     /// The shard of a host with this hash.
     fn shard_at(&self, hash: u64) -> ShardId {
-        // The engine's table uses the low bits and the top ones. What is left is a fraction, and
-        // the shard that share of their number: no division.
+        // The engine's table uses the low bits and the top ones. The other bits are a fraction, and
+        // the shard is that share of their number, without a division.
         let fraction = (hash >> 24) & u64::from(u32::MAX);
         ShardId(((fraction * self.shards.len() as u64) >> 32) as u16)
     }
@@ -350,7 +352,7 @@ impl<C: Connector> Drop for Driver<C> {
 }
 
 impl<C: Connector> Shard<C> {
-    /// Looks at a connection that is here, and watches it from now on.
+    /// Looks at a connection in this shard, and watches it from now on.
     fn look_at(&mut self, id: ConnectionId, now: Time, room: &mut impl Room) {
         let Some(live) = self.live(id) else { return };
         if live.watch().is_ready() {

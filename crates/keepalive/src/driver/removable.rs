@@ -1,7 +1,7 @@
-//! Futures that can be taken away from the tasks that poll them.
+//! Futures that can be removed from the tasks that poll them.
 //!
-//! A task ends when its runtime polls it, or goes. A runtime that is alive and polls nothing, as one on
-//! a single thread outside of `block_on`, does neither: what its tasks hold would stay.
+//! An aborted task ends when its runtime polls it or shuts down. A live runtime may do neither,
+//! such as one on a single thread outside of `block_on`. Its tasks would keep their resources.
 
 use std::future::Future;
 use std::mem;
@@ -11,28 +11,28 @@ use std::task::{Context, Poll};
 
 use crate::sync::Arc;
 
-/// What a task runs. No schedule is explored here, so the lock is the system's.
+/// The future of a task. Schedules are not explored here, so the lock is the system's.
 pub(crate) struct Removable(Mutex<State>);
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 enum State {
-    /// Nobody polls it now.
+    /// The future is not being polled.
     Here(Running),
-    /// Its task polls it.
+    /// The task is polling the future.
     Polled,
-    /// It is gone, or goes when it has been polled.
+    /// The future is dropped, or will be after the present poll.
     Removed,
 }
 
 impl Removable {
-    /// What the task is to run, and what takes that away again.
+    /// The future for the task, and the handle that removes it.
     pub(crate) fn new(future: impl Future<Output = ()> + Send + 'static) -> (Whole, Arc<Self>) {
         let removable = Arc::new(Self(Mutex::new(State::Here(Box::pin(future)))));
         (Whole(Arc::clone(&removable)), removable)
     }
 
-    /// Drops it: at once, unless it is being polled; then when it has been.
+    /// Drops the future: at once, or after the poll if it is being polled.
     pub(crate) fn remove(&self) {
         let before = mem::replace(&mut *self.lock(), State::Removed);
         drop(before);
@@ -70,7 +70,7 @@ impl Removable {
     }
 }
 
-/// As the task has it: with the task it goes.
+/// The task's own part; dropping it drops the future.
 pub(crate) struct Whole(Arc<Removable>);
 
 impl Future for Whole {

@@ -1,4 +1,4 @@
-//! Requests: asking, taking the answer, withdrawing.
+//! Requests: making one, taking its answer, withdrawing it.
 
 use std::panic::Location;
 use std::task::{Context, Poll, Waker};
@@ -17,29 +17,28 @@ use crate::host::Host;
 use crate::request::Request;
 use crate::sync::Arc;
 
-/// What comes of asking.
+/// The result of making a request.
 pub(crate) struct Asked {
     pub(crate) id: RequestId,
-    /// Why the request did not come to an engine, if it did not.
+    /// The error, if the request did not reach an engine.
     pub(crate) refused: Option<AllocateError>,
-    /// Whether who asked will be woken when the answer is there.
+    /// Whether the caller's waker is registered for the answer.
     pub(crate) listens: bool,
 }
 
-/// A connection that was held for a request, and is of no use any more.
+/// A connection that was held for a request and has become unusable.
 pub(crate) struct Gone<C: Connector> {
-    /// To be dropped outside the lock.
+    /// The caller must drop it outside the lock.
     pub(crate) handle: Option<Box<Live<C>>>,
     pub(crate) why: Unusable,
 }
 
-/// An answer as its user takes it.
+/// An answer in the form that its user takes.
 pub(crate) type Outcome<C> = Result<Box<Live<C>>, AllocateError>;
 
 impl<C: Connector> Driver<C> {
-    /// A user asks, and takes a connection that is there if nothing must be thought of first.
-    /// Otherwise it is as with [`ask`](Self::ask), but `waker` is woken when a request that
-    /// has to wait is answered.
+    /// Makes a request, and takes an idle connection if the fast path applies. Otherwise it acts
+    /// like [`ask`](Self::ask), but registers `waker` for the answer of a request that has to wait.
     pub(crate) fn lease(
         self: &Arc<Self>,
         request: &Request,
@@ -84,7 +83,7 @@ impl<C: Connector> Driver<C> {
         let mut effects = Effects::new();
         let asked = self.collect_within(shard, now, &mut effects, |shard, now, room| {
             let id = self.request(request, location, shard, now, room);
-            // An attempt that begins now may end before this does.
+            // An attempt that begins now may end before this call returns.
             let listens = shard.engine.is_queued(id);
             if listens {
                 shard.wake_when_answered(id, waker);
@@ -99,7 +98,7 @@ impl<C: Connector> Driver<C> {
         Err(asked)
     }
 
-    /// A user asks. The request may be refused before it comes to an engine.
+    /// Makes a request. It may be refused before it reaches an engine.
     pub(crate) fn ask(
         self: &Arc<Self>,
         request: &Request,
@@ -147,7 +146,7 @@ impl<C: Connector> Driver<C> {
         id
     }
 
-    /// Takes the answer of a request for `host`, or has `context` woken when it is there.
+    /// Takes the answer of a request for `host`, or registers the waker of `context` for it.
     pub(crate) fn poll_answer(
         self: &Arc<Self>,
         id: RequestId,
@@ -162,7 +161,8 @@ impl<C: Connector> Driver<C> {
                     return Poll::Ready(Ok(live));
                 }
                 Err(Gone { handle, why }) => {
-                    // It has gone while the answer waited to be taken: the request asks again.
+                    // The connection became unusable before its answer was taken, so the request
+                    // waits again.
                     drop(shard);
                     if let Some(handle) = handle {
                         handle.discard();
@@ -190,7 +190,7 @@ impl<C: Connector> Driver<C> {
         Poll::Pending
     }
 
-    /// Has a letter posted when the answer is there, which may be now.
+    /// Posts a letter once the answer is ready, possibly now.
     pub(crate) fn post_when_answered(self: &Arc<Self>, id: RequestId, letter: Box<dyn Letter>) {
         let now = self.lock(id.shard()).post_when_answered(id, letter);
         if let Some(unwanted) = now.and_then(Letter::post) {
@@ -206,7 +206,7 @@ impl<C: Connector> Driver<C> {
             })
     }
 
-    /// Whoever would take the answer has gone.
+    /// Forgets a request whose answer nobody will take.
     pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
         let mut shard = self.lock(id.shard());
         let parked = shard.engine.forget_parked(&mut self.common.room(), id);
@@ -216,7 +216,7 @@ impl<C: Connector> Driver<C> {
             return;
         }
         let leftover = self.input(id.shard(), |shard, now, room| shard.forget(id, now, room));
-        // Whoever drops many requests drops them all, whatever one of them holds.
+        // A panic in one dropped request must not keep its owner from dropping others.
         contain(|| drop(leftover));
     }
 
@@ -227,23 +227,23 @@ impl<C: Connector> Driver<C> {
             .waiting(self.common.now(), &mut self.common.room(), id)
     }
 
-    /// Where the time of a request went.
+    /// The time of a request, by phase.
     pub(crate) fn timing(&self, id: RequestId) -> Option<Timing> {
         self.lock(id.shard()).engine.timing(id)
     }
 }
 
 impl<C: Connector> Shard<C> {
-    /// Finds a host, or makes its record.
+    /// Returns the record of a host, and creates it if there is none.
     pub(crate) fn host(&mut self, connector: &C, host: &Host) -> HostId {
         let shares = || contain(|| connector.shares(host)).unwrap_or(false);
         self.engine.host_with(host.hash_value(), host, shares)
     }
 
-    /// Gives a request the connection that is held for it, as a whole or as a handle on it. An error
-    /// if the connection is of no use any more: the request is to be rejected.
+    /// Gives a request the connection that is held for it, as a whole or as a handle. If the
+    /// connection has become unusable, this is an error, and the caller must reject the request.
     ///
-    /// No connection comes to a user by another way, so this is where each is checked.
+    /// Every connection reaches its user through this function, so it checks each.
     #[inline]
     pub(crate) fn hand_out(
         &mut self,
@@ -253,7 +253,7 @@ impl<C: Connector> Shard<C> {
     ) -> Result<Box<Live<C>>, Gone<C>> {
         let past = self.past;
         let live = self.live(id).expect(HERE);
-        // Nobody may ever hear of one whose runtime is not the home any more.
+        // A runtime that is no longer the home may never deliver events.
         let past = live.era() <= past;
         let handle = live.is_main().then(|| live.share()).flatten();
         let exhausted = live.is_main() && handle.is_none();
@@ -270,8 +270,8 @@ impl<C: Connector> Shard<C> {
         Ok(live)
     }
 
-    /// Whether a connection may be handed out. The system is asked if something has happened to it,
-    /// or if nobody has looked at it for a while and it is not in use.
+    /// Whether a connection may be handed out. A system call checks it if its watch has fired, or
+    /// if the last look was long ago and no other lease uses it.
     #[inline]
     fn is_sound(&mut self, id: ConnectionId, now: Time) -> bool {
         let Some(live) = self.live(id) else {
@@ -282,8 +282,8 @@ impl<C: Connector> Shard<C> {
         !doubtful || self.live(id).is_some_and(|live| live.check().is_ok())
     }
 
-    /// The connection that is held for a request is of no use; why not, is the answer if the request
-    /// has met with that too often.
+    /// Rejects the connection that is held for a request, because it is unusable. `why` becomes the
+    /// answer if the request has had too many such connections.
     fn reject(&mut self, now: Time, room: &mut impl Room, id: RequestId, why: Unusable) {
         self.failure = Some(why.into());
         self.engine.reject(now, room, id);
@@ -295,8 +295,8 @@ impl<C: Connector> Shard<C> {
         Gone { handle, why }
     }
 
-    /// Whoever would take the answer of a request has gone. What is left is to be dropped outside
-    /// the lock.
+    /// Forgets a request whose answer nobody will take. The caller must drop the result outside the
+    /// lock.
     pub(crate) fn forget(
         &mut self,
         id: RequestId,
@@ -307,7 +307,7 @@ impl<C: Connector> Shard<C> {
         self.engine.forget(now, room, id)
     }
 
-    /// Looks at the connection that is held for a request, which may go to another user now.
+    /// Looks at the connection that is held for a request, because it may go to another user now.
     fn look_at_held(&mut self, id: RequestId, now: Time, room: &mut impl Room) {
         if let Some(held) = self.held_for(id) {
             self.look_at(held, now, room);

@@ -1,4 +1,4 @@
-//! One shard: its engine, the cells in which answers wait, and the connections nobody holds.
+//! One shard: its engine, the cells of answers, and the connections without a user.
 
 use std::ops::Range;
 use std::panic::Location;
@@ -25,23 +25,23 @@ use crate::sync::Arc;
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
     pub(crate) engine: Engine<Host, Cell>,
-    /// By the slots of connections.
+    /// Indexed by the slots of connections.
     sockets: Vec<Socket<C>>,
     numbers: Range<u64>,
     pub(crate) wanted: Wanted,
-    /// Why the attempt failed, or the connection went, that the input at hand tells of.
+    /// The error of the attempt or connection that the present input reports.
     pub(crate) failure: Option<ConnectError>,
-    /// The last runtime that is known here not to be the home any more.
+    /// The last runtime that this shard knows to be the home no longer.
     pub(crate) past: u64,
-    /// What is left to do since, for the next input.
+    /// Effects that the next input carries out.
     left: Vec<Effect<C>>,
 }
 
-/// What the driver notes of a request. User code may run when it is dropped, so that is for where
-/// no lock is held.
+/// The driver's data about a request. Dropping it may run user code, so it must happen without a
+/// lock.
 pub(crate) struct Cell {
     answer: Answered,
-    /// Where it was asked for.
+    /// The source location of the request.
     pub(crate) location: &'static Location<'static>,
 }
 
@@ -54,45 +54,45 @@ impl Default for Cell {
     }
 }
 
-/// The answer of a request, or who is told when it is there.
+/// The answer of a request, or the notification to send when it is ready.
 #[derive(Default)]
 enum Answered {
-    /// Not yet, and nobody waits for it.
+    /// No answer yet, and no notification.
     #[default]
     No,
-    /// Not yet, and somebody is to be woken.
+    /// No answer yet; it wakes this waker.
     Wakes(Waker),
-    /// Not yet, and it is to be posted.
+    /// No answer yet; it posts this letter.
     Posts(Box<dyn Letter>),
-    /// With this connection, which is held for it.
+    /// An answer with this connection, which is held for the request.
     With(ConnectionId),
-    /// Without a connection.
+    /// An answer without a connection.
     Without(Box<Cause>),
 }
 
-/// Something that is posted when an answer is there.
+/// A message to post when an answer is ready.
 pub(crate) trait Letter: Send {
-    /// Posts it. Answers the request to forget, if nobody is there to take the answer.
+    /// Posts it. Returns the request to forget, if no recipient is left.
     fn post(self: Box<Self>) -> Option<RequestId>;
 }
 
-/// What comes of asking and taking in one.
+/// The result of making a request and taking its answer in one step.
 pub(crate) enum Leased<C: Connector> {
-    /// The user has it.
+    /// The user has the connection.
     Here(Box<Live<C>>),
-    /// The user will be woken.
+    /// The user's waker is registered.
     Waits(RequestId),
-    /// It was there, and is of no use any more: the request is to be rejected.
+    /// There was a connection, but it is unusable: the caller must reject the request.
     Gone(RequestId, Gone<C>),
 }
 
-/// Where a connection is that the engine knows.
+/// The place of a connection.
 #[derive(Default)]
 enum Socket<C: Connector> {
-    /// With its user, or not open yet or any more.
+    /// With its user, or not open.
     #[default]
     Away,
-    /// Here.
+    /// In this shard.
     Here(Box<Live<C>>),
     /// In a task that opens or closes it.
     Task(Box<Running>),
@@ -102,13 +102,13 @@ enum Socket<C: Connector> {
 struct Running {
     id: ConnectionId,
     task: Task,
-    /// Where a task that opens leads to.
+    /// The destination of a task that opens.
     host: Option<Host>,
-    /// A report counts if it comes from a later runtime.
+    /// A report counts if it comes from a runtime after this one.
     since: u64,
-    /// Stops it; there once the task has started.
+    /// Stops the task; `Some` once the task has started.
     stop: Option<Arc<Stop>>,
-    /// Whether it is to be stopped, as soon as it has started.
+    /// Whether to stop the task as soon as it has started.
     unwanted: bool,
 }
 
@@ -129,13 +129,13 @@ impl Running {
         }))
     }
 
-    /// Whether it opens a connection that is wanted.
+    /// Whether it opens a connection that is still wanted.
     fn opens(&self) -> bool {
         self.task == Task::Connect && !self.unwanted
     }
 }
 
-/// What ends a task.
+/// The means to end a task.
 pub(crate) struct Stop {
     task: AbortHandle,
     what: Arc<Removable>,
@@ -146,38 +146,38 @@ impl Stop {
         Arc::new(Self { task, what })
     }
 
-    /// Ends it where it runs.
+    /// Ends it on its runtime, at the next poll.
     pub(crate) fn abort(&self) {
         self.task.abort();
     }
 
-    /// Ends it here and now: its runtime may never poll it again.
+    /// Ends it at once, because its runtime may never poll it again.
     pub(crate) fn remove(&self) {
         self.what.remove();
         self.task.abort();
     }
 }
 
-/// What the end of a task means.
+/// The meaning of a task's end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// It is the end of what the task was for.
+    /// The attempt or the close has ended.
     Counts,
     /// Nothing: another task does the same, or will.
     OfNoUse,
 }
 
-/// What is to be done with a task that has started.
+/// The decision about a task that has started.
 pub(crate) enum Started {
-    /// It goes on.
+    /// The task continues.
     GoesOn,
-    /// It is to be stopped.
+    /// The task must be stopped.
     Unwanted,
-    /// It is on a runtime that is not the home any more, so it is to be removed.
+    /// The task's runtime is no longer the home, so the task must be removed.
     Past,
 }
 
-/// What a task does with a connection. One connection has both in its life, one after the other.
+/// The work of a task on a connection. A connection has both in its life, one after the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
     Connect,
@@ -212,8 +212,8 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// Lends a connection that is there to a user who takes it, as a whole, or has the user wait
-    /// for one and `waker` woken then. `None`, and nothing has come of it, if it is not as simple.
+    /// Fast path of a request: takes an idle connection, or queues the request and registers
+    /// `waker`. Returns `None`, without an effect, if the fast path does not apply.
     #[inline]
     pub(crate) fn lease(
         &mut self,
@@ -248,7 +248,7 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// What is noted of a request that has not ended.
+    /// The driver's data about a request that has not ended.
     #[inline]
     pub(crate) fn cell(&mut self, id: RequestId) -> &mut Cell {
         self.engine
@@ -256,12 +256,12 @@ impl<C: Connector> Shard<C> {
             .expect("a request that has not ended")
     }
 
-    /// An answer is taken, or is to be replaced by another.
+    /// Clears an answer that has been taken, or that another will replace.
     pub(crate) fn forget_answer(&mut self, id: RequestId) {
         self.cell(id).answer = Answered::No;
     }
 
-    /// Why a request is answered without a connection, if it is.
+    /// Takes the cause of an answer without a connection, if it is one.
     pub(crate) fn take_refusal(&mut self, id: RequestId) -> Option<Cause> {
         let answer = &mut self.cell(id).answer;
         match std::mem::take(answer) {
@@ -281,7 +281,7 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// Has `waker` woken when the answer is there; answers the waker it replaces.
+    /// Registers `waker` for the answer; returns the waker that it replaces.
     pub(crate) fn wake_when_answered(&mut self, id: RequestId, waker: &Waker) -> Option<Waker> {
         let answer = &mut self.cell(id).answer;
         match answer {
@@ -294,7 +294,7 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// Has `letter` posted when the answer is there; gives it back if that is now.
+    /// Registers `letter` for the answer; returns it if the answer is ready.
     pub(crate) fn post_when_answered(
         &mut self,
         id: RequestId,
@@ -333,13 +333,13 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// Whether the runtime of this number is known here not to be the home any more.
+    /// Whether this shard knows that the runtime with this number is no longer the home.
     #[inline]
     pub(crate) fn is_past(&self, era: u64) -> bool {
         era <= self.past
     }
 
-    /// What it means that a task which the runtime of number `era` ran has ended.
+    /// The meaning of the end of a task on the runtime with number `era`.
     pub(crate) fn ending(&mut self, id: ConnectionId, era: u64) -> Ending {
         let past = self.is_past(era);
         match self.running(id) {
@@ -353,8 +353,8 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// The home is elsewhere from now on, and may never hear of what is open or go on with what is
-    /// under way: that closes, and begins anew.
+    /// Handles a move of the home: closes open connections and restarts attempts. The earlier
+    /// runtime may never deliver their events or poll their tasks.
     pub(crate) fn leave(&mut self, now: Time, room: &mut impl Room) {
         for slot in 0..self.sockets.len() {
             match &mut self.sockets[slot] {
@@ -365,7 +365,7 @@ impl<C: Connector> Shard<C> {
                 }
                 Socket::Task(running) => {
                     let Some(stop) = &running.stop else {
-                        // Whoever starts it will see.
+                        // `task_started` will detect the move.
                         continue;
                     };
                     self.left.push(Effect::Remove(Arc::clone(stop)));
@@ -378,7 +378,7 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// Has an attempt begin once more.
+    /// Restarts an attempt.
     fn begin_anew(&mut self, id: ConnectionId) {
         let (past, shard) = (self.past, self.id);
         let Some(running) = self.running(id) else {
@@ -398,7 +398,7 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// What a task did is done.
+    /// Removes a task that has ended.
     pub(crate) fn task_ended(&mut self, id: ConnectionId) {
         let socket = self.socket(id.slot());
         if matches!(socket, Socket::Task(running) if running.id == id) {
@@ -406,7 +406,7 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// The task that opens or closes a connection has started, on the runtime of number `era`.
+    /// Records the start of a connection's task on the runtime with number `era`.
     pub(crate) fn task_started(
         &mut self,
         id: ConnectionId,
@@ -437,13 +437,13 @@ impl<C: Connector> Shard<C> {
         Started::GoesOn
     }
 
-    /// A task is going to close a connection.
+    /// Records that a task will close a connection.
     pub(crate) fn expect_task(&mut self, id: ConnectionId) {
         let past = self.past;
         *self.socket(id.slot()) = Running::expected(id, Task::Close, None, past);
     }
 
-    /// Carries the engine's actions out as far as it goes under the lock; the rest goes into
+    /// Carries out the engine's actions, as far as possible under the lock; the rest goes into
     /// `effects`.
     pub(crate) fn forward(&mut self, effects: &mut Effects<C>) {
         if !self.left.is_empty() {
@@ -474,11 +474,11 @@ impl<C: Connector> Shard<C> {
                 Action::Tell(shard, message) => effects.push(Effect::Tell(shard, message)),
             }
         }
-        // Nobody waited for it.
+        // No request took the error.
         effects.extend(self.failure.take().map(Effect::Discard));
     }
 
-    /// Why a request is answered without a connection.
+    /// The cause of an answer without a connection.
     fn cause(&mut self, answer: Answer) -> Cause {
         match answer {
             Answer::TimedOut(waiting) => match waiting.reason() {
@@ -498,13 +498,13 @@ impl<C: Connector> Shard<C> {
 
     fn answer(&mut self, effects: &mut Effects<C>, id: RequestId, answer: Answered) {
         let Some(cell) = self.engine.note_mut(id) else {
-            // It was forgotten in the same input.
+            // The request was forgotten in the same input.
             return;
         };
         match std::mem::replace(&mut cell.answer, answer) {
             Answered::Wakes(waker) => effects.push(Effect::Wake(waker)),
             Answered::Posts(letter) => effects.push(Effect::Post(letter)),
-            // Of two answers that nobody has taken, the later one counts.
+            // The later of two untaken answers counts.
             Answered::No | Answered::With(_) | Answered::Without(_) => {}
         }
     }
@@ -528,7 +528,7 @@ impl<C: Connector> Shard<C> {
     }
 }
 
-/// Makes room for a record in this slot, and as much more as an engine's arenas would.
+/// Reserves room for a record in this slot, and as much spare room as an engine's arenas do.
 fn reserve<T>(records: &mut Vec<T>, slot: usize) {
     if slot >= records.capacity() {
         records.reserve_exact(slot + 1 + slot / 16 + 8 - records.len());

@@ -15,7 +15,7 @@ use crate::driver::shard::{Started, Stop, Task};
 use crate::host::Host;
 use crate::sync::Arc;
 
-/// Begins an attempt in a task. False if there is no runtime for it.
+/// Starts an attempt in a task. False if there is no runtime for it.
 pub(crate) fn connect<C: Connector>(
     driver: &Arc<Driver<C>>,
     shard: ShardId,
@@ -39,7 +39,7 @@ pub(crate) fn connect<C: Connector>(
     true
 }
 
-/// The report is dropped last: a slot is free when nothing of the attempt is left.
+/// The report is dropped last, so that a slot is free when nothing of the attempt is left.
 async fn begin<C: Connector>(report: Report<C>, host: Host) {
     let progress = Arc::new(Progress {
         driver: Arc::clone(&report.driver),
@@ -62,7 +62,7 @@ async fn open<C: Connector>(
         match driver.connector.connect(&attempt).await {
             Err(error) if error.wants_descriptor() => {
                 progress.want_descriptor(error);
-                // Boxed, or every attempt would be as large.
+                // Boxed, because it would make every attempt as large.
                 Box::pin(pauses.pause(progress.id)).await;
                 driver.free_a_descriptor();
             }
@@ -71,7 +71,7 @@ async fn open<C: Connector>(
     }
 }
 
-/// Takes what an attempt says of its progress to the engine.
+/// Passes the progress of an attempt to the engine.
 struct Progress<C: Connector> {
     driver: Arc<Driver<C>>,
     shard: ShardId,
@@ -79,7 +79,7 @@ struct Progress<C: Connector> {
 }
 
 impl<C: Connector> Progress<C> {
-    /// The attempt waits for a descriptor, as the system has said.
+    /// Records that the attempt waits for a descriptor, with the system's error.
     fn want_descriptor(&self, error: ConnectError) {
         let before = self.driver.lock(self.shard).wanted.note(error);
         drop(before);
@@ -94,8 +94,8 @@ impl<C: Connector> Steps for Progress<C> {
     }
 }
 
-/// Closes a connection that nobody holds. True if it is closed already; otherwise a task does
-/// it, and reports.
+/// Closes a connection without a user. True if it is closed on return; otherwise a task closes it,
+/// and reports.
 pub(crate) fn close<C: Connector>(
     driver: &Arc<Driver<C>>,
     shard: ShardId,
@@ -169,10 +169,10 @@ impl<C: Connector> Drop for Closing<C> {
     }
 }
 
-/// Tells the engine how a task ended, whatever happened to the task.
+/// Reports the end of a task to the engine, whatever happens to the task.
 struct Report<C: Connector> {
     driver: Arc<Driver<C>>,
-    /// Of the runtime that the task is on.
+    /// The number of the task's runtime.
     era: u64,
     shard: ShardId,
     id: ConnectionId,
@@ -199,7 +199,7 @@ impl<C: Connector> Drop for Report<C> {
         let (shard, id) = (self.shard, self.id);
         let panicked = std::thread::panicking();
         if !panicked && self.driver.lock(shard).engine.is_connecting(id) {
-            // Nobody stopped this task, so it was its runtime.
+            // The driver did not stop this task, so its runtime did.
             self.driver.runtime_lost(self.era);
         }
         let error = panicked.then(self::panicked);

@@ -1,4 +1,4 @@
-//! Cells: who has a connection between its answer and its user.
+//! Cells: the owner of a connection between its answer and its user.
 
 use loom::future::block_on;
 use loom::thread;

@@ -19,7 +19,7 @@ fn the_end_of_a_runtime_spares_the_next() {
         let attended = rig.ask(rig.request(0));
         rig.runtime.run();
         let old = replace_runtime(&mut rig);
-        // Its keeper and its attempt both say that it has gone.
+        // Its keeper and its attempt both report its end.
         let ending = thread::spawn(move || old.shut_down());
         let pending = rig.ask(rig.request(1));
         ending.join().expect("the old one is gone");
@@ -98,7 +98,7 @@ fn a_task_that_is_stopped_as_it_starts_ends() {
     });
 }
 
-/// Makes a new runtime the one that requests are made in; answers the one before.
+/// Replaces the current runtime by a new one; returns the old one.
 fn replace_runtime(rig: &mut Rig) -> Arc<Runtime> {
     let old = std::mem::replace(&mut rig.runtime, Arc::new(Runtime::new()));
     rig.runtime.enter();

@@ -1,4 +1,4 @@
-//! Lookups of names, shared by all who ask for one at the same time.
+//! Lookups of names, shared by concurrent requests.
 
 use std::net::{IpAddr, Ipv4Addr};
 

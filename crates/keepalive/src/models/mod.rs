@@ -1,7 +1,8 @@
-//! Models of what threads share, each run by loom under every schedule of few preemptions.
+//! Models of the state that threads share. Loom runs each under every schedule with few
+//! preemptions.
 //!
-//! They run the driver's own code. Each was seen to fail on a bug of its own, planted in that code:
-//! the patches of the part `shared` in `xtask/planted` say which.
+//! They run the driver's own code. Each detects a bug of its own, planted in that code: see the
+//! patches of the part `shared` in `xtask/planted`.
 
 mod answers;
 mod ends;

@@ -1,4 +1,4 @@
-//! Connections to an address that their name loses as they are given back.
+//! Connections whose name loses their address while they are given back.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +21,7 @@ fn an_address_that_goes_as_a_connection_comes_back_is_noticed() {
         let watch = Arc::new(Watch::default());
         let waker = Waker::from(Arc::clone(&watch));
         let mut context = Context::from_waker(&waker);
-        // It is leased: whoever was to be woken is known, and does not listen.
+        // It is leased: its waker is registered, but not armed.
         assert!(residence.poll_gone(&mut context).is_pending());
 
         let retiring = thread::spawn({
@@ -37,7 +37,7 @@ fn an_address_that_goes_as_a_connection_comes_back_is_noticed() {
     });
 }
 
-/// Hears while it is armed, as the watch of a connection does.
+/// Listens while it is armed, as the watch of a connection does.
 #[derive(Default)]
 struct Watch {
     armed: sync::AtomicBool,

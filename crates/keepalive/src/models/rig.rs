@@ -1,4 +1,4 @@
-//! What the models share: a driver whose attempts succeed when its runtime is run.
+//! The common rig of the models: a driver whose attempts succeed when its runtime is run.
 
 use std::panic::Location;
 use std::pin::Pin;
@@ -21,11 +21,11 @@ use crate::request::Request;
 use crate::runtime::simulated::{Runtime, Simulation, advance};
 use crate::sync::{Arc, Mutex};
 
-/// How often a thread is interrupted at most, unless `LOOM_MAX_PREEMPTIONS` says otherwise.
+/// Maximum number of preemptions per schedule, unless `LOOM_MAX_PREEMPTIONS` sets another.
 const PREEMPTIONS: usize = 4;
 
-/// Runs a model under every schedule.
-#[allow(clippy::print_stderr)] // how many there were is for whoever looks
+/// Runs a model under every schedule within that bound.
+#[allow(clippy::print_stderr)] // the number of schedules is of interest
 pub(super) fn explore(model: impl Fn() + Send + Sync + 'static) {
     let schedules = Arc::new(AtomicUsize::new(0));
     let mut builder = loom::model::Builder::new();
@@ -42,7 +42,7 @@ pub(super) fn explore(model: impl Fn() + Send + Sync + 'static) {
     eprintln!("{name}: {} schedules", schedules.load(Ordering::Relaxed));
 }
 
-/// A driver, and the runtime that its requests are made in.
+/// A driver, and the runtime of its requests.
 #[derive(Clone)]
 pub(super) struct Rig {
     pub(super) driver: Arc<Driver<Mock>>,
@@ -51,7 +51,7 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// With two shards, and otherwise as `change` makes the settings.
+    /// A rig with two shards, and otherwise with settings from `change`.
     pub(super) fn new(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
             shards: 2,
@@ -71,7 +71,7 @@ impl Rig {
         rig
     }
 
-    /// Where one connection is all there may be.
+    /// A rig with room for one connection.
     pub(super) fn with_one_slot() -> Self {
         Self::new(|settings| settings.max_open = 1)
     }
@@ -97,25 +97,26 @@ impl Rig {
         block_on(pending).expect("an attempt succeeds")
     }
 
-    /// An idle connection.
+    /// Opens a connection and leaves it idle.
     pub(super) fn idle(&self, request: Request) {
         self.lease(request).free();
     }
 
-    /// Lets time pass, and what is due happen.
+    /// Lets time pass, and runs the due work.
     pub(super) fn pass(&self, time: Duration) {
         advance(time);
         self.runtime.run();
     }
 
-    /// Every invariant across the shards, now that all is at rest; and how many are open.
+    /// Checks every invariant across the shards, which must be at rest. Returns the number of open
+    /// connections.
     pub(super) fn rest(&self) -> usize {
         self.driver.check();
         self.driver.common.open()
     }
 }
 
-/// The answer of a request, if it is there.
+/// The answer of a request, if it is ready.
 pub(super) fn answer(pending: &mut Pending<Mock>) -> Option<Result<Lease<Mock>, AllocateError>> {
     let mut context = Context::from_waker(Waker::noop());
     match Future::poll(Pin::new(pending), &mut context) {
@@ -124,7 +125,7 @@ pub(super) fn answer(pending: &mut Pending<Mock>) -> Option<Result<Lease<Mock>, 
     }
 }
 
-/// Opens what is good until the peer closes everything.
+/// Opens usable connections until the peer closes everything.
 #[derive(Clone, Default)]
 pub(super) struct Mock {
     peer: Arc<Mutex<Peer>>,
@@ -139,7 +140,7 @@ struct Peer {
 }
 
 impl Mock {
-    /// The peer closes all connections that there are.
+    /// Closes all connections from the peer's side.
     pub(super) fn close(&self) {
         let watchers = {
             let mut peer = self.peer.lock();

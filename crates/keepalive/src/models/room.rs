@@ -1,4 +1,4 @@
-//! The budget, and the atomics beside it.
+//! The budget, and the atomics of the shared state.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the keeper is told.
+//! The keeper's signals.
 
 use std::time::Duration;
 

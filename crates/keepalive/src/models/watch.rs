@@ -34,7 +34,7 @@ fn a_connection_taken_as_its_peer_closes_it_goes() {
     });
 }
 
-/// Closes all connections, and has the keeper look, as it would on the reactor's thread.
+/// Closes all connections, and runs the keeper, as on the reactor's thread.
 fn close(rig: &Rig) -> thread::JoinHandle<()> {
     let rig = rig.clone();
     thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What the driver has of a runtime, in one place: tasks, a clock and notices.
+//! The driver's interface to a runtime: tasks, a clock and notifications.
 //!
 //! It is tokio's, except in builds that explore schedules, where nothing happens by itself.
 

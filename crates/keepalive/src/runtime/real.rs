@@ -19,7 +19,7 @@ use tokio::time::{Timeout, sleep};
 
 use crate::contain::contain;
 
-/// The time by tokio's clock, which tests can stop.
+/// The time by tokio's clock, which tests can pause.
 #[inline]
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
@@ -27,28 +27,28 @@ pub(crate) fn now() -> Instant {
 
 /// Whether there is a current runtime, and it has timers.
 pub(crate) fn has_timers() -> bool {
-    // There is no other way to ask.
+    // Tokio has no other query for this.
     Handle::try_current().is_ok() && contain(|| sleep(Duration::ZERO)).is_some()
 }
 
-/// Lets `future` go on until `at`.
+/// Runs `future` until `at` at the latest.
 pub(crate) fn timeout_at<F: Future>(at: Instant, future: F) -> Timeout<F> {
     tokio::time::timeout_at(at.into(), future)
 }
 
-/// No mark: whoever asks is as good as within the runtime.
+/// No mark: every caller counts as within the runtime.
 pub(crate) const ANYWHERE: u64 = 0;
 
-/// By what callers within a runtime are told from those within others.
+/// The mark of a runtime, which distinguishes callers within it from those within others.
 ///
-/// Those outside of any count as within one that has threads of its own, as that goes on whatever they
-/// do; and not as within one that goes on only while its user drives it.
+/// A caller outside of any runtime counts as within one with its own threads, because that runs
+/// independently. It does not count as within one that runs only while its user drives it.
 pub(crate) fn mark(runtime: &Handle) -> u64 {
     let waits_for_its_user = runtime.runtime_flavor() == RuntimeFlavor::CurrentThread;
     number(runtime) << 1 | u64::from(waits_for_its_user)
 }
 
-/// Whether the caller is within the runtime of this mark.
+/// Whether the caller is within the runtime with this mark.
 #[inline]
 pub(crate) fn is_within(mark: u64) -> bool {
     match Handle::try_current() {
@@ -57,7 +57,7 @@ pub(crate) fn is_within(mark: u64) -> bool {
     }
 }
 
-/// The number of a runtime, which no other has that is alive at the same time.
+/// The number of a runtime, unique among the live ones.
 fn number(runtime: &Handle) -> u64 {
     struct Number(u64);
 
@@ -77,20 +77,20 @@ fn number(runtime: &Handle) -> u64 {
         }
     }
 
-    // Tokio shows it to hashers alone, but for text.
+    // Tokio exposes the number to hashers only, except as text.
     let mut number = Number(0);
     runtime.id().hash(&mut number);
     number.finish()
 }
 
-/// A thread with a runtime that is always driven. It ends with what it runs.
+/// A thread with a runtime that is always driven. It ends with its future.
 pub(crate) struct OwnThread {
     handle: Handle,
     run: oneshot::Sender<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl OwnThread {
-    /// Starts it, and waits until its runtime is there.
+    /// Starts the thread, and waits until its runtime is ready.
     pub(crate) fn start() -> io::Result<Self> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let (run, what) = oneshot::channel();
@@ -108,7 +108,7 @@ impl OwnThread {
                     what.await;
                 }
             });
-            // What blocks a thread of the pool, a lookup that nobody wants, ends when it ends.
+            // A lookup may still block a thread of the pool; it ends by itself.
             runtime.shutdown_background();
         })?;
         let ended = |_| io::Error::other("the thread ended");
@@ -120,7 +120,7 @@ impl OwnThread {
         &self.handle
     }
 
-    /// Has it run this, and end with it.
+    /// Runs this future on the thread, and ends with it.
     pub(crate) fn run(self, what: impl Future<Output = ()> + Send + 'static) {
         drop(self.run.send(Box::pin(what)));
     }

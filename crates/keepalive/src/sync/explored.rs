@@ -1,9 +1,9 @@
-//! An atomic of loom's that keeps the order of all sequentially consistent operations.
+//! An atomic of loom that keeps the order of all sequentially consistent operations.
 
 use loom::sync::atomic::{self, Ordering, fence};
 
-/// Loom takes `SeqCst` for `AcqRel`, but knows sequentially consistent fences: with one before and
-/// one after, an operation has its place in their order.
+/// Loom treats `SeqCst` as `AcqRel`, but supports sequentially consistent fences. A fence before
+/// and one after give an operation its place in their order.
 #[derive(Debug, Default)]
 pub(crate) struct AtomicU64(atomic::AtomicU64);
 

@@ -37,9 +37,9 @@ pub use rules::Proxies;
 ///
 /// Through an HTTP proxy, a connection is a tunnel to its host (`CONNECT`, RFC 9110 section 9.3.6).
 /// Many proxies allow tunnels to some ports only, often just 443. So `keepalive_http::Client` uses
-/// no tunnel for scheme `http`: it sends the whole URL to the proxy, and the proxy forwards the
-/// request (RFC 9112 section 3.2.2), as with curl and browsers. The proxy's [`host`](Self::host) is
-/// then the key of limits and reuse. [`tunnel`](Self::tunnel) chooses tunnels for all schemes.
+/// no tunnel for scheme `http`. Like curl and browsers, it sends the whole URL to the proxy, which
+/// forwards the request (RFC 9112 section 3.2.2). The proxy's [`host`](Self::host) is then the key
+/// of limits and reuse. [`tunnel`](Self::tunnel) chooses tunnels for all schemes.
 ///
 /// User and password may be percent-encoded. They are sent as Basic credentials (RFC 7617) or by
 /// RFC 1929, and appear in no error, log or `Debug`. The password may be empty. Only `https`
@@ -75,9 +75,9 @@ enum Protocol {
     /// HTTP over TLS.
     #[cfg(feature = "tls")]
     Https,
-    /// Names are resolved here.
+    /// This crate resolves names.
     Socks5,
-    /// Names are resolved by the proxy.
+    /// The proxy resolves names.
     Socks5h,
 }
 
@@ -92,8 +92,8 @@ impl Proxy {
     /// Default no.
     ///
     /// With a tunnel, each server is a host of its own, whose connections are counted and reused
-    /// separately, and the proxy does not receive the requests. The proxy must allow tunnels to
-    /// port 80.
+    /// separately. The proxy does not receive the requests. The proxy must allow tunnels to port
+    /// 80.
     #[must_use]
     pub fn tunnel(mut self, tunnel: bool) -> Self {
         self.tunnels = tunnel;

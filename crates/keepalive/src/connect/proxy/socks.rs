@@ -20,7 +20,7 @@ pub(super) async fn open(
     stream.write_all(&request).await?;
     stream.flush().await?;
     let [version, reply, _, kind] = read(stream).await?;
-    // A proxy that refuses may leave the rest out.
+    // A proxy that refuses may omit the rest.
     if version != VERSION || reply != 0 {
         return Err(refusal(version, reply));
     }

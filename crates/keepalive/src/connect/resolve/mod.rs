@@ -27,7 +27,7 @@ const MOST_ADDRESSES: usize = 64;
 
 /// Looks up the addresses of names, for [`Net::resolver`](crate::Net::resolver).
 ///
-/// `Net` does the rest: concurrent requests for a name share one lookup, answers are kept for a
+/// `Net` does the rest: concurrent requests for a name share one lookup, its answer is kept for a
 /// while, and the number of concurrent lookups is bounded. A panic fails the lookup. A lookup that
 /// never ends makes its requests time out.
 ///

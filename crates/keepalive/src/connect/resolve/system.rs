@@ -14,7 +14,7 @@ use crate::connect::{ConnectError, socket};
 /// threads of the runtime.
 ///
 /// It uses `/etc/hosts` and the other sources that the system is configured for, and orders
-/// addresses by their reachability. It reports no TTL, and cannot be stopped: a lookup occupies a
+/// addresses by their reachability. It reports no TTL. A lookup cannot be stopped: it occupies a
 /// thread until the system gives up, which takes some seconds if no server answers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemResolver;

@@ -110,8 +110,8 @@ impl TlsBuilder {
     ///
     /// # Errors
     ///
-    /// A given text is not PEM, or has no certificate or no key; the key does not belong to the
-    /// certificate; a protocol is empty or longer than 255 bytes; the key log cannot be opened; the
+    /// A given text is not PEM, or has no certificate or no key. The key does not belong to the
+    /// certificate. A protocol is empty or longer than 255 bytes. The key log cannot be opened. The
     /// platform has no roots.
     pub fn build(self) -> Result<Tls, TlsConfigError> {
         let provider = Arc::new(ring::default_provider());

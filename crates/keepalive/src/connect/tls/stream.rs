@@ -19,8 +19,8 @@ use crate::connect::tls::info::TlsInfo;
 use crate::connect::wire::Wire;
 use crate::connect::{Connection, Unusable};
 
-/// Bytes that a peer may send on an idle connection without involving its user: room for some
-/// session tickets, each as large as the certificates in it.
+/// Bytes that a peer may send on an idle connection without involving its user. There is room for
+/// some session tickets, each as large as the certificates in it.
 const MOST_UNASKED: usize = 64 * 1024;
 
 /// A TLS session after its handshake, over TCP or within a TLS session with a proxy.

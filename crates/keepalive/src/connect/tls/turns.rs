@@ -26,7 +26,7 @@ impl Turns {
         let mut handshake = pin!(handshake);
         loop {
             let mut turn = Some(free.acquire().await);
-            // Ready when the handshake is done, or when it was woken after a step.
+            // Ready when the handshake is done, or when a step has woken it.
             let step = poll_fn(|context| match turn.take() {
                 Some(_held) => handshake.as_mut().poll(context).map(Some),
                 None => Poll::Ready(None),

@@ -1,4 +1,4 @@
-//! Tasks that run when a model of loom runs them.
+//! Tasks that a loom model runs explicitly.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,17 +6,17 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 
-/// Carries tasks out when it is told to.
+/// A runtime that runs its tasks on request.
 #[derive(Default)]
 pub struct Runtime(Handle);
 
 impl Runtime {
-    /// One without tasks.
+    /// A runtime without tasks.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Runs all tasks that can go on, until none can.
+    /// Runs all tasks that can make progress, until none can.
     pub fn run(&self) {
         loop {
             let tasks = self.0.tasks.lock().clone();
@@ -28,7 +28,7 @@ impl Runtime {
         }
     }
 
-    /// Ends all tasks, the youngest first, and takes no more.
+    /// Ends all tasks, the youngest first, and accepts no more.
     pub fn shut_down(&self) {
         let tasks = self.0.tasks.lock();
         self.0.ended.store(true, Ordering::Release);
@@ -40,7 +40,7 @@ impl Runtime {
         }
     }
 
-    /// How many tasks have not ended.
+    /// The number of tasks that have not ended.
     pub fn tasks(&self) -> usize {
         let tasks = self.0.tasks.lock();
         let left = tasks.iter().filter(|task| task.future.lock().is_some());
@@ -71,7 +71,7 @@ impl Handle {
             woken: AtomicBool::new(true),
             aborted: AtomicBool::new(false),
         });
-        // As with tokio, a task comes before the end, or never runs.
+        // As with tokio, a task spawned after the shutdown never runs.
         let mut tasks = self.tasks.lock();
         if self.ended.load(Ordering::Acquire) {
             drop(tasks);
@@ -95,7 +95,7 @@ impl JoinHandle {
 pub(crate) struct AbortHandle(Arc<Task>);
 
 impl AbortHandle {
-    /// Has the task end when it would run next.
+    /// Makes the task end when it would run next.
     pub(crate) fn abort(&self) {
         self.0.aborted.store(true, Ordering::Release);
         self.0.wake_by_ref();
@@ -103,7 +103,7 @@ impl AbortHandle {
 }
 
 struct Task {
-    /// There until it has ended, except while it runs.
+    /// `Some` until the task has ended, except while it runs.
     future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
     woken: AtomicBool,
     aborted: AtomicBool,

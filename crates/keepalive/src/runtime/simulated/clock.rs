@@ -7,11 +7,11 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// All threads of a model, or of a schedule, are one thread of the system.
+/// All threads of a model or schedule run on one thread of the system.
 struct Clock {
     start: Instant,
     passed: Duration,
-    /// By the time they wait for, and a number of their own.
+    /// Keyed by deadline and a unique number.
     sleepers: BTreeMap<(Instant, u64), Waker>,
     numbers: u64,
 }
@@ -25,7 +25,7 @@ thread_local! {
     });
 }
 
-/// Lets time pass, and wakes whoever waited for that.
+/// Lets time pass, and wakes the sleepers that are due.
 pub fn advance(time: Duration) {
     let due = CLOCK.with_borrow_mut(|clock| {
         clock.passed += time;
@@ -40,7 +40,7 @@ pub(crate) fn now() -> Instant {
     CLOCK.with_borrow(|clock| clock.start + clock.passed)
 }
 
-/// Lets `future` go on for so long.
+/// Runs `future` for this time at most.
 pub(crate) async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::Output, Elapsed> {
     match now().checked_add(time) {
         Some(at) => timeout_at(at, future).await,
@@ -48,7 +48,7 @@ pub(crate) async fn timeout<F: Future>(time: Duration, future: F) -> Result<F::O
     }
 }
 
-/// Lets `future` go on until `at`.
+/// Runs `future` until `at` at the latest.
 pub(crate) async fn timeout_at<F: Future>(at: Instant, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     let mut sleep = Sleep::until(at);
@@ -65,7 +65,7 @@ pub(crate) async fn timeout_at<F: Future>(at: Instant, future: F) -> Result<F::O
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 
-/// Begins anew; answers who still waited.
+/// Resets the clock; returns the wakers of the remaining sleepers.
 pub(super) fn reset() -> Vec<Waker> {
     CLOCK.with_borrow_mut(|clock| {
         clock.passed = Duration::ZERO;

@@ -1,5 +1,5 @@
-//! A runtime in which nothing happens by itself: the clock is set by hand, and tasks run when a
-//! model of loom runs them, or shuttle's scheduler does.
+//! A runtime in which nothing happens by itself: the clock is set by hand, and a loom model or
+//! shuttle's scheduler runs the tasks.
 
 mod clock;
 mod notify;
@@ -17,12 +17,12 @@ pub use tasks::Runtime;
 pub(crate) use tasks::{AbortHandle, Handle, yield_now};
 
 thread_local! {
-    /// All threads of a model, or of a schedule, are one thread of the system.
+    /// All threads of a model or schedule run on one thread of the system.
     static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
 }
 
 impl Runtime {
-    /// Makes it the one that requests are made in, in place of the one before.
+    /// Makes it the current runtime, in place of the one before.
     pub fn enter(&self) {
         CURRENT.set(Some(self.handle().clone()));
     }
@@ -33,21 +33,21 @@ impl Handle {
         CURRENT.with_borrow(Clone::clone).ok_or(NoRuntime)
     }
 
-    /// Which runtime a poll is within makes no difference here.
+    /// The runtime of a poll makes no difference here.
     #[expect(clippy::unused_self, reason = "as tokio's")]
     pub(crate) fn enter(&self) -> Within {
         Within
     }
 }
 
-/// As long as it is there, one is within a runtime.
+/// A guard; while it lives, the caller is within a runtime.
 pub(crate) struct Within;
 
 /// No runtime has been entered.
 #[derive(Debug)]
 pub(crate) struct NoRuntime;
 
-/// One model or schedule, from its begin to its end: nothing of another is left in it.
+/// One model or schedule, from begin to end. It starts without the state of another.
 #[derive(Debug)]
 pub struct Simulation(());
 
@@ -63,7 +63,7 @@ impl Drop for Simulation {
     fn drop(&mut self) {
         let left = (CURRENT.take(), clock::reset());
         if std::thread::panicking() {
-            // The locks of what has failed are of no use any more.
+            // After a failure, the locks of the remaining state are unusable.
             std::mem::forget(left);
         }
     }
@@ -73,12 +73,12 @@ pub(crate) fn has_timers() -> bool {
     Handle::try_current().is_ok()
 }
 
-/// Tasks are not told to yield here.
+/// There is no cooperative budget here.
 pub(crate) fn unconstrained<F>(future: F) -> F {
     future
 }
 
-/// Callers are not told from each other here: a home does not move.
+/// Callers are not distinguished here, because a home does not move.
 pub(crate) const ANYWHERE: u64 = 0;
 
 pub(crate) fn mark(_: &Handle) -> u64 {
@@ -89,7 +89,7 @@ pub(crate) fn is_within(_: u64) -> bool {
     true
 }
 
-/// There is none here.
+/// The simulation has no thread of the manager's own.
 pub(crate) struct OwnThread(Handle);
 
 impl OwnThread {

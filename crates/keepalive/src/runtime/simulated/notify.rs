@@ -1,4 +1,4 @@
-//! What the driver uses of tokio's `Notify`, on locks that can be explored.
+//! The part of tokio's `Notify` that the driver uses, on locks that can be explored.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,15 +6,15 @@ use std::task::{Context, Poll, Waker};
 
 use crate::sync::Mutex;
 
-/// Tells of events, to whoever waits for one.
+/// Notifies waiters of events.
 #[derive(Debug, Default)]
 pub(crate) struct Notify(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Set by `notify_one`, taken by the next who looks.
+    /// Set by `notify_one`, taken by the next poll.
     permit: bool,
-    /// How often all were told.
+    /// The number of calls of `notify_waiters`.
     rounds: u64,
     waiting: Vec<Waker>,
 }
@@ -34,7 +34,7 @@ impl Notify {
         self.tell(|state| state.rounds += 1);
     }
 
-    /// Begins to wait.
+    /// Starts a wait.
     pub(crate) fn notified(&self) -> Notified<'_> {
         Notified {
             notify: self,

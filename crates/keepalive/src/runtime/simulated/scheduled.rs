@@ -1,4 +1,4 @@
-//! Tasks that run when shuttle's scheduler says.
+//! Tasks that shuttle's scheduler runs.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,22 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use shuttle::future::{AbortHandle, JoinHandle, yield_now};
 
-/// Carries tasks out until it is shut down.
+/// A runtime that runs its tasks until it is shut down.
 #[derive(Debug, Default)]
 pub struct Runtime(Handle);
 
 impl Runtime {
-    /// One without tasks.
+    /// A runtime without tasks.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many tasks have not ended.
+    /// The number of tasks that have not ended.
     pub fn tasks(&self) -> usize {
         self.0.0.running.load(Ordering::Relaxed)
     }
 
-    /// Stops all tasks, and takes no more.
+    /// Stops all tasks, and accepts no more.
     pub fn shut_down(&self) {
         self.0.0.ended.store(true, Ordering::Relaxed);
         let tasks = std::mem::take(&mut *self.0.tasks());
@@ -36,7 +36,7 @@ impl Runtime {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Handle(Arc<Shared>);
 
-/// No schedule is explored here: these are the system's locks, and none of the driver's.
+/// Schedules are not explored here: these locks are the system's, not the driver's.
 #[derive(Debug, Default)]
 struct Shared {
     ended: AtomicBool,

@@ -18,8 +18,8 @@ fn excepts(list: &str, scheme: &str, address: &str, port: u16) -> bool {
     proxies.of(request.host()).is_none()
 }
 
-/// For each form of an exception and each host: the programs that take the host for an exception,
-/// of curl, Go and Python, or `us` for this crate alone.
+/// The programs that take the host for an exception, for each form of exception: curl, Go and
+/// Python, or `us` for this crate alone.
 ///
 /// curl: the manual of `--noproxy`, and the program itself; `curl?` marks forms that it learned or
 /// changed recently. Go: the documentation of `golang.org/x/net/http/httpproxy`, `Config.NoProxy`,
