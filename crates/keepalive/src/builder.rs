@@ -197,9 +197,9 @@ impl<C> Builder<C> {
         self
     }
 
-    /// Largest share of `max_lifetime` by which chance shortens the lifetime of a connection.
+    /// Maximum share of `max_lifetime` that is cut off the lifetime of a connection at random.
     ///
-    /// The manager draws it once per connection, so that connections opened together do not end
+    /// The share is drawn once per connection, so that connections opened together do not end
     /// together.
     ///
     /// Default 0.1, from 0 to 1; 0 means that every lifetime is `max_lifetime`.
@@ -241,8 +241,8 @@ impl<C> Builder<C> {
     /// So a host can be served even if connecting to it takes longer than its requests wait. At
     /// most four such attempts per host continue, each for `timeout` or two minutes, whichever is
     /// less. The manager cancels one at once when a waiting request could use its slot, or its
-    /// place under `max_connecting`. It also cancels an attempt that still resolves a name or waits
-    /// for a file descriptor. The same applies if the connector has not reported a phase
+    /// place under `max_connecting`. It also cancels such an attempt while it resolves a name or
+    /// waits for a file descriptor. The same applies if the connector has not reported a phase
     /// ([`Attempt::enter`](crate::Attempt::enter)). With no, every attempt without a request is
     /// cancelled.
     pub fn finish_attempts(mut self, finish: bool) -> Self {

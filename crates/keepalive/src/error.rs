@@ -105,8 +105,8 @@ impl AllocateError {
     ///
     /// For a timeout: the phase it interrupted, `queue`, `resolve`, `connect`, `proxy` or `tls`.
     /// For a failed attempt: the function that its connector reported, such as `resolve`, `bind`,
-    /// `connect` or `tls`. It is `check` if two newly opened connections in a row were unusable
-    /// before they were taken. Otherwise `queue`, `cancel`, `shutdown` or `runtime`.
+    /// `connect` or `tls`. It is `check` if, twice, a newly opened connection was unusable before
+    /// it was taken. Otherwise `queue`, `cancel`, `shutdown` or `runtime`.
     pub fn function(&self) -> &str {
         match &self.inner.cause {
             Cause::TimedOut(waiting, _) => phase(waiting.reason()),

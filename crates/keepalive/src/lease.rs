@@ -52,8 +52,8 @@ impl<C: Connector> Lease<C> {
         &self.live().host
     }
 
-    /// Whether the connection was idle or came from another user; `None` if it is new, opened for
-    /// this request and used by nobody before.
+    /// Whether the connection was idle or came from another user; `None` if it is new and has had
+    /// no other user.
     pub fn from_cache(&self) -> Option<FromCache> {
         self.live().from_cache
     }

@@ -230,7 +230,7 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// One try to open a connection: what to open, and where to report progress.
+/// One attempt to open a connection: its host, and the receiver of its progress.
 pub struct Attempt {
     host: Host,
     bind_addresses: BindAddresses,

@@ -14,8 +14,8 @@ use crate::connect::ConnectError;
 /// default the system probes a peer after 15 s of silence, then every 15 s, and gives up after 3
 /// probes. It also gives up when sent data, or a probe, remains unacknowledged for 30 s. So on
 /// Linux an idle connection to such a peer closes after 30 s, and a request on it fails after 30 s.
-/// With the system's defaults, this takes hours and a quarter of an hour. These are the defaults of
-/// reqwest 0.13. A live peer's system answers probes.
+/// With the system's own defaults, the first takes hours and the second a quarter of an hour. These
+/// are the defaults of reqwest 0.13. A live peer's system answers probes.
 ///
 /// If the system refuses an option, the attempt fails with an error of function `setsockopt` that
 /// names the option. A default is skipped if the system does not have the option.

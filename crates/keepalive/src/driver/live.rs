@@ -220,8 +220,7 @@ impl<C: Connector> Live<C> {
         checked
     }
 
-    /// The reason why an unusable connection is unusable. The connection is not handed out any
-    /// more.
+    /// The reason why the connection is unusable. It is not handed out any more.
     pub(crate) fn why_unusable(&mut self) -> Unusable {
         self.spent = true;
         let io = &mut self.io;

@@ -183,8 +183,8 @@ impl<C: Connector> Driver<C> {
         self.finish(&mut effects);
     }
 
-    /// Ends a failed attempt, or a connection that has been closed. Without an error, the runtime
-    /// is gone.
+    /// Ends a failed attempt, or a connection that has been closed. An attempt without an error
+    /// failed because its runtime is gone.
     pub(crate) fn attempt_failed(
         self: &Arc<Self>,
         shard: ShardId,
