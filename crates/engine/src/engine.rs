@@ -191,7 +191,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         cancelled.is_some()
     }
 
-    /// Ends a request whose answer nobody will take, and returns its note. `None` if its record has
+    /// Ends a request that its caller has dropped, and returns its note. `None` if its record has
     /// ended, or its user has taken the connection.
     pub fn forget(&mut self, now: Time, room: &mut impl Room, id: RequestId) -> Option<N> {
         let now = self.advance(now, room);

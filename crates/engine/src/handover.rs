@@ -41,8 +41,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         Some(self.request_id(slot))
     }
 
-    /// Removes a parked request whose answer nobody will take, and returns its note. Nothing needs
-    /// to be rebalanced. `None`, with nothing changed, if the request is not parked.
+    /// Removes a parked request that its caller has dropped, and returns its note. Nothing needs to
+    /// be rebalanced. `None`, with nothing changed, if the request is not parked.
     ///
     /// It needs no time: deadlines that have passed stay due until the next input that has one.
     pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> Option<N> {
@@ -62,8 +62,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// Passes a connection from the request that has `held` it to the first in the queue. That one
-    /// must be parked, and no claim may be older. False, with nothing changed, if it must take the long
-    /// way.
+    /// must be parked, and no claim may be older. False, with nothing changed, if it must take the
+    /// long way.
     #[inline(never)]
     pub(crate) fn hand_over(
         &mut self,

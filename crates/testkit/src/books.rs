@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Capacity, ConnectionId, Return, Time};
 
-/// All connections that have a slot, as the engine's actions tell of them.
+/// All connections that have a slot, as the engine's actions report them.
 #[derive(Clone, Default)]
 pub struct Books {
     pages: BTreeMap<(usize, ConnectionId), Page>,
@@ -17,12 +17,12 @@ struct Page {
     host: u32,
     stage: Stage,
     capacity: usize,
-    /// Whether its peer has yet to say how many leases it carries, or allows none at present.
+    /// Whether its peer has not announced how many leases it carries, or allows none at present.
     provisional: bool,
     leases: usize,
     /// Whether it has been handed out.
     lent: bool,
-    /// A user or the peer has ended it: it may serve nobody any more.
+    /// A user or the peer has ended it: it must serve no further request.
     spoiled: bool,
 }
 
@@ -30,10 +30,10 @@ struct Page {
 enum Stage {
     Opening,
     Open,
-    /// Its attempt was withdrawn. Once it has reported nevertheless, it closes like others.
+    /// Its attempt was withdrawn. If that reports a result all the same, it closes like others.
     Withdrawn(Option<Time>),
     Closing(Time),
-    /// Closing has taken longer than it may, and the driver was told so.
+    /// Its closing took too long, and the driver was ordered to drop it.
     Abandoned,
 }
 
@@ -53,7 +53,7 @@ impl Books {
         self.pages.len()
     }
 
-    /// Attempts that have not reported their end, those that were withdrawn among them.
+    /// Attempts that have not reported their end, including withdrawn ones.
     pub fn under_way(&self) -> usize {
         let stages = self.pages.values().map(|page| page.stage);
         let under_way = |stage: &Stage| matches!(stage, Stage::Opening | Stage::Withdrawn(None));
@@ -104,13 +104,13 @@ impl Books {
         open.map(|(&name, _)| name).collect()
     }
 
-    /// Whether it is to be known how many leases a connection carries.
+    /// Whether the number of leases that a connection carries is not known yet.
     pub fn is_provisional(&self, shard: usize, id: ConnectionId) -> bool {
         let page = self.pages.get(&(shard, id));
         page.is_some_and(|page| page.stage == Stage::Open && page.provisional)
     }
 
-    /// A request is answered with the connection. Answers whether it is the first.
+    /// A request is answered with the connection. Returns whether the request is the first.
     pub fn lent(&mut self, shard: usize, id: ConnectionId, host: u32) -> bool {
         let page = self.page(shard, id);
         assert_eq!(page.stage, Stage::Open, "I6: what is handed out is open");
@@ -130,7 +130,7 @@ impl Books {
         }
     }
 
-    /// The peer has closed it. It may be known no more.
+    /// The peer has closed it. The engine may have forgotten it.
     pub fn spoiled(&mut self, shard: usize, id: ConnectionId) {
         if let Some(page) = self.pages.get_mut(&(shard, id)) {
             page.spoiled = true;
@@ -177,7 +177,7 @@ impl Books {
         assert_eq!(page.leases, 0);
     }
 
-    /// Nothing closes for longer than it may without being given up (C8).
+    /// The engine drops each connection whose closing takes too long (C8).
     pub fn check_closings(&self, now: Time, close_timeout: Duration) {
         for ((_, id), page) in &self.pages {
             if let Stage::Closing(since) | Stage::Withdrawn(Some(since)) = page.stage {

@@ -1,8 +1,8 @@
-//! Counts events that must happen sometimes, or a run has proved less than it seems.
+//! Counts events that must happen sometimes: without them a run proves less than it seems to.
 
 use keepalive_engine::{Action, Answer, Counts, Message, Reason};
 
-/// Everything that is counted.
+/// All events that are counted.
 const EVENTS: &[&str] = &[
     "an attempt begins",
     "an attempt is withdrawn",
@@ -102,7 +102,7 @@ impl Coverage {
         }
     }
 
-    /// What an engine has counted in its life.
+    /// Adds the events that an engine has counted in its life.
     pub fn totals(&mut self, totals: Counts) {
         self.add("evicted for another host", totals.evicted);
         self.add("expired", totals.expired);

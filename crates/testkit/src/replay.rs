@@ -1,10 +1,10 @@
-//! Reports, as a check fails, how far it came and which command repeats it.
+//! Prints, when a check fails, how far it came and the command that repeats it.
 
 #![allow(clippy::print_stderr)] // it is for whoever reads the failure
 
 use std::cell::{Cell, RefCell};
 
-/// Speaks when a panic passes by.
+/// Prints its report when it is dropped by a panic.
 pub struct Replay {
     unit: &'static str,
     done: Cell<u64>,
@@ -21,12 +21,12 @@ impl Replay {
         }
     }
 
-    /// From now on, `command` shows a failure again.
+    /// From now on, `command` repeats a failure.
     pub fn by(&self, command: impl Into<String>) {
         *self.command.borrow_mut() = command.into();
     }
 
-    /// There is progress.
+    /// Adds to the progress.
     pub fn did(&self, more: u64) {
         self.done.set(self.done.get() + more);
     }

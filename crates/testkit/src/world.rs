@@ -1,4 +1,4 @@
-//! A world of engines without IO: attempts, closings and messages end when the test says so.
+//! A world of engines without IO: the test ends attempts, closings and messages.
 
 #![allow(clippy::print_stderr)] // a trace is for whoever replays a seed
 
@@ -15,7 +15,7 @@ use keepalive_engine::{
 use crate::books::Books;
 use crate::coverage::Coverage;
 
-/// What a request has come to, as its user sees it.
+/// The state of a request, as its user sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fate {
     Waiting,
@@ -34,13 +34,13 @@ pub struct World {
     pub closing: Vec<(usize, ConnectionId)>,
     pub messages: VecDeque<(usize, Message)>,
     pub abandoned: u64,
-    /// What the driver would know of each connection.
+    /// A driver's knowledge of each connection.
     pub books: Books,
     pub coverage: Coverage,
-    /// The order in which requests were answered with a connection, and whether they were the
-    /// first to be given it.
+    /// The requests answered with a connection, in order, and whether each was the first on its
+    /// connection.
     pub served: Vec<(RequestId, bool)>,
-    /// Requests in the order they came, or came again.
+    /// Requests in the order in which they arrived, or arrived again.
     pub arrivals: Vec<RequestId>,
     /// Connections that have been taken.
     used: BTreeSet<(usize, ConnectionId)>,
@@ -53,7 +53,7 @@ pub struct World {
     pub timeout: Duration,
     close_timeout: Duration,
     max_connecting: usize,
-    /// Connections that are no more, the latest last.
+    /// Connections that have gone, the latest last.
     gone: Vec<(usize, ConnectionId)>,
     latest: Time,
     numbers: u64,
@@ -106,7 +106,7 @@ impl World {
         self.engines[shard].host(Self::hash(host), &host)
     }
 
-    /// Lets a host that nobody has asked for yet have so many connections.
+    /// Limits the connections of a host that has had no request yet.
     pub fn limit_host(&mut self, host: u32, connections: usize) {
         let shard = self.shard_of(host);
         self.engines[shard].limit_host(Self::hash(host), &host, connections);
@@ -142,7 +142,8 @@ impl World {
         id
     }
 
-    /// Asks on the short way: it is answered at once, or waits, if that can be.
+    /// Requests on the short way: the request is answered at once or waits, if the short way allows
+    /// it.
     pub fn lease(&mut self, host: u32, timeout: Option<Duration>) -> Option<Leased> {
         self.numbers += 1;
         let shard = self.shard_of(host);
@@ -185,7 +186,7 @@ impl World {
             Some(connection) => {
                 let used = !self.used.insert((shard, connection));
                 match taken.from_cache {
-                    // One that carries several leases is new to all who wait for it.
+                    // A connection that carries several leases is new to all waiting requests.
                     Some(FromCache::Deferred) if !self.multiplexed => assert!(used, "R8"),
                     None if !self.multiplexed => assert!(!used, "R8"),
                     _ => {}
@@ -210,7 +211,8 @@ impl World {
     pub fn forget(&mut self, id: RequestId) {
         let shard = usize::from(id.shard().0);
         self.unlend(id);
-        // Every other goes the long way, although the short one is tried first by who can.
+        // Every other request takes the long way, although a driver always tries the short one
+        // first.
         let short = id.slot().is_multiple_of(2);
         if !short
             || self.engines[shard]
@@ -234,7 +236,7 @@ impl World {
         self.drain(shard);
     }
 
-    /// Somebody needs what the connection of this shard holds that has been idle longest.
+    /// Closes the connection idle longest in this shard, or withdraws an attempt without owner.
     pub fn evict_longest_idle(&mut self, shard: usize) {
         self.engines[shard].evict_longest_idle(self.now, &mut self.room);
         self.drain(shard);
@@ -258,7 +260,8 @@ impl World {
         self.drain(shard);
     }
 
-    /// What is closing reports, too late, that it has opened. False if it was open before.
+    /// A closing attempt reports, too late, that it has opened a connection. False if it had opened
+    /// one before.
     pub fn connect_late(&mut self, index: usize) -> bool {
         let (shard, id) = self.closing[index];
         let late = self.books.withdrawn(shard, id, self.latest);
@@ -269,7 +272,8 @@ impl World {
         late
     }
 
-    /// What is closing reports, too late, that it could not be opened. False if it was open.
+    /// A closing attempt reports, too late, that it has failed. False if it had opened a connection
+    /// before.
     pub fn fail_late(&mut self, index: usize) -> bool {
         let (shard, id) = self.closing[index];
         let late = self.books.withdrawn(shard, id, self.latest);
@@ -282,7 +286,7 @@ impl World {
         late
     }
 
-    /// A report about a connection that is long gone. False if there is none such.
+    /// Reports on a connection that has long gone. False if there is none.
     pub fn report_late(&mut self, kind: usize, age: usize) -> bool {
         let Some(&(shard, id)) = self.gone.iter().rev().nth(age) else {
             return false;
@@ -332,7 +336,7 @@ impl World {
         }
     }
 
-    /// Closings and messages end at once, as they do for plain sockets.
+    /// Ends all closings and messages at once, as plain sockets do.
     pub fn run(&mut self) {
         for round in 0.. {
             if self.closing.is_empty() && self.messages.is_empty() {
@@ -362,7 +366,7 @@ impl World {
         self.books.check_closings(self.latest, self.close_timeout);
     }
 
-    /// Time passes until something is due. False if nothing ever is.
+    /// Lets time pass until something is due. False if nothing will be due.
     pub fn wait_until_due(&mut self) -> bool {
         let due = self.engines.iter().filter_map(Engine::poll_timeout);
         let Some(at) = due.map(|(at, _)| at).min() else {
@@ -372,7 +376,7 @@ impl World {
         true
     }
 
-    /// What carries the attempts out has gone.
+    /// The runtime that ran the attempts has gone.
     pub fn abandon(&mut self) {
         self.end(Engine::abandon);
         let now = self.now;
@@ -399,7 +403,7 @@ impl World {
         }
     }
 
-    /// The connection held for a request goes before the answer is taken.
+    /// The connection assigned to a request ends before the request takes it.
     pub fn reject(&mut self, id: RequestId) {
         let shard = usize::from(id.shard().0);
         self.unlend(id);
@@ -420,7 +424,7 @@ impl World {
         matches!(self.answer(id), Some(Answer::Connection(_)))
     }
 
-    /// Takes and gives back.
+    /// Takes a connection and gives it back.
     pub fn use_and_free(&mut self, id: RequestId) {
         assert!(self.take(id).expect("answered").connection.is_some());
         self.release(id, Return::Reuse);
@@ -509,7 +513,7 @@ impl World {
         self.gone.push((shard, id));
     }
 
-    /// An answer that is not taken gives its connection back unused.
+    /// Gives back, unused, the connection of an answer that is not taken.
     fn unlend(&mut self, id: RequestId) {
         if let Some((_, Fate::Answered(Answer::Connection(connection)))) = self.fates.get(&id) {
             let shard = usize::from(id.shard().0);

@@ -1,9 +1,9 @@
 //! Visits every state of a small world: all inputs in all orders, each state once.
 //!
 //! The search is breadth first, so that a failure comes with the shortest way to it. Every
-//! invariant is checked after every input. Then each state must come to its end: if attempts
-//! succeed, leases come back and no request arrives, each waiter is answered and each connection
-//! closes.
+//! invariant is checked after every input. Then each state must come to its end: attempts succeed,
+//! leases come back and no request arrives. Each waiter must then be answered, and each connection
+//! must close.
 
 #![allow(clippy::print_stderr)] // the way to a failure
 
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use self::scene::{Op, Scene};
 use self::small::Small;
 
-/// What was seen of one small world.
+/// The results for one small world.
 #[derive(Clone, Debug)]
 pub struct Explored {
     pub name: &'static str,
@@ -27,18 +27,18 @@ pub struct Explored {
     pub states: usize,
     /// Inputs made in them.
     pub transitions: u64,
-    /// How many inputs the last state is away from the first.
+    /// How many inputs separate the last state from the first.
     pub depth: usize,
-    /// Whether these are all states there are; if not, they are all up to one input before `depth`.
+    /// Whether these are all states. If not, they are all states up to one input before `depth`.
     pub complete: bool,
     pub took: Duration,
 }
 
-/// Looks for a violation in at most so many states, spread over all small worlds.
+/// Looks for a violation in at most so many states, over all small worlds together.
 ///
 /// # Panics
 ///
-/// If there is one; the way to it has been printed.
+/// If it finds one, after it has printed the way to it.
 pub fn find(limit_states: usize) {
     let worlds = small::all();
     for small in &worlds {
@@ -50,16 +50,16 @@ pub fn find(limit_states: usize) {
 ///
 /// # Panics
 ///
-/// If an invariant does not hold; the way there has been printed.
+/// If an invariant does not hold, after it has printed the way there.
 pub fn explore(small: &Small, limit_states: usize) -> Explored {
     Explorer::new(small, limit_states).run()
 }
 
-/// Goes the way that was printed: the name of a small world, a colon, and its inputs.
+/// Repeats a printed way: the name of a small world, a colon, and its inputs.
 ///
 /// # Panics
 ///
-/// If an invariant does not hold, or if there is no such way.
+/// If an invariant does not hold, or if the way is not valid.
 pub fn replay(way: &str) {
     let (name, inputs) = way.split_once(':').expect("a name, a colon, and inputs");
     let worlds = small::all();
@@ -75,11 +75,11 @@ pub fn replay(way: &str) {
     run_to_end(scene);
 }
 
-/// Stands for "everything has come to its end here".
+/// Marks a state in which everything has come to its end.
 const END: u32 = u32::MAX;
-/// Stands for "not known yet".
+/// Marks a state whose end is not known yet.
 const UNKNOWN: u32 = u32::MAX - 1;
-/// More inputs than it can take until everything has come to its end.
+/// More inputs than any state needs until everything has come to its end.
 const LONGEST_END: usize = 1_000;
 
 struct Explorer<'a> {
@@ -88,7 +88,7 @@ struct Explorer<'a> {
     places: HashMap<u128, u32>,
     /// How each state was first reached.
     origins: Vec<(u32, Option<Op>)>,
-    /// Where each state goes if everything is brought to its end.
+    /// For each state, the next state on the way to the end.
     finishes: Vec<u32>,
     transitions: u64,
 }
@@ -178,7 +178,7 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// From every state, the way to the end gets there (I11).
+    /// Checks that the way to the end gets there from every state (I11).
     fn check_ends(&mut self) {
         for place in 0..self.finishes.len() {
             let mut way = vec![place];
@@ -198,7 +198,7 @@ impl<'a> Explorer<'a> {
         }
     }
 
-    /// Prints the way to a state if what is done there fails.
+    /// Runs `run`, and prints the way to its state if that panics.
     fn guarded<T>(&self, place: u32, op: Option<Op>, run: impl FnOnce() -> T) -> T {
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
             self.print_way(place, op);
@@ -242,7 +242,7 @@ pub(crate) fn run_to_end(mut scene: Scene<'_>) {
 }
 
 impl Explored {
-    /// The line above all others.
+    /// The heading of the lines.
     pub const HEAD: &'static str =
         "small world                            states transitions  depth  seconds  explored";
 }

@@ -11,15 +11,15 @@ use keepalive_engine::{
 use super::small::{STEP, Small};
 use crate::world::{Fate, World};
 
-/// One input. What it is about is given by its place: of requests in the order of their numbers,
-/// of the rest in the order in which the world keeps it.
+/// One input. A place names its subject: of a request its place by number, of anything else its
+/// place in the world's own order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     /// A request for this host.
     Request(u8),
-    /// The same, taken in one.
+    /// The same, with its answer taken in one step.
     Lease(u8),
-    /// The same, to be answered within one step.
+    /// The same, with a deadline after one step.
     Hurried(u8),
     /// The same, whose attempt must begin within one step.
     Impatient(u8),
@@ -36,7 +36,7 @@ pub(crate) enum Op {
     Connect(u8),
     /// The attempt ends in a connection for two leases.
     ConnectTwo(u8),
-    /// The attempt ends in a connection that has yet to say for how many.
+    /// The attempt ends in a connection whose peer has not announced how many leases it carries.
     ConnectOpen(u8),
     Fail(u8),
     Progress(u8),
@@ -54,11 +54,12 @@ pub(crate) enum Op {
     FailLate(u8),
     Deliver(u8),
     Step,
-    /// The end of all shards begins.
+    /// All shards begin to shut down.
     ShutDown,
-    /// What carries the attempts out has gone: the same, but not for ever.
+    /// The runtime that ran the attempts has gone: the shards end likewise, but serve later
+    /// requests again.
     Abandon,
-    /// It comes to the next shard, and at last to the budget.
+    /// The end proceeds to the next shard, and at last to the budget.
     End,
 }
 
@@ -66,14 +67,14 @@ pub(crate) enum Op {
 pub(crate) struct Scene<'a> {
     small: &'a Small,
     world: World,
-    /// Those that wait, in order of arrival.
+    /// Waiting requests, in order of arrival.
     waiting: Vec<RequestId>,
-    /// Connections opened so far, as long as they are open.
+    /// Open connections, in the order in which they were opened.
     open: Vec<(usize, ConnectionId)>,
-    /// Attempts that are being withdrawn, and have not reported yet.
+    /// Withdrawn attempts that have not reported yet.
     withdrawn: Vec<(usize, ConnectionId, u32)>,
     shut_down: bool,
-    /// How far the end has come, shard by shard.
+    /// How many shards have ended, while the end is under way.
     ending: Option<usize>,
 }
 
@@ -96,7 +97,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Two hashes of everything that decides about the future.
+    /// Two hashes of all that decides the future.
     pub(crate) fn fingerprint(&self) -> u128 {
         let mut hasher = Wide(DefaultHasher::new(), DefaultHasher::new());
         hasher.1.write_u8(1);
@@ -138,8 +139,8 @@ impl<'a> Scene<'a> {
         all
     }
 
-    /// The input that brings everything nearer to its end without further requests; `None` if
-    /// nothing is under way.
+    /// The next input on the way to the end, without further requests; `None` if nothing is under
+    /// way.
     pub(crate) fn finish(&self) -> Option<Op> {
         let place = |wanted: fn(&Fate) -> bool| {
             let place = self.world.fates.values().position(|(_, fate)| wanted(fate));
@@ -166,7 +167,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Makes one input, and checks what can be checked after it.
+    /// Makes one input, and then runs all checks.
     pub(crate) fn apply(&mut self, op: Op) {
         let attempts = self.world.attempts.clone();
         self.perform(op);
@@ -185,7 +186,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Nothing is under way: everybody must have been answered, and in time nothing is left.
+    /// Nothing is under way: all requests must have been answered, and time must end everything
+    /// else.
     pub(crate) fn check_end(mut self) {
         let left = &self.world.fates;
         assert!(left.is_empty(), "I11: nothing is under way for {left:?}");
@@ -354,7 +356,7 @@ impl<'a> Scene<'a> {
         self.ending = Some(0);
     }
 
-    /// What the driver does at the end, one lock after the other.
+    /// Does a driver's next step of the end: one lock after the other.
     fn end_next(&mut self) {
         let done = self.ending.expect("an end under way");
         self.ending = Some(done + 1);
@@ -389,7 +391,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// The connections that are answered or held.
+    /// The connections that requests are answered with or hold.
     fn leased(&self) -> impl Iterator<Item = (usize, ConnectionId)> {
         let fates = self.world.fates.iter();
         fates.filter_map(|(id, (_, fate))| match fate {
@@ -400,7 +402,7 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Who was served had no older waiter of its host beside it (I5).
+    /// No served request had an older request of its host waiting beside it (I5).
     fn check_order(&mut self) {
         let fates = &self.world.fates;
         let waits = |id: &RequestId| matches!(fates.get(id), Some((_, Fate::Waiting)));
@@ -421,7 +423,7 @@ impl<'a> Scene<'a> {
         self.world.arrivals.clear();
     }
 
-    /// Every slot belongs to a connection that the driver has, or is on its way to one (I3).
+    /// Every slot belongs to a connection of the driver, or is on its way to one (I3).
     fn check_slots(&mut self) {
         let granted = self.world.messages.iter();
         let granted = granted.filter(|(_, message)| matches!(message, Message::Grant(_)));

@@ -1,11 +1,11 @@
-//! The small worlds that are explored: one for each setting that changes what can happen.
+//! The small worlds that are explored: one for each setting that changes the possible events.
 
 use std::time::Duration;
 
 use keepalive_engine::{IdleOrder, Settings};
 
-/// How long one step of the clock is: less than what the histogram of waiting times can tell
-/// from nothing, so that states stay small.
+/// The length of one step of the clock. The histogram of waiting times cannot tell it from zero, so
+/// that states stay small.
 pub const STEP: Duration = Duration::from_nanos(100);
 
 /// A world so small that its states can be counted.
@@ -13,18 +13,18 @@ pub const STEP: Duration = Duration::from_nanos(100);
 pub struct Small {
     pub name: &'static str,
     pub hosts: u8,
-    /// How many requests there may be at one time, their leases included.
+    /// How many requests may exist at one time, including leases.
     pub requests: usize,
     /// Whether time passes; if not, nothing has a deadline.
     pub clock: bool,
     /// How many leases a connection may carry.
     pub capacity: u8,
-    /// Whether everything may be ended while it is under way.
+    /// Whether the world may be shut down or abandoned while requests are under way.
     pub ends: bool,
     pub settings: Settings,
 }
 
-/// All of them, the plainest first.
+/// All small worlds, the plainest first.
 pub fn all() -> Vec<Small> {
     let mut all = without_clock();
     all.extend(with_clock());

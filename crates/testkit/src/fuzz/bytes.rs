@@ -1,4 +1,4 @@
-//! Choices read from bytes; when they are used up, the first of each.
+//! Choices read from bytes. Once the bytes are used up, each choice is the first.
 
 use std::time::Duration;
 

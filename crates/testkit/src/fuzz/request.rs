@@ -21,7 +21,7 @@ pub fn request(bytes: &[u8]) {
     check_port(bytes);
 }
 
-/// A message names what was given, cut to a bounded length, without what comes before an '@'.
+/// A message names the input, cut to a bounded length, without the part before an '@'.
 fn check_message(message: &str, text: &str) {
     // Every character may be escaped, as `\u{10ffff}`.
     assert!(message.len() < 80 * 12 + 300, "{message}");

@@ -1,7 +1,7 @@
 //! Attempts with any outcome, under a whole manager (E3).
 //!
-//! The connector answers by bytes: phases in any order, errors of any function and number, success,
-//! delay, or nothing at all.
+//! The bytes script the connector: phases in any order, errors of any function and number, success,
+//! delay, or no result at all.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -80,7 +80,7 @@ impl User {
             }
             3 => {
                 if let Some(pending) = self.pending.pop_front() {
-                    // Its deadline at the latest answers it.
+                    // The deadline answers it at the latest.
                     check(pending.await, &mut self.leases);
                 }
             }
@@ -97,7 +97,7 @@ impl User {
             6 => tokio::time::sleep(Duration::from_millis(number as u64)).await,
             _ => tokio::task::yield_now().await,
         }
-        // Whoever holds all connections waits for himself until the deadline.
+        // A user that holds all connections would wait for itself until the deadline.
         if self.leases.len() > 2 {
             self.leases.remove(0).free();
         }
@@ -136,7 +136,7 @@ fn check(answer: Result<Lease<Oracle>, keepalive::AllocateError>, leases: &mut V
 const FUNCTIONS: [&str; 5] = ["resolve", "bind", "connect", "proxy", "tls"];
 const PHASES: [Phase; 4] = [Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls];
 
-/// Answers attempts as its script says, and counts what is open.
+/// Ends attempts as its script orders, and counts open connections.
 #[derive(Clone, Default)]
 struct Oracle(Arc<Mutex<Said>>);
 
@@ -151,7 +151,7 @@ impl Oracle {
         self.0.lock().expect("no panic").open.clone()
     }
 
-    /// What comes next; attempts succeed when all has been said.
+    /// The next result; attempts succeed once the script has ended.
     fn next(&self) -> u8 {
         let next = self.0.lock().expect("no panic").script.pop_front();
         next.unwrap_or(0)
@@ -200,11 +200,11 @@ impl Connector for Oracle {
     }
 }
 
-/// An attempt, and what it has become: counted until it is dropped.
+/// An attempt or its connection: counted until it is dropped.
 struct Told {
     oracle: Oracle,
     host: Host,
-    /// Whether it is of no use as soon as it is looked at.
+    /// Whether it is unusable at the first check.
     fails: bool,
 }
 

@@ -1,8 +1,10 @@
 //! Finds the end of a response, which decides whether its connection can be used again.
 //!
 //! A server sends some bytes. Our client reads them twice, cut in two ways, and hyper alone reads
-//! them in one piece: all must have the same response. Ours may use the connection again only if
-//! hyper has left none of the bytes unread, and must if hyper would.
+//! them in one piece. All must have the same response.
+//!
+//! Ours may use the connection again only if hyper has left none of the bytes unread, and must if
+//! hyper would.
 
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex};
@@ -21,8 +23,8 @@ use tokio::time::sleep;
 use super::bytes::Bytes;
 use super::wire::{Near, Wire};
 
-/// The first four bytes say what is asked, how the server goes on, and the cuts; the rest is what
-/// the server says.
+/// The first four bytes choose the request, the server's behaviour and the cuts. The rest is the
+/// server's response.
 pub fn response(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);
     let choice = bytes.below(256);
@@ -39,7 +41,7 @@ pub fn response(bytes: &[u8]) {
     for mut cuts in [[first, first], [second, third]] {
         cuts.sort_unstable();
         let ours = play(ours(&script, cuts));
-        // A head that comes in pieces is read by hyper once its end is there, which may be never.
+        // hyper reads a head in pieces only once its end has arrived, which may never happen.
         let no_head = alone.answer == Answer::NoHead && ours.answer == Answer::Awaited;
         if !no_head || script.ends {
             assert_eq!(ours.answer, alone.answer, "cut at {cuts:?}");
@@ -50,17 +52,17 @@ pub fn response(bytes: &[u8]) {
 
 struct Script<'a> {
     method: Method,
-    /// Whether the server closes when it has said everything.
+    /// Whether the server closes after it has sent everything.
     ends: bool,
-    /// Whether the next request is made as soon as all is said, before the reactor has looked.
+    /// Whether the next request begins right after the last byte, before the reactor has looked.
     at_once: bool,
     said: &'a [u8],
 }
 
-/// What came of the first exchange, and of its connection.
+/// The result of the first exchange, and of its connection.
 struct Heard {
     answer: Answer,
-    /// How much of what was said is left.
+    /// How many of the sent bytes are unread.
     left: Option<usize>,
     reused: bool,
 }
@@ -71,7 +73,7 @@ enum Answer {
         status: StatusCode,
         body: Data,
         trailers: Option<HeaderMap>,
-        /// Whether the server says for how long it keeps the connection.
+        /// Whether the server announces how long it keeps the connection.
         keeps: bool,
     },
     Broken(StatusCode),
@@ -115,24 +117,24 @@ fn play<T>(played: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(played)
 }
 
-/// Waits until nothing happens any more: on a stopped clock, time passes then alone.
+/// Waits until all tasks are idle: only then does the stopped clock advance.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
-/// Waits for about as long, and no time passes: a manager trusts what was used just now.
+/// Lets all tasks run while no time passes: a manager trusts a connection that was used just now.
 async fn turns() {
     for _ in 0..64 {
         tokio::task::yield_now().await;
     }
 }
 
-/// hyper alone, which hears everything in one piece.
+/// hyper alone, which receives everything in one piece.
 async fn alone(script: &Script<'_>) -> Heard {
     let wire = Wire::default();
     let near = TokioIo::new(Near(wire.clone()));
     let mut builder = http1::Builder::new();
-    // As our client has it.
+    // The same settings as in our client.
     builder
         .allow_obsolete_multiline_headers_in_responses(true)
         .max_headers(256);
@@ -181,7 +183,7 @@ async fn alone(script: &Script<'_>) -> Heard {
     }
 }
 
-/// Our client, which hears everything in pieces, and then asks once more.
+/// Our client, which receives everything in pieces, and then makes another request.
 async fn ours(script: &Script<'_>, cuts: [usize; 2]) -> Heard {
     let server = Server::default();
     let manager = Manager::builder().max_per_host(1);
@@ -224,7 +226,8 @@ async fn ours(script: &Script<'_>, cuts: [usize; 2]) -> Heard {
     }
 }
 
-/// Asks once more, which must be answered as it is; whether that was over the first connection.
+/// Makes another request, which must get its own response. Returns whether it used the first
+/// connection.
 async fn ask_again(client: Client<Server>, server: &Server) -> bool {
     let mut asked = Box::pin(client.get("http://h.test/next"));
     let polled = poll_fn(|context| Poll::Ready(asked.as_mut().poll(context))).await;
@@ -233,7 +236,7 @@ async fn ask_again(client: Client<Server>, server: &Server) -> bool {
     turns().await;
     server.wires()[0].show();
     let mut reused = None;
-    // What is left of a body is waited for, a moment.
+    // The client waits a moment for the rest of a body.
     for _ in 0..200 {
         settle().await;
         let connections = server.wires();

@@ -11,9 +11,9 @@ use tokio::io::{
     AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
 };
 
-/// The bytes are a URL. A client asks for it, and a server in memory looks at what comes.
+/// The bytes are a URL. A client requests it, and a server in memory checks the request.
 ///
-/// As text they are read as browsers read them, too. A URL that comes of it is read as itself.
+/// The bytes are also parsed as browsers parse text. The URL that results must parse to itself.
 pub fn url(bytes: &[u8]) {
     if let Ok(url) = String::from_utf8_lossy(bytes).parse::<Url>() {
         let again: Url = url.to_string().parse().expect("it is a URL");
@@ -72,7 +72,7 @@ async fn ask(uri: http::Uri) {
     assert_eq!(head.len(), 4 + usize::from(has_user), "{head:?}");
 }
 
-/// A byte of a path as servers are sent it.
+/// A byte of a path in the form that servers receive.
 fn ascii(byte: u8) -> String {
     match byte.is_ascii() {
         true => char::from(byte).to_string(),
@@ -80,7 +80,7 @@ fn ascii(byte: u8) -> String {
     }
 }
 
-/// Notes where an attempt goes and the first head that comes, and answers it.
+/// Notes the host of an attempt and the head of its first request, and answers that.
 #[derive(Clone, Default)]
 struct Server(Arc<Mutex<Option<(Host, String)>>>);
 

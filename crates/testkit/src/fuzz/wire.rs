@@ -17,7 +17,7 @@ struct Inner {
     sent: Vec<u8>,
     coming: Vec<u8>,
     ended: bool,
-    /// Whether the reactor has not looked yet.
+    /// Whether the reactor has not noticed the last bytes yet.
     unseen: bool,
     closed: bool,
     reader: Option<Waker>,
@@ -31,12 +31,12 @@ impl Wire {
         wake(inner);
     }
 
-    /// What is sent from now on is there for who asks the system, but its reader is not told.
+    /// From now on, a system call finds the sent bytes, but the reader is not woken.
     pub(super) fn hide(&self) {
         self.lock().unseen = true;
     }
 
-    /// The reactor looks.
+    /// The reactor notices the sent bytes.
     pub(super) fn show(&self) {
         let mut inner = self.lock();
         inner.unseen = false;
@@ -50,7 +50,7 @@ impl Wire {
         wake(inner);
     }
 
-    /// The head of a request, if one has come; what came is forgotten then.
+    /// The head of a request, if a whole one has arrived; it is then removed.
     pub(super) fn request(&self) -> Option<Vec<u8>> {
         let mut inner = self.lock();
         let is_whole = inner.sent.ends_with(b"\r\n\r\n");

@@ -5,7 +5,7 @@ use keepalive_engine::Settings;
 use super::{Effect, Input, Kind, Model, Operation, Reply, Scope, Subject};
 use crate::dice::Dice;
 
-/// An engine and a model that are given the same inputs.
+/// An engine and a model that receive the same inputs.
 pub struct Pair {
     pub model: Model,
     pub subject: Subject,
@@ -21,7 +21,7 @@ impl Pair {
 
     /// # Panics
     ///
-    /// If the engine does anything else than the model says.
+    /// If the engine behaves differently from the model.
     pub fn input(&mut self, input: Input) -> Reply {
         let reply = self.model.input(input);
         self.subject.follow(input, reply, &self.model);
@@ -34,7 +34,7 @@ impl Subject {
     ///
     /// # Panics
     ///
-    /// If the engine does anything else than the model says.
+    /// If the engine behaves differently from the model.
     pub fn follow(&mut self, input: Input, reply: Reply, model: &Model) {
         let own = self.input(input);
         assert_eq!(own, reply, "what {input:?} answers: engine, model");
@@ -70,8 +70,8 @@ fn byte(dice: &mut Dice) -> u8 {
     dice.roll().to_le_bytes()[7]
 }
 
-/// Actions of one kind must come in the order of their causes; how kinds mix is left to the
-/// engine, since nobody can tell. At an end all happens at once, in any order.
+/// Actions of one kind must come in the order of their causes. The rules leave it open how kinds
+/// mix. At an end everything happens at once, in any order.
 pub fn in_order(input: Input, effects: &[Effect]) -> Vec<Effect> {
     let kind = |effect: &Effect| match *effect {
         Effect::Connect(..) => 0,

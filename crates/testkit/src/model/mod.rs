@@ -1,6 +1,6 @@
 //! A second manager, slow and obvious: plain lists, scanned for every decision of one shard.
 //!
-//! Where it and the engine differ, one of them has misread the rules.
+//! A difference between it and the engine means that one of them has misread the rules.
 
 mod compare;
 mod operation;
@@ -25,7 +25,7 @@ pub use visitor::Visitor;
 
 use records::{Connection, Host, Request, Stage, State};
 
-/// What one shard must do, by the rules.
+/// The behaviour of one shard, by the rules.
 #[derive(Clone, Debug)]
 pub struct Model {
     settings: Settings,
@@ -37,11 +37,11 @@ pub struct Model {
     overtakes: u64,
     /// How many answers with a connection were taken.
     taken: u64,
-    /// Whether no attempt may begin: everything is being ended.
+    /// Whether no attempt may begin, because everything is ending.
     frozen: bool,
     shut_down: bool,
     effects: Vec<Effect>,
-    /// Hosts of which a connection holds nobody back any more, and that have not been aligned since.
+    /// Hosts to align, because a connection no longer holds them up.
     relieved: Vec<usize>,
     requests_so_far: usize,
     connections_so_far: usize,
@@ -49,7 +49,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A manager of as many hosts as there are `limits`, where each may have one of its own.
+    /// A manager with one host for each of `limits`, which may give the host its own limit.
     pub fn new(settings: Settings, limits: &[Option<usize>]) -> Self {
         let hosts = limits.iter().map(|&limit| Host {
             limit,
@@ -77,12 +77,12 @@ impl Model {
         &self.settings
     }
 
-    /// What the manager wanted done because of the last input.
+    /// The actions that the last input caused.
     pub fn effects(&self) -> &[Effect] {
         &self.effects
     }
 
-    /// Whatever is due happens first, then the input itself, then what is free is given out.
+    /// Everything due happens first, then the input itself, and then free slots are given out.
     pub fn input(&mut self, input: Input) -> Reply {
         self.effects.clear();
         match input {
@@ -164,7 +164,7 @@ impl Model {
             return None;
         };
         let taken = self.take(number);
-        // Who has it need not be told.
+        // A connection that is taken at once comes without an action.
         self.effects
             .retain(|effect| !matches!(effect, Effect::Answer(told, _) if *told == number));
         taken
@@ -212,7 +212,7 @@ impl Model {
         withdrawn
     }
 
-    /// Whoever would take the answer has gone, so nobody is told.
+    /// The caller has dropped the request, so there is no answer.
     fn forget(&mut self, number: usize) {
         if self.withdraw(number) || self.stage(number) == Some(Stage::Refused) {
             self.drop_request(number);
@@ -226,7 +226,7 @@ impl Model {
                 self.align(self.request_at(number).host);
             }
             Some(Stage::Assigned(connection, _)) => {
-                // It was not used for this request.
+                // The request has not used it.
                 self.connection_mut(connection).uses -= 1;
                 self.request_mut(number).stage = Stage::Refused;
                 self.end_lease(connection, Return::Reuse);
@@ -237,9 +237,9 @@ impl Model {
         true
     }
 
-    /// The connection goes before its answer is taken: the request comes again, with what is left
-    /// of its time, and no queue is too full for it. The second new connection of which that is so,
-    /// and that no other has taken either, was an attempt that failed.
+    /// The connection ends before the request takes it. The request arrives again, with the rest of
+    /// its time, and no queue is too full for it. If this happens to a second new connection that
+    /// no request has taken, the request fails.
     fn reject(&mut self, number: usize) {
         let Some(Stage::Assigned(connection, from_cache)) = self.stage(number) else {
             return;
@@ -306,8 +306,8 @@ impl Model {
         }
     }
 
-    /// Whether it is to be known how much a connection carries. One that takes no more leases, or is
-    /// not open, holds nobody back.
+    /// Sets whether a connection's number of leases is not known yet. A connection that takes no
+    /// more leases, or is not open, holds no request up.
     fn set_provisional(&mut self, number: usize, provisional: bool) {
         let connection = self.connection_at(number);
         let host = connection.host;
@@ -322,7 +322,7 @@ impl Model {
         }
     }
 
-    /// Everybody is answered, every attempt withdrawn, everything idle closed.
+    /// All requests are answered, all attempts withdrawn, all idle connections closed.
     fn end(&mut self, outcome: Outcome) {
         for number in self.numbers_of_waiters() {
             self.leave_queue(number);
@@ -381,7 +381,7 @@ impl Model {
     }
 }
 
-/// How many leases, and whether more may be allowed later.
+/// The number of leases, and whether more may be allowed later.
 fn read(capacity: Capacity) -> (usize, bool) {
     match capacity {
         Capacity::One => (1, false),

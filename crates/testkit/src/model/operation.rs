@@ -7,16 +7,16 @@ use keepalive_engine::{Capacity, IdleOrder, Phase, Return, Settings};
 use super::records::{Stage, State};
 use super::{Connection, Input, Model, Request};
 
-/// The settings of one run, and what hosts it has.
+/// The settings and the hosts of one run.
 #[derive(Clone, Debug)]
 pub struct Scope {
     pub settings: Settings,
     pub hosts: usize,
-    /// Of each host, how many connections it may have if not `max_per_host`.
+    /// For each host, its own limit of connections in place of `max_per_host`.
     pub limits: Vec<Option<usize>>,
     /// How many leases a connection may carry.
     pub capacity: usize,
-    /// How often each kind is drawn: some never, some more, so that runs differ in what they do.
+    /// How often each kind is drawn: some never, some more, so that runs differ.
     weights: [(Kind, usize); KINDS],
 }
 
@@ -27,7 +27,7 @@ impl Scope {
     /// How many draws make a scope.
     pub const DRAWS: usize = 14 + KINDS + MAX_HOSTS;
 
-    /// Draws what a run is about; zero is the plainest choice of each.
+    /// Draws the scope of a run; zero is the plainest choice of each.
     pub fn new(draws: [u8; Self::DRAWS]) -> Self {
         let mut draws = draws.into_iter().map(usize::from);
         let mut below = |limit: usize| draws.next().map_or(0, |draw| draw % limit);
@@ -70,7 +70,7 @@ impl Scope {
 }
 
 impl Scope {
-    /// What a connection is opened with. Where none carries several leases, none is shared.
+    /// The capacity of a new connection. Where none carries several leases, none is shared.
     fn opened(&self, draw: usize) -> Capacity {
         match (self.capacity, draw % 4) {
             (1, _) => Capacity::One,
@@ -89,7 +89,7 @@ impl Scope {
     }
 }
 
-/// One random choice: what to do, and to what. It becomes an [`Input`] where it is made.
+/// One random choice of an input and of its subject. It becomes an [`Input`] where it is made.
 #[derive(Clone, Copy, Debug)]
 pub struct Operation {
     pub kind: Kind,
@@ -151,7 +151,7 @@ impl Kind {
 }
 
 impl Model {
-    /// What can be done now, each kind as often as it weighs.
+    /// The kinds that are possible now, each repeated by its weight.
     pub fn kinds(&self, scope: &Scope) -> Vec<Kind> {
         let possible = scope
             .weights
@@ -161,7 +161,7 @@ impl Model {
         weighed.flatten().collect()
     }
 
-    /// The input that a choice becomes here. One that has nothing to act on waits instead.
+    /// The input that a choice becomes here. A choice without a subject becomes a wait.
     pub fn resolve(&self, scope: &Scope, operation: Operation) -> Input {
         let [first, second, third] = operation.picks.map(usize::from);
         let input = match operation.kind {
@@ -226,7 +226,7 @@ impl Model {
             Kind::Stale => self.connections_so_far > 0,
             Kind::PeerCloses | Kind::Capacity => connection(is_open),
             Kind::WaitUntilDue => self.view().due.is_some(),
-            // What is left of a run after its end is short.
+            // A run ends soon after its shutdown.
             Kind::ShutDown => !self.shut_down && self.requests_so_far > 10,
         }
     }
@@ -243,7 +243,7 @@ impl Model {
         }
     }
 
-    /// Something about a request or a connection that may be gone, which changes nothing then.
+    /// An input about a request or a connection that may have gone, which then changes nothing.
     fn stale(&self, which: usize, what: usize) -> Input {
         let request = which % self.requests_so_far;
         let connection = which % self.connections_so_far;

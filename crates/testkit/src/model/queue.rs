@@ -7,8 +7,7 @@ use keepalive_engine::Phase;
 use super::records::{Connection, Deadline, Stage, State};
 use super::{Effect, Model, Outcome};
 
-/// How many attempts of a host may finish although their requests have gone, and how long each may
-/// take.
+/// How many attempts without owner a host may let finish, and how long each may take.
 const FINISHING: usize = 4;
 const FINISHES_WITHIN: Duration = Duration::from_secs(120);
 
@@ -84,8 +83,8 @@ impl Model {
         (attempt.owner, attempt.orphaned, attempt.deadline) = (None, event, limit);
     }
 
-    /// Brings a host in order: attempts without owner are adopted in order of arrival, or
-    /// withdrawn; who is within the host's limit claims room, and may find some at once.
+    /// Aligns a host: requests adopt attempts without owner in order of arrival, and the rest of
+    /// these are withdrawn. Requests within the host's limit claim room, and may get it at once.
     pub(super) fn align(&mut self, host: usize) {
         let mut finishing = 0;
         for orphan in self.orphans(Some(host)) {
@@ -122,9 +121,9 @@ impl Model {
         }
     }
 
-    /// Who was held back claims room. Free slots go to the oldest claims; then attempts that nobody
-    /// waits for are given up, and idle connections close, the one idle longest
-    /// first, as long as more slots could be used than are free or being freed.
+    /// Requests that were held up claim room, and free slots go to the oldest claims. If claims
+    /// could use more slots than are free or being freed, attempts without owner are withdrawn.
+    /// Then idle connections close, the one idle longest first.
     pub(super) fn give_out_room(&mut self) {
         for host in std::mem::take(&mut self.relieved) {
             self.align(host);
@@ -146,7 +145,7 @@ impl Model {
         }
     }
 
-    /// Whether somebody could begin an attempt if one that nobody waits for were given up.
+    /// Whether a claim could begin an attempt if an attempt without owner were withdrawn.
     fn an_orphan_is_in_the_way(&self) -> bool {
         let attempts = self.connections.iter();
         let attempts = attempts.filter(|it| it.state == State::Connecting);
@@ -160,7 +159,7 @@ impl Model {
         !self.frozen && wanted > slots.min(places)
     }
 
-    /// An attempt that is being withdrawn leaves its place among the attempts with its slot.
+    /// A withdrawn attempt frees its place among the attempts together with its slot.
     pub(super) fn needs_eviction(&self) -> bool {
         let wanted = self.connections.iter();
         let wanted = wanted.filter(|it| it.state == State::Connecting);
@@ -235,7 +234,7 @@ impl Model {
         self.remove(number);
     }
 
-    /// A connection is gone, and its slot free.
+    /// Removes a connection that has gone, and frees its slot.
     pub(super) fn remove(&mut self, number: usize) {
         let Some(connection) = self.find_connection(number) else {
             return;
@@ -247,15 +246,15 @@ impl Model {
         self.align(host);
     }
 
-    /// While a host is at its limit, or it is to be known how much a connection of it carries, its
-    /// requests do not wait for room.
+    /// Requests do not wait for room while their host is at its limit, or a connection's number of
+    /// leases is not known.
     pub(super) fn note_limit(&mut self, host: usize) {
         if self.open_of(host) == self.max_of(host) || self.awaits_capacity(host) {
             self.hosts[host].mark = self.overtakes;
         }
     }
 
-    /// A host that shares, or awaits what a connection carries, may have claimed room for too many.
+    /// A host that shares connections may have claimed room for too many.
     pub(super) fn withdraw_claims(&mut self, host: usize) {
         for claim in self.claims() {
             if self.request_at(claim).host == host {
@@ -265,8 +264,8 @@ impl Model {
         }
     }
 
-    /// A host whose connections are shared claims room for one at a time, and for none while one
-    /// that it has may come to carry more.
+    /// Whether a host must not claim more room. A host that shares has one claim at a time, and
+    /// none while a connection may come to carry more.
     fn is_held_back(&self, host: usize) -> bool {
         let claims = self.requests.iter();
         let mut claims = claims.filter(|it| it.host == host && it.stage == Stage::Claimed);
@@ -354,7 +353,7 @@ impl Model {
         connections.filter(|it| it.host == host).count()
     }
 
-    /// Attempts under way: one that was withdrawn is so until its end is reported.
+    /// Attempts under way. A withdrawn attempt counts until its end is reported.
     pub(super) fn connecting(&self) -> usize {
         let connections = self.connections.iter();
         let under_way = |state| matches!(state, State::Connecting | State::Withdrawn);
@@ -366,7 +365,7 @@ impl Model {
     }
 }
 
-/// Whether an attempt in this phase waits for nothing that others of the process may wait for.
+/// Whether an attempt in this phase waits for neither a lookup nor a descriptor.
 fn is_under_way(phase: Phase) -> bool {
     matches!(phase, Phase::Connect | Phase::Proxy | Phase::Tls)
 }

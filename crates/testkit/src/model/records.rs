@@ -13,7 +13,7 @@ pub enum Input {
         timeout: Option<Duration>,
         queue_timeout: Option<Duration>,
     },
-    /// A request that is taken at once, if it is answered with a connection at once.
+    /// A request whose user takes its connection at once, if it is answered at once.
     Lease(usize),
     Take(usize),
     Release(usize, Return),
@@ -26,15 +26,15 @@ pub enum Input {
     Closed(usize),
     PeerClosed(usize),
     CapacityChanged(usize, Capacity),
-    /// Time passes, and the manager is told.
+    /// Time passes, and the manager gets a tick.
     Wait(Duration),
-    /// Time passes, and the manager learns of it by the next input.
+    /// Time passes, and the manager gets it with the next input.
     Pass(Duration),
     ShutDown,
     Abandon,
 }
 
-/// What an input answers to whoever made it.
+/// The result of an input.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reply {
     Nothing,
@@ -50,7 +50,7 @@ pub struct Taken {
     pub spent: Spent,
 }
 
-/// One thing that the manager wants done. The order of the variants is that of the comparison.
+/// An action of the manager. The order of the variants is that of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Effect {
     Connect(usize, usize),
@@ -72,7 +72,7 @@ pub enum Outcome {
     Abandoned,
 }
 
-/// Where the time of a request went: queued, and in each phase of an attempt.
+/// The time of a request: in the queue, and in each phase of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spent {
     pub queued: Duration,
@@ -109,18 +109,18 @@ pub(super) struct Request {
     pub(super) stage: Stage,
     /// Its place in the order of arrival.
     pub(super) arrival: u64,
-    /// How many overtakes there had been then, or since when it waits for room in total.
+    /// The count of overtakes at its arrival, or when it began to wait for room in total.
     pub(super) mark: u64,
-    /// Whether it came back after its connection had gone: it was admitted before.
+    /// Whether it has arrived again after its connection ended: it was admitted before.
     pub(super) again: bool,
-    /// Whether a new connection has gone before it took it.
+    /// Whether a new connection ended before the request took it.
     pub(super) lost: bool,
-    /// Until when it must be answered.
+    /// Its deadline.
     pub(super) until: Duration,
-    /// Until when an attempt of its own must have begun; none once one has.
+    /// When an attempt of its own must have begun at the latest; none once one has.
     pub(super) attempt_until: Option<Duration>,
-    /// The deadline that is set now: of the answer, or of the attempt. At the same instant, those of
-    /// requests are due before those of connections, and in order of arrival.
+    /// The deadline that is set now: of the answer, or of the attempt. At the same instant,
+    /// deadlines of requests are due before those of connections, and in order of arrival.
     pub(super) deadline: Option<Duration>,
     /// When its present phase began.
     pub(super) since: Duration,
@@ -156,7 +156,7 @@ pub(super) struct Connection {
     pub(super) host: usize,
     pub(super) state: State,
     pub(super) phase: Phase,
-    /// The request that an attempt is for.
+    /// The request that owns an attempt.
     pub(super) owner: Option<usize>,
     /// Since when an attempt has had no owner, as a place in the order of events.
     pub(super) orphaned: u64,
@@ -167,7 +167,7 @@ pub(super) struct Connection {
     pub(super) uses: u64,
     /// When it was last returned, opened, or came to have room, as a place in the order of events.
     pub(super) returned: u64,
-    /// The same but for the room: since when it has been idle, if it is.
+    /// When it last became idle, as a place in the order of events.
     pub(super) idled: u64,
     pub(super) idle_since: Duration,
     pub(super) deadline: Option<Deadline>,
@@ -203,11 +203,11 @@ impl Connection {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Host {
-    /// What has happened since the start; what is now is counted when it is asked for.
+    /// The figures that only grow. The others are counted when they are read.
     pub(super) since_start: Counts,
-    /// How many overtakes there had been when it was last at its own limit.
+    /// The count of overtakes when the host was last held up.
     pub(super) mark: u64,
-    /// Its own in place of `max_per_host`.
+    /// Its own limit in place of `max_per_host`.
     pub(super) limit: Option<usize>,
     /// Whether its connections carry several leases, as far as is known.
     pub(super) shares: bool,

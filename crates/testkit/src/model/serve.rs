@@ -7,7 +7,7 @@ use super::records::{Deadline, Stage, State};
 use super::{Effect, Model, Outcome};
 
 impl Model {
-    /// Serves a request that has just come with what is there. It counts as younger than every
+    /// Serves a new request with an idle connection. The request counts as younger than every
     /// other.
     pub(super) fn serve_at_once(&mut self, request: usize) -> bool {
         let host = self.request_at(request).host;
@@ -22,7 +22,7 @@ impl Model {
         false
     }
 
-    /// The connection that a request for `host` would be given.
+    /// The connection that a request for `host` would get.
     pub(super) fn next_available(&self, host: usize) -> Option<usize> {
         let available = self
             .connections
@@ -48,8 +48,8 @@ impl Model {
         max_uses.is_some_and(|max| self.connection_at(number).uses >= max)
     }
 
-    /// An attempt ends in a connection: it goes to the oldest waiter, whose own attempt goes on
-    /// for whom this one was.
+    /// An attempt has opened a connection, which goes to the oldest waiter. The attempt of that
+    /// waiter passes to the request that this one was for.
     pub(super) fn connected(&mut self, number: usize, capacity: Capacity) -> bool {
         let Some(attempt) = self.find_connection(number) else {
             return false;
@@ -102,8 +102,8 @@ impl Model {
         }
     }
 
-    /// Hands a connection to the waiters of its host, in order of arrival, and keeps it if it
-    /// has room after that. A `new` one was opened for its first user in that user's turn.
+    /// Assigns a connection to the waiters of its host, in order of arrival, and keeps it if it has
+    /// room after that. A `new` one was opened for its first user in that user's turn.
     pub(super) fn offer(&mut self, number: usize, new: bool) {
         let host = self.connection_at(number).host;
         let mut in_turn = new;
@@ -120,7 +120,7 @@ impl Model {
             self.assign(number, waiter, used.then_some(FromCache::Deferred));
         }
         let keeps_nothing = self.settings.keep_alive.is_zero();
-        // One whose peer allows nothing at present is kept.
+        // A connection whose peer allows nothing at present is kept.
         let of_no_use = !self.has_room(number) && self.connection_at(number).capacity > 0;
         if self.connection_at(number).is_idle() && (keeps_nothing || of_no_use) {
             self.close(number);
@@ -128,8 +128,8 @@ impl Model {
         self.align(host);
     }
 
-    /// Whether a connection that could serve a request that came at `arrival` must close for an
-    /// older one of another host instead.
+    /// Whether a connection that could serve a request of this `arrival` must close instead, for an
+    /// older request of another host.
     fn must_give_way(&mut self, number: usize, arrival: u64) -> bool {
         let claims = self.claims();
         let oldest = claims.first().map(|&oldest| self.request_at(oldest));
@@ -188,7 +188,7 @@ impl Model {
         self.retire(number);
     }
 
-    /// Takes no further lease on a connection, and closes it when nobody holds it.
+    /// Gives a connection no further lease, and closes it once it has none.
     pub(super) fn retire(&mut self, number: usize) {
         self.set_provisional(number, false);
         let connection = self.connection_mut(number);

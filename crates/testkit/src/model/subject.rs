@@ -19,7 +19,7 @@ pub struct Subject {
     told: Time,
     inputs: u64,
     hosts: usize,
-    /// By their numbers.
+    /// The ids, by the model's numbers.
     requests: Vec<RequestId>,
     connections: Vec<ConnectionId>,
     numbers: BTreeMap<ConnectionId, usize>,
@@ -57,7 +57,7 @@ impl Subject {
         &self.effects
     }
 
-    /// Makes one input, checks every invariant, and gathers what the engine wants done.
+    /// Makes one input, checks every invariant, and collects the engine's actions.
     pub fn input(&mut self, input: Input) -> Reply {
         self.effects.clear();
         let reply = self.act(input, self.time_to_tell());
@@ -115,7 +115,8 @@ impl Subject {
         }
     }
 
-    /// Threads that make inputs may read the clock in another order than they come in.
+    /// The time of an input. Threads may read the clock in one order and make their inputs in
+    /// another.
     fn time_to_tell(&self) -> Time {
         let late = self.told == self.now && self.now > self.start && self.inputs.is_multiple_of(4);
         Time::from_nanos(self.now.nanos() - 1_000 * u64::from(late))
@@ -140,7 +141,7 @@ impl Subject {
             }
             Input::Forget(request) => {
                 let id = self.requests[request];
-                // What is due has happened first.
+                // Everything due has happened first.
                 engine.tick(now, room);
                 if engine.forget_parked(room, id).is_none() {
                     engine.forget(now, room, id);
@@ -308,7 +309,7 @@ impl Subject {
     }
 }
 
-/// Requests are numbered as they are asked for.
+/// The number of a request: its place in the order of arrival.
 fn number(id: RequestId) -> usize {
     id.to_string().parse().expect("an id shows its number")
 }

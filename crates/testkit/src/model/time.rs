@@ -14,19 +14,19 @@ enum Whose {
 }
 
 impl Model {
-    /// What is due next, and when.
+    /// The next event that is due, and its time.
     pub(super) fn next_due(&self) -> Option<(Duration, Due)> {
         let deadline = self.next_deadline().map(|(deadline, whose)| match whose {
             Whose::Request(_) => (deadline, Due::Request),
             Whose::Connection(_) => (deadline, Due::Connection),
         });
         let expiry = self.next_expiry().map(|at| (at, Due::KeepAlive));
-        // At the same instant, a deadline comes first.
+        // At the same instant, a deadline comes before an expiry.
         deadline.into_iter().chain(expiry).min_by_key(|&(at, _)| at)
     }
 
-    /// In the order of its time, all of it now. What is left by those who are out of time is given
-    /// to others when none of these waits any more.
+    /// Handles everything due now, in the order of its time. Requests that time out leave attempts
+    /// and slots, which others inherit only after all timeouts.
     pub(super) fn do_what_is_due(&mut self) {
         let mut left = Vec::new();
         while let Some((at, due)) = self.next_due()
@@ -44,14 +44,14 @@ impl Model {
         }
     }
 
-    /// The idle connection that has been so longest.
+    /// The connection idle longest.
     pub(super) fn idle_longest(&self) -> Option<usize> {
         let idle = self.connections.iter().filter(|it| it.is_idle());
         let longest = idle.min_by_key(|connection| connection.idled);
         longest.map(|connection| connection.number)
     }
 
-    /// What a request waits for, and for how long.
+    /// Why a request waits, and for how long.
     pub(super) fn waiting(&self, number: usize) -> (Reason, Duration) {
         let request = self.request_at(number);
         let reason = match request.stage {

@@ -7,19 +7,19 @@ use keepalive_engine::{Counts, Due, FromCache, Reason};
 use super::records::{Stage, State};
 use super::{Connection, Model};
 
-/// All that the engine shows, and that the model says it must show.
+/// Everything observable on which the engine and the model must agree.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
     pub totals: Counts,
     /// Figures of each host.
     pub hosts: Vec<Counts>,
-    /// What each waiting request waits for, and how long it has.
+    /// Why each waiting request waits, and for how long.
     pub waiting: Vec<(usize, Reason, Duration)>,
-    /// Which leases are out, to which host, and since when.
+    /// The leases: the request, its host, and the time of its answer.
     pub held: Vec<(usize, usize, Duration)>,
     pub connecting: Vec<usize>,
     pub idle: Vec<usize>,
-    /// What a request for each host would be given now.
+    /// The connection that a request for each host would get now.
     pub next: Vec<Option<usize>>,
     pub due: Option<(Duration, Due)>,
     pub claims: usize,
@@ -86,7 +86,7 @@ impl Model {
         held.map(|it| (it.number, it.host, it.since)).collect()
     }
 
-    /// What was counted since the start, and what there is now.
+    /// The figures since the start, and those of the present.
     fn counts(&self, host: usize) -> Counts {
         let mut counts = self.hosts[host].since_start;
         for connection in self.connections.iter().filter(|it| it.host == host) {

@@ -1,10 +1,10 @@
-//! A request beside the numbered ones, to see which traces it leaves.
+//! A request beside the numbered ones, to find the traces that it leaves.
 
 use keepalive_engine::{Ask, Reason, RequestId};
 
 use super::{Effect, Subject};
 
-/// A request that nobody else knows of.
+/// A request that the model does not know.
 #[derive(Clone, Copy, Debug)]
 pub struct Visitor(RequestId);
 
@@ -23,7 +23,7 @@ impl Subject {
         Visitor(id)
     }
 
-    /// Whether a visitor waits, and nothing has been begun for it.
+    /// Whether a visitor waits, and has no attempt.
     pub fn has_begun_nothing(&mut self, Visitor(id): Visitor) -> bool {
         let waiting = self.engine.waiting(self.now, &mut self.room, id);
         waiting.is_some_and(|waiting| {
@@ -34,7 +34,7 @@ impl Subject {
         })
     }
 
-    /// A visitor withdraws; `unheard` if nobody is left to be told.
+    /// A visitor withdraws; `unheard` if it drops the request and gets no answer.
     pub fn withdraw(&mut self, Visitor(id): Visitor, unheard: bool) {
         if unheard {
             self.engine.forget(self.now, &mut self.room, id);
@@ -46,7 +46,7 @@ impl Subject {
         assert_eq!(told.count(), usize::from(!unheard), "it is told once");
     }
 
-    /// What the last input caused for everybody but a visitor.
+    /// The actions of the last input, without those for a visitor.
     pub fn effects_on_others(&self) -> Vec<Effect> {
         let effects = self.effects().iter().filter(|effect| !is_visitors(effect));
         effects.copied().collect()

@@ -4,14 +4,14 @@ use std::env;
 use std::process::Command;
 use std::thread;
 
-/// Set in a process that runs one test, to what that is given.
+/// The variable that is set in the process of one test, to that test's input.
 const AGAIN: &str = "KEEPALIVE_TEST_AGAIN";
 
-/// Runs the test that calls this once more, alone, in a process that `wrapper` starts; there, runs
-/// `test`. The wrapper is a program and its arguments, and is followed by what it is to start.
+/// Runs the calling test once more, alone, in a process that `wrapper` starts; there, it runs
+/// `test`. The wrapper is a program with its arguments, which is followed by the command to start.
 ///
-/// `prepare` runs here, and what it makes lives as long as the other process; the text that it
-/// answers with is given to `test`.
+/// `prepare` runs in this process. The value that it makes lives as long as the other process, and
+/// `test` receives its text.
 ///
 /// # Panics
 ///

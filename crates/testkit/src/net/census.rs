@@ -40,11 +40,11 @@ impl Census {
         self.descriptors.values().sum()
     }
 
-    /// Waits until no more is held than in `self`.
+    /// Waits until this process holds no more than in `self`.
     ///
     /// # Errors
     ///
-    /// What is left when `limit` has passed. Memory does not count: allocators keep it.
+    /// The excess that is left when `limit` has passed. Memory does not count: allocators keep it.
     pub async fn returns(&self, limit: Duration) -> Result<(), Left> {
         let mut left = Vec::new();
         let back = within(limit, || {
@@ -71,7 +71,7 @@ impl Census {
     }
 }
 
-/// What did not go.
+/// The excess that was left.
 #[derive(Debug)]
 pub struct Left(Vec<String>);
 
@@ -86,7 +86,7 @@ pub fn descriptors_to(port: u16) -> usize {
     states_to(&[port]).len()
 }
 
-/// How many bytes have arrived at those sockets and were not read.
+/// How many bytes have arrived at the sockets connected to `port` and were not read.
 pub fn unread_from(port: u16) -> usize {
     let sockets = sockets_to(&[port]);
     let queues = sockets.iter().map(|fields| {
@@ -96,7 +96,8 @@ pub fn unread_from(port: u16) -> usize {
     queues.sum()
 }
 
-/// The states of those sockets, in the numbers of the kernel: 1 is established, 8 is `CLOSE_WAIT`.
+/// The states of the sockets connected to `ports`, in the numbers of the kernel: 1 is established,
+/// 8 is `CLOSE_WAIT`.
 pub fn states_to(ports: &[u16]) -> Vec<u8> {
     let sockets = sockets_to(ports);
     let states = sockets.iter().map(|fields| &fields[3]);
@@ -105,7 +106,7 @@ pub fn states_to(ports: &[u16]) -> Vec<u8> {
         .collect()
 }
 
-/// What the kernel tells of each of them.
+/// The kernel's table entries of the sockets connected to `ports`.
 fn sockets_to(ports: &[u16]) -> Vec<Vec<String>> {
     let tables = [
         Some(File::open("/proc/self/net/tcp").expect("a table of sockets")),
@@ -114,7 +115,8 @@ fn sockets_to(ports: &[u16]) -> Vec<Vec<String>> {
     ];
     let remotes: Vec<_> = ports.iter().map(|port| format!(":{port:04X}")).collect();
     let mut connected = Vec::new();
-    // Most lines are of sockets that nobody holds any more, so they are neither kept nor taken apart.
+    // Most lines are of sockets that no process holds any more, so they are neither kept nor
+    // parsed.
     let lines = |table| BufReader::with_capacity(1 << 16, table).lines().skip(1);
     for line in tables.into_iter().flatten().flat_map(lines) {
         let line = line.expect("text");
@@ -144,7 +146,7 @@ fn descriptors() -> BTreeMap<String, usize> {
     kinds
 }
 
-/// What the descriptors are, without the one that is open to list them.
+/// The targets of the descriptors, without the one that is open to list them.
 fn links() -> Vec<String> {
     fs::read_dir("/proc/self/fd")
         .expect("a list of descriptors")

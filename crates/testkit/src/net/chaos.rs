@@ -21,17 +21,17 @@ use super::faults::Faults;
 use super::pump::{Plan, Pump};
 use super::toxic::{Deed, Toxic};
 
-/// Passes connections on to a server, and does to them what its toxics say.
+/// Passes connections on to a server, with the faults of its toxics.
 ///
-/// It runs on a runtime of its caller's, which should not be that of the client: then the client's
-/// tasks can be counted.
+/// It runs on a runtime of the caller's, which should not be that of the client, so that the
+/// client's tasks can be counted.
 pub struct Proxy {
     port: u16,
     toxics: watch::Sender<Vec<Toxic>>,
     orders: broadcast::Sender<Deed>,
     faults: Faults,
     task: AbortHandle,
-    /// Bound and never listening, so that the port stays ours while it refuses.
+    /// Bound and never listening, so that the port stays ours while it refuses connections.
     _holder: Socket,
 }
 
@@ -77,18 +77,18 @@ impl Proxy {
         self.port
     }
 
-    /// What goes wrong from now on; on connections that are open, faults stay as they were drawn.
+    /// Sets the faults from now on. Open connections keep the faults that were drawn for them.
     pub fn set(&self, toxics: &[Toxic]) {
         self.toxics.send_replace(toxics.to_vec());
     }
 
-    /// Does something to all connections now.
+    /// Orders a deed on all connections now.
     pub fn order(&self, deed: Deed) {
-        // Nobody may be connected.
+        // There may be no connection.
         let _ = self.orders.send(deed);
     }
 
-    /// What was done, and how often.
+    /// How often each toxic acted.
     pub fn faults(&self) -> BTreeMap<String, u64> {
         self.faults.read()
     }
@@ -119,11 +119,11 @@ impl Each {
             let listen = toxics.borrow_and_update().iter().find_map(Listen::of);
             let listen = listen.unwrap_or_default();
             let Some(socket) = listener.take().or_else(|| listening(self.port).ok()) else {
-                // The last of the old listener is still on its way out.
+                // The old listener is still closing.
                 sleep(Duration::from_millis(1)).await;
                 continue;
             };
-            // Changes the length of the queue, nothing else.
+            // This changes the length of the queue only.
             let _ = SockRef::from(&socket).listen(listen.backlog);
             tokio::select! {
                 _ = toxics.changed() => listener = Some(socket),
@@ -135,7 +135,7 @@ impl Each {
         }
     }
 
-    /// Accepts, until it is time for a pause.
+    /// Accepts connections until the next pause.
     async fn accept(&self, socket: &TcpListener, listen: &Listen, connections: &mut JoinSet<()>) {
         let accept = async {
             loop {
@@ -164,7 +164,7 @@ impl Each {
     }
 
     fn pump(&self, client: Arc<TcpStream>) -> Pump {
-        // A dead socket is noticed when it is used.
+        // The first use of a dead socket finds that it is dead.
         let _ = client.set_nodelay(true);
         let toxics = self.toxics.borrow().clone();
         let mut dice = self.dice.lock().expect("no panic");
@@ -183,7 +183,7 @@ impl Each {
 struct Listen {
     backlog: i32,
     delay: Option<Duration>,
-    /// How long it listens, and then does not.
+    /// How long it listens, and for how long it then does not.
     pause: Option<Duration>,
     toxic: Option<Toxic>,
 }

@@ -7,7 +7,7 @@ use super::toxic::Deed::{Close, HalfClose, Reset, Stall, Stray, Swallow};
 use super::toxic::Place::{Accept, AfterResponse, Idle, Request, Response, Reuse};
 use super::toxic::Toxic;
 
-/// Toxics at work at once. It is called by their names, joined by `+`.
+/// Toxics that act at once. Its name is their names, joined by `+`.
 #[derive(Clone, Debug)]
 pub struct Combination(pub Vec<Toxic>);
 
@@ -43,14 +43,14 @@ pub fn all() -> Vec<Combination> {
     all
 }
 
-/// Some of each sort, for every run of the tests.
+/// Some of each sort, for every test run.
 pub fn few() -> Vec<Combination> {
     let all = all();
     let step = all.len() / 12;
     all.into_iter().skip(2).step_by(step).collect()
 }
 
-/// Every toxic there is.
+/// Every toxic.
 pub fn singles() -> Vec<Toxic> {
     shapes()
         .into_iter()
@@ -72,7 +72,7 @@ fn shapes() -> [Toxic; 3] {
     ]
 }
 
-/// So that the pairs of two shapes are not the same.
+/// A number for each kind of shape, so that a pair has two different kinds.
 fn shape_number(shape: Toxic) -> usize {
     usize::from(matches!(shape, Toxic::Slicer { .. }))
 }
@@ -112,7 +112,7 @@ fn faults() -> Vec<Toxic> {
     .to_vec()
 }
 
-/// Whether each time costs a client its patience.
+/// Whether the toxic makes a client wait until its time limit.
 fn is_slow(toxic: &Toxic) -> bool {
     matches!(
         toxic,

@@ -11,15 +11,15 @@ use super::within;
 
 /// Connections that the client has not closed, counted whenever one more is accepted.
 ///
-/// The count is not above the truth for long: a client's end may still be on its way when its next
-/// connection is there. So one that is above `limit` counts if it is still so after a while.
+/// The count may be too high for a moment: a client's close may still be on its way when its next
+/// connection arrives. So a count above `limit` is recorded only if it stays so for a while.
 pub struct Crowd {
     limit: usize,
     most: AtomicUsize,
     members: Mutex<Vec<Weak<TcpStream>>>,
 }
 
-/// How long the end of a connection may be on its way through the kernel of a loaded machine.
+/// How long the close of a connection may take through the kernel of a loaded machine.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
 impl Crowd {
@@ -31,7 +31,7 @@ impl Crowd {
         })
     }
 
-    /// The most there were.
+    /// The highest count.
     pub fn most(&self) -> usize {
         self.most.load(Ordering::Relaxed)
     }

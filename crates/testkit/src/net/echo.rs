@@ -17,13 +17,13 @@ use tokio_rustls::TlsAcceptor;
 use super::gauge::Gauge;
 use super::seal;
 
-/// A server of its own port, which speaks two protocols.
+/// A server on a port of its own, which speaks two protocols.
 ///
-/// The line `ask NONCE SIZE` is answered by [`answer`]. `GET /NONCE/SIZE/FRAMING` is answered by
-/// the same as a body: of known length (`length`), in chunks (`chunked`), or of known length and
-/// with `connection: close` (`close`). Anything else ends the connection.
+/// It answers the line `ask NONCE SIZE` with [`answer`]. It answers `GET /NONCE/SIZE/FRAMING` with
+/// the same as a body. The framing is `length` (a known length), `chunked`, or `close` (a known
+/// length and `connection: close`). Any other input ends the connection.
 pub struct Echo {
-    /// The connections, as the server sees them: accepted, and not yet seen to close.
+    /// The connections that the server has accepted and has not seen close.
     pub connections: Gauge,
     served: Arc<AtomicU64>,
     tag: Arc<str>,
@@ -112,7 +112,7 @@ impl Each {
                     let number = this.connections.read().total;
                     connections.spawn(async move {
                         let _entered = entered;
-                        // Its client may go at any time.
+                        // The client may close at any time.
                         let _ = this.open(stream, number).await;
                     });
                 }
@@ -151,7 +151,7 @@ impl Each {
         }
     }
 
-    /// What a first line is answered with.
+    /// The answer to a first line.
     fn reply(&self, line: &str, connection: usize) -> Option<String> {
         let of = |nonce: &str, size: &str| {
             let (nonce, size) = (nonce.parse().ok()?, size.parse().ok()?);
@@ -169,7 +169,7 @@ impl Each {
     }
 }
 
-/// The most that is read of a line.
+/// The most bytes of a line that are read.
 const MOST: u64 = 1024;
 
 fn response(body: &str, framing: &str) -> String {

@@ -1,14 +1,14 @@
 //! Finds the end of a response, for a proxy that passes it on.
 
-/// What is spoken through a proxy: requests and responses in turn, never two requests at once.
+/// The protocol through a proxy: requests and responses in turn, never two requests at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// A response is a line.
     Line,
     /// Responses as the echo server gives them: of known length, or in chunks, and none to `HEAD`.
     Http,
-    /// Lines, in TLS: where a response ends cannot be seen, so each piece counts as one, and those
-    /// of the handshake too.
+    /// Lines, in TLS. The end of a response cannot be seen there, so each piece counts as one, even
+    /// in the handshake.
     Sealed,
 }
 
@@ -30,7 +30,8 @@ enum Body {
 }
 
 impl Response {
-    /// Looks at more bytes; how many of them belong to the response, and whether it ends there.
+    /// Reads more bytes. Returns how many of them belong to the response, and whether it ends
+    /// there.
     pub(super) fn feed(&mut self, protocol: Protocol, bytes: &[u8]) -> (usize, bool) {
         let end = match protocol {
             Protocol::Line => bytes
@@ -87,7 +88,7 @@ fn body(head: &[u8]) -> Body {
 mod tests {
     use super::*;
 
-    /// How many bytes of `text` are the first response, in whatever pieces it comes.
+    /// How many bytes of `text` the first response has, in whatever pieces they arrive.
     fn length(protocol: Protocol, text: &str) -> usize {
         let lengths = (1..=text.len()).map(|size| {
             let mut response = Response::default();

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::toxic::Toxic;
 
-/// How often each toxic did something.
+/// How often each toxic acted.
 #[derive(Clone, Default)]
 pub struct Faults(Arc<Mutex<BTreeMap<String, u64>>>);
 

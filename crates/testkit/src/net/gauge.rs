@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// How many of something there are, were at most, and were in all; exact, and awaitable.
+/// A count of live things, their highest number and their total; exact, and awaitable.
 #[derive(Clone, Debug, Default)]
 pub struct Gauge(Arc<watch::Sender<Tally>>);
 
@@ -17,7 +17,7 @@ pub struct Tally {
 }
 
 impl Gauge {
-    /// Counts one until the answer is dropped.
+    /// Counts one until the returned value is dropped.
     pub fn enter(&self) -> Entered {
         self.0.send_modify(|tally| {
             tally.total += 1;
@@ -31,14 +31,14 @@ impl Gauge {
         *self.0.borrow()
     }
 
-    /// Waits for a change of the tally.
+    /// Waits until the tally satisfies `reached`.
     pub async fn until(&self, reached: impl FnMut(&Tally) -> bool) {
         let mut tallies = self.0.subscribe();
         tallies.wait_for(reached).await.expect("self is a sender");
     }
 }
 
-/// One, as its gauge counts.
+/// One thing that its gauge counts.
 pub struct Entered(Gauge);
 
 impl Drop for Entered {

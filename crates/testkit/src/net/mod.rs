@@ -30,7 +30,7 @@ pub mod toxic;
 
 use std::time::{Duration, Instant};
 
-/// Waits for what nothing announces; says whether it came in time.
+/// Polls a condition that sends no notification; returns whether it held within `limit`.
 pub async fn within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     while !holds() {

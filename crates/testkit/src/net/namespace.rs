@@ -1,7 +1,6 @@
-//! A network of a test's own, in which packets can vanish: a namespace of Linux with a firewall.
+//! A network of a test's own, which can drop packets: a namespace of Linux with a firewall.
 //!
-//! It needs root, or user namespaces that anyone may make, and the programs `unshare`, `ip` and
-//! `nft`.
+//! It needs root or unprivileged user namespaces, and the programs `unshare`, `ip` and `nft`.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -9,13 +8,14 @@ use std::process::{Command, Stdio};
 
 use crate::net::{again, program};
 
-/// The firewall of the namespace that a test runs in. It lets everything pass until it is told.
+/// The firewall of the test's namespace. At first it lets everything pass.
 #[derive(Debug)]
 pub struct Firewall(());
 
-/// Runs the test that calls this in a network namespace of its own, which has 127.0.0.0/8 alone.
+/// Runs the calling test in a network namespace of its own, which has 127.0.0.0/8 alone.
 ///
-/// It is skipped where there can be none, unless `KEEPALIVE_REQUIRE_NFT` is 1 in the environment.
+/// The test is skipped where it can have none, unless `KEEPALIVE_REQUIRE_NFT` is 1 in the
+/// environment.
 ///
 /// # Panics
 ///
@@ -26,7 +26,7 @@ pub fn in_a_namespace(test: impl FnOnce(&Firewall)) {
     again::in_a_process(wrapper, nothing, |_| test(&Firewall::new()));
 }
 
-/// What makes a namespace and runs a program in it.
+/// The command that makes a namespace and runs a program in it.
 #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn wrapper() -> Option<&'static [&'static str]> {
     const ROOT: &[&str] = &["unshare", "--net", "--"];
@@ -59,7 +59,7 @@ impl Firewall {
         let up = Command::new("ip").args(loopback).status();
         assert!(up.expect("ip runs").success(), "the namespace is ours");
         let firewall = Self(());
-        // What comes in vanishes: the system that sent it knows nothing of that.
+        // The rules drop incoming packets, so that the sending system does not notice.
         firewall.tell("add table inet keepalive");
         firewall.tell(
             "add chain inet keepalive in { type filter hook input priority filter; policy accept; }",
@@ -67,8 +67,8 @@ impl Firewall {
         firewall
     }
 
-    /// Lets no packet of the connection between these two pass any more, either way, without a word:
-    /// as a NAT does that has forgotten it. Others pass.
+    /// Drops all packets of the connection between these two, either way and without a reset, as a
+    /// NAT that has forgotten it does. Others pass.
     pub fn cut(&self, one: SocketAddr, other: SocketAddr) {
         for (from, to) in [(one.port(), other.port()), (other.port(), one.port())] {
             self.tell(&format!(
@@ -77,7 +77,7 @@ impl Firewall {
         }
     }
 
-    /// Lets no packet to or from this port of TCP pass any more, without a word.
+    /// Drops all packets to or from this TCP port, without a reset.
     pub fn cut_port(&self, port: u16) {
         for end in ["sport", "dport"] {
             self.tell(&format!("add rule inet keepalive in tcp {end} {port} drop"));

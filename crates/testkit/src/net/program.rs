@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a program may take until it listens, or says that it does.
+/// How long a program may take until it listens, or prints that it does.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where a program is. Without it a test is skipped, unless `KEEPALIVE_REQUIRE_` and its name in
-/// capitals is 1 in the environment.
+/// The path of a program. Without the program a test is skipped, unless `KEEPALIVE_REQUIRE_` with
+/// its name in capitals is 1 in the environment.
 #[allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -30,7 +30,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// Whether a test fails that cannot run for want of this program.
+/// Whether a test must fail if this program is missing.
 pub(crate) fn is_required(name: &str) -> bool {
     env::var_os(variable(name)).is_some_and(|value| value == "1")
 }
@@ -43,7 +43,7 @@ fn variable(name: &str) -> String {
 pub struct Program(Child);
 
 impl Program {
-    /// Starts it and waits until it listens. What it says nobody reads.
+    /// Starts it and waits until it listens. Its output is not read.
     pub fn listening(command: &mut Command, port: u16) -> Self {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut program = Self(command.spawn().expect("it can be started"));
@@ -57,7 +57,8 @@ impl Program {
         program
     }
 
-    /// Starts it and waits until it says a line that begins so; answers with the rest of that line.
+    /// Starts it and waits until it prints a line with this `beginning`; returns the rest of that
+    /// line.
     pub fn saying(command: &mut Command, beginning: &str) -> (Self, String) {
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut program = Self(command.spawn().expect("it can be started"));
@@ -67,7 +68,7 @@ impl Program {
             let count = output.read_line(&mut line).expect("text");
             assert_ne!(count, 0, "{command:?} ended and never said {beginning}");
             if let Some(rest) = line.strip_prefix(beginning) {
-                // What it says further nobody wants to know, but it waits for room.
+                // Reads the rest of the output, so that the program does not block on a full pipe.
                 thread::spawn(move || copy(&mut output, &mut sink()));
                 return (program, rest.trim().to_owned());
             }
@@ -90,7 +91,7 @@ impl Program {
 impl Drop for Program {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {
-            // So that it ends its children too; it may end before.
+            // SIGTERM lets it end its children too. It may have ended already.
             let id = self.0.id().to_string();
             let _ = Command::new("kill").args(["-TERM", &id]).status();
             let _ = self.0.wait();
@@ -98,13 +99,13 @@ impl Drop for Program {
     }
 }
 
-/// A port of 127.0.0.1 that nobody has, over TCP and UDP, and that this answers but once.
+/// A free port of 127.0.0.1, over TCP and UDP, that this function returns only once.
 ///
-/// Until the program binds it anyone may take it, so it is none of those that the system gives to
-/// whoever asks for any: by default 32768 and up.
+/// Until the program binds it, any process may take it. So it is outside the range of ports that
+/// the system assigns by itself: by default 32768 and up.
 pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Another process, of tests that run at the same time, has others.
+    // Another process, whose tests run at the same time, uses other ports.
     let first = u16::try_from(10_000 + process::id() % 200 * 100).expect("30,000 at most");
     let mut ports = iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed))
         .take_while(|count| *count < 100)

@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 
 use super::program::{Program, find, free_port};
 
-/// What the proxies that want credentials take.
+/// The user name of proxies that require credentials.
 pub const USER: &str = "me";
-/// The password to [`USER`].
+/// The password of [`USER`].
 pub const PASSWORD: &str = "secret";
 
-/// How a proxy is set up.
+/// The settings of a proxy.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup<'a> {
     /// Whether it serves [`USER`] alone.
@@ -26,16 +26,16 @@ pub struct Setup<'a> {
 
 /// A proxy that runs until it is dropped.
 pub struct Proxy {
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
     _program: Program,
 }
 
-/// Squid, if it is here. What it has served is in `access.log` in the folder, a line each: the
-/// port of its client, the method, the URL, and the status.
+/// Squid, if it is installed. Its log is `access.log` in the folder, with a line for each request:
+/// the port of its client, the method, the URL, and the status.
 pub fn squid(folder: &Path, setup: Setup<'_>) -> Option<Proxy> {
     let (binary, port) = (find("squid")?, free_port());
-    // Where it is started by root, it goes on as another user.
+    // If root starts it, it changes to another user.
     open_to_all(folder);
     let place = folder.display();
     let listens = match setup.tls {
@@ -87,7 +87,7 @@ pub fn squid(folder: &Path, setup: Setup<'_>) -> Option<Proxy> {
         shutdown_lifetime 0 seconds
         visible_hostname squid.test\n"
     );
-    // Leading blanks would continue the line before.
+    // A line with leading blanks would continue the line before.
     let settings: Vec<_> = settings.lines().map(str::trim).collect();
     write(folder, "squid.conf", &settings.join("\n"));
     let mut command = Command::new(binary);
@@ -95,8 +95,8 @@ pub fn squid(folder: &Path, setup: Setup<'_>) -> Option<Proxy> {
     Some(proxy(&mut command, port))
 }
 
-/// Tinyproxy, if it is here. It ends each connection after one request. It knows no TLS, and all
-/// ports are the same to it.
+/// Tinyproxy, if it is installed. It ends each connection after one request, has no TLS, and treats
+/// all ports alike.
 pub fn tinyproxy(folder: &Path, setup: Setup<'_>) -> Option<Proxy> {
     let (binary, port) = (find("tinyproxy")?, free_port());
     let credentials = match setup.wants_credentials {
@@ -117,7 +117,7 @@ pub fn tinyproxy(folder: &Path, setup: Setup<'_>) -> Option<Proxy> {
     Some(proxy(&mut command, port))
 }
 
-/// Microsocks, if it is here: SOCKS 5.
+/// Microsocks, if it is installed: SOCKS 5.
 pub fn microsocks(setup: Setup<'_>) -> Option<Proxy> {
     let (binary, port) = (find("microsocks")?, free_port());
     let mut command = Command::new(binary);

@@ -17,7 +17,7 @@ use super::faults::Faults;
 use super::stream::{half_close, is_hung_up, read, reset_when_dropped, write_all};
 use super::toxic::{Deed, Place, Toxic};
 
-/// What will be done to one connection.
+/// The faults planned for one connection.
 pub(super) struct Plan {
     shapes: Vec<Toxic>,
     faults: Vec<Planned>,
@@ -28,7 +28,7 @@ struct Planned {
     toxic: Toxic,
     deed: Deed,
     place: Place,
-    /// Which exchange of the connection, counted from zero.
+    /// The exchange of the connection, counted from zero.
     exchange: usize,
 }
 
@@ -72,7 +72,8 @@ impl Plan {
         slices.min().unwrap_or(usize::MAX)
     }
 
-    /// Where, of the places in this exchange that `bytes` tells, something is to happen first.
+    /// The first place of a planned deed in this exchange, in bytes; `bytes` maps a place to its
+    /// position.
     fn next(&self, exchange: usize, bytes: impl Fn(Place) -> Option<usize>) -> Option<usize> {
         let faults = self
             .faults
@@ -82,11 +83,12 @@ impl Plan {
     }
 }
 
-/// An answer that nobody asked for: when it was sent, in microseconds of [`micros`], and whether it
-/// came in one piece with the end of the answer before.
+/// An unsolicited answer. It contains the time at which it was sent, in microseconds of [`micros`].
+/// It also contains whether it came in one piece with the end of the answer before.
 ///
-/// In HTTP it ends the connection. A client that takes it for its answer, because it came after the
-/// question was sent, would otherwise be right to take the true answer for that of the next question.
+/// In HTTP it ends the connection. A client may take it for its own answer, if it arrives after the
+/// question was sent. Without the end, that client would then take the true answer for that of its
+/// next question.
 pub(super) fn stray(protocol: Protocol, in_one_piece: bool) -> String {
     let text = format!(
         "stray {} {}",
@@ -102,7 +104,7 @@ pub(super) fn stray(protocol: Protocol, in_one_piece: bool) -> String {
     }
 }
 
-/// Time since this process first asked.
+/// The time since the first call in this process.
 pub(super) fn micros(instant: Instant) -> u128 {
     static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
     instant.saturating_duration_since(*EPOCH).as_micros()
@@ -117,7 +119,7 @@ pub(super) struct Pump {
     pub(super) orders: broadcast::Receiver<Deed>,
 }
 
-/// Nothing more is to be done.
+/// The connection is at its end.
 struct Over;
 
 impl From<io::Error> for Over {
@@ -128,7 +130,7 @@ impl From<io::Error> for Over {
 
 impl Pump {
     pub(super) async fn run(mut self) {
-        // However it ended, its sockets close when it is dropped.
+        // Whatever the result, the drop closes its sockets.
         let _ = self.pass_on().await;
     }
 
@@ -176,7 +178,7 @@ impl Pump {
         }
     }
 
-    /// The time until something happens to an idle connection.
+    /// The time until a deed on an idle connection.
     fn idle_time(
         &self,
         exchange: usize,
@@ -227,7 +229,8 @@ impl Pump {
         Ok(())
     }
 
-    /// Whether the response has ended. What the server sends beyond it is lost: ours sends nothing.
+    /// Whether the response has ended. Bytes that the server sends beyond it are lost: ours sends
+    /// none.
     async fn pass_response(
         &mut self,
         bytes: &[u8],
@@ -269,7 +272,7 @@ impl Pump {
         }
     }
 
-    /// Writes in the pieces and at the times that the toxics say.
+    /// Writes in the pieces and at the times that the toxics set.
     async fn shaped(&mut self, bytes: &[u8], to: &TcpStream) -> Result<(), Over> {
         for shape in &self.plan.shapes {
             self.faults.count(shape);
@@ -292,7 +295,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Does what is planned for this place.
+    /// Performs the deeds planned for this place.
     async fn at(&mut self, exchange: usize, place: Place) -> Result<(), Over> {
         while let Some(deed) = self.take(exchange, place, None) {
             self.act(deed).await?;
@@ -300,7 +303,7 @@ impl Pump {
         Ok(())
     }
 
-    /// Takes what is planned, all or `only` one kind, so that it is done once.
+    /// Takes a planned deed, of any kind or of kind `only`, so that it is done once.
     fn take(&mut self, exchange: usize, place: Place, only: Option<Deed>) -> Option<Deed> {
         let faults = &mut self.plan.faults;
         let planned = faults.iter().position(|fault| {
@@ -333,7 +336,7 @@ impl Pump {
         }
     }
 
-    /// Neither reads nor writes until the client has gone, or is to be.
+    /// Neither reads nor writes until the client closes, or an order comes.
     async fn stall(&mut self) -> Result<(), Over> {
         loop {
             tokio::select! {
@@ -345,7 +348,7 @@ impl Pump {
         }
     }
 
-    /// Reads and forgets until the client has gone, or is to be.
+    /// Reads and drops bytes until the client closes, or an order comes.
     async fn swallow(&mut self) -> Result<(), Over> {
         let mut buffer = vec![0; 4096];
         loop {
@@ -358,7 +361,7 @@ impl Pump {
         }
     }
 
-    /// What an order makes of a connection that does nothing else any more.
+    /// The effect of an order on a connection that does nothing else any more.
     fn last(&self, deed: Option<Deed>) -> Over {
         if deed == Some(Deed::Reset) {
             reset_when_dropped(&self.client);

@@ -30,7 +30,7 @@ pub(super) async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Resul
     Ok(())
 }
 
-/// Has the last drop of the socket send a reset instead of an end.
+/// Makes the last drop of the socket send a reset instead of a FIN.
 pub(super) fn reset_when_dropped(stream: &TcpStream) {
     // A socket that is dead already needs no reset.
     let _ = stream.set_zero_linger();
@@ -40,7 +40,7 @@ pub(super) fn half_close(stream: &TcpStream) {
     let _ = SockRef::from(stream).shutdown(Shutdown::Write);
 }
 
-/// Whether the peer has closed or reset it, whatever is still unread.
+/// Whether the peer has closed or reset it, even if bytes are still unread.
 pub(super) fn is_hung_up(stream: &TcpStream) -> bool {
     let mut descriptors = [PollFd::from_borrowed_fd(stream.as_fd(), PollFlags::RDHUP)];
     let ready = poll(&mut descriptors, Some(&Timespec::default()));

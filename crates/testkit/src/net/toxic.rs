@@ -3,56 +3,57 @@
 use std::fmt;
 use std::time::Duration;
 
-/// One thing that goes wrong; several can be at work at once.
+/// A fault; several can act at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Toxic {
     /// Every piece is late, by `delay` and up to `jitter` more.
     Latency { delay: Duration, jitter: Duration },
-    /// Both directions together carry no more.
+    /// Both directions together carry no more than this.
     Bandwidth { bytes_per_second: u32 },
-    /// What is passed on comes in pieces of so many bytes.
+    /// The proxy passes bytes on in pieces of this size.
     Slicer { bytes: usize },
-    /// Something happens at one place, on so many of a hundred connections.
+    /// A deed at one place, on `percent` percent of the connections.
     Fault {
         deed: Deed,
         place: Place,
         percent: u8,
     },
-    /// The port refuses connections, for as long as it listens in between.
+    /// The port refuses connections for this time, and then listens for as long.
     Refuse { every: Duration },
-    /// Each connection waits before it is accepted, in a queue of so many.
+    /// Each connection waits before it is accepted, in a queue of length `backlog`.
     SlowAccept { delay: Duration, backlog: i32 },
 }
 
-/// What happens to a connection.
+/// The change that a fault makes to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// It is reset.
     Reset,
     /// It is closed.
     Close,
-    /// It is closed in the direction of the client alone.
+    /// The direction to the client alone is closed.
     HalfClose,
-    /// Nothing is read or written any more; the sockets stay.
+    /// The proxy stops reading and writing; the sockets stay.
     Stall,
-    /// What the client sends is read and forgotten; the sockets stay.
+    /// The proxy reads the client's bytes and drops them; the sockets stay.
     Swallow,
-    /// The client is sent an answer that it has not asked for.
+    /// The client receives an unsolicited answer.
     Stray,
 }
 
-/// Where it happens. Places within an exchange are those of the first to third one of a connection.
+/// The place of a deed. Places within an exchange are those of the first to third one of a
+/// connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// As soon as it is accepted.
+    /// As soon as the connection is accepted.
     Accept,
     /// When so many bytes of a request have been read.
     Request(usize),
     /// When so many bytes of a response have been passed on.
     Response(usize),
-    /// Right after a response; what is sent goes with its last bytes.
+    /// Right after a response; bytes sent there go with its last bytes.
     AfterResponse,
-    /// So long after a response.
+    /// This long after a response.
     Idle(Duration),
     /// When the next request begins.
     Reuse,
@@ -67,7 +68,7 @@ impl Toxic {
         }
     }
 
-    /// Whether it changes when and in which pieces bytes arrive.
+    /// Whether it changes the times and the pieces in which bytes arrive.
     pub(super) fn is_shape(&self) -> bool {
         matches!(
             self,

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{Network, Want, turns};
 
-/// No timer and no task is busy while nothing is to be done.
+/// No timer and no task is busy while the manager is idle.
 pub async fn is_quiet(network: &Network) {
     let parks = || Handle::current().metrics().worker_park_count(0);
     let before = parks();
@@ -21,7 +21,7 @@ pub async fn is_quiet(network: &Network) {
     }
 }
 
-/// No slot is lost: as many connections as may be are there to be had, all at once.
+/// No slot is lost: the manager can open as many connections as its limits allow, all at once.
 pub async fn has_room(network: &Network, manager: &Manager<Network>) {
     let (limits, hosts) = {
         let books = network.books();
@@ -46,7 +46,7 @@ pub async fn has_room(network: &Network, manager: &Manager<Network>) {
     }
 }
 
-/// What the peers close is noticed, although nobody asks.
+/// The manager notices connections that the peers close, without any request.
 pub async fn is_watched(network: &Network) {
     let numbers = network.books().numbers();
     for number in numbers {
@@ -61,7 +61,7 @@ pub async fn is_watched(network: &Network) {
     }
 }
 
-/// Nothing is left of a manager whose last handle has gone, except what was leaked.
+/// Nothing is left of a manager after its last handle was dropped, except leaked leases.
 pub async fn is_gone(network: &Network, leaked: usize) {
     let limits = network.books().limits();
     sleep(limits.close_timeout + super::TICK).await;
@@ -84,8 +84,8 @@ pub fn free(mut lease: Lease<Network>) {
     lease.free();
 }
 
-/// Clocks of runtimes begin when they are made. In whole milliseconds, as timers count, so that
-/// no run depends on how long the machine took.
+/// Advances this runtime's clock to another's: clocks begin with their runtimes. It counts whole
+/// milliseconds, as timers do, so that no run depends on the speed of the machine.
 pub async fn catch_up(network: &Network, with: Instant) {
     let behind = with.saturating_duration_since(Instant::now());
     let behind = behind.as_nanos().div_ceil(super::TICK.as_nanos());

@@ -14,7 +14,7 @@ use super::weather::{Operation, Verdict};
 /// A timer of tokio's fires within the millisecond after its time.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// What the manager under test promised.
+/// The limits that the manager under test must keep.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub per_host: usize,
@@ -23,19 +23,19 @@ pub struct Limits {
     pub close_timeout: Duration,
 }
 
-/// What a user asked for.
+/// The parameters of a user's request.
 #[derive(Clone, Copy, Debug)]
 pub struct Want {
     pub host: usize,
     pub asked: Instant,
-    /// Whether the manager says that nobody has used the connection before.
+    /// Whether the manager reports that no user has used the connection before.
     pub new: bool,
 }
 
 pub struct Books {
     hosts: Vec<Request>,
     limits: Limits,
-    /// Of each host: attempts and connections.
+    /// For each host, its attempts and connections.
     open: Vec<usize>,
     connecting: usize,
     /// Connections opened so far.
@@ -44,14 +44,14 @@ pub struct Books {
     faults: Vec<String>,
     /// How often each thing has happened.
     pub counts: BTreeMap<String, u64>,
-    /// What has happened, and when, as one number.
+    /// A hash of all events and their times.
     trace: u64,
     prints: bool,
     began: Option<Instant>,
     micros: u128,
-    /// Of runtimes before.
+    /// The microseconds of earlier runtimes.
     before: u128,
-    /// A runtime is going: in an order of its own, and nobody keeps the time.
+    /// A runtime is shutting down: its order is not fixed, and no clock runs.
     pub runtime_goes: bool,
     streams: usize,
 }
@@ -59,20 +59,21 @@ pub struct Books {
 /// One open connection.
 struct Line {
     host: usize,
-    /// Closed by the peer, or with something on it that nobody asked for.
+    /// Whether the peer has closed it, or has sent unsolicited data.
     broken: bool,
-    /// The peer takes nothing new, as a GOAWAY of HTTP/2 says; what is on its way goes on.
+    /// Whether the peer takes no new exchange, as after a GOAWAY of HTTP/2. Exchanges under way
+    /// continue.
     leaving: bool,
-    /// The manager was told that it is of no use.
+    /// Whether the manager has learned that it is unusable.
     condemned: bool,
-    /// When a user broke an exchange off.
+    /// When a user first broke an exchange off.
     retired: Option<Instant>,
     capacity: usize,
-    /// The largest capacity there was.
+    /// The largest capacity so far.
     widest: usize,
     holders: usize,
     uses: usize,
-    /// Answers on their way, and when they are there, by stream.
+    /// Answers on their way by stream, with the times at which they arrive.
     streams: BTreeMap<usize, VecDeque<(u64, Instant)>>,
     watcher: Option<Waker>,
     closing_since: Option<Instant>,
@@ -101,7 +102,7 @@ impl Books {
 
     /// Notes that something happened.
     pub fn note(&mut self, event: &str, number: u64) {
-        // Outside of a runtime, time is that of the machine, and no two runs are alike.
+        // Outside a runtime, the time is that of the machine, and differs in every run.
         if tokio::runtime::Handle::try_current().is_ok() {
             let began = *self.began.get_or_insert_with(Instant::now);
             self.micros = self.before + began.elapsed().as_micros();
@@ -126,20 +127,20 @@ impl Books {
         }
     }
 
-    /// Goes on in another runtime.
+    /// Continues in another runtime.
     pub(super) fn goes_on(&mut self) {
         self.before = self.micros;
         self.began = None;
     }
 
-    /// Says that the manager did what it must not.
+    /// Records a fault of the manager.
     pub fn blame(&mut self, fault: impl Into<String>) {
         let fault = fault.into();
         self.note(&fault, 0);
         self.faults.push(fault);
     }
 
-    /// What the manager did that it must not.
+    /// The faults of the manager.
     pub fn faults(&self) -> &[String] {
         &self.faults
     }
@@ -157,7 +158,7 @@ impl Books {
         self.opened
     }
 
-    /// The numbers of the connections that there are.
+    /// The numbers of the open connections.
     pub fn numbers(&self) -> Vec<usize> {
         self.lines.keys().copied().collect()
     }
@@ -170,7 +171,7 @@ impl Books {
         self.limits
     }
 
-    /// How many hosts there are.
+    /// The number of hosts.
     pub fn hosts(&self) -> usize {
         self.hosts.len()
     }
@@ -239,7 +240,7 @@ impl Books {
         number
     }
 
-    /// Nothing of an attempt or of a connection is left.
+    /// Removes an attempt, or a connection, that has gone.
     pub(super) fn leaves(&mut self, host: usize, line: Option<usize>) {
         self.open[host] -= 1;
         let Some(number) = line else { return };
@@ -274,7 +275,7 @@ impl Books {
         self.line(number).capacity = capacity;
     }
 
-    /// The capacity, as the manager is told it.
+    /// The capacity, as it is reported to the manager.
     pub(super) fn tell_capacity(&mut self, number: usize) -> usize {
         let line = self.line(number);
         line.widest = line.widest.max(line.capacity);
@@ -297,7 +298,7 @@ impl Books {
         }
     }
 
-    /// Notes who is to be told, until then.
+    /// Stores the waker of the connection's watcher, until its next use.
     pub(super) fn watch(&mut self, number: usize, waker: Waker) {
         self.line(number).watcher = Some(waker);
     }
@@ -306,7 +307,7 @@ impl Books {
         self.lines.get_mut(&number)?.watcher.take()
     }
 
-    /// Whether the connection can be used again, for whoever asks now.
+    /// Whether the connection can be used again now.
     pub(super) fn is_sound(&mut self, number: usize) -> bool {
         let now = Instant::now();
         let line = self.line(number);
@@ -316,7 +317,7 @@ impl Books {
         !line.broken && !line.leaving && (line.holders > 0 || !line.streams.values().any(arrived))
     }
 
-    /// The manager is told that the connection is of no use.
+    /// The manager learns that the connection is unusable.
     pub(super) fn condemn(&mut self, number: usize) {
         self.line(number).condemned = true;
     }
@@ -324,7 +325,7 @@ impl Books {
     pub(super) fn begins_to_close(&mut self, number: usize) {
         let line = self.line(number);
         let holders = line.holders;
-        // Outside of a runtime nobody keeps the time.
+        // Outside a runtime no clock runs.
         if tokio::runtime::Handle::try_current().is_ok() {
             line.closing_since.get_or_insert_with(Instant::now);
         }
@@ -339,7 +340,7 @@ impl Books {
         self.note("lease", number as u64);
         let line = self.line(number);
         let sole = line.widest == 1;
-        // Of several users at once, one may have been given it before another broke off.
+        // With several users at once, one may have got it before another broke off.
         let is_late = |retired| sole || retired < want.asked;
         let faults = [
             (line.host != want.host, "a connection to another host"),

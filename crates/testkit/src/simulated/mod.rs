@@ -1,8 +1,8 @@
-//! A network that exists only in the books of a test: hosts, latencies, faults and peers, on
-//! tokio's clock, behind the traits that a real one would implement.
+//! A network that exists only in the books of a test: hosts, latencies, faults and peers on tokio's
+//! clock. It implements the traits that a real network would.
 //!
-//! It counts by itself, from the call of `connect` to the drop of the connection, and so knows
-//! better than the manager what is open, who holds it, and what must not be handed out again.
+//! It keeps its own count, from the call of `connect` to the drop of the connection. So it knows
+//! independently of the manager which connections are open, held, or unusable.
 
 pub mod aftermath;
 mod books;
@@ -43,18 +43,18 @@ impl Network {
         }))
     }
 
-    /// What the network knows; not to be held across a call of the manager.
+    /// The network's books. The caller must not hold them across a call of the manager.
     pub fn books(&self) -> MutexGuard<'_, Books> {
         self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Other weather from now on.
+    /// Changes the weather from now on.
     pub fn change_weather(&self, weather: impl Weather) {
         let before = std::mem::replace(&mut *self.weather(), Box::new(weather));
         drop(before);
     }
 
-    /// The peer closes a connection. Without word, whoever watches it is told only later.
+    /// The peer closes a connection. Without `word`, the watcher learns of it only later.
     pub fn peer_closes(&self, number: usize, word: bool) {
         self.books().break_line(number, word);
         if word {
@@ -62,13 +62,13 @@ impl Network {
         }
     }
 
-    /// The peer takes nothing new on a connection, and answers what it was sent before.
+    /// The peer takes no new exchange on a connection, and finishes those under way.
     pub fn peer_says_goodbye(&self, number: usize) {
         self.books().say_goodbye(number);
         self.wake_watcher(number);
     }
 
-    /// Something may have happened to a connection.
+    /// Wakes the watcher of a connection.
     pub fn wake_watcher(&self, number: usize) {
         let watcher = self.books().watcher(number);
         if let Some(watcher) = watcher {
@@ -76,7 +76,7 @@ impl Network {
         }
     }
 
-    /// How an operation goes, on the host or connection of this number.
+    /// The outcome of an operation on the host or connection of this number.
     fn verdict(&self, operation: Operation, number: usize) -> Verdict {
         let verdict = self.weather().verdict(operation, number);
         self.books().judged(operation, verdict, number);
@@ -129,7 +129,7 @@ impl Connector for Network {
     }
 }
 
-/// Opens nothing, for a manager that is only asked for ids.
+/// A connector that opens nothing, for a manager that only makes ids.
 struct Nowhere;
 
 impl Connector for Nowhere {
@@ -140,7 +140,7 @@ impl Connector for Nowhere {
     }
 }
 
-/// Is pending so many times, and asks to be polled again each time.
+/// Is pending `turns` times, and wakes itself each time.
 pub async fn turns(turns: usize) {
     let mut left = turns;
     poll_fn(move |context| {

@@ -1,4 +1,4 @@
-//! Tells panics that a test planned from unexpected ones.
+//! Separates panics that a test planned from unexpected ones.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -15,7 +15,7 @@ pub fn panic_as_planned() -> ! {
     panic!("{PLANNED}");
 }
 
-/// Has planned panics be silent, and others of this thread noted, wherever they are caught.
+/// Silences planned panics, and notes all others of this thread, even if they are caught.
 pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -37,7 +37,7 @@ pub fn is_planned(payload: &(dyn Any + Send)) -> bool {
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) == Some(PLANNED)
 }
 
-/// The first panic of this thread since [`watch`] that nobody planned.
+/// The first unplanned panic of this thread since [`watch`].
 pub fn unplanned() -> Option<String> {
     UNPLANNED.take()
 }

@@ -1,6 +1,6 @@
 //! The operations of the network, how each ends, and how long it takes.
 
-/// What the network does for a manager; each may go wrong.
+/// An operation that the network performs for a manager; each may go wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     Resolve,
@@ -29,7 +29,7 @@ impl Operation {
         }
     }
 
-    /// Whether it may go wrong in this way at all.
+    /// Whether it can go wrong in this way.
     pub fn may(self, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Fine | Verdict::Panics => true,
@@ -42,7 +42,7 @@ impl Operation {
     }
 }
 
-/// How an operation goes.
+/// The outcome of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Fine,
@@ -52,15 +52,16 @@ pub enum Verdict {
     Hangs,
 }
 
-/// How long an operation takes: so many turns of the event loop, and then so long.
+/// The duration of an operation: first so many turns of the event loop, and then so many
+/// milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Delay {
     pub turns: usize,
     pub millis: u64,
 }
 
-/// Operations of attempts are told apart by the number of their host, others by that of their
-/// connection.
+/// Decides about operations. The number names the host for operations of attempts, the connection
+/// for all others.
 pub trait Weather: Send + 'static {
     fn verdict(&mut self, operation: Operation, number: usize) -> Verdict;
 
@@ -71,12 +72,12 @@ pub trait Weather: Send + 'static {
         1
     }
 
-    /// What the system says of a failed attempt.
+    /// The system's error number of a failed attempt.
     fn error_number(&mut self) -> i32 {
         111
     }
 
-    /// Whether a connection wakes its watcher while it is asked.
+    /// Whether a connection wakes its watcher during a poll.
     fn is_restless(&mut self) -> bool {
         false
     }

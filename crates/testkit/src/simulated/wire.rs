@@ -18,7 +18,7 @@ use super::weather::{Operation, Verdict};
 /// An open connection, or one of several handles on it.
 pub struct Wire {
     presence: Arc<Presence>,
-    /// Whose answers it reads.
+    /// The stream whose answers it reads.
     stream: usize,
     is_handle: bool,
     held: bool,
@@ -88,21 +88,21 @@ impl Wire {
         self.presence.line.expect("a wire is a line's")
     }
 
-    /// The user says that it has the connection.
+    /// Records that the user has got the connection.
     pub fn pick_up(&mut self, want: &Want) {
         let (number, stream) = (self.number(), self.stream);
         self.network().books().pick_up(number, stream, want);
         self.held = true;
     }
 
-    /// The user says that it gives the connection back: for reuse, or not.
+    /// Records that the user gives the connection back: for reuse, or not.
     pub(super) fn put_down(&mut self, reusable: bool) {
         let number = self.number();
         self.network().books().put_down(number, reusable);
         self.held = false;
     }
 
-    /// Asks the peer to say the same; it does after so long.
+    /// Sends a nonce to the peer, which echoes it after this time.
     pub fn send(&mut self, nonce: u64, after: Duration) {
         let (number, stream) = (self.number(), self.stream);
         let there = Instant::now() + after;
@@ -110,7 +110,7 @@ impl Wire {
         books.stream(number, stream).push_back((nonce, there));
     }
 
-    /// What the peer said first; `None` if it has closed.
+    /// The first answer of the peer; `None` if the peer has closed.
     pub fn receive(&mut self) -> Option<u64> {
         let (number, stream) = (self.number(), self.stream);
         let mut books = self.network().books();
@@ -127,7 +127,7 @@ impl Wire {
         &self.presence.network
     }
 
-    /// Why it is of no use, if the manager is to hear so now.
+    /// Why the connection is unusable, if the manager learns of it now.
     fn ask(&self, operation: Operation) -> Result<(), Unusable> {
         let verdict = self.network().verdict(operation, self.number());
         let sound = self.network().books().is_sound(self.number());
@@ -210,7 +210,7 @@ impl Connection for Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.held {
-            // A user let it go without a word.
+            // A user dropped it without giving it back.
             self.put_down(false);
         }
         if self.is_handle {

@@ -19,20 +19,20 @@ use crate::world::World;
 use operate::{Mix, operate};
 use watch::Watch;
 
-/// What one seed has done.
+/// The results of one seed.
 pub struct Report {
-    /// Inputs made at random. Those that bring the world to rest are not counted.
+    /// Inputs made at random, without those that bring the world to rest.
     pub steps: usize,
     pub coverage: Coverage,
     /// A hash of all actions, if they were traced.
     pub trace: Option<u64>,
 }
 
-/// Lives through one random life. The same seed and steps give the same life.
+/// Runs one random life. The same seed and steps give the same life.
 ///
 /// # Panics
 ///
-/// If anything is not as it must be.
+/// If a check fails.
 pub fn live(seed: u64, steps: usize, traced: bool, replay: &Replay) -> Report {
     replay.by(format!(
         "cargo xtask sim --seed {seed} --seeds 1 --steps {steps}"
@@ -66,7 +66,7 @@ pub fn live(seed: u64, steps: usize, traced: bool, replay: &Replay) -> Report {
     }
 }
 
-/// Checks that a seed does the same twice.
+/// Checks that a seed gives the same life twice.
 pub fn repeats(seed: u64, steps: usize, replay: &Replay) -> Report {
     let first = live(seed, steps, true, replay);
     let second = live(seed, steps, true, replay);
@@ -77,8 +77,8 @@ pub fn repeats(seed: u64, steps: usize, replay: &Replay) -> Report {
     second
 }
 
-/// In a quarter of the lives, some hosts have limits of their own. The dice are others than those
-/// of the life, so that the other lives are what they were.
+/// Gives some hosts limits of their own, in a quarter of the lives. It has its own dice, so that
+/// the other lives do not change.
 fn limit_hosts(world: &mut World, seed: u64) {
     if !seed.is_multiple_of(4) {
         return;

@@ -7,7 +7,7 @@ use keepalive_engine::{Answer, Capacity, FromCache, Leased, Phase, RequestId, Re
 use crate::dice::Dice;
 use crate::world::{Fate, World};
 
-/// How often each kind of input comes in one life, and in what kind of world.
+/// The weight of each kind of input in one life, and the kind of its world.
 pub(super) struct Mix {
     pub(super) multiplexed: bool,
     /// Closings and messages end at once.
@@ -35,14 +35,14 @@ const KINDS: [Kind; 12] = [
 ];
 
 impl Mix {
-    /// Some kinds of input are missing altogether: what is rare beside them becomes frequent.
+    /// Leaves some kinds of input out, so that others, rare beside them, become frequent.
     pub(super) fn draw(dice: &mut Dice) -> Self {
         let mut weights = [0; KINDS.len()];
         for (kind, weight) in weights.iter_mut().enumerate() {
             let off = kind > 0 && dice.below(8) == 0;
             *weight = if off { 0 } else { 4 + dice.below(28) };
         }
-        // A world that ends all the time sees little else.
+        // A world that often ends would see little else.
         weights[KINDS.len() - 1] = weights[KINDS.len() - 1].min(1);
         Self {
             multiplexed: dice.below(3) == 0,
@@ -246,7 +246,7 @@ fn close_from_afar(world: &mut World, dice: &mut Dice, _: &Mix) {
         && let Fate::Held(connection) = world.fates[&id].1
     {
         let shard = usize::from(id.shard().0);
-        // It may come back first, and be idle when the peer closes it.
+        // The lease may end first, so that the connection is idle when the peer closes it.
         if dice.below(2) == 0 {
             world.release(id, Return::Reuse);
         }
@@ -260,7 +260,8 @@ fn close_from_afar(world: &mut World, dice: &mut Dice, _: &Mix) {
     }
 }
 
-/// What should not happen: reports about what is gone, and a clock that goes back.
+/// Inputs that should not happen: late reports about things that have gone, and a clock that goes
+/// back.
 fn disturb(world: &mut World, dice: &mut Dice, mix: &Mix) {
     if dice.below(2) == 0 {
         if world.report_late(dice.below(4), dice.below(64)) {

@@ -7,7 +7,7 @@ use keepalive_engine::{Answer, Capacity, Return, Room, check_ended, check_settle
 use crate::dice::Dice;
 use crate::world::{Fate, World};
 
-/// More than any life needs to end.
+/// More rounds than any life needs to end.
 const ROUNDS: usize = 10_000;
 
 pub(super) fn rest(world: &mut World, dice: &mut Dice) {
@@ -42,7 +42,7 @@ pub(super) fn rest(world: &mut World, dice: &mut Dice) {
     }
 }
 
-/// Nobody does anything any more: what has a deadline ends by it, and at it.
+/// All users and peers are silent: everything with a deadline ends at its deadline.
 fn wait_for_deadlines(world: &mut World) {
     for round in 0.. {
         assert!(round < ROUNDS, "I9: something is due for ever");
@@ -58,7 +58,7 @@ fn wait_for_deadlines(world: &mut World) {
     );
 }
 
-/// Peers say how much their connections carry, attempts succeed, answers are taken, connections come back.
+/// Peers announce their capacities, attempts succeed, answers are taken, and connections come back.
 fn finish(world: &mut World) {
     for round in 0.. {
         assert!(round < ROUNDS, "I11: it never ends");

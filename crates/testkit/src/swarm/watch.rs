@@ -1,4 +1,4 @@
-//! Watches from outside: the order of each host, and how often a waiting request is overtaken.
+//! Watches from outside: the order in each host, and how often a waiting request is overtaken.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,7 +11,7 @@ pub(super) struct Watch {
     seen: usize,
     arrived: usize,
     queues: BTreeMap<u32, VecDeque<RequestId>>,
-    /// When each came, or came again.
+    /// When each request arrived, or arrived again.
     places: BTreeMap<RequestId, usize>,
     overtaken: BTreeMap<RequestId, u64>,
 }
@@ -42,8 +42,8 @@ impl Watch {
                     "step {step}: {id} was served before {older} of the same host"
                 );
             }
-            // A new connection was opened in the turn of a request of its host. If that has gone,
-            // whoever has its attempt now takes nothing from others.
+            // A new connection was opened in the turn of a request of its host. If that request has
+            // gone, the one that inherits its attempt overtakes no other.
             if first {
                 continue;
             }
@@ -67,8 +67,8 @@ impl Watch {
             }
         }
         self.overtaken = still;
-        // While connections close slowly, or shards have not heard of each other yet, capacity
-        // that the older request cannot have may serve others.
+        // Capacity that the older request cannot have may serve others. This is so while
+        // connections close slowly, or before shards have exchanged their messages.
         if settings.shards == 1 && world.closing.is_empty() {
             for (id, &count) in &self.overtaken {
                 assert!(

@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::gauge::{Entered, Gauge};
 
-/// Connects as [`Net`] does, and counts without a gap: from before the socket is there until after
-/// it is gone.
+/// Connects as [`Net`] does, and counts without a gap: from before the socket exists until after it
+/// has gone.
 #[derive(Clone, Default)]
 pub struct Counted {
     all: Gauge,
@@ -28,12 +28,12 @@ impl Counted {
         }
     }
 
-    /// Connections opened, and the most at once, to all hosts together.
+    /// The connections opened to all hosts, and the most at once.
     pub fn all(&self) -> Gauge {
         self.all.clone()
     }
 
-    /// The most at once to any one port.
+    /// The most connections at once to any one port.
     pub fn most_to_one(&self) -> usize {
         let ports = self.ports.lock().expect("no panic");
         ports
@@ -61,7 +61,7 @@ impl Connector for Counted {
     }
 }
 
-/// A socket that is dropped before it is counted out.
+/// A socket that is dropped before its gauge counts it out.
 pub struct CountedStream {
     stream: NetStream,
     _entered: [Entered; 2],

@@ -5,30 +5,30 @@ use std::time::Duration;
 
 use super::{Ending, Late};
 
-/// How questions ended, counted.
+/// The results of questions, counted.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
     pub asked: u64,
     pub answered: u64,
     pub withdrawn: u64,
-    /// Those that had no answer, by what they were told.
+    /// Questions without an answer, by their error.
     pub failures: BTreeMap<String, u64>,
-    /// What must never happen; the first few.
+    /// Results that must never happen; the first few.
     pub wrong: Vec<String>,
     pub wrong_count: u64,
-    /// How many answers of managers came after their deadline, by how much: in [`STEP`]s.
+    /// How many answers of managers came late, by their lateness in [`STEP`]s.
     late: BTreeMap<u32, u64>,
 }
 
 const STRAYED: &str = "a stray answer, on its way when it was asked";
 
-/// As exactly as lateness is kept, so that a long run takes no more memory than a short one.
+/// The precision of lateness: it bounds the memory of a long run.
 const STEP: Duration = Duration::from_micros(100);
 
 const FIRST_FEW: usize = 5;
 
 impl Figures {
-    /// Counts one; `None` is one that was withdrawn.
+    /// Counts one question; `None` if it was withdrawn.
     pub fn count(&mut self, ended: Option<(Ending, Late)>) {
         self.asked += 1;
         let Some((ending, late)) = ended else {
@@ -72,13 +72,13 @@ impl Figures {
         self.failures.values().sum()
     }
 
-    /// The longest that a manager was late.
+    /// The greatest lateness of a manager.
     pub fn latest(&self) -> Late {
         let latest = self.late.last_key_value();
         latest.map_or(Duration::ZERO, |(late, _)| STEP * *late)
     }
 
-    /// How late all but `per_mille` thousandths of all questions were at most.
+    /// The greatest lateness of all questions but `per_mille` thousandths.
     pub fn late_for_all_but(&self, per_mille: u64) -> Duration {
         let mut beyond = self.asked * per_mille / 1000;
         for (late, count) in self.late.iter().rev() {

@@ -39,7 +39,7 @@ impl Caller for HttpCaller {
 
     async fn ask(&self, question: Question<'_>) -> (Ending, Late) {
         let asked = Instant::now();
-        // The client sends a request again by itself, each time with a deadline of its own.
+        // The client sends a request again by itself, each time with a new deadline.
         let limit = self.limits.timeout + self.limits.patience;
         match timeout(limit, self.exchange(&question, asked)).await {
             Ok(ended) => ended,
@@ -94,7 +94,8 @@ impl HttpCaller {
         };
         let allocation = *response.extensions().get::<Allocation>().expect("always");
         let handed_out = HandedOut {
-            // Of the last attempt; if there were several, this is early, which is lenient.
+            // The timing is that of the last attempt. After several attempts this time is early,
+            // which is lenient.
             at: asked + allocation.timing.total(),
             reused: allocation.from_cache.is_some(),
         };
@@ -103,7 +104,7 @@ impl HttpCaller {
             .total()
             .saturating_sub(self.limits.timeout);
         if (question.way / 8).is_multiple_of(16) {
-            // Half read, or not at all.
+            // Drops the body half read, or unread.
             drop(response);
             return (Ending::Broken("dropped".to_owned()), late);
         }

@@ -24,14 +24,14 @@ use super::chaos::Protocol;
 use super::echo::answer;
 use super::pump::micros;
 
-/// What the clients of one manager may do, and for how long.
+/// The limits of the clients of one manager.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub max_per_host: usize,
     pub max_open: usize,
-    /// From a request to its connection.
+    /// The time from a request to its connection.
     pub timeout: Duration,
-    /// From there to the end of the answer.
+    /// The time from there to the end of the answer.
     pub patience: Duration,
 }
 
@@ -43,7 +43,7 @@ pub struct Question<'a> {
     pub tag: &'a str,
     pub nonce: u64,
     pub size: usize,
-    /// Chooses among the ways to ask, and to be done.
+    /// Chooses how to ask, and how to give the connection back.
     pub way: u64,
 }
 
@@ -51,15 +51,15 @@ pub struct Question<'a> {
 #[derive(Debug)]
 pub enum Ending {
     Answered,
-    /// There was no connection.
+    /// No connection was obtained.
     NotConnected(String),
-    /// There was one, and it failed.
+    /// The connection failed.
     Broken(String),
     /// The answer took longer than the client's patience.
     Impatient,
-    /// A stray answer that nobody could have noticed before.
+    /// A stray answer that a client could not have noticed before.
     Strayed,
-    /// What must never happen.
+    /// A result that must never happen.
     Wrong(String),
 }
 
@@ -71,7 +71,7 @@ pub trait Caller: Clone + Send + Sync + 'static {
 
     fn ask(&self, question: Question<'_>) -> impl Future<Output = (Ending, Late)> + Send;
 
-    /// Something that keeps a connection in use until it is dropped; nothing if there is none.
+    /// A guard that keeps a connection in use until it is dropped; `None` if there is none.
     fn hold(&self, port: u16) -> impl Future<Output = Option<Box<dyn Send>>> + Send;
 
     fn limits(&self) -> Limits;
@@ -81,14 +81,14 @@ pub trait Caller: Clone + Send + Sync + 'static {
 
     fn totals(&self) -> Counts;
 
-    /// Answers how many leases were still out after `limit`.
+    /// Returns how many leases were still out after `limit`.
     fn shut_down(&self, limit: Duration) -> impl Future<Output = usize> + Send;
 }
 
-/// By how much the answer of a manager came after its deadline.
+/// The lateness of a manager's answer: the time from its deadline.
 pub type Late = Duration;
 
-/// When an answer from a manager came, against when it had to.
+/// The lateness of an answer that has come now.
 fn late(asked: Instant, limits: Limits) -> Late {
     asked.elapsed().saturating_sub(limits.timeout)
 }
@@ -100,7 +100,7 @@ fn not_connected(error: &keepalive::AllocateError) -> Ending {
     let system = error.error_num().is_some() && !error.error_str().is_empty();
     let sensible = match error.kind() {
         ErrorKind::Timeout => system && matches!(function, "queue" | "resolve" | "connect" | "tls"),
-        // What a peer says that is no TLS has no number.
+        // A peer's bytes that are no TLS give an error without a number.
         ErrorKind::Connect if function == "tls" => !error.error_str().is_empty(),
         ErrorKind::Connect => system && matches!(function, "connect" | "socket"),
         ErrorKind::QueueFull => function == "queue",
@@ -113,15 +113,15 @@ fn not_connected(error: &keepalive::AllocateError) -> Ending {
     }
 }
 
-/// When a connection was handed out, at the earliest, and whether anybody had used it before.
+/// The earliest time at which a connection was handed out, and whether it had been used before.
 #[derive(Clone, Copy)]
 struct HandedOut {
     at: Instant,
     reused: bool,
 }
 
-/// How long a stray answer may stay unnoticed: a connection idle for less than a millisecond is
-/// asked by the reactor alone (C4), and on a loaded machine a thread may not run for long.
+/// How long a stray answer may stay unnoticed. Only the reactor checks a connection idle for less
+/// than a millisecond (C4), and on a loaded machine a thread may not run for long.
 const UNNOTICED: Duration = Duration::from_millis(250);
 
 /// Judges an answer. `number` is that of the server's connection, once it is known.

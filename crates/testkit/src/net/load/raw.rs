@@ -21,7 +21,7 @@ pub struct RawCaller {
 }
 
 impl RawCaller {
-    /// Asks hosts of `scheme`, which `net` reaches.
+    /// Sends questions to hosts of `scheme`, which `net` reaches.
     pub fn by(net: Net, scheme: &'static str, limits: Limits) -> Self {
         let counted = Counted::by(net);
         let manager = Manager::builder()
@@ -99,8 +99,8 @@ impl Caller for RawCaller {
     }
 }
 
-/// Asks once or twice. The end of the line is read byte by byte, so that what follows it stays in
-/// the socket, for the manager to find.
+/// Asks once or twice. It reads the end of the line byte by byte, so that bytes after it stay in
+/// the socket for the manager to find.
 async fn exchange(
     lease: &mut Lease<Counted>,
     question: &Question<'_>,
@@ -119,7 +119,7 @@ async fn exchange(
             Ending::Answered => {}
             other => return Ok(other),
         }
-        // What comes before the second turn is for this client to notice.
+        // This client itself must notice bytes that come before its second turn.
         handed_out.reused = false;
     }
     Ok(Ending::Answered)
@@ -128,7 +128,7 @@ async fn exchange(
 async fn read_line(lease: &mut Lease<Counted>, size: usize) -> io::Result<String> {
     let mut line = vec![0; size];
     let mut length = 0;
-    // A stray answer may be shorter than what was asked for.
+    // A stray answer may be shorter than the expected one.
     while length < size && !line[..length].contains(&b'\n') {
         length += match lease.read(&mut line[length..]).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -10,14 +10,14 @@ use tokio::time::timeout;
 use super::{Caller, Ending, Figures, Late, Question};
 use crate::dice::Dice;
 
-/// A port to ask at, and the tag of the server behind it.
+/// A port to send questions to, and the tag of the server behind it.
 #[derive(Clone)]
 pub struct Peer {
     pub port: u16,
     pub tag: Arc<str>,
 }
 
-/// Questions to some peers, and what came of them so far.
+/// Questions to some peers, and their results so far.
 #[derive(Clone)]
 pub struct Script {
     peers: Arc<[Peer]>,
@@ -38,14 +38,14 @@ impl Script {
         self.figures.lock().expect("no panic").clone()
     }
 
-    /// Has clients that ask end after the question that they are at.
+    /// Makes clients stop after their present question.
     pub fn stop(&self) {
         self.enough.store(true, Ordering::Relaxed);
     }
 
-    /// Has `clients` tasks ask until all `questions` have been asked.
+    /// Runs `clients` tasks until they have asked all `questions`.
     ///
-    /// One in eight questions is withdrawn after a random time, wherever it is then.
+    /// One in eight questions is withdrawn after a random time, at any stage.
     pub async fn ask<C: Caller>(&self, caller: &C, clients: u64, questions: u64, seed: u64) {
         let left = Arc::new(AtomicU64::new(questions));
         let mut tasks = JoinSet::new();

@@ -15,7 +15,7 @@ use crate::net::toxic::{Deed, Toxic};
 
 const SERVERS: usize = 3;
 
-/// Servers, each behind a proxy, and how many clients they have at once.
+/// Servers, each behind a proxy, and the number of clients of each at once.
 pub struct Site {
     servers: Vec<Echo>,
     proxies: Vec<Proxy>,
@@ -56,14 +56,14 @@ impl Site {
         site
     }
 
-    /// What goes wrong at all servers from now on.
+    /// Sets the faults of all servers from now on.
     pub fn set(&self, combination: &Combination) {
         for proxy in &self.proxies {
             proxy.set(&combination.0);
         }
     }
 
-    /// What was done, and how often.
+    /// How often each toxic acted.
     pub fn faults(&self) -> BTreeMap<String, u64> {
         let mut sum = BTreeMap::new();
         for (toxic, count) in self.proxies.iter().flat_map(Proxy::faults) {
@@ -72,26 +72,26 @@ impl Site {
         sum
     }
 
-    /// What has not happened yet.
+    /// A toxic that has not acted yet.
     pub fn missing(&self, combination: &Combination) -> Option<Toxic> {
         let faults = self.faults();
         let mut toxics = combination.0.iter().copied();
         toxics.find(|toxic| !faults.contains_key(&toxic.to_string()))
     }
 
-    /// What goes wrong at one server from now on.
+    /// Sets the faults of one server from now on.
     pub fn set_one(&self, server: usize, toxics: &[Toxic]) {
         self.proxies[server % SERVERS].set(toxics);
     }
 
-    /// Does something to all connections now.
+    /// Orders a deed on all connections now.
     pub fn order(&self, deed: Deed) {
         for proxy in &self.proxies {
             proxy.order(deed);
         }
     }
 
-    /// Connections that came through to the servers.
+    /// The number of connections that reached the servers.
     pub fn opened(&self) -> usize {
         let servers = self.servers.iter();
         servers.map(|server| server.connections.read().total).sum()
@@ -108,11 +108,11 @@ impl Site {
         states_to(&ports)
     }
 
-    /// What the servers counted, and what the connector did.
+    /// Checks the servers' counts and the connector's.
     ///
     /// # Errors
     ///
-    /// Which limit did not hold.
+    /// The limit that did not hold.
     pub fn check_limits(&self, caller: &impl Caller) -> Result<(), String> {
         for crowd in &self.crowds {
             if crowd.most() > crowd.limit() {

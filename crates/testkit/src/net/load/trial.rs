@@ -14,10 +14,10 @@ use crate::net::within;
 
 const CLIENTS: u64 = 16;
 const QUESTIONS: u64 = 200;
-/// Longer than an idle connection is left alone by a peer that ends it.
+/// Longer than a peer leaves an idle connection alone before it ends it.
 const A_MOMENT: Duration = Duration::from_millis(50);
-/// How many more are asked at a time, until every toxic has happened: few, because what happens to
-/// an idle connection is planned for one of its first exchanges.
+/// How many more questions are asked at a time, until every toxic has acted. They are few, because
+/// a fault of an idle connection is planned for one of its first exchanges.
 const MORE: u64 = 6;
 const MOST_ASKING: Duration = Duration::from_secs(30);
 const LIMITS: Limits = Limits {
@@ -27,12 +27,12 @@ const LIMITS: Limits = Limits {
     patience: Duration::from_millis(200),
 };
 
-/// For what happens at once on a machine that has time.
+/// The limit for events that are immediate on an unloaded machine.
 const SOON: Duration = Duration::from_secs(10);
-/// By how much a manager may be late on a machine that has none.
+/// The greatest lateness of a manager on a loaded machine.
 const MOST_LATE: Duration = Duration::from_secs(2);
 
-/// What one trial came to.
+/// The results of one trial.
 pub struct Trial {
     pub figures: Figures,
     pub faults: BTreeMap<String, u64>,
@@ -40,11 +40,11 @@ pub struct Trial {
     pub took: Duration,
 }
 
-/// Runs it on a runtime of its own, with its servers on `peers`.
+/// Runs a trial on a runtime of its own, with its servers on `peers`.
 ///
 /// # Errors
 ///
-/// What did not hold.
+/// The checks that failed.
 pub fn run<C: Caller>(
     combination: &Combination,
     seed: u64,
@@ -80,7 +80,7 @@ async fn trial<C: Caller>(
     script.ask(&caller, CLIENTS, QUESTIONS, seed).await;
     let asking = Instant::now();
     for more in 1.. {
-        // What happens to idle connections does so while nobody asks.
+        // Faults of idle connections happen while no question is asked.
         let happened = within(A_MOMENT, || site.missing(combination).is_none()).await;
         if happened || asking.elapsed() > MOST_ASKING {
             break;
@@ -114,7 +114,7 @@ async fn trial<C: Caller>(
     })
 }
 
-/// Nobody asks any more: nothing waits, nothing is in use.
+/// Without questions, no request waits and no connection is in use.
 async fn check_rest(caller: &impl Caller) -> Result<(), String> {
     let at_rest = || {
         let totals = caller.totals();
@@ -130,7 +130,7 @@ async fn check_rest(caller: &impl Caller) -> Result<(), String> {
     }
 }
 
-/// Nothing goes wrong any more: each server answers again, once what is broken has been replaced.
+/// Without faults, each server answers again, once broken connections have been replaced.
 async fn check_recovery(caller: &impl Caller, site: &Site, seed: u64) -> Result<(), String> {
     let mut dice = Dice(seed);
     for peer in &*site.peers {
@@ -155,7 +155,7 @@ async fn check_recovery(caller: &impl Caller, site: &Site, seed: u64) -> Result<
     Ok(())
 }
 
-/// The peers end what is idle: its descriptors go, with no more traffic.
+/// The peers end idle connections: their descriptors close, with no more traffic.
 async fn check_no_close_wait(caller: &impl Caller, site: &Site, seed: u64) -> Result<(), String> {
     let deed = [Deed::Close, Deed::Reset, Deed::HalfClose, Deed::Stray][seed as usize % 4];
     site.order(deed);
@@ -174,7 +174,7 @@ async fn check_no_close_wait(caller: &impl Caller, site: &Site, seed: u64) -> Re
     ))
 }
 
-/// Everything goes.
+/// After the shutdown nothing is left.
 async fn check_end<C: Caller>(caller: C, site: &Site) -> Result<(), String> {
     let out = caller.shut_down(SOON).await;
     let totals = caller.totals();

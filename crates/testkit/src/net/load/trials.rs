@@ -15,7 +15,7 @@ use super::trial::{self, Trial};
 use crate::net::census::Census;
 use crate::net::combinations::{self, Combination};
 
-/// How many trials run at once: they mostly wait.
+/// How many trials run at once: they spend most of their time waiting.
 const AT_ONCE: usize = 6;
 
 /// Runs the combinations that `KEEPALIVE_CHAOS` names: `full`, one by its name, or, if it is not
@@ -23,8 +23,8 @@ const AT_ONCE: usize = 6;
 ///
 /// # Panics
 ///
-/// With what did not hold, and the command that runs it again. The seed repeats what the peers do
-/// and what is asked, not how threads take turns.
+/// If a check fails, with the failures and the command that repeats the run. The seed repeats the
+/// peers' faults and the requests, but not the schedule of the threads.
 pub fn run<C: Caller>(package: &str, test: &str) {
     let combinations = chosen();
     let seed = seed();
