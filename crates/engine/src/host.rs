@@ -97,7 +97,7 @@ impl<K> Host<K> {
     }
 }
 
-/// All hosts of an engine. Hosts in use stay. Of the others, those used last are remembered.
+/// All hosts of an engine. Hosts in use stay. The others used last are remembered.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub(crate) struct Hosts<K> {

@@ -34,7 +34,7 @@ pub struct Explored {
     pub took: Duration,
 }
 
-/// Looks for a violation in at most so many states, over all small worlds together.
+/// Looks for a violation in at most `limit_states` states, over all small worlds together.
 ///
 /// # Panics
 ///
@@ -46,7 +46,7 @@ pub fn find(limit_states: usize) {
     }
 }
 
-/// Explores one small world until it has seen so many states.
+/// Explores one small world until it has seen `limit_states` states.
 ///
 /// # Panics
 ///

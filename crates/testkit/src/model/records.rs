@@ -95,7 +95,7 @@ impl Spent {
     }
 }
 
-/// A deadline of a connection. Of two at the same instant, the one set first is due first.
+/// A deadline of a connection. At the same instant, the one set first is due first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Deadline {
     pub(super) at: Duration,

@@ -47,9 +47,9 @@ pub enum Deed {
 pub enum Place {
     /// As soon as the connection is accepted.
     Accept,
-    /// When so many bytes of a request have been read.
+    /// When this many bytes of a request have been read.
     Request(usize),
-    /// When so many bytes of a response have been passed on.
+    /// When this many bytes of a response have been passed on.
     Response(usize),
     /// Right after a response; bytes sent there go with its last bytes.
     AfterResponse,
