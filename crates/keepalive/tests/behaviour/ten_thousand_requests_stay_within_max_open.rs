@@ -41,8 +41,11 @@ fn ten_thousand_requests_to_a_thousand_hosts_are_all_served_over_128_connections
 
         assert_eq!(probe.open.read().highest, MAX_OPEN);
         let totals = manager.totals();
+        // A request may be served by a connection that comes back, before its own attempt ends (L5). What
+        // the attempt opens then may be evicted without a use.
         let served = totals.opened + totals.reused_immediate + totals.reused_deferred;
-        assert_eq!(served, REQUESTS);
+        let unused = served.saturating_sub(REQUESTS);
+        assert!(served >= REQUESTS && unused <= totals.evicted, "{totals:?}");
         assert_eq!((totals.waiting, totals.leased), (0, 0));
         assert_eq!(manager.shutdown().await, 0);
         assert_eq!(probe.open.read().now, 0);
