@@ -6,10 +6,10 @@ use hashbrown::HashTable;
 
 use crate::arena::{Arena, Link, List, NIL};
 use crate::connection::State;
+use crate::counters::Tally;
 use crate::ids::HostId;
 use crate::queue::Queue;
 use crate::stats::Counts;
-use crate::tally::Tally;
 
 /// One host. The fields that a hit reads come first, next to each other.
 #[derive(Debug)]

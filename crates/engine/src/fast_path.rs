@@ -1,6 +1,19 @@
-//! The short way of a hit and of its release, for when no claim is older. The result is that of the
-//! long way through [`serve`](crate::serve) and [`life`](crate::life), without the checks whose
-//! outcome is known. If requests wait, it continues in [`handover`](crate::handover).
+//! The short ways: a hit and its release, a place in the queue, and a connection that goes from hand
+//! to hand.
+//!
+//! Each leaves the state that its general twin in [`dispatch`](crate::dispatch) and
+//! [`lifecycle`](crate::lifecycle) leaves, without the checks whose outcome is known:
+//!
+//! | Short way | General twin |
+//! |---|---|
+//! | `lease` | `request` |
+//! | `lend` | `assign` |
+//! | `wait` | `join_queue` |
+//! | `take_back` | `end_lease`, `offer` |
+//! | `hand_over` | `offer`, `assign` |
+//! | `forget_parked` | `forget` |
+//!
+//! The model answers both alike, so each is held against it.
 
 use crate::connection::{Connection, Return, State};
 use crate::engine::Engine;
@@ -8,6 +21,7 @@ use crate::ids::{ConnectionId, RequestId};
 use crate::request::{Ask, FromCache, Request, Stage};
 use crate::room::Room;
 use crate::time::Time;
+use crate::timer::TimerKey;
 
 /// The result of [`Engine::lease`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +140,86 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if room.oldest_claim().is_some() {
             self.unsettled = true;
         }
+        true
+    }
+
+    /// Queues a request that can do nothing else: its host is at its limit, and has no attempt
+    /// without owner. `None`, with nothing changed, if the request must take the long way.
+    #[inline(never)]
+    pub(crate) fn wait<H>(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        host: u32,
+        ask: &Ask<H>,
+        note: N,
+    ) -> Option<RequestId> {
+        let deadline = now.checked_add(ask.timeout.unwrap_or(self.settings.timeout));
+        if self.may_claim(host)
+            || !self.hosts.at(host).orphans.is_empty()
+            || self.settings.max_queued.is_some()
+            || ask.queue_timeout.is_some()
+            || deadline.is_some_and(|deadline| deadline <= now)
+        {
+            return None;
+        }
+        let mut request = Request::new(ask.number, host, now, deadline, note);
+        request.enter_queue(room.ticket(), room.overtakes());
+        let slot = self.requests.insert(request);
+        self.timers
+            .set(&mut self.requests, TimerKey::Request(slot), deadline);
+        self.enqueue(slot);
+        self.settle(room);
+        Some(self.request_id(slot))
+    }
+
+    /// Removes a parked request that its caller has dropped, and returns its note. Nothing needs to
+    /// be rebalanced. `None`, with nothing changed, if the request is not parked.
+    ///
+    /// It needs no time: deadlines that have passed stay due until the next input that has one.
+    pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> Option<N> {
+        let (now, slot) = (self.now?, self.find_request(id)?);
+        let Request { stage, host, .. } = self.requests[slot];
+        if !stage.is_parked() {
+            return None;
+        }
+        self.leave_queue(now, room, slot);
+        self.timers
+            .withdraw(&mut self.requests, TimerKey::Request(slot));
+        self.hosts
+            .count(host, |counts| counts.rare().cancelled += 1);
+        let note = self.end_request(slot);
+        self.settle(room);
+        Some(note)
+    }
+
+    /// Passes a connection from the request that has `held` it to the first in the queue. That one
+    /// must be parked, and no claim may be older. False, with nothing changed, if it must take the
+    /// long way.
+    #[inline(never)]
+    pub(crate) fn hand_over(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        held: u32,
+        slot: u32,
+    ) -> bool {
+        let queue = &self.hosts.at(self.requests[held].host).queue;
+        let Some(next) = queue.front() else {
+            return false;
+        };
+        if room.oldest_claim().is_some() || !self.requests[next].stage.is_parked() {
+            return false;
+        }
+        self.leave_queue(now, room, next);
+        self.timers
+            .withdraw(&mut self.requests, TimerKey::Request(next));
+        let connection = &mut self.connections[slot];
+        connection.uses = connection.uses.saturating_add(1);
+        *connection.run() = 0;
+        self.requests[next].stage = Stage::Assigned(slot, Some(FromCache::Deferred));
+        self.requests.discard(held);
+        self.tell(next, slot);
         true
     }
 }
