@@ -51,7 +51,7 @@ text { fill: #f0f6fc; }
 }
 ";
 
-/// Draws a table from `top` down, and answers where it ends.
+/// Draws a table from `top` down, and returns where it ends.
 fn group(body: &mut String, table: &Table, top: f64) -> f64 {
     let better = match table.better {
         Better::Lower => "shorter is better",

@@ -1,5 +1,5 @@
-//! Processes of the benchmark's own, for what needs one: memory that nobody else has used, and
-//! servers whose time is not the client's.
+//! Child processes of the benchmark: for rows that need unused memory, and for servers whose time
+//! is not the client's.
 
 use std::env::current_exe;
 use std::io::{BufRead, BufReader};
@@ -11,7 +11,7 @@ use clap::Subcommand;
 use crate::rows::waiters::{self, Ending};
 use crate::servers::{self, http};
 
-/// What a child does.
+/// The task of a child.
 #[derive(Debug, Subcommand)]
 pub enum Child {
     /// Lets tasks wait for one slot, and prints what they cost
@@ -22,7 +22,7 @@ pub enum Child {
         ending: Ending,
         count: u32,
     },
-    /// Sends back what it is sent
+    /// Echoes messages
     #[command(hide = true)]
     Echo,
     /// Accepts connections
@@ -61,7 +61,7 @@ impl Child {
     }
 }
 
-/// Runs a child to its end, and answers what it printed.
+/// Runs a child to its end, and returns its output.
 ///
 /// # Errors
 ///

@@ -36,7 +36,8 @@ pub async fn one_host<C: Contender>(contender: &C, key: &C::Key, connections: u3
     }
 }
 
-/// Holds whoever awaits it until it is open. It wakes nobody: who opens it polls them again.
+/// A future that is pending until the gate is open. Opening wakes no task: the opener polls each
+/// future again.
 #[derive(Clone, Default)]
 struct Gate {
     shared: Arc<Shared>,

@@ -1,7 +1,8 @@
 //! Measures `keepalive` beside other pools, in one run.
 //!
-//! A row is a question, a contender is who is asked, and a round asks every contender of a row
-//! once. Rounds follow one another, so that whatever else the machine does meets all alike.
+//! A row is a question, a contender is a pool or client that answers it, and a round measures every
+//! contender of a row once. Rounds follow one another, so that other load on the machine affects
+//! all contenders alike.
 
 pub mod chart;
 pub mod child;

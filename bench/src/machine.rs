@@ -1,4 +1,4 @@
-//! What was measured, and on what: nothing that names a machine or a user.
+//! The measured builds and the machine, without names of hosts or users.
 
 use std::fs::read_to_string;
 use std::process::Command;
@@ -6,14 +6,14 @@ use std::thread::available_parallelism;
 
 use serde::Serialize;
 
-/// The machine and the builds, in pairs of what and which.
+/// The machine and the builds, in pairs of name and value.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     pub facts: Vec<(String, String)>,
 }
 
 impl Machine {
-    /// Looks around.
+    /// Describes this machine.
     pub fn here() -> Self {
         let mut facts = Vec::new();
         let mut fact = |what: &str, which: Option<String>| {

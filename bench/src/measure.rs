@@ -8,20 +8,20 @@ use crate::table::Line;
 
 /// Something that can be measured again and again.
 pub trait Subject {
-    /// What it is called in tables.
+    /// The name in tables.
     fn name(&self) -> String;
 
-    /// What it is there for.
+    /// The role in the comparison.
     fn role(&self) -> Role;
 
     /// Measures once: one figure for each table of the row.
     ///
     /// # Errors
     ///
-    /// When the subject did not do what the row asks for; a figure of that would be a lie.
+    /// When the subject did not do the work of the row, so that its figure would be wrong.
     fn measure(&mut self) -> Result<Vec<f64>>;
 
-    /// Looks, after all rounds, whether the subject did what the row asks for.
+    /// Checks, after all rounds, that the subject did the work of the row.
     ///
     /// # Errors
     ///

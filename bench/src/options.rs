@@ -24,7 +24,7 @@ pub struct Options {
     #[arg(long = "row", value_name = "ROW", value_enum)]
     pub rows: Vec<Row>,
 
-    /// How often every contender is asked, in every row
+    /// Rounds of every row
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub rounds: Option<u16>,
 
@@ -44,7 +44,7 @@ pub struct Options {
     #[arg(long)]
     pub check: bool,
 
-    /// What the benchmark starts itself.
+    /// A subcommand that the benchmark starts itself.
     #[command(subcommand)]
     pub child: Option<Child>,
 }
@@ -63,7 +63,7 @@ impl Options {
         }
     }
 
-    /// What is to be measured, in order.
+    /// The rows to measure, in order.
     pub fn rows(&self) -> Vec<Row> {
         let wanted = |row: &Row| self.rows.is_empty() || self.rows.contains(row);
         Row::ALL.into_iter().filter(wanted).collect()

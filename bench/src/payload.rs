@@ -11,7 +11,7 @@ pub const PAYLOAD: usize = 80;
 
 const _: () = assert!(size_of::<Payload>() == PAYLOAD);
 
-/// A connection without a network: 64 bytes, and room for the waker of whoever watches it.
+/// A connection without a network: 64 bytes, and room for the waker of a task that watches it.
 ///
 /// The type is the same for all contenders, so that all move the same number of bytes; only
 /// `keepalive` watches connections and uses the second part.

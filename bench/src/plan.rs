@@ -34,7 +34,7 @@ pub struct Rounds {
 }
 
 impl Plan {
-    /// What RESULTS.md is made of.
+    /// The plan for RESULTS.md.
     pub fn full() -> Self {
         Self {
             hot: Rounds::new(61, 80),

@@ -13,7 +13,7 @@ use crate::rows::Row;
 use crate::table::{Better, Line, Table};
 use crate::targets;
 
-/// All that a run has found out.
+/// The results of a run.
 #[derive(Serialize)]
 pub struct Report {
     pub machine: Machine,

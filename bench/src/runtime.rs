@@ -6,8 +6,8 @@ use anyhow::Result;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::runtime::{Builder, Runtime};
 
-/// Tokio's scheduler of many threads, with that many workers; one of its own for each subject, so
-/// that what one leaves running does not run within another's.
+/// Tokio's multi-threaded scheduler with that many workers. Each subject has its own, so that tasks
+/// left by one do not run within another's.
 pub fn with_workers(workers: usize) -> Runtime {
     Builder::new_multi_thread()
         .worker_threads(workers)

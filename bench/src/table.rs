@@ -7,12 +7,12 @@ use crate::contenders::Role;
 /// The answers to one question.
 #[derive(Clone, Debug, Serialize)]
 pub struct Table {
-    /// How targets name it.
+    /// The name that targets use.
     pub id: &'static str,
     pub title: String,
     pub unit: &'static str,
     pub better: Better,
-    /// What the second to last column compares with, if there is something: the line of that name.
+    /// The name of the line that the second to last column compares with, if any.
     pub reference: Option<String>,
     pub lines: Vec<Line>,
     pub notes: Vec<String>,

@@ -1,19 +1,19 @@
-//! What the project has promised itself, beside what was measured.
+//! The project's targets beside the measured figures.
 
 use std::fmt::Write;
 
 use crate::report::Report;
 use crate::table::{Line, Table};
 
-/// A promise, and what became of it.
+/// A target and its measured figure.
 pub struct Outcome {
     pub what: &'static str,
     pub limit: Limit,
-    /// There unless the figures of it are missing.
+    /// `None` if its figures are missing.
     pub measured: Option<f64>,
 }
 
-/// What a figure may be.
+/// The limit of a figure.
 #[derive(Clone, Copy)]
 pub enum Limit {
     AtMost(f64),
@@ -21,7 +21,7 @@ pub enum Limit {
 }
 
 impl Outcome {
-    /// Whether the promise is kept.
+    /// Whether the target is met.
     pub fn met(&self) -> bool {
         match (self.measured, self.limit) {
             (Some(measured), Limit::AtMost(most)) => measured <= most,
@@ -172,14 +172,14 @@ const TARGETS: &[Target] = &[
         "hyper, a connection per 100 tasks",
         Limit::AtLeast(0.97),
     ),
-    // A queue that is searched would take a hundred times as long; twice is what caches cost.
+    // A search through the queue would take a hundred times as long; caches cost a factor of two.
     Target {
         what: "growth: time per waiter, most to fewest waiters",
         table: "growth-waiters",
         figure: Figure::Growth,
         limit: Limit::AtMost(2.0),
     },
-    // Hosts at random miss the caches in any structure, so the locked map is what is flat here.
+    // Random hosts miss the caches in any structure, so growth is relative to the locked map.
     Target {
         what: "growth: most to fewest hosts, to the same of a locked map",
         table: "growth-hosts",

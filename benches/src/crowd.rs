@@ -1,4 +1,4 @@
-//! More tasks than connections: every connection given back goes to somebody who waits.
+//! More tasks than connections: every connection given back goes to a waiting task.
 
 use std::hint::black_box;
 

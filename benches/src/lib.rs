@@ -1,4 +1,4 @@
-//! What is measured: a request that finds an idle connection, and one that waits for it.
+//! The measured requests: one that finds an idle connection, and one that waits for it.
 //!
 //! The rows are those of the comparison with other pools in `bench/`; here they are run on one
 //! thread, to judge a change quickly. `cargo bench -p keepalive-benches` takes the time,
@@ -17,7 +17,7 @@ pub use crowd::Crowd;
 pub use payload::{Bytes, Payload};
 pub use queue::Queue;
 
-/// A manager with idle connections, and what to ask it for.
+/// A manager with idle connections, and the requests for them.
 #[derive(Debug)]
 pub struct Warm {
     runtime: Runtime,

@@ -8,7 +8,7 @@ use keepalive::{Attempt, ConnectError, Connection, Connector, Unusable};
 #[derive(Debug)]
 pub struct Payload;
 
-/// What a lease lends.
+/// The connection that a lease lends.
 #[derive(Debug)]
 pub struct Bytes(pub [u8; 64]);
 

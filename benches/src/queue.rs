@@ -8,7 +8,7 @@ use tokio::task::{JoinHandle, yield_now};
 
 use crate::Payload;
 
-/// Tasks that wait for a connection which somebody holds.
+/// Tasks that wait for a connection in use.
 #[derive(Debug)]
 pub struct Queue {
     runtime: Runtime,

@@ -24,7 +24,7 @@ pub(crate) struct Tests {
     pub(crate) folder: PathBuf,
 }
 
-/// What takes longest to build.
+/// Settings that make the packages with the longest builds build faster.
 const QUICKLY: [&str; 4] = [
     "profile.release.package.keepalive.opt-level=1",
     "profile.release.package.keepalive.debug=false",
@@ -42,9 +42,9 @@ impl Build {
         }
     }
 
-    /// Builds the copy of the workspace at `tree`. It has the target folder of the original, so
-    /// that what both depend on is built once; `condition` is unique to the copy. Without one,
-    /// cargo would take what was built of one copy for that of another.
+    /// Builds the copy of the workspace at `tree`. It shares the target folder of the original, so
+    /// that common dependencies are built once. `condition` is unique to the copy: without it,
+    /// cargo would take the build of one copy for that of another.
     pub(crate) fn of(self, tree: &Path, condition: &str) -> Self {
         let tree = tree.to_owned();
         Self { tree, ..self }.cfg(condition)
@@ -56,7 +56,7 @@ impl Build {
         self
     }
 
-    /// What it builds need not be fast.
+    /// Builds the largest packages with little optimisation: the binaries need not be fast.
     pub(crate) fn quickly(mut self) -> Self {
         self.quickly = true;
         self
@@ -99,14 +99,14 @@ impl Build {
         Ok(found)
     }
 
-    /// Has `command` build our own crates with more `--cfg`s. What they depend on is built once for
-    /// all conditions: cargo keeps apart what different wrappers have built.
+    /// Makes `command` build our own crates with more `--cfg`s. Their dependencies are built once
+    /// for all conditions: cargo keeps the builds of different wrappers apart.
     pub(crate) fn conditions<S: AsRef<str>>(
         command: &mut Command,
         conditions: &[S],
     ) -> Result<(), String> {
-        // `cargo xtask` says where xtask is. There are build scripts that look at it, and all that
-        // comes of them would be built anew.
+        // `cargo xtask` sets this variable. Some build scripts read it, and their crates would be
+        // built anew.
         command.env_remove("CARGO_MANIFEST_DIR");
         if conditions.is_empty() {
             return Ok(());
@@ -134,7 +134,7 @@ fn wrapper(conditions: &[&str]) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// The test binary that a line of cargo tells of, if it does.
+/// The test binary that a line of cargo's output names, if any.
 fn parse(line: &str) -> Option<Tests> {
     let message: Value = serde_json::from_str(line).ok()?;
     let is_test = message["profile"]["test"].as_bool()?;

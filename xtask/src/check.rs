@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::build::{Build, root, target_folder};
 use crate::sim;
 
-/// Runs everything that must hold: what CI runs, after installing nginx and openssl
+/// Runs every check that CI runs
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only steps whose name contains this; may be repeated
@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     /// Only list the steps
     #[arg(long)]
     list: bool,
-    /// What chance is drawn from; without it, a number that changes with the time
+    /// Seed of random tests; without it, a number that changes with the time
     #[arg(long)]
     number: Option<u64>,
 }
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 /// Stands for the number that changes from run to run.
 const NUMBER: &str = "{number}";
 
-/// One step: a name, and what to run.
+/// One step: a name and a command.
 struct Step {
     name: &'static str,
     program: &'static str,
@@ -156,7 +156,7 @@ impl Step {
         let mut command = Command::new(self.program);
         command
             .current_dir(root())
-            // Also of the workspaces beside this one, which share most of what they need.
+            // Also for the workspaces beside this one, which share most of their dependencies.
             .env("CARGO_TARGET_DIR", target_folder())
             .args(self.arguments.iter().map(|text| fill(text)))
             .envs(

@@ -1,4 +1,4 @@
-//! `cargo xtask instructions`: what a hot path costs in instructions, which repeats exactly.
+//! `cargo xtask instructions`: the cost of a hot path in instructions, which repeats exactly.
 
 use std::process::Command;
 
@@ -18,7 +18,7 @@ const ROWS: [(&str, &str); 3] = [
     ("d", "10,000 hosts in turn"),
 ];
 
-/// Two runs of different length: what they differ by is the cycles alone.
+/// Two runs of different length: their difference is the cost of the cycles alone.
 const SHORT: u64 = 20_000;
 const LONG: u64 = 40_000;
 

@@ -1,4 +1,4 @@
-//! What developers of keepalive run: `cargo xtask --help`.
+//! The developer commands of keepalive: `cargo xtask --help`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it speaks to people
 

@@ -7,7 +7,7 @@ use crate::build::{root, target_folder};
 
 const VERSION: &str = "27.1.0";
 
-/// Runs cargo-mutants on the engine; what it is told stands in .cargo/mutants.toml
+/// Runs cargo-mutants on the engine, configured by .cargo/mutants.toml
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only mutants whose name matches this regular expression

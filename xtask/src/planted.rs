@@ -86,11 +86,11 @@ fn list(bugs: &[Bug]) {
         format!("{:<28} {part:<7} {text} ({})\n", bug.name, bug.known_from)
     });
     let list: String = lines.collect();
-    // Whoever reads it may have read enough.
+    // The reader of the list may close the pipe early.
     let _ = std::io::stdout().write_all(list.as_bytes());
 }
 
-/// Says of all patches at once which must be mended.
+/// Checks all patches, and reports together those that must be mended.
 fn check(bugs: &[Bug]) -> Result<(), String> {
     let faults = bugs.iter().filter_map(|bug| bug.check().err());
     let faults: Vec<String> = tree::check_tests()

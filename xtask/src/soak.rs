@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: clients and failing peers over real sockets, for as long as one likes.
 //!
-//! The figures of a run, and what makes it fail, are in [`report::Report`].
+//! The figures of a run, and the reasons for its failure, are in [`report::Report`].
 
 mod progress;
 mod report;
@@ -25,8 +25,7 @@ pub(crate) struct Arguments {
     /// How long
     #[arg(long, default_value_t = 10.0)]
     minutes: f64,
-    /// Repeats what goes wrong and what is asked, though not how threads take turns [default: of the
-    /// day]
+    /// Repeats the faults and the requests, but not the order of threads [default: the time]
     #[arg(long)]
     seed: Option<u64>,
     /// Writes the figures as JSON
@@ -40,10 +39,10 @@ const LIMITS: Limits = Limits {
     timeout: Duration::from_millis(300),
     patience: Duration::from_millis(300),
 };
-/// Of each protocol.
+/// Clients of each protocol.
 const CLIENTS: u64 = 8;
 const WARM_UP: Duration = Duration::from_secs(5);
-/// For what happens at once on a machine that has time.
+/// The limit for steps that happen at once on an idle machine.
 const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
@@ -70,7 +69,7 @@ async fn soak(time: Duration, seed: u64, peers: &Handle) -> Report {
     let https = Site::open(HttpCaller::PROTOCOL, LIMITS, !seed, peers).await;
     let mut report = Report::new(seed, time);
 
-    // What a process makes once and keeps, threads for example, is there after this.
+    // The warm-up creates the state that a process creates once and keeps, threads for example.
     let progress = Progress::silent();
     both(&lines, &https, WARM_UP, seed, &mut report, &progress).await;
     rest().await;
@@ -153,7 +152,7 @@ fn sum(scripts: &[Script]) -> Figures {
     sum
 }
 
-/// Changes what goes wrong, at one server after another.
+/// Changes the faults at one server after another.
 async fn change(site: &Site, time: Duration, seed: u64) {
     let (start, mut dice) = (Instant::now(), Dice(seed));
     let all = combinations::singles();
@@ -167,7 +166,7 @@ async fn change(site: &Site, time: Duration, seed: u64) {
     site.set(&Combination(Vec::new()));
 }
 
-/// A user who forgets to give connections back, for a while.
+/// A user that holds connections for a while before giving them back.
 async fn hold(caller: &impl Caller, site: &Site, time: Duration, seed: u64) {
     let (start, mut dice) = (Instant::now(), Dice(seed));
     while start.elapsed() < time {

@@ -48,7 +48,7 @@ async fn storms() -> Result<f64> {
         .build()?;
     let echo = Request::new("echo", "127.0.0.1", echo)?;
     let secure = Request::new("https", "127.0.0.1", secure)?;
-    // What the first ones make is there for all.
+    // The first handshakes set up state that all later ones share.
     handshakes(&manager, &secure, "first").await?;
     let mut ratios = Vec::new();
     for storm in 1..=STORMS {
@@ -80,7 +80,7 @@ async fn handshakes(manager: &Manager, request: &Request, label: &str) -> Result
     Ok(())
 }
 
-/// What 99 of a hundred took at most.
+/// The 99th percentiles.
 struct Percentiles {
     count: usize,
     /// From asking to the lease, and back.

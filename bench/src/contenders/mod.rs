@@ -1,4 +1,4 @@
-//! What is measured: one small trait, and an implementation for each pool.
+//! The contenders: one small trait, and an implementation for each pool.
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,11 +28,11 @@ pub use self::semaphore::Semaphore;
 
 /// A pool as the rows without a network see it.
 pub trait Contender: Clone + Send + Sync + 'static {
-    /// What it is called in tables.
+    /// The name in tables.
     const NAME: &'static str;
-    /// What it is there for.
+    /// The role in the comparison.
     const ROLE: Role;
-    /// What a user keeps at hand to ask for a host's connections in a hot loop.
+    /// The value that a user keeps to request a host's connections in a hot loop.
     type Key: Send + Sync + 'static;
 
     /// A pool with nothing in it. Called within a runtime.
@@ -79,7 +79,7 @@ impl Setup {
     }
 }
 
-/// What a contender is there for.
+/// The role of a contender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// The least that it can cost: nothing but a lock.

@@ -8,8 +8,8 @@ use pingora_pool::{ConnectionMeta, ConnectionPool};
 use super::{Contender, Role, Setup};
 use crate::payload::{Opener, Payload};
 
-/// pingora-pool's idle connections by key. It bounds what is idle, not what is open; the task that
-/// it would have its user start for each idle connection, to notice its end, is left out.
+/// pingora-pool's idle connections by key. It limits idle connections, not open ones. Its users
+/// start a task for each idle connection, to notice its end; the benchmark leaves those tasks out.
 #[derive(Clone)]
 pub struct Pingora {
     pool: Arc<ConnectionPool<Payload>>,

@@ -1,4 +1,4 @@
-//! Rows a to d: who asks, and who is asked.
+//! Rows a to d: their crowds of tasks and their contenders.
 
 use std::time::Duration;
 

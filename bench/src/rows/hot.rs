@@ -13,7 +13,7 @@ use crate::contenders::{Contender, Role, Setup};
 use crate::measure::Subject;
 use crate::{fill, runtime};
 
-/// Who asks, for what.
+/// The tasks, and the connections that they ask for.
 #[derive(Clone, Copy)]
 pub(super) struct Crowd {
     pub(super) tasks: u32,
@@ -45,7 +45,7 @@ pub(super) struct Hot<C: Contender> {
 }
 
 impl<C: Contender> Hot<C> {
-    /// Fills the pool, and finds out how much takes as long as a round is to be.
+    /// Fills the pool, and finds the number of cycles that fill a round.
     pub(super) fn boxed(crowd: Crowd, length: Duration) -> Box<dyn Subject> {
         Box::new(Self::named(C::NAME.to_owned(), crowd, length))
     }

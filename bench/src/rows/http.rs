@@ -27,7 +27,7 @@ use wrk::Wrk;
 pub const BODY: usize = 128;
 /// Streams that a connection of HTTP/2 may carry.
 pub const STREAMS: u32 = 100;
-/// What is asked for to learn how many connections the server has accepted.
+/// The path whose answer is the number of connections that the server has accepted.
 pub const COUNT: &str = "/accepted";
 /// The core of the server; the client has another.
 pub const SERVER_CORE: usize = 1;
@@ -39,15 +39,15 @@ const TASKS: [u32; 3] = [1, 32, 256];
 trait Gets: Clone + Send + Sync + 'static {
     const NAME: &'static str;
     const ROLE: Role;
-    /// What a task keeps from request to request.
+    /// The state that a task keeps from request to request.
     type Own: Send + 'static;
 
     fn new(server: SocketAddr, tasks: u32) -> Self;
 
-    /// What the task of that number begins with.
+    /// The initial state of the task of that number.
     fn own(&self, number: u32) -> impl Future<Output = Result<Self::Own>> + Send;
 
-    /// Sends a GET, reads its answer, and says how long that was.
+    /// Sends a GET, reads its answer, and returns the length of the body.
     fn exchange(&self, own: &mut Self::Own) -> impl Future<Output = Result<usize>> + Send;
 }
 

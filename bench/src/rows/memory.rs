@@ -1,4 +1,4 @@
-//! Row f: what a pool keeps on the heap for each idle connection.
+//! Row f: the bytes that a pool keeps on the heap for each idle connection.
 
 use std::env::current_exe;
 use std::path::PathBuf;
@@ -181,7 +181,7 @@ fn beyond_payload<C: Contender>(
     let bytes = runtime.block_on(async {
         let before = allocated();
         let contender = C::open(setup);
-        // Keys and requests go when they have been used: what a pool keeps of them is its own.
+        // Keys and requests are dropped after use, so the bytes left belong to the pool.
         fill(&contender).await;
         settle().await;
         let bytes = allocated() - before;

@@ -1,4 +1,4 @@
-//! The rows: what is asked of whom.
+//! The rows: each is a question and its contenders.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub mod memory;
 pub mod sockets;
 pub mod waiters;
 
-/// A row, as it is named on the command line and in the tables.
+/// A row, with its name on the command line and in the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Row {
@@ -66,7 +66,7 @@ impl Row {
     ///
     /// # Errors
     ///
-    /// When a contender did not do what the row asks for, or the machine does not let it.
+    /// When a contender did not do the work of the row, or the machine does not allow it.
     pub fn measure(self, plan: &Plan, progress: &Progress) -> Result<Vec<Table>> {
         match self {
             Self::A => cycles::one_task(plan.hot, progress),
@@ -83,7 +83,7 @@ impl Row {
         }
     }
 
-    /// What is measured, and how, in a sentence or two.
+    /// The question of the row and its method, in a sentence or two.
     pub fn about(self) -> &'static str {
         match self {
             Self::A => {

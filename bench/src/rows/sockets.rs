@@ -31,7 +31,7 @@ const TASKS: u32 = 32;
 trait Streams: Clone + Send + Sync + 'static {
     const NAME: &'static str;
     const ROLE: Role;
-    /// What a task keeps from exchange to exchange.
+    /// The state that a task keeps from exchange to exchange.
     type Own: Default + Send + 'static;
 
     fn new(server: SocketAddr) -> Self;
@@ -170,7 +170,7 @@ async fn connect(server: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// What a manager can tell of a plain socket before it is used again: that there is nothing to
+/// The check that a manager makes of a plain socket before its next use: that there is nothing to
 /// read.
 fn still_silent(stream: &TcpStream) -> io::Result<()> {
     match stream.try_read(&mut [0]) {

@@ -30,7 +30,7 @@ pub enum Ending {
     Cancel,
 }
 
-/// What a waiter costs.
+/// The cost of a waiter.
 #[derive(Serialize, Deserialize)]
 pub struct Cost {
     /// Processor time from the first end to the last, per waiter.
@@ -154,7 +154,7 @@ pub fn cost(contender: &str, ending: Ending, count: u32) -> Result<Cost> {
 fn cost_of<C: Queue>(ending: Ending, count: u32) -> Result<Cost> {
     let setup = Setup::new(1, 1);
     let opener = setup.opener.clone();
-    // One worker, so that what is counted is work and not a fight for locks.
+    // One worker, so that the figure contains no contention for locks.
     let runtime = runtime::with_workers(1);
     let cost = runtime::on_worker(&runtime, wait::<C>(setup, ending, count))?;
     ensure!(
@@ -165,7 +165,7 @@ fn cost_of<C: Queue>(ending: Ending, count: u32) -> Result<Cost> {
     Ok(cost)
 }
 
-/// What all tasks have in common: one pointer for each of them.
+/// The state that all tasks share: one pointer for each of them.
 struct Scene<C: Contender> {
     contender: C,
     key: C::Key,
@@ -234,7 +234,7 @@ async fn hold<C: Contender>(
     Ok((release, holder))
 }
 
-/// The task of a waiter: one pointer, and what the pool's own future takes.
+/// The task of a waiter: one pointer, and the pool's own future.
 fn waiter<C: Queue>(scene: Arc<Scene<C>>) -> impl Future<Output = ()> + Send {
     let over = Over(scene);
     async move {

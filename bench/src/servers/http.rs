@@ -1,4 +1,4 @@
-//! Servers of HTTP that do as little as they can, so that the client is what is measured.
+//! HTTP servers that do as little as they can, so that the figures are those of the client.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use super::serve;
 use crate::rows::http::{BODY, COUNT, SERVER_CORE, STREAMS};
 use crate::runtime;
 
-/// Answers every request of HTTP/1.1 alike, without a look at it; one for [`COUNT`] with the number
-/// of connections that it has accepted.
+/// Answers every HTTP/1.1 request alike, without parsing it. Answers a request for [`COUNT`] with
+/// the number of connections that it has accepted.
 ///
 /// # Errors
 ///

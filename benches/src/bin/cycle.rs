@@ -1,4 +1,4 @@
-//! Takes a connection and gives it back, as often as is asked: for a profiler.
+//! Takes a connection and gives it back, many times, for a profiler.
 
 use keepalive_benches::{Crowd, Queue, Warm};
 

@@ -111,7 +111,7 @@ fn expected(case: &Value) -> Expected {
     }
 }
 
-/// What is made of a case; `None` where its base is no URL that a client can have.
+/// The result of a case; `None` if its base is no URL of a client.
 fn parse(case: &Value) -> Option<Result<Url, UrlError>> {
     let input = case["input"].as_str()?;
     let Some(base) = case["base"].as_str() else {

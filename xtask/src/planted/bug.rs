@@ -6,12 +6,12 @@ use std::process::Command;
 
 use crate::build::root;
 
-/// Where a bug is planted, which decides what may catch it.
+/// Where a bug is planted, which decides which checks may catch it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// In the engine.
     Engine,
-    /// In what threads share; a model catches it.
+    /// In the state that threads share; a model catches it.
     Shared,
     /// In the rest of the driver.
     Driver,
@@ -19,7 +19,7 @@ pub(super) enum Part {
     Http,
 }
 
-/// One bug: where it is known from, and what goes wrong.
+/// One bug: its origin and its effect.
 #[derive(Debug)]
 pub(super) struct Bug {
     /// That of its file, as `KEEPALIVE_PLANTED` takes it.
@@ -27,9 +27,9 @@ pub(super) struct Bug {
     pub(super) part: Part,
     /// Peers that shipped it, or the rule that it breaks.
     pub(super) known_from: String,
-    /// What goes wrong.
+    /// The effect of the bug.
     pub(super) text: String,
-    /// What caught it last, as `binary: test`.
+    /// The test that caught it last, as `binary: test`.
     pub(super) caught_by: Option<String>,
     pub(super) path: PathBuf,
     /// The patch from its first file on.
@@ -61,7 +61,7 @@ impl Bug {
         let mut bugs = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| error.to_string())?.path();
-            // Other files there are no bugs: their names begin with a small letter.
+            // Files that are not bugs have names that begin with a small letter.
             if let Some(name) = path.file_stem().and_then(|name| name.to_str())
                 && path
                     .extension()
@@ -177,7 +177,7 @@ pub(super) fn folder() -> PathBuf {
     root().join("xtask/planted")
 }
 
-/// Applies a patch to a tree of sources, or only sees whether that can be done.
+/// Applies a patch to a tree of sources, or only checks that it applies.
 pub(super) fn apply(patch: &Path, tree: &Path, only_check: bool) -> Result<(), String> {
     let mut command = Command::new("git");
     // A tree within the repository is none of its folders.

@@ -12,10 +12,10 @@ use super::bug::{Bug, Part};
 use super::tree::Group;
 use crate::build::{Build, Tests};
 
-/// A test that says nothing for so long hangs, which is a way to notice a bug.
+/// A test without output for so long hangs, which counts as a caught bug.
 const PATIENCE: Duration = Duration::from_secs(40);
 const LINGER: Duration = Duration::from_millis(50);
-/// More than there are processors: a test that waits has the next one run.
+/// More threads than processors, so that another test runs while one waits.
 const TEST_THREADS: &str = "--test-threads=6";
 
 /// The test binaries of a build in which bugs are planted, in the order in which they are tried.
@@ -81,7 +81,7 @@ impl Checks {
         })
     }
 
-    /// Tries what caught the bug last, then everything.
+    /// Tries the check that caught the bug last, then all others.
     pub(super) fn hunt(&self, bug: &Bug) -> Result<Option<Catch>, String> {
         let binaries = match bug.part {
             Part::Engine => &self.engine,
@@ -137,12 +137,12 @@ impl Catch {
     }
 }
 
-/// Otherwise it is how a whole binary ended.
+/// Whether this is the name of a test, and not the outcome of a whole binary.
 fn is_test(name: &str) -> bool {
     !name.contains(' ')
 }
 
-/// What has one test run alone.
+/// The arguments that select one test.
 fn only(test: &str) -> Vec<&str> {
     match is_test(test) {
         true => vec!["--exact", test],
@@ -150,7 +150,7 @@ fn only(test: &str) -> Vec<&str> {
     }
 }
 
-/// What has all tests run but these.
+/// The arguments that select all tests but these.
 fn without(tests: &[String]) -> Vec<&str> {
     let skips = tests.iter().flat_map(|test| ["--skip", test.as_str()]);
     ["--exact"].into_iter().chain(skips).collect()

@@ -11,12 +11,12 @@ use crate::build::{root, target_folder};
 /// Bugs that were planted in one copy of the sources.
 pub(super) struct Group<'a> {
     pub(super) tree: PathBuf,
-    /// What tells builds of this copy from those of others.
+    /// The `--cfg` that separates builds of this copy from those of others.
     pub(super) condition: String,
     pub(super) bugs: Vec<&'a Bug>,
 }
 
-/// What the tests do otherwise where bugs are planted.
+/// The patch that changes the tests where bugs are planted.
 const TESTS: &str = "tests.patch";
 /// The macro `planted!`, and the roots of the crates that get it.
 const SWITCH: &str = "switch.rs";
@@ -62,7 +62,7 @@ pub(super) fn grow(bugs: &[Bug]) -> Result<Vec<Group<'_>>, String> {
     Ok(groups)
 }
 
-/// Whether what the tests do otherwise applies to them as they are.
+/// Whether the patch of the tests applies to them as they are.
 pub(super) fn check_tests() -> Result<(), String> {
     apply(&folder().join(TESTS), &root(), true)
 }
@@ -74,7 +74,7 @@ fn copy(to: &Path) -> io::Result<()> {
     }
     for file in sources()? {
         let (from, to) = (root().join(&file), to.join(&file));
-        // One that was deleted is still listed.
+        // git still lists a deleted file.
         if from.is_file() {
             fs::create_dir_all(to.parent().unwrap_or(&to))?;
             fs::copy(from, to)?;
@@ -104,7 +104,7 @@ fn sources() -> io::Result<Vec<PathBuf>> {
     Ok(files.collect())
 }
 
-/// Makes `tree` what `seedling` is. Files that are the same stay untouched, or all would be built
+/// Makes `tree` equal to `seedling`. Equal files stay untouched, so that cargo does not build them
 /// again.
 fn update(seedling: &Path, tree: &Path) -> io::Result<()> {
     let mut kept = HashSet::new();

@@ -1,4 +1,4 @@
-//! What is told while it runs: a bar on a terminal, and otherwise a line now and then.
+//! The progress of a run: a bar on a terminal, and otherwise a line now and then.
 #![allow(
     clippy::print_stderr,
     reason = "progress goes where the figures do not"

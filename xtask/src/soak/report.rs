@@ -1,4 +1,4 @@
-//! What a soak came to.
+//! The results of a soak.
 #![allow(clippy::print_stdout, reason = "the figures are what it is run for")]
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub(super) struct Report {
     pub(super) violations: Vec<String>,
 }
 
-/// The most there was of each, though not at one time.
+/// The maximum of each figure; the maxima may come from different times.
 #[derive(Clone, Default)]
 pub(super) struct Highest {
     descriptors: usize,
@@ -31,7 +31,7 @@ pub(super) struct Highest {
     resident: usize,
 }
 
-/// By how much a manager may be late on a machine that has no time.
+/// The most by which a manager may be late on a busy machine.
 const MOST_LATE: Duration = Duration::from_secs(2);
 
 impl Highest {

@@ -1,4 +1,4 @@
-//! Who connects.
+//! The clients that connect.
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
@@ -14,10 +14,10 @@ use tower_service::Service;
 
 use crate::rows::{Found, Row};
 
-/// Whoever has a limit for connecting has this one.
+/// The connect timeout of each contender that has one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the first connection to a name took, and what the next one after it.
+/// The time of the first connection to a name, and of the next one after it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Both {
     pub(crate) first: Duration,

@@ -26,7 +26,7 @@ pub(crate) async fn serve() -> Result<()> {
             let socket = Arc::clone(&socket);
             tokio::spawn(async move {
                 let answer = question.answer().await;
-                // Whoever asked may have gone.
+                // The client may have closed its socket.
                 let _ = socket.send_to(&answer, from).await;
             });
         }

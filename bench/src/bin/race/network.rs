@@ -1,9 +1,8 @@
 //! A network of our own: a namespace, and in it an interface behind which each address is a path
 //! of its own kind.
 //!
-//! What is sent to the interface comes here. A packet from us to a peer goes back as one from the
-//! peer to us, so that our own servers answer in the name of every address, at once, late or not
-//! at all.
+//! This process receives the packets sent to the interface. It returns each packet with source and
+//! destination swapped, at once, late or never. So our own servers answer for every address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::process::CommandExt;
@@ -22,16 +21,16 @@ const INTERFACE: &str = "race0";
 /// Where our servers are, and where all connections come from.
 pub(crate) const US_V4: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 pub(crate) const US_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-/// An address at which nobody listens: whoever connects to it is refused.
+/// An address at which nobody listens: it refuses every connection.
 pub(crate) const REFUSES: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0xff, 0, 0, 0, 0, 1));
 
-/// What becomes of what is sent to an address.
+/// How packets to an address travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     Prompt,
     /// The way there and back takes so many hundredths of a second.
     Slow(u8),
-    /// What is sent there is lost.
+    /// Packets to the address are lost.
     Silent,
 }
 
@@ -85,7 +84,7 @@ pub(crate) fn is_our_own() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Runs this program again where no network is but its own.
+/// Runs this program again in a network namespace of its own.
 pub(crate) fn run_in_one() -> Result<ExitCode> {
     let program = std::env::current_exe().context("the path of this program")?;
     let error = Command::new("unshare")
@@ -97,7 +96,7 @@ pub(crate) fn run_in_one() -> Result<ExitCode> {
     Err(error).context("running `unshare`, of util-linux")
 }
 
-/// Sets it up; answers the port of our servers.
+/// Sets up the network; returns the port of our servers.
 pub(crate) async fn begin() -> Result<u16> {
     ip("link set lo up")?;
     let device = DeviceBuilder::new().name(INTERFACE).build_sync();
@@ -131,7 +130,7 @@ fn run(program: &str, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Whoever asks the system for a name asks this machine, which `dns` answers for.
+/// Makes the system's resolver ask this machine, where `dns` answers.
 fn name_server() -> Result<()> {
     let file = std::env::temp_dir().join(format!("race-{}-resolv.conf", std::process::id()));
     std::fs::write(&file, "nameserver 127.0.0.1\n").context("writing a resolv.conf")?;
@@ -190,7 +189,7 @@ fn reflect(device: &Arc<SyncDevice>, runtime: &tokio::runtime::Handle) -> Result
     }
 }
 
-/// Exchanges the source of a packet and its destination, and answers what the latter was. The
+/// Swaps the source and the destination of a packet, and returns the old destination. The
 /// checksums stay right: they are sums of both.
 fn turn(packet: &mut [u8]) -> Result<IpAddr> {
     let (at, length) = match packet.first().map(|byte| byte >> 4) {

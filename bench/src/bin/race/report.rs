@@ -1,4 +1,4 @@
-//! What came of it.
+//! The report: tables and targets.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,10 +11,10 @@ use keepalive_bench::machine::Machine;
 use crate::contenders::{Both, Contender};
 use crate::rows::Row;
 
-/// What the path and the machine may take beside the delays.
+/// Time that the path and the machine may take on top of the delays.
 const MARGIN: Duration = Duration::from_millis(10);
 
-/// Whose place in the document this is.
+/// The marker before the tables in the document.
 const BEGIN: &str = "<!-- written by `race --write` -->\n";
 const END: &str = "<!-- end -->\n";
 

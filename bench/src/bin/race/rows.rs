@@ -19,13 +19,13 @@ pub(crate) struct Row {
 /// How the addresses of a name are found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Found {
-    /// Each contender is told them, in this order.
+    /// Each contender receives them, in this order.
     Known(&'static [IpAddr]),
     /// Each contender asks a DNS server, which takes so long.
     Asked { a: Duration, aaaa: Duration },
 }
 
-/// What every name stands for that is asked for.
+/// The address of every name that the DNS server knows.
 pub(crate) const ASKED_V4: IpAddr = v4(Path::Prompt, 9);
 pub(crate) const ASKED_V6: IpAddr = v6(Path::Prompt, 9);
 

@@ -1,4 +1,4 @@
-//! Who sends the requests.
+//! The clients that send the requests.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

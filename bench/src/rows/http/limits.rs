@@ -32,7 +32,7 @@ pub(super) fn table() -> Result<Table> {
             }
         }
     })?;
-    // What users are told to do who ask for a limit.
+    // reqwest's advice to users that ask for a limit.
     let reqwest = count(|url| {
         let client = reqwest::Client::builder()
             .connector_layer(ConcurrencyLimitLayer::new(LIMIT))

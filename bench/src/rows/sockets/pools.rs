@@ -1,4 +1,4 @@
-//! Who is asked in row g.
+//! The contenders of row g.
 
 use std::future::Future;
 use std::io;

@@ -1,4 +1,4 @@
-//! H4: what is left of a response must not become the next one.
+//! H4: the rest of a response must not become the next one.
 
 #![allow(clippy::unwrap_used)]
 

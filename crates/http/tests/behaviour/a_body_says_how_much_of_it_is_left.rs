@@ -1,4 +1,4 @@
-//! What a response's body says of itself is what is still to be read of it, frame by frame.
+//! The size hint of a response's body counts the bytes still to be read, frame by frame.
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,8 +29,7 @@ async fn in_chunks_with_trailers() {
     check(chunks, &said).await;
 }
 
-/// Before each frame, and at the end: how long it is, if it says so, whether it has ended, and the
-/// frame.
+/// Before each frame, and at the end: the exact size if known, `is_end_stream`, and the frame.
 async fn check(rest: &str, said: &[(Option<u64>, bool, &str)]) {
     let (server, client) = (Server::start().await, client(1));
     let answer = format!("HTTP/1.1 200 OK\r\n{rest}");

@@ -1,5 +1,5 @@
-//! H16, RFC 9110, section 10.1.1: with `expect: 100-continue`, a body waits for the server to want
-//! it.
+//! H16, RFC 9110, section 10.1.1: with `expect: 100-continue`, the client sends a body only after
+//! the server asks for it.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! A NAT forgets an idle connection, or a peer loses its power: nothing comes any more, and nothing
-//! says so. The times are those that `TcpOptions` has by default.
+//! A NAT forgets an idle connection, or a peer loses its power: no packet arrives, not even a
+//! reset. The times are the defaults of `TcpOptions`.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
@@ -54,7 +54,7 @@ fn an_idle_connection_that_was_cut_is_closed_without_being_asked_for() {
     });
 }
 
-/// Of HTTP/2, one that has exchanges costs those no more than the next.
+/// A cut HTTP/2 connection costs its pending exchanges as few seconds as it costs the next one.
 #[test]
 fn of_http2_an_idle_one_and_a_busy_one_cost_as_little() {
     in_a_namespace(|firewall| {
@@ -108,7 +108,7 @@ fn run(test: impl Future<Output = ()>) {
 /// A server that answers whatever comes, and a client that keeps its connection for long.
 struct Site {
     server: SocketAddr,
-    /// From where connections came.
+    /// The client's address of each accepted connection.
     clients: UnboundedReceiver<SocketAddr>,
     client: Client,
 }

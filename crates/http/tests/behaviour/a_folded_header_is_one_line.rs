@@ -1,5 +1,5 @@
-//! RFC 9112, section 5.2: where a line of a response's head goes on in the next, there is a space.
-//! No body is framed otherwise for it.
+//! RFC 9112, section 5.2: a space replaces each fold in a response's head. Folds do not change how
+//! the body is framed.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! H3, RFC 9112, section 6.3: a response to `HEAD` has no body, whatever it says; if one comes all
-//! the same, it is not the next answer.
+//! H3, RFC 9112, section 6.3: a response to `HEAD` has no body, whatever its header announces. A
+//! body sent nevertheless is not the next answer.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! W3: it is the user's line, not one of ours.
+//! W3: the location of a lease is the line of the user's call, not one inside this crate.
 
 use crate::support::{Server, client, exchange, ok, text};
 

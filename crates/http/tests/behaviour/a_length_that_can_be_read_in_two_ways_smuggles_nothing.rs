@@ -1,5 +1,5 @@
-//! H3, RFC 9112 section 6.3: where two parties could see the end of a body in two places, what lies
-//! between is never the next answer.
+//! H3, RFC 9112 section 6.3: if two parties could find the end of a body in two places, the bytes
+//! between are never the next answer.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 #[tokio::test]
 async fn a_length_besides_chunks_does_not_count() {
     let (server, client) = (Server::start().await, client(1));
-    // Whoever went by the length would take the end of the chunks for the next answer.
+    // A client that used the length would read the end of the chunks as the next answer.
     let chunks = "0\r\n\r\n".to_owned() + &ok("smuggled");
     let answer = format!(
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n{chunks}"

@@ -1,4 +1,5 @@
-//! N4: a connection to an address that its name has lost is closed, idle or when it comes back.
+//! N4: when a name no longer resolves to an address, the manager closes its connections there: idle
+//! ones at once, others when they come back.
 #![allow(clippy::unwrap_used)]
 #![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
 

@@ -1,4 +1,4 @@
-//! C2: the place of a connection comes back, whoever panics.
+//! C2: the place of a connection comes back after a panic of the caller or of a request's body.
 
 #![allow(clippy::unwrap_used)]
 

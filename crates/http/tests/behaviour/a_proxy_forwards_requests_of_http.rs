@@ -1,5 +1,5 @@
-//! H14: requests of scheme `http` are given to an HTTP proxy, which forwards them (RFC 9112,
-//! section 3.2.2); the proxy is the host that limits and reuse go by.
+//! H14: an HTTP proxy forwards requests of scheme `http` (RFC 9112, section 3.2.2). Limits and
+//! reuse then apply to the proxy as the host.
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
@@ -99,7 +99,7 @@ async fn credentials_of_the_users_own_stay() {
     assert!(head.contains("Bearer token"), "{head}");
 }
 
-/// Whoever wants what a proxy does not forward has a tunnel: the first line tells.
+/// A request that a proxy cannot forward goes through a tunnel, as the first line shows.
 #[tokio::test]
 async fn a_tunnel_is_asked_for_where_there_must_be_one() {
     let plain = || Request::get("http://h.test/").body(Empty::<Bytes>::new());

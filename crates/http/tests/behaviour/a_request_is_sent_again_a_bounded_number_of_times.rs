@@ -1,4 +1,4 @@
-//! H2: a server that closes all connections it has does not make us try for ever.
+//! H2: a server that closes all its connections does not make the client retry for ever.
 
 #![allow(clippy::unwrap_used)]
 

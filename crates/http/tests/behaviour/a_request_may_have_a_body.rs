@@ -116,7 +116,7 @@ async fn that_ends_the_exchange_where_it_fails() {
     assert_eq!(client.manager().totals().open, 0);
 }
 
-/// A body in pieces, of which nobody knows how many there are.
+/// A body in pieces, of unknown length.
 struct Pieces(Vec<&'static str>);
 
 const FAILS: &str = "fails";

@@ -1,4 +1,4 @@
-//! H1: an extension of a request takes the place of what its method says (RFC 9110, section 9.2.2).
+//! H1: the extension `Idempotent` overrides the method's idempotence (RFC 9110, section 9.2.2).
 
 #![allow(clippy::unwrap_used)]
 

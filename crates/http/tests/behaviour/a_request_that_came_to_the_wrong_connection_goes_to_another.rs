@@ -1,4 +1,4 @@
-//! H13: a response of 421 says that another connection may do (RFC 9110, section 15.5.20).
+//! H13: after a 421 response, the client may try another connection (RFC 9110, section 15.5.20).
 
 #![allow(clippy::unwrap_used)]
 

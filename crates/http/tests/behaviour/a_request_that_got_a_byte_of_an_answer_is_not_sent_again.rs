@@ -1,4 +1,4 @@
-//! H1: a server that has begun to answer has acted.
+//! H1: a server that has begun to answer may have acted on the request.
 
 use crate::support::{Server, client, exchange, ok, text};
 

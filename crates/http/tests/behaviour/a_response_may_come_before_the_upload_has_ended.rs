@@ -1,5 +1,5 @@
-//! A server may answer before it has read everything (RFC 9110, section 7.5). The connection takes no
-//! other request until all of this one has left.
+//! A server may answer before it has read the whole request (RFC 9110, section 7.5). The connection
+//! takes no other request until all of this one is sent.
 
 #![allow(clippy::unwrap_used)]
 
@@ -72,7 +72,7 @@ async fn it_is_closed_if_the_server_says_so_and_no_more_is_sent() {
     within(upload.closed()).await;
 }
 
-/// An upload that has been answered so before anything of it but its head was sent.
+/// An upload that was answered like this when only its head had been sent.
 async fn answered(
     answer: &str,
 ) -> (

@@ -1,4 +1,4 @@
-//! H3: what a server says before it was asked answers nothing, on a new connection too.
+//! H3: bytes that a server sends before the request are not an answer, on a new connection too.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +7,7 @@ use keepalive::{Attempt, ConnectError, Connector, Manager, Net, NetStream};
 use keepalive_http::{Client, Http};
 use tokio::task::JoinSet;
 
-/// Connects as [`Net`] does, and waits until the server has spoken.
+/// Connects as [`Net`] does, and waits until the server has sent bytes.
 struct Patient(Net);
 
 impl Connector for Patient {
@@ -47,7 +47,7 @@ async fn check() {
         peer.send(&ok("smuggled")).await;
         peer.closed().await;
     };
-    // Without its response the connection closes, so that a wrong answer is no hang.
+    // Dropping the response closes the connection, so that a wrong answer does not hang the test.
     let ask = async { client.get(server.uri("/")).await.map(drop) };
     let (answer, ()) = exchange(ask, speak_first).await;
     let error = answer.expect_err("nothing was answered");

@@ -1,4 +1,4 @@
-//! W3: a response that nobody will ever drop keeps its connection, and it can be seen who has it.
+//! W3: a leaked response keeps its connection, and the list of leases names its caller.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! H3, RFC 9112, section 6.3: 204 and 304 have no body; what comes in its place is no answer.
+//! H3, RFC 9112, section 6.3: 204 and 304 have no body. Bytes after their head are not an answer.
 
 #![allow(clippy::unwrap_used)]
 

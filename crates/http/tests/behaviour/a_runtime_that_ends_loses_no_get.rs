@@ -1,5 +1,4 @@
-//! M4, H1: the runtime that a connection was opened in ends, while somebody's request is on its
-//! way.
+//! M4, H1: the runtime in which a connection was opened ends during a request.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,7 +19,8 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A server on threads of its own, which says what it is asked. It answers all but what is to be held.
+/// A server on threads of its own that reports the head of each request. It answers all requests,
+/// except those for `/held` on its first connection.
 struct Site {
     port: u16,
     asked: Receiver<String>,
@@ -36,7 +36,7 @@ impl Site {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
                 let sender = sender.clone();
-                // What is held is answered when it comes again.
+                // A held request is answered when it is sent again.
                 held += 1;
                 let again = held > 1;
                 std::thread::spawn(move || {

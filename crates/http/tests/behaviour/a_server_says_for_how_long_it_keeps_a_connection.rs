@@ -1,7 +1,7 @@
-//! H5: `Keep-Alive: timeout=n, max=n` (RFC 2068, section 19.7.1.1): a request that is sent later
-//! than that would meet a server that closes. A second is left for the way there.
+//! H5: `Keep-Alive: timeout=n, max=n` (RFC 2068, section 19.7.1.1): a server may close during a
+//! request that is sent later than that. The client leaves a second for the way there.
 //!
-//! Real time passes, too, so that nothing is asserted of the last moment before.
+//! Real time passes, too, so no test asserts anything about the last moment before.
 
 #![allow(clippy::unwrap_used)]
 
@@ -28,7 +28,7 @@ async fn at_the_end_it_is_closed_with_no_request_at_hand() {
     eventually("gone", || client.manager().totals().open == 0).await;
 }
 
-// The time passes between two turns of the event loop, so no timer has been heard of.
+// The time passes between two turns of the event loop, so no timer has fired yet.
 #[tokio::test]
 async fn nor_is_it_handed_out_then_before_its_timer_is_heard() {
     let (server, client, _peer) = idle("timeout=5").await;
@@ -120,7 +120,7 @@ async fn said(client: &Client, server: &Server, keep_alive: &str) -> Peer {
     peer
 }
 
-/// Asks once more, and is answered on the connection that is there.
+/// Sends another request, and reports whether it used the existing connection.
 async fn is_reused(client: &Client, server: &Server, peer: &mut Peer) -> bool {
     let (response, _) = exchange(client.get(server.uri("/")), peer.serve(ok("two"))).await;
     let response = response.unwrap();

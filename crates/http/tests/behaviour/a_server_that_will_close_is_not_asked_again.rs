@@ -1,4 +1,4 @@
-//! H5: a connection that the server announces to close is closed by us.
+//! H5: the client closes a connection after a response that announces the close.
 
 #![allow(clippy::unwrap_used)]
 

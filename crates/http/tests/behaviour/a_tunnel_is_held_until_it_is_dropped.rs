@@ -43,7 +43,7 @@ async fn nobody_wants_it() {
     eventually("gone", || client.manager().totals().open == 0).await;
 }
 
-// hyper makes no tunnel of it; the server may have, and would take a request for what goes through.
+// hyper makes no tunnel of it. The server may have, and would pass the next request through it.
 #[tokio::test]
 async fn an_answer_without_content_is_no_reason_to_reuse_it() {
     let (_server, client, response, mut peer) = connected("HTTP/1.1 204 No Content\r\n\r\n").await;

@@ -1,4 +1,4 @@
-//! H15: a server sees of a URL the path, the query and the credentials, in the form of the standard.
+//! H15: a server receives a URL's path, query and credentials, in the form of the URL standard.
 
 use crate::support::{Server, client, exchange, ok, text, within};
 use http::{Request, Response, Uri};
@@ -103,7 +103,7 @@ async fn a_user_name_and_a_password_are_sent_as_credentials_and_nowhere_else() {
     assert!(!head.contains("Basic") && !head.contains('@'), "{head}");
 }
 
-/// What the server is sent; the connection is closed afterwards.
+/// The head that the server receives; the connection is closed afterwards.
 async fn head_of(
     ask: impl Future<Output = Result<Response<Body>, Error>>,
     server: &Server,

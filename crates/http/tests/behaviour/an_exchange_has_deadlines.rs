@@ -1,5 +1,5 @@
-//! H12: a head, a read and a whole exchange may have a time each. The clock stands still here, and
-//! moves on when there is nothing else to do.
+//! H12: a head, a read and a whole exchange may have a deadline each. The clock is paused here: it
+//! advances only when all tasks are idle.
 
 #![allow(clippy::unwrap_used)]
 
@@ -56,7 +56,7 @@ async fn a_read_begins_anew_with_each_byte() {
         body.frame().await.unwrap().unwrap().into_data().unwrap(),
         "0"
     );
-    // Whoever does not read does not wait.
+    // The deadline does not run while nobody reads the body.
     sleep(TIME * 3).await;
     for _ in 0..4 {
         let piece = async {

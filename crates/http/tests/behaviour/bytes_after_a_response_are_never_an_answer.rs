@@ -1,4 +1,4 @@
-//! H3: what is left unread on a reused connection would be taken for the next response.
+//! H3: a client would read bytes left on a reused connection as the next response.
 
 use crate::support::{Server, allocation, client, exchange, ok, text};
 
@@ -14,7 +14,7 @@ async fn sent_together_with_the_response() {
     assert_eq!(text(response.unwrap()).await, "two");
 }
 
-// The client's reactor has not looked yet; only the system knows of the bytes.
+// The client's reactor has not polled yet: only the kernel knows of the bytes.
 #[tokio::test]
 async fn sent_just_before_the_next_request() {
     let (server, client) = (Server::start().await, client(1));

@@ -1,5 +1,5 @@
-//! X1, H6: heads and trailers are taken up to the same limits, of either version of HTTP. More is
-//! an error that names the setting and its value.
+//! X1, H6: heads and trailers have the same limits in both versions of HTTP. A larger one is an
+//! error that names the setting and its value.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,7 +20,7 @@ use crate::support::{Server, exchange, within};
 const BYTES: usize = 128 * 1024;
 const FIELDS: usize = 256;
 
-// What a server adds by itself.
+// Fields that a server adds by itself.
 const EXTRA_FIELDS: usize = 5;
 const EXTRA_BYTES: usize = 600;
 
@@ -102,7 +102,7 @@ fn kinds() -> impl Iterator<Item = (Version, Part)> {
         .flat_map(|version| [(version, Part::Head), (version, Part::Trailers)])
 }
 
-/// What is within the limits is taken, and what is just over them is not.
+/// The client accepts a part at the limits, and rejects one just over them.
 async fn limits(
     version: Version,
     part: Part,
@@ -131,7 +131,7 @@ async fn limits(
         ),
     ];
     for (sent, named) in too_large {
-        // Of either version, over a connection that was used before: it is not sent again.
+        // The connection was used before, and still the client does not send the request again.
         let error = ask(&client, &uri, sent).await.unwrap_err();
         assert!(error.contains(&named), "{version:?} {sent:?}: {error}");
     }
@@ -143,7 +143,7 @@ enum Part {
     Trailers,
 }
 
-/// What the server is to send: so many fields, the values of which have so many bytes together.
+/// The fields that the server sends: their number, and the bytes of all values together.
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     part: Part,
@@ -188,7 +188,7 @@ impl Sent {
     }
 }
 
-/// How many fields of the server's came, or what the error says.
+/// The number of the server's fields that came, or the text of the error.
 async fn ask(client: &Client, uri: &str, sent: Sent) -> Result<usize, String> {
     let request = Request::get(format!("{uri}{}", sent.query())).header("te", "trailers");
     let request = request.body(Empty::<Bytes>::new()).unwrap();
@@ -228,7 +228,7 @@ fn client(version: Version, set: impl FnOnce(Http) -> Http) -> Client {
     Client::new(builder.build().unwrap())
 }
 
-/// A server that says what it is asked for.
+/// A server that sends the fields that the request asks for.
 async fn serve(version: Version) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

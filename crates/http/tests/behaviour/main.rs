@@ -1,4 +1,4 @@
-//! What users see of the HTTP client, over real sockets: one behaviour a file, each named by a
+//! The behaviour of the HTTP client over real sockets: one behaviour a file, each named by a
 //! sentence.
 
 mod support;

@@ -1,4 +1,4 @@
-//! E1: what the manager says about a failed allocation arrives unchanged.
+//! E1: the manager's error of a failed allocation reaches the user unchanged.
 
 use std::error::Error as _;
 

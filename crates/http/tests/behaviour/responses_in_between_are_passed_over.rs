@@ -91,8 +91,8 @@ async fn they_can_be_seen() {
     assert_eq!(*seen.lock().unwrap(), came);
 }
 
-/// It is compared with the same flood where it is read little by little, and not looked at. Of
-/// several rounds the best counts, as whatever else the machine does makes one worse only.
+/// The baseline is a plain read of the same flood, piece by piece, without parsing. The best of
+/// several rounds counts, because other load on the machine only makes a round worse.
 #[tokio::test]
 async fn a_flood_without_a_limit_leaves_time_for_others() {
     for flood in [Flood::one(), Flood::two()] {
@@ -113,7 +113,7 @@ async fn a_flood_without_a_limit_leaves_time_for_others() {
 
 const ROUND: Duration = Duration::from_millis(300);
 
-/// The longest time between two ticks of a timer while something goes on, at the best.
+/// The longest time between two ticks of a timer during a round, in the best of several.
 async fn best_of_rounds<F: Future>(mut round: impl FnMut() -> F) -> Duration {
     let mut best = Duration::MAX;
     for _ in 0..5 {

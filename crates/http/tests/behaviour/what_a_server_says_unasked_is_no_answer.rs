@@ -1,5 +1,5 @@
-//! C3, RFC 9110 section 15.5.9: a server may say 408 on an idle connection, and close it; that is
-//! not the answer to the next request.
+//! C3, RFC 9110 section 15.5.9: a server may send a 408 on an idle connection, and close it. The
+//! 408 is not the answer to the next request.
 
 #![allow(clippy::unwrap_used)]
 

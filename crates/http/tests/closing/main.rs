@@ -1,5 +1,5 @@
-//! A server that closes idle connections when it likes: with retries, no `GET` is lost, and no
-//! `POST` is seen twice.
+//! A server that closes idle connections at random: with retries, no `GET` is lost, and the server
+//! receives no `POST` twice.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "how much was run")]
 
@@ -81,9 +81,9 @@ async fn no_post_is_seen_twice() {
     );
 }
 
-/// One request in 40 gets no answer, whatever connection it came by, unless it is the first there. With
-/// all connections in use nearly none is, and a request that is sent four times would get none once in
-/// some 25 runs.
+/// The server leaves one request in 40 without an answer, unless it is the first on its connection.
+/// With all connections in use, nearly no request is the first. With only four tries for each
+/// request, about one run in 25 would lose a request.
 fn client() -> Client {
     let manager = Manager::builder().max_per_host(8);
     let manager = manager.connector(Http::new()).build();

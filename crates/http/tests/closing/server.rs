@@ -41,7 +41,7 @@ impl Server {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How often each path was seen.
+    /// The number of requests for each path.
     pub(crate) fn seen(&self) -> HashMap<String, u32> {
         self.seen.lock().unwrap().clone()
     }
@@ -76,7 +76,7 @@ impl Server {
     }
 }
 
-/// Reads the head of a request; answers its path, or none at the end.
+/// Reads the head of a request. Returns its path, or `None` at the end.
 async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

@@ -119,7 +119,7 @@ async fn and_counts_until_it_is_dropped_if_that_is_wanted() {
     }
 }
 
-/// Reads what has come with the response, and speaks.
+/// Reads the bytes that came with the response, then exchanges messages both ways.
 async fn converse(upgraded: Upgraded, peer: &mut Peer) -> TokioIo<Upgraded> {
     let mut io = TokioIo::new(upgraded);
     let mut text = [0; 12];
@@ -151,7 +151,7 @@ async fn and_what_the_connector_opened_counts_with_its_slot() {
     drop(io);
     assert_eq!(connector.closed(), 1);
     peer.closed().await;
-    // Whoever would give it back has had its turn.
+    // A task that gave the slot back would have run by now.
     for _ in 0..10 {
         yield_now().await;
     }

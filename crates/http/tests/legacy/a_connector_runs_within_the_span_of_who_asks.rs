@@ -14,10 +14,10 @@ use tracing::{Instrument, Span, info_span};
 
 use crate::support::{Server, builder, eventually, exchange, get, ok, within};
 
-/// A response whose body stays away.
+/// A response whose body never comes.
 const UNREAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n";
 
-/// Tells in which spans it is called, and its future polled.
+/// Records the spans in which it is called and its future is polled.
 #[derive(Clone, Default)]
 struct Listening(Arc<Mutex<Vec<[Option<&'static str>; 2]>>>);
 
@@ -51,7 +51,7 @@ fn name() -> Option<&'static str> {
     Span::current().metadata().map(tracing::Metadata::name)
 }
 
-/// Spans are there on this thread.
+/// Enables spans on this thread.
 fn tracing() -> DefaultGuard {
     tracing::subscriber::set_default(tracing_subscriber::registry())
 }

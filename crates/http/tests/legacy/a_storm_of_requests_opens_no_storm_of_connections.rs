@@ -52,7 +52,7 @@ async fn cold_and_warm_from_one_to_five_hundred_requests() {
     }
 }
 
-/// hyper-util sends all at once, and what the server refuses has failed.
+/// hyper-util sends all requests at once, and those that the server refuses fail.
 #[tokio::test]
 async fn and_no_request_is_lost_to_settings_that_come_late() {
     for streams in [1, 10, 100] {
@@ -85,7 +85,7 @@ async fn and_no_request_is_lost_to_settings_that_come_late() {
     }
 }
 
-/// Whoever says how many streams may be ventured has them.
+/// `http2_initial_max_send_streams` sets how many streams a client opens before it knows the limit.
 #[tokio::test]
 async fn unless_it_is_said_how_many_may_be_ventured() {
     let crowd = Crowd::allowing(100);
@@ -109,8 +109,8 @@ async fn unless_it_is_said_how_many_may_be_ventured() {
     assert_eq!(crowd.connections(), 1);
 }
 
-/// Nobody knows that the host speaks HTTP/2, so each request has a connection opened. A server that
-/// sees to the first alone has all of them.
+/// The client does not know yet that the host speaks HTTP/2, so it opens a connection for each
+/// request. A server that serves only the first connection receives all requests there.
 #[tokio::test]
 async fn and_one_that_says_nothing_keeps_no_request_from_another() {
     let crowd = Crowd::allowing(10);

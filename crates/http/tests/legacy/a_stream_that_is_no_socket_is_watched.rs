@@ -49,7 +49,7 @@ async fn as_a_byte_comes_that_nobody_asked_for() {
     eventually("it is gone", || manager.stats().total.open == 0).await;
 }
 
-/// hyper has not been told of it as the next request comes.
+/// hyper has not read that answer when the next request comes.
 #[tokio::test]
 async fn as_an_answer_comes_that_nobody_asked_for() {
     for counts in [false, true] {

@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::support::{Server, Told, ToldStream, builder, eventually, get, ok, text, within};
 
-/// Opens connections when it is told to.
+/// Opens connections when the test lets it.
 #[derive(Clone)]
 struct Gated(Told, Arc<Semaphore>);
 

@@ -17,7 +17,7 @@ use tower::service_fn;
 use crate::support::pipe::Pipes;
 use crate::support::{Server, Told, builder, client, eventually, exchange, get, within};
 
-/// A response whose body stays away.
+/// A response whose body never comes.
 const UNREAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n";
 
 fn uri() -> http::Uri {
@@ -70,7 +70,7 @@ async fn to_hypers_error_where_a_shared_connection_fails_before_anybody_has_it()
     everybody_hears(&client, &uri(), "a broken pipe").await;
 }
 
-/// hyper tells it to those whose requests it has; others come to a connection that has ended.
+/// hyper reports the error to requests that it has; other requests find the connection closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn to_hypers_error_whoever_asks_on_a_connection_that_fails() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

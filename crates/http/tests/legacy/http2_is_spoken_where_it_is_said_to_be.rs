@@ -56,7 +56,7 @@ async fn on_a_connection_that_is_replaced_for_exchanges_that_are_given_up_alone(
     eventually("it is closed", || manager.totals().open == 0).await;
 }
 
-/// One connection carries whatever is asked, several requests at a time.
+/// One connection carries all requests, several at a time.
 async fn carries_all(connector: &Told, client: Client<Told, Empty<Bytes>>) {
     let server = Server::start().await;
     let first = tokio::spawn(client.request(get(server.uri("/a"))));

@@ -1,5 +1,5 @@
-//! The client in the manner of hyper-util: what hyper-util's own tests ask of theirs, and what
-//! users of it would miss. One behaviour a file, each named by a sentence.
+//! The client with hyper-util's interface: the behaviour that hyper-util's own tests check, and the
+//! behaviour that its users rely on. One behaviour a file, each named by a sentence.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../behaviour/http2/crowd.rs"]

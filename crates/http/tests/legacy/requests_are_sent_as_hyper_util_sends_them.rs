@@ -1,4 +1,4 @@
-//! hyper-util's own client is asked for a second opinion: it sends the same bytes, and says the same.
+//! Compares with hyper-util's own client: both send the same bytes and return the same results.
 
 use std::error::Error;
 use std::fmt;
@@ -20,7 +20,7 @@ use tokio::task::yield_now;
 use crate::support::pipe::{Fars, Pipes};
 use crate::support::{ok, within};
 
-/// What headers announce.
+/// Headers that describe the body.
 const ANNOUNCED: [&[(&str, &str)]; 14] = [
     &[],
     &[("content-length", "0")],
@@ -159,7 +159,7 @@ where
     }
 }
 
-/// What the server has seen, and the client heard.
+/// The bytes that the server received, and the client's result.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     sent: String,
@@ -225,7 +225,7 @@ async fn serve(mut fars: Fars) -> String {
     sent + &within(far.rest()).await
 }
 
-/// An error, and all that is behind it.
+/// An error and its chain of sources.
 fn said(error: &(dyn Error + 'static), is_connect: bool, has_info: bool) -> String {
     let causes = successors(Some(error), |&error| error.source());
     let causes = causes.map(|error| {
@@ -240,7 +240,7 @@ fn said(error: &(dyn Error + 'static), is_connect: bool, has_info: bool) -> Stri
     format!("connect: {is_connect}, info: {has_info}: {causes:?}")
 }
 
-/// Comes piece by piece, the last first, and then fails if it is to.
+/// A body in pieces, the last first, with an optional failure at its end.
 struct Pieces(Vec<&'static str>, Option<Failure>);
 
 #[derive(Clone, Copy, Debug)]

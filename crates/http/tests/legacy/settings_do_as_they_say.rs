@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use crate::support::{Server, Told, builder, client, exchange, get, ok};
 
-/// What a server is sent.
+/// The bytes that a server receives.
 async fn sent(builder: &mut Builder) -> String {
     let server = Server::start().await;
     let client = builder.build(Told::new());
@@ -80,8 +80,8 @@ async fn a_request_is_sent_again_unless_it_is_not_to_be() {
     }
 }
 
-/// A connection that has been used is lost, after a piece of an answer. Only where we count what is
-/// read is it known that a piece had come.
+/// A reused connection is lost after a piece of an answer. The client only notices the piece if it
+/// counts the bytes read.
 #[tokio::test]
 async fn a_get_is_sent_again_if_the_head_of_its_answer_is_missing() {
     for (counts, piece, again) in [

@@ -21,7 +21,7 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     Client::new(manager.build().unwrap())
 });
 
-/// The port of a server that all ask. It has a thread of its own.
+/// The port of a server that all tests use. It has a thread of its own.
 static SHARED: LazyLock<u16> = LazyLock::new(|| {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -73,7 +73,7 @@ async fn exchange(method: Method, port: u16, name: String) {
     assert_eq!(body, line.as_bytes());
 }
 
-/// What each test does: some exchanges with a server of its own and with that of all.
+/// The work of each test: some exchanges with a server of its own and with the shared one.
 async fn use_the_client(test: usize) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let own = listener.local_addr().unwrap().port();

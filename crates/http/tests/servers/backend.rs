@@ -1,4 +1,4 @@
-//! A server that echoes: what was sent to it, and as much more as was asked for.
+//! A server that sends back the body of a request, and as many bytes more as the request asks for.
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// Serves until the runtime ends; answers at which port.
+/// Serves until the runtime ends; returns the port.
 pub(crate) async fn start() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -21,7 +21,7 @@ pub(crate) async fn start() -> u16 {
             let serve = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service_fn(async |r| answer(r).await));
             tokio::spawn(async move {
-                // The server in front closes as it likes.
+                // The server in front may close at any time.
                 let _ended = serve.await;
             });
         }

@@ -1,4 +1,4 @@
-//! A server in front of the one that echoes, and what is seen through it.
+//! A server in front of the one that echoes, and a run of requests through it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ const MAX_PER_HOST: usize = 4;
 /// After so many requests, or about so many, the server closes a connection.
 pub(crate) const PER_CONNECTION: usize = 7;
 
-/// How a server is spoken to.
+/// The protocol of a server, and its behaviour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Way {
     pub(crate) tls: bool,
@@ -34,13 +34,13 @@ pub(crate) struct Way {
 /// How a server closes a connection that can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closes {
-    /// It says so before.
+    /// It announces the close.
     Announced,
     /// Between two requests, as one may be on its way.
     Silently,
 }
 
-/// What a configuration is made of.
+/// The values for a configuration.
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
     pub(crate) port: u16,

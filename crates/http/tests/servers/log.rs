@@ -1,5 +1,5 @@
-//! What a server has written of the requests: a line each, once it is answered, of the connection,
-//! the status and the path.
+//! The access log of a server: for each answered request, a line with the connection, the status
+//! and the path.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(crate) fn read(file: &Path) -> Counts {
         // The last lines are written after the last answers.
         let text = fs::read_to_string(file).unwrap_or_default();
         let lines = text.lines().map(words);
-        // A connection that says nothing is that of `listens`.
+        // `listens` opens a connection without a request.
         let lines: Vec<[&str; 3]> = lines.filter(|[_, _, path]| *path != "-").collect();
         let served: HashSet<&str> = lines
             .iter()

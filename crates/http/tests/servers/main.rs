@@ -1,8 +1,8 @@
-//! The client against servers that many run, before a server of the test's own that echoes, or with
-//! a script that does: whatever they do with connections, each request gets its own answer, and as
-//! many connections are open as are allowed, by the server's log.
+//! The client against widely used servers, each in front of an echoing server of the test or with
+//! an echoing script. However they close connections, each request gets its own answer, and the
+//! server's log shows no more open connections than allowed.
 //!
-//! A server that is not there is skipped, unless `KEEPALIVE_REQUIRE_` and its name is 1 in the
+//! A server that is not installed is skipped, unless `KEEPALIVE_REQUIRE_` and its name is 1 in the
 //! environment.
 #![cfg(all(unix, feature = "tls"))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

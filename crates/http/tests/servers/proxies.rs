@@ -1,4 +1,4 @@
-//! Squid and tinyproxy: what they forward, and what goes through their tunnels, with and without
+//! Squid and tinyproxy: forwarded requests, and requests through their tunnels, with and without
 //! credentials.
 
 use std::collections::HashSet;
@@ -28,7 +28,7 @@ type Start = fn(&Path, Setup<'_>) -> Option<proxies::Proxy>;
 async fn requests_are_forwarded_over_few_connections() {
     for start in [squid as Start, tinyproxy] {
         for wants_credentials in [false, true] {
-            // As squid comes, there is no tunnel to the ports of the origins.
+            // By default squid refuses tunnels to the ports of the origins.
             let setup = Setup {
                 wants_credentials,
                 ..Setup::default()
@@ -42,7 +42,7 @@ async fn requests_are_forwarded_over_few_connections() {
             let hosts = client.manager().stats().hosts;
             assert_eq!(hosts.len(), 1, "the proxy is the one host: {hosts:?}");
             if let Ok(log) = fs::read_to_string(folder.path().join("access.log")) {
-                // A client that says nothing only sees whether it listens.
+                // A client without a request only checks whether the proxy listens.
                 let lines = log.lines().filter(|line| line.contains(" PUT "));
                 let clients: HashSet<_> = lines.map(|line| line.split(' ').next()).collect();
                 assert!((1..=PER_HOST).contains(&clients.len()), "{log}");
@@ -198,7 +198,7 @@ async fn serve(listener: TcpListener, port: u16, heads: Arc<Mutex<Vec<HeaderMap>
         let heads = Arc::clone(&heads);
         tokio::spawn(async move {
             let service = service_fn(|request| answer(request, port, &heads));
-            // The proxy closes as it likes.
+            // The proxy may close at any time.
             let _ended = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;

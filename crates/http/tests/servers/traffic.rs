@@ -1,4 +1,4 @@
-//! What is asked, by many tasks at once.
+//! Requests of many tasks at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -27,7 +27,7 @@ pub(crate) struct Traffic {
     pub(crate) pieces: bool,
 }
 
-/// Asks, and sees that all answers are right; answers how often a request was sent again.
+/// Sends the requests, and checks all answers. Returns how often a request was sent again.
 pub(crate) async fn run(client: &Client, traffic: Traffic) -> u32 {
     let traffic = Arc::new(traffic);
     let resent = Arc::new(AtomicU32::new(0));

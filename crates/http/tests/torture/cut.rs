@@ -19,7 +19,7 @@ pub(crate) fn every(polls: usize) -> impl Iterator<Item = Cut> {
     (1..=polls).flat_map(|poll| [Cut::Before(poll), Cut::After(poll)])
 }
 
-/// Polls a future until it is cut off; answers how often.
+/// Polls a future until the cut; returns how often.
 pub(crate) async fn until(cut: Cut, future: impl Future<Output = ()>) -> usize {
     let mut future = pin!(future);
     let mut polls = 0;

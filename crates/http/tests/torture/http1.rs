@@ -16,7 +16,7 @@ const KINDS: [&str; 7] = [
     "length", "chunked", "empty", "early", "extra", "close", "until",
 ];
 
-/// What comes before the exchange under test, on the same connection.
+/// The kind of the exchange before the one under test, on the same connection.
 const BEFORE: [Option<&str>; 3] = [None, Some("length"), Some("extra")];
 
 #[test]
@@ -39,7 +39,7 @@ fn an_exchange_may_be_dropped_at_every_poll() {
     assert!(runs > 500, "{runs} runs");
 }
 
-/// Answers how often the exchange was polled.
+/// Returns how often the exchange was polled.
 fn run(kind: &str, before: Option<&str>, upload: Upload, cut: Cut) -> usize {
     let what = format!("{kind} after {before:?}, {upload:?}, {cut:?}");
     play(&what, async {
@@ -54,7 +54,7 @@ fn run(kind: &str, before: Option<&str>, upload: Upload, cut: Cut) -> usize {
         }
         let path = format!("/{kind}/tested");
         let polls = until(cut, exchange(&client, &path, upload)).await;
-        // What is left of a dropped body is read in a task.
+        // A task reads the rest of a dropped body.
         while client.manager().totals().leased > 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -1,5 +1,6 @@
-//! An exchange that is dropped at any poll, of its request or of its body, leaves nothing behind:
-//! the slot is back, the next request gets its own answer, and what shares its connection goes on.
+//! An exchange that is dropped at any poll, of its request or of its body, leaves nothing behind.
+//! Its slot is free, the next request gets its own answer, and exchanges on the same connection go
+//! on.
 
 #![allow(clippy::print_stderr)] // how much was run
 
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 
 use upload::Upload;
 
-/// Plays in a runtime of its own, on paused time, and sees that no task is left.
+/// Runs a future in a runtime of its own, on paused time, and checks that no task is left.
 fn play<T>(what: &str, played: impl Future<Output = T>) -> T {
     let mut builder = Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build();
@@ -44,7 +45,7 @@ fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// Sends a request, reads its answer, and sees that it is its own.
+/// Sends a request, reads its answer, and checks that the answer belongs to the request.
 async fn exchange<C: StreamConnector>(client: &Client<C>, path: &str, upload: Upload) {
     let response = upload.send(client, path).await;
     let response = response.unwrap_or_else(|error| panic!("{path}, {upload:?}: {error}"));
@@ -58,7 +59,7 @@ async fn exchange<C: StreamConnector>(client: &Client<C>, path: &str, upload: Up
     assert_eq!(body.to_bytes(), expected);
 }
 
-/// What both servers answer.
+/// The body of both servers' answers.
 fn answer(path: &str, told: &str) -> String {
     format!("this is {path}, and you said {told:?}")
 }

@@ -48,11 +48,11 @@ struct Line {
     turns: usize,
 }
 
-/// What the server sends in one go.
+/// The most bytes that the server sends in one go.
 const SLICE: usize = 7;
 
 impl Line {
-    /// Reads what has come of a request; answers it if that is all of it, or enough.
+    /// Answers the next request if it has arrived, or as much of it as the answer needs.
     fn serve(&mut self) {
         let Some(end) = self.asked.windows(4).position(|end| end == b"\r\n\r\n") else {
             return;
@@ -96,7 +96,7 @@ impl Line {
     }
 }
 
-/// The body of a request, and how long it is as sent; none if it is not there yet.
+/// The body of a request and its length as sent; `None` if it has not arrived yet.
 fn told(head: &str, body: &[u8]) -> Option<(String, usize)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if let Some((_, rest)) = head.split_once("content-length: ") {

@@ -14,10 +14,11 @@ use keepalive::{Attempt, ConnectError, Connection, Connector, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::sync::Notify;
 
-/// What fits between the two ends, and what may be sent of an upload before the server has read it.
+/// Bytes that fit between the two ends, and bytes of an upload that may be sent before the server
+/// reads them.
 const BUFFER: usize = 64;
 const WINDOW: u32 = 16;
-/// What the server sends in one go.
+/// The most bytes that the server sends in one go.
 const SLICE: usize = 7;
 
 /// Answers each request by what its path says.
@@ -63,7 +64,7 @@ impl Server {
             }
             let server = self.clone();
             tokio::spawn(async move {
-                // It fails where the client has lost its interest.
+                // It fails if the client has dropped the exchange.
                 let _answered = server.answer(&path, request, respond).await;
             });
         }

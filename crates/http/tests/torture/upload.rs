@@ -9,7 +9,7 @@ use http_body::{Body, Frame};
 use hyper::body::Bytes;
 use keepalive_http::{Client, Error, StreamConnector};
 
-/// What is sent with a request.
+/// The body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upload {
     Nothing,

@@ -1,5 +1,5 @@
-//! H9: a body that nobody reads costs the window of its stream, and the connection has as much as
-//! all of its streams together.
+//! H9: an unread body holds the window of its stream alone. The window of the connection is as
+//! large as those of all its streams together.
 #![allow(clippy::unwrap_used)]
 
 use std::convert::Infallible;
@@ -36,7 +36,7 @@ async fn fifty_of_a_hundred_megabytes_beside_a_thousand_small_answers() {
             assert_eq!(body.to_bytes(), "small");
         }
     }
-    // What has left the server lies with us, but for what it keeps by itself.
+    // The client holds all bytes that the server has sent, except those in the server's buffers.
     eventually("all windows are full", || {
         sent.load(Ordering::SeqCst) >= 50 * WINDOW
     })
@@ -45,7 +45,7 @@ async fn fifty_of_a_hundred_megabytes_beside_a_thousand_small_answers() {
     assert!(sent.load(Ordering::SeqCst) <= most, "{sent:?} of {most}");
     assert_eq!(client.manager().totals().opened, 1);
 
-    // Nobody is forgotten: what is read goes on.
+    // Reading a body makes the server send more of it.
     for response in unread {
         let mut body = response.into_body();
         let mut read = 0;
@@ -120,7 +120,8 @@ fn path(uri: &Uri, path: &str) -> Uri {
 
 /// The default window of a stream.
 const WINDOW: u64 = 2 << 20;
-/// What a server has taken from a body and not sent: its buffer, and the piece that did not fit.
+/// Bytes that a server has taken from a body and not sent: its buffer, and the piece that did not
+/// fit.
 const SERVERS_OWN: u64 = 2 * CHUNK as u64;
 const CHUNK: usize = 1 << 14;
 const LARGE: usize = 100_000_000;

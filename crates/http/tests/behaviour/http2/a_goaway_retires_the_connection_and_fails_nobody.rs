@@ -1,4 +1,4 @@
-//! H10: a server that is about to close says so (RFC 9113, section 6.8).
+//! H10: a server announces by a GOAWAY that it will close (RFC 9113, section 6.8).
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,7 +29,7 @@ async fn what_is_under_way_goes_on_and_the_next_gets_another() {
     .await;
 }
 
-/// A server that ends in order says first that it will, and then which request was the last.
+/// A graceful shutdown sends two GOAWAYs: a warning, then one with the last stream that it serves.
 #[tokio::test]
 async fn a_second_one_sends_again_what_comes_after_the_last_stream_alone() {
     let (server, client) = (Server::start().await, client(2));

@@ -1,5 +1,5 @@
-//! L9: whoever knows that a server speaks HTTP/2 opens one connection, waits for its settings, and
-//! opens the next when it is full.
+//! L9: to a server known to speak HTTP/2, the client opens one connection and waits for its
+//! settings. It opens the next one when the first is full.
 
 use keepalive::Reason;
 use tokio::net::TcpListener;
@@ -123,12 +123,12 @@ async fn one_that_goes_before_it_has_said_anything_holds_nobody_up() {
     for response in others {
         within(response).await.unwrap().unwrap();
     }
-    // What became of its request nobody knows, so it may have been sent again, or not.
+    // The fate of its request is unknown, so the client may or may not have sent it again.
     let _ = within(first).await.unwrap();
     assert_eq!((crowd.connections(), totals().opened), (1, 2));
 }
 
-/// What was agreed on by ALPN is remembered of a host, when none of its connections is left.
+/// The client remembers the protocol that a host chose by ALPN after its last connection closes.
 #[cfg(feature = "tls")]
 #[tokio::test]
 async fn what_a_host_spoke_before_is_remembered() {
@@ -153,7 +153,7 @@ async fn what_a_host_spoke_before_is_remembered() {
     assert_eq!((crowd.connections(), totals().opened), (2, 2));
 }
 
-/// It is wrong about a host that has come to speak HTTP/1.1: the others open theirs at once.
+/// If the host now speaks HTTP/1.1, the memory is wrong: the other requests open theirs at once.
 #[cfg(feature = "tls")]
 #[tokio::test]
 async fn until_it_speaks_otherwise() {

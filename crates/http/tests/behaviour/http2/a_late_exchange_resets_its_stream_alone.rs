@@ -1,4 +1,4 @@
-//! H12: an exchange that takes longer than its deadlines allow is given up, and its neighbours go
+//! H12: an exchange that misses a deadline is cancelled, and other exchanges on its connection go
 //! on.
 
 #![allow(clippy::unwrap_used)]
@@ -59,7 +59,7 @@ async fn before_its_head_has_come_or_after() {
     }
 }
 
-/// The clock stands still here, and each read finds what it asks for.
+/// The clock is paused here, and each read finds its bytes.
 #[tokio::test(start_paused = true)]
 async fn however_much_is_there_already() {
     let (wire, mut server) = Wire::new();

@@ -1,5 +1,5 @@
-//! C4: before a connection is lent again the system is asked about it. A TLS session takes in what
-//! has arrived then, which is for hyper, and the reactor has not told it yet.
+//! C4: before it lends a connection again, the manager checks its socket. A TLS session then reads
+//! bytes meant for hyper, before the reactor has reported them to hyper.
 
 #![allow(clippy::unwrap_used)]
 
@@ -65,7 +65,8 @@ async fn connected() -> (Client, Uri, Peer<TlsStream<TcpStream>>) {
     (client, uri, peer)
 }
 
-/// Of a connection used a moment ago the system would not be asked. No other task runs meanwhile.
+/// Waits until the connection needs a check: a recently used one has none. No other task runs
+/// meanwhile.
 fn later() {
     let now = Instant::now();
     while now.elapsed() < Duration::from_millis(2) {
@@ -73,8 +74,8 @@ fn later() {
     }
 }
 
-/// Asks for the connection, which is looked at for that, and goes away. Nothing is awaited meanwhile,
-/// so that only the system knows what the server has just sent.
+/// Requests the connection, which is checked for that, and drops the request. No await happens
+/// meanwhile, so that only the kernel knows of the bytes that the server has just sent.
 fn look(client: &Client, uri: &Uri) {
     let request = Request::new("https", uri.host().unwrap(), uri.port_u16().unwrap());
     drop(client.manager().allocate(request.unwrap()));

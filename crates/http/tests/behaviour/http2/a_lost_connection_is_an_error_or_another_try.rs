@@ -1,4 +1,4 @@
-//! H1: a connection that breaks takes all its exchanges along: those that may be done twice are.
+//! H1: a connection that breaks ends all its exchanges; the client retries the idempotent ones.
 
 use http::Request;
 

@@ -1,5 +1,5 @@
-//! H1: what came after the last stream that a GOAWAY names was not looked at: it is safe to ask
-//! again, whatever for, and on however new a connection it was (RFC 9113, section 6.8).
+//! H1: a server has not processed streams after the last one that its GOAWAY names. Any such
+//! request is safe to send again, even one on a new connection (RFC 9113, section 6.8).
 
 #![allow(clippy::unwrap_used)]
 
@@ -51,7 +51,7 @@ async fn nor_more_often_than_is_allowed() {
     assert_eq!((error.function(), error.resent()), ("response", 1));
 }
 
-/// On a connection that had been used, too.
+/// The same on a reused connection.
 #[tokio::test]
 async fn and_not_at_once_if_it_was_for_an_error() {
     let (server, client) = (Server::start().await, client(1));

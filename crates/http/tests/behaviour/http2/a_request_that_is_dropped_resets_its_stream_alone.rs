@@ -1,4 +1,4 @@
-//! C2, of a connection that others use: they go on, and so does the connection.
+//! C2 on a shared connection: the other exchanges go on, and so does the connection.
 
 use http_body_util::BodyExt;
 

@@ -1,6 +1,5 @@
-//! H1, H9: a server may allow fewer streams just as a request leaves. A request that hyper has
-//! taken then waits for a stream where nobody can take it back, and its connection may end
-//! meanwhile.
+//! H1, H9: a server may lower its limit of streams just as a request leaves. A request inside hyper
+//! then waits for a stream and cannot be taken back, and its connection may end meanwhile.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +18,7 @@ use super::server::{HEADERS, NO_ERROR, PROTOCOL_ERROR, Peer, settings};
 use crate::support::wire::Wire;
 use crate::support::{eventually, within};
 
-/// Nothing of it has left, so it goes to another connection, whatever it is for.
+/// No byte of it has been sent, so it goes to another connection, whatever its method.
 #[tokio::test]
 async fn it_is_sent_elsewhere_if_the_connection_ends() {
     for method in [Method::GET, Method::POST] {
@@ -52,7 +51,7 @@ async fn it_is_sent_elsewhere_if_the_connection_ends() {
     }
 }
 
-/// The server may have acted on that one, and hyper says the same of both.
+/// The server may have acted on that request, and hyper reports the same error for both.
 #[test]
 fn one_that_has_left_is_not_sent_again_when_the_runtime_ends() {
     let (client, mut server) = wired(10);
@@ -75,7 +74,7 @@ fn one_that_has_left_is_not_sent_again_when_the_runtime_ends() {
     drop(peer);
 }
 
-/// Where the server speaks first, as it may by TLS.
+/// The server sends first, as it may over TLS.
 #[tokio::test]
 async fn one_that_may_not_leave_waits_for_its_turn_instead() {
     for streams in [0, 1] {

@@ -1,5 +1,5 @@
-//! H13: a server that ends a stream by HTTP_1_1_REQUIRED is asked by HTTP/1.1 (RFC 9113, section
-//! 7).
+//! H13: after a reset with HTTP_1_1_REQUIRED, the client sends the request by HTTP/1.1 (RFC 9113,
+//! section 7).
 
 #![allow(clippy::unwrap_used)]
 

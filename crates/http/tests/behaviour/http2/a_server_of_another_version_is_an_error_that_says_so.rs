@@ -1,4 +1,4 @@
-//! HTTP/2 by prior knowledge, said to a server that knows nothing of it.
+//! HTTP/2 by prior knowledge, sent to a server that does not speak it.
 
 use std::io;
 

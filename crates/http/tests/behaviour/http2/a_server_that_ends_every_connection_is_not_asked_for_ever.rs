@@ -9,7 +9,7 @@ use crate::support::within;
 
 const REQUESTS: usize = 64;
 
-/// On one thread, hyper hears of the end before those who wait are polled.
+/// On one thread, hyper reads the end of the connection before the waiting requests are polled.
 #[tokio::test]
 async fn by_whom_it_waits_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! A peer that says nothing any more, not even that it closes.
+//! A peer that sends nothing any more, not even a FIN.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! H11: a connection of which nothing is heard is asked whether its peer is there, once, and
-//! replaced if it is not.
+//! H11: when a connection stays silent, the client sends one ping. It replaces the connection if no
+//! answer comes.
 
 #![allow(clippy::unwrap_used)]
 
@@ -105,7 +105,7 @@ async fn a_request_given_up_in_silence_sends_the_next_to_another_connection_at_o
     eventually("it is closed", || client.manager().totals().open == 1).await;
 }
 
-/// Servers of gRPC end a connection for more. Each request would be a reason to ask.
+/// gRPC servers end a connection that sends more pings. Each request would be a reason for one.
 #[tokio::test(start_paused = true)]
 async fn one_that_says_nothing_else_is_asked_three_times_and_then_every_five_minutes() {
     let (wire, mut server) = Wire::new();

@@ -1,5 +1,5 @@
-//! H1: a server that ends a stream has its reasons, and may have acted on the request. It is not
-//! asked the same again (RFC 9113, section 8.7).
+//! H1: a server that resets a stream may have acted on the request, so the client does not send the
+//! request again (RFC 9113, section 8.7).
 
 #![allow(clippy::unwrap_used)]
 

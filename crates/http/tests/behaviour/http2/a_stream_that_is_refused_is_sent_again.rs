@@ -1,5 +1,5 @@
-//! H1, H2: a refused stream was not looked at: it is safe to ask again, whatever for (RFC 9113,
-//! section 8.7).
+//! H1, H2: a server has not processed a stream that it refuses: any request is safe to send again
+//! (RFC 9113, section 8.7).
 
 use std::time::{Duration, Instant};
 

@@ -38,7 +38,7 @@ async fn but_one_that_is_cut_short_is_an_error() {
     assert_eq!(client.manager().totals().idle, 1, "the connection lives");
 }
 
-/// A body that never ends, and says nothing either.
+/// A body that never ends, and never yields a frame.
 struct Endless;
 
 impl http_body::Body for Endless {

@@ -16,14 +16,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What of the server a test holds back, and what the server has seen.
+/// The frames that a test holds back, and the requests that the server has received.
 #[derive(Clone)]
 pub(crate) struct Crowd(Arc<Inner>);
 
 struct Inner {
     /// How many streams each connection may have.
     streams: u32,
-    /// Whether the server says its settings.
+    /// Whether the server sends its settings.
     greets: watch::Sender<bool>,
     /// Whether the server answers.
     answers: watch::Sender<bool>,
@@ -33,7 +33,7 @@ struct Inner {
 }
 
 impl Crowd {
-    /// It says its settings, and answers, at once.
+    /// A server that sends its settings and its answers at once.
     pub(crate) fn allowing(streams: u32) -> Self {
         Self(Arc::new(Inner {
             streams,
@@ -44,7 +44,7 @@ impl Crowd {
         }))
     }
 
-    /// Begins to serve, and answers where.
+    /// Begins to serve, and returns the address.
     pub(crate) async fn listen(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,5 +1,5 @@
-//! A server that allows as many streams as a test says, changes its mind, and counts what it is
-//! asked (RFC 9113, section 5.1.2).
+//! A server whose limit of streams a test sets and changes (RFC 9113, section 5.1.2). It counts its
+//! requests.
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
 use std::collections::VecDeque;
@@ -23,12 +23,12 @@ pub(crate) struct Limited {
     wishes: Arc<Wishes>,
 }
 
-/// What a test wants of every connection.
+/// The settings of a test for every connection.
 struct Wishes {
-    /// How many streams it may have. Nothing is said before there is a number.
+    /// How many streams it may have. The server sends no settings before there is a number.
     streams: watch::Sender<Option<u32>>,
     answers: watch::Sender<bool>,
-    /// How often connections were told to end.
+    /// How many GOAWAYs the test has asked for.
     goaways: watch::Sender<usize>,
     seen: watch::Sender<Seen>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Seen {
     pub(crate) connections: usize,
     /// Requests that were let in.
     pub(crate) asked: usize,
-    /// Requests that were refused, for they came when as many as were allowed were there.
+    /// Requests that were refused, because they came above the limit.
     pub(crate) refused: usize,
     /// Those among them that came after the client had acknowledged the limit.
     pub(crate) rude: usize,
@@ -80,17 +80,17 @@ impl Limited {
         self.wishes.streams.send_replace(Some(streams));
     }
 
-    /// Says nothing on the next connections until there is a limit again.
+    /// Sends no settings on the next connections until there is a limit again.
     pub(crate) fn be_silent(&self) {
         self.wishes.streams.send_replace(None);
     }
 
-    /// Whether what is asked is answered.
+    /// Sets whether the server answers requests.
     pub(crate) fn answer(&self, answers: bool) {
         self.wishes.answers.send_replace(answers);
     }
 
-    /// Says on every connection that it takes no further stream.
+    /// Sends a GOAWAY on every connection.
     pub(crate) fn goaway(&self) {
         self.wishes.goaways.send_modify(|goaways| *goaways += 1);
     }
@@ -115,10 +115,10 @@ struct Peer {
     /// Streams that wait for an answer.
     open: Vec<u32>,
     last: u32,
-    /// The limits that were said and not yet acknowledged, and the last that was.
+    /// The limits that were sent and not yet acknowledged, and the last that was.
     said: VecDeque<u32>,
     acknowledged: Option<u32>,
-    /// Whether the client's settings wait until the server has said its own.
+    /// Whether the client's settings wait until the server has sent its own.
     owes: bool,
 }
 
@@ -217,7 +217,7 @@ impl Peer {
         }
     }
 
-    /// What was said last.
+    /// The limit that the server sent last.
     fn limit(&self) -> Option<u32> {
         self.said.back().copied().or(self.acknowledged)
     }

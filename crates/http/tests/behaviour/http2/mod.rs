@@ -1,4 +1,4 @@
-//! HTTP/2, spoken with a server that is told frame by frame what to say.
+//! HTTP/2, with a server whose every frame the test sets.
 
 pub(crate) mod crowd;
 mod limited;

@@ -1,5 +1,5 @@
-//! H4, H10: however many requests are given up, and whatever the server goes on to send on their
-//! streams.
+//! H4, H10: cancelled requests do not harm others, however many they are and whatever the server
+//! still sends on their streams.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -57,8 +57,8 @@ async fn thousands_beside_exchanges_that_take_long() {
     served.abort();
 }
 
-/// Answers each request once it is reset, and goes on for a while, as one whose answer was on its
-/// way; the others at the end.
+/// Answers each request once it is reset, and goes on for a while, as if the answer had been on its
+/// way. Answers the others at the end.
 async fn late(mut peer: Peer, asked: Arc<AtomicUsize>, mut ending: watch::Receiver<bool>) {
     let (mut open, mut late) = (BTreeSet::new(), VecDeque::new());
     loop {

@@ -1,4 +1,4 @@
-//! A server that says exactly the frames that a test tells it to (RFC 9113, section 4.1).
+//! A server that sends exactly the frames of a test (RFC 9113, section 4.1).
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
 use keepalive::Manager;
@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::within;
 
-/// The kinds of frames that tests speak of.
+/// The types of frames that tests use.
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.write(&settings(streams)).await;
     }
 
-    /// Waits until the client has read what was sent.
+    /// Waits until the client has read all frames sent so far.
     pub(crate) async fn heard(&mut self) {
         self.send(PING, 0, 0, &[0; 8]).await;
         self.next(PING).await;
@@ -111,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         frame.stream
     }
 
-    /// The next frame of this kind; what a client says to keep a connection up is passed over.
+    /// The next frame of this kind. Skips other kinds, but fails on HEADERS, RST_STREAM and GOAWAY.
     pub(crate) async fn next(&mut self, kind: u8) -> Frame {
         loop {
             let frame = self.frame().await.expect("a frame");
@@ -158,13 +158,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         })
     }
 
-    /// Answers 200, with nothing more to say.
+    /// Answers 200, without a body.
     pub(crate) async fn answer(&mut self, stream: u32) {
         self.send(HEADERS, END_HEADERS | END_STREAM, stream, &OK)
             .await;
     }
 
-    /// Answers with a status of three digits, and nothing more to say.
+    /// Answers with a status of three digits, without a body.
     pub(crate) async fn answer_with(&mut self, stream: u32, status: &str) {
         // A literal that is not to be remembered, with the name of entry 8 (RFC 7541, section 6.2.2).
         let mut head = vec![0x08, 3];
@@ -193,12 +193,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
             .await;
     }
 
-    /// Says that no request after the last will be served.
+    /// Sends a GOAWAY that names the last request.
     pub(crate) async fn goaway(&mut self) {
         self.goaway_after(self.last).await;
     }
 
-    /// Says that none after this stream was looked at.
+    /// Sends a GOAWAY that names this stream as the last one processed.
     pub(crate) async fn goaway_after(&mut self, stream: u32) {
         self.goaway_for(stream, NO_ERROR).await;
     }

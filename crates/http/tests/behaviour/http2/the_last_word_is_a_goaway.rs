@@ -1,4 +1,4 @@
-//! C8: a connection is not dropped without a word to its peer.
+//! C8: the client sends a GOAWAY before it closes a connection.
 
 use super::server::{GOAWAY, Server, ask, client};
 use crate::support::within;

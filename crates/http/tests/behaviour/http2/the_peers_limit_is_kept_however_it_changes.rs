@@ -1,6 +1,6 @@
-//! H9, W1: a server may say late how many streams it allows, allow few or none, and change its
-//! mind. The limit is kept, a request without a place waits and says why, none is lost, and no
-//! storm of connections begins.
+//! H9, W1: a server may send its limit of streams late, allow few or none, and change the limit.
+//! The client keeps the limit, loses no request, and opens no storm of connections. A request
+//! without a place waits and reports why.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,7 +27,7 @@ async fn settings_that_come_late_open_one_connection_and_lose_nobody() {
     for cell in cells() {
         let (server, user, before) = cell.before(None, LONG).await;
         let asked = user.ask(REQUESTS);
-        // One ventures, whose answer is late too.
+        // One request leaves before the limit is known; its answer is late too.
         server.until(|seen| seen.asked == before + 1).await;
         user.waiting(REQUESTS - 1).await;
         assert_eq!(user.reason(), Some(Reason::PeerLimit), "{cell:?}");
@@ -62,7 +62,7 @@ async fn two_streams_are_two_on_each_connection() {
     }
 }
 
-/// The request that ventures before anything is known is refused, and sent again.
+/// The server refuses a request sent before the limit is known, and the client sends it again.
 #[tokio::test]
 async fn none_from_the_start_is_waited_out() {
     for cell in cells() {
@@ -222,7 +222,7 @@ impl Cell {
 
 type Answers = JoinSet<Result<(), Lost>>;
 
-/// Why there was no answer, and what was waited for.
+/// The error, and the reason for the wait.
 type Lost = (String, Option<Reason>);
 
 async fn all(mut asked: Answers) {
@@ -294,7 +294,7 @@ impl User {
         eventually(&what, || self.totals().waiting == requests).await;
     }
 
-    /// What one more request would wait for.
+    /// The reason for which one more request would wait.
     fn reason(&self) -> Option<Reason> {
         match self {
             Self::Own(client, port) => reason(client.manager(), *port),

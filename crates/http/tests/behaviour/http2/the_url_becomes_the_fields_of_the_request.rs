@@ -1,5 +1,5 @@
-//! What HTTP/1.1 says in the first line and in `host` are fields of their own (RFC 9113, section
-//! 8.3.1).
+//! HTTP/2 sends the parts of HTTP/1.1's first line and `host` as pseudo-header fields (RFC 9113,
+//! section 8.3.1).
 
 #![allow(clippy::unwrap_used)]
 
@@ -30,7 +30,7 @@ async fn a_host_that_is_given_takes_the_place_of_the_urls() {
     assert!(!head.headers.contains_key("host"));
 }
 
-/// The head of a request, as a server of somebody else's reads it.
+/// The head of a request, as an independent server reads it.
 async fn asked(
     build: impl FnOnce(http::request::Builder, &Server) -> http::request::Builder,
 ) -> http::request::Parts {

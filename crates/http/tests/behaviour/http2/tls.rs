@@ -67,7 +67,7 @@ impl TlsServer {
     /// The next connection, if its handshake comes to an end.
     pub(crate) async fn accept(self) -> std::io::Result<TlsStream<TcpStream>> {
         let (stream, _) = self.listener.accept().await.unwrap();
-        // What is sent is there at once.
+        // Small writes arrive without delay.
         stream.set_nodelay(true).unwrap();
         self.acceptor.accept(stream).await
     }

@@ -53,7 +53,7 @@ async fn a_server_that_can_not_is_an_error_where_nothing_else_is_wanted() {
 
 #[tokio::test]
 async fn one_that_does_not_agree_to_it_is_an_error_that_names_what_was_offered_and_chosen() {
-    // What the server knows, what our settings offer instead of h2, and what is said.
+    // The protocols of the server, those that our settings offer instead of h2, and the error.
     for (known, offering, said) in [
         (&[][..], None, "was offered h2 by ALPN and chose none,"),
         (
@@ -109,7 +109,7 @@ async fn a_connector_of_ones_own_says_whether_it_asked() {
     }
 }
 
-/// What a server is said first, or why nothing.
+/// The first bytes that a server receives, or the error of the request.
 async fn said_to<F, B>(get: impl FnOnce(http::Uri) -> F) -> Result<[u8; 16], keepalive_http::Error>
 where
     F: Future<Output = Result<http::Response<B>, keepalive_http::Error>>,
@@ -120,7 +120,7 @@ where
     let said = async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut said = [0; 16];
-        // Where nothing is said the request ends by itself.
+        // If the client sends nothing, the request ends by itself.
         match stream.read_exact(&mut said).await {
             Ok(_) => said,
             Err(_) => std::future::pending().await,
@@ -132,7 +132,7 @@ where
     }
 }
 
-/// Opens connections without TLS, and says so much of what was agreed on.
+/// Opens connections without TLS, and reports these protocols as offered and chosen by ALPN.
 #[derive(Clone, Copy)]
 struct Own {
     offered: Option<&'static str>,

@@ -1,4 +1,4 @@
-//! A server that says exactly what a test tells it to, and what every test needs around it.
+//! A server that sends exactly the bytes of a test, and the helpers that every test needs.
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
 pub(crate) mod wire;
@@ -142,7 +142,7 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
         .expect("nothing happens any more")
 }
 
-/// Waits, a turn of the event loop at a time, until something has come about.
+/// Waits, a turn of the event loop at a time, until a condition holds.
 pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let turns = async {
         while !is_so() {

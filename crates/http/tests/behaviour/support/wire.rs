@@ -1,4 +1,4 @@
-//! Connections that are pipes within the process: what is written is there to be read at once.
+//! Connections that are pipes within the process: written bytes can be read at once.
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
 use std::io;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 /// Opens pipes, and sends away their other ends.
 pub(crate) struct Wire {
     ends: mpsc::UnboundedSender<DuplexStream>,
-    /// What the other ends say before anything is said to them.
+    /// The bytes that the other ends send first.
     greeting: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! A connector of hyper-util's kind that tells what becomes of its connections.
+//! A connector of hyper-util's kind that counts its open and closed connections.
 
 pub(crate) mod pipe;
 #[allow(
@@ -29,7 +29,7 @@ use tower_service::Service;
 
 pub(crate) use server::{Peer, Server, eventually, exchange, ok, within};
 
-/// Opens TCP connections, and tells how many it has opened and how many are gone.
+/// Opens TCP connections, and counts how many it has opened and how many are gone.
 #[derive(Clone)]
 pub(crate) struct Told {
     opened: Arc<AtomicUsize>,
@@ -63,7 +63,7 @@ impl Told {
         *self.closed.borrow()
     }
 
-    /// How many there were at once, at most.
+    /// The largest number of connections at one time.
     pub(crate) fn most(&self) -> usize {
         self.most.load(Ordering::SeqCst)
     }

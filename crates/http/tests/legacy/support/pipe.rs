@@ -15,11 +15,11 @@ use tower_service::Service;
 
 use super::within;
 
-/// Hands what it was asked for, and the other end of each connection, to a test.
+/// Sends the URI and the other end of each connection to a test.
 #[derive(Clone)]
 pub(crate) struct Pipes {
     asked: mpsc::UnboundedSender<(Uri, Far)>,
-    /// What reading comes to at once: the end, or an error.
+    /// The immediate result of a read: the end, or an error.
     outcome: Option<Result<(), &'static str>>,
 }
 
@@ -62,7 +62,7 @@ impl Service<Uri> for Pipes {
     }
 }
 
-/// What connectors were asked for, and the other ends.
+/// The URIs that connectors were called with, and the other ends.
 pub(crate) type Fars = mpsc::UnboundedReceiver<(Uri, Far)>;
 
 /// The other end of a connection.
@@ -79,7 +79,7 @@ impl Far {
         String::from_utf8(head).unwrap()
     }
 
-    /// What has come: nothing at the end.
+    /// The bytes that have arrived; empty at the end of the stream.
     pub(crate) fn read_now(&mut self) -> Poll<String> {
         let mut bytes = [0; 1024];
         let mut buffer = ReadBuf::new(&mut bytes);
