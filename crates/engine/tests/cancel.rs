@@ -1,7 +1,7 @@
-//! Two managers have the same inputs, but in one there is a request more, which is withdrawn
-//! before anything was begun for it. From then on, they do the same (I10).
+//! Two managers receive the same inputs, but one has an extra request, which is cancelled before
+//! anything begins for it. From then on, both behave the same (I10).
 //!
-//! `KEEPALIVE_CANCEL_SEEDS=n` runs more of them, `KEEPALIVE_CANCEL_SEED=n` one alone.
+//! `KEEPALIVE_CANCEL_SEEDS=n` runs more seeds, `KEEPALIVE_CANCEL_SEED=n` replays one.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // figures, and how to replay a failure
 
@@ -42,7 +42,7 @@ fn cancel_leaves_no_trace() {
     );
 }
 
-/// Says how to see a failure again.
+/// Prints how to replay a failure.
 struct Replay(u64);
 
 impl Drop for Replay {
@@ -59,14 +59,14 @@ impl Drop for Replay {
 struct Twins {
     dice: Dice,
     scope: Scope,
-    /// Knows what can be done next.
+    /// Decides which inputs are possible next.
     model: Model,
     last: Input,
     visited: Subject,
     plain: Subject,
     visits: u64,
     withdrawn: u64,
-    /// How many have withdrawn from each host.
+    /// Cancelled visitors of each host.
     withdrawn_from: Vec<u64>,
 }
 
@@ -88,8 +88,8 @@ impl Twins {
         }
     }
 
-    /// Lives until a visitor has changed something by being there, if only by having something
-    /// begun for it: what follows from that is not the fault of who withdraws.
+    /// Runs until a visitor has changed something by its presence, if only an attempt began for
+    /// it. After that, the two managers may differ even if the visitor is cancelled.
     fn live(&mut self) {
         for _ in 0..OPERATIONS {
             if self.dice.below(6) > 0 {
@@ -101,7 +101,7 @@ impl Twins {
         }
     }
 
-    /// False if the visitor was more than one who waits.
+    /// Returns false if the visitor did more than wait.
     fn visit(&mut self) -> bool {
         let host = self.dice.below(self.scope.hosts);
         let stay = [0, 0, 1, 2, 5][self.dice.below(5)];
@@ -115,7 +115,7 @@ impl Twins {
                 harmless = self.waits_unnoticed(visitor);
             }
         }
-        // Its time may have run out unnoticed.
+        // Timeouts may be due by now.
         self.input(PAUSE);
         harmless &= self.waits_unnoticed(visitor);
         if harmless {
@@ -144,14 +144,14 @@ impl Twins {
         self.plain.input(input);
     }
 
-    /// The one without visitor learns of the time as the other does.
+    /// Keeps the manager without a visitor in step: a visit or a withdrawal is a pause to it.
     fn pause(&mut self) {
         self.model.input(PAUSE);
         self.plain.input(PAUSE);
         self.last = PAUSE;
     }
 
-    /// Whether nothing was begun for a visitor, closed for it, or counted because of it.
+    /// Whether the visitor waits, and nothing was begun, closed or counted for it.
     fn waits_unnoticed(&mut self, visitor: Visitor) -> bool {
         let (visited, plain) = self.effects();
         visited == plain
@@ -175,14 +175,14 @@ impl Twins {
     }
 }
 
-/// What a request changes by more than waiting.
+/// The parts of a view that a request changes only if it does more than wait.
 fn changes(view: &View) -> (u64, Counts, &[Option<usize>]) {
     let mut totals = view.totals;
     (totals.waiting, totals.cancelled) = (0, 0);
     (view.overtakes, totals, &view.next)
 }
 
-/// But for the count of those who withdrew.
+/// The view without the count of cancelled visitors.
 fn without(mut view: View, withdrawn_from: &[u64]) -> View {
     let uncount = |counts: &mut Counts, withdrawn| counts.cancelled -= withdrawn;
     uncount(&mut view.totals, withdrawn_from.iter().sum());

@@ -1,8 +1,8 @@
 //! Every state of small worlds, reached by every order of inputs: see `keepalive_testkit::explore`.
 //!
 //! `KEEPALIVE_EXPLORE=full cargo test --release -p keepalive-engine --test explore -- --nocapture`
-//! explores all that CI explores, `KEEPALIVE_EXPLORE=endless` goes on until all states are known, and
-//! `KEEPALIVE_EXPLORE='name: inputs'` goes one way again.
+//! explores as much as CI, and `KEEPALIVE_EXPLORE=endless` goes on until all states are known.
+//! `KEEPALIVE_EXPLORE='name: inputs'` replays one path.
 
 use keepalive_testkit::explore::small::all;
 use keepalive_testkit::explore::{Explored, explore, replay};

@@ -1,7 +1,7 @@
 //! Engine and model side by side over generated inputs, which shrink to the shortest that differ.
 //!
-//! `KEEPALIVE_MODEL_CASES=n` runs more of them, `KEEPALIVE_MODEL_SEED=n` others. What failed once
-//! is kept in `tests/seeds/model.txt` and runs first.
+//! `KEEPALIVE_MODEL_CASES=n` runs more cases, `KEEPALIVE_MODEL_SEED=n` others. Past failures are
+//! kept in `tests/seeds/model.txt` and run first.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // figures, and how to replay a failure
 
@@ -59,7 +59,7 @@ fn the_engine_does_what_the_model_says() {
     }
 }
 
-/// What `cargo xtask planted` runs, since nothing needs to shrink there.
+/// `cargo xtask planted` runs this test, since nothing needs to shrink there.
 #[test]
 fn it_does_so_for_random_inputs_without_shrinking() {
     for seed in 0..100 {
@@ -72,7 +72,7 @@ fn from_environment(name: &str) -> Option<u64> {
     Some(value.parse().expect("a number"))
 }
 
-/// Makes all inputs of a case, and answers what happened.
+/// Runs all operations of a case, and counts the events.
 fn compare((mut reference, operations, made): Case) -> Tally {
     let mut subject = Subject::new(reference.scope.settings.clone(), &reference.scope.limits);
     let count = operations.len() as u64;
@@ -94,7 +94,7 @@ fn compare((mut reference, operations, made): Case) -> Tally {
     }
 }
 
-/// Says what the shortest case does.
+/// Prints the steps of the shortest case.
 fn explain((mut reference, operations, _): Case) {
     let Scope {
         settings,
@@ -111,7 +111,7 @@ fn explain((mut reference, operations, _): Case) {
     }
 }
 
-/// The model, in the words of `proptest_state_machine`.
+/// The model, as `proptest_state_machine` needs it.
 #[derive(Clone, Debug)]
 struct Reference {
     scope: Scope,
@@ -133,7 +133,7 @@ impl ReferenceStateMachine for Reference {
         reference.boxed()
     }
 
-    /// Only what has something to act on.
+    /// Draws only operations that have something to act on.
     fn transitions(reference: &Self) -> BoxedStrategy<Operation> {
         let kinds = reference.model.kinds(&reference.scope);
         let operation = (0..kinds.len(), any::<[u8; 3]>()).prop_map(move |(kind, picks)| {
@@ -168,7 +168,7 @@ impl Tally {
         self
     }
 
-    /// What never happens is not compared.
+    /// Every kind of event has happened: the comparison proves nothing about the others.
     fn assert_all_happened(&self) {
         let totals = self.totals;
         let happened = [

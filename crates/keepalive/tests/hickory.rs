@@ -1,7 +1,7 @@
 //! `HickoryResolver` and a real DNS server: dnsmasq.
 //!
 //! Skipped where there is no dnsmasq, unless `KEEPALIVE_REQUIRE_DNSMASQ=1` is set.
-#![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
+#![cfg(target_os = "linux")] // all of 127.0.0.0/8 is local
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -70,7 +70,7 @@ async fn a_server_that_never_answers_holds_up_nobody_else() {
 async fn addresses_are_kept_for_their_ttl() {
     let Some(dns) = Dns::start() else { return };
     let (manager, server) = (dns.manager(), listen("127.0.0.1"));
-    // That there is no AAAA is remembered for a moment, and an A for its TTL: an hour, or no time.
+    // The resolver caches a missing AAAA for a moment, and an A for its TTL: an hour, or zero.
     for (name, queries) in [("hour.test", 1 + 1), ("four.test", 3 + 1)] {
         for _ in 0..3 {
             let lease = manager.allocate(request(name, &server)).await;
@@ -97,7 +97,7 @@ async fn a_name_that_moves_takes_its_connections_along() {
     assert_eq!(manager.totals().idle, 1);
 
     dns.move_to("four.test", Ipv4Addr::new(127, 0, 0, 2));
-    // The new file is read a moment after it is said to be there.
+    // dnsmasq reads the new file a moment after its signal.
     let deadline = Instant::now() + Duration::from_secs(5);
     let mut label = 0;
     loop {
@@ -120,7 +120,7 @@ fn request(name: &str, server: &TcpListener) -> Request {
     Request::new("test", name, port).expect("a request")
 }
 
-/// Connections wait to be accepted, which nobody does.
+/// A listener that leaves its connections in the queue.
 fn listen(address: &str) -> TcpListener {
     let address: IpAddr = address.parse().expect("an address");
     TcpListener::bind(SocketAddr::new(address, 0)).expect("an address to listen on")
@@ -143,7 +143,7 @@ struct Dns {
     program: Program,
     address: SocketAddr,
     folder: TempDir,
-    /// Where what is asked about `slow.test` goes.
+    /// Receives the queries for `slow.test`, and answers none.
     _silent: UdpSocket,
 }
 
@@ -192,7 +192,7 @@ impl Dns {
         manager.expect("sound settings")
     }
 
-    /// How often it was asked for a name.
+    /// The number of queries for a name in its log.
     fn queries(&self, name: &str) -> usize {
         let log = self.log();
         let asked = |line: &&str| line.contains("query[") && line.contains(&format!(" {name} "));

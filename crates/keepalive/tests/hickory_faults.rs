@@ -1,5 +1,5 @@
-//! `HickoryResolver` and DNS servers that fail: each is an error of `resolve` in time, and nothing
-//! of it is left.
+//! `HickoryResolver` and DNS servers that fail: each failure is an error in time, and leaves no
+//! connection and no task.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use keepalive::{ErrorKind, HickoryResolver, Manager, Net, Request};
 use tokio::runtime::Handle;
 
-/// What a DNS server makes of a question, if it says anything.
+/// The response of a DNS server to a question, or `None` if it stays silent.
 type Answer = fn(&[u8]) -> Option<Vec<u8>>;
 
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -50,7 +50,7 @@ const FAULTS: [(&str, Answer, ErrorKind); 7] = [
     ),
 ];
 
-/// A response to the question alone, with this code and without a record.
+/// A response that repeats the question, with this code and no record.
 fn answer(question: &[u8], code: u8) -> Vec<u8> {
     const HEADER: usize = 12;
     let name = question[HEADER..].iter().position(|&byte| byte == 0);
@@ -68,7 +68,7 @@ fn serve(answer: Answer) -> SocketAddr {
         let mut buffer = [0; 512];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             if let Some(answer) = answer(&buffer[..length]) {
-                // Whoever asked may have gone.
+                // The client may have gone.
                 let _ = socket.send_to(&answer, from);
             }
         }

@@ -1,4 +1,4 @@
-//! Asking for a connection and taking it in one (R8).
+//! Requesting a connection and taking it in one call (R8).
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use keepalive_engine::{Answer, Due, FromCache, Leased, Return, Settings};
 use crate::{hold, idle, limits, ms, pass, waits};
 use keepalive_testkit::world::World;
 
-/// Asks for a connection of host 0 on the short way.
+/// Leases a connection of host 0 by the fast path.
 fn lease(world: &mut World) -> Option<Leased> {
     world.lease(0, None)
 }

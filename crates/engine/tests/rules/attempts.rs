@@ -1,4 +1,4 @@
-//! Who an attempt is for when it ends (L5, L6).
+//! Which request gets the result of an attempt (L5, L6).
 
 use keepalive_engine::{Answer, ConnectionId, Return, Room, Settings};
 
@@ -116,7 +116,7 @@ fn a_slot_is_free_once_its_connection_has_closed() {
     assert_eq!((again, world.open()), (true, 0));
 }
 
-/// Connects, takes, and finds the connection closed already.
+/// Connects, takes the connection, and finds it closed already.
 fn hold_closed(world: &mut World, id: keepalive_engine::RequestId) -> bool {
     world.connect(0, 1);
     world.take(id);

@@ -1,4 +1,4 @@
-//! Closing takes at most `close_timeout` (C8), and what is closed is closed once.
+//! Closing takes at most `close_timeout` (C8), and a connection closes once.
 
 use keepalive_engine::{Due, Return, Settings};
 

@@ -1,4 +1,4 @@
-//! An attempt that nobody needs any more: withdrawn, or finished into the cache (L5).
+//! An attempt that no request needs is withdrawn, or finished into the cache (L5).
 
 use std::time::Duration;
 
@@ -204,7 +204,7 @@ fn it_does_so_when_it_is_left_while_another_host_waits() {
     assert!(world.is_served(other));
 }
 
-/// What it waits for itself, others may wait for too.
+/// Other attempts may wait for the same name or descriptor, so an unneeded one must end.
 #[test]
 fn it_does_not_wait_for_a_name_or_a_descriptor() {
     for waits in [Phase::Resolve, Phase::Descriptor] {

@@ -1,4 +1,4 @@
-//! A frozen budget gives nothing; once it has thawed, everything is given (C7, M4).
+//! A frozen budget grants nothing; once thawed, it grants everything that is due (C7, M4).
 
 use keepalive_engine::{Return, Room, Settings};
 

@@ -1,4 +1,4 @@
-//! How a connection came to its user (R8).
+//! Whether a user's connection is new or reused (R8).
 
 use keepalive_engine::{FromCache, Return, Settings};
 

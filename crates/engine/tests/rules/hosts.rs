@@ -1,4 +1,4 @@
-//! Hosts out of use are remembered up to a number; hosts in use always are (W4).
+//! A limited number of unused hosts is remembered; hosts in use always are (W4).
 
 use keepalive_engine::Return;
 

@@ -1,4 +1,4 @@
-//! What the rules say, scenario by scenario: one file per behaviour (docs/rules.md).
+//! Scenarios of the rules in docs/rules.md: one file per behaviour.
 
 mod abandon;
 mod at_once;
@@ -75,7 +75,7 @@ fn take(world: &mut World, id: RequestId) -> Taken {
     world.take(id).expect("an answer")
 }
 
-/// Takes the answer of a request, and looks where its time went.
+/// Takes the answer of a request, and returns its timing.
 fn take_timing(world: &mut World, id: RequestId) -> Timing {
     let timing = world.engines[usize::from(id.shard().0)].timing(id);
     take(world, id);
@@ -92,7 +92,7 @@ fn hold(world: &mut World, host: u32) -> RequestId {
     id
 }
 
-/// A connection to `host` is open and nobody holds it.
+/// Opens a connection to `host`, and leaves it idle.
 fn idle(world: &mut World, host: u32) -> ConnectionId {
     let id = hold(world, host);
     let connection = connection(world, id);
@@ -114,7 +114,7 @@ fn reason(world: &mut World, id: RequestId) -> Option<Reason> {
     waiting.map(|waiting| waiting.reason())
 }
 
-/// Many requests at once, looked at when the last has come.
+/// Many requests at once, which the engine serves after the last has come.
 fn crowd(world: &mut World, host: u32, size: usize) -> Vec<RequestId> {
     let shard = world.shard_of(host);
     let to = world.host(host);

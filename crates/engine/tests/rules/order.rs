@@ -1,4 +1,4 @@
-//! Who is next (L2, L3, L5).
+//! Which request is served next (L2, L3, L5).
 
 use keepalive_engine::{IdleOrder, Phase, Reason, Return, Room, Settings};
 

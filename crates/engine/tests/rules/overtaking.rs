@@ -21,7 +21,7 @@ fn requests<const N: usize>(world: &mut World, host: u32) -> [RequestId; N] {
     [host; N].map(|host| world.request(host))
 }
 
-/// The connection goes from hand to hand, and the last keeps it.
+/// Each request passes the connection to the next, and the last keeps it.
 fn pass_on(world: &mut World, from: RequestId, to: &[RequestId]) -> RequestId {
     to.iter().fold(from, |from, &to| {
         pass(world, from, to);
@@ -155,7 +155,7 @@ fn all_connections_together_overtake_reuse_run_times_max_open() {
     let p = requests::<2>(&mut world, 0);
     let q = requests::<1>(&mut world, 3);
     let r = requests::<3>(&mut world, 2);
-    // The first connection overtakes twice, and what takes its place twice again.
+    // The first connection overtakes twice, and its replacement twice again.
     let last = pass_on(&mut world, a, &p);
     world.release(last, Return::Reuse);
     world.run();
@@ -163,8 +163,8 @@ fn all_connections_together_overtake_reuse_run_times_max_open() {
     take(&mut world, before);
     pass_on(&mut world, before, &r[..2]);
     assert_eq!(overtakes(&mut world), 4);
-    // The second has overtaken nobody yet, but the older request has been often enough, whoever
-    // else has come to wait.
+    // The second connection has not overtaken yet, but the older request has reached the bound.
+    // One more waiter does not change that.
     world.request(4);
     world.release(b, Return::Reuse);
     assert!(waits(&world, q[0]), "the bound is for all together");

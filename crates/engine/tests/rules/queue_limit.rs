@@ -1,4 +1,4 @@
-//! `max_queued` counts who waits without an attempt, and nobody else (L7).
+//! `max_queued` counts exactly the requests that wait without an attempt (L7).
 
 use keepalive_engine::{Answer, Phase, RequestId, Return, Room, Settings};
 

@@ -27,7 +27,7 @@ fn race(families: &[Family]) -> Race {
     Race::new(Pace::default(), families, None)
 }
 
-/// Lets every attempt fail as soon as it has begun, and says in which order they do.
+/// Fails every attempt as soon as it has begun, and returns the order.
 fn order(mut race: Race, now: Time) -> Vec<IpAddr> {
     let mut order = Vec::new();
     while let Step::Start(address) = race.poll(now) {
@@ -184,8 +184,8 @@ fn a_delay_without_end_waits_for_a_failure() {
     assert_eq!(race.poll(at(1_000_001)), Step::Start(v4(1)));
 }
 
-/// What happens to one race, drawn by chance: lookups that end at some time with some addresses,
-/// and attempts that each take some time to fail.
+/// The random events of one race: lookups that end at some time with some addresses, and attempts
+/// that each take some time to fail.
 struct Story {
     lookups: Vec<(u64, Vec<Family>, Vec<IpAddr>)>,
     fails_after: Vec<u64>,
@@ -222,8 +222,8 @@ impl Story {
         }
     }
 
-    /// Plays it until the race is lost, a millisecond at a time. Answers when which address began
-    /// and when it failed.
+    /// Runs the race until it is lost, a millisecond at a time. Returns each address with the
+    /// times of its start and its failure.
     fn play(&self) -> Vec<(u64, IpAddr, u64)> {
         let mut race = Race::new(Pace::default(), &BOTH, self.last);
         let mut begun: Vec<(u64, IpAddr, u64)> = Vec::new();

@@ -1,4 +1,4 @@
-//! A request whose connection went before its answer was taken asks again (C4).
+//! A request whose connection closes before its answer is taken asks for another one (C4).
 
 use keepalive_engine::{Answer, FromCache, Return, Room, Settings};
 

@@ -1,4 +1,4 @@
-//! Where the time of a request went (W2): every phase, and nothing twice.
+//! The timing of a request has every phase, and counts no time twice (W2).
 
 use keepalive_engine::{Phase, Return, Timing};
 

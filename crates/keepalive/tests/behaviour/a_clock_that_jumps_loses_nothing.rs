@@ -1,4 +1,4 @@
-//! T1, C5: after a jump of the clock, as a machine has it that slept, what is due happens once.
+//! T1, C5: after a jump of the clock, as when a machine wakes up, each due event happens once.
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::support::{Entered, Gauge, run};
 use keepalive::{Attempt, ConnectError, Connection, Connector, Manager, Request, Unusable};
 
-/// Opens what never finishes closing.
+/// Opens connections that never finish closing.
 #[derive(Default)]
 struct Stuck {
     open: Gauge,

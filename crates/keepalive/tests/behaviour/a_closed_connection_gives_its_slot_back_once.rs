@@ -1,4 +1,4 @@
-//! C2: `close` means that nobody uses the connection again, and its slot returns exactly once.
+//! C2: a connection is never reused after `close`, and its slot returns exactly once.
 
 use std::time::Duration;
 

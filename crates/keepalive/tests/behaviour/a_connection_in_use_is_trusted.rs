@@ -1,5 +1,4 @@
-//! C4: the system is asked about a connection that has been idle, and not about one that carries
-//! leases.
+//! C4: the manager checks a connection that has been idle, and not one that carries leases.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 #[test]
 fn one_that_was_freed_after_shutdown_is_closed() {
     run(async || {
-        // It accepts nobody, so that nothing but the user ends a connection.
+        // It never accepts, so that only the user ends a connection.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let request = Request::new("tcp", "127.0.0.1", port).unwrap();

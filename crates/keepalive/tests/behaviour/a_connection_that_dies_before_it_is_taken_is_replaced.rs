@@ -1,4 +1,4 @@
-//! C4: what the peer has closed is not handed out, even if it had been assigned before.
+//! C4: a connection that its peer has closed is not handed out, even if it was assigned before.
 
 use crate::support::{Server, echo, eventually, run};
 use keepalive::{Manager, Pending};
@@ -62,7 +62,7 @@ fn a_response_that_is_taken_late_has_another() {
     });
 }
 
-/// A request drops out, or is made to, when its connection has died; the next gets another.
+/// A request is dropped or cancelled after its connection has died; the next gets another.
 async fn next_is_served(assigned: Pending, manager: &Manager, server: &Server, cancel: bool) {
     let next = manager.allocate(server.request());
     assert!(next.waiting().is_some());

@@ -12,7 +12,7 @@ use keepalive::{
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy, duplex, split};
 use tokio::sync::Notify;
 
-/// Opens pipes to an echo in this process; the echo ends when it is told to.
+/// Opens pipes to an echo in this process; the echo ends on request.
 #[derive(Clone, Default)]
 struct Memory {
     end: Arc<Notify>,

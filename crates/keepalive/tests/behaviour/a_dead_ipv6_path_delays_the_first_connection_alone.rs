@@ -1,5 +1,5 @@
-//! N3: what is sent to the IPv6 address is never answered, and the name is reached over IPv4 after
-//! the attempt delay; from then on at once.
+//! N3: if the IPv6 address never answers, the first connection to a name uses IPv4 after the
+//! attempt delay, and later ones use IPv4 at once.
 
 #![cfg(target_os = "linux")]
 

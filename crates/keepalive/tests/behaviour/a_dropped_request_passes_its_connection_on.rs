@@ -1,4 +1,4 @@
-//! T3: dropping a pending request frees its place, and what it was given goes to the next.
+//! T3: dropping a pending request frees its place, and passes its connection to the next one.
 
 use crate::support::{Probe, Server, echo, run};
 use keepalive::{FromCache, Manager};

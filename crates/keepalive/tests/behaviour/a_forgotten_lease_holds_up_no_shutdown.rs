@@ -1,4 +1,4 @@
-//! C7: a lease that nobody will ever give back costs its slot, and a shutdown its bound.
+//! C7: a leaked lease keeps its slot, and delays a shutdown only until its time limit.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! H14: a client of HTTP gives requests of `http` to a forwarder; a user of the manager has a tunnel.
+//! H14: an HTTP client sends `http` requests to a forwarder; a user of the manager gets a tunnel.
 
 use crate::support::proxy::HttpProxy;
 use crate::support::{Server, echo, run};
@@ -110,7 +110,7 @@ fn a_forwarder_is_connected_to_and_asked_for_no_tunnel() {
     run(async || {
         let server = Server::start();
         let address = format!("127.0.0.1:{}", server.port());
-        // An echo server tells that nothing was said before.
+        // An echo server shows that the client sent nothing before.
         let net = net(proxy(&format!("http://{address}")));
         let host = request("http://h.test");
         let forwarder = net.forwarder(host.host()).expect("a forwarder");

@@ -1,4 +1,4 @@
-//! R8, C1: a connection is opened for the first request, and is there for the next.
+//! R8, C1: a connection is opened for the first request, and reused at once for the next.
 
 use crate::support::{Server, echo, run};
 use keepalive::{FromCache, Manager};

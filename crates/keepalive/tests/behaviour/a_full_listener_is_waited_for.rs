@@ -27,7 +27,7 @@ fn a_listener_that_is_full_is_waited_for() {
     });
 }
 
-/// With the connections that wait in it.
+/// A listener whose queue is full of connections that it never accepts.
 fn full_listener() -> (TcpListener, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a listener");
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -1,4 +1,4 @@
-//! R4, R5: the id is there at once and the answer comes later, also when a connection is idle.
+//! R4, R5: a request has its id at once and its answer later, even if a connection is idle.
 
 use std::collections::HashSet;
 

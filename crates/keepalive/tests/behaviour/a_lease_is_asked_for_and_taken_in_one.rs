@@ -1,4 +1,4 @@
-//! R8, T3: asking and waiting in one finds what is idle, waits in turn, and is withdrawn when dropped.
+//! R8, T3: `lease` takes an idle connection or waits in turn, and dropping it cancels the request.
 
 use std::pin::pin;
 

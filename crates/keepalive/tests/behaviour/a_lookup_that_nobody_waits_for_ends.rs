@@ -1,4 +1,4 @@
-//! N1, M4: a lookup goes on as long as somebody waits for it, and no longer.
+//! N1, M4: a lookup goes on only as long as a request waits for it.
 
 use std::time::Duration;
 

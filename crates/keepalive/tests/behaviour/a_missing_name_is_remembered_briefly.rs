@@ -1,5 +1,4 @@
-//! N2, E1: that a name has no address is remembered for two seconds, and a failure that may pass
-//! not at all.
+//! N2, E1: a missing name is cached for two seconds, and a temporary failure not at all.
 
 use std::io;
 use std::time::Duration;

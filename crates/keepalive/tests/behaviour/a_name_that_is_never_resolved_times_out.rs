@@ -1,4 +1,4 @@
-//! T1, T2: a resolver that never answers costs its request the timeout, and others nothing.
+//! T1, T2: a resolver that never answers makes its request time out, and delays no other.
 
 use std::io::ErrorKind::TimedOut;
 use std::time::Duration;

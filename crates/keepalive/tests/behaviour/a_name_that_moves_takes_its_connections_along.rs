@@ -1,5 +1,5 @@
-//! N4: connections to an address that their name has lost are not used again.
-#![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
+//! N4: connections to an address that their name no longer has are not reused.
+#![cfg(target_os = "linux")] // all of 127.0.0.0/8 is local
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -10,7 +10,7 @@ use keepalive::{
     Addresses, Families, FromCache, Lease, Manager, Net, Request, Resolve, ResolveError,
 };
 
-/// A name, and two servers on the same port at which it may be.
+/// A name, and two servers on the same port to which it may resolve.
 struct Moving {
     names: Names,
     here: Server,
@@ -18,7 +18,7 @@ struct Moving {
 }
 
 impl Moving {
-    /// The name is here.
+    /// The name has the address of the first server.
     fn new() -> Self {
         let (here, there) = std::iter::repeat_with(twins)
             .take(20)
@@ -28,7 +28,7 @@ impl Moving {
         Self { names, here, there }
     }
 
-    /// Has every connection look its name up.
+    /// A connector that looks the name up for every connection.
     fn net(&self) -> Net {
         self.names.net().keep_addresses(Duration::ZERO)
     }
@@ -140,7 +140,7 @@ fn a_lookup_that_fails_retires_nothing() {
     });
 }
 
-/// Has IPv6 wait, so that what was found for IPv4 is old by the time it is used.
+/// Delays the IPv6 lookup, so that the IPv4 answer is old when it is used.
 #[derive(Clone)]
 struct Slow {
     v4: Names,
@@ -214,7 +214,7 @@ fn each_family_is_told_apart() {
             _ => found(&[]),
         });
         lease(&manager, moving.request()).await.free();
-        // What is found for IPv6 says nothing of IPv4.
+        // An IPv6 answer does not retire IPv4 connections.
         names.say(|_, families| match families {
             Families::V4 => Err(ResolveError::new("it failed")),
             _ => found(&["::1"]),

@@ -1,4 +1,4 @@
-//! E3: what users give may panic when it is dropped; its slot comes back all the same.
+//! E3: a value from the user may panic when it is dropped; the slot still comes back.
 
 use std::fmt;
 use std::sync::Arc;

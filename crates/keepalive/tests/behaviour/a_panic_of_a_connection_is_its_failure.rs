@@ -1,4 +1,4 @@
-//! E3: a connection whose methods panic is closed, and neither its slot nor anybody else is.
+//! E3: a connection whose methods panic is closed; its slot is free, and others go on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -14,7 +14,7 @@ fn manager(mock: &Mock) -> Manager<Mock> {
     manager.build().expect("settings that work")
 }
 
-/// Whoever asks next gets a new connection, in the slot of the one that panicked.
+/// The next request gets a new connection, in the slot of the one that panicked.
 async fn the_slot_is_back(manager: &Manager<Mock>, mock: &Mock) {
     eventually("the slot is back", || manager.totals().open == 0).await;
     let lease = manager.allocate(host(1)).await.expect("a connection");

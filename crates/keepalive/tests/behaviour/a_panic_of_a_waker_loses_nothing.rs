@@ -1,4 +1,4 @@
-//! E3: a waker that panics keeps nothing of what was to be done from being done.
+//! E3: a waker that panics does not stop the work of the call that wakes it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ impl Wake for Bomb {
     }
 }
 
-/// Has a request woken by a waker that panics.
+/// Registers a waker that panics for a request.
 fn arm(pending: &mut Pending<Mock>) {
     let bomb = Waker::from(Arc::new(Bomb));
     let polled = Pin::new(pending).poll(&mut Context::from_waker(&bomb));
@@ -40,7 +40,7 @@ fn a_freed_connection_is_there_for_its_waiter() {
 
 #[test]
 fn a_shutdown_closes_what_is_idle() {
-    // So many that some share whatever the host of the waiter shares.
+    // Enough hosts that some share their shard with the waiter's host.
     const HOSTS: usize = 200;
     run(async || {
         let mock = Mock::new();

@@ -1,4 +1,4 @@
-//! L6: what ends before anybody could use it is, the second time, an attempt that failed.
+//! L6: the second connection that ends before its first use counts as a failed attempt.
 
 use std::io;
 use std::task::Poll;
@@ -9,7 +9,7 @@ use crate::support::{Mock, host, run_on_one_thread};
 
 #[test]
 fn a_shared_connection_that_fails_at_once_is_opened_twice() {
-    // On one thread, nobody takes an answer before the connection is watched.
+    // On one thread, the manager watches the connection before a request takes its answer.
     run_on_one_thread(async || {
         let reset = || io::Error::from_raw_os_error(libc::ECONNRESET);
         let mock = Mock::shared(|| 2)

@@ -1,5 +1,5 @@
-//! C2, C8: what can not be written is the user's to give up; the slot is back at once, though the
-//! system still has bytes for the peer.
+//! C2, C8: a user may give up a write that stalls; the slot is free at once, although the system
+//! still has bytes for the peer.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! N7: hosts are reached by the proxy that is set for them.
+//! N7: connections to a host go through the proxy that is set for it.
 
 use std::net::SocketAddr;
 
@@ -126,7 +126,7 @@ fn an_answer_may_look_as_it_likes() {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
             format!("HTTP/1.1 200 OK\r\n{many}\r\n"),
         ] {
-            // What follows is the host's, whatever the head says of a body.
+            // The bytes after the head are the host's, even if the head announces a body.
             let proxy = HttpProxy::start(format!("{answer}welcome\n"), None).await;
             let manager = by(at(proxy.address, ""));
             let request = Request::new("smtp", "mail.test", 25).expect("a request");

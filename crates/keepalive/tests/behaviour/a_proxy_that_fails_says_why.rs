@@ -1,4 +1,4 @@
-//! E1, E2, T2, X3, N7: what goes wrong with a proxy is an error of `proxy` that tells no secret.
+//! E1, E2, T2, X3, N7: a failure of a proxy is an error of `proxy` that contains no secret.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn failure(proxy: &str, timeout: Duration) -> AllocateError {
     for shown in [format!("{failed}"), format!("{failed:?}")] {
         assert!(!shown.contains("secret"), "{shown}");
     }
-    // It has told before what it held is gone.
+    // The error may come before its attempt has ended.
     manager.shutdown().await;
     assert_eq!(manager.totals().open, 0);
     failed

@@ -1,4 +1,4 @@
-//! L1: however many addresses of a host are tried at once, it is one connection that is opened.
+//! L1: a race over several addresses of a host counts as one connection.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! C4: what the peer has closed is not handed out, even before the watcher could notice.
+//! C4: a connection that its peer has closed is not handed out, even before its watcher notices.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -17,8 +17,8 @@ fn two_hundred_times_a_connection_closed_after_its_reply_is_replaced() {
             echo(&mut lease, "hello").await;
             echo(&mut lease, "bye").await;
             lease.free();
-            // This blocks the thread: on a runtime of one thread nothing but the check at the
-            // hand-out can find the end of the stream.
+            // This blocks the thread: on a runtime of one thread only the check at the hand-out can
+            // find the end of the stream.
             let start = Instant::now();
             while server.connections.read().gone < round {
                 assert!(start.elapsed() < Duration::from_secs(5), "never closed");

@@ -1,5 +1,5 @@
-//! M4, R6: an answer that waited when its runtime went, and whose connection has died since, is an
-//! error, not a wait for ever.
+//! M4, R6: if the runtime ends and then the connection of an untaken answer dies, the answer
+//! becomes an error and the request does not hang.
 
 use std::pin::pin;
 use std::task::Poll;

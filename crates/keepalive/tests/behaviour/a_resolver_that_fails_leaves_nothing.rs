@@ -1,5 +1,5 @@
-//! L6, E1, T2: whatever a resolver does wrong, each request has its error in time, no task and no
-//! descriptor is left, and whoever asks when all is well again is served.
+//! L6, E1, T2: each fault of a resolver gives every request an error in time, and leaves no task
+//! and no descriptor. A request after the fault is served.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Handle};
 
 type Answer = fn(&str, Families) -> Result<Addresses, ResolveError>;
 
-/// What goes wrong, and the function that the error names.
+/// The faults, and the function that each error names.
 const FAULTS: [(&str, Answer, &str); 7] = [
     (
         "there is no such name",
@@ -53,7 +53,7 @@ const FAULTS: [(&str, Answer, &str); 7] = [
 
 const REQUESTS: usize = 20;
 
-/// Each on a runtime of its own, whose tasks are counted.
+/// Runs a test on each kind of runtime, and counts the tasks.
 fn run_counting_tasks(test: impl AsyncFn()) {
     for threads in [1, 2] {
         let mut builder = match threads {

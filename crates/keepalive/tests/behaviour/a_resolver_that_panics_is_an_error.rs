@@ -1,4 +1,4 @@
-//! E3: what a resolver does wrong is an error of its lookup.
+//! E3: a panic of a resolver is an error of its lookup.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! R7: a posted answer says what was asked, as it was given, and how it went.
+//! R7: a posted answer repeats its request exactly as given, and carries the result.
 
 use std::io::ErrorKind::ConnectionRefused;
 

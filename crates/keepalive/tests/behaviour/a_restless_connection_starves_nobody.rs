@@ -1,4 +1,4 @@
-//! C3: watching a connection that wakes its watch all the time leaves the thread to others.
+//! C3: a connection that wakes its watcher all the time does not starve other tasks.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! M4: when the runtime goes, everything pending ends and no slot is lost.
+//! M4: when the runtime ends, all pending requests end and no slot is lost.
 
 use crate::support::{Mock, Server, Silent, echo, error, eventually, host, run};
 use keepalive::{ErrorKind, Manager};
@@ -71,7 +71,7 @@ fn what_is_freed_without_a_runtime_is_closed() {
         (lease, unread)
     });
 
-    // Nobody would watch them, or close them in time.
+    // The manager could not watch them here, or close them in time.
     lease.free();
     assert_eq!(mock.open.read().now, 1);
     drop(unread);

@@ -1,5 +1,5 @@
-//! M4: a runtime may be alive and not driven, or go, while users of another one ask: the manager's
-//! tasks are on a thread of its own then.
+//! M4: a runtime may be alive and not driven, or end, while users of another one make requests.
+//! The manager's tasks run on a thread of its own then.
 
 #![allow(clippy::unwrap_used)]
 #![allow(
@@ -31,8 +31,8 @@ fn on_threads() -> Runtime {
     builder.worker_threads(2).enable_all().build().unwrap()
 }
 
-/// Runs a test with each kind of first runtime, which is not driven meanwhile if it has no threads,
-/// and each kind of second.
+/// Runs a test with each kind of first runtime and each kind of second. A first runtime without
+/// threads is not driven meanwhile.
 fn beside_another(
     first: &impl AsyncFn(&Manager, &Server),
     then: &(impl AsyncFn(&Manager, &Server) + Sync),
@@ -40,7 +40,7 @@ fn beside_another(
     for runtime in [on_one_thread, on_threads] {
         let (server, manager, runtime) = (Server::start(), Manager::new(), runtime());
         runtime.block_on(first(&manager, &server));
-        // As if they were of two programs: a runtime is not driven within another.
+        // A thread of its own, since a runtime cannot be driven within another.
         std::thread::scope(|scope| {
             let second = || run(async || timeout(MOMENT, then(&manager, &server)).await.unwrap());
             scope.spawn(second).join().unwrap();
@@ -114,7 +114,7 @@ fn what_is_under_way_begins_anew_and_within_the_limits() {
         lease.expect("it is opened here").unwrap().free();
         let tally = mock.attempts.read();
         assert_eq!((tally.now, tally.highest <= 2), (0, true), "{tally:?}");
-        // That of the first runtime was opened, too, and waits to be taken.
+        // The first runtime's connection was opened, too, and waits to be taken.
         assert!(pending.waiting().is_none());
         assert_eq!(manager.totals().open, 2);
     });

@@ -1,4 +1,4 @@
-//! M4: a runtime that can not keep time is a clear error, and not kept.
+//! M4: a runtime without timers is a clear error, and the manager does not keep it.
 
 use crate::support::{Server, echo, error};
 use keepalive::{ErrorKind, Manager};

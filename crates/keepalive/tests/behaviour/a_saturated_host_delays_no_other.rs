@@ -1,4 +1,4 @@
-//! L3: thousands who wait for one host do not delay a request to another.
+//! L3: thousands of requests that wait for one host do not delay a request to another.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! C4: who was promised a share of a connection does not get it once a check for another has
-//! failed.
+//! C4: a request does not get its assigned share of a connection after a check for another request
+//! has failed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -9,7 +9,7 @@ use keepalive::{Manager, Unusable};
 
 #[test]
 fn not_even_if_it_was_promised_before() {
-    // On one thread, nobody sees to the watch first.
+    // On one thread, the watcher does not run first.
     run_on_one_thread(async || {
         let broken = Arc::new(AtomicBool::new(false));
         let mock = Mock::shared(|| 2).check({
@@ -20,7 +20,7 @@ fn not_even_if_it_was_promised_before() {
             }
         });
         let manager = Manager::builder().connector(mock.clone());
-        // One attempt at a time, or the first request has one of its own begin when it asks again.
+        // With one attempt at a time, the first request does not start its own when queued again.
         let manager = manager.max_per_host(2).max_connecting(1);
         let manager = manager.build().unwrap();
         let first = manager.allocate(host(0));
@@ -29,7 +29,7 @@ fn not_even_if_it_was_promised_before() {
         let second = manager.allocate(host(0));
         eventually("answered", || second.waiting().is_none()).await;
 
-        // With a watch that has fired, it is checked before the first has it.
+        // The watch has fired, so the connection is checked before the first request gets it.
         mock.wake_watchers();
         broken.store(true, SeqCst);
         let first = first.await.unwrap();

@@ -1,5 +1,5 @@
-//! R6, httpclient #309: when an attempt succeeds in the instant of its request's deadline, the
-//! connection is the request's or it is nobody's, and no slot is lost.
+//! R6, httpclient #309: when an attempt succeeds at the very deadline of its request, the request
+//! gets the connection or a timeout, and no slot is lost.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! T3, L8: however many withdraw at once, the others are served as if they had never been.
+//! T3, L8: after any number of requests are cancelled at once, the others are served as usual.
 
 use crate::support::{Server, echo, run};
 use keepalive::{FromCache, Manager};
@@ -54,7 +54,7 @@ fn a_thousand_withdraw_while_connections_are_handed_to_them() {
             .map(|_| manager.allocate(server.request()))
             .collect();
         held.into_iter().for_each(keepalive::Lease::free);
-        // Each of them may hold an answer for a moment, and passes it on.
+        // Each of them may get an answer for a moment, and passes it on.
         drop(many);
         let totals = manager.totals();
         assert_eq!((totals.waiting, totals.leased, totals.idle), (0, 0, 2));

@@ -1,4 +1,4 @@
-//! R6, T1: whoever blocks the only thread makes everybody late, and nobody is forgotten.
+//! R6, T1: a task that blocks the only thread delays all requests, and loses none.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn what_was_due_meanwhile_happens_once_afterwards() {
         idle.order(Order::Close);
         block_for(5 * limit);
 
-        // Nobody was watching when the peer closed it, and still it is not handed out.
+        // The watcher could not run when the peer closed it, and still it is not handed out.
         let mut lease = manager.allocate(idle.request()).await.unwrap();
         assert_eq!(lease.from_cache(), None);
         echo(&mut lease, "a new one").await;

@@ -1,4 +1,4 @@
-//! T1, T2: a request that waits for its host's limit ends in time, and says what it waited for.
+//! T1, T2: a request that waits for its host's limit ends in time, with the reason in its error.
 
 use std::io::ErrorKind::TimedOut;
 use std::time::Duration;

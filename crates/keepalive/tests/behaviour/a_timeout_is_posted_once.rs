@@ -1,4 +1,4 @@
-//! R6, T2: in the mailbox form, too, a request that is too late is answered once.
+//! R6, T2: a request with a mailbox that times out is answered once, too.
 
 use std::time::Duration;
 

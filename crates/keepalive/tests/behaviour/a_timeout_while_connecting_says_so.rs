@@ -1,4 +1,4 @@
-//! T1, T2: a peer that never answers costs its request the timeout, and then nothing.
+//! T1, T2: a request to a peer that never answers times out, and its slot then serves others.
 
 use std::io::ErrorKind::TimedOut;
 use std::time::{Duration, Instant};

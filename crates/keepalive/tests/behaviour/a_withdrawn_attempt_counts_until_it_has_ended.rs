@@ -1,4 +1,4 @@
-//! L7: an attempt that is withdrawn counts against `max_connecting` until nothing of it is left.
+//! L7: a withdrawn attempt counts against `max_connecting` until it has ended.
 
 use crate::support::{Mock, host, run_on_one_thread};
 use keepalive::{Manager, Pending, Reason};
@@ -18,7 +18,7 @@ fn the_next_attempt_begins_when_its_task_has_ended() {
         let next = manager.allocate(host(1));
         drop(withdrawn);
 
-        // Nobody has stopped its task yet.
+        // Its task has not been stopped yet.
         assert_eq!(mock.attempts.read().now, 1);
         let limit = Reason::ConnectLimit {
             connecting: 1,

@@ -1,4 +1,4 @@
-//! N2: an answer is kept for as long as it is good.
+//! N2: the addresses of a name are cached for as long as they are valid.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::advance;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Asks for a name twice with `time` in between; answers how often it was looked up.
+/// Requests a name twice with `time` in between; returns how often it was looked up.
 async fn looked_up(names: &Names, net: Net, time: Duration) -> usize {
     let server = Server::start();
     let manager = Manager::builder()

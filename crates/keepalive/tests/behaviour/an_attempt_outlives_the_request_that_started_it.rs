@@ -1,4 +1,4 @@
-//! L5, hyper #3199: whoever started an attempt may go; those who waited beside it are served.
+//! L5, hyper #3199: an attempt survives the request that started it, and serves other waiters.
 
 use crate::support::{Probe, Server, echo, run};
 use keepalive::Manager;

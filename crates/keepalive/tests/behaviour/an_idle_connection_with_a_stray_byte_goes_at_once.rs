@@ -1,4 +1,4 @@
-//! C3: an idle connection on which the peer speaks unasked is removed at once.
+//! C3: an idle connection on which the peer sends unrequested data is removed at once.
 
 use crate::support::{Order, Server, echo, eventually, run};
 use keepalive::Manager;

@@ -1,4 +1,4 @@
-//! N5: a name may be given its addresses, and is never looked up then.
+//! N5: a name with an override of its addresses is never looked up.
 
 use std::net::{IpAddr, Ipv4Addr};
 

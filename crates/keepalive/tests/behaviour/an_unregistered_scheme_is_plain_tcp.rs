@@ -1,4 +1,4 @@
-//! R2: a scheme that nobody registered is plain TCP, and a kind of its own.
+//! R2: an unregistered scheme is plain TCP, and has connections of its own.
 
 use crate::support::{Server, echo, run};
 use keepalive::{Manager, Request};

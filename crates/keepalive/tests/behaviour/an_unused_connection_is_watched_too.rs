@@ -1,4 +1,4 @@
-//! C3: a connection that is idle before anybody has used it is watched like any other.
+//! C3: a connection that is idle before its first use is watched like any other.
 
 use crate::support::{Order, Server, eventually, run};
 use keepalive::Manager;

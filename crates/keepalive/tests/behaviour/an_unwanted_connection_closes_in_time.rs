@@ -1,4 +1,4 @@
-//! C8: a connection that is there when its request has timed out holds no slot for long either.
+//! C8: a connection that opens after its request has timed out does not hold its slot for long.
 
 use std::task::Poll;
 use std::thread::sleep;

@@ -1,4 +1,4 @@
-//! E3: what a connector puts into an error may use the manager, also when nobody takes the error.
+//! E3: a value in a connector's error may use the manager, also when no request takes the error.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,7 @@ use crate::support::{Gauge, host, run_or_hang};
 use keepalive::{Attempt, ConnectError, Connector, Manager, NetStream, Phase};
 use tokio::sync::Notify;
 
-/// Fails when it is told to, with an error that has the manager in it.
+/// Fails when it is notified, with an error that contains the manager.
 #[derive(Clone, Default)]
 struct Fails {
     manager: Arc<Mutex<Option<Manager<Fails>>>>,
@@ -31,7 +31,7 @@ impl Connector for Fails {
     }
 }
 
-/// Asks the manager for its figures when it is dropped.
+/// Reads the manager's figures when it is dropped.
 struct Nosy(Manager<Fails>, Gauge);
 
 impl fmt::Debug for Nosy {

@@ -1,4 +1,4 @@
-//! Every rule about what a request may say (R1 to R3): the text of its error, and what is accepted.
+//! Every rule about the parts of a request (R1 to R3): accepted values, and the text of each error.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

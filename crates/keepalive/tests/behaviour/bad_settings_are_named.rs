@@ -1,4 +1,4 @@
-//! M2: a setting that cannot work is an error that names it, its value and what is allowed.
+//! M2: a setting that cannot work is an error that names it, its value and the allowed range.
 
 use std::time::Duration;
 

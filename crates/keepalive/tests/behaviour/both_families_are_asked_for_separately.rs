@@ -1,5 +1,5 @@
-//! N3: a resolver that answers IPv4 and IPv6 separately is asked for both, and one that fails does
-//! not keep the other from being used.
+//! N3: a resolver that answers IPv4 and IPv6 separately gets both queries, and if one fails the
+//! other is still used.
 
 use std::io;
 

@@ -1,5 +1,5 @@
-//! E1, E2: every error of a request names the operation, the host and the failure. It says whether
-//! another try may help.
+//! E1, E2: every error of a request names the operation, the host and the failure. It also
+//! reports whether a retry may help.
 
 #![cfg(target_os = "linux")]
 
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Names, Refusing, Server, error, poll_once, run_on_one_thread};
 use keepalive::{AllocateError, ErrorKind, Manager, Request, ResolveError};
 
-/// What an error should answer.
+/// The expected values of an error.
 struct Expected {
     kind: ErrorKind,
     function: &'static str,

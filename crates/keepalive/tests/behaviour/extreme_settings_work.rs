@@ -1,4 +1,4 @@
-//! M2: the largest and the smallest of everything that is allowed work.
+//! M2: the largest and the smallest allowed value of every setting work.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! C5: what is idle for longer than `keep_alive` is closed, with no traffic needed.
+//! C5: a connection that is idle for longer than `keep_alive` is closed, with no traffic needed.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! W3: the manager lists its leases, longest held first, with the line that asked for each.
+//! W3: the manager lists its leases, longest held first, with the source line that requested each.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
-//! X1: only so many names are looked up at once; the others wait in order of arrival.
+//! X1: concurrent lookups are bounded; further names wait in order of arrival.
 
 use crate::support::{Names, Server, run};
 use keepalive::{Manager, Net};
 
-/// Asks for so many names at once, and lets their lookups pass when so many have begun.
+/// Requests `count` names at once, and lets their lookups pass when `begun` of them have begun.
 async fn ask_for(count: usize, names: &Names, net: Net, begun: usize) {
     let server = Server::start();
     let manager = Manager::builder()

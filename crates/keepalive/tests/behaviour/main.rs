@@ -1,4 +1,4 @@
-//! What users see of a manager, over real sockets: one behaviour a file, each named by a sentence.
+//! The behaviour of a manager over real sockets: one behaviour per file, each named by a sentence.
 
 mod a_full_listener_is_waited_for;
 mod support;

@@ -1,4 +1,4 @@
-//! C6: a connection is not kept for longer than `max_lifetime`, however often it is used.
+//! C6: a connection is not kept for longer than `max_lifetime`, even if it is in constant use.
 
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ fn a_lease_outlives_it_and_closes_when_it_comes_back() {
         let server = Server::start();
         let manager = manager();
         let mut lease = manager.allocate(server.request()).await.unwrap();
-        // Nothing will happen, so there is nothing to wait for but the time.
+        // No event will come, so the test can only wait for the time to pass.
         tokio::time::sleep(LIFETIME * 2).await;
         echo(&mut lease, "still good").await;
         lease.free();

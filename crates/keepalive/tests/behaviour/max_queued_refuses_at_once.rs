@@ -1,4 +1,4 @@
-//! L7: beyond `max_queued` a request is answered at once.
+//! L7: a request beyond `max_queued` fails at once.
 
 use crate::support::{Server, error, run};
 use keepalive::{ErrorKind, FromCache, Manager};

@@ -1,4 +1,4 @@
-//! R3, E1: a host may be given by name; one that does not exist is an error of `resolve`.
+//! R3, E1: a host may be a name; a name that does not exist is an error of `resolve`.
 
 use crate::support::{Server, echo, error, run};
 use keepalive::{ErrorKind, Manager, Request};

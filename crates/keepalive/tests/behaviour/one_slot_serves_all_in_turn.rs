@@ -1,4 +1,4 @@
-//! L1, L4, L6: with `max_open` 1 one slot serves two hosts, and a failure gives it back.
+//! L1, L4, L6: with `max_open` 1 one slot serves two hosts, and a failure returns it.
 
 use std::io::ErrorKind::ConnectionRefused;
 

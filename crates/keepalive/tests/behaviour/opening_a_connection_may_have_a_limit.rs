@@ -1,4 +1,4 @@
-//! `Net::connect_timeout` bounds an attempt, and not the wait for a turn.
+//! `Net::connect_timeout` bounds an attempt, and not the wait before it.
 
 use std::io::ErrorKind::TimedOut;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! N7: proxies that others have written: squid and tinyproxy for `CONNECT`, microsocks for SOCKS 5.
+//! N7: third-party proxies: squid and tinyproxy for `CONNECT`, microsocks for SOCKS 5.
 //!
 //! Skipped where they are not installed, unless `KEEPALIVE_REQUIRE_SQUID=1`,
 //! `KEEPALIVE_REQUIRE_TINYPROXY=1` and `KEEPALIVE_REQUIRE_MICROSOCKS=1` are set.
@@ -41,7 +41,7 @@ async fn fails(url: &str, request: Request) -> AllocateError {
 
 type Start = fn(&Path, Setup<'_>) -> Option<proxies::Proxy>;
 
-/// Each of them that is here, so that it opens tunnels to any port.
+/// Runs `goes` with each installed HTTP proxy, which opens tunnels to any port.
 fn each(wants_credentials: bool, goes: &impl AsyncFn(&proxies::Proxy)) {
     for start in [squid as Start, tinyproxy] {
         let folder = tempfile::tempdir().expect("a folder");

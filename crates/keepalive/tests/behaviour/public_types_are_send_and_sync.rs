@@ -1,4 +1,4 @@
-//! M3: what users hold may move between threads, and handles may be shared.
+//! M3: public types may move between threads, and handles may be shared.
 
 use std::error::Error;
 

@@ -1,4 +1,4 @@
-//! B1: without a descriptor there is no connection, and that is a wait: whoever has time is served.
+//! B1: an attempt without a descriptor waits for one; its request is served unless it times out.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,11 +12,11 @@ use tokio::time::timeout;
 use crate::support::{Server, echo, error, run, run_on_threads};
 use keepalive::{ErrorKind, Lease, Manager, Pending, Reason, Request};
 
-/// The number of the system's error, on all systems that there are tests for.
+/// The number of the system's error, on all systems that run the tests.
 const EMFILE: i32 = 24;
 
-/// Runs a test in a process of 60 descriptors, with the port of a server that is in another. The
-/// limit is of a process, and this one has other tests.
+/// Runs a test in a child process with 60 descriptors, and passes the port of a server in this one.
+/// The limit is per process, and other tests run in this one.
 fn with_few_descriptors(test: impl FnOnce(u16)) {
     let wrapper = ["sh", "-c", r#"ulimit -n 60; exec "$0" "$@""#];
     let prepare = || {
@@ -55,15 +55,15 @@ async fn wants_descriptor(request: &mut Pending) {
     }
 }
 
-/// Waits until an attempt that nobody wants any more has ended.
+/// Waits until an attempt without a request has ended.
 async fn holds_no_slot(manager: &Manager, leases: &[Lease]) {
     while manager.totals().open > leases.len() {
         tokio::task::yield_now().await;
     }
 }
 
-/// It may open many more connections than there are descriptors. As many as requests would be too many
-/// for whoever checks all of them after every input.
+/// A manager whose `max_open` exceeds the descriptors. It stays below the number of requests, since
+/// the feature `check` inspects all connections after every input.
 fn manager() -> Manager {
     Manager::builder()
         .max_per_host(200)
@@ -100,7 +100,7 @@ fn two_thousand_requests_with_few_descriptors_are_all_served() {
 
 #[test]
 fn two_thousand_requests_for_many_hosts_with_few_descriptors_are_all_served() {
-    // What is idle of one host is in the way of all others.
+    // Idle connections of one host hold descriptors that the other hosts need.
     two_thousand(|port, number| partition(port, &format!("{}", number % 400)));
 }
 

@@ -1,4 +1,4 @@
-//! C7, R6: shutdown answers whoever waits, and whoever comes later, exactly once.
+//! C7, R6: shutdown answers each waiting request, and each later one, exactly once.
 
 use std::pin::pin;
 

@@ -1,4 +1,4 @@
-//! C7: what a shutdown takes away from one request is not used to begin another.
+//! C7: a slot that a shutdown frees does not start another attempt.
 
 use std::pin::Pin;
 use std::sync::{Arc, mpsc};
@@ -9,7 +9,7 @@ use crate::support::{LIMIT, Mock, host, run_on_threads};
 use keepalive::Manager;
 use tokio::runtime::Handle;
 
-/// Lets whatever has been spawned have its turn before the waking goes on.
+/// Lets spawned tasks run before the waking goes on.
 struct Patient(Handle);
 
 impl Wake for Patient {

@@ -1,4 +1,4 @@
-//! C7: a lease stays good across a shutdown, which completes when it is back or time is up.
+//! C7: a lease stays usable during a shutdown, which ends when the lease returns or time is up.
 
 #![cfg(target_os = "linux")]
 

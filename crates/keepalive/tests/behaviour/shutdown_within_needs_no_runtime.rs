@@ -1,4 +1,4 @@
-//! C7: outside of a runtime there is no time to wait for, and a shutdown says at once what is out.
+//! C7: outside of a runtime, `shutdown().within` returns the number of leases out at once.
 
 use std::pin::pin;
 use std::task::Poll;

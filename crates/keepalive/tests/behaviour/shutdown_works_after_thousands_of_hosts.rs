@@ -1,4 +1,4 @@
-//! C7: shutdown answers who waits, however many hosts have been forgotten, and are by it.
+//! C7: shutdown answers each waiting request, even if hosts are forgotten before it or by it.
 
 use crate::support::{LIMIT, Mock, error, host, run_on_threads};
 use keepalive::{ErrorKind, Manager};
@@ -10,7 +10,7 @@ fn who_waits_for_room_is_told_after_thousands_of_hosts_were_used() {
         let manager = manager.build().unwrap();
         let connecting = manager.allocate(host(0));
         let waiting = manager.allocate(host(1));
-        // More than are remembered, so that the two above, used last, make others forgotten.
+        // More hosts than are remembered, so that the end of the two above makes others forgotten.
         for other in 2..5_000 {
             drop(manager.allocate(host(other)));
         }

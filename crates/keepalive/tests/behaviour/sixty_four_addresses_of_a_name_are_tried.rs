@@ -1,12 +1,12 @@
-//! X1: whatever a name's owner says, at most 64 of its addresses are tried.
-#![cfg(target_os = "linux")] // all of 127.0.0.0/8 is here
+//! X1: at most 64 addresses of a name are tried, however many it has.
+#![cfg(target_os = "linux")] // all of 127.0.0.0/8 is local
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::support::{Names, Server, assert_system_error, error, run};
 use keepalive::Addresses;
 
-/// The address of number `n`, counted from one. Nobody else listens there.
+/// The address of number `n`, counted from one. No other process listens there.
 fn address(n: u16) -> IpAddr {
     let [high, low] = n.to_be_bytes();
     IpAddr::V4(Ipv4Addr::new(127, 64, high, low))

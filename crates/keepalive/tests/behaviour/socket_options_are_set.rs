@@ -1,4 +1,4 @@
-//! What is asked of sockets is set on them, and what the system refuses is an error that names it.
+//! Options are set on the sockets, and the error names an option that the system refuses.
 
 #![cfg(target_os = "linux")]
 
@@ -23,7 +23,7 @@ fn look<R>(lease: &Lease, at: impl FnOnce(SockRef<'_>) -> std::io::Result<R>) ->
     at(SockRef::from(stream)).expect("an open socket")
 }
 
-/// After which time the system probes, how often, and how many times.
+/// The keep-alive probes of a lease's socket: the idle time, the interval, and the count.
 fn probes(lease: &Lease) -> (Duration, Duration, u32) {
     (
         look(lease, |socket| socket.tcp_keepalive_time()),

@@ -1,4 +1,4 @@
-//! N7: a SOCKS 5 proxy is spoken to, and understood, as the standards say (RFC 1928, RFC 1929).
+//! N7: the SOCKS 5 client sends and reads bytes as the standards say (RFC 1928, RFC 1929).
 
 use std::net::SocketAddr;
 
@@ -7,10 +7,10 @@ use keepalive::{AllocateError, Lease, Manager, Net, Proxy, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// What a client must say, and what is answered to it.
+/// The bytes that a client must send, and the proxy's answer.
 type Turn = (&'static [u8], &'static [u8]);
 
-/// A proxy that has one such conversation, hears whatever else is said, and stays.
+/// A proxy for one client: follows the script, then waits for one more byte before it closes.
 async fn proxy(script: Vec<Turn>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");

@@ -1,4 +1,4 @@
-//! W4: the figures add up, and say what was done.
+//! W4: the figures add up, and count every event.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::support::{Order, Refusing, Server, echo, error, eventually, run, run_
 use keepalive::{Counts, ErrorKind, Manager, Stats};
 use tokio::task::JoinSet;
 
-/// What there is now, which must add up at every instant.
+/// The current figures, which must add up at every instant.
 fn now(counts: &Counts) -> [usize; 6] {
     let states = [
         counts.connecting,
@@ -26,7 +26,7 @@ fn now(counts: &Counts) -> [usize; 6] {
     ]
 }
 
-/// What has been since the start.
+/// The totals since the start.
 fn done(counts: &Counts) -> [u64; 9] {
     [
         counts.opened,

@@ -51,7 +51,7 @@ fn a_bind_address_of_the_wrong_family_is_an_error_of_bind() {
 
 #[test]
 fn a_bind_address_of_another_machine_is_an_error_of_bind() {
-    // Of a range that is kept for documents.
+    // An address of a range that is reserved for documentation.
     let elsewhere = Ipv4Addr::new(192, 0, 2, 1);
     run(async || assert_bind_fails(&Server::start(), elsewhere.into()).await);
 }

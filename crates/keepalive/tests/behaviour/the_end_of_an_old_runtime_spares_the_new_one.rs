@@ -1,4 +1,4 @@
-//! M4: a runtime that goes takes along what was pending on it, and nothing of the next runtime.
+//! M4: a runtime that ends takes its own pending requests along, and none of the next runtime.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -14,7 +14,7 @@ fn runtime() -> Runtime {
     runtime.expect("a runtime")
 }
 
-/// Asks again, from within another runtime, as soon as it is woken.
+/// Makes another request, from within another runtime, as soon as it is woken.
 struct AskAgain {
     manager: Manager<Mock>,
     runtime: Handle,
@@ -80,7 +80,7 @@ fn ask_again_while_the_first_runtime_goes() {
 
 #[test]
 fn who_asks_again_on_another_runtime_is_served() {
-    // The order in which a runtime's tasks go is the runtime's; some rounds make it vary.
+    // The runtime chooses the order in which its tasks end; several rounds vary it.
     run_on_a_thread(2 << 20, || {
         for _ in 0..8 {
             ask_again_while_the_first_runtime_goes();

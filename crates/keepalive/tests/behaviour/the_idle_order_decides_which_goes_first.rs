@@ -3,7 +3,7 @@
 use crate::support::{Server, ask, run};
 use keepalive::{IdleOrder, Manager};
 
-/// The clients of two connections in the order they came back, and who is handed out next.
+/// The clients of two connections in the order of their return, and the client handed out next.
 async fn handed_out(manager: &Manager) -> ([String; 2], String) {
     let server = Server::start();
     let mut first = manager.allocate(server.request()).await.expect("room");

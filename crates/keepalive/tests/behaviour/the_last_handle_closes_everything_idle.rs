@@ -1,4 +1,4 @@
-//! M5: when the last handle goes, idle connections close, waiters are told, leases stay usable.
+//! M5: when the last handle goes, idle connections close, waiters get an error, leases stay usable.
 
 #![cfg(target_os = "linux")]
 

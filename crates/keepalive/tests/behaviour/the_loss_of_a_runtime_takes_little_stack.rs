@@ -1,4 +1,4 @@
-//! M4: when the runtime goes, everything pending ends, however much that is.
+//! M4: when the runtime ends, any number of pending requests end on a small stack.
 
 use crate::support::{Mock, error, host, poll_once, run_on_a_thread};
 use keepalive::{ErrorKind, Manager, Pending};

@@ -1,4 +1,4 @@
-//! N6: an observer of a connector is told each step on the way to a host.
+//! N6: an observer of a connector receives each step on the way to a host.
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use crate::support::{Names, Server, error, run};
 use keepalive::{Manager, Net, PathEvent};
 
-/// Writes the steps down; ports are left out.
+/// Records the steps without their ports.
 #[derive(Clone, Default)]
 struct Steps(Arc<Mutex<Vec<String>>>);
 

@@ -1,4 +1,4 @@
-//! R2, E2: without the feature `tls`, a scheme that means TLS is never served in clear text, but an error.
+//! R2, E2: without the feature `tls`, a scheme that means TLS is an error, and never clear text.
 
 use crate::support::{Server, error, run};
 use keepalive::{ErrorKind, Manager, Request};

@@ -1,4 +1,4 @@
-//! M3, R5: each manager has limits and connections of its own, and all ids of the process differ.
+//! M3, R5: each manager has its own limits and connections, and all ids in the process differ.
 
 use std::collections::HashSet;
 
@@ -41,7 +41,7 @@ fn limits_and_connections_belong_to_one_manager_and_its_clones() {
 #[test]
 fn ids_differ_across_managers_threads_and_refusals() {
     let managers = [Manager::new(), Manager::new()];
-    // Outside of a runtime each request is refused, and has an id all the same.
+    // Outside of a runtime each request is refused, and still has an id.
     let ids: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4)
             .map(|thread| {

@@ -1,5 +1,5 @@
-//! L5, HikariCP #452: each waiter has a connection on its way, while there is room; none counts on
-//! what is meant for another.
+//! L5, HikariCP #452: while there is room, each waiter has a connection of its own on its way, and
+//! does not rely on another's.
 
 use crate::support::{Probe, Server, run};
 use keepalive::Manager;
@@ -26,7 +26,7 @@ fn a_second_one_comes_while_the_first_is_handed_over() {
         let manager = Manager::builder().connector(probe.clone()).max_per_host(2);
         let manager = manager.build().unwrap();
         manager.allocate(server.request()).await.unwrap().free();
-        // The idle connection is the first one's from here on, taken or not.
+        // The idle connection belongs to the first request from here on, taken or not.
         let one = manager.allocate(server.request());
         let two = manager.allocate(server.request());
         let _two = two.await.unwrap();

@@ -1,4 +1,4 @@
-//! R2: a unix socket is asked for by its path, and is kept like any other connection.
+//! R2: a unix socket is requested by its path, and is cached like any other connection.
 
 #![cfg(unix)]
 

@@ -1,4 +1,4 @@
-//! C1: a connection given back with unread data would answer the next user's question wrongly.
+//! C1: a connection given back with unread data is closed: its next user would read that data.
 
 use crate::support::{Server, echo, run};
 use keepalive::Manager;

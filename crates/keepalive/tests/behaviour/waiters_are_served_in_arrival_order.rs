@@ -1,4 +1,4 @@
-//! L2: what cannot be served at once waits in arrival order.
+//! L2: requests that cannot be served at once wait in arrival order.
 
 use crate::support::{Server, echo, run};
 use keepalive::{FromCache, Manager};

@@ -1,4 +1,4 @@
-//! W1: a pending request says what it waits for, and for how long.
+//! W1: a pending request reports why it waits, and for how long.
 
 use crate::support::{Probe, Server, run};
 use keepalive::{Manager, Phase, Reason};

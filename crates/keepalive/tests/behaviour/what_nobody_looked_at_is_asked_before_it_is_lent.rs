@@ -1,5 +1,5 @@
-//! C4: an idle connection that a request is given is asked first, also if it is not the one that
-//! was there when the request came.
+//! C4: an idle connection is checked before a request gets it, also if it is not the one that was
+//! checked when the request came.
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use tokio::time::{advance, pause};
 
 use crate::support::{host, run_on_one_thread};
 
-/// Connections whose peers may close them without a word from the reactor.
+/// Connections whose peers may close them without an event of the reactor.
 #[derive(Clone)]
 struct Lines {
     all: Arc<Mutex<Vec<Arc<Line>>>>,
@@ -27,7 +27,7 @@ struct Lines {
 #[derive(Default)]
 struct Line {
     closed: AtomicBool,
-    /// Whether the reactor says so.
+    /// Whether the reactor has reported the close.
     told: AtomicBool,
     watcher: Mutex<Option<Waker>>,
 }
@@ -115,7 +115,7 @@ async fn assert_served(pending: Pending<Lines>) {
     assert!(!lease.0.closed.load(SeqCst), "what is closed is handed out");
 }
 
-/// Asks as soon as it is woken: in the middle of what an input leaves to do.
+/// Makes a request as soon as it is woken, while the manager still processes an input.
 struct Asks {
     manager: Manager<Lines>,
     pending: Mutex<Option<Pending<Lines>>>,
@@ -130,7 +130,7 @@ impl Wake for Asks {
 
 #[test]
 fn what_stays_when_another_makes_room_for_an_older_request() {
-    // Only hosts of two shards show it, and nobody can tell which are.
+    // Only hosts of two shards show it, and a test cannot choose the shards.
     for _ in 0..8 {
         run_on_one_thread(async || {
             let lines = Lines::new();

@@ -1,4 +1,4 @@
-//! M4: a manager is built anywhere; where there is no runtime its answers are errors, not panics.
+//! M4: a manager may be built anywhere; outside of a runtime its answers are errors, not panics.
 
 use std::pin::pin;
 use std::task::Poll;

@@ -1,4 +1,4 @@
-//! The manager against peers that do everything wrong, over real sockets: see
+//! The manager against peers with every kind of fault, over real sockets: see
 //! `keepalive_testkit::net::load`.
 
 #![cfg(target_os = "linux")]

@@ -1,5 +1,5 @@
-//! The same as in `chaos`, with TLS between the manager and its peers: what goes wrong with bytes
-//! goes wrong beneath it, in handshakes too. Apart, because each counts what the process holds.
+//! The same as `chaos`, with TLS between the manager and its peers: the faults happen beneath TLS,
+//! in handshakes too. A test binary of its own, because each counts the resources of its process.
 
 #![cfg(target_os = "linux")]
 
@@ -17,7 +17,7 @@ fn whatever_happens_beneath_tls_answers_are_right_and_nothing_is_left() {
     trials::run::<SealedCaller>("keepalive", "chaos_tls");
 }
 
-/// Asks in lines, over TLS.
+/// Exchanges lines over TLS.
 #[derive(Clone)]
 struct SealedCaller(RawCaller);
 

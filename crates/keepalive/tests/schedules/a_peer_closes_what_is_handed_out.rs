@@ -23,7 +23,7 @@ fn a_peer_closes_what_is_handed_out() {
             task.await.expect("it is done");
         }
         rig.mock.close_all();
-        // The keeper sees them go, with no traffic needed (C3).
+        // The keeper notices the closed connections, with no traffic needed (C3).
         while rig.manager.totals().open > 0 {
             yield_now().await;
         }

@@ -14,7 +14,7 @@ fn a_request_is_dropped_as_it_is_answered() {
             let rig = rig.clone();
             spawn(async move {
                 let mut asked = rig.ask(host);
-                // Known to the cell, or not.
+                // Polled once, so that the cell has a waker unless the answer has come.
                 poll_fn(|context| {
                     let _ = Pin::new(&mut asked.pending).poll(context).map(drop);
                     Poll::Ready(())

@@ -33,7 +33,8 @@ fn a_runtime_goes_as_requests_come() {
         for flag in asked {
             flag.raised().await;
         }
-        // Who came before its end is told of it; who came after it has another, which keeps time.
+        // A request from before the end fails with the old runtime. A later one uses the new
+        // runtime, whose timers work.
         advance(SECOND);
         for task in tasks {
             let error = task

@@ -1,4 +1,4 @@
-//! Users: each asks in one way, and does one thing with what it gets.
+//! Users: each makes one kind of request, and does one thing with the answer.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::world::{Letter, Taken, World};
 
-/// One request, from the question to the end of its lease.
+/// One request, from its start to the end of its lease.
 pub(crate) async fn client(world: Arc<World>, number: usize, mut dice: Dice) {
     let Some(manager) = world.handle() else {
         return;
@@ -31,7 +31,7 @@ pub(crate) async fn client(world: Arc<World>, number: usize, mut dice: Dice) {
     let mut pending = manager.allocate(request);
     drop(manager);
     world.asked(number, pending.id());
-    // Mischief is for bad weather.
+    // Users misbehave only in bad weather.
     let way = if world.is_calm() { 0 } else { dice.below(10) };
     let lease = match way {
         0..=2 => answer(&world, number, pending.await),
@@ -47,7 +47,7 @@ pub(crate) async fn client(world: Arc<World>, number: usize, mut dice: Dice) {
         }
         4 => return drop_when_woken(&world, number, pending).await,
         5 => {
-            // The task that waits first is another than the one that is answered.
+            // One task polls it first, and another one gets the answer.
             first_poll(&mut pending).await;
             world.note("moved", number);
             let mover = Arc::clone(&world);
@@ -81,7 +81,7 @@ pub(crate) async fn client(world: Arc<World>, number: usize, mut dice: Dice) {
     enjoy(&world, number, lease, dice).await;
 }
 
-/// Asks and waits in one, perhaps not for long.
+/// Requests and waits in one call, perhaps not for long.
 async fn lease(
     world: &Arc<World>,
     number: usize,
@@ -110,7 +110,7 @@ fn answer(world: &World, number: usize, result: Answer) -> Option<Lease<Network>
     world.answered(number, result, Taken::AtOnce)
 }
 
-/// Asks by post.
+/// Makes a request whose answer is posted to a mailbox.
 async fn send_letter(world: &Arc<World>, number: usize, request: Request, dice: &mut Dice) {
     let (manager, mailbox) = (world.handle(), world.mailbox.lock().clone());
     let (Some(manager), Some(mailbox)) = (manager, mailbox) else {
@@ -138,7 +138,7 @@ async fn send_letter(world: &Arc<World>, number: usize, request: Request, dice: 
     }
 }
 
-/// Takes the letters.
+/// Receives the answers of the mailbox.
 pub(crate) async fn read_letters(
     world: Arc<World>,
     mut responses: Responses<Letter, Network>,
@@ -265,7 +265,7 @@ async fn drop_when_woken(world: &World, number: usize, mut pending: Pending<Netw
 }
 
 async fn first_poll(pending: &mut Pending<Network>) {
-    // A pending that is ready keeps its answer for its own poll.
+    // A ready `Pending` keeps its answer for its own poll.
     if pending.waiting().is_some() {
         poll_fn(|context| {
             let polled = Pin::new(&mut *pending).poll(context);
@@ -276,7 +276,7 @@ async fn first_poll(pending: &mut Pending<Network>) {
     }
 }
 
-/// Polls more often than it is asked to.
+/// Polls more often than its waker asks for.
 async fn restless(mut pending: Pending<Network>, times: usize) -> Answer {
     let mut left = times;
     poll_fn(|context| {
@@ -290,7 +290,7 @@ async fn restless(mut pending: Pending<Network>, times: usize) -> Answer {
     .await
 }
 
-/// Cancels a request by its id, and takes the answer that there must be at once.
+/// Cancels a request by its id, and takes the answer, which must be ready at once.
 async fn cancel(
     world: &World,
     number: usize,

@@ -1,11 +1,11 @@
 //! The real driver on a simulated network and a clock that only virtual time moves: random
-//! requests, random users, random faults, and a network whose own books decide who is right.
+//! requests, random users, random faults, and a network with its own books to compare with.
 //!
 //! `KEEPALIVE_DRIVER_SEEDS=2000 cargo test --release -p keepalive --test simulation` runs more
 //! seeds, `KEEPALIVE_DRIVER_BASE=n` other ones, `KEEPALIVE_DRIVER_SEED=n` replays one, and
 //! `KEEPALIVE_DRIVER_TRACE=1` prints everything that happens.
 
-#![allow(clippy::print_stderr)] // how to replay a failure, and what was covered
+#![allow(clippy::print_stderr)] // how to replay a failure, and the coverage
 
 mod clients;
 mod peers;
@@ -60,7 +60,7 @@ fn the_manager_keeps_its_promises_whatever_happens() {
     }
 }
 
-/// What must have happened in a thousand seeds, and how often at least.
+/// The events that a thousand seeds must cover, and how often at least.
 const COVERAGE: &[(&str, u64)] = &[
     ("Capacity Panics", 30),
     ("Check Fails", 20),
@@ -139,7 +139,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a number"))
 }
 
-/// Says how to see a failure again.
+/// Prints how to replay a failure.
 struct Replay(u64);
 
 impl Drop for Replay {

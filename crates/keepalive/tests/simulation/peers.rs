@@ -1,4 +1,4 @@
-//! The other ends of the connections: what they do without being asked.
+//! The other ends of the connections, which act unasked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::world::World;
 
-/// Closes, speaks, wakes and changes its mind at random, until all is calm.
+/// Closes, sends, wakes and changes capacities at random, until all is calm.
 pub(crate) async fn peers(world: Arc<World>, mut dice: Dice) {
     let pace = world.plan.rates.peers;
     let mut untold = Vec::new();

@@ -1,4 +1,4 @@
-//! What a seed decides before anything happens.
+//! The choices that a seed makes before the run begins.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub(crate) struct Plan {
     finish_attempts: bool,
 }
 
-/// What happens to the manager in the end.
+/// How the run of the manager ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// It comes to rest, and then its last handle goes.

@@ -23,7 +23,7 @@ use crate::plan::{Ending, Plan};
 use crate::storm::{Calm, Storm};
 use crate::world::{Ledger, Shared, Taken, Vault, World};
 
-/// What one seed came to.
+/// The result of one seed.
 pub(crate) struct Outcome {
     pub(crate) trace: u64,
     pub(crate) counts: BTreeMap<String, u64>,
@@ -129,7 +129,7 @@ async fn live(world: &Arc<World>, numbers: std::ops::Range<usize>, dice: &mut Di
     }
 }
 
-/// Compares what the manager says with the network's books.
+/// Compares the manager's figures with the network's books.
 fn look(world: &World) {
     let Some(manager) = world.handle() else {
         return;
@@ -166,7 +166,7 @@ fn look(world: &World) {
     }
 }
 
-/// What was kept is used now.
+/// Uses the leases and requests that were kept.
 async fn empty_vault(world: &Arc<World>, dice: &mut Dice) {
     let vault = std::mem::take(&mut *world.vault.lock());
     for lease in vault.leases {
@@ -179,15 +179,15 @@ async fn empty_vault(world: &Arc<World>, dice: &mut Dice) {
     }
 }
 
-/// No more faults and nobody new: everything comes to an end by itself, in time.
+/// Without faults and new users, everything must end by itself, in time.
 async fn rest(world: &Arc<World>) {
     finish_tasks(world).await;
     let Some(manager) = world.handle() else {
         return;
     };
     let plan = &world.plan;
-    // What nobody waits for any more may go on for as long as a request may; and a letter that
-    // nobody will read waits for as long before that.
+    // An attempt without a waiter may go on for as long as a request's timeout. A posted request
+    // without a reader may wait as long before that.
     let mut idle = plan.keep_alive + plan.limits.close_timeout + TICK;
     if world.runtime_lost.load(SeqCst) {
         // A stopped clock begins anew with each runtime, behind the times that the manager knows.
@@ -215,7 +215,7 @@ fn calm(world: &World) {
     drop(world.mailbox.lock().take());
 }
 
-/// Everybody who came comes to an end.
+/// Waits for all users to finish.
 async fn finish_tasks(world: &Arc<World>) {
     if !world.is_calm() {
         calm(world);
@@ -246,7 +246,7 @@ async fn join_tasks(world: &Arc<World>) {
     }
 }
 
-/// What is counted agrees with what was seen.
+/// Compares the manager's counts with the ledger.
 fn check_figures(world: &World, manager: &Manager<Network>) {
     let stats = manager.stats();
     let total = stats.total;
@@ -281,7 +281,7 @@ fn check_figures(world: &World, manager: &Manager<Network>) {
     }
 }
 
-/// Unless leases were leaked, every slot is there.
+/// Unless leases were leaked, every slot is free.
 async fn has_room(world: &World, manager: Option<Manager<Network>>) {
     if world.leaked.load(SeqCst) == 0 {
         let manager = manager.expect("nobody has dropped it");

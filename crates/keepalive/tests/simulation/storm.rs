@@ -43,8 +43,8 @@ impl Rates {
     }
 }
 
-/// What happens to one connection does not depend on what happens to others before: when a
-/// runtime goes, it drops its tasks in an order that no seed decides.
+/// The faults of one connection do not depend on earlier faults of others: a runtime that ends
+/// drops its tasks in an order that no seed decides.
 pub(crate) struct Storm {
     seed: u64,
     rates: Rates,
@@ -151,7 +151,7 @@ impl Weather for Calm {
     }
 }
 
-/// Whether attempts on a host are mostly over when they are polled first.
+/// Whether attempts on a host mostly end at their first poll.
 fn is_quick(seed: u64, host: usize) -> bool {
     Dice(seed ^ host as u64).below(2) == 0
 }

@@ -1,4 +1,4 @@
-//! What clients, peers and the run share: the manager, and a ledger of what was asked of it.
+//! The state that clients, peers and the run share: the manager, and a ledger of all requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -22,7 +22,7 @@ pub(crate) struct World {
     pub(crate) manager: Shared<Option<Manager<Network>>>,
     pub(crate) mailbox: Shared<Option<Mailbox<Letter, Network>>>,
     pub(crate) ledger: Shared<Ledger>,
-    /// What outlives the runtime.
+    /// The leases and requests that outlive the runtime.
     pub(crate) vault: Shared<Vault>,
     pub(crate) tasks: Shared<Vec<JoinHandle<()>>>,
     pub(crate) leaked: AtomicUsize,
@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) calm: AtomicBool,
     pub(crate) shut_down: AtomicBool,
     pub(crate) runtime_lost: AtomicBool,
-    /// Nobody takes the letters any more.
+    /// The reader of the mailbox is gone.
     pub(crate) mail_lost: AtomicBool,
 }
 
@@ -64,16 +64,16 @@ pub(crate) struct Entry {
     pub(crate) queue_timeout: Option<Duration>,
     pub(crate) id: Option<RequestId>,
     pub(crate) answers: usize,
-    /// `cancel` said that there was something to withdraw.
+    /// `cancel` reported that it withdrew the request.
     pub(crate) cancelled: bool,
-    /// The user has dropped what would have taken the answer.
+    /// The user has dropped the receiver of the answer.
     pub(crate) dropped: bool,
 }
 
 /// How soon an answer was taken.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
-    /// By somebody who waited for nothing else.
+    /// By a user that waited for nothing else.
     AtOnce,
     Later,
     /// Outside of a runtime, where the clock is another.
@@ -114,7 +114,7 @@ impl World {
         self.tasks.lock().push(task);
     }
 
-    /// A new request, as the dice have it.
+    /// Draws a new request.
     pub(crate) fn draw(&self, number: usize, dice: &mut Dice) -> Request {
         let host = dice.below(self.plan.hosts);
         let mut request = self.network.books().host(host);
@@ -155,13 +155,13 @@ impl World {
         }
     }
 
-    /// Whoever would have taken the answer is gone.
+    /// Notes that the receiver of the answer is gone.
     pub(crate) fn dropped(&self, number: usize) {
         self.note("dropped", number);
         self.ledger.lock().entry(number).dropped = true;
     }
 
-    /// An answer has come. Gives the lease back, ready to be used.
+    /// Notes an answer, checks it, and returns its lease ready for use.
     pub(crate) fn answered(
         &self,
         number: usize,

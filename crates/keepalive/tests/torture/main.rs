@@ -1,5 +1,5 @@
-//! What is dropped, fails or panics at any point leaves everything else as it was: each scenario
-//! runs once to be counted, and then again for every point at which something can go wrong.
+//! A drop, a failure or a panic at any point leaves everything else as it was. Each scenario runs
+//! once to count its points, and then again for every point at which something can go wrong.
 
 #![allow(clippy::print_stderr)] // how much was run
 

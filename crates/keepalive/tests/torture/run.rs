@@ -1,4 +1,4 @@
-//! One run of one scenario, and what must be so afterwards.
+//! One run of one scenario, and the checks after it.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,19 +20,19 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_millis(50);
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(500);
 pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// What goes wrong in a run.
+/// The faults of a run.
 #[derive(Clone, Debug)]
 pub(crate) enum Trouble {
     Cut(Cut),
     Faults(Vec<(usize, Verdict)>),
-    /// The runtime goes at this step; the scenario before it, or after.
+    /// The runtime is dropped at this step, after the scenario or before it.
     Stop {
         step: usize,
         scenario_first: bool,
     },
 }
 
-/// What a run counted.
+/// The counts of a run.
 pub(crate) struct Counted {
     pub(crate) polls: usize,
     pub(crate) took: u64,

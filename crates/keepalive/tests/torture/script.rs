@@ -1,11 +1,11 @@
-//! Good weather but for chosen operations, counted from the beginning of a run.
+//! Good weather except for chosen operations, which are numbered from the beginning of a run.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
 use keepalive_testkit::simulated::{Delay, Operation, Verdict, Weather};
 
-/// What is to go wrong in a run, and what has been counted.
+/// The faults of a run, and its counts so far.
 #[derive(Clone)]
 pub(crate) struct Script(Arc<Mutex<Inner>>);
 
@@ -15,7 +15,7 @@ pub(crate) enum Pace {
     /// Each step takes a turn.
     #[default]
     Steps,
-    /// They are over when they are polled first.
+    /// They end at their first poll.
     AtOnce,
 }
 
@@ -27,7 +27,7 @@ impl Pace {
 struct Inner {
     /// By the number of the operation.
     faults: Vec<(usize, Verdict)>,
-    /// How the scenario itself has the next attempt of a host end.
+    /// The end of the next attempt of a host, as the scenario itself wants it.
     planned: Option<(usize, Verdict)>,
     capacity: usize,
     close_millis: u64,
@@ -87,7 +87,7 @@ impl Script {
         self.lock().stop_at = Some(step);
     }
 
-    /// Something has made a step. Whether it was the last.
+    /// Counts a step. Returns whether it was the last.
     pub(crate) fn step(&self, waker: Option<&Waker>) -> bool {
         let mut inner = self.lock();
         if let Some(waker) = waker {

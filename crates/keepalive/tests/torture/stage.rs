@@ -33,7 +33,7 @@ pub(crate) struct Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     Never,
-    /// As it is about to be polled for this time: what it waits for has happened.
+    /// Before the poll of this number: the event that it waits for has happened.
     Before(usize),
     /// Once it has been polled so often, and is pending.
     After(usize),
@@ -133,7 +133,7 @@ impl Stage {
         self.ask_for(host, self.host(host), true)
     }
 
-    /// Asks for a connection that need not be had.
+    /// Requests a connection, which may fail.
     pub(crate) fn try_ask(
         &self,
         host: usize,
@@ -153,7 +153,7 @@ impl Stage {
         async move { self.got(host, asked, pending.await, must) }
     }
 
-    /// An answer has come.
+    /// Notes an answer.
     pub(crate) fn got(
         &self,
         host: usize,
@@ -190,7 +190,7 @@ impl Stage {
         }
     }
 
-    /// Asks, and holds what it gets for so long.
+    /// Requests a connection, and holds its lease for so long.
     pub(crate) fn visit(&self, host: usize, millis: u64) -> impl Future<Output = ()> + Send {
         let asked = self.ask(host);
         async move { self.enjoy(asked.await, millis).await }
@@ -207,7 +207,7 @@ impl Stage {
         lock(&self.tasks).push(task);
     }
 
-    /// Waits for what was spawned.
+    /// Waits for the spawned tasks.
     pub(crate) async fn join(&self) {
         loop {
             let Some(task) = lock(&self.tasks).pop() else {

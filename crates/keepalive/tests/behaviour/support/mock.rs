@@ -1,4 +1,4 @@
-//! A connector without sockets, whose connections do what a test says.
+//! A connector without sockets, whose connections behave as a test sets them.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -11,7 +11,8 @@ use super::{Entered, Gauge};
 
 type Hook<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
-/// Opens at once what is good until its peer closes it. The setters replace one thing each.
+/// Opens connections at once, which stay usable until the peer closes them. Each setter replaces
+/// one behaviour.
 #[derive(Clone)]
 pub(crate) struct Mock {
     /// Attempts that have begun.
@@ -80,19 +81,19 @@ impl Mock {
         close: Poll<()>;
     }
 
-    /// Wakes whoever watches a connection as soon as it does.
+    /// Its connections wake their watcher at every poll.
     pub(crate) fn wakes_itself(mut self) -> Self {
         self.wakes_itself = true;
         self
     }
 
-    /// The peer closes all connections that there are.
+    /// The peer closes all connections that are open.
     pub(crate) fn peer_closes(&self) {
         self.peer.closed.store(self.open.read().total, SeqCst);
         self.wake_watchers();
     }
 
-    /// Something may have happened to the connections that are watched.
+    /// Wakes the watchers of all connections.
     pub(crate) fn wake_watchers(&self) {
         let watchers = std::mem::take(&mut *self.peer.watchers.lock().expect("no panic"));
         watchers.into_iter().for_each(Waker::wake);

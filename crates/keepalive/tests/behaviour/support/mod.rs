@@ -1,4 +1,4 @@
-//! What the tests share: two kinds of runtime, a few peers, and ways to await what they see.
+//! Helpers that the tests share: two kinds of runtime, a few peers, and ways to wait for events.
 //!
 //! Servers run on a thread of their own, so that they go on while a test blocks its runtime or
 //! drops it.
@@ -60,7 +60,7 @@ fn run_on(builder: &mut Builder, limit: Duration, test: &impl AsyncFn()) {
     runtime.shutdown_background();
 }
 
-/// Runs what might never end on a thread of its own, with so many bytes of stack.
+/// Runs a test that might never end on a thread of its own, with so many bytes of stack.
 pub(crate) fn run_on_a_thread<T: Send + 'static>(
     stack: usize,
     test: impl FnOnce() -> T + Send + 'static,
@@ -79,7 +79,7 @@ pub(crate) fn run_on_a_thread<T: Send + 'static>(
     }
 }
 
-/// Runs a test on one thread, where whoever blocks it blocks all.
+/// Runs a test on one thread, where a blocking call blocks all tasks.
 pub(crate) fn run_or_hang(test: impl AsyncFnOnce() + Send + 'static) {
     run_on_a_thread(2 << 20, || {
         let runtime = Builder::new_current_thread().enable_all().build();
@@ -116,7 +116,7 @@ pub(crate) fn error<T, E>(result: Result<T, E>) -> E {
     }
 }
 
-/// Checks for a system error: who met it, its number, and the system's own text for that number.
+/// Checks a system error: the function that met it, its number, and the system's text for that.
 pub(crate) fn assert_system_error(error: &AllocateError, function: &str, kind: io::ErrorKind) {
     assert_eq!(error.function(), function, "{error}");
     let system = io::Error::from_raw_os_error(error.error_num().expect("a number"));
@@ -126,7 +126,7 @@ pub(crate) fn assert_system_error(error: &AllocateError, function: &str, kind: i
     assert_eq!(error.error_str(), text);
 }
 
-/// Waits for what nothing announces.
+/// Waits for a condition that no event announces.
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
@@ -146,7 +146,7 @@ pub(crate) fn eventually_blocking(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Polls once, with a waker that wakes nobody.
+/// Polls once, with a waker that does nothing.
 pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }

@@ -1,4 +1,4 @@
-//! A resolver that answers what a test says.
+//! A resolver whose answers a test sets.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use super::Gauge;
 type Result = std::result::Result<Addresses, ResolveError>;
 type Answer = Arc<dyn Fn(&str, Families) -> Result + Send + Sync>;
 
-/// Answers as soon as its gate lets a lookup pass. Clones are the same resolver.
+/// Answers as soon as its gate lets a lookup pass. Clones share their state.
 #[derive(Clone)]
 pub(crate) struct Names {
     /// Lookups under way.
@@ -22,7 +22,7 @@ pub(crate) struct Names {
     stops: bool,
 }
 
-/// The answer that is these addresses.
+/// An answer of these addresses.
 pub(crate) fn found(addresses: &[&str]) -> Result {
     let parsed = addresses.iter().map(|ip| ip.parse().expect("an address"));
     Ok(parsed.collect())
@@ -52,7 +52,7 @@ impl Names {
         self
     }
 
-    /// Is asked for IPv4 and IPv6 separately.
+    /// Looks IPv4 and IPv6 up separately.
     pub(crate) fn separate(mut self) -> Self {
         self.separate = true;
         self
@@ -74,17 +74,17 @@ impl Names {
         *self.answer.lock().expect("no panic") = Arc::new(answer);
     }
 
-    /// What was asked for so far.
+    /// The names of all lookups so far.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("no panic").clone()
     }
 
-    /// A connector that asks this.
+    /// A connector that uses this resolver.
     pub(crate) fn net(&self) -> Net {
         Net::new().resolver(self.clone())
     }
 
-    /// A manager that asks this.
+    /// A manager that uses this resolver.
     pub(crate) fn manager(&self) -> Manager {
         let manager = Manager::builder().connector(self.net()).build();
         manager.expect("sound settings")

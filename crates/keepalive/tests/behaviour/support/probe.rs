@@ -8,8 +8,8 @@ use tokio::sync::Semaphore;
 
 use super::{Entered, Gauge};
 
-/// Connects as [`Net`] does, once its gate lets an attempt pass, and counts without a gap: from
-/// before the socket is there until after it is gone.
+/// Connects as [`Net`] does, once its gate lets an attempt pass. Its counts cover a socket from
+/// before its creation until after its close.
 #[derive(Clone)]
 pub(crate) struct Probe {
     /// Attempts under way.
@@ -70,7 +70,7 @@ impl Connector for Probe {
     }
 }
 
-/// A socket that a [`Probe`] opened. It is dropped before it is counted out.
+/// A socket that a [`Probe`] opened. Its drop comes before the count falls.
 pub(crate) struct Held {
     pub(crate) stream: NetStream,
     _open: Entered,

@@ -1,4 +1,4 @@
-//! A proxy that does as it is told.
+//! A proxy whose answer a test sets.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -13,8 +13,8 @@ pub(crate) struct HttpProxy {
 }
 
 impl HttpProxy {
-    /// It says `answer`, and goes on as a tunnel to `to`, if there is one. Without, it says no
-    /// more and stays; an empty answer closes at once.
+    /// Sends `answer`, and goes on as a tunnel to `to`, if there is one. Otherwise it sends no
+    /// more and stays open; an empty answer closes at once.
     pub(crate) async fn start(answer: impl Into<String>, to: Option<SocketAddr>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -28,7 +28,7 @@ impl HttpProxy {
         Self { address, heads }
     }
 
-    /// Heads of what it was asked for.
+    /// The heads of the requests so far.
     pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("nobody panics").clone()
     }

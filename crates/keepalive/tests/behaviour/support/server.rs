@@ -14,9 +14,9 @@ use super::{Gauge, ask};
 
 /// A server that answers each line with the same line. Some lines mean more:
 ///
-/// - `who` is answered with the client's address,
-/// - `bye` is answered, and the connection closed,
-/// - `twice` is answered twice, in one write.
+/// - `who`: the answer is the client's address,
+/// - `bye`: the server answers, and closes the connection,
+/// - `twice`: the server answers twice, in one write.
 pub(crate) struct Server {
     /// The connections, as the server sees them: accepted, and not yet seen to close.
     pub(crate) connections: Gauge,
@@ -25,7 +25,7 @@ pub(crate) struct Server {
     runtime: Option<Runtime>,
 }
 
-/// What a server does on all its connections when it is told to.
+/// An action of a server on all its connections.
 #[derive(Clone, Copy)]
 pub(crate) enum Order {
     Close,
@@ -41,7 +41,7 @@ impl Server {
         Self::try_on(address).expect("an address to listen on")
     }
 
-    /// Fails if somebody else listens there.
+    /// Fails if the address is in use.
     pub(crate) fn try_on(address: SocketAddr) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind(address)?;
         listener.set_nonblocking(true).expect("a socket");
@@ -62,7 +62,7 @@ impl Server {
         server.spawn(async move {
             let listener = TcpListener::from_std(listener).expect("a listener");
             while let Ok((stream, client)) = listener.accept().await {
-                // Whoever sees that it has entered may give orders.
+                // The subscription comes first: a test may send an order once it sees the entry.
                 let (orders, entered) = (orders.subscribe(), connections.enter());
                 tokio::spawn(async move {
                     let _entered = entered;
@@ -98,8 +98,8 @@ impl Server {
         assert!(self.orders.send(order).is_ok(), "nobody is connected");
     }
 
-    /// Closes all connections. What is known of it in the system, this runtime knows too when it
-    /// is done: a reactor hears of events in their order, and hears of one more.
+    /// Closes all connections. When it returns, this runtime's reactor has received the events
+    /// of the close, since it receives events in order and one more has come after them.
     pub(crate) async fn close_all(&self) {
         self.order(Order::Close);
         self.connections.until(|tally| tally.now == 0).await;
@@ -150,7 +150,7 @@ async fn answer_lines(
     }
 }
 
-/// A port that refuses: bound, so that nobody else gets it, and not listening.
+/// A port that refuses: bound, so that no other socket gets it, and not listening.
 pub(crate) struct Refusing(TcpSocket);
 
 impl Refusing {
@@ -164,7 +164,7 @@ impl Refusing {
     }
 }
 
-/// A peer that never answers: it accepts nobody, and its queue is full.
+/// A peer that never answers: it does not accept, and its queue is full.
 pub(crate) struct Silent {
     listener: TcpListener,
     _queue: Vec<TcpStream>,

@@ -85,7 +85,7 @@ fn key() -> KeyPair {
     KeyPair::generate().expect("a key")
 }
 
-/// A certificate, what it is shown with, and its key.
+/// A certificate, its chain, and its key.
 pub(crate) struct Identity {
     pub(crate) chain: Vec<CertificateDer<'static>>,
     pub(crate) pem: String,
@@ -93,7 +93,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// A certificate that nobody else has signed.
+    /// A self-signed certificate.
     pub(crate) fn self_signed(name: &str) -> Self {
         let key = key();
         let certificate = named("the server", &[name]).self_signed(&key);
@@ -143,17 +143,17 @@ impl Identity {
 
 /// Answers each line with the same line. Some lines mean more:
 ///
-/// - `sni` is answered with the name that the client has sent, or `none`,
-/// - `alpn` with the application protocol,
-/// - `twice` is answered twice, in one write,
-/// - `bye` is answered, and the end announced,
-/// - `cut` is answered, and the connection closed without a word.
+/// - `sni`: the answer is the name that the client has sent, or `none`,
+/// - `alpn`: the answer is the application protocol,
+/// - `twice`: the server answers twice, in one write,
+/// - `bye`: the server answers, and closes with `close_notify`,
+/// - `cut`: the server answers, and closes without `close_notify`.
 pub(crate) struct TlsServer {
     /// The connections, as the server sees them: accepted, and not yet seen to close.
     pub(crate) connections: Gauge,
     /// The handshakes that it has completed, tickets sent.
     pub(crate) handshakes: Gauge,
-    /// The connections whose end the client has announced.
+    /// The connections whose clients have sent `close_notify`.
     pub(crate) announced: Gauge,
     port: u16,
     orders: broadcast::Sender<Order>,
@@ -161,7 +161,7 @@ pub(crate) struct TlsServer {
     runtime: Option<Runtime>,
 }
 
-/// What a server does on all its connections when it is told to.
+/// An action of a server on all its connections.
 #[derive(Clone, Copy)]
 pub(crate) enum Order {
     SendByte,
@@ -169,7 +169,7 @@ pub(crate) enum Order {
     Rekey,
     /// Does so thousands of times: 70 KiB and more.
     RekeyWithoutEnd,
-    /// Announces the end, and closes.
+    /// Sends `close_notify`, and closes.
     Close,
 }
 
@@ -190,7 +190,7 @@ pub(crate) async fn idle_after(line: &str) -> (TlsServer, Manager) {
     (server, manager)
 }
 
-/// Such a server, and whoever signed for it.
+/// Such a server, and the authority that signed its certificate.
 pub(crate) fn server() -> (Authority, TlsServer) {
     let authority = Authority::root("test root");
     let identity = authority.issue(&["localhost", "127.0.0.1"]);
@@ -198,7 +198,7 @@ pub(crate) fn server() -> (Authority, TlsServer) {
     (authority, server)
 }
 
-/// The port of a server of this runtime that shakes hands and reads nothing any more.
+/// The port of a server of this runtime that reads nothing after its handshakes.
 pub(crate) async fn deaf(config: ServerConfig) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.expect("a port");
@@ -226,7 +226,7 @@ impl TlsServer {
         Self::start_holding(config, false)
     }
 
-    /// Sends what follows the handshake only when [`send_tickets`](Self::send_tickets) says so.
+    /// Sends the data after a handshake only once [`send_tickets`](Self::send_tickets) is called.
     pub(crate) fn holding_tickets(config: ServerConfig) -> Self {
         Self::start_holding(config, true)
     }
@@ -298,7 +298,7 @@ impl Drop for TlsServer {
     }
 }
 
-/// Serves one connection. True if the client has announced its end.
+/// Serves one connection. Returns whether the client has sent `close_notify`.
 async fn answer_lines<S: AsyncRead + AsyncWrite + Unpin>(
     stream: TlsStream<S>,
     mut orders: broadcast::Receiver<Order>,
@@ -371,7 +371,7 @@ mod held {
 
     type Opening = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-    /// A socket on which what follows a client's second flight waits for a gate.
+    /// A socket that holds back the data after a client's second flight until a gate opens.
     pub(super) struct Held {
         stream: TcpStream,
         wrote: bool,

@@ -1,4 +1,4 @@
-//! X2, E2: certificates are verified, and what is wrong with a bad one is said.
+//! X2, E2: certificates are verified, and the error for a bad one names its fault.
 
 use crate::support::tls::{Authority, Identity, TlsServer};
 use crate::support::{error, run};

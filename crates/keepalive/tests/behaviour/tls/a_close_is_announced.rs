@@ -1,4 +1,4 @@
-//! C8: whoever closes says so (`close_notify`), so that the peer can tell it from a cut.
+//! C8: the client sends `close_notify` when it closes, so that the peer can tell it from a cut.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! C8: a peer that takes nothing any more cannot be told of the end, and holds its slot for no longer
-//! than `close_timeout`.
+//! C8: a connection whose peer no longer reads cannot send `close_notify`, and holds its slot for
+//! at most `close_timeout`.
 
 #![cfg(target_os = "linux")]
 

@@ -1,4 +1,4 @@
-//! A lease is a session whose handshake is done; given back, it serves the next without another.
+//! A lease has a finished handshake; given back, its session serves the next without another.
 
 use std::time::Duration;
 

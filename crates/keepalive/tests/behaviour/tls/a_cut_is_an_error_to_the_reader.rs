@@ -1,4 +1,4 @@
-//! An end that nobody has announced may leave something out: it is an error, not an end.
+//! An end without `close_notify` may be a truncation, so the reader gets an error.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! L5: an attempt whose request is out of time finishes into the cache, so that the next one hits.
+//! L5: an attempt whose request has timed out finishes into the cache, where the next request hits.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! T2: a timeout during the handshake says so, and how long it took; nothing of it goes on.
+//! T2: the error of a timeout in the handshake names it and its duration; the attempt ends.
 
 use std::io;
 use std::time::Duration;

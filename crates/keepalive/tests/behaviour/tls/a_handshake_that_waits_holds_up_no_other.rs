@@ -1,4 +1,4 @@
-//! L2: handshakes take turns to compute, and one that waits for its peer leaves its turn to others.
+//! L2: handshakes take turns to compute, and a handshake that waits for its peer gives up its turn.
 
 use crate::support::run;
 use crate::support::tls::trusted;

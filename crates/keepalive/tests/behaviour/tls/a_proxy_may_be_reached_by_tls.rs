@@ -12,10 +12,10 @@ use tokio_rustls::TlsAcceptor;
 use crate::support::tls::{Authority, Order, TlsServer};
 use crate::support::{Server, echo, error, eventually, run};
 
-/// The head of a request, and what was agreed on by ALPN before.
+/// The head of a request, and the protocol that ALPN has selected.
 type Seen = (String, Option<Vec<u8>>);
 
-/// A proxy of this runtime that has TLS, and leads every tunnel to `to`.
+/// A TLS proxy of this runtime that leads every tunnel to `to`.
 struct TlsProxy {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,

@@ -1,4 +1,4 @@
-//! X2: a session is resumed where the server still knows it; one that has changed is verified anew.
+//! X2: a session resumes if the server still knows it; a changed server is verified anew.
 
 use crate::support::tls::{Authority, TlsServer};
 use crate::support::{echo, error, run};
@@ -11,7 +11,7 @@ fn to_a_good_one_and_to_a_bad_one() {
         let start =
             |authority: &Authority| TlsServer::start(authority.issue(&["localhost"]).config());
         let manager = Manager::builder().tls(ours.trusted()).build().unwrap();
-        // Sessions are remembered by name, so that each is offered what the one before has given.
+        // Sessions are cached by name, so each server is offered the session of the one before.
         let (before, after) = (start(&ours), start(&ours));
         for (server, resumed) in [(&before, false), (&before, true), (&after, false)] {
             let request = server.request_at("https", "localhost");

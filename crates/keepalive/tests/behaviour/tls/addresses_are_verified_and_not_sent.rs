@@ -1,4 +1,4 @@
-//! Names are sent to the server, in the form that all spellings share; addresses are not.
+//! Names are sent to the server in their normal form; addresses are not sent.
 
 use crate::support::tls::trusted;
 use crate::support::{ask, run};

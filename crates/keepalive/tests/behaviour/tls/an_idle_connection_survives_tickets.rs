@@ -1,4 +1,4 @@
-//! C3, X1: what TLS says for itself on an idle connection is no reason to close it.
+//! C3, X1: TLS control messages on an idle connection are no reason to close it.
 
 use crate::support::tls::{Authority, Order, TlsServer, idle_after};
 use crate::support::{echo, eventually, run};
@@ -18,7 +18,7 @@ fn tickets_that_come_late() {
 
         server.send_tickets();
         server.handshakes.until(|tally| tally.total == 1).await;
-        // Resumed as soon as the tickets have been taken in, by the watcher alone.
+        // Resumption works as soon as the watcher alone has read the tickets.
         let other = Manager::builder().tls(tls).build().unwrap();
         for _ in 0.. {
             let lease = other.allocate(server.request()).await.unwrap();
@@ -35,7 +35,7 @@ fn tickets_that_come_late() {
 }
 
 #[test]
-#[cfg(target_os = "linux")] // the kernel tells what is unread
+#[cfg(target_os = "linux")] // the kernel reports unread bytes
 fn tickets_that_only_the_hand_out_finds() {
     run_on_one_thread(async || {
         let root = Authority::root("test root");

@@ -1,4 +1,5 @@
-//! X2: what weakens the verification is asked for by a name that says so, and is never shared.
+//! X2: a setting that weakens verification has a name that warns, and its connections are never
+//! shared with other settings.
 
 use crate::support::tls::{Authority, TlsServer};
 use crate::support::{echo, error, run};

@@ -1,4 +1,4 @@
-//! Settings that cannot work are an error that says which, and prints nothing of them.
+//! Settings that cannot work are an error that names the fault, and prints no value of them.
 
 use crate::support::tls::Authority;
 use keepalive::{Tls, TlsBuilder};
@@ -38,7 +38,7 @@ fn each_says_what_is_wrong() {
         ),
     ];
     for (builder, expected) in cases {
-        // What does not depend on the machine's own roots.
+        // This case does not depend on the machine's own roots.
         let error = builder
             .roots_pem(root.pem())
             .build()

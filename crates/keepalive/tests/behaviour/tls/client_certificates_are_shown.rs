@@ -1,4 +1,4 @@
-//! A server that wants to know its clients gets their certificate; one it does not like it refuses.
+//! A server that asks for client certificates gets them, and refuses those that it does not trust.
 
 use crate::support::tls::{Authority, TlsServer};
 use crate::support::{echo, run};

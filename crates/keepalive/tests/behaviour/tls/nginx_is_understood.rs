@@ -1,4 +1,4 @@
-//! A server that many run: nginx, without and with client certificates.
+//! nginx as the server, without and with client certificates.
 
 use std::fs;
 use std::path::Path;
@@ -71,7 +71,7 @@ fn it_serves_all_and_those_it_knows() {
     });
 }
 
-/// Asks, and reads a response to the end of its body.
+/// Sends a request, and reads a response to the end of its body.
 async fn get(lease: &mut Lease) -> String {
     let question = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     lease.write_all(question).await.expect("nginx listens");

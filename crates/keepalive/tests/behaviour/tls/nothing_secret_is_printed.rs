@@ -1,4 +1,4 @@
-//! X3: no key is in what is printed of settings, requests, connections and errors.
+//! X3: the printed forms of settings, requests, connections and errors contain no key.
 
 use crate::support::tls::{Authority, TlsServer};
 use crate::support::{echo, error, run};

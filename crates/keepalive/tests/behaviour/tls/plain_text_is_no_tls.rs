@@ -1,4 +1,4 @@
-//! R2, E2: `https` is never served in clear text, and a server that speaks it is told apart.
+//! R2, E2: `https` is never served in clear text, and a server that speaks it is a distinct error.
 
 use crate::support::tls::trusted;
 use crate::support::{Server, ask, error, run};
@@ -33,7 +33,7 @@ fn a_server_that_closes_instead() {
         let manager = Manager::builder().tls(trusted().1).build().unwrap();
         let pending = manager.allocate(Request::new("https", "127.0.0.1", port).unwrap());
         let (mut stream, _) = listener.accept().await.unwrap();
-        // All of it, or closing would be a reset.
+        // Reads all of it, since a close with unread bytes would be a reset.
         let mut hello = [0; 4096];
         tokio::io::AsyncReadExt::read(&mut stream, &mut hello)
             .await

@@ -1,4 +1,4 @@
-//! R2: any scheme may be TLS, with settings of its own; what was said last of a scheme counts.
+//! R2: any scheme may be TLS, with settings of its own; the last setting for a scheme counts.
 
 use crate::support::tls::{Authority, trusted};
 use crate::support::{echo, error, run};

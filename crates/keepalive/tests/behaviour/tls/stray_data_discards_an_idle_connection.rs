@@ -1,4 +1,4 @@
-//! C1, C3, C4: bytes that nobody asked for are found, wherever they lie.
+//! C1, C3, C4: unrequested bytes are found in every buffer where they may be.
 
 use crate::support::tls::{Order, idle_after, trusted};
 use crate::support::{echo, eventually, run};
@@ -27,7 +27,7 @@ fn a_byte_that_the_session_has_already_decrypted() {
 }
 
 #[test]
-#[cfg(target_os = "linux")] // the kernel tells what is unread
+#[cfg(target_os = "linux")] // the kernel reports unread bytes
 fn a_byte_or_an_end_that_only_the_hand_out_finds() {
     run(async || {
         let (server, tls) = trusted();
@@ -37,7 +37,7 @@ fn a_byte_or_an_end_that_only_the_hand_out_finds() {
             echo(&mut lease, "hello").await;
             lease.free();
             server.order(order);
-            // On a runtime of one thread nothing but the check at the hand-out can find it.
+            // On a runtime of one thread only the check at the hand-out can find it.
             eventually_blocking("heard", || {
                 unread_from(server.request().host().port()) > 0 || manager.totals().open == 0
             });

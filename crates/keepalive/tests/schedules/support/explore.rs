@@ -11,13 +11,13 @@ use shuttle::future::block_on;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, ReplayScheduler, Scheduler};
 use shuttle::{Config, Runner};
 
-/// Preemptions of one schedule that change what is found, plus one.
+/// The depth of PCT: one more than the preemptions that a bug needs.
 const DEPTH: usize = 3;
 
-/// What all scenarios have run.
+/// The schedules of all scenarios so far.
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 
-/// Runs a scenario with both schedulers, or the one schedule that is asked for.
+/// Runs a scenario with both schedulers, or only the schedule that `KEEPALIVE_SCHEDULE` gives.
 pub(crate) fn explore(scenario: impl AsyncFn() + Copy + Send + Sync + 'static) {
     let run = move || {
         let _simulation = Simulation::begin();
@@ -27,7 +27,7 @@ pub(crate) fn explore(scenario: impl AsyncFn() + Copy + Send + Sync + 'static) {
     let name = thread.name().unwrap_or_default().to_owned();
     if let Ok(schedule) = std::env::var("KEEPALIVE_SCHEDULE") {
         let mut replay = ReplayScheduler::new_from_encoded(&schedule);
-        // It ends where it failed, which it may do no more.
+        // The schedule ends at its failure; the scenario goes on if that is mended.
         replay.set_allow_incomplete();
         runner(replay).run(run);
         return;
@@ -59,7 +59,7 @@ fn from_environment<T: FromStr>(name: &str, default: T) -> T {
     }
 }
 
-/// Says how to run a schedule again that failed.
+/// Prints how to run a failed schedule again.
 struct Replay<'a>(&'a str);
 
 impl Drop for Replay<'_> {

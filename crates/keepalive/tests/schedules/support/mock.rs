@@ -1,4 +1,4 @@
-//! A connector without sockets that counts what the manager does.
+//! A connector without sockets that counts attempts and connections.
 
 use std::collections::HashMap;
 use std::io;
@@ -10,14 +10,14 @@ use shuttle::rand::{Rng, thread_rng};
 
 use super::pause;
 
-/// Opens connections after a while. It watches over the limits, and over who has what.
+/// Opens connections after a while. Checks the limits and the holders of each connection.
 #[derive(Clone)]
 pub(crate) struct Mock {
     max_per_host: usize,
     max_open: usize,
-    /// How often an attempt fails.
+    /// The probability that an attempt fails.
     failing: f64,
-    /// How many times a closing connection is asked again at most.
+    /// How many polls of a closing connection are pending at most.
     closing: u32,
     shared: bool,
     world: Arc<Mutex<World>>,
@@ -25,7 +25,7 @@ pub(crate) struct Mock {
 
 #[derive(Default)]
 struct World {
-    /// Counts what happens, to tell earlier from later.
+    /// A logical clock, which orders events.
     step: u64,
     open: usize,
     open_of: HashMap<Host, usize>,
@@ -34,7 +34,7 @@ struct World {
     wires: Vec<Arc<Mutex<State>>>,
 }
 
-/// What there is to know of one connection.
+/// The state of one connection.
 #[derive(Default)]
 struct State {
     holders: usize,
@@ -43,7 +43,7 @@ struct State {
     spoilt: bool,
     /// The peer has closed it.
     closed: bool,
-    /// When whoever watched it had been told.
+    /// The step at which all its watchers had been woken for its close.
     told: Option<u64>,
     watchers: Vec<Waker>,
 }
@@ -86,24 +86,24 @@ impl Mock {
         self.max_open
     }
 
-    /// Connections and attempts that there are.
+    /// The connections and attempts that exist now.
     pub(crate) fn open(&self) -> usize {
         self.world().open
     }
 
-    /// Attempts that were begun.
+    /// Attempts that have begun so far.
     pub(crate) fn attempts(&self) -> usize {
         self.world().attempts
     }
 
-    /// What happens after this is later.
+    /// Advances the logical clock: later events have higher steps.
     pub(crate) fn step(&self) -> u64 {
         let mut world = self.world();
         world.step += 1;
         world.step
     }
 
-    /// The peer closes all connections that there are.
+    /// The peer closes all connections that are open.
     pub(crate) fn close_all(&self) {
         self.tell_all(|state| state.closed = true);
         let step = self.step();
@@ -115,7 +115,7 @@ impl Mock {
         }
     }
 
-    /// All connections that there are carry so many leases from now on.
+    /// Sets the capacity of all connections that exist now.
     pub(crate) fn set_capacity(&self, capacity: usize) {
         self.tell_all(|state| state.capacity = capacity);
     }
@@ -211,7 +211,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// A user has it, who asked at `since`.
+    /// A user receives it, for a request made at step `since`.
     pub(crate) fn receive(&self, since: u64) {
         let mut state = lock(&self.state);
         state.holders += 1;

@@ -1,4 +1,4 @@
-//! What the scenarios share.
+//! Helpers that the scenarios share.
 
 mod explore;
 mod flag;
@@ -13,7 +13,7 @@ pub(crate) use explore::explore;
 pub(crate) use flag::Flag;
 pub(crate) use mock::Mock;
 
-/// A manager, its runtime, and the connector that counts what it does.
+/// A manager, its runtime, and its connector, which counts attempts and connections.
 #[derive(Clone)]
 pub(crate) struct Rig {
     pub(crate) manager: Manager<Mock>,
@@ -54,7 +54,7 @@ impl Rig {
         }
     }
 
-    /// Asks, uses what it gets for a moment, and gives it back or breaks off.
+    /// Requests a connection, uses it for a moment, and gives it back or breaks off.
     pub(crate) async fn exchange(&self, host: usize) -> Result<(), AllocateError> {
         let lease = self.ask(host).answer().await?;
         pause().await;
@@ -66,7 +66,7 @@ impl Rig {
         Ok(())
     }
 
-    /// Ends everything: nobody waits, nothing is lost, and no task is left.
+    /// Ends the manager: no request waits, nothing is lost, and no task is left.
     pub(crate) async fn end(self) {
         let totals = self.manager.totals();
         assert_eq!((totals.waiting, totals.leased), (0, 0), "all were answered");
@@ -74,7 +74,7 @@ impl Rig {
         self.end_closed().await;
     }
 
-    /// The same, of what has been shut down.
+    /// The same for a manager that has been shut down.
     pub(crate) async fn end_closed(self) {
         let totals = self.manager.totals();
         let left = (totals.waiting, totals.open, totals.idle, totals.connecting);
@@ -114,7 +114,7 @@ pub(crate) fn free(lease: Lease<Mock>) {
     lease.free();
 }
 
-/// Breaks an exchange off: nobody may have its connection again.
+/// Breaks an exchange off: its connection must not be reused.
 pub(crate) fn break_off(lease: Lease<Mock>) {
     lease.spoil();
     lease.let_go();

@@ -1,4 +1,4 @@
-//! Answers by post.
+//! Answers that are posted to a mailbox.
 
 use tokio::join;
 use tokio::time::Instant;

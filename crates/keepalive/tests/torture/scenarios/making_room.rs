@@ -40,7 +40,7 @@ pub(super) fn all() -> Vec<Scenario> {
             for number in numbers {
                 stage.network.peer_closes(number, true);
             }
-            // It was promised and is gone: it is asked for again.
+            // The promised connection is gone, so the request is made again.
             stage.test(waiter, 1).await;
             stage.visit(1, 1).await;
         }),

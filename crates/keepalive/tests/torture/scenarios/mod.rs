@@ -60,7 +60,7 @@ impl Scenario {
     }
 }
 
-/// Names a scenario, its limits, and what happens on the stage.
+/// Defines a scenario: its name, its limits, and its steps on the stage.
 macro_rules! scenario {
     ($name:literal, $limits:expr, |$stage:ident| $play:block) => {
         $crate::scenarios::Scenario {

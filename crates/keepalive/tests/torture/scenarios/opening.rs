@@ -1,4 +1,4 @@
-//! Attempts: who waits for one, and how it ends.
+//! Attempts: the requests that wait for one, and its end.
 
 use std::time::Duration;
 

@@ -99,7 +99,7 @@ pub(super) fn all() -> Vec<Scenario> {
             let held = stage.ask(0).await;
             let mut waiter = Box::pin(stage.manager().allocate(stage.host(0)));
             let asked = Instant::now();
-            // This task is told first, and is not there any more when the answer is.
+            // This task is woken first, and has ended when the answer comes.
             let polled = std::future::poll_fn(|context| {
                 std::task::Poll::Ready(waiter.as_mut().poll(context))
             });
