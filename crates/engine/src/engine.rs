@@ -206,6 +206,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// Takes the answer of a request; `None` if there is none yet.
+    #[inline]
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {
         let slot = self.find_request(id)?;
         let request = &mut self.requests[slot];

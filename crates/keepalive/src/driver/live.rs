@@ -2,7 +2,6 @@
 
 use std::io;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId, Time};
 
@@ -38,7 +37,7 @@ pub(crate) struct Live<C: Connector> {
 
 /// A connection whose last look is older than this is checked with a system call before it is
 /// handed out (C4).
-const TRUSTED: Duration = Duration::from_millis(1);
+const TRUSTED: u64 = 1_000_000; // nanoseconds
 
 /// How a connection is leased.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -202,7 +201,7 @@ impl<C: Connector> Live<C> {
     #[inline]
     pub(crate) fn is_stale(&self, now: Time) -> bool {
         self.seen
-            .is_some_and(|seen| now.saturating_duration_since(seen) > TRUSTED)
+            .is_some_and(|seen| now.nanos().saturating_sub(seen.nanos()) > TRUSTED)
     }
 
     /// Checks with the system whether it is usable.

@@ -251,35 +251,38 @@ impl<C: Connector> Shard<C> {
         id: ConnectionId,
         now: Time,
     ) -> Result<Box<Live<C>>, Gone<C>> {
-        let past = self.past;
-        let live = self.live(id).expect(HERE);
-        // A runtime that is no longer the home may never deliver events.
-        let past = live.era() <= past;
-        let handle = live.is_main().then(|| live.share()).flatten();
-        let exhausted = live.is_main() && handle.is_none();
-        if past || exhausted || !self.is_sound(id, now) {
-            return Err(self.gone(id, handle));
-        }
-        let mut live = handle.unwrap_or_else(|| {
-            let live = self.take_live(id).expect(HERE);
+        let mut live = self.take_live(id).expect(HERE);
+        let mut lent = if live.is_main() {
+            self.put(live);
+            self.share_out(id, now)?
+        } else {
+            // A runtime that is no longer the home may never deliver events.
+            let past = self.is_past(live.era());
+            let doubtful = live.is_suspect() || live.is_stale(now);
+            if past || (doubtful && live.check().is_err()) {
+                self.put(live);
+                return Err(self.gone(id, None));
+            }
             live.stop_watching();
             live
-        });
-        live.request = request;
-        live.from_cache = self.engine.take(request).expect(ANSWERED).from_cache;
-        Ok(live)
+        };
+        lent.request = request;
+        lent.from_cache = self.engine.take(request).expect(ANSWERED).from_cache;
+        Ok(lent)
     }
 
-    /// Whether a connection may be handed out. A system call checks it if its watch has fired, or
-    /// if the last look was long ago and no other lease uses it.
-    #[inline]
-    fn is_sound(&mut self, id: ConnectionId, now: Time) -> bool {
-        let Some(live) = self.live(id) else {
-            return false;
-        };
-        let (suspect, stale) = (live.is_suspect(), live.is_stale(now));
-        let doubtful = suspect || (stale && !self.engine.is_crowded(id));
-        !doubtful || self.live(id).is_some_and(|live| live.check().is_ok())
+    /// A handle of a shared connection, checked as [`hand_out`](Self::hand_out) does. While other
+    /// leases use the connection, only its watch can raise a doubt.
+    fn share_out(&mut self, id: ConnectionId, now: Time) -> Result<Box<Live<C>>, Gone<C>> {
+        let (past, crowded) = (self.past, self.engine.is_crowded(id));
+        let live = self.live(id).expect(HERE);
+        let doubtful = live.is_suspect() || (live.is_stale(now) && !crowded);
+        let handle = live.share();
+        let past = live.era() <= past;
+        match handle {
+            Some(handle) if !past && (!doubtful || live.check().is_ok()) => Ok(handle),
+            handle => Err(self.gone(id, handle)),
+        }
     }
 
     /// Rejects the connection that is held for a request, because it is unusable. `why` becomes the

@@ -475,7 +475,9 @@ impl<C: Connector> Shard<C> {
             }
         }
         // No request took the error.
-        effects.extend(self.failure.take().map(Effect::Discard));
+        if let Some(error) = self.failure.take() {
+            effects.push(Effect::Discard(error));
+        }
     }
 
     /// The cause of an answer without a connection.
