@@ -20,13 +20,13 @@ use crate::action::Message;
 use crate::arena::{Arena, Link, List, NIL};
 use crate::budget::{Budget, Claim, Grant};
 use crate::connection::{Connection, State};
+use crate::counters::Counts;
 use crate::engine::Engine;
 use crate::host::{Host, Hosts};
 use crate::ids::{HostId, ShardId, Ticket};
 use crate::queue::Queue;
 use crate::request::{FromCache, Request, Stage};
 use crate::room::LocalRoom;
-use crate::stats::Counts;
 use crate::time::Time;
 use crate::timer::{TimerKey, Timers};
 use std::collections::BTreeMap;
@@ -224,7 +224,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             orphans,
             reserved,
             provisional: _, // as many as its connections say
-            tally: _,
+            counters: _,
             mark,
             vacant_link: _,
             own_limit,
@@ -475,16 +475,7 @@ fn gauges(counts: Counts) -> impl Hash {
         idle,
         closing,
         waiting,
-        opened: _,
-        reused_immediate: _,
-        reused_deferred: _,
-        evicted: _,
-        expired: _,
-        closed_by_peer: _,
-        refused: _,
-        failed: _,
-        timed_out: _,
-        cancelled: _,
+        ..
     } = counts;
     ((open, connecting, leased), (idle, closing, waiting))
 }

@@ -6,10 +6,10 @@ use hashbrown::HashTable;
 
 use crate::arena::{Arena, Link, List, NIL};
 use crate::connection::State;
-use crate::counters::Tally;
+use crate::counters::Counters;
+use crate::counters::Counts;
 use crate::ids::HostId;
 use crate::queue::Queue;
-use crate::stats::Counts;
 
 /// One host. The fields that a hit reads come first, next to each other.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Host<K> {
     pub(crate) orphans: List,
     /// Claims for room, and grants on their way.
     pub(crate) reserved: u32,
-    pub(crate) tally: Tally,
+    pub(crate) counters: Counters,
     pub(crate) hash: u64,
     /// The count of overtakes when the host was last held up.
     pub(crate) mark: u64,
@@ -50,7 +50,7 @@ impl<K> Host<K> {
 
     /// Connections that count against its limit: in any state, or reserved.
     pub(crate) fn in_use(&self) -> usize {
-        self.tally.open() as usize + self.reserved as usize
+        self.counters.open() as usize + self.reserved as usize
     }
 
     /// Its limit of connections; `usual` is that of hosts without a limit of their own.
@@ -62,13 +62,13 @@ impl<K> Host<K> {
     /// Whether its requests wait for the host itself rather than for room in total. They do while
     /// it is at its limit, or the capacity of one of its connections is not known.
     pub(crate) fn is_held_up(&self, usual: usize) -> bool {
-        self.tally.open() as usize >= self.limit(usual) || self.awaits_capacity()
+        self.counters.open() as usize >= self.limit(usual) || self.awaits_capacity()
     }
 
     /// Whether a connection to share is being opened, or its peer has not announced how many
     /// requests it allows.
     pub(crate) fn awaits_capacity(&self) -> bool {
-        self.awaits_word() || (self.shares && self.tally.connecting > 0)
+        self.awaits_word() || (self.shares && self.counters.connecting > 0)
     }
 
     /// Whether the peer of a connection to share has not announced how many requests it allows, or
@@ -87,12 +87,12 @@ impl<K> Host<K> {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        self.tally.counts(self.queue.len())
+        self.counters.counts(self.queue.len())
     }
 
     /// Whether its record may be forgotten.
     pub(crate) fn is_unused(&self) -> bool {
-        let free = self.tally.open() == 0 && self.reserved == 0 && self.queue.is_empty();
+        let free = self.counters.open() == 0 && self.reserved == 0 && self.queue.is_empty();
         free && self.own_limit.is_none()
     }
 }
@@ -108,7 +108,7 @@ pub(crate) struct Hosts<K> {
     pub(crate) remembered: usize,
     pub(crate) serial: u32,
     /// Figures of all hosts, including forgotten ones.
-    pub(crate) total: Tally,
+    pub(crate) total: Counters,
     /// Requests in all queues.
     pub(crate) waiting: usize,
 }
@@ -122,7 +122,7 @@ impl<K: Eq + Clone> Hosts<K> {
             vacant_len: 0,
             remembered,
             serial: 0,
-            total: Tally::default(),
+            total: Counters::default(),
             waiting: 0,
         }
     }
@@ -153,7 +153,7 @@ impl<K: Eq + Clone> Hosts<K> {
             orphans: List::EMPTY,
             reserved: 0,
             provisional: 0,
-            tally: Tally::default(),
+            counters: Counters::default(),
             mark: 0,
             vacant_link: Link::UNLINKED,
             serial: self.serial,
@@ -230,8 +230,8 @@ impl<K: Eq + Clone> Hosts<K> {
 
     /// Changes the figures of a host and the totals alike.
     #[inline]
-    pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Tally)) {
-        change(&mut self.arena[slot].tally);
+    pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Counters)) {
+        change(&mut self.arena[slot].counters);
         change(&mut self.total);
     }
 

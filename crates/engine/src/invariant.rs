@@ -5,11 +5,11 @@ use std::borrow::Borrow;
 use crate::arena::{List, NIL};
 use crate::budget::Budget;
 use crate::connection::{Connection, Outlook, State};
+use crate::counters::Counts;
 use crate::engine::Engine;
 use crate::host::Host;
 use crate::request::Stage;
 use crate::room::Room;
-use crate::stats::Counts;
 use crate::timer::TimerKey;
 
 /// Checks one engine after an input, by a recount of everything.
@@ -192,7 +192,7 @@ pub fn check_ended<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
     );
     for (_, host) in engine.hosts.iter() {
         assert!(host.queue.is_empty() && host.reserved == 0);
-        assert_eq!(host.tally.open(), 0, "I3: nothing is counted as open");
+        assert_eq!(host.counters.open(), 0, "I3: nothing is counted as open");
     }
 }
 

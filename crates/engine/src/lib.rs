@@ -65,6 +65,7 @@ pub use action::{Action, Answer, Due, Message};
 pub use budget::{Budget, Grant, Slot};
 pub use config::{Config, ConfigError, IdleOrder, Settings};
 pub use connection::{Capacity, Phase, Return};
+pub use counters::Counts;
 pub use engine::{Engine, Taken};
 pub use fast_path::Leased;
 #[cfg(feature = "check")]
@@ -74,5 +75,5 @@ pub use invariant::{check, check_ended, check_settled};
 pub use race::{Family, Pace, Race, Step};
 pub use request::{Ask, FromCache, Reason, Timing, Waiting};
 pub use room::{LocalRoom, Room};
-pub use stats::{Counts, WaitingTime};
+pub use stats::WaitingTime;
 pub use time::Time;

@@ -1,11 +1,12 @@
 //! Queries of an engine.
 
 use crate::connection::{Phase, State};
+use crate::counters::Counts;
 use crate::engine::Engine;
 use crate::ids::{ConnectionId, RequestId};
 use crate::request::{Reason, Stage, Timing, Waiting};
 use crate::room::Room;
-use crate::stats::{Counts, WaitingTime};
+use crate::stats::WaitingTime;
 use crate::time::Time;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
@@ -106,7 +107,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     fn reason_in_queue(&self, room: &mut impl Room, host: u32, parked: bool) -> Reason {
         let host = self.hosts.at(host);
-        let in_use = host.tally.open() as usize;
+        let in_use = host.counters.open() as usize;
         let max = host.limit(self.settings.max_per_host);
         let budget = room.budget();
         // A higher limit would open no other connection while a shared one may carry more.

@@ -1,71 +1,8 @@
-//! The figures of hosts and of engines.
+//! The time that requests wait.
 
-use std::ops::AddAssign;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-
-/// Figures of one host, or of all hosts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Connections now: connecting, leased, idle and closing together.
-    pub open: usize,
-    /// Attempts in flight now that are still wanted. A withdrawn attempt counts as closing until it
-    /// has ended, and still against `max_connecting`.
-    pub connecting: usize,
-    /// Leased connections now.
-    pub leased: usize,
-    /// Idle connections now.
-    pub idle: usize,
-    /// Connections that are being closed now, and attempts that are being withdrawn.
-    pub closing: usize,
-    /// Requests not answered yet.
-    pub waiting: usize,
-    /// Connections opened since the start.
-    pub opened: u64,
-    /// Requests answered with a connection that was idle when they came.
-    pub reused_immediate: u64,
-    /// Requests answered with a connection given back while they waited.
-    pub reused_deferred: u64,
-    /// Connections closed to make room for another host: idle ones, and those that gave way.
-    pub evicted: u64,
-    /// Idle connections closed because of `keep_alive` or `max_lifetime`.
-    pub expired: u64,
-    /// Idle connections that the peer closed, or sent data on that no request had asked for. A
-    /// connection that ended before its requests took it counts once for each of them that came for
-    /// it.
-    pub closed_by_peer: u64,
-    /// Requests refused because the queue was full.
-    pub refused: u64,
-    /// Requests whose attempt failed, or whose second new connection ended before they took it.
-    pub failed: u64,
-    /// Requests whose deadline passed.
-    pub timed_out: u64,
-    /// Requests withdrawn before their answer was taken.
-    pub cancelled: u64,
-}
-
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        self.open += other.open;
-        self.connecting += other.connecting;
-        self.leased += other.leased;
-        self.idle += other.idle;
-        self.closing += other.closing;
-        self.waiting += other.waiting;
-        self.opened += other.opened;
-        self.reused_immediate += other.reused_immediate;
-        self.reused_deferred += other.reused_deferred;
-        self.evicted += other.evicted;
-        self.expired += other.expired;
-        self.closed_by_peer += other.closed_by_peer;
-        self.refused += other.refused;
-        self.failed += other.failed;
-        self.timed_out += other.timed_out;
-        self.cancelled += other.cancelled;
-    }
-}
 
 /// How long requests waited for their connection, including those served at once.
 ///
@@ -155,31 +92,6 @@ mod tests {
         assert!((49..=51).contains(&p95), "{p95}");
         let longest = waiting.percentile(100.0).as_millis();
         assert!((99..=101).contains(&longest), "{longest}");
-    }
-
-    #[test]
-    fn figures_of_two_hosts_add_up() {
-        let one_to_sixteen = |times: usize| Counts {
-            open: times,
-            connecting: 2 * times,
-            leased: 3 * times,
-            idle: 4 * times,
-            closing: 5 * times,
-            waiting: 6 * times,
-            opened: 7 * times as u64,
-            reused_immediate: 8 * times as u64,
-            reused_deferred: 9 * times as u64,
-            evicted: 10 * times as u64,
-            expired: 11 * times as u64,
-            closed_by_peer: 12 * times as u64,
-            refused: 13 * times as u64,
-            failed: 14 * times as u64,
-            timed_out: 15 * times as u64,
-            cancelled: 16 * times as u64,
-        };
-        let mut sum = one_to_sixteen(1);
-        sum += one_to_sixteen(2);
-        assert_eq!(sum, one_to_sixteen(3));
     }
 
     #[test]
