@@ -29,7 +29,7 @@ impl Resolve for At {
 async fn whoever_holds_it() {
     let (server, at) = (Server::start().await, At(Arc::new(AtomicU8::new(1))));
     let net = Net::new().resolver(at.clone());
-    let http = Http::over(net.keep_addresses(Duration::ZERO));
+    let http = Http::over(net.dns_cache_ttl(Duration::ZERO));
     let manager = Manager::builder().connector(http).build().unwrap();
     let client = Client::new(manager.clone());
 

@@ -36,7 +36,7 @@ use crate::sync::Arc;
 ///
 /// The [system's resolver](crate::SystemResolver) resolves names, unless [another](Self::resolver)
 /// is set. Concurrent requests for a name share one lookup. Its answer is kept for a
-/// [while](Self::keep_addresses): at least the last 512 names, each with at most 64 addresses. The
+/// [while](Self::dns_cache_ttl): at least the last 512 names, each with at most 64 addresses. The
 /// absence of addresses is kept for two seconds; a temporary failure is not kept. Clones share all
 /// of this; a clone whose settings are changed afterwards has its own.
 ///
@@ -209,7 +209,7 @@ impl Net {
     /// longer. With zero, nothing is kept, whatever its TTL, and each new connection looks its name
     /// up. With a very long time, connections go to the old addresses of a name that has moved.
     #[must_use]
-    pub fn keep_addresses(self, time: Duration) -> Self {
+    pub fn dns_cache_ttl(self, time: Duration) -> Self {
         self.set(|resolving| resolving.keep(time))
     }
 

@@ -30,7 +30,7 @@ impl Moving {
 
     /// A connector that looks the name up for every connection.
     fn net(&self) -> Net {
-        self.names.net().keep_addresses(Duration::ZERO)
+        self.names.net().dns_cache_ttl(Duration::ZERO)
     }
 
     fn moves(&self) {
@@ -169,7 +169,7 @@ async fn one_that_opens_while_its_name_moves_serves_once() {
         v6: Names::at(&[]).closed(),
     };
     let net = Net::new().resolver(slow.clone());
-    let manager = manager(net.keep_addresses(Duration::ZERO));
+    let manager = manager(net.dns_cache_ttl(Duration::ZERO));
     let first = manager.allocate(moving.request());
     slow.v4.lookups.until(|tally| tally.gone == 1).await;
     moving.moves();
@@ -208,7 +208,7 @@ fn each_family_is_told_apart() {
     run(async || {
         let moving = Moving::new();
         let names = moving.names.clone().separate();
-        let manager = manager(names.net().keep_addresses(Duration::ZERO));
+        let manager = manager(names.net().dns_cache_ttl(Duration::ZERO));
         names.say(|_, families| match families {
             Families::V4 => found(&["127.0.0.3"]),
             _ => found(&[]),

@@ -29,10 +29,10 @@ async fn thirty_seconds_unless_the_resolver_says() {
     let names = Names::at(&["127.0.0.1"]);
     assert_eq!(looked_up(&names, names.net(), 29 * SECOND).await, 1);
     assert_eq!(looked_up(&names, names.net(), 30 * SECOND).await, 2);
-    let net = || names.net().keep_addresses(3600 * SECOND);
+    let net = || names.net().dns_cache_ttl(3600 * SECOND);
     assert_eq!(looked_up(&names, net(), 3599 * SECOND).await, 1);
     assert_eq!(looked_up(&names, net(), 3600 * SECOND).await, 2);
-    let endless = names.net().keep_addresses(Duration::MAX);
+    let endless = names.net().dns_cache_ttl(Duration::MAX);
     let year = 365 * 24 * 3600 * SECOND;
     assert_eq!(looked_up(&names, endless, year).await, 1);
 }
@@ -56,7 +56,7 @@ async fn its_ttl_if_it_says_so() {
 fn nothing_is_kept_if_that_is_wished() {
     run(async || {
         let names = Names::at(&["127.0.0.1"]);
-        let net = names.net().keep_addresses(Duration::ZERO);
+        let net = names.net().dns_cache_ttl(Duration::ZERO);
         let server = Server::start();
         let manager = Manager::builder().connector(net).build().unwrap();
         for looked_up in 1..=3 {
@@ -91,7 +91,7 @@ fn clones_share_what_is_known_until_one_is_set_otherwise() {
     run(async || {
         let (server, names) = (Server::start(), Names::at(&["127.0.0.1"]));
         let net = names.net();
-        let other = net.clone().keep_addresses(SECOND);
+        let other = net.clone().dns_cache_ttl(SECOND);
         for (net, looked_up) in [(net.clone(), 1), (net, 1), (other, 2)] {
             let manager = Manager::builder().connector(net).build().unwrap();
             let lease = manager.allocate(server.request_at("example.test"));
