@@ -46,7 +46,7 @@ use crate::sync::Arc;
 /// connection is used. A race counts as one connection against the limits.
 ///
 /// When a new lookup of a name lacks an earlier address, the connections to that address are
-/// [retired](Self::retire_vanished).
+/// [retired](Self::close_on_dns_change).
 #[derive(Clone, Default)]
 pub struct Net {
     route: Route,
@@ -230,7 +230,7 @@ impl Net {
     /// few of its many addresses in turn; each lookup would close good connections. A failed lookup
     /// retires nothing.
     #[must_use]
-    pub fn retire_vanished(self, retire: bool) -> Self {
+    pub fn close_on_dns_change(self, retire: bool) -> Self {
         self.set(|resolving| resolving.retires(retire))
     }
 

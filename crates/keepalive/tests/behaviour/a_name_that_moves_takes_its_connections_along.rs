@@ -234,7 +234,7 @@ fn each_family_is_told_apart() {
 fn names_of_many_addresses_may_be_spared() {
     run(async || {
         let moving = Moving::new();
-        let sparing = manager(moving.net().retire_vanished(false));
+        let sparing = manager(moving.net().close_on_dns_change(false));
         lease(&sparing, moving.request()).await.free();
         moving.moves();
         moving.look_up(&sparing).await.close();
