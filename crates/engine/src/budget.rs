@@ -15,7 +15,7 @@ use crate::ids::{HostId, ShardId, Ticket};
 pub struct Budget {
     pub(crate) max_open: usize,
     pub(crate) max_connecting: usize,
-    /// `reuse_run * max_open`: how many later requests may overtake one that waits for room (L2).
+    /// `max_reuse_streak * max_open`: how many later requests may overtake one that waits for room (L2).
     pub(crate) max_overtakes: u64,
     pub(crate) open: usize,
     /// Attempts that have not ended, including withdrawn ones.
@@ -78,7 +78,8 @@ impl Budget {
         Self {
             max_open: settings.max_open,
             max_connecting: settings.max_connecting.unwrap_or(usize::MAX),
-            max_overtakes: u64::from(settings.reuse_run).saturating_mul(settings.max_open as u64),
+            max_overtakes: u64::from(settings.max_reuse_streak)
+                .saturating_mul(settings.max_open as u64),
             open: 0,
             connecting: 0,
             withdrawn: 0,
@@ -298,7 +299,7 @@ impl Budget {
         &mut self,
         ticket: Option<Ticket>,
         run: u32,
-        reuse_run: u32,
+        max_reuse_streak: u32,
     ) -> Overtake {
         let (Some(oldest), Some(&(mark, _))) = (self.oldest_claim(), self.marks.first()) else {
             return Overtake::Nobody;
@@ -307,7 +308,7 @@ impl Budget {
         if ticket.is_some_and(|ticket| ticket <= oldest) || !self.needs_eviction() {
             return Overtake::Nobody;
         }
-        if run < reuse_run && self.overtakes - mark < self.max_overtakes {
+        if run < max_reuse_streak && self.overtakes - mark < self.max_overtakes {
             self.overtakes += 1;
             Overtake::Allowed
         } else {

@@ -49,7 +49,7 @@ pub struct Settings {
     pub idle_order: IdleOrder,
     /// How many waiters of its own host one connection may serve while an earlier request of
     /// another host waits for room.
-    pub reuse_run: u32,
+    pub max_reuse_streak: u32,
     /// Whether an attempt whose request has gone finishes into the cache, within bounds.
     pub finish_attempts: bool,
     /// Seed of all random choices.
@@ -72,7 +72,7 @@ impl Default for Settings {
             lifetime_jitter: 0.1,
             max_uses: None,
             idle_order: IdleOrder::Lifo,
-            reuse_run: 16,
+            max_reuse_streak: 16,
             finish_attempts: true,
             seed: 0,
             shards: 1,

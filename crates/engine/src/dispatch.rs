@@ -215,7 +215,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             return false;
         }
         let run = *self.connections[slot].run();
-        match room.budget().overtake(ticket, run, self.settings.reuse_run) {
+        match room
+            .budget()
+            .overtake(ticket, run, self.settings.max_reuse_streak)
+        {
             Overtake::Nobody => false,
             Overtake::Allowed => {
                 *self.connections[slot].run() += 1;

@@ -226,11 +226,11 @@ impl<C> Builder<C> {
     /// request of another host waits for room under `max_open`.
     ///
     /// Default 16. Zero means strict order of arrival: a connection is then closed rather than
-    /// serve a later request. In all, at most `reuse_run * max_open` later requests overtake a
+    /// serve a later request. In all, at most `max_reuse_streak * max_open` later requests overtake a
     /// request that waits for room. Overtakes that do not delay it are not counted: while enough
     /// connections are being closed for it, other connections continue to serve their hosts.
-    pub fn reuse_run(mut self, waiters: u32) -> Self {
-        self.settings.reuse_run = waiters;
+    pub fn max_reuse_streak(mut self, waiters: u32) -> Self {
+        self.settings.max_reuse_streak = waiters;
         self
     }
 

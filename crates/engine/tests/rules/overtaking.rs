@@ -5,9 +5,9 @@ use keepalive_engine::{RequestId, Return, Room, Settings};
 use crate::{attempts, connect, hold, limits, pass, take, waits};
 use keepalive_testkit::world::World;
 
-fn world(max_open: usize, reuse_run: u32) -> World {
+fn world(max_open: usize, max_reuse_streak: u32) -> World {
     World::new(Settings {
-        reuse_run,
+        max_reuse_streak,
         ..limits(1, max_open)
     })
 }
@@ -244,7 +244,7 @@ fn what_is_closing_for_the_older_one_leaves_others_to_serve() {
 #[test]
 fn who_waits_for_max_connecting_loses_nothing_by_reuse() {
     let mut world = World::new(Settings {
-        reuse_run: 0,
+        max_reuse_streak: 0,
         max_connecting: Some(1),
         ..limits(1, 3)
     });
@@ -274,7 +274,7 @@ fn who_has_withdrawn_counts_no_longer() {
 #[test]
 fn a_request_behind_a_claim_of_its_host_counts_from_the_start() {
     let mut world = World::new(Settings {
-        reuse_run: 2,
+        max_reuse_streak: 2,
         ..limits(2, 3)
     });
     let [a, b, d] = [0, 3, 1].map(|host| hold(&mut world, host));

@@ -1,4 +1,4 @@
-//! L2: a connection may serve `reuse_run` later requests of its host before an earlier request
+//! L2: a connection may serve `max_reuse_streak` later requests of its host before an earlier request
 //! of another host has its turn.
 
 use std::sync::{Arc, Mutex};
@@ -42,7 +42,7 @@ async fn overtakes(manager: &Manager) -> usize {
 #[test]
 fn reuse_run_zero_is_strict_order() {
     run(async || {
-        let manager = Manager::builder().max_open(1).reuse_run(0);
+        let manager = Manager::builder().max_open(1).max_reuse_streak(0);
         assert_eq!(overtakes(&manager.build().unwrap()).await, 0);
     });
 }

@@ -134,7 +134,9 @@ fn what_stays_when_another_makes_room_for_an_older_request() {
     for _ in 0..8 {
         run_on_one_thread(async || {
             let lines = Lines::new();
-            let builder = Manager::builder().connector(lines.clone()).reuse_run(0);
+            let builder = Manager::builder()
+                .connector(lines.clone())
+                .max_reuse_streak(0);
             let builder = builder.max_open(3).max_per_host(2).max_connecting(1);
             let manager = build(builder);
             lines.two_idle(&manager).await;

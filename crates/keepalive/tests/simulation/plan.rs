@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     max_lifetime: Option<Duration>,
     max_uses: Option<u64>,
     idle_order: IdleOrder,
-    reuse_run: u32,
+    max_reuse_streak: u32,
     finish_attempts: bool,
 }
 
@@ -82,7 +82,7 @@ impl Plan {
             max_lifetime: some(dice, 400).map(|limit| Duration::from_millis(limit as u64)),
             max_uses: some(dice, 6).map(|uses| uses as u64),
             idle_order: [IdleOrder::Lifo, IdleOrder::Fifo][dice.below(2)],
-            reuse_run: [0, 1, 3, 16][dice.below(4)],
+            max_reuse_streak: [0, 1, 3, 16][dice.below(4)],
             finish_attempts: dice.below(4) == 0,
         }
     }
@@ -114,7 +114,7 @@ impl Plan {
             .keep_alive(self.keep_alive)
             .timeout(self.timeout)
             .idle_order(self.idle_order)
-            .reuse_run(self.reuse_run)
+            .max_reuse_streak(self.max_reuse_streak)
             .finish_attempts(self.finish_attempts)
     }
 }

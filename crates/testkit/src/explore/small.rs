@@ -37,7 +37,7 @@ fn without_clock() -> Vec<Small> {
     let wide = |name, change: fn(&mut Settings)| small(name, (2, 2), change);
     vec![
         one_each("one connection", |_| {}),
-        one_each("strict order", |settings| settings.reuse_run = 0),
+        one_each("strict order", |settings| settings.max_reuse_streak = 0),
         two("one each", |_| {}),
         Small {
             requests: 4,
@@ -52,7 +52,7 @@ fn without_clock() -> Vec<Small> {
             hosts: 3,
             requests: 4,
             ..two("three hosts, strict order", |settings| {
-                settings.reuse_run = 0;
+                settings.max_reuse_streak = 0;
             })
         },
         wide("two each", |_| {}),
@@ -82,7 +82,7 @@ fn without_clock() -> Vec<Small> {
         wide("two shards, two each", |settings| settings.shards = 2),
         two("two shards, strict order", |settings| {
             settings.shards = 2;
-            settings.reuse_run = 0;
+            settings.max_reuse_streak = 0;
         }),
         two("two shards, one may connect", |settings| {
             settings.shards = 2;
@@ -162,7 +162,7 @@ fn small(name: &'static str, limits: (usize, usize), change: fn(&mut Settings)) 
         timeout: Duration::MAX,
         close_timeout: Duration::MAX,
         lifetime_jitter: 0.0,
-        reuse_run: 1,
+        max_reuse_streak: 1,
         finish_attempts: false,
         ..Settings::default()
     };

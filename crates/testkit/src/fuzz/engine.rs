@@ -47,7 +47,7 @@ fn small(bytes: &mut Bytes<'_>) -> Small {
         lifetime_jitter: bytes.pick(&[0.0, 0.5]),
         max_uses: bytes.some(4).map(|uses| uses as u64),
         idle_order: bytes.pick(&[IdleOrder::Lifo, IdleOrder::Fifo]),
-        reuse_run: bytes.below(4) as u32,
+        max_reuse_streak: bytes.below(4) as u32,
         finish_attempts: bytes.below(2) == 1,
         seed: 0,
         shards: 1 + bytes.below(3) as u16,

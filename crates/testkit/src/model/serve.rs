@@ -142,9 +142,9 @@ impl Model {
         }
         let mark = claims.iter().map(|&claim| self.request_at(claim).mark);
         let overtaken = self.overtakes - mark.min().expect("there is a claim");
-        let reuse_run = u64::from(self.settings.reuse_run);
-        let bound = reuse_run * self.settings.max_open as u64;
-        if self.connection_at(number).run < reuse_run && overtaken < bound {
+        let max_reuse_streak = u64::from(self.settings.max_reuse_streak);
+        let bound = max_reuse_streak * self.settings.max_open as u64;
+        if self.connection_at(number).run < max_reuse_streak && overtaken < bound {
             self.connection_mut(number).run += 1;
             self.overtakes += 1;
             return false;

@@ -111,7 +111,7 @@ fn settings(dice: &mut Dice) -> Settings {
         lifetime_jitter: [0.0, 0.3, 1.0][dice.below(3)],
         max_uses: some(dice, 6).map(|uses| uses as u64),
         idle_order: [IdleOrder::Lifo, IdleOrder::Fifo][dice.below(2)],
-        reuse_run: [0, 1, 3, 16][dice.below(4)],
+        max_reuse_streak: [0, 1, 3, 16][dice.below(4)],
         finish_attempts: dice.below(2) == 0,
         seed: dice.roll(),
         shards: [1, 1, 2, 3][dice.below(4)],

@@ -56,7 +56,7 @@ impl Watch {
         for queue in self.queues.values_mut() {
             queue.retain(|id| waits(world, id));
         }
-        let bound = u64::from(settings.reuse_run) * settings.max_open as u64;
+        let bound = u64::from(settings.max_reuse_streak) * settings.max_open as u64;
         let now = world.now;
         let mut still = BTreeMap::new();
         for id in self.queues.values().flatten() {

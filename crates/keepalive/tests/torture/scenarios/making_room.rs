@@ -32,7 +32,7 @@ pub(super) fn all() -> Vec<Scenario> {
                 stage.visit(2, 1)
             );
         })
-        .settings(|builder| builder.reuse_run(0)),
+        .settings(|builder| builder.max_reuse_streak(0)),
         scenario!("an idle one that the peer closes", (1, 1), |stage| {
             stage.visit(0, 1).await;
             let numbers = stage.network.books().numbers();
