@@ -51,7 +51,7 @@ pub struct Settings {
     /// another host waits for room.
     pub max_reuse_streak: u32,
     /// Whether an attempt whose request has gone finishes into the cache, within bounds.
-    pub finish_attempts: bool,
+    pub keep_unneeded_attempts: bool,
     /// Seed of all random choices.
     pub seed: u64,
     /// How many engines share the budget, at least 1.
@@ -73,7 +73,7 @@ impl Default for Settings {
             max_uses: None,
             idle_order: IdleOrder::Lifo,
             max_reuse_streak: 16,
-            finish_attempts: true,
+            keep_unneeded_attempts: true,
             seed: 0,
             shards: 1,
         }

@@ -82,7 +82,7 @@ pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) 
         let listed = listed + usize::from(connection.listed);
         (listed, orphans + usize::from(orphan))
     });
-    if engine.settings.finish_attempts {
+    if engine.settings.keep_unneeded_attempts {
         assert_eq!(engine.orphans.len(), orphans, "I4: none is missed");
     }
     assert_eq!(

@@ -87,7 +87,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// descriptor may not: other attempts may wait for the same.
     fn may_finish(&self, attempt: u32) -> bool {
         let connection = &self.connections[attempt];
-        self.settings.finish_attempts && connection.is_under_way() && !self.shut_down
+        self.settings.keep_unneeded_attempts && connection.is_under_way() && !self.shut_down
     }
 
     /// Passes on slots that have become free, and evicts connections that block claims.
@@ -249,7 +249,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         } = self;
         let orphans = &mut hosts.at_mut(host).orphans;
         orphans.push_back(connections, attempt, Connection::host_link);
-        if self.settings.finish_attempts {
+        if self.settings.keep_unneeded_attempts {
             self.unsettled = true;
             self.orphans.push_back(attempt);
             room.budget().orphaned(self.shard);
@@ -260,7 +260,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     pub(crate) fn remove_orphan(&mut self, room: &mut impl Room, host: u32, attempt: u32) {
-        if self.settings.finish_attempts {
+        if self.settings.keep_unneeded_attempts {
             self.orphans.remove(attempt);
             room.budget().no_orphan(self.shard);
         }

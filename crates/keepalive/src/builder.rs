@@ -245,8 +245,8 @@ impl<C> Builder<C> {
     /// waits for a file descriptor. The same applies if the connector has not reported a phase
     /// ([`Attempt::enter`](crate::Attempt::enter)). With no, every attempt without a request is
     /// cancelled.
-    pub fn finish_attempts(mut self, finish: bool) -> Self {
-        self.settings.finish_attempts = finish;
+    pub fn keep_unneeded_attempts(mut self, finish: bool) -> Self {
+        self.settings.keep_unneeded_attempts = finish;
         self
     }
 

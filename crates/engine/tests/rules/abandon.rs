@@ -7,9 +7,9 @@ use keepalive_testkit::world::World;
 
 #[test]
 fn it_closes_the_idle_withdraws_attempts_and_answers_all() {
-    for finish_attempts in [false, true] {
+    for keep_unneeded_attempts in [false, true] {
         let mut world = World::new(Settings {
-            finish_attempts,
+            keep_unneeded_attempts,
             ..limits(2, 4)
         });
         idle(&mut world, 0);
@@ -46,7 +46,7 @@ fn it_closes_every_idle_connection() {
 #[test]
 fn it_withdraws_attempts_without_owner_too() {
     let mut world = World::new(Settings {
-        finish_attempts: true,
+        keep_unneeded_attempts: true,
         ..limits(2, 8)
     });
     let id = world.request(0);

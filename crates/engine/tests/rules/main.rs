@@ -6,11 +6,11 @@ mod attempts;
 mod closing;
 mod deadlines;
 mod eviction;
-mod finish_attempts;
 mod freeze;
 mod from_cache;
 mod host_limits;
 mod hosts;
+mod keep_unneeded_attempts;
 mod lifetime;
 mod order;
 mod overtaking;
@@ -33,7 +33,7 @@ fn limits(max_per_host: usize, max_open: usize) -> Settings {
     Settings {
         max_per_host,
         max_open,
-        finish_attempts: false,
+        keep_unneeded_attempts: false,
         ..Settings::default()
     }
 }

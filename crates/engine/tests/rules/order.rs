@@ -123,7 +123,7 @@ fn a_shared_connection_that_had_room_all_the_time_is_returned_last_too() {
     for (idle_order, shared_is_next) in [(IdleOrder::Lifo, true), (IdleOrder::Fifo, false)] {
         let mut world = World::new(Settings {
             idle_order,
-            finish_attempts: true,
+            keep_unneeded_attempts: true,
             ..limits(2, 8)
         });
         let ids = [0; 2].map(|host| world.request(host));

@@ -170,7 +170,7 @@ fn who_waits_for_room_in_total_is_counted() {
 #[test]
 fn who_adopts_an_attempt_at_once_is_not_counted() {
     let mut world = World::new(Settings {
-        finish_attempts: true,
+        keep_unneeded_attempts: true,
         max_queued: Some(1),
         ..limits(1, 2)
     });

@@ -214,7 +214,7 @@ fn one_that_turns_out_not_to_opens_as_many_as_it_may() {
 #[test]
 fn who_comes_while_one_is_opened_for_nobody_adopts_it() {
     let mut world = known(keepalive_engine::Settings {
-        finish_attempts: true,
+        keep_unneeded_attempts: true,
         ..limits(3, 8)
     });
     let id = world.request(0);

@@ -10,7 +10,7 @@ fn the_attempt_that_nobody_needs_any_more_is_cancelled_if_it_is_told_to() {
         let probe = Probe::closed();
         let manager = Manager::builder()
             .connector(probe.clone())
-            .finish_attempts(false)
+            .keep_unneeded_attempts(false)
             .build()
             .unwrap();
         probe.pass(1);

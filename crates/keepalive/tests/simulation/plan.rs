@@ -29,7 +29,7 @@ pub(crate) struct Plan {
     max_uses: Option<u64>,
     idle_order: IdleOrder,
     max_reuse_streak: u32,
-    finish_attempts: bool,
+    keep_unneeded_attempts: bool,
 }
 
 /// How the run of the manager ends.
@@ -83,7 +83,7 @@ impl Plan {
             max_uses: some(dice, 6).map(|uses| uses as u64),
             idle_order: [IdleOrder::Lifo, IdleOrder::Fifo][dice.below(2)],
             max_reuse_streak: [0, 1, 3, 16][dice.below(4)],
-            finish_attempts: dice.below(4) == 0,
+            keep_unneeded_attempts: dice.below(4) == 0,
         }
     }
 
@@ -115,6 +115,6 @@ impl Plan {
             .timeout(self.timeout)
             .idle_order(self.idle_order)
             .max_reuse_streak(self.max_reuse_streak)
-            .finish_attempts(self.finish_attempts)
+            .keep_unneeded_attempts(self.keep_unneeded_attempts)
     }
 }

@@ -68,15 +68,15 @@ fn without_clock() -> Vec<Small> {
             settings.max_connecting = Some(1);
         }),
         wide("attempts finish", |settings| {
-            settings.finish_attempts = true;
+            settings.keep_unneeded_attempts = true;
         }),
         wide("attempts finish, one may connect", |settings| {
-            settings.finish_attempts = true;
+            settings.keep_unneeded_attempts = true;
             settings.max_connecting = Some(1);
         }),
         two("two shards, attempts finish", |settings| {
             settings.shards = 2;
-            settings.finish_attempts = true;
+            settings.keep_unneeded_attempts = true;
         }),
         one_each("two shards", |settings| settings.shards = 2),
         wide("two shards, two each", |settings| settings.shards = 2),
@@ -87,7 +87,7 @@ fn without_clock() -> Vec<Small> {
         two("two shards, one may connect", |settings| {
             settings.shards = 2;
             settings.max_connecting = Some(1);
-            settings.finish_attempts = true;
+            settings.keep_unneeded_attempts = true;
         }),
         Small {
             hosts: 3,
@@ -134,7 +134,7 @@ fn with_clock() -> Vec<Small> {
             settings.keep_alive = STEP;
         }),
         timed("attempts finish within two steps", (1, 2), |settings| {
-            settings.finish_attempts = true;
+            settings.keep_unneeded_attempts = true;
             settings.timeout = STEP * 2;
         }),
         timed("two shards, kept for one step", (1, 2), |settings| {
@@ -163,7 +163,7 @@ fn small(name: &'static str, limits: (usize, usize), change: fn(&mut Settings)) 
         close_timeout: Duration::MAX,
         lifetime_jitter: 0.0,
         max_reuse_streak: 1,
-        finish_attempts: false,
+        keep_unneeded_attempts: false,
         ..Settings::default()
     };
     change(&mut settings);

@@ -48,7 +48,7 @@ fn small(bytes: &mut Bytes<'_>) -> Small {
         max_uses: bytes.some(4).map(|uses| uses as u64),
         idle_order: bytes.pick(&[IdleOrder::Lifo, IdleOrder::Fifo]),
         max_reuse_streak: bytes.below(4) as u32,
-        finish_attempts: bytes.below(2) == 1,
+        keep_unneeded_attempts: bytes.below(2) == 1,
         seed: 0,
         shards: 1 + bytes.below(3) as u16,
     };

@@ -36,7 +36,7 @@ async fn use_manager(bytes: &[u8]) {
         .max_open(in_total)
         .timeout(Duration::from_millis(1) + bytes.millis())
         .keep_alive(bytes.millis())
-        .finish_attempts(bytes.below(2) == 1)
+        .keep_unneeded_attempts(bytes.below(2) == 1)
         .connector(oracle.clone())
         .build()
         .expect("sound settings");

@@ -50,7 +50,7 @@ impl Scope {
                 max_uses: rarely(below(8)).map(|more| 1 + more as u64),
                 idle_order: [IdleOrder::Lifo, IdleOrder::Fifo][below(2)],
                 max_reuse_streak: [3, 1, 0][below(3)],
-                finish_attempts: below(3) > 0,
+                keep_unneeded_attempts: below(3) > 0,
                 seed: 0,
                 shards: 1,
             },

@@ -75,7 +75,7 @@ impl Model {
 
     fn orphan(&mut self, attempt: usize) {
         let event = self.event();
-        let limit = self.settings.finish_attempts.then(|| Deadline {
+        let limit = self.settings.keep_unneeded_attempts.then(|| Deadline {
             at: self.now + self.settings.timeout.min(FINISHES_WITHIN),
             set: event,
         });
@@ -93,7 +93,7 @@ impl Model {
                     self.connection_mut(orphan).deadline = None;
                     self.attend(adopter, orphan);
                 }
-                None if self.settings.finish_attempts
+                None if self.settings.keep_unneeded_attempts
                     && !self.shut_down
                     && is_under_way(self.connection_at(orphan).phase)
                     && finishing < FINISHING =>

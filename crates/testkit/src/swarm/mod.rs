@@ -112,7 +112,7 @@ fn settings(dice: &mut Dice) -> Settings {
         max_uses: some(dice, 6).map(|uses| uses as u64),
         idle_order: [IdleOrder::Lifo, IdleOrder::Fifo][dice.below(2)],
         max_reuse_streak: [0, 1, 3, 16][dice.below(4)],
-        finish_attempts: dice.below(2) == 0,
+        keep_unneeded_attempts: dice.below(2) == 0,
         seed: dice.roll(),
         shards: [1, 1, 2, 3][dice.below(4)],
     }

@@ -14,7 +14,9 @@ fn a_server_that_accepts_and_never_speaks() {
     run(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let manager = Manager::builder().tls(trusted().1).finish_attempts(false);
+        let manager = Manager::builder()
+            .tls(trusted().1)
+            .keep_unneeded_attempts(false);
         let manager = manager.build().unwrap();
         let request = Request::new("https", "127.0.0.1", port).unwrap();
         let pending = manager.allocate(request.timeout(Duration::from_millis(50)));

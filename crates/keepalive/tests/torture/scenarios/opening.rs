@@ -59,7 +59,7 @@ pub(super) fn all() -> Vec<Scenario> {
             wait(1).await;
             stage.visit(0, 1).await;
         })
-        .settings(|builder| builder.finish_attempts(true)),
+        .settings(|builder| builder.keep_unneeded_attempts(true)),
         scenario!("one attempt at a time", (2, 3), |stage| {
             let (first, second) = (stage.ask(0), stage.visit(1, 2));
             let third = stage.visit(0, 1);

@@ -9,7 +9,7 @@ use keepalive_testkit::world::World;
 
 fn world() -> World {
     World::new(Settings {
-        finish_attempts: true,
+        keep_unneeded_attempts: true,
         timeout: ms(100),
         ..limits(1, 8)
     })
@@ -67,7 +67,7 @@ fn who_adopts_it_gives_it_a_deadline_of_its_own() {
 #[test]
 fn it_finishes_too_when_its_owner_is_served_by_another() {
     let mut world = World::new(Settings {
-        finish_attempts: true,
+        keep_unneeded_attempts: true,
         ..limits(2, 8)
     });
     let holder = crate::hold(&mut world, 0);
@@ -99,7 +99,7 @@ fn it_does_so_by_default() {
 #[test]
 fn unless_it_is_told_not_to() {
     let mut world = World::new(Settings {
-        finish_attempts: false,
+        keep_unneeded_attempts: false,
         ..Settings::default()
     });
     let id = begin(&mut world, 0);
@@ -110,7 +110,7 @@ fn unless_it_is_told_not_to() {
 #[test]
 fn it_takes_two_minutes_at_most() {
     let mut world = World::new(Settings {
-        finish_attempts: true,
+        keep_unneeded_attempts: true,
         timeout: Duration::MAX,
         ..limits(1, 8)
     });
@@ -234,6 +234,6 @@ fn begin(world: &mut World, host: u32) -> RequestId {
 }
 
 fn finishing(mut settings: Settings) -> World {
-    settings.finish_attempts = true;
+    settings.keep_unneeded_attempts = true;
     World::new(settings)
 }
