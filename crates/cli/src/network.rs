@@ -100,7 +100,7 @@ fn proxies(flags: &NetworkFlags) -> Result<Proxies, ProxyError> {
         None => Proxies::new(),
     };
     if let Some(list) = &flags.no_proxy {
-        proxies = proxies.except(list)?;
+        proxies = proxies.no_proxy(list)?;
     }
     Ok(proxies)
 }

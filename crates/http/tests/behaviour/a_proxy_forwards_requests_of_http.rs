@@ -68,7 +68,7 @@ async fn credentials_are_for_the_proxy_alone() {
     let (server, straight) = (Server::start().await, Server::start().await);
     let excepted = format!("127.0.0.1:{}", straight.port());
     let proxies = Proxies::from(at(&server, "Aladdin:open%20sesame@"));
-    let client = by(proxies.except(&excepted).unwrap());
+    let client = by(proxies.no_proxy(&excepted).unwrap());
 
     // The example of RFC 7617, section 2.
     let header = "\r\nproxy-authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n";

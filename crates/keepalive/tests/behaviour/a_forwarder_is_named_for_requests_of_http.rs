@@ -24,7 +24,7 @@ fn named(net: &Net, request: &Request) -> Option<String> {
 #[test]
 fn it_is_a_proxy_of_http_for_scheme_http_alone() {
     let all = || Proxies::from(proxy("http://p:1"));
-    let excepted = all().except("h.test").expect("a name");
+    let excepted = all().no_proxy("h.test").expect("a name");
     let https = Proxies::new().scheme("https", proxy("http://p:1"));
     let mixed = https.clone().scheme("http", proxy("http://q:2"));
     for (what, net, url, expected) in [

@@ -147,7 +147,7 @@ fn an_exception_is_reached_straight() {
         let server = Server::start();
         let proxy = HttpProxy::start(OPEN, Some(of(&server))).await;
         let proxies = Proxies::from(at(proxy.address, ""));
-        let manager = by(proxies.except("127.0.0.0/8").expect("a network"));
+        let manager = by(proxies.no_proxy("127.0.0.0/8").expect("a network"));
         let lease = manager.allocate(server.request()).await;
         let mut lease = lease.expect("a connection");
         let own = lease

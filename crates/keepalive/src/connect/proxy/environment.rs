@@ -23,7 +23,7 @@ pub(super) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Proxie
         proxies = proxies.all(proxy);
     }
     if let Some((_, list)) = first(&variable, &["no_proxy", "NO_PROXY"]) {
-        proxies = proxies.except_what_is_known(&list.to_string_lossy());
+        proxies = proxies.no_proxy_where_known(&list.to_string_lossy());
     }
     Ok(proxies)
 }

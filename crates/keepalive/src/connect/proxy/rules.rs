@@ -23,7 +23,7 @@ use crate::host::Host;
 /// let proxies = Proxies::new()
 ///     .all("http://proxy.internal:3128".parse()?)
 ///     .scheme("redis", "socks5://127.0.0.1:1080".parse()?)
-///     .except("localhost, 127.0.0.0/8, .internal")?;
+///     .no_proxy("localhost, 127.0.0.0/8, .internal")?;
 /// let manager = Manager::builder().connector(Net::new().proxy(proxies)).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -90,7 +90,7 @@ impl Proxies {
     /// # Errors
     ///
     /// The first part with another form.
-    pub fn except(mut self, list: &str) -> Result<Self, ProxyError> {
+    pub fn no_proxy(mut self, list: &str) -> Result<Self, ProxyError> {
         for part in parts(list) {
             let exception = Exception::parse(part);
             self.exceptions
@@ -100,7 +100,7 @@ impl Proxies {
     }
 
     /// Like [`except`](Self::except), but skips invalid parts.
-    pub(super) fn except_what_is_known(mut self, list: &str) -> Self {
+    pub(super) fn no_proxy_where_known(mut self, list: &str) -> Self {
         for part in parts(list) {
             match Exception::parse(part) {
                 Some(exception) => self.exceptions.push(exception),

@@ -13,7 +13,7 @@ use crate::request::Request;
 
 fn excepts(list: &str, scheme: &str, address: &str, port: u16) -> bool {
     let proxy: Proxy = "http://proxy".parse().expect("a proxy");
-    let proxies = Proxies::from(proxy).except(list).expect("a list");
+    let proxies = Proxies::from(proxy).no_proxy(list).expect("a list");
     let request = Request::new(scheme, address, port).expect("a request");
     proxies.of(request.host()).is_none()
 }
@@ -183,7 +183,7 @@ fn what_is_no_exception_is_an_error_that_shows_it() {
         "<local>",
         "http://a.test",
     ] {
-        let error = Proxies::new().except(wrong).expect_err(wrong).to_string();
+        let error = Proxies::new().no_proxy(wrong).expect_err(wrong).to_string();
         assert!(error.contains("is no exception"), "{error}");
     }
 }
