@@ -28,17 +28,17 @@ use crate::connect::ConnectError;
 /// use keepalive::{Manager, Net, TcpOptions};
 ///
 /// let options = TcpOptions::new()
-///     .probe_after(Duration::from_secs(60))
-///     .probe_every(Duration::from_secs(10));
+///     .tcp_keepalive(Duration::from_secs(60))
+///     .tcp_keepalive_interval(Duration::from_secs(10));
 /// let manager = Manager::builder().connector(Net::new().tcp(options)).build()?;
 /// # Ok::<(), keepalive::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpOptions {
     nodelay: bool,
-    probe_after: Option<Duration>,
-    probe_every: Duration,
-    probes: u32,
+    tcp_keepalive: Option<Duration>,
+    tcp_keepalive_interval: Duration,
+    tcp_keepalive_retries: u32,
     user_timeout: UserTimeout,
     send_buffer: Option<usize>,
     receive_buffer: Option<usize>,
@@ -80,9 +80,9 @@ impl Default for TcpOptions {
     fn default() -> Self {
         Self {
             nodelay: true,
-            probe_after: Some(Duration::from_secs(15)),
-            probe_every: Duration::from_secs(15),
-            probes: 3,
+            tcp_keepalive: Some(Duration::from_secs(15)),
+            tcp_keepalive_interval: Duration::from_secs(15),
+            tcp_keepalive_retries: 3,
             user_timeout: UserTimeout::Default,
             send_buffer: None,
             receive_buffer: None,
@@ -110,16 +110,16 @@ impl TcpOptions {
     /// s; `None` turns probing off. Systems count whole seconds: a fraction is cut off, and most
     /// reject less than a second.
     #[must_use]
-    pub fn probe_after(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.probe_after = time.into();
+    pub fn tcp_keepalive(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.tcp_keepalive = time.into();
         self
     }
 
     /// The time between two probes (`TCP_KEEPINTVL`). Default 15 s; systems count whole seconds. No
     /// effect without probing.
     #[must_use]
-    pub fn probe_every(mut self, time: Duration) -> Self {
-        self.probe_every = time;
+    pub fn tcp_keepalive_interval(mut self, time: Duration) -> Self {
+        self.tcp_keepalive_interval = time;
         self
     }
 
@@ -127,8 +127,8 @@ impl TcpOptions {
     /// effect without probing. On Linux, also no effect beside a
     /// [`user_timeout`](Self::user_timeout), which then bounds the time for answers to probes too.
     #[must_use]
-    pub fn probes(mut self, count: u32) -> Self {
-        self.probes = count;
+    pub fn tcp_keepalive_retries(mut self, count: u32) -> Self {
+        self.tcp_keepalive_retries = count;
         self
     }
 
@@ -207,9 +207,9 @@ impl TcpOptions {
 
     fn keepalive(&self) -> Option<TcpKeepalive> {
         let keepalive = TcpKeepalive::new()
-            .with_time(self.probe_after?)
-            .with_interval(self.probe_every)
-            .with_retries(self.probes);
+            .with_time(self.tcp_keepalive?)
+            .with_interval(self.tcp_keepalive_interval)
+            .with_retries(self.tcp_keepalive_retries);
         Some(keepalive)
     }
 }

@@ -48,7 +48,7 @@ fn small_writes_are_sent_at_once_and_a_silent_peer_is_found() {
 #[test]
 fn the_search_for_silent_peers_may_be_left_out() {
     run(async || {
-        let options = TcpOptions::new().probe_after(None).user_timeout(None);
+        let options = TcpOptions::new().tcp_keepalive(None).user_timeout(None);
         let lease = lease(&Server::start(), options).await;
         assert!(!look(&lease, |socket| socket.keepalive()));
         assert_eq!(look(&lease, |socket| socket.tcp_user_timeout()), None);
@@ -67,9 +67,9 @@ fn nodelay_may_be_left_alone() {
 fn probes_are_set() {
     run(async || {
         let options = TcpOptions::new()
-            .probe_after(Duration::from_secs(60))
-            .probe_every(Duration::from_secs(7))
-            .probes(3);
+            .tcp_keepalive(Duration::from_secs(60))
+            .tcp_keepalive_interval(Duration::from_secs(7))
+            .tcp_keepalive_retries(3);
         let lease = lease(&Server::start(), options).await;
         assert!(look(&lease, |socket| socket.keepalive()));
         let seconds = Duration::from_secs;
