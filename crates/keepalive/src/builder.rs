@@ -42,7 +42,7 @@ const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 /// ```
 #[derive(Clone)]
 #[must_use]
-pub struct Builder<C = Net> {
+pub struct ManagerBuilder<C = Net> {
     settings: Settings,
     /// Limits of the hosts that have their own.
     limits: HashMap<Host, usize>,
@@ -50,7 +50,7 @@ pub struct Builder<C = Net> {
     connector: C,
 }
 
-impl Builder<Net> {
+impl ManagerBuilder<Net> {
     pub(crate) fn new() -> Self {
         Self {
             settings: Settings {
@@ -98,7 +98,7 @@ impl Builder<Net> {
     }
 }
 
-impl<C> Builder<C> {
+impl<C> ManagerBuilder<C> {
     /// Maximum number of connections per host: connecting, in use, idle and closing together.
     ///
     /// Default 4, at least 1. With 1, the requests of a host take turns. A peer may take a very
@@ -261,8 +261,8 @@ impl<C> Builder<C> {
     }
 
     /// Opens all connections with `connector`, in place of [`Net`].
-    pub fn connector<D: Connector>(self, connector: D) -> Builder<D> {
-        Builder {
+    pub fn connector<D: Connector>(self, connector: D) -> ManagerBuilder<D> {
+        ManagerBuilder {
             settings: self.settings,
             limits: self.limits,
             bind_addresses: self.bind_addresses,
@@ -271,7 +271,7 @@ impl<C> Builder<C> {
     }
 }
 
-impl<C: Connector> Builder<C> {
+impl<C: Connector> ManagerBuilder<C> {
     /// Builds the manager. It needs no runtime yet.
     ///
     /// # Errors
@@ -290,9 +290,9 @@ impl<C: Connector> Builder<C> {
     }
 }
 
-impl<C> fmt::Debug for Builder<C> {
+impl<C> fmt::Debug for ManagerBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder")
+        f.debug_struct("ManagerBuilder")
             .field("settings", &self.settings)
             .field("bind_addresses", &self.bind_addresses)
             .finish_non_exhaustive()

@@ -28,7 +28,7 @@
 //!
 //! # The parts
 //!
-//! - [`Manager`] and [`Builder`]: limits, queue and cache. [`Request`]: the host to connect to.
+//! - [`Manager`] and [`ManagerBuilder`]: limits, queue and cache. [`Request`]: the host to connect to.
 //! - [`Pending`]: a waiting request; await it. [`Lease`]: a connection in use.
 //! - [`mailbox`]: answers as posted [`Response`]s with a context, in place of futures.
 //! - [`AllocateError`]: why a request failed. [`Waiting`]: why a request still waits.
@@ -77,7 +77,7 @@ mod tray;
 mod watch;
 
 pub use address::Address;
-pub use builder::Builder;
+pub use builder::ManagerBuilder;
 pub use connect::net::Net;
 pub use connect::observe::{Origin, PathEvent};
 #[cfg(feature = "hickory-dns")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Counts, RequestId, Waiting};
 
-use crate::builder::Builder;
+use crate::builder::ManagerBuilder;
 use crate::connect::Connector;
 use crate::connect::net::Net;
 use crate::driver::Driver;
@@ -70,14 +70,14 @@ impl Manager {
     /// A manager with the defaults: 4 connections per host, 128 in total, idle ones kept for 15 s,
     /// and requests answered within 120 s.
     pub fn new() -> Self {
-        Builder::new()
+        ManagerBuilder::new()
             .build()
             .expect("the default settings can work")
     }
 
     /// Settings for a manager.
-    pub fn builder() -> Builder {
-        Builder::new()
+    pub fn builder() -> ManagerBuilder {
+        ManagerBuilder::new()
     }
 }
 

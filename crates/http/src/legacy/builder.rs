@@ -22,7 +22,7 @@ use crate::settings::Settings;
 /// Configures a [`Client`].
 ///
 /// The defaults are those of hyper-util: no limits, and no timeout. Settings of a manager keep the
-/// manager's meaning, see [`keepalive::Builder`].
+/// manager's meaning, see [`keepalive::ManagerBuilder`].
 ///
 /// # Examples
 ///
@@ -42,7 +42,7 @@ use crate::settings::Settings;
 /// ```
 #[derive(Clone)]
 pub struct Builder {
-    manager: keepalive::Builder,
+    manager: keepalive::ManagerBuilder,
     idle_timeout: Option<Duration>,
     max_idle_per_host: usize,
     pub(super) settings: Settings,
@@ -300,7 +300,7 @@ impl Builder {
 
     fn manage(
         &mut self,
-        change: impl FnOnce(keepalive::Builder) -> keepalive::Builder,
+        change: impl FnOnce(keepalive::ManagerBuilder) -> keepalive::ManagerBuilder,
     ) -> &mut Self {
         self.manager = change(self.manager.clone());
         self

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::support::error;
-use keepalive::{Builder, Manager};
+use keepalive::{Manager, ManagerBuilder};
 
 #[track_caller]
-fn assert_refused(builder: Builder, setting: &str, value: &str) {
+fn assert_refused(builder: ManagerBuilder, setting: &str, value: &str) {
     let error = error(builder.build());
     assert_eq!(error.setting(), setting);
     let text = error.to_string();

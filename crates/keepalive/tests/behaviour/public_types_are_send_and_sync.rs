@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use keepalive::{
-    Address, AllocateError, Attempt, Builder, ConfigError, ConnectError, Counts, ErrorKind,
-    FromCache, Host, HostStats, IdleOrder, Lease, LeaseInfo, Mailbox, MailboxClosed, Manager, Net,
+    Address, AllocateError, Attempt, ConfigError, ConnectError, Counts, ErrorKind, FromCache, Host,
+    HostStats, IdleOrder, Lease, LeaseInfo, Mailbox, MailboxClosed, Manager, ManagerBuilder, Net,
     NetStream, Pending, Phase, Reason, Request, RequestError, RequestId, Response, Responses,
     Shutdown, Stats, Timing, Unusable, Waiting, WaitingTime,
 };
@@ -19,7 +19,7 @@ fn error<T: Error + Send + Sync + 'static>() {}
 fn handles_and_values_are_send_and_sync() {
     shared::<Manager>();
     shared::<Mailbox<String>>();
-    shared::<(Net, Attempt, Builder)>();
+    shared::<(Net, Attempt, ManagerBuilder)>();
     shared::<(Request, Host, Address, RequestId)>();
     shared::<(Stats, HostStats, Counts, WaitingTime, LeaseInfo, Timing)>();
     shared::<(

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use keepalive::{
-    Attempt, Builder, ConnectError, Connection, Connector, Manager, Pending, Unusable,
+    Attempt, ConnectError, Connection, Connector, Manager, ManagerBuilder, Pending, Unusable,
 };
 use tokio::sync::Semaphore;
 use tokio::task::yield_now;
@@ -105,7 +105,7 @@ impl Connection for Wire {
     }
 }
 
-fn build(builder: Builder<Lines>) -> Manager<Lines> {
+fn build(builder: ManagerBuilder<Lines>) -> Manager<Lines> {
     builder.build().expect("settings that work")
 }
 

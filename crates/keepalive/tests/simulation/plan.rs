@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive::{Builder, IdleOrder, Manager};
+use keepalive::{IdleOrder, Manager, ManagerBuilder};
 use keepalive_testkit::dice::Dice;
 use keepalive_testkit::simulated::{Limits, Network};
 
@@ -106,7 +106,7 @@ impl Plan {
         manager.expect("settings that work")
     }
 
-    fn limited(&self) -> Builder {
+    fn limited(&self) -> ManagerBuilder {
         Manager::builder()
             .max_per_host(self.limits.per_host)
             .max_open(self.limits.total)

@@ -163,6 +163,7 @@ async fn a_limit_that_falls_and_rises_under_way_loses_nobody() {
 
 #[derive(Clone, Copy, Debug)]
 struct Cell {
+    #[cfg_attr(not(feature = "legacy"), allow(dead_code))]
     is_legacy: bool,
     is_warm: bool,
     max_per_host: usize,

@@ -104,7 +104,7 @@ impl Proxy {
     ///
     /// Each such connection serves requests to many servers, one after the other. `max_per_host`
     /// limits the connections to the proxy, for all of these servers together, unless
-    /// [`max_per_host_of`](crate::Builder::max_per_host_of) sets another limit for this host. The
+    /// [`max_per_host_of`](crate::ManagerBuilder::max_per_host_of) sets another limit for this host. The
     /// partition of a request is a partition of this host. A server at the same address, or the
     /// proxy with other credentials, is another host.
     ///

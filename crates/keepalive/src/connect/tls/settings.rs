@@ -21,8 +21,8 @@ use crate::connect::tls::builder::TlsBuilder;
 /// same settings: a `Tls` equals only its clones, and two values with the same contents differ. All
 /// users of the same settings share the resumption of sessions, for up to 256 server names.
 ///
-/// The settings apply to a manager's `https` and `wss` ([`Builder::tls`](crate::Builder::tls)), to
-/// another scheme ([`Builder::tls_scheme`](crate::Builder::tls_scheme)), or to one request
+/// The settings apply to a manager's `https` and `wss` ([`ManagerBuilder::tls`](crate::ManagerBuilder::tls)), to
+/// another scheme ([`ManagerBuilder::tls_scheme`](crate::ManagerBuilder::tls_scheme)), or to one request
 /// ([`Request::tls`](crate::Request::tls)). Without any, `https` and `wss` have the defaults.
 ///
 /// # Examples

@@ -5,7 +5,7 @@ mod flag;
 mod mock;
 
 use keepalive::simulated::Runtime;
-use keepalive::{AllocateError, Builder, Lease, Manager, Pending, Request};
+use keepalive::{AllocateError, Lease, Manager, ManagerBuilder, Pending, Request};
 use shuttle::future::yield_now;
 use shuttle::rand::{Rng, thread_rng};
 
@@ -27,7 +27,7 @@ impl Rig {
         Self::with(Mock::new(max_per_host, max_open), |builder| builder)
     }
 
-    pub(crate) fn with(mock: Mock, change: impl FnOnce(Builder) -> Builder) -> Self {
+    pub(crate) fn with(mock: Mock, change: impl FnOnce(ManagerBuilder) -> ManagerBuilder) -> Self {
         let builder = Manager::builder()
             .max_per_host(mock.max_per_host())
             .max_open(mock.max_open());

@@ -11,7 +11,7 @@ mod waiting;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use keepalive::{Builder, Request};
+use keepalive::{ManagerBuilder, Request};
 
 use crate::stage::Stage;
 
@@ -23,7 +23,7 @@ pub(crate) struct Scenario {
     pub(crate) limits: (usize, usize),
     pub(crate) capacity: usize,
     pub(crate) close_millis: u64,
-    pub(crate) settings: fn(Builder) -> Builder,
+    pub(crate) settings: fn(ManagerBuilder) -> ManagerBuilder,
     pub(crate) hosts: Vec<Request>,
     pub(crate) play: Play,
 }
@@ -55,7 +55,7 @@ impl Scenario {
         }
     }
 
-    fn settings(self, settings: fn(Builder) -> Builder) -> Self {
+    fn settings(self, settings: fn(ManagerBuilder) -> ManagerBuilder) -> Self {
         Self { settings, ..self }
     }
 }
