@@ -30,7 +30,7 @@ fn pass_on(world: &mut World, from: RequestId, to: &[RequestId]) -> RequestId {
 }
 
 #[test]
-fn a_connection_that_overtook_reuse_run_times_gives_way() {
+fn a_connection_that_overtook_max_reuse_streak_times_gives_way() {
     let mut world = world(2, 3);
     let holder = hold(&mut world, 0);
     hold(&mut world, 2);
@@ -48,7 +48,7 @@ fn a_connection_that_overtook_reuse_run_times_gives_way() {
 }
 
 #[test]
-fn with_reuse_run_zero_the_order_is_strict() {
+fn with_max_reuse_streak_zero_the_order_is_strict() {
     let mut world = world(2, 0);
     let holder = hold(&mut world, 0);
     hold(&mut world, 2);
@@ -147,7 +147,7 @@ fn a_new_connection_gives_way_to_nobody_before_its_first_user() {
 }
 
 #[test]
-fn all_connections_together_overtake_reuse_run_times_max_open() {
+fn all_connections_together_overtake_max_reuse_streak_times_max_open() {
     let mut world = world(2, 2);
     let [a, b] = [0, 3].map(|host| hold(&mut world, host));
     let before = world.request(2);

@@ -40,7 +40,7 @@ async fn overtakes(manager: &Manager) -> usize {
 }
 
 #[test]
-fn reuse_run_zero_is_strict_order() {
+fn max_reuse_streak_zero_is_strict_order() {
     run(async || {
         let manager = Manager::builder().max_open(1).max_reuse_streak(0);
         assert_eq!(overtakes(&manager.build().unwrap()).await, 0);
