@@ -64,7 +64,7 @@ pub(crate) fn net(flags: &NetworkFlags) -> Result<Net, NetworkError> {
     }
     let mut known = HashSet::new();
     for Resolved { host, addresses } in &flags.resolve {
-        net = net.resolve(host, addresses.iter().copied())?;
+        net = net.resolve_to_addrs(host, addresses.iter().copied())?;
         if !known.insert(Request::new("tcp", host, 1)?.host().clone()) {
             return Err(NetworkError::ResolvedTwice(host.clone()));
         }

@@ -219,7 +219,7 @@ impl<C: StreamConnector> Client<C> {
     /// The URL of a `CONNECT` (RFC 9110, section 9.3.6) may be just an address and a port,
     /// `h.test:3128`. Like any request it goes to the address in its URL. It uses TLS if the scheme
     /// is `https`, or if there is no scheme and the port is 443. To send it to a proxy instead,
-    /// make the connector go there (`Net::resolve`). To reach hosts through a proxy, set a proxy on
+    /// make the connector go there (`Net::resolve_to_addrs`). To reach hosts through a proxy, set a proxy on
     /// the connector, which does all of this itself. A `CONNECT` is sent by HTTP/1.1 only: a server
     /// that chooses HTTP/2 is an error, see [`Http::http1_only`].
     ///

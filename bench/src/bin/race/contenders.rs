@@ -93,7 +93,7 @@ fn speaking_dns() -> Result<Net> {
 
 async fn keepalive(net: Net, row: &Row, port: u16) -> Result<Both> {
     let net = match row.found {
-        Found::Known(addresses) => net.resolve(row.name, addresses.iter().copied())?,
+        Found::Known(addresses) => net.resolve_to_addrs(row.name, addresses.iter().copied())?,
         Found::Asked { .. } => net,
     };
     let manager = Manager::builder()

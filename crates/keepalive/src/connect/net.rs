@@ -178,17 +178,17 @@ impl Net {
     /// use std::net::{IpAddr, Ipv4Addr};
     /// use keepalive::{Manager, Net};
     ///
-    /// let net = Net::new().resolve("example.test", [IpAddr::V4(Ipv4Addr::LOCALHOST)])?;
+    /// let net = Net::new().resolve_to_addrs("example.test", [IpAddr::V4(Ipv4Addr::LOCALHOST)])?;
     /// let manager = Manager::builder().connector(net).build()?;
     ///
-    /// let error = Net::new().resolve("127.0.0.1", []).unwrap_err();
+    /// let error = Net::new().resolve_to_addrs("127.0.0.1", []).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
     ///     "invalid name \"127.0.0.1\": it is a numeric address, which is not looked up"
     /// );
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn resolve(
+    pub fn resolve_to_addrs(
         self,
         name: &str,
         addresses: impl IntoIterator<Item = IpAddr>,

@@ -62,7 +62,7 @@ pub enum PathEvent<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
-    /// The [settings](crate::Net::resolve).
+    /// The [settings](crate::Net::resolve_to_addrs).
     Given,
     /// An earlier lookup whose answer is still valid.
     Kept,

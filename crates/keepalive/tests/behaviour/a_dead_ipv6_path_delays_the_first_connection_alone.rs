@@ -28,7 +28,9 @@ fn the_next_one_begins_with_what_worked() {
         let server = Server::on(SocketAddr::new(V4, 0));
         let _dead = Silent::on(SocketAddr::new(V6, server.port())).await;
         let before = descriptors_to(server.port());
-        let net = Net::new().resolve("two.test", [V6, V4]).expect("a name");
+        let net = Net::new()
+            .resolve_to_addrs("two.test", [V6, V4])
+            .expect("a name");
         let manager = Manager::builder().max_open(1).connector(net).build();
         let manager = manager.expect("good settings");
         let request = Request::new("test", "two.test", server.port()).expect("a request");

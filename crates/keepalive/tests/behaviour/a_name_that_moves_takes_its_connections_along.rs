@@ -98,7 +98,7 @@ fn others_are_spared() {
         let moving = Moving::new();
         let net = moving
             .net()
-            .resolve("fixed.test", [Ipv4Addr::new(127, 0, 0, 3).into()]);
+            .resolve_to_addrs("fixed.test", [Ipv4Addr::new(127, 0, 0, 3).into()]);
         let manager = manager(net.unwrap());
         moving.names.say(|name, _| match name {
             "other.test" => found(&["127.0.0.3"]),

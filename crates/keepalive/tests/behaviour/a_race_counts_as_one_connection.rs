@@ -17,7 +17,7 @@ fn other(last: u8) -> IpAddr {
 fn racing(addresses: &[IpAddr]) -> Manager {
     let net = Net::new()
         .attempt_delay(Duration::from_millis(10))
-        .resolve("raced.test", addresses.iter().copied())
+        .resolve_to_addrs("raced.test", addresses.iter().copied())
         .expect("a name");
     let manager = Manager::builder()
         .max_per_host(1)

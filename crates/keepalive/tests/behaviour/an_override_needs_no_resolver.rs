@@ -20,7 +20,10 @@ fn the_override_wins() {
         let (server, names) = (Server::start(), Names::at(&["127.0.0.9"]));
         // Nobody listens at the first address.
         let addresses = [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 9)), HERE];
-        let net = names.net().resolve("Example.TEST.", addresses).unwrap();
+        let net = names
+            .net()
+            .resolve_to_addrs("Example.TEST.", addresses)
+            .unwrap();
         let mut lease = manager(net)
             .allocate(server.request_at("example.test"))
             .await
@@ -34,8 +37,8 @@ fn the_override_wins() {
 fn the_last_counts_and_other_names_are_looked_up() {
     run(async || {
         let (server, names) = (Server::start(), Names::at(&["127.0.0.1"]));
-        let net = Net::new().resolve("example.test", []).unwrap();
-        let net = net.resolve("example.test", [HERE]).unwrap();
+        let net = Net::new().resolve_to_addrs("example.test", []).unwrap();
+        let net = net.resolve_to_addrs("example.test", [HERE]).unwrap();
         let manager = manager(net.resolver(names.clone()));
         for name in ["example.test", "other.test"] {
             manager
@@ -51,7 +54,7 @@ fn the_last_counts_and_other_names_are_looked_up() {
 #[test]
 fn a_name_without_addresses_is_an_error_of_resolve() {
     run(async || {
-        let net = Net::new().resolve("example.test", []).unwrap();
+        let net = Net::new().resolve_to_addrs("example.test", []).unwrap();
         let request = Server::start().request_at("example.test");
         let none = error(manager(net).allocate(request).await);
         assert_eq!(none.function(), "resolve");
@@ -62,7 +65,7 @@ fn a_name_without_addresses_is_an_error_of_resolve() {
 #[test]
 fn what_is_no_name_is_an_error_that_says_so() {
     for name in ["", "127.0.0.1", "[::1]", "a b", "256.1.1.1"] {
-        let error = Net::new().resolve(name, [HERE]).unwrap_err();
+        let error = Net::new().resolve_to_addrs(name, [HERE]).unwrap_err();
         assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
     }
 }

@@ -118,7 +118,7 @@ fn an_address_without_a_way_from_the_local_one_is_told() {
 fn a_name_without_an_address_is_told() {
     run(async || {
         let steps = Steps::default();
-        let net = Net::new().resolve("none.test", []).unwrap();
+        let net = Net::new().resolve_to_addrs("none.test", []).unwrap();
         let request = Server::start().request_at("none.test");
         error(steps.manager(net).allocate(request).await);
         assert_eq!(
@@ -136,11 +136,11 @@ fn a_name_without_an_address_is_told() {
 fn a_proxy_is_told_before_its_addresses() {
     run(async || {
         let steps = Steps::default();
-        let net = Net::new().resolve("proxy.test", ["127.0.0.77".parse().unwrap()]);
+        let net = Net::new().resolve_to_addrs("proxy.test", ["127.0.0.77".parse().unwrap()]);
         let proxy: keepalive::Proxy = "socks5://proxy.test:9".parse().unwrap();
         let net = net.unwrap().proxy(proxy);
         let net = net
-            .resolve("h.test", ["192.0.2.1".parse().unwrap()])
+            .resolve_to_addrs("h.test", ["192.0.2.1".parse().unwrap()])
             .unwrap();
         let request = Server::start().request_at("h.test");
         error(steps.manager(net).allocate(request).await);
