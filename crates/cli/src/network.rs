@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use keepalive::{Families, Net, Proxies, Proxy, ProxyError, Request, RequestError, TcpOptions};
+use keepalive::{
+    Families, NetConnector, Proxies, Proxy, ProxyError, Request, RequestError, TcpOptions,
+};
 
 use crate::args::NetworkFlags;
 use crate::console;
@@ -38,7 +40,7 @@ pub(crate) enum NetworkError {
 /// # Errors
 ///
 /// Those of [`net`], or a certificate file is unusable.
-pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<Net, NetworkError> {
+pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<NetConnector, NetworkError> {
     let net = net(flags)?;
     if tls::flag(&flags.tls).is_none() {
         // The connector reads the platform's roots when the first https URL needs them.
@@ -52,13 +54,13 @@ pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<Net, NetworkError> {
 /// # Errors
 ///
 /// A host name or a proxy is invalid, or a flag contradicts itself.
-pub(crate) fn net(flags: &NetworkFlags) -> Result<Net, NetworkError> {
+pub(crate) fn net(flags: &NetworkFlags) -> Result<NetConnector, NetworkError> {
     check_bind(&flags.bind)?;
     let mut options = TcpOptions::new();
     if let Some(name) = &flags.interface {
         options = options.interface(name);
     }
-    let mut net = Net::new().tcp(options).families(families(flags));
+    let mut net = NetConnector::new().tcp(options).families(families(flags));
     if let Some(time) = flags.connect_timeout {
         net = net.connect_timeout(time);
     }

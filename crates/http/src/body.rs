@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use http_body::{Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
-use keepalive::Net;
+use keepalive::NetConnector;
 
 use crate::deadlines::{NO_TIMER, Timer};
 use crate::error::Tried;
@@ -40,7 +40,7 @@ use crate::{Error, StreamConnector};
 /// before the end, sends invalid HTTP, or is late ([`Deadlines`](crate::Deadlines)). The body
 /// yields nothing more after an error.
 #[must_use = "the connection may be closed if the body is dropped before its end"]
-pub struct Body<C: StreamConnector = Net> {
+pub struct Body<C: StreamConnector = NetConnector> {
     /// `Some` until the body is dropped or given up.
     incoming: Option<Incoming>,
     ended: bool,

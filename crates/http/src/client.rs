@@ -13,7 +13,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::upgrade::OnUpgrade;
-use keepalive::{Connection, Connector, FromCache, Lease, Manager, Net};
+use keepalive::{Connection, Connector, FromCache, Lease, Manager, NetConnector};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
@@ -36,8 +36,8 @@ const EXPECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A client for HTTP/1.1 and HTTP/2 on the connections of a [`Manager`].
 ///
 /// It sends requests over `http`, and over `https` with the TLS settings of the manager's
-/// connector, which `Http::over(Net::new().tls(..))` sets. [`Http`] chooses the version of HTTP.
-/// The client does not follow redirects, and returns bodies as they are sent.
+/// connector, which `Http::over(NetConnector::new().tls(..))` sets. [`Http`] chooses the version of
+/// HTTP. The client does not follow redirects, and returns bodies as they are sent.
 ///
 /// If an HTTP proxy is set for scheme `http`, the client sends requests to the proxy, which
 /// forwards them. The proxy's credentials go into `proxy-authorization`; its own responses, such as
@@ -63,7 +63,7 @@ const EXPECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// # Ok(())
 /// # }
 /// ```
-pub struct Client<C: StreamConnector = Net> {
+pub struct Client<C: StreamConnector = NetConnector> {
     manager: Manager<Http<C>>,
     retries: u32,
     rest: Rest,
@@ -219,9 +219,9 @@ impl<C: StreamConnector> Client<C> {
     /// The URL of a `CONNECT` (RFC 9110, section 9.3.6) may be just an address and a port,
     /// `h.test:3128`. Like any request it goes to the address in its URL. It uses TLS if the scheme
     /// is `https`, or if there is no scheme and the port is 443. To send it to a proxy instead,
-    /// make the connector go there (`Net::resolve_to_addrs`). To reach hosts through a proxy, set a proxy on
-    /// the connector, which does all of this itself. A `CONNECT` is sent by HTTP/1.1 only: a server
-    /// that chooses HTTP/2 is an error, see [`Http::http1_only`].
+    /// make the connector go there (`NetConnector::resolve_to_addrs`). To reach hosts through a
+    /// proxy, set a proxy on the connector, which does all of this itself. A `CONNECT` is sent by
+    /// HTTP/1.1 only: a server that chooses HTTP/2 is an error, see [`Http::http1_only`].
     ///
     /// # Cancel safety
     ///

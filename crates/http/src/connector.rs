@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keepalive::{Attempt, ConnectError, Connection, Connector, Net};
+use keepalive::{Attempt, ConnectError, Connection, Connector, NetConnector};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::HttpConnection;
@@ -41,7 +41,7 @@ impl<C> StreamConnector for C where C: Connector<Connection: AsyncRead + AsyncWr
 /// # }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Http<C = Net> {
+pub struct Http<C = NetConnector> {
     connector: C,
     versions: Versions,
     pings: Option<Pings>,
@@ -77,9 +77,9 @@ pub(crate) enum Pings {
 }
 
 impl Http {
-    /// HTTP over the connections of [`Net`].
+    /// HTTP over the connections of [`NetConnector`].
     pub fn new() -> Self {
-        Self::over(Net::new())
+        Self::over(NetConnector::new())
     }
 }
 

@@ -11,7 +11,7 @@ use std::error::Error;
 use std::io;
 
 use keepalive::{
-    Attempt, ConnectError, Connector, FromCache, Manager, Net, NetStream, Phase, Request,
+    Attempt, ConnectError, Connector, FromCache, Manager, NetConnector, NetStream, Phase, Request,
 };
 use program::Program;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -24,7 +24,7 @@ const PINGS: usize = 1000;
 
 /// Opens connections that Redis knows by a name. A password or a database would be set here, too:
 /// once for each connection, before anybody has it.
-struct Redis(Net);
+struct Redis(NetConnector);
 
 impl Connector for Redis {
     type Connection = NetStream;
@@ -54,7 +54,7 @@ async fn main() -> Result<()> {
         return Ok(());
     };
     let manager = Manager::builder()
-        .scheme("redis", Redis(Net::new()))
+        .scheme("redis", Redis(NetConnector::new()))
         .max_per_host(2)
         .build()?;
     let request = Request::new("redis", &server.address, server.port)?;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::connect::Connector;
 use crate::connect::bind::BindAddresses;
-use crate::connect::net::Net;
+use crate::connect::net::NetConnector;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
 use crate::driver::Driver;
@@ -42,7 +42,7 @@ const EXPLORED: bool = cfg!(any(keepalive_loom, keepalive_shuttle));
 /// ```
 #[derive(Clone)]
 #[must_use]
-pub struct ManagerBuilder<C = Net> {
+pub struct ManagerBuilder<C = NetConnector> {
     settings: Settings,
     /// Limits of the hosts that have their own.
     limits: HashMap<Host, usize>,
@@ -50,7 +50,7 @@ pub struct ManagerBuilder<C = Net> {
     connector: C,
 }
 
-impl ManagerBuilder<Net> {
+impl ManagerBuilder<NetConnector> {
     pub(crate) fn new() -> Self {
         Self {
             settings: Settings {
@@ -60,7 +60,7 @@ impl ManagerBuilder<Net> {
             },
             limits: HashMap::new(),
             bind_addresses: BindAddresses::default(),
-            connector: Net::new(),
+            connector: NetConnector::new(),
         }
     }
 
@@ -260,7 +260,7 @@ impl<C> ManagerBuilder<C> {
         self
     }
 
-    /// Opens all connections with `connector`, in place of [`Net`].
+    /// Opens all connections with `connector`, in place of [`NetConnector`].
     pub fn connector<D: Connector>(self, connector: D) -> ManagerBuilder<D> {
         ManagerBuilder {
             settings: self.settings,

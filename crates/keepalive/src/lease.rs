@@ -10,7 +10,7 @@ use keepalive_engine::{FromCache, RequestId, Timing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connect::Connector;
-use crate::connect::net::Net;
+use crate::connect::net::NetConnector;
 use crate::driver::anchor::Anchor;
 use crate::driver::live::Live;
 use crate::host::Host;
@@ -25,7 +25,7 @@ use crate::sync::Arc;
 /// connection instead, also during a panic, because nobody else may continue a broken-off exchange.
 /// Forgetting the lease (`std::mem::forget`) keeps its slot for ever.
 #[must_use = "dropping it closes the connection"]
-pub struct Lease<C: Connector = Net> {
+pub struct Lease<C: Connector = NetConnector> {
     /// `Some` until the lease ends.
     live: Option<Box<Live<C>>>,
     anchor: Arc<Anchor<C>>,

@@ -37,13 +37,13 @@
     doc = "- [`Tls`]: settings of encrypted connections, such as those of `https` and `wss`."
 )]
 //! - [`Connector`] and [`Connection`]: how to manage connections of your own kind.
-//! - [`Net`]: the default connector, which also resolves names. [`Resolve`]: a resolver of your
-//!   own. [`PathEvent`]: one step of an attempt, reported to an observer.
+//! - [`NetConnector`]: the default connector, which also resolves names. [`Resolve`]: a resolver of
+//!   your own. [`PathEvent`]: one step of an attempt, reported to an observer.
 //!
 //! # Features
 //!
 //! - `hickory-dns`: `HickoryResolver`, a resolver that queries DNS servers itself.
-//! - `proxy`, on by default: `Net::proxy`, connections through HTTP and SOCKS 5 proxies.
+//! - `proxy`, on by default: `NetConnector::proxy`, connections through HTTP and SOCKS 5 proxies.
 //! - `tls`, on by default: TLS with rustls. Without it, a request for `https` or `wss` fails with
 //!   an error of function `tls`; no connection falls back to clear text.
 
@@ -78,7 +78,7 @@ mod watch;
 
 pub use address::Address;
 pub use builder::ManagerBuilder;
-pub use connect::net::Net;
+pub use connect::net::NetConnector;
 pub use connect::observe::{Origin, PathEvent};
 #[cfg(feature = "hickory-dns")]
 pub use connect::resolve::hickory::HickoryResolver;

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use keepalive_engine::{FromCache, RequestId, Timing};
 
 use crate::connect::Connector;
-use crate::connect::net::Net;
+use crate::connect::net::NetConnector;
 use crate::contain::contain;
 use crate::driver::shard::Letter;
 use crate::error::AllocateError;
@@ -55,7 +55,7 @@ pub fn mailbox<T: Send + 'static>() -> (Mailbox<T>, Responses<T>) {
 
 /// The sending end of a mailbox, to which a manager posts answers. Clones post to the same
 /// [`Responses`].
-pub struct Mailbox<T, C: Connector = Net> {
+pub struct Mailbox<T, C: Connector = NetConnector> {
     putter: Putter<Box<Envelope<T, C>>>,
 }
 
@@ -64,7 +64,7 @@ pub struct Mailbox<T, C: Connector = Net> {
 /// An answer that has arrived, but has not been taken, can still be cancelled. Dropping this value
 /// withdraws the requests whose answers have arrived and were not taken. A request that still waits
 /// keeps its place, and is withdrawn when its answer comes.
-pub struct Responses<T, C: Connector = Net> {
+pub struct Responses<T, C: Connector = NetConnector> {
     taker: Taker<Box<Envelope<T, C>>>,
 }
 
@@ -175,7 +175,7 @@ impl<T: Send + 'static, C: Connector> Stream for Responses<T, C> {
 
 /// The answer to one request, with its event and context.
 #[must_use = "dropping it closes its connection"]
-pub struct Response<T, C: Connector = Net> {
+pub struct Response<T, C: Connector = NetConnector> {
     id: RequestId,
     result: Result<Lease<C>, AllocateError>,
     request: Request,

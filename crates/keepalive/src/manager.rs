@@ -9,7 +9,7 @@ use keepalive_engine::{Counts, RequestId, Waiting};
 
 use crate::builder::ManagerBuilder;
 use crate::connect::Connector;
-use crate::connect::net::Net;
+use crate::connect::net::NetConnector;
 use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
 use crate::error::AllocateError;
@@ -55,7 +55,7 @@ use crate::sync::Arc;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Manager<C: Connector = Net> {
+pub struct Manager<C: Connector = NetConnector> {
     handle: Arc<Handle<C>>,
 }
 

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use keepalive_engine::{RequestId, Waiting};
 
 use crate::connect::Connector;
-use crate::connect::net::Net;
+use crate::connect::net::NetConnector;
 use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
 use crate::driver::requests::Asked;
@@ -39,7 +39,7 @@ use crate::sync::Arc;
 ///
 /// If it is polled again after it was ready.
 #[must_use = "dropping it withdraws the request"]
-pub struct Pending<C: Connector = Net> {
+pub struct Pending<C: Connector = NetConnector> {
     claim: Claim<C>,
     host: Host,
 }
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn who_waits_takes_little_room() {
-        assert_eq!(size_of::<Leasing<'_, Net>>(), 40);
+        assert_eq!(size_of::<Leasing<'_, NetConnector>>(), 40);
         assert_eq!(size_of::<Pending>(), 40);
     }
 }

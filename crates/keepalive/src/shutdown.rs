@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::connect::Connector;
-use crate::connect::net::Net;
+use crate::connect::net::NetConnector;
 use crate::driver::Driver;
 use crate::runtime::{has_timers, timeout};
 use crate::stats;
@@ -22,7 +22,7 @@ use crate::sync::Arc;
 /// # Cancel safety
 ///
 /// Dropping it changes nothing: the shutdown goes on.
-pub struct Shutdown<C: Connector = Net> {
+pub struct Shutdown<C: Connector = NetConnector> {
     driver: Arc<Driver<C>>,
     within: Option<Duration>,
     waiting: Option<Pin<Box<dyn Future<Output = usize> + Send>>>,

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use keepalive::{AllocateError, HickoryResolver, Lease, Manager, Net, Request};
+use keepalive::{AllocateError, HickoryResolver, Lease, Manager, NetConnector, Request};
 use keepalive_testkit::net::program::{Program, find, free_port};
 use tempfile::TempDir;
 
@@ -187,7 +187,7 @@ impl Dns {
     /// A manager that asks this server.
     fn manager(&self) -> Manager {
         let resolver = HickoryResolver::with_servers([self.address]).expect("a resolver");
-        let net = Net::new().resolver(resolver);
+        let net = NetConnector::new().resolver(resolver);
         let manager = Manager::builder().connector(net).build();
         manager.expect("sound settings")
     }

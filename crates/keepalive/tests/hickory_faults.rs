@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use keepalive::{ErrorKind, HickoryResolver, Manager, Net, Request};
+use keepalive::{ErrorKind, HickoryResolver, Manager, NetConnector, Request};
 use tokio::runtime::Handle;
 
 /// The response of a DNS server to a question, or `None` if it stays silent.
@@ -81,7 +81,7 @@ async fn each_is_an_error_and_nothing_else() {
     for (fault, answer, kind) in FAULTS {
         let resolver = HickoryResolver::with_servers([serve(answer)]).expect("a resolver");
         let manager = Manager::builder()
-            .connector(Net::new().resolver(resolver))
+            .connector(NetConnector::new().resolver(resolver))
             .max_open(1)
             .build()
             .expect("sound settings");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
-use keepalive::{HickoryResolver, Manager, Net, Request};
+use keepalive::{HickoryResolver, Manager, NetConnector, Request};
 use tokio::process::Command;
 use tower_service::Service;
 
@@ -74,7 +74,7 @@ impl Contender {
                 let net = speaking_dns()?.attempt_delay(Duration::from_millis(100));
                 keepalive(net, row, port).await
             }
-            Self::KeepaliveSystem => keepalive(Net::new(), row, port).await,
+            Self::KeepaliveSystem => keepalive(NetConnector::new(), row, port).await,
             Self::HyperUtil => match row.found {
                 Found::Known(addresses) => {
                     let resolver = Known { addresses, port };
@@ -87,11 +87,11 @@ impl Contender {
     }
 }
 
-fn speaking_dns() -> Result<Net> {
-    Ok(Net::new().resolver(HickoryResolver::from_system()?))
+fn speaking_dns() -> Result<NetConnector> {
+    Ok(NetConnector::new().resolver(HickoryResolver::from_system()?))
 }
 
-async fn keepalive(net: Net, row: &Row, port: u16) -> Result<Both> {
+async fn keepalive(net: NetConnector, row: &Row, port: u16) -> Result<Both> {
     let net = match row.found {
         Found::Known(addresses) => net.resolve_to_addrs(row.name, addresses.iter().copied())?,
         Found::Asked { .. } => net,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use keepalive::Net;
+use keepalive::NetConnector;
 
 use crate::args::DemoFlags;
 use crate::console::{self, Stream};
@@ -77,7 +77,7 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
         versions: Versions::Either,
     };
     let manager = limits
-        .manager(Net::new())
+        .manager(NetConnector::new())
         .map_err(|error| Trouble::Start("the manager", error.to_string()))?;
     let exchanges = Exchanges::new(&manager, Terms::default());
     let targets = targets(&servers, requests)?;

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use keepalive::{ConfigError, Connector, Host, Manager, Net};
+use keepalive::{ConfigError, Connector, Host, Manager, NetConnector};
 use keepalive_http::Http;
 
 use crate::fetch::host_limits::HostLimits;
 
 /// The manager of a run.
-pub(crate) type HttpManager = Manager<Http<Net>>;
+pub(crate) type HttpManager = Manager<Http<NetConnector>>;
 
 /// The limits of a run.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Limits {
     /// # Errors
     ///
     /// A limit is invalid; the error names it.
-    pub(crate) fn manager(&self, net: Net) -> Result<HttpManager, ConfigError> {
+    pub(crate) fn manager(&self, net: NetConnector) -> Result<HttpManager, ConfigError> {
         let mut builder = Manager::builder()
             .max_per_host(self.max_per_host)
             .max_open(self.max_open)

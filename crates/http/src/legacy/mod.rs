@@ -76,7 +76,7 @@
 //! closed connection when hyper reads from it: while it is idle, and once more before a request. So
 //! it notices events that the runtime has already reported, but not data that only the system has
 //! received so far. For that, use a [`Client`](crate::Client) on connections of
-//! [`Net`](keepalive::Net).
+//! [`NetConnector`](keepalive::NetConnector).
 
 mod builder;
 mod client;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::support::{Server, exchange, ok, text};
 use http::Uri;
-use keepalive::{Addresses, Families, Manager, Net, Request, Resolve, ResolveError};
+use keepalive::{Addresses, Families, Manager, NetConnector, Request, Resolve, ResolveError};
 use keepalive_http::{Client, Http};
 
 /// Every name is at 127.0.0.x.
@@ -28,7 +28,7 @@ impl Resolve for At {
 #[tokio::test]
 async fn whoever_holds_it() {
     let (server, at) = (Server::start().await, At(Arc::new(AtomicU8::new(1))));
-    let net = Net::new().resolver(at.clone());
+    let net = NetConnector::new().resolver(at.clone());
     let http = Http::over(net.dns_cache_ttl(Duration::ZERO));
     let manager = Manager::builder().connector(http).build().unwrap();
     let client = Client::new(manager.clone());

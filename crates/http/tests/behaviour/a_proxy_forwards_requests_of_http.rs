@@ -4,7 +4,7 @@
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Bytes;
-use keepalive::{FromCache, Manager, Net, Proxies, Proxy};
+use keepalive::{FromCache, Manager, NetConnector, Proxies, Proxy};
 use keepalive_http::{Body, Client, Error, Http};
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ fn at(server: &Server, user: &str) -> Proxy {
 }
 
 fn by(proxies: impl Into<Proxies>) -> Client {
-    over(Http::over(Net::new().proxy(proxies)))
+    over(Http::over(NetConnector::new().proxy(proxies)))
 }
 
 fn over(http: Http) -> Client {
@@ -112,7 +112,7 @@ async fn a_tunnel_is_asked_for_where_there_must_be_one() {
         let request = Request::builder().method(Method::CONNECT).uri("h.test:80");
         request.body(Empty::new())
     };
-    let net = |proxy: Proxy| Net::new().proxy(proxy);
+    let net = |proxy: Proxy| NetConnector::new().proxy(proxy);
     for (what, proxy, request, expected) in [
         ("plain", false, plain(), "GET http://h.test/ "),
         ("tunnel(true)", true, plain(), "CONNECT h.test:80 "),
@@ -184,7 +184,7 @@ async fn the_limit_of_a_host_is_that_of_the_proxy() {
             Some(limit) => builder.max_per_host_of(&proxy.host(), limit),
             None => builder,
         };
-        let http = Http::over(Net::new().proxy(proxy));
+        let http = Http::over(NetConnector::new().proxy(proxy));
         let client = Client::new(builder.connector(http).build().unwrap());
         let mut asked = JoinSet::new();
         for number in 0..20 {

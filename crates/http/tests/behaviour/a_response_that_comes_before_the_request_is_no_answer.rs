@@ -3,12 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::{Server, exchange, ok, within};
-use keepalive::{Attempt, ConnectError, Connector, Manager, Net, NetStream};
+use keepalive::{Attempt, ConnectError, Connector, Manager, NetConnector, NetStream};
 use keepalive_http::{Client, Http};
 use tokio::task::JoinSet;
 
-/// Connects as [`Net`] does, and waits until the server has sent bytes.
-struct Patient(Net);
+/// Connects as [`NetConnector`] does, and waits until the server has sent bytes.
+struct Patient(NetConnector);
 
 impl Connector for Patient {
     type Connection = NetStream;
@@ -40,7 +40,7 @@ async fn whatever_the_threads_do() {
 
 async fn check() {
     let server = Server::start().await;
-    let builder = Manager::builder().connector(Http::over(Patient(Net::new())));
+    let builder = Manager::builder().connector(Http::over(Patient(NetConnector::new())));
     let client = Client::new(builder.build().unwrap());
     let speak_first = async {
         let mut peer = server.accept().await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http_body_util::BodyExt;
 use keepalive::rustls::ServerConfig;
 use keepalive::rustls::crypto::ring;
-use keepalive::{Manager, Net, Tls};
+use keepalive::{Manager, NetConnector, Tls};
 use keepalive_http::{Client, Http};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
@@ -67,8 +67,8 @@ async fn a_server_in_clear_text_is_an_error() {
     assert_eq!(client.manager().totals().opened, 0);
 }
 
-fn client(tls: Tls) -> Client<Net> {
-    let http = Http::over(Net::new().tls(tls));
+fn client(tls: Tls) -> Client<NetConnector> {
+    let http = Http::over(NetConnector::new().tls(tls));
     let manager = Manager::builder().connector(http).build();
     Client::new(manager.expect("settings that work"))
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use http::Version;
-use keepalive::{Manager, Net, Tls};
+use keepalive::{Manager, NetConnector, Tls};
 use keepalive_http::{Client, Http};
 use keepalive_testkit::net::program::{Program, free_port};
 use tempfile::TempDir;
@@ -73,7 +73,7 @@ pub(crate) fn check(name: &str, way: Way, command: impl FnOnce(&Place) -> Comman
     let _server = Program::listening(&mut command(&place), place.port);
 
     let tls = Tls::builder().roots_pem(made.cert.pem()).build().unwrap();
-    let http = Http::over(Net::new().tls(tls));
+    let http = Http::over(NetConnector::new().tls(tls));
     let http = match (way.tls, way.version) {
         (_, Version::HTTP_11) => http.http1_only(),
         (false, _) => http.http2_only(),

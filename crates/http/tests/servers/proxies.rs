@@ -12,7 +12,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use keepalive::{Manager, Net, Proxy, Tls};
+use keepalive::{Manager, NetConnector, Proxy, Tls};
 use keepalive_http::{Client, Http};
 use keepalive_testkit::net::proxies::{self, Setup, squid, tinyproxy};
 use tokio::net::TcpListener;
@@ -135,7 +135,7 @@ fn url(proxy: &proxies::Proxy, with_credentials: bool) -> Proxy {
 }
 
 fn by(proxy: &Proxy) -> Client {
-    let http = Http::over(Net::new().proxy(proxy.clone()));
+    let http = Http::over(NetConnector::new().proxy(proxy.clone()));
     let builder = Manager::builder().max_per_host(PER_HOST).connector(http);
     Client::new(builder.build().unwrap())
 }

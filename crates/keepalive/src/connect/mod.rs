@@ -256,8 +256,8 @@ impl Attempt {
     /// The same attempt, with these application protocols to offer to the peer, the preferred one
     /// first.
     ///
-    /// [`Net`](crate::Net) offers them by ALPN on encrypted connections, unless its TLS settings
-    /// name others. [`Connection::protocol`] returns the chosen one.
+    /// [`NetConnector`](crate::NetConnector) offers them by ALPN on encrypted connections, unless
+    /// its TLS settings name others. [`Connection::protocol`] returns the chosen one.
     #[must_use]
     pub fn offering(&self, protocols: &'static [&'static [u8]]) -> Self {
         Self {

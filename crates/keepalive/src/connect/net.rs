@@ -48,13 +48,13 @@ use crate::sync::Arc;
 /// When a new lookup of a name lacks an earlier address, the connections to that address are
 /// [retired](Self::close_on_dns_change).
 #[derive(Clone, Default)]
-pub struct Net {
+pub struct NetConnector {
     route: Route,
     connect_timeout: Option<Duration>,
     schemes: HashMap<String, Arc<dyn AnyConnector>>,
 }
 
-impl Net {
+impl NetConnector {
     /// A connector with the built-in schemes only.
     pub fn new() -> Self {
         Self::default()
@@ -176,12 +176,13 @@ impl Net {
     ///
     /// ```
     /// use std::net::{IpAddr, Ipv4Addr};
-    /// use keepalive::{Manager, Net};
+    /// use keepalive::{Manager, NetConnector};
     ///
-    /// let net = Net::new().resolve_to_addrs("example.test", [IpAddr::V4(Ipv4Addr::LOCALHOST)])?;
+    /// let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    /// let net = NetConnector::new().resolve_to_addrs("example.test", [here])?;
     /// let manager = Manager::builder().connector(net).build()?;
     ///
-    /// let error = Net::new().resolve_to_addrs("127.0.0.1", []).unwrap_err();
+    /// let error = NetConnector::new().resolve_to_addrs("127.0.0.1", []).unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
     ///     "invalid name \"127.0.0.1\": it is a numeric address, which is not looked up"
@@ -245,9 +246,9 @@ impl Net {
     /// # Examples
     ///
     /// ```
-    /// use keepalive::{Manager, Net, PathEvent};
+    /// use keepalive::{Manager, NetConnector, PathEvent};
     ///
-    /// let net = Net::new().observe(|attempt, event| {
+    /// let net = NetConnector::new().observe(|attempt, event| {
     ///     if let PathEvent::Failed(address, error) = event {
     ///         println!("{}: {address} is of no use: {error}", attempt.host());
     ///     }
@@ -320,7 +321,7 @@ impl Net {
     }
 }
 
-impl Connector for Net {
+impl Connector for NetConnector {
     type Connection = NetStream;
 
     async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
@@ -349,14 +350,14 @@ impl Connector for Net {
     }
 }
 
-impl fmt::Debug for Net {
+impl fmt::Debug for NetConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schemes = self.schemes.keys();
         #[cfg(feature = "tls")]
         let schemes = schemes.chain(self.route.tls.names());
         let mut schemes: Vec<_> = schemes.collect();
         schemes.sort_unstable();
-        f.debug_struct("Net")
+        f.debug_struct("NetConnector")
             .field("route", &self.route)
             .field("schemes", &schemes)
             .finish()

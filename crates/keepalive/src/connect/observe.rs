@@ -9,7 +9,7 @@ use crate::connect::resolve::Families;
 use crate::connect::{Attempt, ConnectError};
 use crate::sync::Arc;
 
-/// One step on the way to a host, see [`Net::observe`](crate::Net::observe).
+/// One step on the way to a host, see [`NetConnector::observe`](crate::NetConnector::observe).
 ///
 /// In a race, lookups and connections run in parallel. The first established connection ends the
 /// race, and the others are abandoned without a further event. The same happens when the attempt
@@ -62,7 +62,7 @@ pub enum PathEvent<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Origin {
-    /// The [settings](crate::Net::resolve_to_addrs).
+    /// The [settings](crate::NetConnector::resolve_to_addrs).
     Given,
     /// An earlier lookup whose answer is still valid.
     Kept,

@@ -7,8 +7,8 @@ use socket2::{Socket, TcpKeepalive};
 
 use crate::connect::ConnectError;
 
-/// Options of the TCP sockets that [`Net`](crate::Net) opens. Unset options keep the system's
-/// defaults, except `TCP_NODELAY` and the options that detect a silent peer.
+/// Options of the TCP sockets that [`NetConnector`](crate::NetConnector) opens. Unset options keep
+/// the system's defaults, except `TCP_NODELAY` and the options that detect a silent peer.
 ///
 /// A peer may vanish silently: it loses its power, or a NAT on the way forgets the connection. By
 /// default the system probes a peer after 15 s of silence, then every 15 s, and gives up after 3
@@ -25,12 +25,12 @@ use crate::connect::ConnectError;
 /// ```
 /// use std::time::Duration;
 ///
-/// use keepalive::{Manager, Net, TcpOptions};
+/// use keepalive::{Manager, NetConnector, TcpOptions};
 ///
 /// let options = TcpOptions::new()
 ///     .tcp_keepalive(Duration::from_secs(60))
 ///     .tcp_keepalive_interval(Duration::from_secs(10));
-/// let manager = Manager::builder().connector(Net::new().tcp(options)).build()?;
+/// let manager = Manager::builder().connector(NetConnector::new().tcp(options)).build()?;
 /// # Ok::<(), keepalive::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

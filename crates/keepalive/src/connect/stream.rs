@@ -15,7 +15,7 @@ use crate::connect::tls;
 use crate::connect::wire::Wire;
 use crate::connect::{Connection, Unusable, socket};
 
-/// A connection opened by [`Net`](crate::Net).
+/// A connection opened by [`NetConnector`](crate::NetConnector).
 ///
 /// With TLS, an end of the stream without `close_notify` from the peer is an error of kind
 /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), because data may be missing. Written data may

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use crate::support::{Server, Silent, descriptors_to, echo, run};
-use keepalive::{Manager, Net, Request};
+use keepalive::{Manager, NetConnector, Request};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -28,7 +28,7 @@ fn the_next_one_begins_with_what_worked() {
         let server = Server::on(SocketAddr::new(V4, 0));
         let _dead = Silent::on(SocketAddr::new(V6, server.port())).await;
         let before = descriptors_to(server.port());
-        let net = Net::new()
+        let net = NetConnector::new()
             .resolve_to_addrs("two.test", [V6, V4])
             .expect("a name");
         let manager = Manager::builder().max_open(1).connector(net).build();

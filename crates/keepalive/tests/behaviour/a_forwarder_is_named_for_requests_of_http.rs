@@ -2,21 +2,21 @@
 
 use crate::support::proxy::HttpProxy;
 use crate::support::{Server, echo, run};
-use keepalive::{Connector, Manager, Net, Proxies, Proxy, Request};
+use keepalive::{Connector, Manager, NetConnector, Proxies, Proxy, Request};
 
 fn proxy(url: &str) -> Proxy {
     url.parse().expect("a proxy")
 }
 
-fn net(proxies: impl Into<Proxies>) -> Net {
-    Net::new().proxy(proxies)
+fn net(proxies: impl Into<Proxies>) -> NetConnector {
+    NetConnector::new().proxy(proxies)
 }
 
 fn request(url: &str) -> Request {
     url.parse().expect("a request")
 }
 
-fn named(net: &Net, request: &Request) -> Option<String> {
+fn named(net: &NetConnector, request: &Request) -> Option<String> {
     let forwarder = net.forwarder(request.host())?;
     Some(forwarder.request().host().to_string())
 }
@@ -28,7 +28,7 @@ fn it_is_a_proxy_of_http_for_scheme_http_alone() {
     let https = Proxies::new().scheme("https", proxy("http://p:1"));
     let mixed = https.clone().scheme("http", proxy("http://q:2"));
     for (what, net, url, expected) in [
-        ("no proxy", Net::new(), "http://h.test", None),
+        ("no proxy", NetConnector::new(), "http://h.test", None),
         ("a proxy for all", net(all()), "http://h.test", Some("p:1")),
         ("a port", net(all()), "http://h.test:81", Some("p:1")),
         ("TLS", net(all()), "https://h.test", None),
@@ -52,7 +52,7 @@ fn it_is_a_proxy_of_http_for_scheme_http_alone() {
         ),
         (
             "a registered connector",
-            net(all()).scheme("http", Net::new()),
+            net(all()).scheme("http", NetConnector::new()),
             "http://h.test",
             None,
         ),

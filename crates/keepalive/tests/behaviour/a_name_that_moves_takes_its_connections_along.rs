@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::support::{Names, Server, echo, eventually, found, run};
 use keepalive::{
-    Addresses, Families, FromCache, Lease, Manager, Net, Request, Resolve, ResolveError,
+    Addresses, Families, FromCache, Lease, Manager, NetConnector, Request, Resolve, ResolveError,
 };
 
 /// A name, and two servers on the same port to which it may resolve.
@@ -29,7 +29,7 @@ impl Moving {
     }
 
     /// A connector that looks the name up for every connection.
-    fn net(&self) -> Net {
+    fn net(&self) -> NetConnector {
         self.names.net().dns_cache_ttl(Duration::ZERO)
     }
 
@@ -56,7 +56,7 @@ fn twins() -> io::Result<(Server, Server)> {
     Ok((Server::try_on(here)?, there))
 }
 
-fn manager(net: Net) -> Manager {
+fn manager(net: NetConnector) -> Manager {
     Manager::builder()
         .connector(net)
         .build()
@@ -168,7 +168,7 @@ async fn one_that_opens_while_its_name_moves_serves_once() {
         v4: moving.names.clone(),
         v6: Names::at(&[]).closed(),
     };
-    let net = Net::new().resolver(slow.clone());
+    let net = NetConnector::new().resolver(slow.clone());
     let manager = manager(net.dns_cache_ttl(Duration::ZERO));
     let first = manager.allocate(moving.request());
     slow.v4.lookups.until(|tally| tally.gone == 1).await;

@@ -1,9 +1,11 @@
 //! E3: a connector that panics fails its own attempt, and nothing else.
 
 use crate::support::{Server, echo, error, run};
-use keepalive::{Attempt, ConnectError, Connector, ErrorKind, Manager, Net, NetStream, Request};
+use keepalive::{
+    Attempt, ConnectError, Connector, ErrorKind, Manager, NetConnector, NetStream, Request,
+};
 
-struct Shaky(Net);
+struct Shaky(NetConnector);
 
 impl Connector for Shaky {
     type Connection = NetStream;
@@ -20,7 +22,7 @@ fn a_panicking_connector_fails_one_request_and_keeps_no_slot() {
         let server = Server::start();
         let manager = Manager::builder()
             .max_open(1)
-            .connector(Shaky(Net::new()))
+            .connector(Shaky(NetConnector::new()))
             .build()
             .unwrap();
         let request = Request::new("panic", "127.0.0.1", server.port()).unwrap();

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use crate::support::proxy::HttpProxy;
 use crate::support::{Server, ask, echo, run};
-use keepalive::{FromCache, Manager, Net, Proxies, Proxy, Request};
+use keepalive::{FromCache, Manager, NetConnector, Proxies, Proxy, Request};
 
 const OPEN: &str = "HTTP/1.1 200 Connection established\r\nVia: a proxy\r\n\r\n";
 
 fn by(proxies: impl Into<Proxies>) -> Manager {
     let manager = Manager::builder()
-        .connector(Net::new().proxy(proxies))
+        .connector(NetConnector::new().proxy(proxies))
         .build();
     manager.expect("good settings")
 }

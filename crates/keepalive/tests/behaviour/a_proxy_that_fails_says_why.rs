@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::support::proxy::HttpProxy;
 use crate::support::{Refusing, error, run};
-use keepalive::{AllocateError, ErrorKind, Manager, Net, Proxy, Request};
+use keepalive::{AllocateError, ErrorKind, Manager, NetConnector, Proxy, Request};
 
 async fn failure(proxy: &str, timeout: Duration) -> AllocateError {
     let proxy: Proxy = proxy.parse().expect("a proxy");
     let manager = Manager::builder()
-        .connector(Net::new().proxy(proxy))
+        .connector(NetConnector::new().proxy(proxy))
         .build();
     let manager = manager.expect("good settings");
     let request = Request::new("test", "host.test", 7).expect("a request");

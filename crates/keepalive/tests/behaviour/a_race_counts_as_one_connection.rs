@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::support::{Server, Silent, descriptors_to, echo, eventually, run};
-use keepalive::{Manager, Net, Request};
+use keepalive::{Manager, NetConnector, Request};
 
 const SILENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -15,7 +15,7 @@ fn other(last: u8) -> IpAddr {
 }
 
 fn racing(addresses: &[IpAddr]) -> Manager {
-    let net = Net::new()
+    let net = NetConnector::new()
         .attempt_delay(Duration::from_millis(10))
         .resolve_to_addrs("raced.test", addresses.iter().copied())
         .expect("a name");

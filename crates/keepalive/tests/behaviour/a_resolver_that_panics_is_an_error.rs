@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::support::{Names, Server, error, run};
-use keepalive::{Addresses, Families, Manager, Net, Resolve, ResolveError};
+use keepalive::{Addresses, Families, Manager, NetConnector, Resolve, ResolveError};
 
 #[derive(Clone, Copy, PartialEq)]
 enum When {
@@ -51,7 +51,7 @@ fn whenever_it_does() {
             (When::Polled, "the resolver panicked"),
             (When::Dropped, "an error as well"),
         ] {
-            let net = Net::new().resolver(Panics(when)).max_lookups(1);
+            let net = NetConnector::new().resolver(Panics(when)).max_lookups(1);
             let manager = Manager::builder().connector(net).build().unwrap();
             let request = Server::start().request_at("example.test");
             for _ in 0..3 {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::support::{Names, Server, found, run};
-use keepalive::{Manager, Net};
+use keepalive::{Manager, NetConnector};
 use tokio::time::advance;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Requests a name twice with `time` in between; returns how often it was looked up.
-async fn looked_up(names: &Names, net: Net, time: Duration) -> usize {
+async fn looked_up(names: &Names, net: NetConnector, time: Duration) -> usize {
     let server = Server::start();
     let manager = Manager::builder()
         .connector(net)

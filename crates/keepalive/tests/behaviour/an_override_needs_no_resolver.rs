@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::support::{Names, Server, echo, error, run};
-use keepalive::{Manager, Net};
+use keepalive::{Manager, NetConnector};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-fn manager(net: Net) -> Manager {
+fn manager(net: NetConnector) -> Manager {
     Manager::builder()
         .connector(net)
         .build()
@@ -37,7 +37,9 @@ fn the_override_wins() {
 fn the_last_counts_and_other_names_are_looked_up() {
     run(async || {
         let (server, names) = (Server::start(), Names::at(&["127.0.0.1"]));
-        let net = Net::new().resolve_to_addrs("example.test", []).unwrap();
+        let net = NetConnector::new()
+            .resolve_to_addrs("example.test", [])
+            .unwrap();
         let net = net.resolve_to_addrs("example.test", [HERE]).unwrap();
         let manager = manager(net.resolver(names.clone()));
         for name in ["example.test", "other.test"] {
@@ -54,7 +56,9 @@ fn the_last_counts_and_other_names_are_looked_up() {
 #[test]
 fn a_name_without_addresses_is_an_error_of_resolve() {
     run(async || {
-        let net = Net::new().resolve_to_addrs("example.test", []).unwrap();
+        let net = NetConnector::new()
+            .resolve_to_addrs("example.test", [])
+            .unwrap();
         let request = Server::start().request_at("example.test");
         let none = error(manager(net).allocate(request).await);
         assert_eq!(none.function(), "resolve");
@@ -65,7 +69,9 @@ fn a_name_without_addresses_is_an_error_of_resolve() {
 #[test]
 fn what_is_no_name_is_an_error_that_says_so() {
     for name in ["", "127.0.0.1", "[::1]", "a b", "256.1.1.1"] {
-        let error = Net::new().resolve_to_addrs(name, [HERE]).unwrap_err();
+        let error = NetConnector::new()
+            .resolve_to_addrs(name, [HERE])
+            .unwrap_err();
         assert!(error.to_string().contains(&format!("{name:?}")), "{error}");
     }
 }

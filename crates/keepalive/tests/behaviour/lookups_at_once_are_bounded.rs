@@ -1,10 +1,10 @@
 //! X1: concurrent lookups are bounded; further names wait in order of arrival.
 
 use crate::support::{Names, Server, run};
-use keepalive::{Manager, Net};
+use keepalive::{Manager, NetConnector};
 
 /// Requests `count` names at once, and lets their lookups pass when `begun` of them have begun.
-async fn ask_for(count: usize, names: &Names, net: Net, begun: usize) {
+async fn ask_for(count: usize, names: &Names, net: NetConnector, begun: usize) {
     let server = Server::start();
     let manager = Manager::builder()
         .connector(net)

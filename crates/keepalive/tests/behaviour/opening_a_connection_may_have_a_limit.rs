@@ -1,15 +1,15 @@
-//! `Net::connect_timeout` bounds an attempt, and not the wait before it.
+//! `NetConnector::connect_timeout` bounds an attempt, and not the wait before it.
 
 use std::io::ErrorKind::TimedOut;
 use std::time::{Duration, Instant};
 
 use crate::support::{Server, Silent, assert_system_error, echo, error, run};
-use keepalive::{ErrorKind, Manager, Net};
+use keepalive::{ErrorKind, Manager, NetConnector};
 
 const LIMIT: Duration = Duration::from_millis(50);
 
 fn manager() -> Manager {
-    let net = Net::new().connect_timeout(LIMIT);
+    let net = NetConnector::new().connect_timeout(LIMIT);
     Manager::builder()
         .max_per_host(1)
         .connector(net)

@@ -6,13 +6,13 @@
 use std::path::Path;
 
 use crate::support::{Refusing, Server, echo, error, run};
-use keepalive::{AllocateError, FromCache, Manager, Net, Proxy, Request};
+use keepalive::{AllocateError, FromCache, Manager, NetConnector, Proxy, Request};
 use keepalive_testkit::net::proxies::{self, Setup, microsocks, squid, tinyproxy};
 
 fn by(url: &str) -> Manager {
     let proxy: Proxy = url.parse().expect("a proxy");
     let manager = Manager::builder()
-        .connector(Net::new().proxy(proxy))
+        .connector(NetConnector::new().proxy(proxy))
         .build();
     manager.expect("good settings")
 }

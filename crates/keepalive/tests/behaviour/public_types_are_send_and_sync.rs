@@ -4,9 +4,9 @@ use std::error::Error;
 
 use keepalive::{
     Address, AllocateError, Attempt, ConfigError, ConnectError, Counts, ErrorKind, FromCache, Host,
-    HostStats, IdleOrder, Lease, LeaseInfo, Mailbox, MailboxClosed, Manager, ManagerBuilder, Net,
-    NetStream, Pending, Phase, Reason, Request, RequestError, RequestId, Response, Responses,
-    Shutdown, Stats, Timing, Unusable, Waiting, WaitingTime,
+    HostStats, IdleOrder, Lease, LeaseInfo, Mailbox, MailboxClosed, Manager, ManagerBuilder,
+    NetConnector, NetStream, Pending, Phase, Reason, Request, RequestError, RequestId, Response,
+    Responses, Shutdown, Stats, Timing, Unusable, Waiting, WaitingTime,
 };
 
 fn send<T: Send>() {}
@@ -19,7 +19,7 @@ fn error<T: Error + Send + Sync + 'static>() {}
 fn handles_and_values_are_send_and_sync() {
     shared::<Manager>();
     shared::<Mailbox<String>>();
-    shared::<(Net, Attempt, ManagerBuilder)>();
+    shared::<(NetConnector, Attempt, ManagerBuilder)>();
     shared::<(Request, Host, Address, RequestId)>();
     shared::<(Stats, HostStats, Counts, WaitingTime, LeaseInfo, Timing)>();
     shared::<(
@@ -47,7 +47,7 @@ fn tls_settings_are_send_and_sync() {
 
 #[test]
 fn what_one_task_holds_may_move_to_another() {
-    send::<(Pending, Lease, NetStream, Shutdown<Net>)>();
+    send::<(Pending, Lease, NetStream, Shutdown<NetConnector>)>();
     send::<(Responses<String>, Response<String>)>();
 }
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::support::{Server, error, run};
-use keepalive::{Lease, Manager, Net, TcpOptions};
+use keepalive::{Lease, Manager, NetConnector, TcpOptions};
 
 async fn lease(server: &Server, options: TcpOptions) -> Lease {
     let manager = Manager::builder()
-        .connector(Net::new().tcp(options))
+        .connector(NetConnector::new().tcp(options))
         .build();
     let manager = manager.expect("good settings");
     let lease = manager.allocate(server.request()).await;
@@ -117,7 +117,7 @@ fn an_interface_that_is_not_there_is_an_error_that_names_it() {
         for name in ["nowhere0", "", "lo\0x", "a name of more than 15 bytes"] {
             let options = TcpOptions::new().interface(name);
             let manager = Manager::builder()
-                .connector(Net::new().tcp(options))
+                .connector(NetConnector::new().tcp(options))
                 .build();
             let manager = manager.expect("good settings");
             let server = Server::start();

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::support::{error, run};
-use keepalive::{AllocateError, Lease, Manager, Net, Proxy, Request};
+use keepalive::{AllocateError, Lease, Manager, NetConnector, Proxy, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -33,7 +33,7 @@ async fn ask(user: &str, host: &str, script: &[Turn]) -> Result<Lease, AllocateE
         .parse()
         .expect("a proxy");
     let manager = Manager::builder()
-        .connector(Net::new().proxy(proxy))
+        .connector(NetConnector::new().proxy(proxy))
         .build();
     let manager = manager.expect("good settings");
     manager

@@ -4,18 +4,18 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use crate::support::{Names, Server, error, run};
-use keepalive::{Manager, Net, PathEvent};
+use keepalive::{Manager, NetConnector, PathEvent};
 
 /// Records the steps without their ports.
 #[derive(Clone, Default)]
 struct Steps(Arc<Mutex<Vec<String>>>);
 
 impl Steps {
-    fn manager(&self, net: Net) -> Manager {
+    fn manager(&self, net: NetConnector) -> Manager {
         self.manager_from(None, net)
     }
 
-    fn manager_from(&self, local: Option<IpAddr>, net: Net) -> Manager {
+    fn manager_from(&self, local: Option<IpAddr>, net: NetConnector) -> Manager {
         let steps = Arc::clone(&self.0);
         let net = net.observe(move |attempt, event| {
             let step = match event {
@@ -84,7 +84,7 @@ fn the_addresses_and_what_became_of_each() {
 fn a_numeric_address_is_told_too() {
     run(async || {
         let (server, steps) = (Server::start(), Steps::default());
-        let manager = steps.manager(Net::new());
+        let manager = steps.manager(NetConnector::new());
         manager.allocate(server.request()).await.unwrap().close();
         assert_eq!(
             steps.told(),
@@ -118,7 +118,9 @@ fn an_address_without_a_way_from_the_local_one_is_told() {
 fn a_name_without_an_address_is_told() {
     run(async || {
         let steps = Steps::default();
-        let net = Net::new().resolve_to_addrs("none.test", []).unwrap();
+        let net = NetConnector::new()
+            .resolve_to_addrs("none.test", [])
+            .unwrap();
         let request = Server::start().request_at("none.test");
         error(steps.manager(net).allocate(request).await);
         assert_eq!(
@@ -136,7 +138,8 @@ fn a_name_without_an_address_is_told() {
 fn a_proxy_is_told_before_its_addresses() {
     run(async || {
         let steps = Steps::default();
-        let net = Net::new().resolve_to_addrs("proxy.test", ["127.0.0.77".parse().unwrap()]);
+        let net =
+            NetConnector::new().resolve_to_addrs("proxy.test", ["127.0.0.77".parse().unwrap()]);
         let proxy: keepalive::Proxy = "socks5://proxy.test:9".parse().unwrap();
         let net = net.unwrap().proxy(proxy);
         let net = net

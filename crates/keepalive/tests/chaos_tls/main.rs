@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use keepalive::{Counts, Net, Tls};
+use keepalive::{Counts, NetConnector, Tls};
 use keepalive_testkit::net::chaos::Protocol;
 use keepalive_testkit::net::load::{
     Caller, Counted, Ending, Late, Limits, Question, RawCaller, trials,
@@ -26,7 +26,7 @@ impl Caller for SealedCaller {
 
     fn new(limits: Limits) -> Self {
         let tls = Tls::builder().roots_pem(seal::root_pem()).build();
-        let net = Net::new().tls(tls.expect("settings"));
+        let net = NetConnector::new().tls(tls.expect("settings"));
         Self(RawCaller::by(net, "https", limits))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keepalive::rustls::ServerConfig;
 use keepalive::rustls::crypto::ring;
-use keepalive::{Net, Tls};
+use keepalive::{NetConnector, Tls};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -35,14 +35,14 @@ impl TlsServer {
         }
     }
 
-    pub(crate) fn net(&self) -> Net {
+    pub(crate) fn net(&self) -> NetConnector {
         self.net_offering(&[])
     }
 
     /// One whose own settings name these protocols, if there are any.
-    pub(crate) fn net_offering(&self, protocols: &[&str]) -> Net {
+    pub(crate) fn net_offering(&self, protocols: &[&str]) -> NetConnector {
         let tls = Tls::builder().roots_pem(self.certificate.as_str());
-        Net::new().tls(tls.alpn(protocols).build().unwrap())
+        NetConnector::new().tls(tls.alpn(protocols).build().unwrap())
     }
 
     pub(crate) fn uri(&self) -> http::Uri {

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Version;
-use keepalive::{Attempt, ConnectError, Connection, Connector, Manager, Net, Unusable};
+use keepalive::{Attempt, ConnectError, Connection, Connector, Manager, NetConnector, Unusable};
 use keepalive_http::{Client, Http};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::join;
@@ -94,7 +94,7 @@ async fn a_connector_of_ones_own_says_whether_it_asked() {
         // Registered for a scheme, and alone.
         let manager = Manager::builder().connector(Http::over(connector).http2_only());
         let alone = Client::new(manager.build().unwrap());
-        let net = Net::new().scheme("https", connector);
+        let net = NetConnector::new().scheme("https", connector);
         let registered = client_of(Http::over(net).http2_only(), 1);
         for outcome in [
             within(said_to(|uri| alone.get(uri))).await,
@@ -206,7 +206,7 @@ impl AsyncWrite for OwnStream {
 }
 
 /// Asks a server that knows these protocols, and answers by the one that is agreed on.
-async fn spoken(known: &[&str], http: impl FnOnce(Net) -> Http) -> Outcome {
+async fn spoken(known: &[&str], http: impl FnOnce(NetConnector) -> Http) -> Outcome {
     let server = TlsServer::start(known).await;
     let client = client_of(http(server.net()), 1);
     let uri = server.uri();

@@ -51,11 +51,11 @@ pub use rules::Proxies;
 /// # Examples
 ///
 /// ```
-/// use keepalive::{Manager, Net, Proxy};
+/// use keepalive::{Manager, NetConnector, Proxy};
 ///
 /// let proxy: Proxy = "socks5h://user:secret@127.0.0.1:1080".parse()?;
 /// assert_eq!(proxy.to_string(), "socks5h://127.0.0.1:1080");
-/// let manager = Manager::builder().connector(Net::new().proxy(proxy)).build()?;
+/// let manager = Manager::builder().connector(NetConnector::new().proxy(proxy)).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -111,13 +111,13 @@ impl Proxy {
     /// # Examples
     ///
     /// ```
-    /// use keepalive::{Manager, Net, Proxy};
+    /// use keepalive::{Manager, NetConnector, Proxy};
     ///
     /// let proxy: Proxy = "http://proxy.internal:3128".parse()?;
     /// assert_eq!(proxy.host().to_string(), "http://proxy.internal:3128 (proxy)");
     /// let manager = Manager::builder()
     ///     .max_per_host_of(&proxy.host(), 32)
-    ///     .connector(Net::new().proxy(proxy))
+    ///     .connector(NetConnector::new().proxy(proxy))
     ///     .build()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

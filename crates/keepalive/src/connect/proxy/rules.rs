@@ -18,13 +18,13 @@ use crate::host::Host;
 /// # Examples
 ///
 /// ```
-/// use keepalive::{Manager, Net, Proxies};
+/// use keepalive::{Manager, NetConnector, Proxies};
 ///
 /// let proxies = Proxies::new()
 ///     .all("http://proxy.internal:3128".parse()?)
 ///     .scheme("redis", "socks5://127.0.0.1:1080".parse()?)
 ///     .no_proxy("localhost, 127.0.0.0/8, .internal")?;
-/// let manager = Manager::builder().connector(Net::new().proxy(proxies)).build()?;
+/// let manager = Manager::builder().connector(NetConnector::new().proxy(proxies)).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]

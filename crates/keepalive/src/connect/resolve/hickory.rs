@@ -25,11 +25,11 @@ use crate::connect::resolve::{Addresses, Families, Resolve, ResolveError};
 /// # Examples
 ///
 /// ```
-/// use keepalive::{HickoryResolver, Manager, Net};
+/// use keepalive::{HickoryResolver, Manager, NetConnector};
 ///
 /// let server = "192.0.2.53:53".parse()?;
 /// let resolver = HickoryResolver::with_servers([server])?;
-/// let manager = Manager::builder().connector(Net::new().resolver(resolver)).build()?;
+/// let manager = Manager::builder().connector(NetConnector::new().resolver(resolver)).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct HickoryResolver {
@@ -67,7 +67,7 @@ impl HickoryResolver {
         builder: Result<hickory_resolver::ResolverBuilder<TokioRuntimeProvider>, NetError>,
     ) -> Result<Self, ResolveError> {
         let mut builder = builder.map_err(ResolveError::new)?;
-        // `Net` keeps the answers.
+        // `NetConnector` keeps the answers.
         builder.options_mut().cache_size = 0;
         let resolver = builder.build().map_err(ResolveError::new)?;
         Ok(Self { resolver })

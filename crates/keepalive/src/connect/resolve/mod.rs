@@ -25,11 +25,11 @@ pub(crate) use resolver::Resolver;
 /// Bound on the addresses that the owner of a name can make us store and try (X1).
 const MOST_ADDRESSES: usize = 64;
 
-/// Looks up the addresses of names, for [`Net::resolver`](crate::Net::resolver).
+/// Looks up the addresses of names, for [`NetConnector::resolver`](crate::NetConnector::resolver).
 ///
-/// `Net` does the rest: concurrent requests for a name share one lookup, its answer is kept for a
-/// while, and the number of concurrent lookups is bounded. A panic fails the lookup. A lookup that
-/// never ends makes its requests time out.
+/// `NetConnector` does the rest: concurrent requests for a name share one lookup, its answer is
+/// kept for a while, and the number of concurrent lookups is bounded. A panic fails the lookup. A
+/// lookup that never ends makes its requests time out.
 ///
 /// # Cancel safety
 ///
@@ -42,7 +42,7 @@ const MOST_ADDRESSES: usize = 64;
 /// use std::net::{IpAddr, Ipv4Addr};
 /// use std::time::Duration;
 ///
-/// use keepalive::{Addresses, Families, Manager, Net, Resolve, ResolveError};
+/// use keepalive::{Addresses, Families, Manager, NetConnector, Resolve, ResolveError};
 ///
 /// /// Knows the services of a cluster.
 /// struct Cluster;
@@ -59,7 +59,7 @@ const MOST_ADDRESSES: usize = 64;
 ///     }
 /// }
 ///
-/// let manager = Manager::builder().connector(Net::new().resolver(Cluster)).build()?;
+/// let manager = Manager::builder().connector(NetConnector::new().resolver(Cluster)).build()?;
 /// # Ok::<(), keepalive::ConfigError>(())
 /// ```
 pub trait Resolve: Send + Sync + 'static {
@@ -82,7 +82,7 @@ pub trait Resolve: Send + Sync + 'static {
     /// Whether IPv4 and IPv6 need separate lookups, so that the first answer can be used before the
     /// other arrives.
     ///
-    /// Called once, when `Net` receives the resolver. The default is no: one lookup is for
+    /// Called once, when `NetConnector` receives the resolver. The default is no: one lookup is for
     /// [`Families::Both`].
     fn asks_separately(&self) -> bool {
         false
@@ -90,9 +90,9 @@ pub trait Resolve: Send + Sync + 'static {
 
     /// Whether a lookup ends when its future is dropped.
     ///
-    /// If not, for example because it blocks a thread, `Net` awaits the lookup to its end, even if
-    /// no request waits for it any more. It then counts as one of the concurrent lookups, and its
-    /// answer is kept. The default is yes.
+    /// If not, for example because it blocks a thread, `NetConnector` awaits the lookup to its end,
+    /// even if no request waits for it any more. It then counts as one of the concurrent lookups,
+    /// and its answer is kept. The default is yes.
     fn stops_when_dropped(&self) -> bool {
         true
     }

@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 use crate::connect::resolve::{Addresses, Families, Resolve, ResolveError};
 use crate::connect::{ConnectError, socket};
 
-/// The system's resolver, the default of [`Net`](crate::Net): `getaddrinfo`, on the blocking
-/// threads of the runtime.
+/// The system's resolver, the default of [`NetConnector`](crate::NetConnector): `getaddrinfo`, on
+/// the blocking threads of the runtime.
 ///
 /// It uses `/etc/hosts` and the other sources that the system is configured for, and orders
 /// addresses by their reachability. It reports no TTL. A lookup cannot be stopped: it occupies a

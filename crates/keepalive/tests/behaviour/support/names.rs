@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use keepalive::{Addresses, Families, Manager, Net, Resolve, ResolveError};
+use keepalive::{Addresses, Families, Manager, NetConnector, Resolve, ResolveError};
 use tokio::sync::Semaphore;
 
 use super::Gauge;
@@ -80,8 +80,8 @@ impl Names {
     }
 
     /// A connector that uses this resolver.
-    pub(crate) fn net(&self) -> Net {
-        Net::new().resolver(self.clone())
+    pub(crate) fn net(&self) -> NetConnector {
+        NetConnector::new().resolver(self.clone())
     }
 
     /// A manager that uses this resolver.

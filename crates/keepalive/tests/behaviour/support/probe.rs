@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use keepalive::{Attempt, ConnectError, Connection, Connector, Net, NetStream, Phase, Unusable};
+use keepalive::{
+    Attempt, ConnectError, Connection, Connector, NetConnector, NetStream, Phase, Unusable,
+};
 use tokio::sync::Semaphore;
 
 use super::{Entered, Gauge};
 
-/// Connects as [`Net`] does, once its gate lets an attempt pass. Its counts cover a socket from
-/// before its creation until after its close.
+/// Connects as [`NetConnector`] does, once its gate lets an attempt pass. Its counts cover a socket
+/// from before its creation until after its close.
 #[derive(Clone)]
 pub(crate) struct Probe {
     /// Attempts under way.
@@ -18,7 +20,7 @@ pub(crate) struct Probe {
     pub(crate) open: Gauge,
     phase: Phase,
     gate: Arc<Semaphore>,
-    net: Arc<Net>,
+    net: Arc<NetConnector>,
 }
 
 impl Probe {
@@ -40,7 +42,7 @@ impl Probe {
             open: Gauge::default(),
             phase,
             gate: Arc::new(Semaphore::new(0)),
-            net: Arc::new(Net::new()),
+            net: Arc::new(NetConnector::new()),
         }
     }
 

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use keepalive::rustls::ServerConfig;
-use keepalive::{AllocateError, Connector, FromCache, Lease, Manager, Net, Proxy, Request, Tls};
+use keepalive::{
+    AllocateError, Connector, FromCache, Lease, Manager, NetConnector, Proxy, Request, Tls,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -76,7 +78,7 @@ async fn serve(
     let _ = copy_bidirectional(&mut stream, &mut onward).await;
 }
 
-fn manager(net: Net) -> Manager {
+fn manager(net: NetConnector) -> Manager {
     let manager = Manager::builder().connector(net).build();
     manager.expect("good settings")
 }
@@ -109,7 +111,7 @@ fn plain_bytes_go_in_its_tls() {
     run(async || {
         let server = Server::start();
         let (_, proxy, tls) = proxy_to(server.port()).await;
-        let manager = manager(Net::new().proxy(proxy.proxy().tls(tls)));
+        let manager = manager(NetConnector::new().proxy(proxy.proxy().tls(tls)));
         let lease = goes(&manager, &server.request()).await;
         assert!(lease.tls().is_none(), "none is with the host");
         assert!(lease.as_tcp().is_none(), "the socket alone is of no use");
@@ -128,7 +130,9 @@ fn tls_goes_in_its_tls_with_settings_of_its_own() {
         let root = Authority::root("root of the host");
         let server = TlsServer::start(root.issue(&["127.0.0.1"]).config());
         let (_, proxy, tls) = proxy_to(server.request().port()).await;
-        let net = Net::new().proxy(proxy.proxy().tls(tls)).tls(root.trusted());
+        let net = NetConnector::new()
+            .proxy(proxy.proxy().tls(tls))
+            .tls(root.trusted());
         let manager = manager(net);
         let lease = goes(&manager, &server.request()).await;
         let info = lease.tls().expect("TLS with the host");
@@ -146,7 +150,9 @@ fn the_settings_of_https_are_the_default_and_what_they_offer_is_not_for_the_prox
         let server = Server::start();
         let (root, proxy, _) = proxy_to(server.port()).await;
         let tls = Tls::builder().roots_pem(root.pem()).alpn(["h2"]).build();
-        let net = Net::new().proxy(proxy.proxy()).tls(tls.expect("settings"));
+        let net = NetConnector::new()
+            .proxy(proxy.proxy())
+            .tls(tls.expect("settings"));
         drop(goes(&manager(net), &server.request()).await);
         assert_eq!(proxy.seen()[0].1.as_deref(), Some(&b"http/1.1"[..]));
     });
@@ -159,7 +165,7 @@ fn what_the_host_says_first_is_not_lost() {
         let root = Authority::root("root of the proxy");
         let config = root.issue(&["127.0.0.1"]).config();
         let proxy = TlsProxy::start(config, server.port(), "welcome\n").await;
-        let manager = manager(Net::new().proxy(proxy.proxy().tls(root.trusted())));
+        let manager = manager(NetConnector::new().proxy(proxy.proxy().tls(root.trusted())));
         let lease = manager.allocate(server.request()).await;
         let mut lease = lease.expect("a connection");
         let mut said = [0; 8];
@@ -175,7 +181,9 @@ fn an_idle_connection_in_it_is_watched() {
             let root = Authority::root("root of the host");
             let server = TlsServer::start(root.issue(&["127.0.0.1"]).config());
             let (_, proxy, tls) = proxy_to(server.request().port()).await;
-            let net = Net::new().proxy(proxy.proxy().tls(tls)).tls(root.trusted());
+            let net = NetConnector::new()
+                .proxy(proxy.proxy().tls(tls))
+                .tls(root.trusted());
             let manager = manager(net);
             goes(&manager, &server.request()).await.free();
             // New keys are no data, and the connection stays.
@@ -200,7 +208,9 @@ fn tickets_that_come_late_are_no_data() {
         let root = Authority::root("root of the host");
         let server = TlsServer::holding_tickets(root.issue(&["127.0.0.1"]).config());
         let (_, proxy, tls) = proxy_to(server.request().port()).await;
-        let net = Net::new().proxy(proxy.proxy().tls(tls)).tls(root.trusted());
+        let net = NetConnector::new()
+            .proxy(proxy.proxy().tls(tls))
+            .tls(root.trusted());
         let manager = manager(net);
         let lease = manager.allocate(server.request()).await;
         lease.expect("a connection").free();
@@ -214,7 +224,7 @@ fn tickets_that_come_late_are_no_data() {
 fn a_forwarder_is_reached_by_tls() {
     run(async || {
         let (_, proxy, tls) = proxy_to(9).await;
-        let net = Net::new().proxy(proxy.proxy().tls(tls));
+        let net = NetConnector::new().proxy(proxy.proxy().tls(tls));
         let host: Request = "http://h.test".parse().expect("a request");
         let forwarder = net.forwarder(host.host()).expect("a forwarder");
         let lease = manager(net).allocate(forwarder.request()).await;
@@ -245,9 +255,9 @@ fn a_certificate_that_is_not_the_proxys_names_the_proxy() {
             );
             assert!(!text.contains("secret"), "{text}");
         };
-        let by = |proxy: Proxy| manager(Net::new().proxy(proxy));
+        let by = |proxy: Proxy| manager(NetConnector::new().proxy(proxy));
         let unknown = proxy.proxy().tls(stranger.trusted());
-        let forwarding = Net::new().proxy(unknown.clone());
+        let forwarding = NetConnector::new().proxy(unknown.clone());
         let host: Request = "http://h.test".parse().expect("a request");
         let forwarder = forwarding.forwarder(host.host()).expect("a forwarder");
         check(

@@ -27,7 +27,7 @@ fn a_scheme_with_its_own_roots() {
 fn a_connector_may_replace_tls() {
     run(async || {
         let (server, tls) = trusted();
-        let plain = keepalive::Net::new();
+        let plain = keepalive::NetConnector::new();
         let manager = Manager::builder()
             .tls_scheme("secret", tls)
             .scheme("secret", plain)

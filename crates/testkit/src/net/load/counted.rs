@@ -6,22 +6,22 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use keepalive::{Attempt, ConnectError, Connection, Connector, Net, NetStream, Unusable};
+use keepalive::{Attempt, ConnectError, Connection, Connector, NetConnector, NetStream, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::gauge::{Entered, Gauge};
 
-/// Connects as [`Net`] does, and counts without a gap: from before the socket exists until after it
-/// has gone.
+/// Connects as [`NetConnector`] does, and counts without a gap: from before the socket exists until
+/// after it has gone.
 #[derive(Clone, Default)]
 pub struct Counted {
     all: Gauge,
     ports: Arc<Mutex<HashMap<u16, Gauge>>>,
-    net: Net,
+    net: NetConnector,
 }
 
 impl Counted {
-    pub fn by(net: Net) -> Self {
+    pub fn by(net: NetConnector) -> Self {
         Self {
             net,
             ..Self::default()

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use keepalive::{Counts, Lease, Manager, Net, Request};
+use keepalive::{Counts, Lease, Manager, NetConnector, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -22,7 +22,7 @@ pub struct RawCaller {
 
 impl RawCaller {
     /// Sends questions to hosts of `scheme`, which `net` reaches.
-    pub fn by(net: Net, scheme: &'static str, limits: Limits) -> Self {
+    pub fn by(net: NetConnector, scheme: &'static str, limits: Limits) -> Self {
         let counted = Counted::by(net);
         let manager = Manager::builder()
             .max_per_host(limits.max_per_host)
@@ -47,7 +47,7 @@ impl Caller for RawCaller {
     const PROTOCOL: Protocol = Protocol::Line;
 
     fn new(limits: Limits) -> Self {
-        Self::by(Net::new(), "ask", limits)
+        Self::by(NetConnector::new(), "ask", limits)
     }
 
     async fn ask(&self, question: Question<'_>) -> (Ending, Late) {
