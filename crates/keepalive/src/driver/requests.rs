@@ -69,8 +69,11 @@ impl<C: Connector> Driver<C> {
                     let mut effects = Effects::new();
                     shard.reject(now, &mut room, id, gone.why);
                     self.conclude(shard, now, room, &mut effects);
+                    // Before its connection closes.
+                    if let Some(handle) = gone.handle {
+                        handle.discard();
+                    }
                     self.finish(&mut effects);
-                    contain(|| drop(gone.handle));
                     return Err(Asked {
                         id,
                         refused: None,
