@@ -187,7 +187,7 @@ impl<C: Connector> Live<C> {
 
     /// Records a look at the connection.
     #[inline]
-    pub(crate) fn is_seen(&mut self, now: Time) {
+    pub(crate) fn mark_seen(&mut self, now: Time) {
         self.seen = Some(now);
     }
 

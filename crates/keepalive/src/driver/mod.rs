@@ -85,7 +85,7 @@ impl<C: Connector> Driver<C> {
             live.discard();
             self.input(id.shard(), |shard, now, room| {
                 if let Some(main) = shard.live(connection) {
-                    main.is_seen(now);
+                    main.mark_seen(now);
                 }
                 shard.engine.released(now, room, id, Return::Reuse);
                 shard.look_at(connection, now, room);
@@ -96,7 +96,7 @@ impl<C: Connector> Driver<C> {
             let suspect = self.input(id.shard(), |shard, now, room| {
                 let suspect = live.is_suspect();
                 let capacity = live.changed_capacity();
-                live.is_seen(now);
+                live.mark_seen(now);
                 if shard.is_past(live.era()) {
                     // Its runtime may never deliver its events again.
                     shard.engine.retire_open(now, room, connection);
@@ -163,7 +163,7 @@ impl<C: Connector> Driver<C> {
             if shard.engine.connected(now, room, id, capacity) {
                 let watched = shard.engine.is_idle(id) || live.is_main();
                 if watched {
-                    live.is_seen(now);
+                    live.mark_seen(now);
                 }
                 shard.put(live);
                 if watched {
