@@ -210,16 +210,14 @@ impl<C: Connector> Live<C> {
             return Err(Unusable::Closed);
         }
         let io = &mut self.io;
-        let checked = contain(|| io.check()).unwrap_or_else(|| {
+        contain(|| io.check()).unwrap_or_else(|| {
             let panicked = io::Error::other("the connection panicked");
             Err(Unusable::Failed(panicked))
-        });
-        // Other requests may have been assigned the connection.
-        self.spent = checked.is_err();
-        checked
+        })
     }
 
-    /// The reason why the connection is unusable. It is not handed out any more.
+    /// The reason why the connection is unusable. It is not handed out any more, and other requests
+    /// may have been assigned it.
     pub(crate) fn why_unusable(&mut self) -> Unusable {
         self.spent = true;
         let io = &mut self.io;

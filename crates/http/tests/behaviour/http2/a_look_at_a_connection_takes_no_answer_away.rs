@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use http::Uri;
-use keepalive::Request;
+use keepalive::{Connection, Request};
 use keepalive_http::{Client, Http};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -74,9 +76,16 @@ fn later() {
     }
 }
 
-/// Requests the connection, which is checked for that, and drops the request. No await happens
+/// Leases the connection and checks it, as a client does before it sends a request. No await happens
 /// meanwhile, so that only the kernel knows of the bytes that the server has just sent.
 fn look(client: &Client, uri: &Uri) {
-    let request = Request::new("https", uri.host().unwrap(), uri.port_u16().unwrap());
-    drop(client.manager().allocate(request.unwrap()));
+    let request = Request::new("https", uri.host().unwrap(), uri.port_u16().unwrap()).unwrap();
+    let pending = pin!(client.manager().allocate(request));
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(lease) = pending.poll(&mut context) else {
+        panic!("it has room");
+    };
+    let mut lease = lease.unwrap();
+    lease.check().unwrap();
+    lease.free();
 }
