@@ -5,12 +5,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::support::{Server, Silent, echo, eventually, run};
+use crate::support::{Server, Silent, descriptors_to, echo, eventually, run};
 use keepalive::{Manager, NetConnector, Request};
-use keepalive_testkit::net::census::states_to;
-
-/// A state of the kernel: nobody has answered yet.
-const SYN_SENT: u8 = 2;
 
 const SILENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -58,23 +54,16 @@ fn many_that_do_not_answer_take_one_slot() {
             Silent::on(SocketAddr::new(other(2), port)).await,
             Silent::on(SocketAddr::new(other(3), port)).await,
         ];
-        // Another test's client may have this number as its own port, but has been answered.
-        let trying = || {
-            states_to(&[port])
-                .iter()
-                .filter(|&&it| it == SYN_SENT)
-                .count()
-        };
-        let queued = trying();
+        let queued = descriptors_to(port);
         let manager = racing(&[SILENT, other(2), other(3)]);
         let request = Request::new("test", "raced.test", port).expect("a request");
         let pending = manager.allocate(request);
-        eventually("all are tried", || trying() == queued + 3).await;
+        eventually("all are tried", || descriptors_to(port) == queued + 3).await;
         let totals = manager.totals();
         assert_eq!((totals.open, totals.connecting), (1, 1));
         drop(pending);
         manager.shutdown().await;
-        assert_eq!(trying(), queued, "nothing of the race is left");
+        assert_eq!(descriptors_to(port), queued, "nothing of the race is left");
     });
 }
 

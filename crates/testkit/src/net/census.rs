@@ -106,32 +106,51 @@ pub fn states_to(ports: &[u16]) -> Vec<u8> {
         .collect()
 }
 
-/// The kernel's table entries of the sockets connected to `ports`.
+/// The kernel's table entries of the sockets connected to `ports`, without those that a listener has
+/// accepted: a client elsewhere may have one of these numbers as its own port.
 fn sockets_to(ports: &[u16]) -> Vec<Vec<String>> {
     let tables = [
         Some(File::open("/proc/self/net/tcp").expect("a table of sockets")),
         // A system may be without IPv6.
         File::open("/proc/self/net/tcp6").ok(),
     ];
+    let descriptors = links();
+    let tables = tables.into_iter().flatten();
+    let sockets = tables.flat_map(|table| sockets_in(table, ports));
+    sockets
+        .filter(|fields| descriptors.contains(&format!("socket:[{}]", fields[9])))
+        .collect()
+}
+
+fn sockets_in(table: File, ports: &[u16]) -> Vec<Vec<String>> {
     let remotes: Vec<_> = ports.iter().map(|port| format!(":{port:04X}")).collect();
+    let mut listening = Vec::new();
     let mut connected = Vec::new();
     // Most lines are of sockets that no process holds any more, so they are neither kept nor
     // parsed.
-    let lines = |table| BufReader::with_capacity(1 << 16, table).lines().skip(1);
-    for line in tables.into_iter().flatten().flat_map(lines) {
+    for line in BufReader::with_capacity(1 << 16, table).lines().skip(1) {
         let line = line.expect("text");
-        let remote = line.split_ascii_whitespace().nth(2).unwrap_or_default();
-        if remotes.iter().any(|port| remote.ends_with(port)) {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let mut next = || fields.next().unwrap_or_default();
+        let (local, remote, state) = (next(), next(), next());
+        if state == LISTENING {
+            listening.push(local.to_owned());
+        } else if remotes.iter().any(|port| remote.ends_with(port)) {
             let fields = line.split_whitespace().map(str::to_owned);
             connected.push(Vec::from_iter(fields));
         }
     }
-    let descriptors = links();
-    connected.retain(|fields| {
-        let descriptor = format!("socket:[{}]", fields[9]);
-        descriptors.contains(&descriptor)
-    });
+    connected.retain(|fields| !listening.iter().any(|by| has_accepted(by, &fields[1])));
     connected
+}
+
+const LISTENING: &str = "0A";
+
+/// Whether the socket with this local address is one that a listener of that address accepts.
+fn has_accepted(listener: &str, local: &str) -> bool {
+    let (address, port) = listener.split_once(':').expect("an address");
+    let is_any = address.bytes().all(|digit| digit == b'0');
+    listener == local || (is_any && local.split_once(':').is_some_and(|(_, its)| its == port))
 }
 
 fn descriptors() -> BTreeMap<String, usize> {
@@ -169,7 +188,10 @@ fn resident() -> usize {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use socket2::{Domain, Socket, Type};
 
     use super::*;
 
@@ -187,5 +209,25 @@ mod tests {
         assert_eq!(states_to(&[1, address.port()]), [8]);
         drop(stream);
         assert_eq!(descriptors_to(address.port()), 0);
+    }
+
+    #[test]
+    fn an_accepted_socket_whose_client_has_that_port_does_not_count() {
+        let wanted = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = wanted.local_addr().expect("bound").port();
+        for to in ["127.0.0.3:0", "0.0.0.0:0"] {
+            let elsewhere = TcpListener::bind(to).expect("a free port");
+            let other = elsewhere.local_addr().expect("bound").port();
+            let client = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            let own = SocketAddr::from(([127, 0, 0, 2], port));
+            client.set_reuse_address(true).expect("a socket");
+            client.bind(&own.into()).expect("the port is free there");
+            let server = SocketAddr::from(([127, 0, 0, 3], other));
+            client.connect(&server.into()).expect("it listens");
+            let (_accepted, from) = elsewhere.accept().expect("it connects");
+            assert_eq!((from.port(), descriptors_to(port)), (port, 0), "{to}");
+            // The end of the client is to leave the port to the next.
+            client.set_linger(Some(Duration::ZERO)).expect("a socket");
+        }
     }
 }

@@ -210,7 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.send(GOAWAY, 0, 0, &payload).await;
     }
 
-    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+    pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         self.write(&frame(kind, flags, stream, payload)).await;
     }
 

@@ -163,7 +163,6 @@ async fn a_limit_that_falls_and_rises_under_way_loses_nobody() {
 
 #[derive(Clone, Copy, Debug)]
 struct Cell {
-    #[cfg_attr(not(feature = "legacy"), allow(dead_code))]
     is_legacy: bool,
     is_warm: bool,
     max_per_host: usize,
@@ -171,7 +170,8 @@ struct Cell {
 
 fn cells() -> Vec<Cell> {
     let mut cells = Vec::new();
-    for is_legacy in [false, cfg!(feature = "legacy")] {
+    let clients = 1 + usize::from(cfg!(feature = "legacy"));
+    for is_legacy in [false, true].into_iter().take(clients) {
         for is_warm in [false, true] {
             for max_per_host in [1, 6] {
                 cells.push(Cell {
@@ -248,6 +248,7 @@ impl User {
             builder.max_per_host(cell.max_per_host).timeout(timeout);
             return Self::Legacy(builder.http2_only(true).build_http(), port);
         }
+        assert!(!cell.is_legacy, "it is returned above");
         let builder = Manager::builder().max_per_host(cell.max_per_host);
         let builder = builder.timeout(timeout).connector(Http::new().http2_only());
         Self::Own(Client::new(builder.build().unwrap()), port)
