@@ -13,6 +13,8 @@ pub mod fuzz;
 pub mod model;
 #[cfg(feature = "net")]
 pub mod net;
+#[cfg(any(feature = "fuzz", feature = "load"))]
+pub mod pipe;
 pub mod replay;
 #[cfg(feature = "simulated")]
 pub mod simulated;

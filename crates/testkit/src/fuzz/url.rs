@@ -1,15 +1,12 @@
 //! URLs as the HTTP client takes them: the host that it connects to, and the target that it sends.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
-use keepalive::{Attempt, ConnectError, Connection, Connector, Host, Manager, Request, Unusable};
+use keepalive::{Attempt, ConnectError, Connector, Host, Manager, Request};
 use keepalive_http::{Client, Http, Url};
-use tokio::io::{
-    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex,
-};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+use crate::pipe::Pipe;
 
 /// The bytes are a URL. A client requests it, and a server in memory checks the request.
 ///
@@ -104,45 +101,5 @@ impl Connector for Server {
             let _ = far.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
         });
         Ok(Pipe(near))
-    }
-}
-
-struct Pipe(DuplexStream);
-
-impl Connection for Pipe {
-    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
-        Poll::Pending
-    }
-
-    fn check(&mut self) -> Result<(), Unusable> {
-        Ok(())
-    }
-}
-
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
