@@ -4,7 +4,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Method, Request, Uri};
@@ -20,10 +21,12 @@ fn runtime() -> Runtime {
 }
 
 /// A server on threads of its own that reports the head of each request. It answers all requests,
-/// except those for `/held` on its first connection.
+/// except those for `/held` on its first connection; those for `/slow` when it may.
 struct Site {
     port: u16,
     asked: Receiver<String>,
+    /// Lets it answer a request for `/slow`.
+    answer: Sender<()>,
 }
 
 impl Site {
@@ -31,11 +34,13 @@ impl Site {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, asked) = channel();
+        let (answer, may) = channel();
+        let may = Arc::new(Mutex::new(may));
         std::thread::spawn(move || {
             let mut held = 0;
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let sender = sender.clone();
+                let (sender, may) = (sender.clone(), Arc::clone(&may));
                 // A held request is answered when it is sent again.
                 held += 1;
                 let again = held > 1;
@@ -47,7 +52,7 @@ impl Site {
                             return;
                         }
                         if slow {
-                            std::thread::sleep(Duration::from_millis(200));
+                            may.lock().unwrap().recv().unwrap();
                         }
                         if !hold {
                             stream.write_all(ok("here").as_bytes()).unwrap();
@@ -56,7 +61,11 @@ impl Site {
                 });
             }
         });
-        Self { port, asked }
+        Self {
+            port,
+            asked,
+            answer,
+        }
     }
 
     fn request(&self, method: &Method, path: &str) -> Request<String> {
@@ -130,6 +139,7 @@ fn end_beside(method: &Method) {
             assert!(moment.is_err(), "it is not answered");
         }
         first.shutdown_background();
+        other.answer.send(()).unwrap();
         let response = timeout(LIMIT, request).await.expect("it does not hang");
         let response = response.expect("it is not lost");
         assert_eq!(allocation(&response).resent, 0);
