@@ -191,7 +191,7 @@ impl<C> Http<C> {
     ///
     /// | client | bytes | fields | where |
     /// |---|---|---|---|
-    /// | this one | 128 KiB | 256 | |
+    /// | this one | 128 KiB | 1,000 | |
     /// | Chromium | 256 KiB | any | `kMaxHeaderBufSize` in `net/http/http_stream_parser.h` |
     /// | Firefox | 384 KiB | any | `network.http.max_response_header_size` |
     /// | curl | 300 KiB | 5,000 | `MAX_HTTP_RESP_HEADER_SIZE`, `MAX_HTTP_RESP_HEADER_COUNT` in `lib/http.h` |
@@ -203,11 +203,11 @@ impl<C> Http<C> {
     }
 
     /// Sets how many fields the head of a response, or the trailers of a body, may have. Default
-    /// 256; 0 counts as 1, and more than 16,384 as that.
+    /// 1,000; 0 counts as 1, and more than 16,384 as that.
     ///
-    /// Exceeding the limit is an error that names this setting. Each HTTP/1.1 response reserves 64
-    /// bytes for each allowed field: with 1,000, a small request takes some 4 % longer than with
-    /// 100. [`max_header_bytes`](Self::max_header_bytes) lists the limits of other clients.
+    /// Exceeding the limit is an error that names this setting. In HTTP/1.1, trailers and the heads
+    /// of interim responses may have 100 fields at most: hyper parses no more without an allocation
+    /// for each response. [`max_header_bytes`](Self::max_header_bytes) lists the limits of other clients.
     #[must_use]
     pub fn max_header_fields(mut self, fields: usize) -> Self {
         self.limits = self.limits.fields(fields);

@@ -6,24 +6,25 @@ use std::fmt;
 use http::HeaderMap;
 use hyper::client::conn::{http1, http2};
 
+use crate::http1::PARSED;
 use crate::http2::Executor;
-use crate::interim::{Interim, MAX_INTERIM};
+use crate::inspect::{Inspector, MAX_INTERIM};
 use crate::outgoing::BoxError;
 
 /// The limits, the same for both versions of HTTP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeadLimits {
     bytes: usize,
-    fields: usize,
-    interim: usize,
+    pub(crate) fields: usize,
+    /// The number of interim responses before a response.
+    pub(crate) interim: usize,
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
         Self {
             bytes: 128 * 1024,
-            // hyper reserves memory for each: a thousand make an HTTP/1.1 request some 4 % slower.
-            fields: 256,
+            fields: 1000,
             interim: MAX_INTERIM,
         }
     }
@@ -45,20 +46,22 @@ impl HeadLimits {
         Self { interim, ..self }
     }
 
-    /// The counter of interim responses for an HTTP/1.1 connection.
-    pub(crate) fn interim_of_one(self) -> Interim {
-        Interim::of_one(self.interim)
+    /// The inspector of an HTTP/1.1 connection.
+    pub(crate) fn inspect_one(self) -> Inspector {
+        Inspector::of_one(self)
     }
 
-    /// The counter of interim responses for an HTTP/2 connection.
-    pub(crate) fn interim_of_two(self) -> Interim {
-        Interim::of_two(self.interim)
+    /// The inspector of an HTTP/2 connection.
+    pub(crate) fn inspect_two(self) -> Inspector {
+        Inspector::of_two(self.interim)
     }
 
     pub(crate) fn set_one(self, builder: &mut http1::Builder) {
+        if self.fields < PARSED {
+            builder.max_headers(self.fields);
+        }
         builder
             .max_header_size(self.bytes)
-            .max_headers(self.fields)
             // A user agent must accept them (RFC 9112, section 5.2).
             .allow_obsolete_multiline_headers_in_responses(true)
             .max_buf_size(self.bytes.max(MAX_BUFFER));
@@ -74,7 +77,7 @@ impl HeadLimits {
     /// The exceeded limit, if hyper rejected an HTTP/1.1 head after `received` bytes for its size.
     pub(crate) fn head_refused(self, error: &hyper::Error, received: u64) -> Option<Excess> {
         let limit = match received < self.bytes as u64 {
-            true => Limit::Fields(self.fields),
+            true => self.parsed(),
             false => Limit::Bytes(self.bytes),
         };
         // hyper's method for this exists only for servers.
@@ -83,20 +86,20 @@ impl HeadLimits {
     }
 
     /// The exceeded limit, if h2 rejected a head for its size, or may have.
-    pub(crate) fn stream_refused(self, error: &hyper::Error) -> Option<Excess> {
+    pub(crate) fn stream_refused(self, error: &hyper::Error) -> Option<BoxError> {
         let cause: &h2::Error = error.source()?.downcast_ref()?;
-        let bytes = Part::Head.over(Limit::Bytes(self.bytes));
+        let excess = Part::Head.over(Limit::Bytes(self.bytes));
         match cause.reason()? {
             _ if !cause.is_library() => None,
-            h2::Reason::PROTOCOL_ERROR if cause.is_reset() => Some(Excess {
+            h2::Reason::PROTOCOL_ERROR if cause.is_reset() => Some(Box::new(Perhaps {
+                excess,
                 // h2 reports no details.
-                otherwise: Some(cause.to_string().into()),
-                ..bytes
-            }),
+                otherwise: cause.to_string().into(),
+            })),
             h2::Reason::ENHANCE_YOUR_CALM => {
                 let text = cause.to_string();
                 let is_head = FLOODS.iter().any(|flood| text.contains(flood));
-                is_head.then_some(bytes)
+                is_head.then(|| excess.into())
             }
             _ => None,
         }
@@ -107,10 +110,28 @@ impl HeadLimits {
         let text = error.source()?.to_string();
         let limit = match text.as_str() {
             "chunk trailers bytes over limit" => Limit::Bytes(self.bytes),
-            "chunk trailers count overflow" => Limit::Fields(self.fields),
+            "chunk trailers count overflow" => self.parsed(),
             _ => return None,
         };
         Some(Part::Trailers.over(limit))
+    }
+
+    /// The exceeded limit of an HTTP/1.1 head with at least this many fields and bytes.
+    pub(crate) fn over(self, fields: usize, bytes: usize) -> Option<Excess> {
+        let limit = match (fields > self.fields, bytes > self.bytes) {
+            (true, _) => Limit::Fields(self.fields),
+            (false, true) => Limit::Bytes(self.bytes),
+            (false, false) => return None,
+        };
+        Some(Part::Head.over(limit))
+    }
+
+    /// The limit on the fields that hyper parses.
+    fn parsed(self) -> Limit {
+        match self.fields <= PARSED {
+            true => Limit::Fields(self.fields),
+            false => Limit::Parsed,
+        }
     }
 
     /// Checks an HTTP/2 head, or trailers, against the limits.
@@ -145,16 +166,13 @@ const FLOODS: [&str; 2] = ["header_list_way_too_large", "too_many_continuations"
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Part {
     Head,
+    Interim,
     Trailers,
 }
 
 impl Part {
     fn over(self, limit: Limit) -> Excess {
-        Excess {
-            part: self,
-            limit,
-            otherwise: None,
-        }
+        Excess { part: self, limit }
     }
 }
 
@@ -162,38 +180,64 @@ impl Part {
 enum Limit {
     Bytes(usize),
     Fields(usize),
+    /// The fields that hyper parses of one part.
+    Parsed,
 }
 
 /// The error of a part above its limit.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Excess {
     part: Part,
     limit: Limit,
-    /// Another possible cause of the rejection.
-    otherwise: Option<BoxError>,
 }
 
-impl fmt::Display for Excess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Excess {
+    /// The error of an interim response with more fields than hyper parses.
+    pub(crate) fn of_interim() -> Self {
+        Part::Interim.over(Limit::Parsed)
+    }
+
+    fn write(self, f: &mut fmt::Formatter<'_>, perhaps: &str) -> fmt::Result {
         let (part, are) = match self.part {
             Part::Head => ("the head of the response", "is"),
+            Part::Interim => ("the head of an interim response", "is"),
             Part::Trailers => ("the trailers of the body", "are"),
         };
-        if self.otherwise.is_some() {
-            write!(f, "{part} makes no sense, or {are}")?;
-        } else {
-            write!(f, "{part} {are}")?;
-        }
+        write!(f, "{part} {perhaps}{are}")?;
         match self.limit {
             Limit::Bytes(max) => write!(f, " larger than the {max} bytes of max_header_bytes"),
             Limit::Fields(max) => write!(f, " more than the {max} fields of max_header_fields"),
+            Limit::Parsed => write!(
+                f,
+                " more than the {PARSED} fields that are parsed in HTTP/1.1"
+            ),
         }
     }
 }
 
-impl Error for Excess {
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, "")
+    }
+}
+
+impl Error for Excess {}
+
+/// The error of a part that is above its limit, or was rejected for another reason.
+#[derive(Debug)]
+struct Perhaps {
+    excess: Excess,
+    otherwise: BoxError,
+}
+
+impl fmt::Display for Perhaps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.excess.write(f, "makes no sense, or ")
+    }
+}
+
+impl Error for Perhaps {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        let otherwise = self.otherwise.as_deref()?;
-        Some(otherwise)
+        Some(&*self.otherwise)
     }
 }

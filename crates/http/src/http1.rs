@@ -26,6 +26,7 @@ use crate::settings::Settings;
 
 #[cfg(feature = "legacy")]
 pub(crate) use bare::{Bare, Handshake, handshake};
+pub(crate) use heads::{Heads, PARSED};
 
 /// An HTTP/1.1 connection, with one exchange at a time.
 ///
@@ -74,7 +75,7 @@ where
         let mut builder = settings.map_or_else(Builder::new, |settings| settings.one.clone());
         if let Some(limits) = limits {
             limits.set_one(&mut builder);
-            shared.count(limits.interim_of_one());
+            shared.inspect(limits.inspect_one());
         }
         #[cfg(feature = "legacy")]
         if let Some(bare) = settings.and_then(Settings::bare::<T>)
@@ -160,8 +161,9 @@ where
             self.sender = None;
             response.as_mut().poll(cx)
         });
-        let response = response.await;
-        if let Ok(response) = &response {
+        let mut response = response.await;
+        if let Ok(response) = &mut response {
+            self.shared.complete(response.headers_mut());
             self.keep_alive.hear(response.headers());
         }
         response.map_err(|mut failed| {
@@ -186,8 +188,8 @@ where
 
     /// The reason for a missing response; `before` bytes had arrived before the request.
     fn why(&self, before: u64, error: hyper::Error) -> BoxError {
-        if let Some(flooded) = self.shared.flooded() {
-            return flooded.into();
+        if let Some(refused) = self.shared.refused() {
+            return refused.into();
         }
         let received = self.shared.received() - before;
         let excess = self
@@ -352,5 +354,6 @@ fn reason(error: &hyper::Error) -> Unusable {
 
 #[cfg(feature = "legacy")]
 mod bare;
+mod heads;
 #[cfg(test)]
 mod tests;

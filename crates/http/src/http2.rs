@@ -34,6 +34,7 @@ use self::drive::Drive;
 pub(crate) use self::drive::Executor;
 use self::drive::Torn;
 pub(crate) use self::foreign::Foreign;
+pub(crate) use self::frames::Frames;
 pub(crate) use self::over::Over;
 use self::over::{failure, wants_one};
 use self::resets::Resets;
@@ -43,6 +44,7 @@ pub(crate) use self::windows::Windows;
 mod doubt;
 mod drive;
 mod foreign;
+mod frames;
 mod over;
 mod resets;
 mod venture;
@@ -160,7 +162,7 @@ where
         };
         if let Some(limits) = limits {
             limits.set_two(&mut builder);
-            transport.count(limits.interim_of_two());
+            transport.inspect(limits.inspect_two());
         }
         if let Some(settings) = settings {
             builder.timer(TokioTimer::new());
@@ -558,10 +560,10 @@ impl<T> Session<T> {
 
     /// The exceeded limit, if that is the reason why a request failed.
     fn excess(&self, error: &hyper::Error) -> Option<BoxError> {
-        if let Some(flooded) = self.transport.flooded() {
-            return Some(flooded.into());
+        if let Some(refused) = self.transport.refused() {
+            return Some(refused.into());
         }
-        self.limits?.stream_refused(error).map(Into::into)
+        self.limits?.stream_refused(error)
     }
 
     /// Records the peer's current limit on streams.

@@ -7,11 +7,12 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use http::HeaderMap;
 use keepalive::{Connection, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 
-use crate::interim::{Interim, TooManyInterim};
+use crate::inspect::{Inspector, Refused};
 use crate::outgoing::Gate;
 
 /// A transport that can be taken away from its reader and writer.
@@ -20,11 +21,11 @@ pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
 struct Inner<T> {
     transport: Option<T>,
     received: u64,
-    /// Counts interim responses, if they are limited.
-    interim: Option<Interim>,
+    /// Reads heads before hyper, if they are limited.
+    inspector: Option<Inspector>,
     pace: Pace,
     /// The reason why reading has stopped.
-    flooded: Option<TooManyInterim>,
+    refused: Option<Refused>,
     /// The first bytes received.
     beginning: [u8; BEGINNING],
     /// The reader's waker, after a read that had to wait.
@@ -54,26 +55,27 @@ const LITTLE: usize = 2048;
 const BEGINNING: usize = 16;
 
 impl<T> Inner<T> {
-    /// Records the bytes of a read.
-    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Records the bytes of a read, from `start` on. Returns whether the reader may see any of them,
+    /// or nothing was read.
+    fn take(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> io::Result<bool> {
+        let bytes = &buf.filled()[start..];
         if self.received < BEGINNING as u64 {
             let rest = self.beginning.iter_mut().skip(self.received as usize);
             rest.zip(bytes).for_each(|(kept, byte)| *kept = *byte);
         }
         self.received += bytes.len() as u64;
-        if let Some(interim) = &mut self.interim
-            && !bytes.is_empty()
-        {
-            match interim.read(bytes) {
-                Ok(true) => self.pace = Pace::Pause,
-                Ok(false) => self.pace = Pace::Free,
-                Err(error) => {
-                    self.flooded = Some(error);
-                    return Err(io::Error::other(error));
-                }
-            }
-        }
-        Ok(())
+        let Some(inspector) = self.inspector.as_mut().filter(|_| !bytes.is_empty()) else {
+            return Ok(true);
+        };
+        let inspected = inspector.read(buf, start).map_err(|refused| {
+            self.refused = Some(refused);
+            io::Error::other(refused)
+        })?;
+        self.pace = match inspected.interim {
+            true => Pace::Pause,
+            false => Pace::Free,
+        };
+        Ok(!inspected.kept_back)
     }
 }
 
@@ -82,9 +84,9 @@ impl<T> Shared<T> {
         Self(Arc::new(Mutex::new(Inner {
             transport: Some(transport),
             received: 0,
-            interim: None,
+            inspector: None,
             pace: Pace::Free,
-            flooded: None,
+            refused: None,
             beginning: [0; BEGINNING],
             reader: None,
             kept_open: false,
@@ -128,23 +130,30 @@ impl<T> Shared<T> {
         self.lock().transport.as_mut().map(change)
     }
 
-    /// Counts interim responses from now on.
-    pub(crate) fn count(&self, interim: Interim) {
-        self.lock().interim = Some(interim);
+    /// Inspects from now on the bytes that arrive.
+    pub(crate) fn inspect(&self, inspector: Inspector) {
+        self.lock().inspector = Some(inspector);
     }
 
     /// Records the start of an HTTP/1.1 request; returns the number of bytes read so far.
     pub(crate) fn begin(&self, gate: Option<Arc<Gate>>) -> u64 {
         let mut inner = self.lock();
-        if let Some(interim) = &mut inner.interim {
-            interim.begin(gate);
+        if let Some(inspector) = &mut inner.inspector {
+            inspector.begin(gate);
         }
         inner.received
     }
 
-    /// The error of too many interim responses, if there were.
-    pub(crate) fn flooded(&self) -> Option<TooManyInterim> {
-        self.lock().flooded
+    /// Adds the fields that hyper did not see to the head of an HTTP/1.1 response.
+    pub(crate) fn complete(&self, head: &mut HeaderMap) {
+        if let Some(inspector) = &mut self.lock().inspector {
+            inspector.complete(head);
+        }
+    }
+
+    /// The reason why reading has stopped, if it has.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.lock().refused
     }
 
     /// The number of bytes read so far.
@@ -233,16 +242,25 @@ impl<T: AsyncRead + Unpin> AsyncRead for Shared<T> {
             drop(inner);
             return pin!(yield_now()).poll(cx).map(Ok);
         }
-        let pace = inner.pace;
-        let Some(transport) = &mut inner.transport else {
-            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
-        };
+        if let Some(inspector) = &mut inner.inspector
+            && inspector.put_left(buf)
+        {
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
-        let result = match pace {
-            Pace::Little => read_little(Pin::new(transport), cx, buf),
-            Pace::Free | Pace::Pause => Pin::new(transport).poll_read(cx, buf),
+        let result = loop {
+            let pace = inner.pace;
+            let Some(transport) = &mut inner.transport else {
+                return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+            };
+            let result = match pace {
+                Pace::Little => read_little(Pin::new(transport), cx, buf),
+                Pace::Free | Pace::Pause => Pin::new(transport).poll_read(cx, buf),
+            };
+            if inner.take(buf, before)? {
+                break result;
+            }
         };
-        inner.take(&buf.filled()[before..])?;
         if result.is_pending() {
             match &mut inner.reader {
                 Some(reader) => reader.clone_from(cx.waker()),

@@ -74,7 +74,7 @@ mod hold;
 mod http1;
 mod http2;
 mod idempotent;
-mod interim;
+mod inspect;
 mod into_url;
 mod io;
 mod keep_alive;

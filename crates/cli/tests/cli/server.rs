@@ -1,11 +1,14 @@
 //! An HTTP/1.1 server whose response depends on the path, with a thread for each connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::mem;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 /// The length of the body of `/long`: more than a pipe and a socket hold.
 pub(crate) const LONG: usize = 16 * 1024 * 1024;
@@ -79,8 +82,14 @@ impl Server {
 
 /// A URL that refuses the connection.
 pub(crate) fn refusing_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}/", listener.local_addr().unwrap())
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket
+        .bind(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0).into())
+        .unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    // Bound and not listening: no server of another test gets the port while the tests run.
+    mem::forget(socket);
+    format!("http://{address}/")
 }
 
 fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, hangs: &Sender<()>) -> io::Result<()> {

@@ -137,7 +137,7 @@ async fn alone(script: &Script<'_>) -> Heard {
     // The same settings as in our client.
     builder
         .allow_obsolete_multiline_headers_in_responses(true)
-        .max_headers(256);
+        .max_headers(1000);
     let begun = builder.handshake(near).await;
     let (mut sender, connection) = begun.expect("no handshake");
     let connection = Arc::new(Mutex::new(Some(connection)));

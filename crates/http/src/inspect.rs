@@ -1,0 +1,125 @@
+//! Inspects what arrives on a connection before hyper parses it.
+//!
+//! hyper skips interim responses (RFC 9110, section 15.2) without a limit and without a pause, so
+//! they are counted here. Of HTTP/1.1, hyper also takes only so many fields of a head at full
+//! speed; the others are kept back here. Of a usual response this reads the lines of the head
+//! (HTTP/1.1), or the frame headers (HTTP/2).
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use tokio::io::ReadBuf;
+
+use crate::head::{Excess, HeadLimits};
+use crate::http1::Heads;
+use crate::http2::Frames;
+use crate::outgoing::Gate;
+
+/// The default limit on interim responses.
+pub(crate) const MAX_INTERIM: usize = 1000;
+
+/// Inspects the bytes of one connection in the order of their arrival.
+pub(crate) enum Inspector {
+    One(Heads),
+    Two { frames: Box<Frames>, max: usize },
+}
+
+/// The bytes that were inspected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Inspected {
+    /// Whether they contain interim responses.
+    pub(crate) interim: bool,
+    /// Whether all of them were kept back.
+    pub(crate) kept_back: bool,
+}
+
+impl Inspector {
+    /// An inspector for HTTP/1.1.
+    pub(crate) fn of_one(limits: HeadLimits) -> Self {
+        Self::One(Heads::new(limits))
+    }
+
+    /// An inspector for HTTP/2, which allows this many interim responses.
+    pub(crate) fn of_two(max: usize) -> Self {
+        let frames = Box::default();
+        Self::Two { frames, max }
+    }
+
+    /// Starts a new HTTP/1.1 request. A response of 100 opens the gate of the request's body, if
+    /// there is one.
+    pub(crate) fn begin(&mut self, gate: Option<Arc<Gate>>) {
+        if let Self::One(heads) = self {
+            heads.begin(gate);
+        }
+    }
+
+    /// Puts bytes that are left from an earlier read into the buffer; returns whether there were any.
+    pub(crate) fn put_left(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        match self {
+            Self::One(heads) => heads.put_left(buf),
+            Self::Two { .. } => false,
+        }
+    }
+
+    /// Inspects the bytes from `start` on, which were read just now. Takes those out of the buffer
+    /// that hyper must not see.
+    pub(crate) fn read(
+        &mut self,
+        buf: &mut ReadBuf<'_>,
+        start: usize,
+    ) -> Result<Inspected, Refused> {
+        match self {
+            Self::One(heads) => heads.read(buf, start),
+            Self::Two { frames, max } => {
+                let found = frames.read(&buf.filled()[start..]);
+                Refused::over_interim(found, *max)?;
+                Ok(Inspected {
+                    interim: found > 0,
+                    kept_back: false,
+                })
+            }
+        }
+    }
+
+    /// Adds the fields that were kept back to the head that hyper parsed.
+    pub(crate) fn complete(&mut self, head: &mut HeaderMap) {
+        if let Self::One(heads) = self {
+            heads.complete(head);
+        }
+    }
+}
+
+/// The reason why nothing more is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refused {
+    /// More interim responses arrived than allowed.
+    Interim {
+        max: usize,
+    },
+    Head(Excess),
+}
+
+impl Refused {
+    pub(crate) fn over_interim(count: usize, max: usize) -> Result<(), Self> {
+        match count > max {
+            true => Err(Self::Interim { max }),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interim { max } => write!(
+                f,
+                "more interim responses (1xx) came than the {max} of max_interim_responses"
+            ),
+            Self::Head(excess) => excess.fmt(f),
+        }
+    }
+}
+
+impl Error for Refused {}
