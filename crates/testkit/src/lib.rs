@@ -19,4 +19,6 @@ pub mod replay;
 #[cfg(feature = "simulated")]
 pub mod simulated;
 pub mod swarm;
+#[cfg(feature = "net")]
+pub mod tls;
 pub mod world;

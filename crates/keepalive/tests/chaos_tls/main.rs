@@ -10,7 +10,7 @@ use keepalive_testkit::net::chaos::Protocol;
 use keepalive_testkit::net::load::{
     Caller, Counted, Ending, Late, Limits, Question, RawCaller, trials,
 };
-use keepalive_testkit::net::seal;
+use keepalive_testkit::tls::Identity;
 
 #[test]
 fn whatever_happens_beneath_tls_answers_are_right_and_nothing_is_left() {
@@ -25,7 +25,7 @@ impl Caller for SealedCaller {
     const PROTOCOL: Protocol = Protocol::Sealed;
 
     fn new(limits: Limits) -> Self {
-        let tls = Tls::builder().roots_pem(seal::root_pem()).build();
+        let tls = Tls::builder().roots_pem(&*Identity::local().pem).build();
         let net = NetConnector::new().tls(tls.expect("settings"));
         Self(RawCaller::by(net, "https", limits))
     }

@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
 use super::gauge::Gauge;
-use super::seal;
+use crate::tls::Identity;
 
 /// A server on a port of its own, which speaks two protocols.
 ///
@@ -36,9 +36,9 @@ impl Echo {
         Self::start_as(runtime, tag, None).await
     }
 
-    /// One that speaks TLS, with the certificate of [`super::seal`].
+    /// One that speaks TLS, with the certificate [`Identity::local`].
     pub async fn start_sealed(runtime: &Handle, tag: &str) -> Self {
-        Self::start_as(runtime, tag, Some(seal::acceptor())).await
+        Self::start_as(runtime, tag, Some(Identity::local().acceptor())).await
     }
 
     async fn start_as(runtime: &Handle, tag: &str, seal: Option<TlsAcceptor>) -> Self {

@@ -23,7 +23,6 @@ pub mod program;
 pub mod proxies;
 #[cfg(target_os = "linux")]
 mod pump;
-pub mod seal;
 #[cfg(target_os = "linux")]
 mod stream;
 pub mod toxic;

@@ -1,13 +1,11 @@
-//! A TLS server on this machine, and the certificates it needs.
+//! A TLS server on this machine.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use keepalive::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use keepalive::rustls::server::WebPkiClientVerifier;
-use keepalive::rustls::{RootCertStore, ServerConfig, crypto::ring};
+use keepalive::rustls::ServerConfig;
 use keepalive::{Manager, Request, Tls};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+pub(crate) use keepalive_testkit::tls::{Authority, Identity};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -17,129 +15,6 @@ use tokio_rustls::server::TlsStream;
 
 use super::{Gauge, echo};
 use held::Held;
-
-/// Signs certificates.
-pub(crate) struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    pub(crate) fn root(name: &str) -> Self {
-        let issuer = CertifiedIssuer::self_signed(Self::params(name), key());
-        Self {
-            issuer: issuer.expect("a root"),
-        }
-    }
-
-    pub(crate) fn intermediate(&self, name: &str) -> Self {
-        let issuer = CertifiedIssuer::signed_by(Self::params(name), key(), &self.issuer);
-        Self {
-            issuer: issuer.expect("an intermediate"),
-        }
-    }
-
-    fn params(name: &str) -> CertificateParams {
-        let mut params = named(name, &[]);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-    }
-
-    pub(crate) fn pem(&self) -> String {
-        self.issuer.as_ref().pem()
-    }
-
-    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
-        self.issuer.as_ref().der().clone()
-    }
-
-    /// A certificate for these names and addresses.
-    pub(crate) fn issue(&self, names: &[&str]) -> Identity {
-        self.issue_with(names, |_| {})
-    }
-
-    pub(crate) fn issue_with(
-        &self,
-        names: &[&str],
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Identity {
-        let mut params = named("the server", names);
-        change(&mut params);
-        let key = key();
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        Identity {
-            chain: vec![certificate.der().clone()],
-            pem: certificate.pem(),
-            key,
-        }
-    }
-}
-
-fn named(name: &str, names: &[&str]) -> CertificateParams {
-    let names: Vec<_> = names.iter().copied().map(Into::into).collect();
-    let mut params = CertificateParams::new(names).expect("names");
-    params.distinguished_name.push(DnType::CommonName, name);
-    params
-}
-
-fn key() -> KeyPair {
-    KeyPair::generate().expect("a key")
-}
-
-/// A certificate, its chain, and its key.
-pub(crate) struct Identity {
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) pem: String,
-    key: KeyPair,
-}
-
-impl Identity {
-    /// A self-signed certificate.
-    pub(crate) fn self_signed(name: &str) -> Self {
-        let key = key();
-        let certificate = named("the server", &[name]).self_signed(&key);
-        let certificate = certificate.expect("a certificate");
-        Self {
-            chain: vec![certificate.der().clone()],
-            pem: certificate.pem(),
-            key,
-        }
-    }
-
-    pub(crate) fn key_pem(&self) -> String {
-        self.key.serialize_pem()
-    }
-
-    pub(crate) fn followed_by(mut self, authority: &Authority) -> Self {
-        self.chain.push(authority.certificate());
-        self
-    }
-
-    pub(crate) fn config(&self) -> ServerConfig {
-        self.config_for(None)
-    }
-
-    /// Asks for client certificates signed by `clients`.
-    pub(crate) fn config_for(&self, clients: Option<&Authority>) -> ServerConfig {
-        let provider = Arc::new(ring::default_provider());
-        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .expect("versions");
-        let config = match clients {
-            None => config.with_no_client_auth(),
-            Some(clients) => {
-                let mut roots = RootCertStore::empty();
-                roots.add(clients.certificate()).expect("a root");
-                let roots = Arc::new(roots);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
-                config.with_client_cert_verifier(verifier.build().expect("a verifier"))
-            }
-        };
-        let key = PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key");
-        config
-            .with_single_cert(self.chain.clone(), key)
-            .expect("a certificate and its key")
-    }
-}
 
 /// Answers each line with the same line. Some lines mean more:
 ///
@@ -176,7 +51,7 @@ pub(crate) enum Order {
 /// A server whose certificate is good for this machine, and settings that trust it.
 pub(crate) fn trusted() -> (TlsServer, Tls) {
     let (authority, server) = server();
-    (server, authority.trusted())
+    (server, trust(&authority))
 }
 
 /// A manager with one idle connection to such a server, on which this line was echoed.
@@ -213,12 +88,10 @@ pub(crate) async fn deaf(config: ServerConfig) -> u16 {
     port
 }
 
-impl Authority {
-    /// Settings that trust this authority.
-    pub(crate) fn trusted(&self) -> Tls {
-        let tls = Tls::builder().roots_pem(self.pem()).build();
-        tls.expect("settings")
-    }
+/// Settings that trust this authority.
+pub(crate) fn trust(authority: &Authority) -> Tls {
+    let tls = Tls::builder().roots_pem(authority.pem()).build();
+    tls.expect("settings")
 }
 
 impl TlsServer {

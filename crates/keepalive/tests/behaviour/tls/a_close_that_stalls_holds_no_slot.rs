@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::support::tls::{Authority, deaf};
+use crate::support::tls::{Authority, deaf, trust};
 use crate::support::{descriptors_to, run};
 use keepalive::{Manager, Request};
 use tokio::io::AsyncWriteExt;
@@ -18,7 +18,7 @@ fn the_next_request_has_the_slot() {
         let port = deaf(authority.issue(&["127.0.0.1"]).config()).await;
         let request = || Request::new("https", "127.0.0.1", port).unwrap();
         let manager = Manager::builder()
-            .tls(authority.trusted())
+            .tls(trust(&authority))
             .max_open(1)
             .close_timeout(Duration::from_millis(50))
             .build()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::support::tls::Authority;
+use crate::support::tls::{Authority, trust};
 use crate::support::{Server, error, eventually, run};
 use keepalive::{ErrorKind, FromCache, Manager, Request, Tls};
 use tokio::net::TcpListener;
@@ -27,7 +27,7 @@ impl Slow {
     async fn start() -> Self {
         let authority = Authority::root("test root");
         let config = authority.issue(&["127.0.0.1"]).config();
-        let tls = authority.trusted();
+        let tls = trust(&authority);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let slow = Self {
             port: listener.local_addr().unwrap().port(),

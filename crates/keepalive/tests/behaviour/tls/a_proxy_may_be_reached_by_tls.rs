@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::tls::{Authority, Order, TlsServer};
+use crate::support::tls::{Authority, Order, TlsServer, trust};
 use crate::support::{Server, echo, error, eventually, run};
 
 /// The head of a request, and the protocol that ALPN has selected.
@@ -102,7 +102,7 @@ async fn proxy_to(to: u16) -> (Authority, TlsProxy, Tls) {
     let root = Authority::root("root of the proxy");
     let identity = root.issue(&["127.0.0.1"]);
     let proxy = TlsProxy::start(identity.config(), to, "").await;
-    let tls = root.trusted();
+    let tls = trust(&root);
     (root, proxy, tls)
 }
 
@@ -132,7 +132,7 @@ fn tls_goes_in_its_tls_with_settings_of_its_own() {
         let (_, proxy, tls) = proxy_to(server.request().port()).await;
         let net = NetConnector::new()
             .proxy(proxy.proxy().tls(tls))
-            .tls(root.trusted());
+            .tls(trust(&root));
         let manager = manager(net);
         let lease = goes(&manager, &server.request()).await;
         let info = lease.tls().expect("TLS with the host");
@@ -165,7 +165,7 @@ fn what_the_host_says_first_is_not_lost() {
         let root = Authority::root("root of the proxy");
         let config = root.issue(&["127.0.0.1"]).config();
         let proxy = TlsProxy::start(config, server.port(), "welcome\n").await;
-        let manager = manager(NetConnector::new().proxy(proxy.proxy().tls(root.trusted())));
+        let manager = manager(NetConnector::new().proxy(proxy.proxy().tls(trust(&root))));
         let lease = manager.allocate(server.request()).await;
         let mut lease = lease.expect("a connection");
         let mut said = [0; 8];
@@ -183,7 +183,7 @@ fn an_idle_connection_in_it_is_watched() {
             let (_, proxy, tls) = proxy_to(server.request().port()).await;
             let net = NetConnector::new()
                 .proxy(proxy.proxy().tls(tls))
-                .tls(root.trusted());
+                .tls(trust(&root));
             let manager = manager(net);
             goes(&manager, &server.request()).await.free();
             // New keys are no data, and the connection stays.
@@ -210,7 +210,7 @@ fn tickets_that_come_late_are_no_data() {
         let (_, proxy, tls) = proxy_to(server.request().port()).await;
         let net = NetConnector::new()
             .proxy(proxy.proxy().tls(tls))
-            .tls(root.trusted());
+            .tls(trust(&root));
         let manager = manager(net);
         let lease = manager.allocate(server.request()).await;
         lease.expect("a connection").free();
@@ -256,7 +256,7 @@ fn a_certificate_that_is_not_the_proxys_names_the_proxy() {
             assert!(!text.contains("secret"), "{text}");
         };
         let by = |proxy: Proxy| manager(NetConnector::new().proxy(proxy));
-        let unknown = proxy.proxy().tls(stranger.trusted());
+        let unknown = proxy.proxy().tls(trust(&stranger));
         let forwarding = NetConnector::new().proxy(unknown.clone());
         let host: Request = "http://h.test".parse().expect("a request");
         let forwarder = forwarding.forwarder(host.host()).expect("a forwarder");
@@ -268,7 +268,7 @@ fn a_certificate_that_is_not_the_proxys_names_the_proxy() {
         check(error(failed), "unknown");
 
         let other = TlsProxy::start(root.issue(&["other.test"]).config(), 9, "").await;
-        let failed = by(other.proxy().tls(root.trusted()))
+        let failed = by(other.proxy().tls(trust(&root)))
             .allocate(server.request())
             .await;
         let text = error(failed).to_string();

@@ -1,6 +1,6 @@
 //! X2: a session resumes if the server still knows it; a changed server is verified anew.
 
-use crate::support::tls::{Authority, TlsServer};
+use crate::support::tls::{Authority, TlsServer, trust};
 use crate::support::{echo, error, run};
 use keepalive::Manager;
 
@@ -10,7 +10,7 @@ fn to_a_good_one_and_to_a_bad_one() {
         let (ours, others) = (Authority::root("our root"), Authority::root("another root"));
         let start =
             |authority: &Authority| TlsServer::start(authority.issue(&["localhost"]).config());
-        let manager = Manager::builder().tls(ours.trusted()).build().unwrap();
+        let manager = Manager::builder().tls(trust(&ours)).build().unwrap();
         // Sessions are cached by name, so each server is offered the session of the one before.
         let (before, after) = (start(&ours), start(&ours));
         for (server, resumed) in [(&before, false), (&before, true), (&after, false)] {

@@ -1,6 +1,6 @@
 //! C3, X1: TLS control messages on an idle connection are no reason to close it.
 
-use crate::support::tls::{Authority, Order, TlsServer, idle_after};
+use crate::support::tls::{Authority, Order, TlsServer, idle_after, trust};
 use crate::support::{echo, eventually, run};
 #[cfg(target_os = "linux")]
 use crate::support::{eventually_blocking, run_on_one_thread, unread_from};
@@ -11,7 +11,7 @@ fn tickets_that_come_late() {
     run(async || {
         let root = Authority::root("test root");
         let server = TlsServer::holding_tickets(root.issue(&["127.0.0.1"]).config());
-        let tls = root.trusted();
+        let tls = trust(&root);
         let manager = Manager::builder().tls(tls.clone()).build().unwrap();
         manager.allocate(server.request()).await.unwrap().free();
         assert_eq!(manager.totals().idle, 1);
@@ -40,7 +40,7 @@ fn tickets_that_only_the_hand_out_finds() {
     run_on_one_thread(async || {
         let root = Authority::root("test root");
         let server = TlsServer::holding_tickets(root.issue(&["127.0.0.1"]).config());
-        let manager = Manager::builder().tls(root.trusted()).build().unwrap();
+        let manager = Manager::builder().tls(trust(&root)).build().unwrap();
         manager.allocate(server.request()).await.unwrap().free();
         server.send_tickets();
         eventually_blocking("sent", || unread_from(server.request().host().port()) > 0);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::run;
-use crate::support::tls::Authority;
+use crate::support::tls::{Authority, trust};
 use keepalive::{FromCache, Lease, Manager, Request, Tls};
 use keepalive_testkit::net::program::{Program, find, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,7 +37,7 @@ fn it_serves_all_and_those_it_knows() {
             open,
         );
 
-        let manager = Manager::builder().tls(root.trusted()).build().unwrap();
+        let manager = Manager::builder().tls(trust(&root)).build().unwrap();
         let request = Request::new("https", "localhost", open).unwrap();
         for round in 0..100 {
             let mut lease = manager.allocate(request.clone()).await.unwrap();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::tls::Authority;
+use crate::support::tls::{Authority, trust};
 use crate::support::{ask, error, run};
 use keepalive::{FromCache, Manager, Request, Tls};
 use keepalive_testkit::net::program::{Program, find};
@@ -51,7 +51,7 @@ fn each_version_is_spoken_reused_and_resumed() {
         for (argument, version) in [("-tls1_3", "TLS 1.3"), ("-tls1_2", "TLS 1.2")] {
             let root = Authority::root("test root");
             with_server(&openssl, &root, &[argument], async |request| {
-                let manager = Manager::builder().tls(root.trusted()).build().unwrap();
+                let manager = Manager::builder().tls(trust(&root)).build().unwrap();
                 let mut lease = manager.allocate(request.clone()).await.unwrap();
                 assert_eq!(lease.tls().unwrap().version(), version);
                 assert_eq!(ask(&mut lease, "hello").await, "olleh");
@@ -79,7 +79,7 @@ fn its_tickets_keep_an_idle_connection() {
         let root = Authority::root("test root");
         let arguments = ["-tls1_3", "-num_tickets", "8"];
         with_server(&openssl, &root, &arguments, async |request| {
-            let manager = Manager::builder().tls(root.trusted()).build().unwrap();
+            let manager = Manager::builder().tls(trust(&root)).build().unwrap();
             for round in 0..20 {
                 let mut lease = manager.allocate(request.clone()).await.unwrap();
                 assert_eq!(lease.from_cache().is_some(), round > 0);
@@ -113,7 +113,7 @@ fn its_clients_are_known_by_their_certificates() {
                 assert_eq!(ask(&mut lease, "hello").await, "olleh");
                 lease.close();
 
-                let unknown = request.tls(root.trusted());
+                let unknown = request.tls(trust(&root));
                 let refused = match manager.allocate(unknown).await {
                     Ok(mut lease) => {
                         let _ = lease.write_all(b"hello\n").await;

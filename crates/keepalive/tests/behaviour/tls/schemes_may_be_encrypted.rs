@@ -1,6 +1,6 @@
 //! R2: any scheme may be TLS, with settings of its own; the last setting for a scheme counts.
 
-use crate::support::tls::{Authority, trusted};
+use crate::support::tls::{Authority, trust, trusted};
 use crate::support::{echo, error, run};
 use keepalive::Manager;
 
@@ -9,7 +9,7 @@ fn a_scheme_with_its_own_roots() {
     run(async || {
         let (server, tls) = trusted();
         let manager = Manager::builder()
-            .tls(Authority::root("others").trusted())
+            .tls(trust(&Authority::root("others")))
             .tls_scheme("IMAPS", tls)
             .build()
             .unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::support::tls::server;
+use crate::support::tls::{server, trust};
 use crate::support::{echo, run};
 use keepalive::{FromCache, Manager, Request};
 
@@ -10,7 +10,7 @@ use keepalive::{FromCache, Manager, Request};
 fn the_same_settings_share_and_equal_ones_do_not() {
     run(async || {
         let (root, server) = server();
-        let (ours, theirs) = (root.trusted(), root.trusted());
+        let (ours, theirs) = (trust(&root), trust(&root));
         assert_ne!(ours, theirs);
         let manager = Manager::builder().tls(ours.clone()).build().unwrap();
         let requests = [
