@@ -50,34 +50,27 @@
 #[cfg(not(unix))]
 compile_error!("keepalive needs a unix system: it watches idle sockets by their descriptors");
 
-mod address;
-#[doc(hidden)]
-pub mod authority;
-mod builder;
-mod common;
+mod api;
 mod connect;
-mod contain;
 mod driver;
-mod error;
-mod host;
-mod lease;
-mod mailbox;
-mod manager;
 #[cfg(all(test, keepalive_loom))]
 mod models;
-mod pending;
-mod random;
-mod request;
 mod runtime;
-mod shutdown;
-mod signals;
-mod stats;
 mod sync;
-mod tray;
-mod watch;
 
-pub use address::Address;
-pub use builder::ManagerBuilder;
+pub use api::address::Address;
+#[doc(hidden)]
+pub use api::authority;
+pub use api::builder::ManagerBuilder;
+pub use api::error::{AllocateError, ErrorKind};
+pub use api::host::Host;
+pub use api::lease::Lease;
+pub use api::mailbox::{Mailbox, MailboxClosed, Response, Responses, mailbox};
+pub use api::manager::Manager;
+pub use api::pending::Pending;
+pub use api::request::{Request, RequestError};
+pub use api::shutdown::Shutdown;
+pub use api::stats::{HostStats, LeaseInfo, Stats};
 pub use connect::net::NetConnector;
 pub use connect::observe::{Origin, PathEvent};
 #[cfg(feature = "hickory-dns")]
@@ -92,21 +85,12 @@ pub use connect::{
 };
 #[cfg(feature = "proxy")]
 pub use connect::{Proxies, Proxy, ProxyError};
-pub use error::{AllocateError, ErrorKind};
-pub use host::Host;
 pub use keepalive_engine::{
     ConfigError, Counts, FromCache, IdleOrder, Reason, RequestId, Timing, Waiting, WaitingTime,
 };
-pub use lease::Lease;
-pub use mailbox::{Mailbox, MailboxClosed, Response, Responses, mailbox};
-pub use manager::Manager;
-pub use pending::Pending;
-pub use request::{Request, RequestError};
 #[cfg(any(keepalive_loom, keepalive_shuttle))]
 #[doc(hidden)]
 pub use runtime::simulated;
 /// The version of rustls that [`Tls::from_rustls`] takes.
 #[cfg(feature = "tls")]
 pub use rustls;
-pub use shutdown::Shutdown;
-pub use stats::{HostStats, LeaseInfo, Stats};

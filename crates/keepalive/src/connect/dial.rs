@@ -242,11 +242,11 @@ mod tests {
     use tokio::net::{TcpListener, TcpSocket};
 
     use super::*;
+    use crate::api::request::Request;
     use crate::connect::Steps;
     use crate::connect::bind::BindAddresses;
     use crate::connect::resolve::Addresses;
     use crate::connect::resolve::names::Found;
-    use crate::request::Request;
 
     struct Nobody;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::request::Request;
+use crate::api::request::Request;
 use crate::sync::Arc;
 
 /// A proxy that forwards HTTP requests, which a client sends to it with the whole URL (RFC 9112

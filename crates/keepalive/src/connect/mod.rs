@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::host::Host;
+use crate::api::host::Host;
 
 use crate::connect::bind::BindAddresses;
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::address::Address;
+use crate::api::address::Address;
+use crate::api::host::Host;
+use crate::api::request::{Request, RequestError};
 #[cfg(feature = "proxy")]
 use crate::connect::forward::Forwarder;
 use crate::connect::observe::{Observer, PathEvent};
@@ -23,8 +25,6 @@ use crate::connect::stream::{Kind, NetStream};
 #[cfg(feature = "tls")]
 use crate::connect::tls;
 use crate::connect::{Attempt, ConnectError, Connector, limit, unix};
-use crate::host::Host;
-use crate::request::{Request, RequestError};
 use crate::sync::Arc;
 
 /// Opens connections by scheme: a Unix socket for `unix`, plain TCP for every other scheme, unless

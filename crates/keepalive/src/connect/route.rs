@@ -6,7 +6,9 @@ use std::io;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 
-use crate::address::Address;
+use crate::api::address::Address;
+#[cfg(feature = "proxy")]
+use crate::api::host::Host;
 use crate::connect::dial::{Dial, Way};
 #[cfg(feature = "proxy")]
 use crate::connect::forward::Forwarder;
@@ -20,8 +22,6 @@ use crate::connect::tcp::Connecting;
 use crate::connect::tls;
 use crate::connect::wire::Wire;
 use crate::connect::{Attempt, ConnectError, Phase};
-#[cfg(feature = "proxy")]
-use crate::host::Host;
 use crate::sync::Arc;
 use keepalive_engine::Pace;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use socket2::{Domain, SockAddr};
 use tokio::net::UnixStream;
 
-use crate::address::Address;
+use crate::api::address::Address;
 use crate::connect::{Attempt, ConnectError, Phase, socket};
 
 pub(crate) async fn connect(attempt: &Attempt) -> Result<UnixStream, ConnectError> {

@@ -6,13 +6,13 @@ use std::task::Waker;
 use keepalive_engine::{ConnectionId, Message, ShardId, Time};
 use smallvec::SmallVec;
 
-use crate::common::CommonRoom;
+use crate::api::host::Host;
 use crate::connect::{ConnectError, Connector};
-use crate::contain::contain;
+use crate::driver::common::CommonRoom;
+use crate::driver::contain::contain;
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Shard, Stop};
 use crate::driver::{Driver, task};
-use crate::host::Host;
 use crate::sync::Arc;
 
 /// One piece of work to do without any lock.

@@ -7,11 +7,11 @@
 
 use keepalive_engine::{Room, ShardId, Time};
 
+use crate::api::error::Cause;
 use crate::connect::Connector;
 use crate::driver::removable::Removable;
 use crate::driver::shard::Shard;
 use crate::driver::{Driver, NO_RUNTIME, keeper};
-use crate::error::Cause;
 use crate::runtime::{self, Handle, OwnThread, has_timers};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 

@@ -5,12 +5,12 @@ use std::task::{Context, Poll};
 
 use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId, Time};
 
+use crate::api::host::Host;
 use crate::connect::{Connection, Connector, Unusable};
-use crate::contain::contain;
-use crate::host::Host;
-use crate::signals::Signals;
+use crate::driver::contain::contain;
+use crate::driver::signals::Signals;
+use crate::driver::watch::Watch;
 use crate::sync::Arc;
-use crate::watch::Watch;
 
 /// An open connection. It moves between its shard and its users as one box, so that a hit allocates
 /// nothing.

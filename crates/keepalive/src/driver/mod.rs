@@ -6,6 +6,8 @@
 //! taken before the budget's.
 
 pub(crate) mod anchor;
+pub(crate) mod common;
+pub(crate) mod contain;
 pub(crate) mod descriptors;
 pub(crate) mod effects;
 pub(crate) mod home;
@@ -14,24 +16,26 @@ pub(crate) mod live;
 pub(crate) mod removable;
 pub(crate) mod requests;
 pub(crate) mod shard;
+pub(crate) mod signals;
 mod task;
+pub(crate) mod watch;
 
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use keepalive_engine::{Config, ConnectionId, Engine, Phase, Return, Room, ShardId, Time};
 
-use crate::common::{Common, CommonRoom};
+use crate::api::host::Host;
+use crate::api::request::Request;
 use crate::connect::bind::BindAddresses;
 use crate::connect::{ConnectError, Connector};
+use crate::driver::common::{Common, CommonRoom};
 use crate::driver::effects::{Effect, Effects, run};
 use crate::driver::home::Home;
 use crate::driver::live::Live;
 use crate::driver::shard::{Ending, Shard};
-use crate::host::Host;
-use crate::request::Request;
+use crate::driver::signals::Signals;
 use crate::runtime::Notify;
-use crate::signals::Signals;
 use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, Padded};
 
 #[repr(align(128))] // keeps fields that all read apart from the handle count that all write

@@ -5,16 +5,16 @@ use std::task::{Context, Poll, Waker};
 
 use keepalive_engine::{Ask, ConnectionId, HostId, RequestId, Room, Time, Timing, Waiting};
 
-use crate::common::CommonRoom;
+use crate::api::error::AllocateError;
+use crate::api::host::Host;
+use crate::api::request::Request;
 use crate::connect::{Connector, Unusable};
-use crate::contain::contain;
+use crate::driver::common::CommonRoom;
+use crate::driver::contain::contain;
 use crate::driver::effects::Effects;
 use crate::driver::live::Live;
 use crate::driver::shard::{Cell, Leased, Letter, Shard};
 use crate::driver::{Driver, NO_RUNTIME};
-use crate::error::AllocateError;
-use crate::host::Host;
-use crate::request::Request;
 use crate::sync::Arc;
 
 /// The result of making a request.

@@ -10,15 +10,15 @@ use keepalive_engine::{
     Time,
 };
 
+use crate::api::error::Cause;
+use crate::api::host::Host;
+use crate::api::request::Request;
 use crate::connect::{ConnectError, Connector};
 use crate::driver::descriptors::Wanted;
 use crate::driver::effects::{Effect, Effects};
 use crate::driver::live::Live;
 use crate::driver::removable::Removable;
 use crate::driver::requests::Gone;
-use crate::error::Cause;
-use crate::host::Host;
-use crate::request::Request;
 use crate::runtime::AbortHandle;
 use crate::sync::Arc;
 

@@ -5,14 +5,14 @@ use std::task::{Context, Poll, Waker};
 
 use keepalive_engine::{ConnectionId, Phase, ShardId};
 
+use crate::api::host::Host;
 use crate::connect::{Attempt, ConnectError, Connector, Steps};
-use crate::contain::contain;
 use crate::driver::Driver;
+use crate::driver::contain::contain;
 use crate::driver::descriptors::Pauses;
 use crate::driver::live::Live;
 use crate::driver::removable::Removable;
 use crate::driver::shard::{Started, Stop, Task};
-use crate::host::Host;
 use crate::sync::Arc;
 
 /// Starts an attempt in a task. False if there is no runtime for it.

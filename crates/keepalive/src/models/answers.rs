@@ -4,10 +4,10 @@ use loom::future::block_on;
 use loom::thread;
 
 use super::rig::{Rig, answer, explore};
+use crate::api::error::ErrorKind;
+use crate::api::mailbox::Mailbox;
+use crate::api::pending::Claim;
 use crate::driver::anchor::Anchor;
-use crate::error::ErrorKind;
-use crate::mailbox::Mailbox;
-use crate::pending::Claim;
 
 #[test]
 fn a_waiter_is_woken_by_its_answer() {

@@ -9,15 +9,15 @@ use std::time::Duration;
 use keepalive_engine::{Config, Settings, ShardId};
 use loom::future::block_on;
 
+use crate::api::error::AllocateError;
+use crate::api::host::Host;
+use crate::api::lease::Lease;
+use crate::api::pending::Pending;
+use crate::api::request::Request;
 use crate::connect::bind::BindAddresses;
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Unusable};
 use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
-use crate::error::AllocateError;
-use crate::host::Host;
-use crate::lease::Lease;
-use crate::pending::Pending;
-use crate::request::Request;
 use crate::runtime::simulated::{Runtime, Simulation, advance};
 use crate::sync::{Arc, Mutex};
 

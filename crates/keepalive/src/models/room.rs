@@ -6,8 +6,8 @@ use keepalive_engine::{Action, Ask, Config, Engine, Settings, ShardId};
 use loom::thread;
 
 use super::rig::{Rig, answer, explore};
-use crate::common::Common;
-use crate::error::ErrorKind;
+use crate::api::error::ErrorKind;
+use crate::driver::common::Common;
 use crate::sync::Arc;
 
 #[test]

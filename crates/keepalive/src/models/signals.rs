@@ -5,8 +5,8 @@ use std::time::Duration;
 use loom::thread;
 
 use super::rig::{Rig, answer, explore};
-use crate::error::{AllocateError, ErrorKind};
-use crate::lease::Lease;
+use crate::api::error::{AllocateError, ErrorKind};
+use crate::api::lease::Lease;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -7,7 +7,7 @@ use loom::thread;
 
 use super::rig::explore;
 use crate::sync::Arc;
-use crate::tray::tray;
+use crate::sync::tray::tray;
 
 #[test]
 fn nothing_is_left_in_a_closed_tray() {

@@ -17,7 +17,7 @@ pub(crate) use tokio::task::{AbortHandle, yield_now};
 pub(crate) use tokio::time::timeout;
 use tokio::time::{Timeout, sleep};
 
-use crate::contain::contain;
+use crate::driver::contain::contain;
 
 /// The time by tokio's clock, which tests can pause.
 #[inline]

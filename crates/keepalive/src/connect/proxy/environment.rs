@@ -59,7 +59,7 @@ fn first(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Request;
+    use crate::api::request::Request;
 
     fn of(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> {
         |name| {

@@ -5,8 +5,8 @@ use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Credentials;
-use crate::address::Address;
-use crate::authority::Bracketed;
+use crate::api::address::Address;
+use crate::api::authority::Bracketed;
 use crate::connect::wire::Wire;
 
 /// Bytes that a proxy may send before the tunnel begins: room for any number of headers, and for

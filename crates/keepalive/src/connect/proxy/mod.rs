@@ -14,14 +14,14 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 
-use crate::address::Address;
-use crate::authority::{self, Bracketed};
+use crate::api::address::Address;
+use crate::api::authority::{self, Bracketed};
+use crate::api::host::Host;
+use crate::api::request::Request;
 use crate::connect::forward::Forwarder;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
 use crate::connect::wire::Wire;
-use crate::host::Host;
-use crate::request::Request;
 
 pub use rules::Proxies;
 

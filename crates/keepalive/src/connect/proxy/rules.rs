@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{Fault, Proxy, ProxyError, environment, split_port};
-use crate::address::Address;
-use crate::host::Host;
+use crate::api::address::Address;
+use crate::api::host::Host;
 
 /// The proxies of hosts, and the hosts without one.
 ///

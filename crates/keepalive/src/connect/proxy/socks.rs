@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Credentials;
-use crate::address::Address;
+use crate::api::address::Address;
 
 /// Requests a connection to `target` from the proxy.
 pub(super) async fn open(

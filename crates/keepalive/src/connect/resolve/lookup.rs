@@ -12,7 +12,7 @@ use crate::connect::ConnectError;
 use crate::connect::observe::{Origin, PathEvent};
 use crate::connect::resolve::names::{Answer, Awaited, Names, Waits};
 use crate::connect::resolve::{Addresses, Families, Looking, ResolveError};
-use crate::contain::contain;
+use crate::driver::contain::contain;
 use crate::sync::Arc;
 
 /// The answer of a lookup, ready at the first poll if it is already known.

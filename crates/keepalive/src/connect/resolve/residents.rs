@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use crate::connect::resolve::Families;
 use crate::connect::resolve::names::Found;
-use crate::contain::contain;
+use crate::driver::contain::contain;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, fence};
 
 /// The places that have connections.

@@ -6,7 +6,7 @@ use std::io;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
-use crate::address::Address;
+use crate::api::address::Address;
 use crate::connect::ConnectError;
 use crate::connect::tls::error;
 use crate::connect::tls::settings::Tls;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use tokio::sync::OnceCell;
 
+use crate::api::host::Host;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::Proxy;
 use crate::connect::tls::handshake::Offered;
@@ -15,7 +16,6 @@ use crate::connect::tls::stream::TlsStream;
 use crate::connect::tls::turns::Turns;
 use crate::connect::wire::Wire;
 use crate::connect::{Attempt, ConnectError, Phase, tls};
-use crate::host::Host;
 
 /// The TLS settings of a manager, by scheme.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use keepalive_testkit::net::program::find;
 
 use super::*;
-use crate::request::Request;
+use crate::api::request::Request;
 
 fn excepts(list: &str, scheme: &str, address: &str, port: u16) -> bool {
     let proxy: Proxy = "http://proxy".parse().expect("a proxy");

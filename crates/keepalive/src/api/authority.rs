@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::address::Address;
+use crate::api::address::Address;
 
 /// The fault of a port with a colon in it, which [`split`] leaves there.
 pub(crate) const COLONS: &str =

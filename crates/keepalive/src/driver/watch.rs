@@ -3,7 +3,7 @@
 use futures_task::{ArcWake, WakerRef, waker_ref};
 use keepalive_engine::{ConnectionId, ShardId};
 
-use crate::signals::Signals;
+use crate::driver::signals::Signals;
 use crate::sync::{Arc, AtomicBool, Ordering};
 
 /// Receives the reactor's event for an idle connection, and makes the keeper look at it.

@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::api::stats;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
 use crate::driver::Driver;
 use crate::runtime::{has_timers, timeout};
-use crate::stats;
 use crate::sync::Arc;
 
 /// Completes when every connection of a manager has closed, after

@@ -5,12 +5,12 @@ use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use crate::Address;
-use crate::authority::Bracketed;
+use crate::api::authority::Bracketed;
 #[cfg(feature = "proxy")]
 use crate::connect::Proxy;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
-use crate::random::HashKey;
+use crate::runtime::HashKey;
 
 // One key for the process: equal hosts have equal hashes everywhere, and nobody outside can choose
 // collisions.

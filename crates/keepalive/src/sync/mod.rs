@@ -1,4 +1,4 @@
-//! The locks and atomics of the driver.
+//! The locks and atomics of the driver, and a queue between threads.
 //!
 //! In builds with `--cfg keepalive_loom` or `--cfg keepalive_shuttle` they are those of loom or
 //! shuttle, which run a model under many schedules. Each use of one is a point where threads may
@@ -6,6 +6,7 @@
 
 #[cfg(keepalive_loom)]
 mod explored;
+pub(crate) mod tray;
 
 use std::cell::Cell;
 use std::sync::{PoisonError, TryLockError};

@@ -10,15 +10,15 @@ use std::task::{Context, Poll, Waker, ready};
 use futures_core::Stream;
 use keepalive_engine::{FromCache, RequestId, Timing};
 
+use crate::api::error::AllocateError;
+use crate::api::lease::Lease;
+use crate::api::pending::Claim;
+use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
-use crate::contain::contain;
+use crate::driver::contain::contain;
 use crate::driver::shard::Letter;
-use crate::error::AllocateError;
-use crate::lease::Lease;
-use crate::pending::Claim;
-use crate::request::Request;
-use crate::tray::{Putter, Taker, tray};
+use crate::sync::tray::{Putter, Taker, tray};
 
 /// Creates a mailbox for answers with contexts of type `T`.
 ///

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use keepalive_engine::{Counts, RequestId, WaitingTime};
 
+use crate::api::host::Host;
 use crate::connect::Connector;
 use crate::driver::Driver;
-use crate::host::Host;
 
 /// Figures of a manager, all of the same instant.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use std::io;
 
 use keepalive_engine::{Reason, RequestId, Timing, Waiting};
 
+use crate::api::host::Host;
 use crate::connect::{ConnectError, system_text};
-use crate::host::Host;
 
 /// The kind of an [`AllocateError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

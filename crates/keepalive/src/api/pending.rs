@@ -8,15 +8,15 @@ use std::task::{Context, Poll, ready};
 
 use keepalive_engine::{RequestId, Waiting};
 
+use crate::api::error::AllocateError;
+use crate::api::host::Host;
+use crate::api::lease::Lease;
+use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
 use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
 use crate::driver::requests::Asked;
-use crate::error::AllocateError;
-use crate::host::Host;
-use crate::lease::Lease;
-use crate::request::Request;
 use crate::sync::Arc;
 
 /// A request for a connection, to be awaited.

@@ -9,15 +9,15 @@ use std::time::Duration;
 use keepalive_engine::{Config, ConfigError, IdleOrder, Settings};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::api::host::Host;
+use crate::api::manager::Manager;
 use crate::connect::Connector;
 use crate::connect::bind::BindAddresses;
 use crate::connect::net::NetConnector;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
 use crate::driver::Driver;
-use crate::host::Host;
-use crate::manager::Manager;
-use crate::random::HashKey;
+use crate::runtime::HashKey;
 
 /// Number of shards of a manager, large enough that two threads rarely meet in one shard on common
 /// machines. Where schedules are explored, it is the smallest number at which a host can be alone

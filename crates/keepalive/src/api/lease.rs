@@ -9,11 +9,11 @@ use std::task::{Context, Poll};
 use keepalive_engine::{FromCache, RequestId, Timing};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::api::host::Host;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
 use crate::driver::anchor::Anchor;
 use crate::driver::live::Live;
-use crate::host::Host;
 use crate::sync::Arc;
 
 /// A connection in use, exclusively or as a handle of a shared one, until the lease ends.
