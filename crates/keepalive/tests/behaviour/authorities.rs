@@ -3,8 +3,11 @@
 use keepalive::{Proxy, Request};
 
 const PORT: &str = "a number from 1 to 65535";
+
 const COLONS: &str = "more than one ':' was found; an IPv6 address is written in brackets";
+
 const BRACKETS: &str = "brackets go around one whole IPv6 address";
+
 const EMPTY: &str = "it is empty";
 
 const FORMS: [(&str, Result<&str, &str>); 26] = [

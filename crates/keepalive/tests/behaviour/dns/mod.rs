@@ -1,0 +1,6 @@
+//! Resolvers and the cache of names.
+
+mod cache;
+mod faults;
+mod lookups;
+mod moves;
