@@ -10,6 +10,8 @@ pub mod dice;
 pub mod explore;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+#[cfg(feature = "net")]
+pub mod http_server;
 pub mod model;
 #[cfg(feature = "net")]
 pub mod net;

@@ -27,7 +27,7 @@ async fn cold_and_warm_from_one_to_five_hundred_requests() {
     ] {
         for warm in [false, true] {
             let crowd = Crowd::allowing(streams);
-            let uri: http::Uri = format!("http://{}/", crowd.listen().await).parse().unwrap();
+            let uri: http::Uri = crowd.listen().await;
             let connector = Told::new();
             let client = client(&connector);
             if warm {
@@ -58,7 +58,7 @@ async fn and_no_request_is_lost_to_settings_that_come_late() {
     for streams in [1, 10, 100] {
         let crowd = Crowd::allowing(streams);
         crowd.greet(false);
-        let uri: http::Uri = format!("http://{}/", crowd.listen().await).parse().unwrap();
+        let uri: http::Uri = crowd.listen().await;
         let connector = Told::new();
         let client = client(&connector);
         let asked = (0..100).map(|_| client.request(get(uri.clone())));
@@ -90,7 +90,7 @@ async fn and_no_request_is_lost_to_settings_that_come_late() {
 async fn unless_it_is_said_how_many_may_be_ventured() {
     let crowd = Crowd::allowing(100);
     crowd.greet(false);
-    let uri: http::Uri = format!("http://{}/", crowd.listen().await).parse().unwrap();
+    let uri: http::Uri = crowd.listen().await;
     let mut builder = builder();
     builder.http2_only(true).http2_initial_max_send_streams(7);
     let client: Client<Told, Empty<Bytes>> = builder.build(Told::new());

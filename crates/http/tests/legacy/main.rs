@@ -8,7 +8,7 @@ mod crowd;
     dead_code,
     reason = "it is that of our own client's tests, and more than is needed here"
 )]
-#[path = "../behaviour/http2/server.rs"]
+#[path = "../behaviour/http2/frames.rs"]
 mod frames;
 mod support;
 

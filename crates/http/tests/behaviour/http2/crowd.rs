@@ -2,18 +2,17 @@
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::Response;
+use http::{Response, Uri};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use keepalive_testkit::http_server::Server;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// The frames that a test holds back, and the requests that the server has received.
@@ -44,18 +43,12 @@ impl Crowd {
         }))
     }
 
-    /// Begins to serve, and returns the address.
-    pub(crate) async fn listen(&self) -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let crowd = self.clone();
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(crowd.clone().serve(stream));
-            }
-        });
-        address
+    /// Begins to serve.
+    pub(crate) async fn listen(&self) -> Uri {
+        let (server, crowd) = (Server::start().await, self.clone());
+        let uri = server.uri("/");
+        server.each(move |peer| crowd.clone().serve(peer.into_stream()));
+        uri
     }
 
     pub(crate) fn greet(&self, greets: bool) {

@@ -4,14 +4,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+use keepalive_testkit::http_server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::server::{
+use super::frames::{
     ACK, END_HEADERS, END_STREAM, GOAWAY, HEADERS, NO_ERROR, OK, REFUSED_STREAM, RST_STREAM,
     SETTINGS, frame, settings,
 };
@@ -19,7 +19,7 @@ use crate::support::within;
 
 #[derive(Clone)]
 pub(crate) struct Limited {
-    address: SocketAddr,
+    port: u16,
     wishes: Arc<Wishes>,
 }
 
@@ -50,9 +50,9 @@ pub(crate) struct Seen {
 
 impl Limited {
     pub(crate) async fn start(streams: Option<u32>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server::start().await;
         let limited = Self {
-            address: listener.local_addr().unwrap(),
+            port: server.port(),
             wishes: Arc::new(Wishes {
                 streams: watch::Sender::new(streams),
                 answers: watch::Sender::new(true),
@@ -61,18 +61,19 @@ impl Limited {
             }),
         };
         let wishes = Arc::clone(&limited.wishes);
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                wishes.seen.send_modify(|seen| seen.connections += 1);
-                tokio::spawn(Peer::new(stream).serve(Arc::clone(&wishes)));
+        server.each(move |peer| {
+            wishes.seen.send_modify(|seen| seen.connections += 1);
+            let served = Peer::new(peer.into_stream()).serve(Arc::clone(&wishes));
+            async move {
+                // It ends with an error if the client goes first.
+                let _ = served.await;
             }
         });
         limited
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Allows so many streams from now on, on every connection.

@@ -1,36 +1,67 @@
 //! HTTP/2, with a server whose every frame the test sets.
+#![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
+#[cfg(feature = "tls")]
+mod alpn;
 pub(crate) mod crowd;
+mod frames;
+mod goaway;
 mod limited;
-mod server;
-pub(crate) use self::server::{DATA, Server, client};
-#[cfg(feature = "tls")]
-mod tls;
+mod limits;
+mod lost;
+mod opening;
+mod pings;
+mod resets;
+mod versions;
+mod windows;
 
-mod a_body_that_nobody_reads_holds_up_no_other;
-mod a_connection_carries_as_many_exchanges_as_the_server_allows;
-mod a_goaway_retires_the_connection_and_fails_nobody;
-mod a_host_that_shares_is_opened_one_connection_at_a_time;
-mod a_late_exchange_resets_its_stream_alone;
-#[cfg(feature = "tls")]
-mod a_look_at_a_connection_takes_no_answer_away;
-mod a_lost_connection_is_an_error_or_another_try;
-mod a_request_that_a_goaway_passes_over_is_sent_again;
-mod a_request_that_is_dropped_resets_its_stream_alone;
-mod a_request_that_waits_for_a_stream_is_never_lost;
-#[cfg(feature = "tls")]
-mod a_server_may_want_http_1_1;
-mod a_server_of_another_version_is_an_error_that_says_so;
-mod a_server_that_ends_every_connection_is_not_asked_for_ever;
-mod a_server_that_vanishes_is_noticed_by_pings;
-mod a_silent_peer_is_asked_once;
-mod a_stream_error_on_a_living_connection_is_final;
-mod a_stream_that_is_refused_is_sent_again;
-mod an_early_answer_counts;
-mod pings_may_be_as_rare_as_one_likes;
-mod requests_that_are_given_up_cost_no_other_anything;
-mod the_last_word_is_a_goaway;
-mod the_peers_limit_is_kept_however_it_changes;
-mod the_url_becomes_the_fields_of_the_request;
-#[cfg(feature = "tls")]
-mod tls_decides_which_version_is_spoken;
+use http::{Request, Response, Uri};
+use keepalive_http::{Body, Client, Error, Http};
+use tokio::task::JoinHandle;
+
+pub(crate) use self::frames::{DATA, Server};
+use crate::support::{Outcome, client_of, within};
+
+/// A client that knows that the server speaks HTTP/2.
+pub(crate) fn client(max_per_host: usize) -> Client {
+    client_of(Http::new().http2_only(), max_per_host)
+}
+
+/// Asks in a task of its own.
+fn ask(client: &Client, uri: Uri) -> JoinHandle<Outcome> {
+    tokio::spawn(client.get(uri))
+}
+
+/// The same, by a POST with a body.
+fn order(client: &Client, uri: Uri) -> JoinHandle<Outcome> {
+    let request = Request::post(uri).body("an order".to_owned());
+    tokio::spawn(client.request(request.unwrap()))
+}
+
+async fn answered(asked: JoinHandle<Outcome>) -> Response<Body> {
+    within(asked).await.unwrap().unwrap()
+}
+
+async fn failed(asked: JoinHandle<Outcome>) -> Error {
+    within(asked).await.unwrap().unwrap_err()
+}
+
+impl Server {
+    /// A new connection that has answered a GET.
+    pub(crate) async fn used(&self, client: &Client) -> frames::Peer {
+        let asked = ask(client, self.uri("/"));
+        let mut peer = self.accept(10).await;
+        peer.serve().await;
+        answered(asked).await;
+        peer
+    }
+
+    /// A new connection, and the stream of a response on it whose body has not come.
+    pub(crate) async fn begun(&self, client: &Client) -> (frames::Peer, u32, Response<Body>) {
+        let asked = ask(client, self.uri("/"));
+        let mut peer = self.accept(10).await;
+        let stream = peer.request().await;
+        peer.begin(stream).await;
+        (peer, stream, answered(asked).await)
+    }
+}

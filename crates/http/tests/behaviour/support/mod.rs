@@ -1,121 +1,83 @@
-//! A server that sends exactly the bytes of a test, and the helpers that every test needs.
+//! A client and its server, and the helpers that every test needs.
 #![allow(clippy::unwrap_used)] // clippy.toml allows it in tests, but not in what they share
 
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
 pub(crate) mod wire;
 
-use std::future::Future;
-use std::time::Duration;
-
-use http::{Response, Uri};
+use http::Response;
 use http_body_util::BodyExt;
-use keepalive::Manager;
-use keepalive_http::{Allocation, Body, Client, Http};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::join;
-use tokio::net::{TcpListener, TcpStream};
+use keepalive::{FromCache, Manager};
+use keepalive_http::{Allocation, Body, Client, Error, Http};
+pub(crate) use keepalive_testkit::http_server::{Peer, Server, eventually, exchange, ok, within};
 
-/// Listens on a port of its own; nothing happens until the test accepts.
-pub(crate) struct Server(TcpListener);
+pub(crate) type Outcome = Result<Response<Body>, Error>;
 
-impl Server {
-    pub(crate) async fn start() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.0.local_addr().unwrap().port()
-    }
-
-    pub(crate) fn uri(&self, path: &str) -> Uri {
-        format!("http://127.0.0.1:{}{path}", self.port())
-            .parse()
-            .unwrap()
-    }
-
-    pub(crate) async fn accept(&self) -> Peer {
-        Peer(within(self.0.accept()).await.unwrap().0)
-    }
-
-    /// Accepts, and answers the first request.
-    pub(crate) async fn serve(&self, answer: impl AsRef<str>) -> Peer {
-        let mut peer = self.accept().await;
-        peer.serve(answer).await;
-        peer
-    }
+/// A client, and the only server that it asks.
+pub(crate) struct Pair {
+    pub(crate) server: Server,
+    pub(crate) client: Client,
 }
 
-/// One connection, as the server has it.
-pub(crate) struct Peer(TcpStream);
-
-impl Peer {
-    /// Reads the head of a request.
-    pub(crate) async fn request(&mut self) -> String {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(within(self.0.read_u8()).await.unwrap());
-        }
-        String::from_utf8(head).unwrap()
+impl Pair {
+    /// The client opens one connection at a time.
+    pub(crate) async fn start() -> Self {
+        Self::of(client(1)).await
     }
 
-    /// Reads so many bytes.
-    pub(crate) async fn read(&mut self, bytes: usize) -> String {
-        let mut text = vec![0; bytes];
-        within(self.0.read_exact(&mut text)).await.unwrap();
-        String::from_utf8(text).unwrap()
+    pub(crate) async fn of(client: Client) -> Self {
+        let server = Server::start().await;
+        Self { server, client }
     }
 
-    /// Reads until the client has closed.
-    pub(crate) async fn rest(&mut self) -> String {
-        let mut text = String::new();
-        within(self.0.read_to_string(&mut text)).await.unwrap();
-        text
+    /// A GET on a new connection, which the server answers so.
+    pub(crate) async fn get(&self, answer: impl AsRef<str>) -> (Outcome, Peer) {
+        let asked = self.client.get(self.server.uri("/"));
+        exchange(Box::pin(asked), self.server.serve(answer)).await
     }
 
-    pub(crate) async fn send(&mut self, text: &str) {
-        self.try_send(text).await.unwrap();
+    /// A GET on this connection, which the server answers so.
+    pub(crate) async fn get_on(&self, peer: &mut Peer, answer: impl AsRef<str>) -> Outcome {
+        let asked = self.client.get(self.server.uri("/"));
+        exchange(Box::pin(asked), peer.serve(answer)).await.0
     }
 
-    /// Fails once the client has closed.
-    pub(crate) async fn try_send(&mut self, text: &str) -> std::io::Result<()> {
-        within(self.0.write_all(text.as_bytes())).await
+    /// An idle connection that has served a GET.
+    pub(crate) async fn used(&self) -> Peer {
+        let (response, peer) = self.get(ok("one")).await;
+        assert_eq!(text(response.unwrap()).await, "one");
+        peer
     }
 
-    /// Reads a request, and answers it.
-    pub(crate) async fn serve(&mut self, answer: impl AsRef<str>) -> String {
-        let head = self.request().await;
-        self.send(answer.as_ref()).await;
-        head
+    /// Checks that the next GET goes by a new connection, has its own answer, and is sent once.
+    pub(crate) async fn next_is_on_a_new_connection(&self) {
+        let (response, _peer) = self.get(ok("the next")).await;
+        let response = response.unwrap();
+        let Allocation {
+            from_cache, resent, ..
+        } = allocation(&response);
+        assert_eq!((from_cache, resent), (None, 0));
+        assert_eq!(text(response).await, "the next");
     }
 
-    /// Waits until the client has closed, and asserts that it sent nothing before.
-    pub(crate) async fn closed(&mut self) {
-        match within(self.0.read(&mut [0])).await {
-            Ok(n) => assert_eq!(n, 0, "a byte where the end was expected"),
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
-        }
-    }
-
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.0
-    }
-
-    /// Closes with a reset, not with a FIN.
-    pub(crate) fn reset(self) {
-        self.0.set_zero_linger().unwrap();
+    /// Checks that the next GET goes by this connection at once, and has its own answer.
+    pub(crate) async fn next_is_on(&self, peer: &mut Peer) {
+        let response = self.get_on(peer, ok("the next")).await.unwrap();
+        let Allocation {
+            from_cache, resent, ..
+        } = allocation(&response);
+        assert_eq!((from_cache, resent), (Some(FromCache::Immediate), 0));
+        assert_eq!(text(response).await, "the next");
     }
 }
 
 pub(crate) fn client(max_per_host: usize) -> Client {
-    let builder = Manager::builder().max_per_host(max_per_host);
-    Client::new(builder.connector(Http::new()).build().unwrap())
+    client_of(Http::new(), max_per_host)
 }
 
-/// A response of known length.
-pub(crate) fn ok(body: &str) -> String {
-    format!(
-        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
+pub(crate) fn client_of(http: Http, max_per_host: usize) -> Client {
+    let builder = Manager::builder().max_per_host(max_per_host);
+    Client::new(builder.connector(http).build().unwrap())
 }
 
 pub(crate) async fn text(response: Response<Body>) -> String {
@@ -125,31 +87,4 @@ pub(crate) async fn text(response: Response<Body>) -> String {
 
 pub(crate) fn allocation(response: &Response<Body>) -> Allocation {
     *response.extensions().get().expect("every response has one")
-}
-
-/// What the client does, while the server does its part.
-pub(crate) async fn exchange<A: Future, B: Future>(ask: A, serve: B) -> (A::Output, B::Output) {
-    within(async { join!(ask, serve) }).await
-}
-
-/// No step of a test takes longer than this.
-const LIMIT: Duration = Duration::from_secs(10);
-
-/// Fails a test that would hang.
-pub(crate) async fn within<F: Future>(future: F) -> F::Output {
-    tokio::time::timeout(LIMIT, future)
-        .await
-        .expect("nothing happens any more")
-}
-
-/// Waits, a turn of the event loop at a time, until a condition holds.
-pub(crate) async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let turns = async {
-        while !is_so() {
-            tokio::task::yield_now().await;
-        }
-    };
-    if tokio::time::timeout(LIMIT, turns).await.is_err() {
-        panic!("it never came about: {what}");
-    }
 }

@@ -1,12 +1,6 @@
 //! A connector of hyper-util's kind that counts its open and closed connections.
 
 pub(crate) mod pipe;
-#[allow(
-    dead_code,
-    reason = "it is that of our own client's tests, and more than is needed here"
-)]
-#[path = "../../behaviour/support/mod.rs"]
-mod server;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -27,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tower_service::Service;
 
-pub(crate) use server::{Peer, Server, eventually, exchange, ok, within};
+pub(crate) use keepalive_testkit::http_server::{Peer, Server, eventually, exchange, ok, within};
 
 /// Opens TCP connections, and counts how many it has opened and how many are gone.
 #[derive(Clone)]
