@@ -61,7 +61,7 @@ fn the_engine_does_what_the_model_says() {
 
 /// `cargo xtask planted` runs this test, since nothing needs to shrink there.
 #[test]
-fn it_does_so_for_random_inputs_without_shrinking() {
+fn the_engine_does_what_the_model_says_for_random_seeds() {
     for seed in 0..100 {
         run(seed, 200);
     }

@@ -81,7 +81,7 @@ async fn addresses_are_kept_for_their_ttl() {
 }
 
 #[tokio::test]
-async fn more_addresses_than_a_datagram_holds_are_no_matter() {
+async fn more_addresses_than_a_datagram_holds_are_found() {
     let Some(dns) = Dns::start() else { return };
     let (manager, server) = (dns.manager(), listen("0.0.0.0"));
     let lease = manager.allocate(request("many.test", &server)).await;
@@ -89,7 +89,7 @@ async fn more_addresses_than_a_datagram_holds_are_no_matter() {
 }
 
 #[tokio::test]
-async fn a_name_that_moves_takes_its_connections_along() {
+async fn connections_of_a_name_that_moved_close() {
     let Some(dns) = Dns::start() else { return };
     let (manager, server) = (dns.manager(), listen("0.0.0.0"));
     let request = || request("four.test", &server);

@@ -77,7 +77,7 @@ fn serve(answer: Answer) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn each_is_an_error_and_nothing_else() {
+async fn each_fault_of_a_dns_server_is_an_error_and_nothing_else() {
     for (fault, answer, kind) in FAULTS {
         let resolver = HickoryResolver::with_servers([serve(answer)]).expect("a resolver");
         let manager = Manager::builder()

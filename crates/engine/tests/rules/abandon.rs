@@ -6,7 +6,7 @@ use crate::{attempts, connect, hold, idle, limits, waits};
 use keepalive_testkit::world::World;
 
 #[test]
-fn it_closes_the_idle_withdraws_attempts_and_answers_all() {
+fn abandon_closes_idle_connections_withdraws_attempts_and_answers_all() {
     for keep_unneeded_attempts in [false, true] {
         let mut world = World::new(Settings {
             keep_unneeded_attempts,
@@ -31,7 +31,7 @@ fn it_closes_the_idle_withdraws_attempts_and_answers_all() {
 }
 
 #[test]
-fn it_closes_every_idle_connection() {
+fn abandon_closes_every_idle_connection() {
     let mut world = World::new(limits(2, 8));
     for host in 0..4 {
         idle(&mut world, host);
@@ -44,7 +44,7 @@ fn it_closes_every_idle_connection() {
 }
 
 #[test]
-fn it_withdraws_attempts_without_owner_too() {
+fn abandon_withdraws_attempts_without_owner() {
     let mut world = World::new(Settings {
         keep_unneeded_attempts: true,
         ..limits(2, 8)
@@ -60,7 +60,7 @@ fn it_withdraws_attempts_without_owner_too() {
 }
 
 #[test]
-fn requests_that_come_later_are_served() {
+fn requests_after_abandon_are_served() {
     let mut world = World::new(limits(1, 1));
     world.request(0);
     world.abandon();

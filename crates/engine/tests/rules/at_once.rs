@@ -13,7 +13,7 @@ fn lease(world: &mut World) -> Option<Leased> {
 }
 
 #[test]
-fn an_idle_connection_answers_at_once_and_not_by_an_action() {
+fn lease_takes_an_idle_connection_at_once_without_an_action() {
     let mut world = World::new(limits(2, 2));
     let connection = idle(&mut world, 0);
     let Some(Leased::Ready(id, ready)) = lease(&mut world) else {
@@ -37,7 +37,7 @@ fn an_idle_connection_answers_at_once_and_not_by_an_action() {
 }
 
 #[test]
-fn a_connection_that_is_rejected_makes_way_for_the_next_and_counts_as_no_reuse() {
+fn a_leased_connection_that_is_rejected_is_replaced_and_counts_as_no_reuse() {
     let mut world = World::new(limits(2, 2));
     let held = [(); 2].map(|()| hold(&mut world, 0));
     for id in held {
@@ -56,7 +56,7 @@ fn a_connection_that_is_rejected_makes_way_for_the_next_and_counts_as_no_reuse()
 }
 
 #[test]
-fn a_rejected_request_keeps_its_deadline() {
+fn a_rejected_lease_keeps_its_deadline() {
     let mut world = World::new(limits(1, 1));
     idle(&mut world, 0);
     let Some(Leased::Ready(id, _)) = world.lease(0, Some(ms(5))) else {
@@ -69,7 +69,7 @@ fn a_rejected_request_keeps_its_deadline() {
 }
 
 #[test]
-fn who_may_have_a_new_one_has_asked_nothing() {
+fn lease_declines_when_a_new_connection_may_be_opened() {
     let mut world = World::new(limits(2, 2));
     hold(&mut world, 0);
     assert_eq!(lease(&mut world), None);
@@ -77,7 +77,7 @@ fn who_may_have_a_new_one_has_asked_nothing() {
 }
 
 #[test]
-fn who_finds_all_in_use_waits_and_is_served_in_turn() {
+fn lease_waits_in_turn_when_all_connections_are_in_use() {
     let mut world = World::new(limits(1, 2));
     let held = hold(&mut world, 0);
     let first = world.request(0);
@@ -92,7 +92,7 @@ fn who_finds_all_in_use_waits_and_is_served_in_turn() {
 }
 
 #[test]
-fn who_waits_has_a_deadline() {
+fn a_lease_that_waits_has_a_deadline() {
     let mut world = World::new(limits(1, 2));
     hold(&mut world, 0);
     let Some(Leased::Waits(id)) = world.lease(0, Some(ms(5))) else {
@@ -105,7 +105,7 @@ fn who_waits_has_a_deadline() {
 }
 
 #[test]
-fn who_has_no_time_to_wait_asks_the_long_way() {
+fn lease_declines_without_time_to_wait() {
     let mut world = World::new(limits(1, 2));
     hold(&mut world, 0);
     assert_eq!(world.lease(0, Some(Duration::ZERO)), None);
@@ -113,7 +113,7 @@ fn who_has_no_time_to_wait_asks_the_long_way() {
 }
 
 #[test]
-fn what_an_older_claim_may_need_is_not_taken_in_passing() {
+fn lease_declines_when_an_older_claim_may_need_the_connection() {
     let mut world = World::new(Settings {
         shards: 2,
         ..limits(1, 1)
@@ -126,7 +126,7 @@ fn what_an_older_claim_may_need_is_not_taken_in_passing() {
 }
 
 #[test]
-fn nothing_is_taken_while_something_is_due() {
+fn lease_declines_while_a_deadline_is_due() {
     let mut world = World::new(limits(2, 2));
     idle(&mut world, 0);
     let (at, _) = world.engines[0]

@@ -6,7 +6,7 @@ use crate::{attempt, attempts, connect, hold, idle, limits, pass, waits};
 use keepalive_testkit::world::World;
 
 #[test]
-fn a_failure_answers_its_owner_alone_and_frees_its_slot_for_the_oldest_claim() {
+fn a_failed_attempt_answers_its_owner_alone_and_frees_its_slot() {
     let mut world = World::new(limits(2, 2));
     let [a, b, c, d] = [0, 1, 2, 0].map(|host| world.request(host));
     world.fail(attempt(&world, 0));
@@ -21,7 +21,7 @@ fn a_failure_answers_its_owner_alone_and_frees_its_slot_for_the_oldest_claim() {
 }
 
 #[test]
-fn one_that_succeeds_serves_the_oldest_and_owners_are_swapped() {
+fn an_attempt_that_succeeds_serves_the_oldest_and_owners_are_swapped() {
     let mut world = World::new(limits(3, 8));
     let [a, b, c] = [0; 3].map(|host| world.request(host));
     let younger = world.attempts[2].1;
@@ -40,7 +40,7 @@ fn one_that_succeeds_serves_the_oldest_and_owners_are_swapped() {
 }
 
 #[test]
-fn one_without_owner_goes_to_the_waiter_without_attempt() {
+fn an_attempt_without_owner_goes_to_the_waiter_without_attempt() {
     let mut world = World::new(limits(2, 8));
     let holder = hold(&mut world, 0);
     let [a, b] = [0; 2].map(|host| world.request(host));
@@ -52,7 +52,7 @@ fn one_without_owner_goes_to_the_waiter_without_attempt() {
 }
 
 #[test]
-fn an_adopter_withdraws_its_claim() {
+fn a_request_that_adopts_an_attempt_withdraws_its_claim() {
     let mut world = World::new(limits(2, 2));
     let [a, b] = [0, 1].map(|host| world.request(host));
     let claimer = world.request(0);

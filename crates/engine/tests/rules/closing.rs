@@ -47,7 +47,7 @@ fn a_withdrawn_attempt_that_connected_all_the_same_is_abandoned_in_time() {
 }
 
 #[test]
-fn one_that_closes_in_time_is_not_abandoned() {
+fn a_connection_that_closes_in_time_is_not_abandoned() {
     let mut world = world();
     let id = hold(&mut world, 0);
     world.release(id, Return::Close);
@@ -75,7 +75,7 @@ fn a_lifetime_does_not_end_a_closing_early() {
 }
 
 #[test]
-fn what_the_peer_closed_serves_nobody() {
+fn a_connection_that_the_peer_closed_serves_no_request() {
     let mut world = world();
     let gone = idle(&mut world, 0);
     world.peer_closes(0, gone);
@@ -87,7 +87,7 @@ fn what_the_peer_closed_serves_nobody() {
 }
 
 #[test]
-fn what_the_peer_closed_while_leased_closes_when_it_comes_back() {
+fn a_leased_connection_that_the_peer_closed_closes_when_it_comes_back() {
     let mut world = world();
     let id = hold(&mut world, 0);
     let next = world.request(0);

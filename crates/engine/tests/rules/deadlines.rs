@@ -49,7 +49,7 @@ fn a_deadline_is_kept_by_whatever_input_comes_first() {
 }
 
 #[test]
-fn without_time_only_what_is_there_at_once_is_had() {
+fn a_request_without_time_gets_an_idle_connection_or_times_out() {
     let mut world = World::new(limits(2, 8));
     idle(&mut world, 0);
     let [first, second] = [0, 0].map(|host| world.ask(host, Some(ms(0)), None));
@@ -59,7 +59,7 @@ fn without_time_only_what_is_there_at_once_is_had() {
 }
 
 #[test]
-fn the_answer_says_what_it_waited_for_and_how_long() {
+fn a_timeout_says_the_reason_and_the_time_of_the_wait() {
     let mut world = World::new(limits(1, 8));
     hold(&mut world, 0);
     let id = world.ask(0, Some(ms(10)), None);
@@ -85,7 +85,7 @@ fn a_timeout_frees_the_slot_for_the_next_host() {
 }
 
 #[test]
-fn what_is_due_happens_before_progress() {
+fn a_deadline_fires_before_progress_of_the_same_instant() {
     let mut world = World::new(Settings::default());
     let id = world.ask(0, Some(ms(10)), None);
     world.now += ms(10);
@@ -103,7 +103,7 @@ fn what_is_due_happens_before_progress() {
 }
 
 #[test]
-fn who_is_out_of_time_together_with_others_says_what_it_waited_for() {
+fn requests_that_time_out_together_each_say_their_reason() {
     let mut world = World::new(limits(1, 8));
     let ids = [0; 3].map(|host| world.ask(host, Some(ms(10)), None));
     world.wait(ms(12));

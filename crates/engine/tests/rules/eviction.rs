@@ -6,7 +6,7 @@ use crate::{attempts, connect, hold, idle, limits, ms, waits};
 use keepalive_testkit::world::World;
 
 #[test]
-fn as_many_close_as_claims_need_while_earlier_ones_are_closing() {
+fn evictions_close_as_many_as_claims_need() {
     let mut world = World::new(limits(1, 4));
     let kept = [0, 1, 2, 3].map(|host| idle(&mut world, host));
     for (claims, host) in [(1, 4), (2, 5), (3, 6)] {
@@ -35,7 +35,7 @@ fn a_withdrawn_claim_closes_no_further_connection() {
 }
 
 #[test]
-fn the_one_idle_longest_goes_whatever_its_place() {
+fn the_connection_idle_longest_is_evicted_wherever_it_is_listed() {
     let mut world = World::new(limits(1, 3));
     let kept = [0, 1, 2].map(|host| {
         world.wait(ms(1));
@@ -50,7 +50,7 @@ fn the_one_idle_longest_goes_whatever_its_place() {
 }
 
 #[test]
-fn the_one_idle_longest_goes_across_shards() {
+fn the_connection_idle_longest_is_evicted_across_shards() {
     for order in [[0, 1], [1, 0]] {
         let mut world = World::new(Settings {
             shards: 2,
@@ -73,7 +73,7 @@ fn the_one_idle_longest_goes_across_shards() {
 }
 
 #[test]
-fn shards_close_as_many_as_claims_need() {
+fn evictions_across_shards_close_as_many_as_claims_need() {
     let mut world = World::new(Settings {
         shards: 2,
         ..limits(1, 4)
@@ -95,7 +95,7 @@ fn shards_close_as_many_as_claims_need() {
 }
 
 #[test]
-fn a_shard_that_has_nothing_left_to_close_does_not_stop_the_others() {
+fn a_shard_without_idle_connections_stops_no_eviction_of_others() {
     let mut world = World::new(Settings {
         shards: 2,
         ..limits(1, 2)
@@ -112,7 +112,7 @@ fn a_shard_that_has_nothing_left_to_close_does_not_stop_the_others() {
 }
 
 #[test]
-fn only_as_many_close_as_may_connect() {
+fn evictions_close_only_as_many_as_may_connect() {
     let mut world = World::new(Settings {
         max_connecting: Some(1),
         ..limits(1, 3)
@@ -156,7 +156,7 @@ fn the_slot_of_a_withdrawn_attempt_is_for_one_and_another_needs_room() {
 }
 
 #[test]
-fn what_comes_back_makes_room_if_nobody_of_its_host_waits() {
+fn a_freed_connection_is_evicted_if_only_other_hosts_wait() {
     let mut world = World::new(limits(1, 1));
     let id = hold(&mut world, 0);
     world.request(1);
@@ -179,7 +179,7 @@ fn a_host_at_its_own_limit_evicts_nobody() {
 }
 
 #[test]
-fn the_one_idle_longest_goes_for_its_descriptor_though_there_is_room() {
+fn the_connection_idle_longest_is_evicted_for_its_descriptor() {
     let mut world = World::new(limits(1, 9));
     let kept = [0, 1].map(|host| {
         world.wait(ms(1));

@@ -11,7 +11,7 @@ fn resume(world: &mut World) {
 }
 
 #[test]
-fn it_gives_no_slot_until_it_has_thawed() {
+fn a_frozen_budget_grants_no_slot_until_it_thaws() {
     let mut world = World::new(limits(2, 8));
     world.room.budget().freeze();
     for host in [0, 0, 1, 2] {
@@ -27,7 +27,7 @@ fn it_gives_no_slot_until_it_has_thawed() {
 }
 
 #[test]
-fn what_becomes_free_meanwhile_is_given_out_later() {
+fn slots_freed_while_frozen_are_granted_after_the_thaw() {
     let mut world = World::new(limits(1, 2));
     let leases = [0, 1].map(|host| hold(&mut world, host));
     for host in [2, 3] {
@@ -45,7 +45,7 @@ fn what_becomes_free_meanwhile_is_given_out_later() {
 }
 
 #[test]
-fn it_has_nothing_evicted() {
+fn a_frozen_budget_evicts_nothing() {
     let mut world = World::new(limits(1, 1));
     let kept = idle(&mut world, 0);
     world.room.budget().freeze();
@@ -57,7 +57,7 @@ fn it_has_nothing_evicted() {
 }
 
 #[test]
-fn it_thaws_when_every_end_is_over() {
+fn a_budget_frozen_twice_thaws_after_the_second_thaw() {
     let mut world = World::new(limits(1, 1));
     world.room.budget().freeze();
     world.room.budget().freeze();
@@ -71,7 +71,7 @@ fn it_thaws_when_every_end_is_over() {
 }
 
 #[test]
-fn reuse_goes_on() {
+fn connections_are_reused_while_the_budget_is_frozen() {
     let mut world = World::new(limits(1, 1));
     idle(&mut world, 0);
     world.room.budget().freeze();
@@ -81,7 +81,7 @@ fn reuse_goes_on() {
 }
 
 #[test]
-fn who_comes_after_the_thaw_stands_behind_who_came_before() {
+fn a_request_after_the_thaw_waits_behind_earlier_ones() {
     let mut world = World::new(Settings {
         max_queued: Some(8),
         ..limits(1, 1)

@@ -29,7 +29,7 @@ fn a_withdrawn_used_connection_is_not_new() {
 }
 
 #[test]
-fn one_that_was_idle_is_had_immediately() {
+fn an_idle_connection_is_reused_immediately() {
     let mut world = World::new(limits(1, 8));
     let kept = idle(&mut world, 0);
     let id = world.request(0);
@@ -41,7 +41,7 @@ fn one_that_was_idle_is_had_immediately() {
 }
 
 #[test]
-fn one_that_was_opened_is_new() {
+fn an_opened_connection_is_new() {
     let mut world = World::new(limits(1, 8));
     let id = world.request(0);
     connect(&mut world, 0);

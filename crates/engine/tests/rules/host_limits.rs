@@ -6,7 +6,7 @@ use crate::{attempts, hold, limits, pass, reason, waits};
 use keepalive_testkit::world::World;
 
 #[test]
-fn a_lower_one_holds_for_it_alone() {
+fn a_lower_limit_of_a_host_holds_for_it_alone() {
     let mut world = World::new(limits(3, 8));
     world.limit_host(0, 1);
     for host in [0, 0, 0, 1, 1, 1, 1] {
@@ -16,7 +16,7 @@ fn a_lower_one_holds_for_it_alone() {
 }
 
 #[test]
-fn a_higher_one_holds_within_the_total() {
+fn a_higher_limit_of_a_host_holds_within_the_total() {
     let mut world = World::new(limits(1, 5));
     world.limit_host(0, 9);
     for host in [0, 0, 0, 1, 1, 0, 0, 0] {
@@ -26,7 +26,7 @@ fn a_higher_one_holds_within_the_total() {
 }
 
 #[test]
-fn whoever_waits_for_it_is_told_of_it() {
+fn a_wait_for_a_hosts_own_limit_has_it_as_the_reason() {
     let mut world = World::new(limits(4, 8));
     world.limit_host(0, 2);
     let first = hold(&mut world, 0);
@@ -38,7 +38,7 @@ fn whoever_waits_for_it_is_told_of_it() {
 }
 
 #[test]
-fn a_slot_that_comes_back_is_its_next_waiters() {
+fn a_slot_freed_at_a_hosts_own_limit_serves_its_next_waiter() {
     let mut world = World::new(limits(4, 8));
     world.limit_host(0, 1);
     let first = hold(&mut world, 0);
@@ -50,7 +50,7 @@ fn a_slot_that_comes_back_is_its_next_waiters() {
 }
 
 #[test]
-fn it_is_remembered_however_many_hosts_are_asked() {
+fn a_hosts_own_limit_is_remembered_among_thousands_of_hosts() {
     let mut world = World::new(limits(4, 8));
     world.limit_host(0, 1);
     for host in 1..20_000 {

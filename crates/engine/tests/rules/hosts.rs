@@ -18,7 +18,7 @@ fn knows(world: &World, host: u32) -> bool {
 }
 
 #[test]
-fn unused_hosts_beyond_the_number_are_forgotten() {
+fn unused_hosts_beyond_the_limit_are_forgotten() {
     let mut world = World::new(limits(4, 8));
     visit(&mut world, 0..REMEMBERED as u32);
     assert!(knows(&world, 0));
@@ -89,7 +89,7 @@ fn totals_keep_the_figures_of_hosts_that_were_forgotten() {
 }
 
 #[test]
-fn a_host_that_comes_again_begins_anew() {
+fn a_forgotten_host_that_is_used_again_is_new() {
     let mut world = World::new(limits(1, 8));
     let id = hold(&mut world, 0);
     world.release(id, Return::Close);
@@ -115,7 +115,7 @@ fn a_host_stays_in_use_while_its_last_attempt_fails_and_another_request_waits() 
 }
 
 #[test]
-fn who_holds_a_connection_is_listed_and_it_is_not_idle() {
+fn the_holder_of_a_connection_is_listed() {
     let mut world = World::new(limits(2, 2));
     let holder = hold(&mut world, 0);
     let held = connection(&world, holder);

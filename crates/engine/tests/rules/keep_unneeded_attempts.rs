@@ -16,7 +16,7 @@ fn world() -> World {
 }
 
 #[test]
-fn an_attempt_without_owner_ends_after_timeout() {
+fn an_unneeded_attempt_ends_after_the_timeout() {
     let mut world = world();
     let id = begin(&mut world, 0);
     world.wait(ms(30));
@@ -32,7 +32,7 @@ fn an_attempt_without_owner_ends_after_timeout() {
 }
 
 #[test]
-fn before_that_it_finishes_into_the_cache() {
+fn an_unneeded_attempt_finishes_into_the_cache() {
     let mut world = world();
     let id = begin(&mut world, 0);
     world.cancel(id);
@@ -51,7 +51,7 @@ fn before_that_it_finishes_into_the_cache() {
 }
 
 #[test]
-fn who_adopts_it_gives_it_a_deadline_of_its_own() {
+fn a_request_that_adopts_an_unneeded_attempt_sets_its_deadline() {
     let mut world = world();
     let id = begin(&mut world, 0);
     world.cancel(id);
@@ -65,7 +65,7 @@ fn who_adopts_it_gives_it_a_deadline_of_its_own() {
 }
 
 #[test]
-fn it_finishes_too_when_its_owner_is_served_by_another() {
+fn an_attempt_finishes_when_its_owner_is_served_by_reuse() {
     let mut world = World::new(Settings {
         keep_unneeded_attempts: true,
         ..limits(2, 8)
@@ -79,7 +79,7 @@ fn it_finishes_too_when_its_owner_is_served_by_another() {
 }
 
 #[test]
-fn it_fails_without_an_answer_to_anybody() {
+fn an_unneeded_attempt_that_fails_answers_no_request() {
     let mut world = world();
     let id = begin(&mut world, 0);
     world.cancel(id);
@@ -89,7 +89,7 @@ fn it_fails_without_an_answer_to_anybody() {
 }
 
 #[test]
-fn it_does_so_by_default() {
+fn unneeded_attempts_are_kept_by_default() {
     let mut world = World::new(Settings::default());
     let id = begin(&mut world, 0);
     world.cancel(id);
@@ -97,7 +97,7 @@ fn it_does_so_by_default() {
 }
 
 #[test]
-fn unless_it_is_told_not_to() {
+fn unneeded_attempts_are_withdrawn_if_so_set() {
     let mut world = World::new(Settings {
         keep_unneeded_attempts: false,
         ..Settings::default()
@@ -108,7 +108,7 @@ fn unless_it_is_told_not_to() {
 }
 
 #[test]
-fn it_takes_two_minutes_at_most() {
+fn an_unneeded_attempt_lasts_two_minutes_at_most() {
     let mut world = World::new(Settings {
         keep_unneeded_attempts: true,
         timeout: Duration::MAX,
@@ -122,7 +122,7 @@ fn it_takes_two_minutes_at_most() {
 }
 
 #[test]
-fn four_of_a_host_do_so_those_that_were_left_first() {
+fn four_unneeded_attempts_of_a_host_are_kept() {
     let mut world = finishing(limits(8, 16));
     let ids: Vec<_> = (0..6).map(|_| begin(&mut world, 0)).collect();
     let begun: Vec<_> = world.attempts.iter().map(|&(_, id, _)| id).collect();
@@ -133,7 +133,7 @@ fn four_of_a_host_do_so_those_that_were_left_first() {
 }
 
 #[test]
-fn it_gives_its_slot_to_a_request_of_another_host() {
+fn an_unneeded_attempt_gives_its_slot_to_another_host() {
     let mut world = finishing(limits(2, 2));
     let ids = [begin(&mut world, 0), begin(&mut world, 0)];
     let first = world.attempts[0].1;
@@ -149,7 +149,7 @@ fn it_gives_its_slot_to_a_request_of_another_host() {
 }
 
 #[test]
-fn it_gives_its_place_among_the_attempts() {
+fn an_unneeded_attempt_gives_up_its_share_of_max_connecting() {
     let mut world = finishing(Settings {
         max_connecting: Some(1),
         ..limits(2, 8)
@@ -164,7 +164,7 @@ fn it_gives_its_place_among_the_attempts() {
 }
 
 #[test]
-fn it_does_so_before_an_idle_connection_closes() {
+fn an_unneeded_attempt_ends_before_an_idle_connection_is_evicted() {
     let mut world = finishing(limits(2, 2));
     let kept = idle(&mut world, 0);
     let id = begin(&mut world, 1);
@@ -177,7 +177,7 @@ fn it_does_so_before_an_idle_connection_closes() {
 }
 
 #[test]
-fn it_does_so_for_another_shard() {
+fn an_unneeded_attempt_gives_its_slot_to_another_shard() {
     let mut world = finishing(Settings {
         shards: 2,
         ..limits(1, 1)
@@ -193,7 +193,7 @@ fn it_does_so_for_another_shard() {
 }
 
 #[test]
-fn it_does_so_when_it_is_left_while_another_host_waits() {
+fn an_attempt_left_while_another_host_waits_ends() {
     let mut world = finishing(limits(1, 1));
     let id = begin(&mut world, 0);
     let other = world.request(1);
@@ -206,7 +206,7 @@ fn it_does_so_when_it_is_left_while_another_host_waits() {
 
 /// Other attempts may wait for the same name or descriptor, so an unneeded one must end.
 #[test]
-fn it_does_not_wait_for_a_name_or_a_descriptor() {
+fn an_unneeded_attempt_without_address_or_descriptor_ends() {
     for waits in [Phase::Resolve, Phase::Descriptor] {
         for left_first in [true, false] {
             let mut world = finishing(limits(1, 8));

@@ -34,7 +34,7 @@ fn room_goes_to_the_oldest_of_all_hosts_below_their_limit() {
 }
 
 #[test]
-fn requests_of_one_host_are_served_as_they_came() {
+fn requests_of_one_host_are_served_in_order_of_arrival() {
     let mut world = World::new(limits(2, 8));
     let ids = [0; 6].map(|host| world.request(host));
     connect(&mut world, 0);
@@ -47,7 +47,7 @@ fn requests_of_one_host_are_served_as_they_came() {
 }
 
 #[test]
-fn who_withdraws_costs_nobody_a_place() {
+fn a_withdrawn_request_costs_no_other_its_place() {
     let mut world = World::new(limits(1, 1));
     let holder = hold(&mut world, 0);
     let ids = [1, 2, 3, 4].map(|host| world.request(host));
@@ -99,7 +99,7 @@ fn a_grant_whose_request_has_gone_is_passed_on() {
 }
 
 #[test]
-fn the_idle_order_says_which_connection_goes_first() {
+fn idle_order_decides_which_idle_connection_is_reused() {
     for (idle_order, place) in [(IdleOrder::Lifo, 1), (IdleOrder::Fifo, 0)] {
         let mut world = World::new(Settings {
             idle_order,
@@ -119,7 +119,7 @@ fn the_idle_order_says_which_connection_goes_first() {
 }
 
 #[test]
-fn a_shared_connection_that_had_room_all_the_time_is_returned_last_too() {
+fn idle_order_counts_the_last_return_of_a_shared_connection() {
     for (idle_order, shared_is_next) in [(IdleOrder::Lifo, true), (IdleOrder::Fifo, false)] {
         let mut world = World::new(Settings {
             idle_order,

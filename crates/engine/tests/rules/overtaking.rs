@@ -48,7 +48,7 @@ fn a_connection_that_overtook_max_reuse_streak_times_gives_way() {
 }
 
 #[test]
-fn with_max_reuse_streak_zero_the_order_is_strict() {
+fn max_reuse_streak_zero_is_strict_order() {
     let mut world = world(2, 0);
     let holder = hold(&mut world, 0);
     hold(&mut world, 2);
@@ -65,7 +65,7 @@ fn with_max_reuse_streak_zero_the_order_is_strict() {
 }
 
 #[test]
-fn a_run_begins_anew_once_nobody_older_waits() {
+fn a_reuse_streak_ends_once_no_older_request_waits() {
     let mut world = world(2, 2);
     let holder = hold(&mut world, 0);
     hold(&mut world, 2);
@@ -82,7 +82,7 @@ fn a_run_begins_anew_once_nobody_older_waits() {
 }
 
 #[test]
-fn a_run_begins_anew_when_an_idle_connection_serves() {
+fn a_reuse_streak_ends_when_an_idle_connection_serves() {
     let mut world = world(2, 2);
     let holder = hold(&mut world, 0);
     hold(&mut world, 2);
@@ -98,7 +98,7 @@ fn a_run_begins_anew_when_an_idle_connection_serves() {
 }
 
 #[test]
-fn a_run_does_not_begin_anew_while_the_older_one_waits() {
+fn a_reuse_streak_goes_on_while_an_older_request_waits() {
     let mut world = world(2, 2);
     let holder = hold(&mut world, 0);
     hold(&mut world, 2);
@@ -133,7 +133,7 @@ fn requests_served_at_once_by_a_shared_connection_overtake_too() {
 }
 
 #[test]
-fn a_new_connection_gives_way_to_nobody_before_its_first_user() {
+fn a_new_connection_serves_its_own_host_first() {
     let mut world = world(1, 0);
     let first = world.request(0);
     let older = world.request(1);
@@ -174,7 +174,7 @@ fn all_connections_together_overtake_max_reuse_streak_times_max_open() {
 }
 
 #[test]
-fn a_request_counts_from_when_its_host_left_its_own_limit() {
+fn overtakes_of_a_request_count_from_when_its_host_left_its_limit() {
     let mut world = world(2, 2);
     let [a, d] = [0, 1].map(|host| hold(&mut world, host));
     let [first, second] = [2, 3].map(|host| world.request(host));
@@ -203,7 +203,7 @@ fn a_request_counts_from_when_its_host_left_its_own_limit() {
 }
 
 #[test]
-fn a_request_counts_from_when_an_attempt_of_its_host_failed() {
+fn overtakes_of_a_request_count_from_when_an_attempt_of_its_host_failed() {
     let mut world = world(2, 2);
     let a = hold(&mut world, 0);
     let d = world.request(1);
@@ -227,7 +227,7 @@ fn a_request_counts_from_when_an_attempt_of_its_host_failed() {
 }
 
 #[test]
-fn what_is_closing_for_the_older_one_leaves_others_to_serve() {
+fn reuse_beside_an_eviction_for_the_older_request_is_no_overtake() {
     let mut world = world(2, 0);
     let holder = hold(&mut world, 0);
     crate::idle(&mut world, 1);
@@ -242,7 +242,7 @@ fn what_is_closing_for_the_older_one_leaves_others_to_serve() {
 }
 
 #[test]
-fn who_waits_for_max_connecting_loses_nothing_by_reuse() {
+fn reuse_beside_a_wait_for_max_connecting_is_no_overtake() {
     let mut world = World::new(Settings {
         max_reuse_streak: 0,
         max_connecting: Some(1),
@@ -257,7 +257,7 @@ fn who_waits_for_max_connecting_loses_nothing_by_reuse() {
 }
 
 #[test]
-fn who_has_withdrawn_counts_no_longer() {
+fn overtakes_of_a_withdrawn_request_count_no_longer() {
     let mut world = world(2, 2);
     let mut holder = hold(&mut world, 0);
     hold(&mut world, 2);
@@ -272,7 +272,7 @@ fn who_has_withdrawn_counts_no_longer() {
 }
 
 #[test]
-fn a_request_behind_a_claim_of_its_host_counts_from_the_start() {
+fn overtakes_of_a_request_behind_a_claim_of_its_host_count_from_the_start() {
     let mut world = World::new(Settings {
         max_reuse_streak: 2,
         ..limits(2, 3)

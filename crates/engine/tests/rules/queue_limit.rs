@@ -31,7 +31,7 @@ fn refuse(world: &mut World) {
 }
 
 #[test]
-fn who_is_served_by_reuse_leaves_the_count() {
+fn a_request_served_by_reuse_leaves_the_queue() {
     let mut world = world();
     let mut holder = hold(&mut world, 0);
     for _ in 0..ROUNDS {
@@ -44,7 +44,7 @@ fn who_is_served_by_reuse_leaves_the_count() {
 }
 
 #[test]
-fn who_gets_an_attempt_leaves_the_count() {
+fn a_request_with_an_attempt_leaves_the_queue() {
     let mut world = world();
     let mut holder = hold(&mut world, 0);
     for _ in 0..ROUNDS {
@@ -60,7 +60,7 @@ fn who_gets_an_attempt_leaves_the_count() {
 }
 
 #[test]
-fn who_adopts_an_attempt_leaves_the_count() {
+fn a_request_that_adopts_an_attempt_leaves_the_queue() {
     let mut world = world();
     let mut owner = world.request(0);
     for _ in 0..ROUNDS {
@@ -74,7 +74,7 @@ fn who_adopts_an_attempt_leaves_the_count() {
 }
 
 #[test]
-fn who_gets_the_slot_of_a_failed_attempt_leaves_the_count() {
+fn a_request_with_the_slot_of_a_failed_attempt_leaves_the_queue() {
     let mut world = world();
     world.request(0);
     for _ in 0..ROUNDS {
@@ -87,7 +87,7 @@ fn who_gets_the_slot_of_a_failed_attempt_leaves_the_count() {
 }
 
 #[test]
-fn who_times_out_is_cancelled_or_forgotten_leaves_the_count() {
+fn a_request_that_times_out_or_is_withdrawn_leaves_the_queue() {
     let mut world = world();
     hold(&mut world, 0);
     for round in 0..ROUNDS {
@@ -102,7 +102,7 @@ fn who_times_out_is_cancelled_or_forgotten_leaves_the_count() {
 }
 
 #[test]
-fn everybody_leaves_the_count_at_an_end() {
+fn all_requests_leave_the_queue_at_abandon() {
     let mut world = world();
     for _ in 0..ROUNDS {
         hold(&mut world, 0);
@@ -117,7 +117,7 @@ fn everybody_leaves_the_count_at_an_end() {
 }
 
 #[test]
-fn one_that_leaves_makes_room_for_exactly_one() {
+fn a_request_that_leaves_the_queue_makes_room_for_one() {
     let mut world = world();
     hold(&mut world, 0);
     let [_, second, _] = fill(&mut world);
@@ -128,7 +128,7 @@ fn one_that_leaves_makes_room_for_exactly_one() {
 }
 
 #[test]
-fn who_gets_an_attempt_at_once_is_not_counted() {
+fn a_request_with_an_attempt_at_once_is_not_queued() {
     let mut world = world();
     hold(&mut world, 0);
     fill(&mut world);
@@ -138,7 +138,7 @@ fn who_gets_an_attempt_at_once_is_not_counted() {
 }
 
 #[test]
-fn the_count_is_one_for_all_shards() {
+fn max_queued_holds_for_all_shards_together() {
     let mut world = World::new(Settings {
         max_queued: Some(2),
         shards: 2,
@@ -155,7 +155,7 @@ fn the_count_is_one_for_all_shards() {
 }
 
 #[test]
-fn who_waits_for_room_in_total_is_counted() {
+fn a_request_that_waits_for_room_in_total_is_queued() {
     let mut world = World::new(Settings {
         max_queued: Some(2),
         ..limits(1, 1)
@@ -168,7 +168,7 @@ fn who_waits_for_room_in_total_is_counted() {
 }
 
 #[test]
-fn who_adopts_an_attempt_at_once_is_not_counted() {
+fn a_request_that_adopts_an_attempt_at_once_is_not_queued() {
     let mut world = World::new(Settings {
         keep_unneeded_attempts: true,
         max_queued: Some(1),

@@ -6,7 +6,7 @@ use crate::{attempt, attempts, hold, limits, ms, waits};
 use keepalive_testkit::world::World;
 
 #[test]
-fn it_ends_when_an_attempt_starts() {
+fn queue_timeout_ends_when_an_attempt_starts() {
     let mut world = World::new(limits(1, 8));
     let holder = hold(&mut world, 0);
     let id = world.ask(0, Some(ms(100)), Some(ms(10)));
@@ -23,7 +23,7 @@ fn it_ends_when_an_attempt_starts() {
 }
 
 #[test]
-fn it_ends_when_the_request_adopts_an_attempt() {
+fn queue_timeout_ends_when_the_request_adopts_an_attempt() {
     let mut world = World::new(limits(1, 8));
     let first = world.request(0);
     let second = world.ask(0, Some(ms(100)), Some(ms(10)));
@@ -36,7 +36,7 @@ fn it_ends_when_the_request_adopts_an_attempt() {
 }
 
 #[test]
-fn it_never_counts_for_a_request_with_an_attempt_at_once() {
+fn queue_timeout_does_not_hold_for_a_request_with_an_attempt_at_once() {
     let mut world = World::new(limits(1, 8));
     let id = world.ask(0, Some(ms(100)), Some(ms(0)));
     world.wait(ms(99));
@@ -44,7 +44,7 @@ fn it_never_counts_for_a_request_with_an_attempt_at_once() {
 }
 
 #[test]
-fn it_fires_exactly_at_its_time_for_a_request_without_attempt() {
+fn queue_timeout_fires_exactly_at_its_time() {
     let mut world = World::new(limits(1, 8));
     hold(&mut world, 0);
     let id = world.ask(0, Some(ms(100)), Some(ms(10)));
@@ -55,7 +55,7 @@ fn it_fires_exactly_at_its_time_for_a_request_without_attempt() {
 }
 
 #[test]
-fn it_never_outlasts_the_timeout() {
+fn queue_timeout_never_outlasts_the_timeout() {
     let mut world = World::new(limits(1, 8));
     hold(&mut world, 0);
     let id = world.ask(0, Some(ms(10)), Some(ms(100)));

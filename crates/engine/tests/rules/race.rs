@@ -39,7 +39,7 @@ fn order(mut race: Race, now: Time) -> Vec<IpAddr> {
 }
 
 #[test]
-fn the_families_take_turns_and_ipv6_begins() {
+fn a_race_alternates_the_families_and_begins_with_ipv6() {
     let mut race = race(&BOTH);
     race.found(at(0), &[Family::V6], &[v6(1), v6(2), v6(3)]);
     race.found(at(0), &[Family::V4], &[v4(1), v4(2)]);
@@ -47,14 +47,14 @@ fn the_families_take_turns_and_ipv6_begins() {
 }
 
 #[test]
-fn a_lookup_of_both_families_says_which_begins() {
+fn a_race_begins_with_the_first_family_of_a_joint_lookup() {
     let mut race = race(&BOTH);
     race.found(at(0), &BOTH, &[v4(1), v6(1), v6(2)]);
     assert_eq!(order(race, at(0)), [v4(1), v6(1), v6(2)]);
 }
 
 #[test]
-fn the_next_attempt_begins_after_the_delay_beside_the_first() {
+fn a_race_begins_the_next_attempt_after_the_delay() {
     let mut race = race(&BOTH);
     race.found(at(0), &BOTH, &[v6(1), v4(1), v4(2)]);
     assert_eq!(race.poll(at(0)), Step::Start(v6(1)));
@@ -65,7 +65,7 @@ fn the_next_attempt_begins_after_the_delay_beside_the_first() {
 }
 
 #[test]
-fn the_next_attempt_begins_at_once_when_one_fails() {
+fn a_race_begins_the_next_attempt_at_once_when_one_fails() {
     let mut race = race(&BOTH);
     race.found(at(0), &BOTH, &[v6(1), v4(1), v4(2)]);
     assert_eq!(race.poll(at(0)), Step::Start(v6(1)));
@@ -129,7 +129,7 @@ fn an_address_that_worked_last_but_is_gone_is_not_tried() {
 }
 
 #[test]
-fn it_is_lost_when_nothing_is_found() {
+fn a_race_is_lost_when_no_address_is_found() {
     let mut race = race(&BOTH);
     race.found(at(0), &[Family::V4], &[]);
     assert_eq!(race.poll(at(0)), Step::Wait(None));
@@ -138,7 +138,7 @@ fn it_is_lost_when_nothing_is_found() {
 }
 
 #[test]
-fn it_is_not_lost_while_a_lookup_could_help() {
+fn a_race_is_not_lost_while_a_lookup_goes_on() {
     let mut race = race(&BOTH);
     race.found(at(0), &[Family::V6], &[v6(1)]);
     assert_eq!(race.poll(at(0)), Step::Start(v6(1)));
@@ -156,7 +156,7 @@ fn an_address_found_twice_is_tried_once() {
 }
 
 #[test]
-fn a_delay_is_never_below_ten_milliseconds() {
+fn attempt_delay_is_at_least_ten_milliseconds() {
     let pace = Pace {
         attempt_delay: Duration::ZERO,
         ..Pace::default()
@@ -168,7 +168,7 @@ fn a_delay_is_never_below_ten_milliseconds() {
 }
 
 #[test]
-fn a_delay_without_end_waits_for_a_failure() {
+fn attempt_delay_without_end_waits_for_a_failure() {
     let pace = Pace {
         attempt_delay: Duration::MAX,
         ..Pace::default()
@@ -279,7 +279,7 @@ impl Story {
 }
 
 #[test]
-fn every_race_keeps_to_the_rules() {
+fn random_races_keep_to_the_rules() {
     let mut tried = 0;
     for seed in 0..5_000 {
         let story = Story::draw(&mut Dice(seed));

@@ -6,7 +6,7 @@ use crate::{connect, hold, limits, ms, reason};
 use keepalive_testkit::world::World;
 
 #[test]
-fn its_host_is_at_its_limit() {
+fn a_host_at_its_limit_is_the_reason() {
     let mut world = World::new(limits(2, 8));
     hold(&mut world, 0);
     world.request(0);
@@ -16,7 +16,7 @@ fn its_host_is_at_its_limit() {
 }
 
 #[test]
-fn there_is_no_room_in_total() {
+fn max_open_is_the_reason() {
     let mut world = World::new(limits(2, 3));
     for host in 0..3 {
         hold(&mut world, host);
@@ -27,7 +27,7 @@ fn there_is_no_room_in_total() {
 }
 
 #[test]
-fn its_host_is_at_its_limit_before_there_is_no_room_in_total() {
+fn a_hosts_limit_goes_before_max_open_as_the_reason() {
     let mut world = World::new(limits(1, 1));
     let holder = hold(&mut world, 0);
     let id = world.request(0);
@@ -42,7 +42,7 @@ fn its_host_is_at_its_limit_before_there_is_no_room_in_total() {
 }
 
 #[test]
-fn too_many_attempts_are_in_flight() {
+fn max_connecting_is_the_reason() {
     let mut world = World::new(Settings {
         max_connecting: Some(2),
         ..limits(4, 8)
@@ -58,7 +58,7 @@ fn too_many_attempts_are_in_flight() {
 }
 
 #[test]
-fn a_withdrawn_attempt_has_not_ended() {
+fn a_withdrawn_attempt_that_has_not_ended_counts_in_the_reason() {
     let mut world = World::new(Settings {
         max_connecting: Some(1),
         ..limits(4, 8)
@@ -75,7 +75,7 @@ fn a_withdrawn_attempt_has_not_ended() {
 }
 
 #[test]
-fn its_attempt_is_in_a_phase() {
+fn the_phase_of_the_attempt_is_the_reason() {
     let mut world = World::new(limits(1, 8));
     let id = world.request(0);
     assert_eq!(reason(&mut world, id), Some(Reason::Resolving));
@@ -90,7 +90,7 @@ fn its_attempt_is_in_a_phase() {
 }
 
 #[test]
-fn the_time_is_that_of_the_phase() {
+fn the_time_of_a_wait_is_that_of_its_phase() {
     let mut world = World::new(limits(1, 8));
     let holder = hold(&mut world, 0);
     let id = world.request(0);

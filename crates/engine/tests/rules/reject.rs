@@ -6,7 +6,7 @@ use crate::{attempt, attempts, connect, hold, idle, limits, ms, take, take_timin
 use keepalive_testkit::world::World;
 
 #[test]
-fn it_asks_again_and_gets_another_connection() {
+fn a_rejected_request_gets_another_connection() {
     let mut world = World::new(limits(1, 8));
     let gone = idle(&mut world, 0);
     let id = world.request(0);
@@ -21,7 +21,7 @@ fn it_asks_again_and_gets_another_connection() {
 }
 
 #[test]
-fn the_second_new_connection_that_goes_is_its_answer() {
+fn a_request_fails_with_the_second_new_connection_that_it_rejects() {
     let mut world = World::new(limits(1, 8));
     let id = world.request(0);
     connect(&mut world, 0);
@@ -39,7 +39,7 @@ fn the_second_new_connection_that_goes_is_its_answer() {
 }
 
 #[test]
-fn what_others_had_used_does_not_count() {
+fn rejected_connections_that_others_had_used_do_not_count() {
     let mut world = World::new(limits(5, 8));
     let users = [(); 5].map(|()| hold(&mut world, 0));
     for user in users {
@@ -58,7 +58,7 @@ fn what_others_had_used_does_not_count() {
 }
 
 #[test]
-fn what_another_has_taken_does_not_count() {
+fn rejected_connections_that_another_has_taken_do_not_count() {
     let mut world = World::new(limits(1, 8));
     let mut other = world.request(0);
     let late = world.request(0);
@@ -74,7 +74,7 @@ fn what_another_has_taken_does_not_count() {
 }
 
 #[test]
-fn it_keeps_its_deadline() {
+fn a_rejected_request_keeps_its_deadline() {
     let mut world = World::new(limits(1, 8));
     let id = world.ask(0, Some(ms(100)), None);
     connect(&mut world, 0);
@@ -90,7 +90,7 @@ fn it_keeps_its_deadline() {
 }
 
 #[test]
-fn it_times_out_at_once_after_its_deadline() {
+fn a_rejected_request_after_its_deadline_times_out_at_once() {
     let mut world = World::new(limits(1, 8));
     let id = world.ask(0, Some(ms(100)), None);
     connect(&mut world, 0);
@@ -100,7 +100,7 @@ fn it_times_out_at_once_after_its_deadline() {
 }
 
 #[test]
-fn it_waits_behind_those_who_came_meanwhile() {
+fn a_rejected_request_waits_behind_those_that_came_meanwhile() {
     let mut world = World::new(limits(1, 8));
     let [a, b] = [0; 2].map(|host| world.request(host));
     connect(&mut world, 0);
@@ -113,7 +113,7 @@ fn it_waits_behind_those_who_came_meanwhile() {
 }
 
 #[test]
-fn it_takes_what_else_is_idle() {
+fn a_rejected_request_takes_another_idle_connection() {
     let mut world = World::new(limits(2, 8));
     let [a, b] = [0; 2].map(|host| world.request(host));
     let [first, second] = [(); 2].map(|()| connect(&mut world, 0));
@@ -126,7 +126,7 @@ fn it_takes_what_else_is_idle() {
 }
 
 #[test]
-fn it_comes_too_late_for_an_answer_that_was_taken() {
+fn reject_after_the_answer_was_taken_changes_nothing() {
     let mut world = World::new(limits(1, 8));
     let id = hold(&mut world, 0);
     world.engines[0].reject(world.now, &mut world.room, id);
@@ -169,7 +169,7 @@ fn a_rejected_request_that_waits_is_counted_as_queued() {
 }
 
 #[test]
-fn it_keeps_its_queue_timeout_until_an_attempt_of_its_own_has_begun() {
+fn a_rejected_request_without_an_attempt_keeps_its_queue_timeout() {
     let mut world = World::new(limits(1, 8));
     idle(&mut world, 0);
     let id = world.ask(0, None, Some(ms(10)));
@@ -181,7 +181,7 @@ fn it_keeps_its_queue_timeout_until_an_attempt_of_its_own_has_begun() {
 }
 
 #[test]
-fn its_queue_timeout_is_over_once_an_attempt_of_its_own_had_begun() {
+fn a_rejected_request_that_had_an_attempt_has_no_queue_timeout() {
     let mut world = World::new(limits(1, 8));
     let id = world.ask(0, Some(ms(100)), Some(ms(10)));
     connect(&mut world, 0);

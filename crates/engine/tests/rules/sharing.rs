@@ -29,14 +29,14 @@ fn waiting(world: &World, ids: &[RequestId]) -> usize {
 }
 
 #[test]
-fn a_host_that_nobody_knows_opens_as_many_as_it_may() {
+fn an_unknown_host_opens_as_many_connections_as_it_may() {
     let mut world = World::new(limits(3, 8));
     crowd(&mut world, 0, 5);
     assert_eq!(attempts(&world, 0), 3);
 }
 
 #[test]
-fn one_that_is_known_to_share_opens_one() {
+fn a_host_known_to_share_opens_one_connection() {
     let mut world = known(limits(3, 8));
     let ids = crowd(&mut world, 0, 5);
     assert_eq!(attempts(&world, 0), 1);
@@ -47,7 +47,7 @@ fn one_that_is_known_to_share_opens_one() {
 }
 
 #[test]
-fn so_does_one_of_which_that_was_said_beforehand() {
+fn a_host_declared_to_share_opens_one_connection() {
     let mut world = World::new(limits(3, 8));
     world.engines[0].host_with(World::hash(0), &0, || true);
     crowd(&mut world, 0, 5);
@@ -55,13 +55,13 @@ fn so_does_one_of_which_that_was_said_beforehand() {
 }
 
 #[test]
-fn what_was_said_of_a_host_that_is_known_changes_nothing() {
+fn a_declaration_for_a_known_host_is_ignored() {
     let mut world = known(limits(3, 8));
     world.engines[0].host_with(World::hash(0), &0, || panic!("it is known"));
 }
 
 #[test]
-fn the_next_is_opened_when_it_is_full_and_one_at_a_time() {
+fn a_sharing_host_opens_the_next_connection_when_all_are_full() {
     let mut world = known(limits(3, 8));
     let ids = crowd(&mut world, 0, 7);
     for left in [5, 3, 1] {
@@ -75,7 +75,7 @@ fn the_next_is_opened_when_it_is_full_and_one_at_a_time() {
 }
 
 #[test]
-fn nobody_opens_another_before_the_peer_has_said_how_many() {
+fn a_provisional_capacity_delays_the_next_connection() {
     let mut world = known(limits(3, 8));
     let ids = crowd(&mut world, 0, 5);
     let first = open(&mut world, Capacity::Provisional(1));
@@ -86,7 +86,7 @@ fn nobody_opens_another_before_the_peer_has_said_how_many() {
 }
 
 #[test]
-fn whatever_ends_it_before_that_lets_the_others_go_on() {
+fn the_end_of_a_provisional_connection_lets_others_open() {
     for end in 0..4 {
         let mut world = known(limits(3, 8));
         let ids = crowd(&mut world, 0, 5);
@@ -104,7 +104,7 @@ fn whatever_ends_it_before_that_lets_the_others_go_on() {
 }
 
 #[test]
-fn an_attempt_that_fails_leaves_the_next_to_the_next() {
+fn a_failed_attempt_of_a_sharing_host_begins_the_next() {
     let mut world = known(limits(3, 8));
     let ids = crowd(&mut world, 0, 3);
     world.fail(attempt(&world, 0));
@@ -113,7 +113,7 @@ fn an_attempt_that_fails_leaves_the_next_to_the_next() {
 }
 
 #[test]
-fn a_peer_that_allows_none_is_waited_for() {
+fn a_peer_that_allows_no_lease_is_waited_for() {
     let mut world = known(limits(3, 8));
     let ids = crowd(&mut world, 0, 3);
     let first = open(&mut world, Capacity::Provisional(1));
@@ -147,7 +147,7 @@ fn a_host_at_its_limit_waits_for_the_peer_if_that_may_allow_more() {
 }
 
 #[test]
-fn until_it_has_been_idle_for_too_long() {
+fn a_connection_without_capacity_expires_and_is_replaced() {
     let mut world = known(limits(3, 8));
     let ids = crowd(&mut world, 0, 2);
     let first = open(&mut world, Capacity::Provisional(1));
@@ -160,7 +160,7 @@ fn until_it_has_been_idle_for_too_long() {
 }
 
 #[test]
-fn it_makes_room_for_whoever_has_waited_longest() {
+fn a_connection_without_capacity_is_evicted_for_the_oldest_request() {
     let mut world = known(limits(3, 1));
     let ids = crowd(&mut world, 0, 2);
     let first = open(&mut world, Capacity::Provisional(1));
@@ -180,7 +180,7 @@ fn it_makes_room_for_whoever_has_waited_longest() {
 }
 
 #[test]
-fn a_limit_that_falls_below_what_is_in_use_counts_as_full() {
+fn a_capacity_below_the_leases_in_use_counts_as_full() {
     let mut world = known(limits(3, 8));
     let ids = crowd(&mut world, 0, 2);
     let first = open(&mut world, Capacity::Shared(2));
@@ -204,7 +204,7 @@ fn a_host_that_turns_out_to_share_takes_its_claims_back() {
 }
 
 #[test]
-fn one_that_turns_out_not_to_opens_as_many_as_it_may() {
+fn a_host_that_turns_out_not_to_share_opens_as_many_as_it_may() {
     let mut world = known(limits(3, 8));
     let ids = crowd(&mut world, 0, 5);
     open(&mut world, Capacity::One);
@@ -212,7 +212,7 @@ fn one_that_turns_out_not_to_opens_as_many_as_it_may() {
 }
 
 #[test]
-fn who_comes_while_one_is_opened_for_nobody_adopts_it() {
+fn a_request_adopts_the_ownerless_attempt_of_a_sharing_host() {
     let mut world = known(keepalive_engine::Settings {
         keep_unneeded_attempts: true,
         ..limits(3, 8)

@@ -6,7 +6,7 @@ use crate::{connect, hold, idle, limits, take};
 use keepalive_testkit::world::World;
 
 #[test]
-fn a_lease_given_back_afterwards_closes() {
+fn a_lease_freed_after_shutdown_closes() {
     let mut world = World::new(limits(4, 8));
     let id = hold(&mut world, 0);
     world.shut_down();
@@ -19,7 +19,7 @@ fn a_lease_given_back_afterwards_closes() {
 }
 
 #[test]
-fn an_answer_withdrawn_afterwards_closes() {
+fn an_answer_withdrawn_after_shutdown_closes() {
     let mut world = World::new(limits(4, 8));
     let id = world.request(0);
     connect(&mut world, 0);
@@ -29,7 +29,7 @@ fn an_answer_withdrawn_afterwards_closes() {
 }
 
 #[test]
-fn an_answer_given_before_can_still_be_taken() {
+fn an_answer_given_before_shutdown_can_be_taken() {
     let mut world = World::new(limits(4, 8));
     let id = world.request(0);
     connect(&mut world, 0);
@@ -40,7 +40,7 @@ fn an_answer_given_before_can_still_be_taken() {
 }
 
 #[test]
-fn the_idle_close_and_the_waiting_are_answered() {
+fn shutdown_closes_idle_connections_and_answers_waiters() {
     let mut world = World::new(limits(1, 2));
     idle(&mut world, 0);
     hold(&mut world, 1);
@@ -54,7 +54,7 @@ fn the_idle_close_and_the_waiting_are_answered() {
 }
 
 #[test]
-fn later_requests_are_refused() {
+fn requests_after_shutdown_are_refused() {
     let mut world = World::new(limits(4, 8));
     world.shut_down();
     let id = world.request(0);
@@ -63,7 +63,7 @@ fn later_requests_are_refused() {
 }
 
 #[test]
-fn a_rejected_connection_is_not_replaced_afterwards() {
+fn a_connection_rejected_after_shutdown_is_not_replaced() {
     let mut world = World::new(limits(4, 8));
     let id = world.request(0);
     connect(&mut world, 0);
@@ -74,7 +74,7 @@ fn a_rejected_connection_is_not_replaced_afterwards() {
 }
 
 #[test]
-fn thousands_of_remembered_hosts_and_waiters_for_room_do_no_harm() {
+fn shutdown_and_abandon_answer_all_among_thousands_of_hosts() {
     for abandon in [false, true] {
         let mut world = World::new(limits(1, 1));
         let id = hold(&mut world, 0);

@@ -17,7 +17,7 @@ fn phases(timing: Timing) -> [u128; 4] {
 }
 
 #[test]
-fn each_phase_has_its_own_time() {
+fn the_timing_has_each_phase_of_an_attempt() {
     let mut world = World::new(limits(1, 8));
     let holder = hold(&mut world, 0);
     let id = world.request(0);
@@ -37,7 +37,7 @@ fn each_phase_has_its_own_time() {
 }
 
 #[test]
-fn after_a_swap_each_goes_on_in_the_phase_of_its_new_attempt() {
+fn the_timing_after_a_swap_follows_the_new_attempt() {
     let mut world = World::new(limits(2, 8));
     let first = world.request(0);
     world.wait(ms(2));
@@ -62,7 +62,7 @@ fn after_a_swap_each_goes_on_in_the_phase_of_its_new_attempt() {
 }
 
 #[test]
-fn an_adopter_queued_before_and_goes_on_where_the_attempt_is() {
+fn the_timing_of_an_adopter_is_queued_and_then_the_attempts_phase() {
     let mut world = World::new(limits(1, 8));
     let first = world.request(0);
     let second = world.request(0);
@@ -77,7 +77,7 @@ fn an_adopter_queued_before_and_goes_on_where_the_attempt_is() {
 }
 
 #[test]
-fn who_is_served_by_reuse_while_attempted_has_both_times() {
+fn the_timing_of_a_request_served_by_reuse_has_its_attempts_phases() {
     let mut world = World::new(limits(2, 8));
     let holder = hold(&mut world, 0);
     let id = world.request(0);
@@ -89,7 +89,7 @@ fn who_is_served_by_reuse_while_attempted_has_both_times() {
 }
 
 #[test]
-fn who_fails_or_times_out_has_its_times_too() {
+fn the_timing_of_a_failure_or_timeout_has_its_phases() {
     let mut world = World::new(limits(1, 8));
     let [a, b] = [0, 0].map(|host| world.ask(host, Some(ms(20)), None));
     world.wait(ms(3));
@@ -102,7 +102,7 @@ fn who_fails_or_times_out_has_its_times_too() {
 }
 
 #[test]
-fn who_is_served_at_once_waited_for_nothing() {
+fn the_timing_of_an_immediate_answer_is_zero() {
     let mut world = World::new(limits(1, 8));
     crate::idle(&mut world, 0);
     let id = world.request(0);
@@ -127,7 +127,7 @@ fn the_time_until_a_rejected_answer_counts_as_queued() {
 }
 
 #[test]
-fn a_rejected_answer_has_its_time_also_when_another_is_there_at_once() {
+fn the_time_until_an_immediately_replaced_answer_counts_as_queued() {
     let mut world = World::new(limits(2, 8));
     let ids = [0; 2].map(|host| world.request(host));
     for _ in ids {

@@ -13,7 +13,7 @@ fn world(max_uses: u64) -> World {
 }
 
 #[test]
-fn a_connection_has_exactly_so_many_leases() {
+fn a_connection_has_exactly_max_uses_leases() {
     let mut world = world(3);
     let mut connections = Vec::new();
     for _ in 0..9 {
@@ -30,7 +30,7 @@ fn a_connection_has_exactly_so_many_leases() {
 }
 
 #[test]
-fn leases_at_the_same_time_count_one_each() {
+fn concurrent_leases_are_a_use_each() {
     let mut world = world(3);
     let ids = [0; 5].map(|host| world.request(host));
     world.connect(0, 5);
@@ -45,7 +45,7 @@ fn leases_at_the_same_time_count_one_each() {
 }
 
 #[test]
-fn a_lease_that_comes_back_early_is_a_use_all_the_same() {
+fn a_lease_freed_before_others_is_a_use() {
     let mut world = world(3);
     let ids = [0; 4].map(|host| world.request(host));
     world.connect(0, 2);
