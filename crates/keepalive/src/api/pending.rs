@@ -16,7 +16,7 @@ use crate::connect::Connector;
 use crate::connect::net::NetConnector;
 use crate::driver::Driver;
 use crate::driver::anchor::Anchor;
-use crate::driver::requests::Asked;
+use crate::driver::inputs::Asked;
 use crate::sync::Arc;
 
 /// A request for a connection, to be awaited.

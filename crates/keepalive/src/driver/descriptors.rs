@@ -51,7 +51,7 @@ impl<C: Connector> Driver<C> {
         let shard = room.budget().orphans().or_else(|| room.idle_longest());
         drop(room);
         if let Some(shard) = shard {
-            self.input(shard, |shard, now, room| {
+            self.with_shard(shard, |shard, now, room| {
                 shard.engine.evict_longest_idle(now, room);
             });
         }

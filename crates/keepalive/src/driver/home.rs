@@ -5,12 +5,11 @@
 //! others wait. So the first request from another runtime moves the home permanently to a thread of
 //! the manager's own.
 
-use keepalive_engine::{Room, ShardId, Time};
+use keepalive_engine::ShardId;
 
 use crate::api::error::Cause;
 use crate::connect::Connector;
-use crate::driver::removable::Removable;
-use crate::driver::shard::Shard;
+use crate::driver::deferred::Removable;
 use crate::driver::{Driver, NO_RUNTIME, keeper};
 use crate::runtime::{self, Handle, OwnThread, has_timers};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
@@ -40,9 +39,9 @@ struct Runtime {
 #[derive(Clone, Copy)]
 pub(crate) struct Past {
     /// Runtimes up to this number are gone.
-    lost: u64,
+    pub(crate) lost: u64,
     /// Runtimes up to this number may be alive, but are no longer the home.
-    left: u64,
+    pub(crate) left: u64,
 }
 
 impl Home {
@@ -136,7 +135,7 @@ impl<C: Connector> Driver<C> {
         }
         thread.run(keeper::keep(self, era));
         for shard in self.ids() {
-            self.input(shard, |shard, now, room| {
+            self.with_shard(shard, |shard, now, room| {
                 shard.follow(now, room, self.home.past(era));
             });
         }
@@ -154,33 +153,11 @@ impl<C: Connector> Driver<C> {
         self.common.freeze();
         drop(runtime);
         for shard in self.ids() {
-            self.input(shard, |shard, now, room| shard.runtime_lost(now, room, era));
+            self.with_shard(shard, |shard, now, room| shard.runtime_lost(now, room, era));
         }
         self.common.thaw();
-        self.input(ShardId(0), |shard, now, room| {
+        self.with_shard(ShardId(0), |shard, now, room| {
             shard.engine.resume(now, room);
         });
-    }
-}
-
-impl<C: Connector> Shard<C> {
-    /// Applies the losses and moves of earlier runtimes that this shard has not applied yet.
-    ///
-    /// A request within the next runtime does so first. Otherwise it would end along with the
-    /// earlier requests.
-    pub(crate) fn follow(&mut self, now: Time, room: &mut impl Room, past: Past) {
-        self.runtime_lost(now, room, past.lost);
-        if self.past < past.left {
-            self.past = past.left;
-            self.leave(now, room);
-        }
-    }
-
-    /// Ends the work of the runtime with this number and of those before, because they are gone.
-    fn runtime_lost(&mut self, now: Time, room: &mut impl Room, era: u64) {
-        if self.past < era {
-            self.past = era;
-            self.engine.abandon(now, room);
-        }
     }
 }

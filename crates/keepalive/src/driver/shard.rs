@@ -6,20 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{
-    self as engine, Action, Answer, Ask, ConnectionId, Engine, Reason, RequestId, Room, ShardId,
-    Time,
+    self as engine, Action, Answer, Ask, ConnectionId, Engine, HostId, Reason, RequestId, Room,
+    ShardId, Time,
 };
 
 use crate::api::error::Cause;
 use crate::api::host::Host;
 use crate::api::request::Request;
-use crate::connect::{ConnectError, Connector};
+use crate::connect::{ConnectError, Connector, Unusable};
+use crate::driver::contain::contain;
+use crate::driver::deferred::{Deferred, Stop, Work};
 use crate::driver::descriptors::Wanted;
-use crate::driver::effects::{Effect, Effects};
+use crate::driver::home::Past;
 use crate::driver::live::Live;
-use crate::driver::removable::Removable;
-use crate::driver::requests::Gone;
-use crate::runtime::AbortHandle;
 use crate::sync::Arc;
 
 pub(crate) struct Shard<C: Connector> {
@@ -33,8 +32,8 @@ pub(crate) struct Shard<C: Connector> {
     pub(crate) failure: Option<ConnectError>,
     /// The last runtime that this shard knows to be the home no longer.
     pub(crate) past: u64,
-    /// Effects that the next input carries out.
-    left: Vec<Effect<C>>,
+    /// Work that the present input carries out.
+    left: Vec<Work<C>>,
 }
 
 /// The driver's data about a request. Dropping it may run user code, so it must happen without a
@@ -86,6 +85,13 @@ pub(crate) enum Leased<C: Connector> {
     Gone(RequestId, Gone<C>),
 }
 
+/// A connection that was held for a request and has become unusable.
+pub(crate) struct Gone<C: Connector> {
+    /// The caller must drop it outside the lock.
+    pub(crate) handle: Option<Box<Live<C>>>,
+    pub(crate) why: Unusable,
+}
+
 /// The place of a connection.
 #[derive(Default)]
 enum Socket<C: Connector> {
@@ -133,38 +139,6 @@ impl Running {
     fn opens(&self) -> bool {
         self.task == Task::Connect && !self.unwanted
     }
-}
-
-/// The means to end a task.
-pub(crate) struct Stop {
-    task: AbortHandle,
-    what: Arc<Removable>,
-}
-
-impl Stop {
-    pub(crate) fn new(task: AbortHandle, what: Arc<Removable>) -> Arc<Self> {
-        Arc::new(Self { task, what })
-    }
-
-    /// Ends it on its runtime, at the next poll.
-    pub(crate) fn abort(&self) {
-        self.task.abort();
-    }
-
-    /// Ends it at once, because its runtime may never poll it again.
-    pub(crate) fn remove(&self) {
-        self.what.remove();
-        self.task.abort();
-    }
-}
-
-/// The meaning of a task's end.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// The attempt or the close has ended.
-    Counts,
-    /// Nothing: another task does the same, or will.
-    OfNoUse,
 }
 
 /// The decision about a task that has started.
@@ -245,6 +219,99 @@ impl<C: Connector> Shard<C> {
                 self.cell(id).answer = Answered::Wakes(waker.clone());
                 Some(Leased::Waits(id))
             }
+        }
+    }
+
+    /// Returns the record of a host, and creates it if there is none.
+    pub(crate) fn host(&mut self, connector: &C, host: &Host) -> HostId {
+        let shares = || contain(|| connector.shares(host)).unwrap_or(false);
+        self.engine.host_with(host.hash_value(), host, shares)
+    }
+
+    /// Gives a request the connection that is held for it, as a whole or as a handle. If the
+    /// connection has become unusable, this is an error, and the caller must reject the request.
+    ///
+    /// Every connection reaches its user through this function, so it checks each.
+    #[inline]
+    pub(crate) fn hand_out(
+        &mut self,
+        request: RequestId,
+        id: ConnectionId,
+        now: Time,
+    ) -> Result<Box<Live<C>>, Gone<C>> {
+        let mut live = self.take_live(id).expect(HERE);
+        let mut lent = if live.is_main() {
+            self.put(live);
+            self.share_out(id, now)?
+        } else {
+            // A runtime that is no longer the home may never deliver events.
+            let past = self.is_past(live.era());
+            let doubtful = live.is_suspect() || live.is_stale(now);
+            if past || (doubtful && live.check().is_err()) {
+                self.put(live);
+                return Err(self.gone(id, None));
+            }
+            live.stop_watching();
+            live
+        };
+        lent.request = request;
+        lent.from_cache = self.engine.take(request).expect(ANSWERED).from_cache;
+        Ok(lent)
+    }
+
+    /// A handle of a shared connection, checked as [`hand_out`](Self::hand_out) does. While other
+    /// leases use the connection, only its watch can raise a doubt.
+    fn share_out(&mut self, id: ConnectionId, now: Time) -> Result<Box<Live<C>>, Gone<C>> {
+        let (past, crowded) = (self.past, self.engine.is_crowded(id));
+        let live = self.live(id).expect(HERE);
+        let doubtful = live.is_suspect() || (live.is_stale(now) && !crowded);
+        let handle = live.share();
+        let past = live.era() <= past;
+        match handle {
+            Some(handle) if !past && (!doubtful || live.check().is_ok()) => Ok(handle),
+            handle => Err(self.gone(id, handle)),
+        }
+    }
+
+    /// Rejects the connection that is held for a request, because it is unusable. `why` becomes the
+    /// answer if the request has had too many such connections.
+    pub(crate) fn reject(&mut self, now: Time, room: &mut impl Room, id: RequestId, why: Unusable) {
+        self.failure = Some(why.into());
+        self.engine.reject(now, room, id);
+    }
+
+    #[cold]
+    fn gone(&mut self, id: ConnectionId, handle: Option<Box<Live<C>>>) -> Gone<C> {
+        let why = self.live(id).expect(HERE).why_unusable();
+        Gone { handle, why }
+    }
+
+    /// Forgets a request whose answer nobody will take. The caller must drop the result outside the
+    /// lock.
+    pub(crate) fn forget(
+        &mut self,
+        id: RequestId,
+        now: Time,
+        room: &mut impl Room,
+    ) -> Option<Cell> {
+        self.look_at_held(id, now, room);
+        self.engine.forget(now, room, id)
+    }
+
+    /// Looks at the connection that is held for a request, because it may go to another user now.
+    pub(crate) fn look_at_held(&mut self, id: RequestId, now: Time, room: &mut impl Room) {
+        if let Some(held) = self.held_for(id) {
+            self.look_at(held, now, room);
+        }
+    }
+
+    /// Looks at a connection in this shard, and watches it from now on.
+    pub(crate) fn look_at(&mut self, id: ConnectionId, now: Time, room: &mut impl Room) {
+        let Some(live) = self.live(id) else { return };
+        if live.watch().is_ready() {
+            self.engine.peer_closed(now, room, id);
+        } else if let Some(capacity) = live.changed_capacity() {
+            self.engine.capacity_changed(now, room, id, capacity);
         }
     }
 
@@ -339,17 +406,55 @@ impl<C: Connector> Shard<C> {
         era <= self.past
     }
 
-    /// The meaning of the end of a task on the runtime with number `era`.
-    pub(crate) fn ending(&mut self, id: ConnectionId, era: u64) -> Ending {
+    /// Whether the end of a task on the runtime with number `era` ends its attempt or close.
+    /// Otherwise another task does the same, or will.
+    pub(crate) fn ends_task(&mut self, id: ConnectionId, era: u64) -> bool {
         let past = self.is_past(era);
         match self.running(id) {
-            Some(running) if era <= running.since => Ending::OfNoUse,
+            Some(running) if era <= running.since => false,
             Some(running) if past && running.opens() => {
                 self.begin_anew(id);
-                Ending::OfNoUse
+                false
             }
-            Some(_) => Ending::Counts,
-            None => Ending::OfNoUse,
+            running => running.is_some(),
+        }
+    }
+
+    /// Takes the connection of a successful attempt. It closes if no request needs it.
+    pub(crate) fn open(&mut self, mut live: Box<Live<C>>, now: Time, room: &mut impl Room) {
+        let id = live.id();
+        if !self.engine.connected(now, room, id, live.capacity()) {
+            self.expect_task(id);
+            self.left.push(Work::Close(self.id, id, Some(live)));
+            return;
+        }
+        let watched = self.engine.is_idle(id) || live.is_main();
+        if watched {
+            live.mark_seen(now);
+        }
+        self.put(live);
+        if watched {
+            self.look_at(id, now, room);
+        }
+    }
+
+    /// Applies the losses and moves of earlier runtimes that this shard has not applied yet.
+    ///
+    /// A request within the next runtime does so first. Otherwise it would end along with the
+    /// earlier requests.
+    pub(crate) fn follow(&mut self, now: Time, room: &mut impl Room, past: Past) {
+        self.runtime_lost(now, room, past.lost);
+        if self.past < past.left {
+            self.past = past.left;
+            self.leave(now, room);
+        }
+    }
+
+    /// Ends the work of the runtime with this number and of those before, because they are gone.
+    pub(crate) fn runtime_lost(&mut self, now: Time, room: &mut impl Room, era: u64) {
+        if self.past < era {
+            self.past = era;
+            self.engine.abandon(now, room);
         }
     }
 
@@ -368,7 +473,7 @@ impl<C: Connector> Shard<C> {
                         // `task_started` will detect the move.
                         continue;
                     };
-                    self.left.push(Effect::Remove(Arc::clone(stop)));
+                    self.left.push(Work::Remove(Arc::clone(stop)));
                     if running.opens() {
                         let id = running.id;
                         self.begin_anew(id);
@@ -387,7 +492,7 @@ impl<C: Connector> Shard<C> {
         running.since = past;
         running.stop = None;
         if let Some(host) = running.host.clone() {
-            self.left.push(Effect::Connect(shard, id, host));
+            self.left.push(Work::Connect(shard, id, host));
         }
     }
 
@@ -444,10 +549,10 @@ impl<C: Connector> Shard<C> {
     }
 
     /// Carries out the engine's actions, as far as possible under the lock; the rest goes into
-    /// `effects`.
-    pub(crate) fn forward(&mut self, effects: &mut Effects<C>) {
+    /// `deferred`.
+    pub(crate) fn forward(&mut self, deferred: &mut Deferred<C>) {
         if !self.left.is_empty() {
-            effects.extend(self.left.drain(..));
+            deferred.extend(self.left.drain(..));
         }
         while let Some(action) = self.engine.poll_action() {
             match action {
@@ -456,27 +561,27 @@ impl<C: Connector> Shard<C> {
                         Answer::Connection(connection) => Answered::With(connection),
                         other => Answered::Without(Box::new(self.cause(other))),
                     };
-                    self.answer(effects, id, answer);
+                    self.answer(deferred, id, answer);
                 }
                 Action::Connect(id, host) => {
                     let host = self.engine.key(host).expect("a host in use is known");
                     let (host, past) = (host.clone(), self.past);
                     *self.socket(id.slot()) =
                         Running::expected(id, Task::Connect, Some(host.clone()), past);
-                    effects.push(Effect::Connect(self.id, id, host));
+                    deferred.push(Work::Connect(self.id, id, host));
                 }
-                Action::Cancel(id) | Action::Abandon(id) => self.stop_task(effects, id),
+                Action::Cancel(id) | Action::Abandon(id) => self.stop_task(deferred, id),
                 Action::Close(id) => {
                     let live = self.take_live(id);
                     self.expect_task(id);
-                    effects.push(Effect::Close(self.id, id, live));
+                    deferred.push(Work::Close(self.id, id, live));
                 }
-                Action::Tell(shard, message) => effects.push(Effect::Tell(shard, message)),
+                Action::Tell(shard, message) => deferred.push(Work::Tell(shard, message)),
             }
         }
         // No request took the error.
         if let Some(error) = self.failure.take() {
-            effects.push(Effect::Discard(error));
+            deferred.push(Work::Discard(error));
         }
     }
 
@@ -498,24 +603,24 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    fn answer(&mut self, effects: &mut Effects<C>, id: RequestId, answer: Answered) {
+    fn answer(&mut self, deferred: &mut Deferred<C>, id: RequestId, answer: Answered) {
         let Some(cell) = self.engine.note_mut(id) else {
             // The request was forgotten in the same input.
             return;
         };
         match std::mem::replace(&mut cell.answer, answer) {
-            Answered::Wakes(waker) => effects.push(Effect::Wake(waker)),
-            Answered::Posts(letter) => effects.push(Effect::Post(letter)),
+            Answered::Wakes(waker) => deferred.push(Work::Wake(waker)),
+            Answered::Posts(letter) => deferred.push(Work::Post(letter)),
             // The later of two untaken answers counts.
             Answered::No | Answered::With(_) | Answered::Without(_) => {}
         }
     }
 
-    fn stop_task(&mut self, effects: &mut Effects<C>, id: ConnectionId) {
+    fn stop_task(&mut self, deferred: &mut Deferred<C>, id: ConnectionId) {
         if let Some(running) = self.running(id) {
             running.unwanted = true;
             if let Some(stop) = &running.stop {
-                effects.push(Effect::Stop(Arc::clone(stop)));
+                deferred.push(Work::Stop(Arc::clone(stop)));
             }
         }
     }
@@ -529,6 +634,9 @@ impl<C: Connector> Shard<C> {
         &mut self.sockets[slot]
     }
 }
+
+const HERE: &str = "a connection that is held for a request is here";
+const ANSWERED: &str = "an answered request can be taken";
 
 /// Reserves room for a record in this slot, and as much spare room as an engine's arenas do.
 fn reserve<T>(records: &mut Vec<T>, slot: usize) {

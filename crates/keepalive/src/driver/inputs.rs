@@ -1,0 +1,353 @@
+//! The inputs of callers: requests, their answers, and connections that come back; and the one way
+//! to enter a shard.
+
+use std::panic::Location;
+use std::task::{Context, Poll, Waker};
+
+use keepalive_engine::{Ask, RequestId, Return, ShardId, Time, Timing, Waiting};
+
+use crate::api::error::AllocateError;
+use crate::api::host::Host;
+use crate::api::request::Request;
+use crate::connect::Connector;
+use crate::driver::common::CommonRoom;
+use crate::driver::contain::contain;
+use crate::driver::deferred::{self, Deferred, Work};
+use crate::driver::live::Live;
+use crate::driver::shard::{Gone, Leased, Letter, Shard};
+use crate::driver::{Driver, NO_RUNTIME};
+use crate::sync::{Arc, MutexGuard, Ordering};
+
+/// The result of making a request.
+pub(crate) struct Asked {
+    pub(crate) id: RequestId,
+    /// The error, if the request did not reach an engine.
+    pub(crate) refused: Option<AllocateError>,
+    /// Whether the caller's waker is registered for the answer.
+    pub(crate) listens: bool,
+}
+
+/// An answer in the form that its user takes.
+pub(crate) type Outcome<C> = Result<Box<Live<C>>, AllocateError>;
+
+impl<C: Connector> Driver<C> {
+    /// Makes one input to a shard under its lock, and then carries out the work that follows from
+    /// it without a lock.
+    ///
+    /// Every input to an engine is made by this function or, within deferred work, by
+    /// [`enter`](Self::enter). The exceptions are [`lease`](Self::lease), which answers a hit
+    /// without an action, and [`limit_host`](Self::limit_host).
+    pub(crate) fn with_shard<R>(
+        self: &Arc<Self>,
+        shard: ShardId,
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
+    ) -> R {
+        let mut deferred = Deferred::new();
+        let result = self.enter(shard, &mut deferred, input);
+        self.carry_out(&mut deferred);
+        result
+    }
+
+    /// Makes one input to a shard, and adds the work that follows from it to `deferred`.
+    pub(crate) fn enter<R>(
+        &self,
+        shard: ShardId,
+        deferred: &mut Deferred<C>,
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
+    ) -> R {
+        let now = self.common.now();
+        let mut shard = self.lock(shard);
+        let mut room = self.common.room();
+        let result = input(&mut shard, now, &mut room);
+        self.conclude(shard, now, room, deferred);
+        result
+    }
+
+    /// Ends an input: forwards the engine's actions, and releases the lock.
+    #[inline(always)]
+    fn conclude(
+        &self,
+        mut shard: MutexGuard<'_, Shard<C>>,
+        now: Time,
+        mut room: CommonRoom<'_>,
+        deferred: &mut Deferred<C>,
+    ) {
+        if self.home.era() == NO_RUNTIME {
+            // Without a runtime, nothing watches idle connections or enforces deadlines.
+            let totals = shard.engine.totals();
+            if totals.waiting + totals.connecting + totals.idle > 0 {
+                shard.engine.abandon(now, &mut room);
+            }
+        }
+        drop(room);
+        shard.forward(deferred);
+        if let Some((at, _)) = shard.engine.poll_timeout()
+            && self.signals.set_alarm(at)
+        {
+            deferred.push(Work::Ring);
+        }
+    }
+
+    #[inline]
+    fn carry_out(self: &Arc<Self>, deferred: &mut Deferred<C>) {
+        if !deferred.is_empty() {
+            deferred::run(self, deferred);
+        }
+        if self.shut_down.load(Ordering::Relaxed) && self.common.open() == 0 {
+            self.all_closed.notify_waiters();
+        }
+    }
+
+    /// Makes a request, and takes an idle connection if the fast path applies. Otherwise it acts
+    /// like [`ask`](Self::ask), but registers `waker` for the answer of a request that has to wait.
+    pub(crate) fn lease(
+        self: &Arc<Self>,
+        request: &Request,
+        location: &'static Location<'static>,
+        waker: &Waker,
+    ) -> Result<Box<Live<C>>, Asked> {
+        let era = self.home.era();
+        if era == NO_RUNTIME || self.home.is_elsewhere() {
+            return Err(self.ask(request, location));
+        }
+        let now = self.common.now();
+        let mut shard = self.lock(self.shard_of(request));
+        let mut room = self.common.room();
+        let leased = match shard.past + 1 >= era {
+            true => shard.lease(request, location, waker, now, &mut room),
+            false => None,
+        };
+        let mut unusable = None;
+        let (id, listens) = match leased {
+            Some(Leased::Here(live)) => return Ok(live),
+            Some(Leased::Waits(id)) => (id, true),
+            Some(Leased::Gone(id, gone)) => {
+                shard.reject(now, &mut room, id, gone.why);
+                unusable = gone.handle;
+                (id, false)
+            }
+            None => {
+                let id = self.request(request, location, &mut shard, now, &mut room);
+                // An attempt that begins now may end before this call returns.
+                let listens = shard.engine.is_queued(id);
+                if listens {
+                    shard.wake_when_answered(id, waker);
+                }
+                (id, listens)
+            }
+        };
+        let mut deferred = Deferred::new();
+        self.conclude(shard, now, room, &mut deferred);
+        // Before its connection closes.
+        if let Some(handle) = unusable {
+            handle.discard();
+        }
+        self.carry_out(&mut deferred);
+        Err(Asked {
+            id,
+            refused: None,
+            listens,
+        })
+    }
+
+    /// Makes a request. It may be refused before it reaches an engine.
+    pub(crate) fn ask(
+        self: &Arc<Self>,
+        request: &Request,
+        location: &'static Location<'static>,
+    ) -> Asked {
+        let shard = self.shard_of(request);
+        if let Err(cause) = self.ensure_home() {
+            let id = RequestId::outside(self.lock(shard).number(), shard);
+            let error = AllocateError::new(id, request.host().clone(), Timing::default(), cause);
+            return Asked {
+                id,
+                refused: Some(error),
+                listens: false,
+            };
+        }
+        let id = self.with_shard(shard, |shard, now, room| {
+            self.request(request, location, shard, now, room)
+        });
+        Asked {
+            id,
+            refused: None,
+            listens: false,
+        }
+    }
+
+    fn request(
+        &self,
+        request: &Request,
+        location: &'static Location<'static>,
+        shard: &mut Shard<C>,
+        now: Time,
+        room: &mut CommonRoom<'_>,
+    ) -> RequestId {
+        shard.follow(now, room, self.home.past(self.home.era()));
+        shard.engine.tick(now, room);
+        let host = request.host();
+        let ask = Ask {
+            host: shard.host(&self.connector, host),
+            number: shard.number(),
+            timeout: request.own_timeout(),
+            queue_timeout: request.own_queue_timeout(),
+        };
+        let id = shard.engine.request(now, room, ask);
+        shard.cell(id).location = location;
+        id
+    }
+
+    /// Takes the answer of a request for `host`, or registers the waker of `context` for it.
+    pub(crate) fn poll_answer(
+        self: &Arc<Self>,
+        id: RequestId,
+        host: &Host,
+        context: &mut Context<'_>,
+    ) -> Poll<Outcome<C>> {
+        let mut shard = self.lock(id.shard());
+        while let Some(held) = shard.held_for(id) {
+            match shard.hand_out(id, held, self.common.now()) {
+                Ok(live) => {
+                    shard.forget_answer(id);
+                    return Poll::Ready(Ok(live));
+                }
+                Err(Gone { handle, why }) => {
+                    // The connection became unusable before its answer was taken, so the request
+                    // waits again.
+                    drop(shard);
+                    if let Some(handle) = handle {
+                        handle.discard();
+                    }
+                    self.with_shard(id.shard(), |shard, now, room| {
+                        if shard.held_for(id) == Some(held) {
+                            shard.forget_answer(id);
+                            shard.reject(now, room, id, why);
+                        }
+                    });
+                    shard = self.lock(id.shard());
+                }
+            }
+        }
+        if let Some(cause) = shard.take_refusal(id) {
+            let timing = shard.engine.timing(id).expect(ANSWERED);
+            shard.engine.take(id);
+            drop(shard);
+            let error = AllocateError::new(id, host.clone(), timing, cause);
+            return Poll::Ready(Err(error));
+        }
+        let replaced = shard.wake_when_answered(id, context.waker());
+        drop(shard);
+        drop(replaced);
+        Poll::Pending
+    }
+
+    /// Posts a letter once the answer is ready, possibly now.
+    pub(crate) fn post_when_answered(self: &Arc<Self>, id: RequestId, letter: Box<dyn Letter>) {
+        let now = self.lock(id.shard()).post_when_answered(id, letter);
+        if let Some(unwanted) = now.and_then(Letter::post) {
+            self.forget(unwanted);
+        }
+    }
+
+    pub(crate) fn cancel(self: &Arc<Self>, id: RequestId) -> bool {
+        usize::from(id.shard().0) < self.shards.len()
+            && self.with_shard(id.shard(), |shard, now, room| {
+                shard.look_at_held(id, now, room);
+                shard.engine.cancel(now, room, id)
+            })
+    }
+
+    /// Forgets a request whose answer nobody will take.
+    pub(crate) fn forget(self: &Arc<Self>, id: RequestId) {
+        let mut shard = self.lock(id.shard());
+        let parked = shard.engine.forget_parked(&mut self.common.room(), id);
+        drop(shard);
+        if parked.is_some() {
+            contain(|| drop(parked));
+            return;
+        }
+        let leftover = self.with_shard(id.shard(), |shard, now, room| shard.forget(id, now, room));
+        // A panic in one dropped request must not keep its owner from dropping others.
+        contain(|| drop(leftover));
+    }
+
+    pub(crate) fn waiting(&self, id: RequestId) -> Option<Waiting> {
+        let shard = self.shards.get(usize::from(id.shard().0))?.0.lock();
+        shard
+            .engine
+            .waiting(self.common.now(), &mut self.common.room(), id)
+    }
+
+    /// The time of a request, by phase.
+    pub(crate) fn timing(&self, id: RequestId) -> Option<Timing> {
+        self.lock(id.shard()).engine.timing(id)
+    }
+
+    /// Takes a connection back from its user, for reuse.
+    pub(crate) fn give_back(self: &Arc<Self>, mut live: Box<Live<C>>) {
+        let (connection, id) = (live.id(), live.request);
+        if live.is_handle() {
+            live.discard();
+            self.with_shard(id.shard(), |shard, now, room| {
+                if let Some(main) = shard.live(connection) {
+                    main.mark_seen(now);
+                }
+                shard.engine.released(now, room, id, Return::Reuse);
+                shard.look_at(connection, now, room);
+            });
+        } else if live.watch().is_ready() {
+            self.close(live);
+        } else {
+            let suspect = self.with_shard(id.shard(), |shard, now, room| {
+                let suspect = live.is_suspect();
+                let capacity = live.changed_capacity();
+                live.mark_seen(now);
+                if shard.is_past(live.era()) {
+                    // Its runtime may never deliver its events again.
+                    shard.engine.retire_open(now, room, connection);
+                }
+                shard.put(live);
+                if let Some(capacity) = capacity {
+                    let engine = &mut shard.engine;
+                    engine.capacity_changed(now, room, connection, capacity);
+                }
+                shard.engine.released(now, room, id, Return::Reuse);
+                suspect
+            });
+            if suspect {
+                // Its watch fired before the connection was back in the shard, where the keeper can
+                // look at it.
+                self.signals.look(id.shard(), connection);
+            }
+        }
+    }
+
+    /// Takes a connection from its user that must not be used again.
+    pub(crate) fn close(self: &Arc<Self>, mut live: Box<Live<C>>) {
+        let id = live.request;
+        let mut context = Context::from_waker(Waker::noop());
+        let mut still_open = None;
+        let how = if live.is_handle() {
+            live.discard();
+            Return::Close
+        } else {
+            live.stop_watching();
+            if live.poll_close(&mut context).is_ready() {
+                live.discard();
+                Return::Closed
+            } else {
+                still_open = Some(live);
+                Return::Close
+            }
+        };
+        self.with_shard(id.shard(), |shard, now, room| {
+            if let Some(live) = still_open {
+                shard.put(live);
+            }
+            shard.engine.released(now, room, id, how);
+        });
+    }
+}
+
+const ANSWERED: &str = "an answered request can be taken";
