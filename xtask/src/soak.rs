@@ -13,7 +13,7 @@ use keepalive_testkit::net::census::Census;
 use keepalive_testkit::net::combinations::{self, Combination};
 use keepalive_testkit::net::load::{Caller, Figures, HttpCaller, Limits, RawCaller, Script, Site};
 use keepalive_testkit::net::toxic::Toxic;
-use keepalive_testkit::net::within;
+use keepalive_testkit::wait::holds_within;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::sleep;
 
@@ -97,7 +97,7 @@ async fn soak(time: Duration, seed: u64, peers: &Handle) -> Report {
 /// Waits until the number of descriptors stays the same for a while.
 async fn rest() {
     let mut last = (Instant::now(), Census::take().open());
-    within(SOON, || {
+    holds_within(SOON, || {
         let open = Census::take().open();
         if open != last.1 {
             last = (Instant::now(), open);
@@ -198,7 +198,7 @@ async fn end(caller: impl Caller, site: &Site, report: &mut Report) {
             .push(format!("{out} leases out after the shutdown: {totals:?}"));
     }
     drop(caller);
-    if !within(SOON, || site.sockets().is_empty()).await {
+    if !holds_within(SOON, || site.sockets().is_empty()).await {
         let states = site.sockets();
         report
             .violations

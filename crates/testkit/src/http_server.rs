@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use http::Uri;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::join;
 use tokio::net::{TcpListener, TcpStream};
+
+pub use crate::wait::{eventually, within};
 
 /// Listens on a port of its own, and accepts when the test says so.
 #[derive(Debug)]
@@ -178,25 +179,4 @@ pub fn ok(body: &str) -> String {
 /// The work of the client, while the server does its part.
 pub async fn exchange<A: Future, B: Future>(ask: A, serve: B) -> (A::Output, B::Output) {
     within(async { join!(ask, serve) }).await
-}
-
-/// No step of a test takes longer than this.
-const LIMIT: Duration = Duration::from_secs(10);
-
-/// Fails a test that would hang.
-pub async fn within<F: Future>(future: F) -> F::Output {
-    let timed = tokio::time::timeout(LIMIT, future).await;
-    timed.expect("nothing happens any more")
-}
-
-/// Waits, a turn of the event loop at a time, until a condition holds.
-pub async fn eventually(condition: &str, mut holds: impl FnMut() -> bool) {
-    let turns = async {
-        while !holds() {
-            tokio::task::yield_now().await;
-        }
-    };
-    if tokio::time::timeout(LIMIT, turns).await.is_err() {
-        panic!("it never came about: {condition}");
-    }
 }

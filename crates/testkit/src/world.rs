@@ -12,8 +12,8 @@ use keepalive_engine::{
     check_settled,
 };
 
-use crate::books::Books;
 use crate::coverage::Coverage;
+use crate::ledger::Ledger;
 
 /// The state of a request, as its user sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +35,7 @@ pub struct World {
     pub messages: VecDeque<(usize, Message)>,
     pub abandoned: u64,
     /// A driver's knowledge of each connection.
-    pub books: Books,
+    pub ledger: Ledger,
     pub coverage: Coverage,
     /// The requests answered with a connection, in order, and whether each was the first on its
     /// connection.
@@ -84,7 +84,7 @@ impl World {
             arrivals: Vec::new(),
             used: BTreeSet::new(),
             multiplexed: false,
-            books: Books::default(),
+            ledger: Ledger::default(),
             coverage: Coverage::default(),
             gone: Vec::new(),
             trace: None,
@@ -231,7 +231,7 @@ impl World {
         let Some((_, Fate::Held(connection))) = fate else {
             panic!("{fate:?}")
         };
-        self.books.returned(shard, connection, how);
+        self.ledger.returned(shard, connection, how);
         self.engines[shard].released(self.now, &mut self.room, id, how);
         self.drain(shard);
     }
@@ -247,7 +247,7 @@ impl World {
         let (shard, id, _) = self.attempts.swap_remove(index);
         let capacity = capacity.into();
         self.multiplexed |= capacity != Capacity::One;
-        self.books.opened(shard, id, capacity);
+        self.ledger.opened(shard, id, capacity);
         assert!(self.engines[shard].connected(self.now, &mut self.room, id, capacity));
         self.drain(shard);
         id
@@ -264,7 +264,7 @@ impl World {
     /// one before.
     pub fn connect_late(&mut self, index: usize) -> bool {
         let (shard, id) = self.closing[index];
-        let late = self.books.withdrawn(shard, id, self.latest);
+        let late = self.ledger.withdrawn(shard, id, self.latest);
         if late {
             assert!(!self.engines[shard].connected(self.now, &mut self.room, id, 1));
             self.drain(shard);
@@ -276,7 +276,7 @@ impl World {
     /// before.
     pub fn fail_late(&mut self, index: usize) -> bool {
         let (shard, id) = self.closing[index];
-        let late = self.books.withdrawn(shard, id, self.latest);
+        let late = self.ledger.withdrawn(shard, id, self.latest);
         if late {
             self.closing.swap_remove(index);
             self.strike_out(shard, id);
@@ -318,13 +318,13 @@ impl World {
     pub fn set_capacity(&mut self, shard: usize, id: ConnectionId, capacity: impl Into<Capacity>) {
         let capacity = capacity.into();
         self.multiplexed |= capacity != Capacity::One;
-        self.books.can_carry(shard, id, capacity);
+        self.ledger.can_carry(shard, id, capacity);
         self.engines[shard].capacity_changed(self.now, &mut self.room, id, capacity);
         self.drain(shard);
     }
 
     pub fn peer_closes(&mut self, shard: usize, id: ConnectionId) {
-        self.books.spoiled(shard, id);
+        self.ledger.spoiled(shard, id);
         self.engines[shard].peer_closed(self.now, &mut self.room, id);
         self.drain(shard);
     }
@@ -363,7 +363,7 @@ impl World {
                 "I9: {due:?} is still due"
             );
         }
-        self.books.check_closings(self.latest, self.close_timeout);
+        self.ledger.check_closings(self.latest, self.close_timeout);
     }
 
     /// Lets time pass until something is due. False if nothing will be due.
@@ -453,13 +453,13 @@ impl World {
         let granted = self.messages.iter();
         let granted = granted.filter(|(_, message)| matches!(message, Message::Grant(_)));
         let granted = granted.count();
-        let (under_way, closing) = (self.books.under_way(), self.books.leaving());
+        let (under_way, closing) = (self.ledger.under_way(), self.ledger.leaving());
         assert!(under_way <= self.max_connecting, "I2: attempts under way");
         let budget = self.room.budget();
         assert_eq!(
             (budget.open(), budget.connecting(), budget.closing()),
-            (self.books.len() + granted, under_way + granted, closing),
-            "I3: the books are the driver's"
+            (self.ledger.len() + granted, under_way + granted, closing),
+            "I3: the ledger has the driver's connections"
         );
     }
 
@@ -468,7 +468,7 @@ impl World {
             Action::Answer(id, answer) => self.note(id, answer),
             Action::Connect(id, host) => {
                 let host = *self.engines[shard].key(host).expect("a host in use");
-                self.books.begun(shard, id, host);
+                self.ledger.begun(shard, id, host);
                 self.attempts.push((shard, id, host));
             }
             Action::Cancel(id) => {
@@ -476,15 +476,15 @@ impl World {
                 self.attempts
                     .retain(|&(at, attempt, _)| (at, attempt) != (shard, id));
                 assert_eq!(self.attempts.len() + 1, before, "an attempt in flight");
-                self.books.cancelled(shard, id);
+                self.ledger.cancelled(shard, id);
                 self.closing.push((shard, id));
             }
             Action::Close(id) => {
-                self.books.closing(shard, id, self.latest);
+                self.ledger.closing(shard, id, self.latest);
                 self.closing.push((shard, id));
             }
             Action::Abandon(id) => {
-                self.books.abandoned(shard, id);
+                self.ledger.abandoned(shard, id);
                 self.abandoned += 1;
             }
             Action::Tell(to, message) => {
@@ -502,14 +502,16 @@ impl World {
             "{id:?}: {fate:?} and {answer:?}"
         );
         if let Answer::Connection(connection) = answer {
-            let first = self.books.lent(usize::from(id.shard().0), connection, host);
+            let first = self
+                .ledger
+                .lent(usize::from(id.shard().0), connection, host);
             self.served.push((id, first));
         }
         self.fates.insert(id, (host, Fate::Answered(answer)));
     }
 
     fn strike_out(&mut self, shard: usize, id: ConnectionId) {
-        self.books.gone(shard, id);
+        self.ledger.gone(shard, id);
         self.gone.push((shard, id));
     }
 
@@ -517,7 +519,7 @@ impl World {
     fn unlend(&mut self, id: RequestId) {
         if let Some((_, Fate::Answered(Answer::Connection(connection)))) = self.fates.get(&id) {
             let shard = usize::from(id.shard().0);
-            self.books.returned(shard, *connection, Return::Reuse);
+            self.ledger.returned(shard, *connection, Return::Reuse);
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use keepalive::Manager;
 use keepalive_http::{Client, Http};
 use keepalive_testkit::net::namespace::{Firewall, in_a_namespace};
-use keepalive_testkit::net::within;
+use keepalive_testkit::wait::holds_within;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
@@ -47,7 +47,7 @@ fn an_idle_connection_that_was_cut_is_closed_without_a_request() {
             site.idle_connection_cut_by(firewall).await;
             let manager = site.client.manager();
             assert_eq!(manager.totals().idle, 1, "nobody has said anything");
-            assert!(within(LIMIT, || manager.totals().open == 0).await);
+            assert!(holds_within(LIMIT, || manager.totals().open == 0).await);
             assert_eq!(manager.totals().closed_by_peer, 1);
         });
     });

@@ -159,7 +159,7 @@ impl<'a> Scene<'a> {
         } else if let Some(place) = self
             .open
             .iter()
-            .position(|&(shard, id)| self.world.books.is_provisional(shard, id))
+            .position(|&(shard, id)| self.world.ledger.is_provisional(shard, id))
         {
             Some(Op::Widen(place as u8))
         } else {
@@ -171,10 +171,10 @@ impl<'a> Scene<'a> {
     pub(crate) fn apply(&mut self, op: Op) {
         let attempts = self.world.attempts.clone();
         self.perform(op);
-        let books = &self.world.books;
+        let ledger = &self.world.ledger;
         self.withdrawn.extend(attempts);
         self.withdrawn
-            .retain(|&(shard, id, _)| books.is_withdrawn(shard, id));
+            .retain(|&(shard, id, _)| ledger.is_withdrawn(shard, id));
         let leased: Vec<_> = self.leased().collect();
         let engines = &self.world.engines;
         self.open

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::within;
+use crate::wait::holds_within;
 
 /// Descriptors, tasks, threads and memory of this process at one instant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Census {
     /// The excess that is left when `limit` has passed. Memory does not count: allocators keep it.
     pub async fn returns(&self, limit: Duration) -> Result<(), Left> {
         let mut left = Vec::new();
-        let back = within(limit, || {
+        let back = holds_within(limit, || {
             left = self.left(&Self::take());
             left.is_empty()
         });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use super::stream::is_hung_up;
-use super::within;
+use crate::wait::holds_within;
 
 /// Connections that the client has not closed, counted whenever one more is accepted.
 ///
@@ -46,7 +46,7 @@ impl Crowd {
             .expect("no panic")
             .push(Arc::downgrade(stream));
         let mut count = 0;
-        within(ON_ITS_WAY, || {
+        holds_within(ON_ITS_WAY, || {
             count = self.count();
             count <= self.limit
         })

@@ -26,17 +26,3 @@ mod pump;
 #[cfg(target_os = "linux")]
 mod stream;
 pub mod toxic;
-
-use std::time::{Duration, Instant};
-
-/// Polls a condition that sends no notification; returns whether it held within `limit`.
-pub async fn within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
-    let start = Instant::now();
-    while !holds() {
-        if start.elapsed() > limit {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    true
-}

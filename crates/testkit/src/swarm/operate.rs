@@ -223,7 +223,7 @@ fn end_closing(world: &mut World, dice: &mut Dice, _: &Mix) {
 }
 
 fn change_capacity(world: &mut World, dice: &mut Dice, mix: &Mix) {
-    let open = world.books.open();
+    let open = world.ledger.open();
     if open.is_empty() {
         return;
     }

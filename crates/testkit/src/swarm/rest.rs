@@ -30,9 +30,9 @@ pub(super) fn rest(world: &mut World, dice: &mut Dice) {
     world.run();
     assert_eq!(world.open(), 0, "I11: every connection is closed");
     assert!(
-        world.books.is_empty(),
+        world.ledger.is_empty(),
         "I11: {} are left",
-        world.books.len()
+        world.ledger.len()
     );
     assert_eq!(world.room.budget().connecting(), 0);
     assert_eq!(world.room.budget().closing(), 0);
@@ -64,8 +64,8 @@ fn finish(world: &mut World) {
         assert!(round < ROUNDS, "I11: it never ends");
         world.run();
         check_settled(&world.engines, &mut world.room);
-        for (shard, id) in world.books.open() {
-            if world.books.is_provisional(shard, id) {
+        for (shard, id) in world.ledger.open() {
+            if world.ledger.is_provisional(shard, id) {
                 world.set_capacity(shard, id, Capacity::Shared(1));
             }
         }

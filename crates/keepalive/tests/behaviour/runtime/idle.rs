@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use keepalive::{ErrorKind, Manager};
 use keepalive_testkit::net::again::in_a_process;
-use keepalive_testkit::net::within;
+use keepalive_testkit::wait::holds_within;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
@@ -202,8 +202,8 @@ fn the_managers_thread_ends_with_the_manager() {
             assert_eq!(threads(), 1);
             drop(manager);
             second.block_on(async {
-                assert!(within(MOMENT, || threads() == 0).await);
-                assert!(within(MOMENT, || descriptors() == before).await);
+                assert!(holds_within(MOMENT, || threads() == 0).await);
+                assert!(holds_within(MOMENT, || descriptors() == before).await);
             });
         }
     });

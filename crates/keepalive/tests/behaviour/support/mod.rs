@@ -17,7 +17,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keepalive::AllocateError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -28,6 +28,9 @@ pub(crate) use keepalive_testkit::net::census::descriptors_to;
 #[cfg(all(target_os = "linux", feature = "tls"))]
 pub(crate) use keepalive_testkit::net::census::unread_from;
 pub(crate) use keepalive_testkit::net::gauge::{Entered, Gauge};
+pub(crate) use keepalive_testkit::wait::eventually;
+#[cfg(all(target_os = "linux", feature = "tls"))]
+pub(crate) use keepalive_testkit::wait::eventually_blocking;
 pub(crate) use mock::{Mock, host};
 pub(crate) use names::{Names, found};
 pub(crate) use probe::Probe;
@@ -124,26 +127,6 @@ pub(crate) fn assert_system_error(error: &AllocateError, function: &str, kind: i
     let text = system.to_string();
     let (text, _) = text.split_once(" (os error").expect("std adds the number");
     assert_eq!(error.error_str(), text);
-}
-
-/// Waits for a condition that no event announces.
-pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(5), "never {what}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// Waits for it with the whole thread: no other task of the test's runtime goes on meanwhile, if
-/// that has but one.
-#[cfg(all(target_os = "linux", feature = "tls"))]
-pub(crate) fn eventually_blocking(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < Duration::from_secs(5), "never {what}");
-        std::thread::yield_now();
-    }
 }
 
 /// Polls once, with a waker that does nothing.

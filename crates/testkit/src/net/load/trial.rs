@@ -10,7 +10,7 @@ use super::{Caller, Ending, Figures, Limits, Question, Script, Site};
 use crate::dice::Dice;
 use crate::net::combinations::Combination;
 use crate::net::toxic::Deed;
-use crate::net::within;
+use crate::wait::holds_within;
 
 const CLIENTS: u64 = 16;
 const QUESTIONS: u64 = 200;
@@ -81,7 +81,7 @@ async fn trial<C: Caller>(
     let asking = Instant::now();
     for more in 1.. {
         // Faults of idle connections happen while no question is asked.
-        let happened = within(A_MOMENT, || site.missing(combination).is_none()).await;
+        let happened = holds_within(A_MOMENT, || site.missing(combination).is_none()).await;
         if happened || asking.elapsed() > MOST_ASKING {
             break;
         }
@@ -120,7 +120,7 @@ async fn check_rest(caller: &impl Caller) -> Result<(), String> {
         let totals = caller.totals();
         totals.waiting == 0 && totals.leased == 0 && totals.connecting == 0 && totals.closing == 0
     };
-    if within(SOON, at_rest).await {
+    if holds_within(SOON, at_rest).await {
         Ok(())
     } else {
         Err(format!(
@@ -159,7 +159,7 @@ async fn check_recovery(caller: &impl Caller, site: &Site, seed: u64) -> Result<
 async fn check_no_close_wait(caller: &impl Caller, site: &Site, seed: u64) -> Result<(), String> {
     let deed = [Deed::Close, Deed::Reset, Deed::HalfClose, Deed::Stray][seed as usize % 4];
     site.order(deed);
-    if within(SOON, || {
+    if holds_within(SOON, || {
         site.sockets().is_empty() && caller.totals().open == 0
     })
     .await
@@ -183,7 +183,7 @@ async fn check_end<C: Caller>(caller: C, site: &Site) -> Result<(), String> {
     }
     drop(caller);
     let tasks = || Handle::current().metrics().num_alive_tasks();
-    if within(SOON, || site.sockets().is_empty() && tasks() == 0).await {
+    if holds_within(SOON, || site.sockets().is_empty() && tasks() == 0).await {
         Ok(())
     } else {
         let (descriptors, tasks) = (site.sockets().len(), tasks());

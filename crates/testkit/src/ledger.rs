@@ -1,5 +1,5 @@
-//! A record of a driver's connections, kept apart from the engine, that judges the engine's
-//! actions.
+//! The ledger of a world: every connection as the engine's actions report it, to judge the next
+//! action.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use keepalive_engine::{Capacity, ConnectionId, Return, Time};
 
 /// All connections that have a slot, as the engine's actions report them.
 #[derive(Clone, Default)]
-pub struct Books {
-    pages: BTreeMap<(usize, ConnectionId), Page>,
+pub struct Ledger {
+    entries: BTreeMap<(usize, ConnectionId), Entry>,
 }
 
 #[derive(Clone)]
-struct Page {
+struct Entry {
     host: u32,
     stage: Stage,
     capacity: usize,
@@ -37,7 +37,7 @@ enum Stage {
     Abandoned,
 }
 
-impl Page {
+impl Entry {
     fn carry(&mut self, capacity: Capacity) {
         (self.capacity, self.provisional) = match capacity {
             Capacity::One => (1, false),
@@ -47,32 +47,32 @@ impl Page {
     }
 }
 
-impl Books {
+impl Ledger {
     /// Connections that have a slot.
     pub fn len(&self) -> usize {
-        self.pages.len()
+        self.entries.len()
     }
 
     /// Attempts that have not reported their end, including withdrawn ones.
     pub fn under_way(&self) -> usize {
-        let stages = self.pages.values().map(|page| page.stage);
+        let stages = self.entries.values().map(|entry| entry.stage);
         let under_way = |stage: &Stage| matches!(stage, Stage::Opening | Stage::Withdrawn(None));
         stages.filter(under_way).count()
     }
 
     /// Connections that are being closed, and attempts that were withdrawn.
     pub fn leaving(&self) -> usize {
-        let stages = self.pages.values().map(|page| page.stage);
+        let stages = self.entries.values().map(|entry| entry.stage);
         let closing = |stage: &Stage| !matches!(stage, Stage::Opening | Stage::Open);
         stages.filter(closing).count()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.pages.is_empty()
+        self.entries.is_empty()
     }
 
     pub fn begun(&mut self, shard: usize, id: ConnectionId, host: u32) {
-        let page = Page {
+        let entry = Entry {
             host,
             stage: Stage::Opening,
             capacity: 1,
@@ -81,106 +81,109 @@ impl Books {
             lent: false,
             spoiled: false,
         };
-        let known = self.pages.insert((shard, id), page);
+        let known = self.entries.insert((shard, id), entry);
         assert!(known.is_none(), "I6: {id:?} is begun twice");
     }
 
     pub fn opened(&mut self, shard: usize, id: ConnectionId, capacity: Capacity) {
-        let page = self.page(shard, id);
-        assert_eq!(page.stage, Stage::Opening);
-        page.stage = Stage::Open;
-        page.carry(capacity);
-        page.capacity = page.capacity.max(1);
+        let entry = self.entry(shard, id);
+        assert_eq!(entry.stage, Stage::Opening);
+        entry.stage = Stage::Open;
+        entry.carry(capacity);
+        entry.capacity = entry.capacity.max(1);
     }
 
     pub fn can_carry(&mut self, shard: usize, id: ConnectionId, capacity: Capacity) {
-        self.page(shard, id).carry(capacity);
+        self.entry(shard, id).carry(capacity);
     }
 
     /// The connections that are open.
     pub fn open(&self) -> Vec<(usize, ConnectionId)> {
-        let pages = self.pages.iter();
-        let open = pages.filter(|(_, page)| page.stage == Stage::Open);
+        let entries = self.entries.iter();
+        let open = entries.filter(|(_, entry)| entry.stage == Stage::Open);
         open.map(|(&name, _)| name).collect()
     }
 
     /// Whether the number of leases that a connection carries is not known yet.
     pub fn is_provisional(&self, shard: usize, id: ConnectionId) -> bool {
-        let page = self.pages.get(&(shard, id));
-        page.is_some_and(|page| page.stage == Stage::Open && page.provisional)
+        let entry = self.entries.get(&(shard, id));
+        entry.is_some_and(|entry| entry.stage == Stage::Open && entry.provisional)
     }
 
     /// A request is answered with the connection. Returns whether the request is the first.
     pub fn lent(&mut self, shard: usize, id: ConnectionId, host: u32) -> bool {
-        let page = self.page(shard, id);
-        assert_eq!(page.stage, Stage::Open, "I6: what is handed out is open");
-        assert_eq!(page.host, host, "I6: a connection serves its own host");
-        assert!(!page.spoiled, "I6: what has ended serves nobody");
-        page.leases += 1;
-        assert!(page.leases <= page.capacity, "I7: a lease has one holder");
-        !std::mem::replace(&mut page.lent, true)
+        let entry = self.entry(shard, id);
+        assert_eq!(entry.stage, Stage::Open, "I6: what is handed out is open");
+        assert_eq!(entry.host, host, "I6: a connection serves its own host");
+        assert!(!entry.spoiled, "I6: what has ended serves nobody");
+        entry.leases += 1;
+        assert!(entry.leases <= entry.capacity, "I7: a lease has one holder");
+        !std::mem::replace(&mut entry.lent, true)
     }
 
     pub fn returned(&mut self, shard: usize, id: ConnectionId, how: Return) {
-        let page = self.page(shard, id);
-        page.leases -= 1;
-        page.spoiled |= how != Return::Reuse;
-        if how == Return::Closed && page.leases == 0 {
+        let entry = self.entry(shard, id);
+        entry.leases -= 1;
+        entry.spoiled |= how != Return::Reuse;
+        if how == Return::Closed && entry.leases == 0 {
             self.gone(shard, id);
         }
     }
 
     /// The peer has closed it. The engine may have forgotten it.
     pub fn spoiled(&mut self, shard: usize, id: ConnectionId) {
-        if let Some(page) = self.pages.get_mut(&(shard, id)) {
-            page.spoiled = true;
+        if let Some(entry) = self.entries.get_mut(&(shard, id)) {
+            entry.spoiled = true;
         }
     }
 
     pub fn cancelled(&mut self, shard: usize, id: ConnectionId) {
-        let page = self.page(shard, id);
-        assert_eq!(page.stage, Stage::Opening, "an attempt is withdrawn once");
-        page.stage = Stage::Withdrawn(None);
+        let entry = self.entry(shard, id);
+        assert_eq!(entry.stage, Stage::Opening, "an attempt is withdrawn once");
+        entry.stage = Stage::Withdrawn(None);
     }
 
     /// Whether it is an attempt that was withdrawn and has not reported yet.
     pub fn is_withdrawn(&self, shard: usize, id: ConnectionId) -> bool {
-        let page = self.pages.get(&(shard, id));
-        page.is_some_and(|page| page.stage == Stage::Withdrawn(None))
+        let entry = self.entries.get(&(shard, id));
+        entry.is_some_and(|entry| entry.stage == Stage::Withdrawn(None))
     }
 
     /// Whether the attempt was withdrawn; if so, it closes like others from now on.
     pub fn withdrawn(&mut self, shard: usize, id: ConnectionId, now: Time) -> bool {
         let withdrawn = self.is_withdrawn(shard, id);
         if withdrawn {
-            self.page(shard, id).stage = Stage::Withdrawn(Some(now));
+            self.entry(shard, id).stage = Stage::Withdrawn(Some(now));
         }
         withdrawn
     }
 
     pub fn closing(&mut self, shard: usize, id: ConnectionId, now: Time) {
-        let page = self.page(shard, id);
-        assert_eq!(page.stage, Stage::Open, "a connection is closed once");
-        assert_eq!(page.leases, 0, "I7: nobody holds what is closed");
-        page.stage = Stage::Closing(now);
+        let entry = self.entry(shard, id);
+        assert_eq!(entry.stage, Stage::Open, "a connection is closed once");
+        assert_eq!(entry.leases, 0, "I7: nobody holds what is closed");
+        entry.stage = Stage::Closing(now);
     }
 
     pub fn abandoned(&mut self, shard: usize, id: ConnectionId) {
-        let page = self.page(shard, id);
-        let timed = matches!(page.stage, Stage::Closing(_) | Stage::Withdrawn(Some(_)));
-        assert!(timed, "only what closes is given up: {:?}", page.stage);
-        page.stage = Stage::Abandoned;
+        let entry = self.entry(shard, id);
+        let timed = matches!(entry.stage, Stage::Closing(_) | Stage::Withdrawn(Some(_)));
+        assert!(timed, "only what closes is given up: {:?}", entry.stage);
+        entry.stage = Stage::Abandoned;
     }
 
     pub fn gone(&mut self, shard: usize, id: ConnectionId) {
-        let page = self.pages.remove(&(shard, id)).expect("a known connection");
-        assert_eq!(page.leases, 0);
+        let entry = self
+            .entries
+            .remove(&(shard, id))
+            .expect("a known connection");
+        assert_eq!(entry.leases, 0);
     }
 
     /// The engine drops each connection whose closing takes too long (C8).
     pub fn check_closings(&self, now: Time, close_timeout: Duration) {
-        for ((_, id), page) in &self.pages {
-            if let Stage::Closing(since) | Stage::Withdrawn(Some(since)) = page.stage {
+        for ((_, id), entry) in &self.entries {
+            if let Stage::Closing(since) | Stage::Withdrawn(Some(since)) = entry.stage {
                 let limit = since.checked_add(close_timeout);
                 assert!(
                     limit.is_none_or(|at| now < at),
@@ -190,8 +193,8 @@ impl Books {
         }
     }
 
-    fn page(&mut self, shard: usize, id: ConnectionId) -> &mut Page {
-        let page = self.pages.get_mut(&(shard, id));
-        page.unwrap_or_else(|| panic!("I3: {id:?} of shard {shard} is not in the books"))
+    fn entry(&mut self, shard: usize, id: ConnectionId) -> &mut Entry {
+        let entry = self.entries.get_mut(&(shard, id));
+        entry.unwrap_or_else(|| panic!("I3: {id:?} of shard {shard} is not in the ledger"))
     }
 }
