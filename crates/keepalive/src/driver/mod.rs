@@ -123,6 +123,8 @@ impl<C: Connector> Driver<C> {
     /// Checks every invariant. No input may be in progress.
     #[cfg(any(keepalive_loom, keepalive_shuttle))]
     pub(crate) fn check(&self) {
+        use keepalive_engine::Room as _;
+
         self.snapshot(|shards| {
             let engines: Vec<_> = shards.iter().map(|shard| &shard.engine).collect();
             let mut room = self.common.room();

@@ -10,7 +10,6 @@ use keepalive_engine::{Config, Settings, ShardId};
 use loom::future::block_on;
 
 use crate::api::error::AllocateError;
-use crate::api::host::Host;
 use crate::api::lease::Lease;
 use crate::api::pending::Pending;
 use crate::api::request::Request;
@@ -135,7 +134,6 @@ pub(super) struct Mock {
 #[derive(Default)]
 struct Peer {
     closed: bool,
-    refuses: bool,
     watchers: Vec<Waker>,
 }
 
@@ -150,11 +148,6 @@ impl Mock {
         watchers.into_iter().for_each(Waker::wake);
     }
 
-    /// From now on attempts fail.
-    pub(super) fn refuse(&self) {
-        self.peer.lock().refuses = true;
-    }
-
     /// From now on attempts never end.
     pub(super) fn stick(&self) {
         self.stuck.store(true, Ordering::Relaxed);
@@ -167,9 +160,6 @@ impl Connector for Mock {
     async fn connect(&self, _attempt: &Attempt) -> Result<Wire, ConnectError> {
         if self.stuck.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
-        }
-        if self.peer.lock().refuses {
-            return Err(ConnectError::new("connect", "refused"));
         }
         Ok(Wire(Arc::clone(&self.peer)))
     }
