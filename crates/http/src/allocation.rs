@@ -2,15 +2,14 @@
 
 use keepalive::{FromCache, RequestId, Timing};
 
-/// How the client got the connection of a response; an extension of every response.
+/// How the client got the connection of a response: [`Body::allocation`](crate::Body::allocation).
 ///
 /// # Examples
 ///
 /// ```no_run
-/// # use keepalive_http::{Allocation, Body};
+/// # use keepalive_http::Body;
 /// # fn example(response: http::Response<Body>) {
-/// let allocation = response.extensions().get::<Allocation>();
-/// let reused = allocation.is_some_and(|allocation| allocation.from_cache.is_some());
+/// let reused = response.body().allocation().from_cache.is_some();
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::head::{HeadLimits, Part};
 use crate::hold::Hold;
 use crate::outgoing::BoxError;
 use crate::rest::Rest;
-use crate::{Error, StreamConnector};
+use crate::{Allocation, Error, StreamConnector};
 
 /// The body of a response.
 ///
@@ -47,6 +47,7 @@ pub struct Body<C: StreamConnector = NetConnector> {
     // Already read; returned after the connection is.
     last: Option<Frame<Bytes>>,
     hold: Hold<C>,
+    allocation: Allocation,
     rest: Rest,
     tried: Tried,
     /// `Some` if the exchange has deadlines.
@@ -57,6 +58,7 @@ impl<C: StreamConnector> Body<C> {
     pub(crate) fn new(
         incoming: Incoming,
         hold: Hold<C>,
+        allocation: Allocation,
         rest: Rest,
         tried: Tried,
         timer: Option<Box<Timer>>,
@@ -66,10 +68,18 @@ impl<C: StreamConnector> Body<C> {
             incoming: Some(incoming),
             last: None,
             hold,
+            allocation,
             rest,
             tried,
             timer,
         }
+    }
+
+    /// How the client got the connection of the response.
+    ///
+    /// A layer that replaces the body can keep it among the extensions of the response.
+    pub fn allocation(&self) -> &Allocation {
+        &self.allocation
     }
 
     /// Returns the connection if the body has ended; otherwise does not wait for data.
@@ -102,7 +112,10 @@ impl<C: StreamConnector> Body<C> {
             }
         }
         let item = ready!(item);
-        let item = item.map(|item| within(self.hold.limits(), item));
+        let item = item.map(|item| match item {
+            Ok(frame) if frame.is_data() => Ok(frame),
+            item => within(self.hold.limits(), item),
+        });
         match &item {
             Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_end_stream(),
             // hyper treats a reset with `NO_ERROR` as the end, but a real end has END_STREAM (RFC

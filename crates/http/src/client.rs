@@ -177,7 +177,7 @@ impl<C: StreamConnector> Client<C> {
         &self,
         url: U,
     ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<U, C> {
-        self.send(bare(Method::GET, url), Location::caller())
+        self.send(self.bare(Method::GET, url), Location::caller())
     }
 
     /// Sends a `HEAD`; see [`request`](Self::request).
@@ -197,7 +197,7 @@ impl<C: StreamConnector> Client<C> {
         &self,
         url: U,
     ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<U, C> {
-        self.send(bare(Method::HEAD, url), Location::caller())
+        self.send(self.bare(Method::HEAD, url), Location::caller())
     }
 
     /// Sends a request, and waits for the head of its response.
@@ -210,8 +210,8 @@ impl<C: StreamConnector> Client<C> {
     /// happens before the future is polled. The manager lists the lease under the caller's source
     /// line.
     ///
-    /// The response has an [`Allocation`] among its extensions, and a [`Body`] that holds the
-    /// connection until it has been read. A response that changes the protocol (101), or accepts a
+    /// The response has a [`Body`] that holds the connection until it has been read, and tells how the
+    /// client got it ([`Body::allocation`]). A response that changes the protocol (101), or accepts a
     /// `CONNECT`, leaves the connection to the caller of [`hyper::upgrade::on`]. It counts as in
     /// use until it is dropped. The manager's timeout ends when the request has a connection; the
     /// rest has no time limit unless [`deadlines`](Self::deadlines) are set.
@@ -256,32 +256,45 @@ impl<C: StreamConnector> Client<C> {
         B: http_body::Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.send(Ok(request), Location::caller())
+        self.send(self.check(request), Location::caller())
     }
 
-    // Inlined because the future is large, and a call would copy it.
-    #[inline]
-    fn send<B>(
+    fn send(
         &self,
-        request: Result<Request<B>, Error>,
+        checked: Result<Checked, Error>,
         location: &'static Location<'static>,
-    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<B, C>
+    ) -> impl Future<Output = Result<Response<Body<C>>, Error>> + Send + use<C> {
+        let client = self.clone();
+        async move {
+            let (exchange, body) = checked?;
+            client.run(&exchange, body, location).await
+        }
+    }
+
+    /// Checks a request. This happens before the first poll, so that the future holds nothing large.
+    #[inline]
+    fn check<B>(&self, request: Request<B>) -> Result<Checked, Error>
     where
         B: http_body::Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let request = request.map(|request| {
-            let (head, body) = request.into_parts();
-            (head, Outgoing::new(body))
-        });
-        let client = self.clone();
-        async move {
-            let (head, body) = request?;
-            let mut exchange = Exchange::new(head, &body)?;
-            exchange.hold_back(client.expect_timeout);
-            exchange.forward(|host| client.manager.connector().forwarder(host))?;
-            client.run(&exchange, body, location).await
+        let (head, body) = request.into_parts();
+        let body = Outgoing::new(body);
+        let mut exchange = Exchange::new(head, &body)?;
+        exchange.hold_back(self.expect_timeout);
+        exchange.forward(|host| self.manager.connector().forwarder(host))?;
+        Ok((exchange, body))
+    }
+
+    fn bare(&self, method: Method, url: impl IntoUrl) -> Result<Checked, Error> {
+        let (uri, authorization) = url.into_parts().map_err(Error::url)?;
+        let mut request = Request::new(Empty::<Bytes>::new());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        if let Some(value) = authorization {
+            request.headers_mut().insert(AUTHORIZATION, value);
         }
+        self.check(request)
     }
 
     async fn run(
@@ -291,9 +304,12 @@ impl<C: StreamConnector> Client<C> {
         location: &'static Location<'static>,
     ) -> Result<Response<Body<C>>, Error> {
         let mut any = |_: &HttpConnection<C::Connection>, _| Some(Form::Target);
-        let answered = self.exchange(exchange, body, location, &mut any).await;
-        let answered = answered.map_err(|error| exchange.failed(error))?;
-        Ok(self.respond(exchange, answered).await)
+        let mut response = match self.exchange(exchange, body, location, &mut any).await {
+            Ok(answered) => self.respond(exchange, answered),
+            Err(error) => return Err(exchange.failed(error)),
+        };
+        poll_fn(|cx| response.body_mut().poll_settle(cx)).await;
+        Ok(response)
     }
 
     /// Sends a request over one connection, then over others where a retry is safe, until its time
@@ -396,7 +412,7 @@ impl<C: StreamConnector> Client<C> {
         }
     }
 
-    async fn respond(&self, exchange: &Exchange, mut answered: Answered<C>) -> Response<Body<C>> {
+    fn respond(&self, exchange: &Exchange, mut answered: Answered<C>) -> Response<Body<C>> {
         let allocation = answered.allocation();
         let Answered {
             response,
@@ -404,8 +420,7 @@ impl<C: StreamConnector> Client<C> {
             timer,
             ..
         } = answered;
-        let (mut head, incoming) = response.into_parts();
-        head.extensions.insert(allocation);
+        let (head, incoming) = response.into_parts();
         if exchange.ends_http(head.status) {
             let held = hold.take();
             // hyper makes no tunnel of a 204, but the server may have.
@@ -413,8 +428,14 @@ impl<C: StreamConnector> Client<C> {
                 held.until_left();
             }
         }
-        let mut body = Body::new(incoming, hold, self.rest, exchange.tried(), timer);
-        poll_fn(|cx| body.poll_settle(cx)).await;
+        let body = Body::new(
+            incoming,
+            hold,
+            allocation,
+            self.rest,
+            exchange.tried(),
+            timer,
+        );
         Response::from_parts(head, body)
     }
 }
@@ -465,6 +486,9 @@ impl<C: StreamConnector> fmt::Debug for Client<C> {
     }
 }
 
+/// A checked request, and its body.
+type Checked = (Box<Exchange>, Outgoing);
+
 /// Whether the connection was idle when it was leased, and carries no other request.
 fn was_idle<C: StreamConnector>(lease: &Lease<Http<C>>) -> bool {
     lease.from_cache() == Some(FromCache::Immediate) && !lease.is_shared()
@@ -514,15 +538,4 @@ impl<C: StreamConnector> Answered<C> {
             resent: self.resent,
         }
     }
-}
-
-fn bare(method: Method, url: impl IntoUrl) -> Result<Request<Empty<Bytes>>, Error> {
-    let (uri, authorization) = url.into_parts().map_err(Error::url)?;
-    let mut request = Request::new(Empty::new());
-    *request.method_mut() = method;
-    *request.uri_mut() = uri;
-    if let Some(value) = authorization {
-        request.headers_mut().insert(AUTHORIZATION, value);
-    }
-    Ok(request)
 }

@@ -49,14 +49,14 @@ pub(crate) enum Form {
 
 impl Exchange {
     /// Checks a request of the user, with this body.
-    pub(crate) fn new(mut head: Parts, body: &Outgoing) -> Result<Self, Error> {
+    pub(crate) fn new(mut head: Parts, body: &Outgoing) -> Result<Box<Self>, Error> {
         if head.method != Method::CONNECT {
             credentials::take(&mut head);
         }
         let Origin { to, host } = Origin::of(&head.method, &head.uri)?;
         let target = target::form(&head.method, &head.uri, &host).map_err(Error::url)?;
         check(&head, body).map_err(|what| Error::request(&head.method, to.host(), what))?;
-        Ok(Self {
+        Ok(Box::new(Self {
             to,
             origin: None,
             target,
@@ -66,7 +66,7 @@ impl Exchange {
             #[cfg(feature = "legacy")]
             is_framed: true,
             head,
-        })
+        }))
     }
 
     /// A request that was already checked, with the whole URL in its head. hyper judges the lengths
@@ -107,37 +107,45 @@ impl Exchange {
         form: Form,
         body: Outgoing,
     ) -> Request<Outgoing> {
-        let mut head = self.head.clone();
-        if version == Version::HTTP_2 {
-            head.version = version;
+        let head = &self.head;
+        let mut headers = head.headers.clone();
+        let (uri, version) = if version == Version::HTTP_2 {
             // HTTP/2 sends the URL in pseudo-headers, one of which replaces `host` (RFC 9113,
             // section 8.3.1).
-            let host = head.headers.remove(HOST);
+            let host = headers.remove(HOST);
             let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-            head.uri = with(head.uri, authority, &self.target);
+            (with(head.uri.clone(), authority, &self.target), version)
         } else {
-            // The target of `CONNECT` is always an authority.
-            if form == Form::Target || head.method == Method::CONNECT {
-                head.uri = self.target.clone();
-            }
             if let Some(host) = &self.host
-                && !head.headers.contains_key(HOST)
+                && !headers.contains_key(HOST)
             {
-                head.headers.insert(HOST, host.clone());
+                headers.insert(HOST, host.clone());
             }
             // Only a chunked body can have trailers (RFC 9112, section 7.1.2).
-            let announces = !body.is_whole() && head.headers.contains_key(TRAILER);
-            if announces && !head.headers.contains_key(CONTENT_LENGTH) {
-                let coding = head.headers.entry(TRANSFER_ENCODING);
+            let announces = !body.is_whole() && headers.contains_key(TRAILER);
+            if announces && !headers.contains_key(CONTENT_LENGTH) {
+                let coding = headers.entry(TRANSFER_ENCODING);
                 coding.or_insert(HeaderValue::from_static("chunked"));
             }
-        }
+            // The target of `CONNECT` is always an authority.
+            let uri = match form == Form::Target || head.method == Method::CONNECT {
+                true => &self.target,
+                false => &head.uri,
+            };
+            (uri.clone(), head.version)
+        };
         let body = match self.hold_back {
             // In HTTP/2, hyper does not report a 100.
             Some(time) if version != Version::HTTP_2 => body.held_back(time),
             _ => body,
         };
-        Request::from_parts(head, body)
+        let mut message = Request::new(body);
+        *message.method_mut() = head.method.clone();
+        *message.uri_mut() = uri;
+        *message.version_mut() = version;
+        *message.headers_mut() = headers;
+        *message.extensions_mut() = head.extensions.clone();
+        message
     }
 
     /// Checks whether a connection of this version can carry the request.

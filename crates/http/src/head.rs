@@ -62,8 +62,6 @@ impl HeadLimits {
         }
         builder
             .max_header_size(self.bytes)
-            // A user agent must accept them (RFC 9112, section 5.2).
-            .allow_obsolete_multiline_headers_in_responses(true)
             .max_buf_size(self.bytes.max(MAX_BUFFER));
     }
 

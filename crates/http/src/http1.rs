@@ -155,6 +155,8 @@ where
             if polled.is_ready() {
                 return polled;
             }
+            // A task that has ended has dropped its transport.
+            ready!(self.poll_left(cx));
             ready!(self.poll_ended(cx));
             // A request sent just as the task ended may stay in its channel unread (tokio #8179).
             // Dropping the sender returns the request.
@@ -238,7 +240,7 @@ where
         self.shared.keep_open(false);
     }
 
-    /// Waits until the transport has no other user, or is no longer ours.
+    /// Waits until the transport has no other user, or hyper's task has ended with it.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.is_bare {
             true => self.poll_ended(cx),

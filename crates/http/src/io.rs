@@ -55,8 +55,7 @@ const LITTLE: usize = 2048;
 const BEGINNING: usize = 16;
 
 impl<T> Inner<T> {
-    /// Records the bytes of a read, from `start` on. Returns whether the reader may see any of them,
-    /// or nothing was read.
+    /// Records the bytes of a read, from `start` on. Returns whether the reader may see any of them.
     fn take(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> io::Result<bool> {
         let bytes = &buf.filled()[start..];
         if self.received < BEGINNING as u64 {
@@ -64,7 +63,7 @@ impl<T> Inner<T> {
             rest.zip(bytes).for_each(|(kept, byte)| *kept = *byte);
         }
         self.received += bytes.len() as u64;
-        let Some(inspector) = self.inspector.as_mut().filter(|_| !bytes.is_empty()) else {
+        let Some(inspector) = &mut self.inspector else {
             return Ok(true);
         };
         let inspected = inspector.read(buf, start).map_err(|refused| {
@@ -138,6 +137,7 @@ impl<T> Shared<T> {
     /// Records the start of an HTTP/1.1 request; returns the number of bytes read so far.
     pub(crate) fn begin(&self, gate: Option<Arc<Gate>>) -> u64 {
         let mut inner = self.lock();
+        inner.lonely.clear();
         if let Some(inspector) = &mut inner.inspector {
             inspector.begin(gate);
         }
@@ -257,7 +257,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Shared<T> {
                 Pace::Little => read_little(Pin::new(transport), cx, buf),
                 Pace::Free | Pace::Pause => Pin::new(transport).poll_read(cx, buf),
             };
-            if inner.take(buf, before)? {
+            if buf.filled().len() == before || inner.take(buf, before)? {
                 break result;
             }
         };

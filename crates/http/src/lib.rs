@@ -44,16 +44,15 @@
 //! ```no_run
 //! use http_body_util::BodyExt;
 //! use keepalive::Manager;
-//! use keepalive_http::{Allocation, Client, Http};
+//! use keepalive_http::{Client, Http};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let manager = Manager::builder().max_per_host(2).connector(Http::new()).build()?;
 //! let client = Client::new(manager);
 //!
 //! let response = client.get("http://127.0.0.1:8080/hello").await?;
-//! if let Some(allocation) = response.extensions().get::<Allocation>() {
-//!     println!("{}: {:?}", allocation.id, allocation.from_cache);
-//! }
+//! let allocation = response.body().allocation();
+//! println!("{}: {:?}", allocation.id, allocation.from_cache);
 //! let text = response.into_body().collect().await?.to_bytes();
 //! # Ok(())
 //! # }

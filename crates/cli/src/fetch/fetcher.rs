@@ -284,9 +284,7 @@ impl Fetched {
         self.status = Some(answer.status.as_u16());
         self.version = Some(answer.version);
         self.headers = answer.headers;
-        if let Some(allocation) = answer.allocation {
-            self.from_cache = allocation.from_cache;
-            self.timing = Some(allocation.timing);
-        }
+        self.from_cache = answer.allocation.from_cache;
+        self.timing = Some(answer.allocation.timing);
     }
 }

@@ -3,6 +3,9 @@
 //! hyper reserves memory for each field that it may parse, and more than a hundred of them cost an
 //! allocation for each response. So it gets the first fields of a head and those that it
 //! interprets. The others are kept back, and added to the head that it has parsed.
+//!
+//! A user agent must accept folded lines (RFC 9112, section 5.2). hyper looks for folds in each byte
+//! of a value, so they are undone here, where the ends of lines are known.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,7 +13,7 @@ use std::sync::Arc;
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use httparse::ParserConfig;
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 use tokio::io::ReadBuf;
 
 use crate::head::{Excess, HeadLimits};
@@ -38,33 +41,36 @@ pub(crate) struct Heads {
     interim: usize,
     /// The gate of the request's body, if the body waits for a 100.
     gate: Option<Arc<Gate>>,
-    /// The part of the current line that has been read.
-    line: Line,
-    /// The fields of the current head.
-    fields: usize,
-    /// The bytes of the current head.
+    /// The lines of the current head, with the status line and without folds.
+    lines: usize,
+    /// The bytes of the current head that were read line by line.
     length: usize,
-    surplus: Surplus,
+    /// A line without its end.
+    line: Vec<u8>,
+    /// The last line, with its folds so far.
+    last: Vec<u8>,
+    /// The fields that are kept back.
+    surplus: Vec<(HeaderName, HeaderValue)>,
+    /// The bytes that hyper gets next.
+    left: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In a status line, with this many bytes known.
     Status(usize),
-    Interim,
-    Final,
-    /// In the fields of a final head that hyper gets only in part.
-    Surplus,
+    /// In a head, from its status on.
+    Head(Kind),
+    /// In a head that arrives in pieces, or that hyper must not see as it is.
+    Lines(Kind),
     /// No head can follow before the next request.
     Over,
 }
 
-#[derive(Clone, Copy)]
-enum Line {
-    Nothing,
-    /// A carriage return: the line may be the empty one that ends the head.
-    Return,
-    Text,
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Interim,
+    Final,
 }
 
 // `HTTP/1.1 103`: the length of a status line including the status, and the position of the status.
@@ -79,10 +85,12 @@ impl Heads {
             status: [0; STATUS],
             interim: 0,
             gate: None,
-            line: Line::Nothing,
-            fields: 0,
+            lines: 0,
             length: 0,
-            surplus: Surplus::default(),
+            line: Vec::new(),
+            last: Vec::new(),
+            surplus: Vec::new(),
+            left: Vec::new(),
         }
     }
 
@@ -95,13 +103,12 @@ impl Heads {
 
     /// Puts bytes of earlier reads that hyper may see into the buffer; returns whether there were any.
     pub(crate) fn put_left(&mut self, buf: &mut ReadBuf<'_>) -> bool {
-        let left = &mut self.surplus.left;
-        if left.is_empty() {
+        if self.left.is_empty() {
             return false;
         }
-        let put = left.len().min(buf.remaining());
-        buf.put_slice(&left[..put]);
-        left.drain(..put);
+        let put = self.left.len().min(buf.remaining());
+        buf.put_slice(&self.left[..put]);
+        self.left.drain(..put);
         true
     }
 
@@ -113,25 +120,28 @@ impl Heads {
     ) -> Result<Inspected, Refused> {
         let bytes = &buf.filled()[start..];
         let before = self.interim;
-        let goes_on = self.place == Place::Interim;
+        let goes_on = matches!(
+            self.place,
+            Place::Head(Kind::Interim) | Place::Lines(Kind::Interim)
+        );
         let passed = self.pass(bytes)?;
-        let interim = goes_on || self.interim > before;
-        if interim {
-            Refused::over_interim(self.interim, self.limits.interim)?;
-        }
         let mut kept_back = false;
         if passed < bytes.len() {
             let rest = bytes[passed..].to_vec();
             buf.set_filled(start + passed);
-            self.divert(&rest)?;
+            self.read_lines(&rest)?;
             kept_back = !self.put_left(buf) && passed == 0;
+        }
+        let interim = goes_on || self.interim > before;
+        if interim {
+            Refused::over_interim(self.interim, self.limits.interim)?;
         }
         Ok(Inspected { interim, kept_back })
     }
 
     /// Adds the fields that were kept back to the head that hyper has parsed.
     pub(crate) fn complete(&mut self, head: &mut HeaderMap) {
-        for (name, value) in self.surplus.fields.drain(..) {
+        for (name, value) in self.surplus.drain(..) {
             head.append(name, value);
         }
     }
@@ -141,14 +151,12 @@ impl Heads {
         let mut passed = 0;
         while passed < bytes.len() {
             let rest = &bytes[passed..];
-            let taken = match self.place {
+            passed += match self.place {
                 Place::Over => return Ok(bytes.len()),
-                Place::Surplus => return Ok(passed),
+                Place::Lines(_) => return Ok(passed),
                 Place::Status(known) => self.read_status(known, rest),
-                Place::Interim | Place::Final => self.read_lines(rest)?,
+                Place::Head(kind) => self.read_head(kind, rest)?,
             };
-            self.length += taken;
-            passed += taken;
         }
         Ok(passed)
     }
@@ -162,151 +170,147 @@ impl Heads {
         let taken = bytes.len().min(STATUS - known);
         self.status[known..known + taken].copy_from_slice(&bytes[..taken]);
         self.place = match known + taken {
-            STATUS => self.begin_head(),
+            STATUS => Place::Head(self.begin_head()),
             known => Place::Status(known),
         };
         taken
     }
 
-    /// The place after a complete status. 101 is a final response (RFC 9110, section 15.2.2).
-    fn begin_head(&mut self) -> Place {
-        self.line = Line::Text;
-        self.fields = 0;
+    /// The kind of a head with this status. 101 is a final response (RFC 9110, section 15.2.2).
+    fn begin_head(&mut self) -> Kind {
+        self.lines = 0;
         self.length = 0;
         let code = &self.status[CODE..];
         if code[0] != b'1' || code == b"101" {
             if let Some(gate) = self.gate.take() {
                 gate.shut();
             }
-            return Place::Final;
+            return Kind::Final;
         }
         if let Some(gate) = self.gate.take_if(|_| code == b"100") {
             gate.open();
         }
         self.interim += 1;
-        Place::Interim
+        Kind::Interim
     }
 
-    /// Reads lines up to the end of the head, or to the first field that hyper may not see; returns
-    /// how many bytes that took.
-    fn read_lines(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
-        let mut taken = 0;
-        while let Some(first) = bytes.get(taken) {
-            match (self.line, first) {
-                (Line::Nothing | Line::Return, b'\n') => {
-                    self.end_head();
-                    return Ok(taken + 1);
+    /// Reads a head up to its end. Stops at a line that hyper must not see as it is, or whose end is
+    /// not known; returns how many bytes that took.
+    fn read_head(&mut self, kind: Kind, bytes: &[u8]) -> Result<usize, Refused> {
+        let (mut line, mut lines) = (0, 0);
+        let most = match kind {
+            Kind::Interim => PARSED,
+            Kind::Final if self.limits.fields > PARSED => FIRST,
+            Kind::Final => self.limits.fields,
+        };
+        for end in memchr_iter(b'\n', bytes) {
+            let next = end + 1;
+            match &bytes[next..] {
+                [b'\n', ..] => {
+                    self.end_head(kind);
+                    return Ok(next + 1);
                 }
-                (Line::Nothing, b'\r') => {
-                    self.line = Line::Return;
-                    taken += 1;
-                    continue;
+                [b'\r', b'\n', ..] => {
+                    self.end_head(kind);
+                    return Ok(next + 2);
                 }
-                // A fold belongs to the field before.
-                (Line::Nothing, b' ' | b'\t') | (Line::Return | Line::Text, _) => {}
-                (Line::Nothing, _) => {
-                    if self.is_enough() {
-                        self.place = Place::Surplus;
-                        return Ok(taken);
+                // The line may go on.
+                [] | [b'\r'] | [b' ' | b'\t', ..] => break,
+                _ => {
+                    line = next;
+                    lines += 1;
+                    if lines > most {
+                        break;
                     }
-                    self.add_field()?;
                 }
             }
-            let end = memchr(b'\n', &bytes[taken..]);
-            self.line = end.map_or(Line::Text, |_| Line::Nothing);
-            taken = end.map_or(bytes.len(), |end| taken + end + 1);
         }
-        Ok(taken)
+        self.lines = lines;
+        self.check(kind)?;
+        self.place = Place::Lines(kind);
+        self.length = STATUS + line;
+        Ok(line)
     }
 
-    fn end_head(&mut self) {
-        self.place = match self.place {
-            Place::Interim => Place::Status(0),
-            _ => Place::Over,
+    fn end_head(&mut self, kind: Kind) {
+        self.place = match kind {
+            Kind::Interim => Place::Status(0),
+            Kind::Final => Place::Over,
         };
     }
 
-    /// Whether hyper has got its share of the fields of a final head.
-    fn is_enough(&self) -> bool {
-        self.place == Place::Final && self.fields == FIRST && self.limits.fields > PARSED
-    }
-
-    fn add_field(&mut self) -> Result<(), Refused> {
-        self.fields += 1;
-        let excess = match self.place {
-            Place::Interim if self.fields > PARSED => Some(Excess::of_interim()),
-            Place::Surplus => self.limits.over(self.fields, self.length),
-            _ => None,
+    /// Checks the size of the head so far.
+    fn check(&self, kind: Kind) -> Result<(), Refused> {
+        let excess = match kind {
+            Kind::Interim if self.lines > PARSED => Some(Excess::of_interim()),
+            Kind::Interim => self.limits.over(0, self.length),
+            Kind::Final => self.limits.over(self.lines, self.length),
         };
         excess.map_or(Ok(()), |excess| Err(Refused::Head(excess)))
     }
 
-    /// Reads lines of a head that hyper gets only in part, and the bytes after it.
-    fn divert(&mut self, mut bytes: &[u8]) -> Result<(), Refused> {
-        while self.place == Place::Surplus {
+    /// Whether hyper has got its share of the fields of a head.
+    fn is_enough(&self, kind: Kind) -> bool {
+        kind == Kind::Final && self.lines > FIRST && self.limits.fields > PARSED
+    }
+
+    /// Reads a head line by line, and the bytes after it.
+    fn read_lines(&mut self, mut bytes: &[u8]) -> Result<(), Refused> {
+        while !bytes.is_empty() {
+            let Place::Lines(kind) = self.place else {
+                let passed = self.pass(bytes)?;
+                self.left.extend_from_slice(&bytes[..passed]);
+                bytes = &bytes[passed..];
+                continue;
+            };
             let end = memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
             let (line, rest) = bytes.split_at(end);
-            self.surplus.line.extend_from_slice(line);
+            self.line.extend_from_slice(line);
             self.length += line.len();
             bytes = rest;
-            if !line.ends_with(b"\n") {
-                let excess = self.limits.over(self.fields, self.length);
-                return excess.map_or(Ok(()), |excess| Err(Refused::Head(excess)));
-            }
-            match self.surplus.end_line() {
-                Ended::Head => self.end_head(),
-                Ended::Field => self.add_field()?,
-                Ended::Fold => {}
+            self.check(kind)?;
+            match self.line.as_slice() {
+                line if !line.ends_with(b"\n") => return Ok(()),
+                // The rest of the status line may be empty.
+                _ if self.lines == 0 && self.last.is_empty() => self.last.append(&mut self.line),
+                b"\n" | b"\r\n" => {
+                    self.end_line(kind);
+                    self.left.append(&mut self.line);
+                    self.end_head(kind);
+                }
+                [b' ' | b'\t', ..] => self.last.append(&mut self.line),
+                _ => {
+                    if !self.last.is_empty() {
+                        self.end_line(kind);
+                        self.lines += 1;
+                        self.check(kind)?;
+                    }
+                    self.last.append(&mut self.line);
+                }
             }
         }
-        self.surplus.left.extend_from_slice(bytes);
         Ok(())
     }
-}
 
-/// What is kept back of a head.
-#[derive(Default)]
-struct Surplus {
-    /// A line without its end.
-    line: Vec<u8>,
-    /// The current field, with its folds.
-    field: Vec<u8>,
-    fields: Vec<(HeaderName, HeaderValue)>,
-    /// The bytes that hyper gets next.
-    left: Vec<u8>,
-}
-
-enum Ended {
-    Field,
-    Fold,
-    Head,
-}
-
-impl Surplus {
-    fn end_line(&mut self) -> Ended {
-        let ended = match self.line.as_slice() {
-            b"\n" | b"\r\n" => Ended::Head,
-            [b' ' | b'\t', ..] => Ended::Fold,
-            _ => Ended::Field,
+    /// Sorts the last line. A malformed one is for hyper to reject.
+    fn end_line(&mut self, kind: Kind) {
+        let is_folded = memchr(b'\n', &self.last) != Some(self.last.len() - 1);
+        let is_surplus = self.is_enough(kind);
+        let parsed = match self.lines > 0 && (is_folded || is_surplus) {
+            true => parse(&self.last),
+            false => None,
         };
-        if !matches!(ended, Ended::Fold) {
-            self.end_field();
+        match parsed {
+            Some((name, value)) if is_surplus && !is_interpreted(&name) => {
+                self.surplus.push((name, value));
+            }
+            Some((name, value)) if is_folded => {
+                let unfolded = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
+                self.left.extend_from_slice(&unfolded.concat());
+            }
+            _ => self.left.extend_from_slice(&self.last),
         }
-        let to = match ended {
-            Ended::Head => &mut self.left,
-            Ended::Fold | Ended::Field => &mut self.field,
-        };
-        to.append(&mut self.line);
-        ended
-    }
-
-    /// Sorts the current field. A malformed one is for hyper to reject.
-    fn end_field(&mut self) {
-        match parse(&self.field) {
-            Some((name, value)) if !is_interpreted(&name) => self.fields.push((name, value)),
-            _ => self.left.extend_from_slice(&self.field),
-        }
-        self.field.clear();
+        self.last.clear();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use keepalive::Manager;
-use keepalive_http::{Allocation, Body, Client, Deadline, Deadlines, Error, Http};
+use keepalive_http::{Body, Client, Deadline, Deadlines, Error, Http};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -144,7 +144,7 @@ async fn an_idle_connection_has_no_deadline() {
     request(&mut peer).await;
     peer.write_all(WHOLE).await.unwrap();
     let response = asked.await.unwrap().unwrap();
-    let allocation = response.extensions().get::<Allocation>().unwrap();
+    let allocation = response.body().allocation();
     assert!(allocation.from_cache.is_some());
 }
 

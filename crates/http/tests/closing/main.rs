@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use http::Request;
 use http_body_util::BodyExt;
 use keepalive::Manager;
-use keepalive_http::{Allocation, Client, Http};
+use keepalive_http::{Client, Http};
 use tokio::task::JoinSet;
 
 use server::Server;
@@ -33,7 +33,7 @@ async fn no_get_is_lost() {
                 let path = format!("/{number}");
                 let response = client.get(format!("{base}{path}")).await;
                 let response = response.unwrap_or_else(|error| panic!("{path}: {error}"));
-                let allocation: &Allocation = response.extensions().get().unwrap();
+                let allocation = *response.body().allocation();
                 resent.fetch_add(allocation.resent, Relaxed);
                 let body = response.into_body().collect().await;
                 let body = body.unwrap_or_else(|error| panic!("{path}: {error}"));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use http::{Request, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use keepalive_http::{Allocation, Client};
+use keepalive_http::Client;
 use tokio::task::JoinSet;
 
 use crate::backend::content;
@@ -67,7 +67,7 @@ async fn exchange(client: &Client, traffic: &Traffic, number: usize) -> u32 {
     assert_eq!(response.status(), 200, "{nonce}");
     assert_eq!(response.version(), traffic.version, "{nonce}");
     assert_eq!(response.headers()["x-nonce"], nonce.as_str());
-    let allocation: Allocation = *response.extensions().get().unwrap();
+    let allocation = *response.body().allocation();
     let body = response.into_body().collect().await;
     let body = body.unwrap_or_else(|error| panic!("{nonce}: {error}"));
     let expected = [upload, content(&nonce, size)].concat();

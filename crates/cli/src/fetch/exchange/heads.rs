@@ -45,20 +45,17 @@ pub(crate) fn request(request: &Request<Full<Bytes>>) -> Vec<String> {
     lines
 }
 
-/// The origin of the connection and the head of the response, without credentials.
+/// The head of a response, without credentials.
 pub(crate) fn harmless_response<B>(response: &Response<B>) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(allocation) = response.extensions().get::<Allocation>() {
-        lines.push(connection(allocation));
-    }
-    lines.push(format!("< {}", status_line(response)));
+    let mut lines = vec![format!("< {}", status_line(response))];
     let headers = response.headers().iter();
     lines.extend(headers.map(|header| harmless_header('<', header)));
     lines.push("<".to_owned());
     lines
 }
 
-fn connection(allocation: &Allocation) -> String {
+/// The origin of the connection of a response.
+pub(crate) fn connection(allocation: &Allocation) -> String {
     let timing = allocation.timing;
     match allocation.from_cache {
         Some(FromCache::Immediate) => "* on an idle connection".to_owned(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
-use keepalive_http::{Allocation, Error};
+use keepalive_http::{Allocation, Body, Error};
 
 use crate::fetch::exchange::heads;
 
@@ -53,7 +53,7 @@ pub(crate) struct Answered {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
     /// How its connection was obtained.
-    pub(crate) allocation: Option<Allocation>,
+    pub(crate) allocation: Allocation,
     /// The headers, if they are recorded.
     pub(crate) headers: Option<HeaderMap>,
 }
@@ -79,11 +79,15 @@ impl Trail {
     }
 
     /// Records the head of a response.
-    pub(crate) fn answered<B>(&self, response: &Response<B>) {
-        self.show(|| heads::harmless_response(response));
-        let allocation = response.extensions().get::<Allocation>().copied();
+    pub(crate) fn answered(&self, response: &Response<Body>) {
+        let allocation = *response.body().allocation();
+        self.show(|| {
+            let mut lines = heads::harmless_response(response);
+            lines.insert(0, heads::connection(&allocation));
+            lines
+        });
         let mut record = self.record();
-        record.resent += allocation.map_or(0, |allocation| allocation.resent);
+        record.resent += allocation.resent;
         if self.shows.include {
             record.text.extend(heads::response(response));
         }

@@ -51,6 +51,19 @@ fn an_interim_head_with_more_fields_than_hyper_parses_is_named() {
 }
 
 #[test]
+fn an_interim_head_without_end_is_refused_at_the_limit_of_bytes() {
+    let mut heads = Heads::new(HeadLimits::default().bytes(4096));
+    heads.begin(None);
+    seen(&mut heads, b"HTTP/1.1 103 Early Hints\r\nlink: ", &[]).expect("within the limits");
+    let mut read = 0;
+    while seen(&mut heads, &[b'a'; 100], &[]).is_ok() {
+        read += 100;
+        assert!(read <= 4096, "more is kept than the limit");
+    }
+    assert!(read >= 3900, "refused after {read} bytes");
+}
+
+#[test]
 fn bytes_are_passed_on_as_far_as_the_buffer_has_room() {
     let head = format!("HTTP/1.1 200 OK\r\n{}\r\nbody", "a: b\r\n".repeat(80));
     let mut heads = Heads::new(HeadLimits::default());
@@ -63,7 +76,7 @@ fn bytes_are_passed_on_as_far_as_the_buffer_has_room() {
     // A second head, of which nothing is left over, is passed on after what is.
     let surplus = "a: b\r\n".len() * (80 - FIRST);
     assert_eq!(buf.filled().len(), head.len() - surplus);
-    heads.surplus.left.extend_from_slice(b"left");
+    heads.left.extend_from_slice(b"left");
     let mut little = [0; 3];
     for expected in [&b"lef"[..], b"t"] {
         let mut buf = ReadBuf::new(&mut little);
@@ -100,13 +113,13 @@ fn seen(heads: &mut Heads, said: &[u8], cuts: &[usize]) -> Result<Vec<u8>, Refus
 /// A response as a client has it, or nothing if it is malformed.
 type Answer = Option<(u16, HeaderMap, Bytes)>;
 
-/// The response that hyper reads, with room for this many fields.
+/// The response that hyper reads; with room for many fields and with folds, or as the client uses it.
 async fn answer(said: &[u8], room: Option<usize>) -> Answer {
     let (near, mut far) = tokio::io::duplex(said.len() + 1024);
     let mut builder = http1::Builder::new();
-    builder.allow_obsolete_multiline_headers_in_responses(true);
     if let Some(room) = room {
         builder.max_headers(room);
+        builder.allow_obsolete_multiline_headers_in_responses(true);
     }
     let begun = builder.handshake(TokioIo::new(near)).await;
     let (mut sender, connection) = begun.expect("no handshake in HTTP/1.1");
@@ -220,7 +233,7 @@ fn every_cut_of_a_head_of_many_fields_gives_the_same() {
         let mut heads = Heads::new(HeadLimits::default());
         heads.begin(None);
         let seen = seen(&mut heads, said.as_bytes(), cuts).expect("within the limits");
-        (seen, heads.surplus.fields)
+        (seen, heads.surplus)
     };
     let expected = whole(&[]);
     assert_eq!(expected.1.len(), 4);

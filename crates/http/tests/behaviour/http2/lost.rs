@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http::{Method, Request};
 use keepalive::{ErrorKind, Manager, Reason};
-use keepalive_http::{Allocation, Client, Http};
+use keepalive_http::{Client, Http};
 use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -193,7 +193,7 @@ fn send(client: &Client<Wire>, method: &Method) -> Pin<Box<dyn Future<Output = A
     let asked = client.request(request.body(String::new()).unwrap());
     Box::pin(async move {
         let response = asked.await?;
-        Ok(response.extensions().get::<Allocation>().unwrap().resent)
+        Ok(response.body().allocation().resent)
     })
 }
 

@@ -86,5 +86,5 @@ pub(crate) async fn text(response: Response<Body>) -> String {
 }
 
 pub(crate) fn allocation(response: &Response<Body>) -> Allocation {
-    *response.extensions().get().expect("every response has one")
+    *response.body().allocation()
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
 use keepalive::{Counts, Manager};
-use keepalive_http::{Allocation, Client, Error, Http};
+use keepalive_http::{Client, Error, Http};
 use tokio::time::timeout;
 
 use super::{
@@ -92,7 +92,7 @@ impl HttpCaller {
                 return (broken(&error), late);
             }
         };
-        let allocation = *response.extensions().get::<Allocation>().expect("always");
+        let allocation = *response.body().allocation();
         let handed_out = HandedOut {
             // The timing is that of the last attempt. After several attempts this time is early,
             // which is lenient.
