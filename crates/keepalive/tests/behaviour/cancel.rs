@@ -2,14 +2,14 @@
 
 use keepalive::{ErrorKind, FromCache, Manager};
 
-use crate::support::{Server, echo, error, run};
+use crate::support::{Server, build, echo, error, run};
 
 /// T3, R6: `cancel` withdraws a request at once; it is answered once, and others keep their place.
 #[test]
 fn a_cancelled_waiter_is_answered_once_and_the_next_is_served() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let held = manager.allocate(server.request()).await.unwrap();
         let cancelled = manager.allocate(server.request());
         let next = manager.allocate(server.request());
@@ -39,7 +39,7 @@ fn a_cancelled_waiter_is_answered_once_and_the_next_is_served() {
 fn a_cancelled_request_is_posted_once() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let _held = manager.allocate(server.request()).await.unwrap();
         let (mailbox, mut responses) = keepalive::mailbox();
         let id = manager
@@ -85,7 +85,7 @@ fn a_hit_that_is_cancelled_or_dropped_is_idle_again() {
 fn a_connection_assigned_to_a_dropped_waiter_goes_to_the_next() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let held = manager.allocate(server.request()).await.unwrap();
         let dropped = manager.allocate(server.request());
         let next = manager.allocate(server.request());

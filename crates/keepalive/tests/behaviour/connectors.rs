@@ -11,7 +11,7 @@ use keepalive::{
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy, duplex, split};
 use tokio::sync::Notify;
 
-use crate::support::{Probe, Server, echo, eventually, run};
+use crate::support::{Probe, Server, build, echo, eventually, run};
 
 /// Opens pipes to an echo in this process; the echo ends on request.
 #[derive(Clone, Default)]
@@ -104,10 +104,7 @@ fn a_registered_scheme_is_opened_cached_and_watched_and_others_are_tcp() {
     run(async || {
         let server = Server::start();
         let memory = Memory::default();
-        let manager = Manager::builder()
-            .scheme("memory", memory.clone())
-            .build()
-            .unwrap();
+        let manager = build(|it| it.scheme("memory", memory.clone()));
         for from_cache in [None, Some(FromCache::Immediate)] {
             let request = Request::new("Memory", "nowhere", 7).unwrap();
             let mut lease = manager.allocate(request).await.unwrap();
@@ -129,10 +126,7 @@ fn a_registered_scheme_is_opened_cached_and_watched_and_others_are_tcp() {
 #[test]
 fn the_error_of_a_connector_reaches_its_request() {
     run(async || {
-        let manager = Manager::builder()
-            .scheme("memory", Memory::default())
-            .build()
-            .unwrap();
+        let manager = build(|it| it.scheme("memory", Memory::default()));
         let request = Request::new("memory", "nowhere", 1).unwrap();
         let error = crate::support::error(manager.allocate(request).await);
         assert_eq!(error.function(), "memory");
@@ -148,11 +142,7 @@ fn leases_of_a_users_connector_give_access_to_its_connections() {
     run(async || {
         let server = Server::start();
         let probe = Probe::open();
-        let manager: Manager<Probe> = Manager::builder()
-            .connector(probe.clone())
-            .max_per_host(2)
-            .build()
-            .unwrap();
+        let manager: Manager<Probe> = build(|it| it.connector(probe.clone()).max_per_host(2));
 
         let mut lease = manager.allocate(server.request()).await.unwrap();
         echo(&mut lease.stream, "awaited").await;

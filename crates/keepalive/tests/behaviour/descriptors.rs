@@ -8,7 +8,7 @@ use keepalive_testkit::net::again::in_a_process;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::support::{Server, echo, error, run, run_on_threads};
+use crate::support::{Server, build, echo, error, run, run_on_threads};
 
 /// The number of the system's error, on all systems that run the tests.
 const EMFILE: i32 = 24;
@@ -63,11 +63,7 @@ async fn holds_no_slot(manager: &Manager, leases: &[Lease]) {
 /// A manager whose `max_open` exceeds the descriptors. It stays below the number of requests, since
 /// the feature `check` inspects all connections after every input.
 fn manager() -> Manager {
-    Manager::builder()
-        .max_per_host(200)
-        .max_open(200)
-        .build()
-        .unwrap()
+    build(|it| it.max_per_host(200).max_open(200))
 }
 
 /// Asks for 2,000 connections at once, all of which come.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use keepalive::{AllocateError, ErrorKind, Manager, Request, ResolveError};
 
-use crate::support::{Names, Refusing, Server, error, poll_once, run_on_one_thread};
+use crate::support::{Names, Refusing, Server, build, error, poll_once, run_on_one_thread};
 
 /// The expected values of an error.
 struct Expected {
@@ -61,8 +61,7 @@ fn each_kind_of_error_has_function_number_text_and_host() {
         let begun = Instant::now();
         let (server, refusing) = (Server::start(), Refusing::new());
         let none = Names::new(|_, _| Err(ResolveError::not_found("no such name")));
-        let full = Manager::builder().max_per_host(1).max_queued(1).build();
-        let full = full.unwrap();
+        let full = build(|it| it.max_per_host(1).max_queued(1));
         let held = full.allocate(server.request()).await.unwrap();
         let of = |kind, function| Expected {
             kind,

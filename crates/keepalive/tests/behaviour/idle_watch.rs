@@ -7,14 +7,14 @@ use keepalive::{Manager, Pending};
 
 #[cfg(target_os = "linux")]
 use crate::support::descriptors_to;
-use crate::support::{Mock, Order, Server, echo, eventually, host, run, run_or_hang};
+use crate::support::{Mock, Order, Server, build, echo, eventually, host, run, run_or_hang};
 
 /// C4: a connection that its peer has closed is not handed out, even before its watcher notices.
 #[test]
 fn a_connection_closed_after_its_reply_is_replaced_two_hundred_times() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         for round in 1..=200 {
             let mut lease = manager.allocate(server.request()).await.unwrap();
             assert_eq!(lease.from_cache(), None, "round {round}");
@@ -35,10 +35,7 @@ fn a_connection_closed_after_its_reply_is_replaced_two_hundred_times() {
 
 /// A manager with one connection per host.
 fn one_per_host() -> Manager {
-    Manager::builder()
-        .max_per_host(1)
-        .build()
-        .expect("settings that work")
+    build(|it| it.max_per_host(1))
 }
 
 /// A request that has been answered with a freed connection, which has not been taken.
@@ -138,7 +135,7 @@ fn a_new_connection_that_died_is_not_passed_on() {
 fn a_close_by_the_peer_frees_the_descriptor_and_the_slot() {
     run(async || {
         let (server, other) = (Server::start(), Server::start());
-        let manager = Manager::builder().max_open(1).build().unwrap();
+        let manager = build(|it| it.max_open(1));
         let mut lease = manager.allocate(server.request()).await.unwrap();
         echo(&mut lease, "hello").await;
         lease.free();
@@ -214,7 +211,7 @@ fn a_connection_that_nobody_needed_goes_when_the_peer_closes_it() {
 fn a_connection_that_always_wakes_its_watcher_starves_no_task() {
     run_or_hang(async || {
         let mock = Mock::new().wakes_itself();
-        let manager = Manager::builder().connector(mock).build().unwrap();
+        let manager = build(|it| it.connector(mock));
         manager.allocate(host(0)).await.unwrap().free();
         for _ in 0..10 {
             tokio::spawn(tokio::task::yield_now()).await.unwrap();
@@ -233,7 +230,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(1);
 fn idle_connections_are_closed_in_time_and_the_next_are_fresh() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().keep_alive(KEEP_ALIVE).build().unwrap();
+        let manager = build(|it| it.keep_alive(KEEP_ALIVE));
         let first = manager.allocate(server.request()).await.unwrap();
         let second = manager.allocate(server.request()).await.unwrap();
         assert_eq!(descriptors_to(server.port()), 2);

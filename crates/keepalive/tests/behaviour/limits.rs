@@ -9,8 +9,8 @@ use keepalive::{ErrorKind, FromCache, Manager, Pending, Reason, Request};
 use tokio::task::JoinSet;
 
 use crate::support::{
-    Mock, Probe, Refusing, Server, assert_system_error, echo, error, eventually, host, poll_once,
-    run, run_on_one_thread, run_on_threads,
+    Mock, Probe, Refusing, Server, assert_system_error, build, echo, error, eventually, host,
+    poll_once, run, run_on_one_thread, run_on_threads,
 };
 
 /// L1, L4, L6: with `max_open` 1 one slot serves two hosts, and a failure returns it.
@@ -18,7 +18,7 @@ use crate::support::{
 fn one_slot_is_passed_on_cached_evicted_and_given_back_by_a_failure() {
     run(async || {
         let (server, refusing) = (Server::start(), Refusing::new());
-        let manager = Manager::builder().max_open(1).build().unwrap();
+        let manager = build(|it| it.max_open(1));
 
         let first = manager.allocate(server.request());
         let second = manager.allocate(server.request());
@@ -54,11 +54,7 @@ fn one_slot_is_passed_on_cached_evicted_and_given_back_by_a_failure() {
 fn max_per_host_of_holds_for_its_host_alone() {
     run(async || {
         let (shy, other) = (Server::start(), Server::start());
-        let manager = Manager::builder()
-            .max_per_host(2)
-            .max_per_host_of(shy.request().host(), 1)
-            .build()
-            .unwrap();
+        let manager = build(|it| it.max_per_host(2).max_per_host_of(shy.request().host(), 1));
         let first = manager.allocate(shy.request()).await.unwrap();
         let mut second = Box::pin(manager.allocate(shy.request()));
         assert!(poll_once(second.as_mut()).is_pending());
@@ -78,10 +74,7 @@ fn max_per_host_of_a_partition_is_its_own() {
     run(async || {
         let server = Server::start();
         let apart = || server.request().partition("apart");
-        let manager = Manager::builder()
-            .max_per_host_of(apart().host(), 1)
-            .build()
-            .unwrap();
+        let manager = build(|it| it.max_per_host_of(apart().host(), 1));
         let _held = manager.allocate(apart()).await.unwrap();
         let _first = manager.allocate(server.request()).await.unwrap();
         let _second = manager.allocate(server.request()).await.unwrap();
@@ -105,8 +98,7 @@ fn reason(pending: &Pending<Mock>) -> Reason {
 fn a_withdrawn_attempt_counts_until_its_task_has_ended() {
     run_on_one_thread(async || {
         let mock = Mock::stuck();
-        let manager = Manager::builder().connector(mock.clone()).max_connecting(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(mock.clone()).max_connecting(1));
         let withdrawn = manager.allocate(host(0));
         mock.attempts.until(|tally| tally.now == 1).await;
         let next = manager.allocate(host(1));
@@ -142,11 +134,7 @@ fn ten_thousand_requests_to_a_thousand_hosts_are_all_served_over_128_connections
         // Each address of the loopback network is a host of its own.
         let server = Server::on((Ipv4Addr::UNSPECIFIED, 0).into());
         let probe = Probe::open();
-        let manager = Manager::builder()
-            .connector(probe.clone())
-            .max_open(MAX_OPEN)
-            .build()
-            .unwrap();
+        let manager = build(|it| it.connector(probe.clone()).max_open(MAX_OPEN));
 
         let mut tasks = JoinSet::new();
         for number in 0..REQUESTS {

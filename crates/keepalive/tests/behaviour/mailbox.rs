@@ -11,7 +11,7 @@ use futures_core::Stream;
 use keepalive::{FromCache, Lease, Manager, Request};
 
 use crate::support::{
-    LIMIT, Mock, Refusing, Server, assert_system_error, echo, host, run, run_on_threads,
+    LIMIT, Mock, Refusing, Server, assert_system_error, build, echo, host, run, run_on_threads,
 };
 
 #[derive(Debug, PartialEq)]
@@ -168,7 +168,7 @@ fn a_request_has_its_id_before_its_answer() {
 fn a_posted_answer_that_nobody_takes_keeps_no_slot() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_open(1).build().unwrap();
+        let manager = build(|it| it.max_open(1));
         let (mailbox, responses) = keepalive::mailbox();
         manager
             .allocate_to(&mailbox, server.request(), "unread", ())
@@ -185,8 +185,7 @@ fn a_posted_answer_that_nobody_takes_keeps_no_slot() {
 #[test]
 fn an_answer_posted_by_the_drop_of_responses_is_withdrawn() {
     run(async || {
-        let manager = Manager::builder().connector(Mock::new()).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(Mock::new()).max_per_host(1));
         let held = manager.allocate(host(0)).await.unwrap();
         let (mailbox, responses) = manager.mailbox();
         for context in 0..300 {
@@ -206,8 +205,7 @@ fn an_answer_posted_by_the_drop_of_responses_is_withdrawn() {
 fn answers_posted_during_the_drop_of_responses_are_withdrawn() {
     const HOSTS: usize = 40;
     run_on_threads(LIMIT, async || {
-        let manager = Manager::builder().connector(Mock::new()).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(Mock::new()).max_per_host(1));
         for round in 0..80 {
             let mut held = Vec::new();
             let (mailbox, responses) = manager.mailbox();

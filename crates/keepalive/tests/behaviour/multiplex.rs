@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use keepalive::{FromCache, Manager, Unusable};
 
-use crate::support::{Mock, eventually, host, run, run_on_one_thread};
+use crate::support::{Mock, build, eventually, host, run, run_on_one_thread};
 
 /// A manager with one connection per host.
 fn one_per_host(mock: &Mock) -> Manager<Mock> {
-    let manager = Manager::builder().connector(mock.clone()).max_per_host(1);
-    manager.build().expect("settings that work")
+    build(|it| it.connector(mock.clone()).max_per_host(1))
 }
 
 /// Connections whose capacity can be set.
@@ -53,8 +52,7 @@ fn three_leases_of_a_shared_connection_count_once() {
 fn each_lease_of_a_shared_connection_is_a_use() {
     run(async || {
         let mock = Mock::shared(|| 3);
-        let manager = Manager::builder().connector(mock.clone()).max_per_host(1);
-        let manager = manager.max_uses(2).build().unwrap();
+        let manager = build(|it| it.connector(mock.clone()).max_per_host(1).max_uses(2));
         let first = manager.allocate(host(0)).await.unwrap();
         let second = manager.allocate(host(0)).await.unwrap();
         let third = manager.allocate(host(0));
@@ -101,8 +99,7 @@ fn an_idle_shared_connection_that_the_peer_closes_goes_at_once() {
 fn a_shared_connection_that_the_peer_closes_takes_no_more_leases() {
     run(async || {
         let mock = Mock::shared(|| 3);
-        let manager = Manager::builder().connector(mock.clone()).max_per_host(2);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(mock.clone()).max_per_host(2));
         let first = manager.allocate(host(0)).await.unwrap();
         mock.peer_closes();
         let second = manager.allocate(host(0)).await.unwrap();
@@ -172,8 +169,7 @@ fn a_shared_connection_without_further_handles_is_replaced() {
         let handles = AtomicUsize::new(0);
         let shares = move || handles.fetch_add(1, SeqCst) < 3;
         let mock = Mock::new().capacity(|| 3).share(shares);
-        let manager = Manager::builder().connector(mock).max_per_host(2);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(mock).max_per_host(2));
         let mut leases = Vec::new();
         for _ in 0..3 {
             leases.push(manager.allocate(host(0)).await.unwrap());
@@ -193,7 +189,7 @@ async fn a_shared_connection_is_checked_only_when_all_leases_are_back() {
             Ok(())
         }
     });
-    let manager = Manager::builder().connector(mock.clone()).build().unwrap();
+    let manager = build(|it| it.connector(mock.clone()));
     let first = manager.allocate(host(0)).await.unwrap();
     for _ in 0..3 {
         tokio::time::advance(Duration::from_millis(5)).await;

@@ -15,7 +15,7 @@ use keepalive::{
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 
-use crate::support::{Gauge, Mock, Server, echo, error, eventually, host, run, run_or_hang};
+use crate::support::{Gauge, Mock, Server, build, echo, error, eventually, host, run, run_or_hang};
 
 struct Shaky(NetConnector);
 
@@ -33,11 +33,7 @@ impl Connector for Shaky {
 fn a_panicking_connector_fails_one_request_and_keeps_no_slot() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder()
-            .max_open(1)
-            .connector(Shaky(NetConnector::new()))
-            .build()
-            .unwrap();
+        let manager = build(|it| it.max_open(1).connector(Shaky(NetConnector::new())));
         let request = Request::new("panic", "127.0.0.1", server.port()).unwrap();
         let error = error(manager.allocate(request).await);
         assert_eq!(error.kind(), ErrorKind::Connect);
@@ -64,8 +60,7 @@ impl Drop for Bad {
 #[test]
 fn a_context_that_panics_in_its_drop_loses_no_slot() {
     run(async || {
-        let manager = Manager::builder().connector(Mock::new()).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(Mock::new()).max_per_host(1));
         let held = manager.allocate(host(0)).await.unwrap();
         let (mailbox, responses) = manager.mailbox();
         let asked = manager.allocate_to(&mailbox, host(0), "event", Bad);
@@ -101,11 +96,7 @@ fn an_unread_error_that_panics_in_its_drop_loses_no_slot() {
             0 => Poll::Ready(Err(ConnectError::new("connect", BadError(Bad)))),
             _ => Poll::Ready(Ok(())),
         });
-        let manager = Manager::builder()
-            .connector(mock)
-            .max_open(1)
-            .build()
-            .unwrap();
+        let manager = build(|it| it.connector(mock).max_open(1));
         let (mailbox, responses) = manager.mailbox();
         let asked = manager.allocate_to(&mailbox, host(0), "event", ());
         assert!(asked.is_ok());
@@ -164,8 +155,7 @@ fn a_shared_handle_that_panics_in_its_drop_loses_no_slot() {
     run(async || {
         let capacity = Arc::new(AtomicUsize::new(1));
         let connector = Handles(Arc::clone(&capacity));
-        let manager = Manager::builder().connector(connector).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(connector).max_per_host(1));
         let lease = manager.allocate(host(0)).await.unwrap();
         capacity.store(2, SeqCst);
         lease.free();
@@ -177,8 +167,7 @@ fn a_shared_handle_that_panics_in_its_drop_loses_no_slot() {
 
 /// A manager with room for one connection.
 fn one_slot(mock: &Mock) -> Manager<Mock> {
-    let manager = Manager::builder().connector(mock.clone()).max_open(1);
-    manager.build().expect("settings that work")
+    build(|it| it.connector(mock.clone()).max_open(1))
 }
 
 /// The next request gets a new connection, in the slot of the one that panicked.
@@ -265,8 +254,7 @@ fn a_panic_of_an_idle_connections_watch_disturbs_no_waiter() {
                 Poll::Pending
             }
         });
-        let manager = Manager::builder().connector(mock.clone()).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(mock.clone()).max_per_host(1));
         let held = manager.allocate(host(0)).await.unwrap();
         let waiter = manager.allocate(host(0));
         manager.allocate(host(1)).await.unwrap().free();
@@ -303,8 +291,7 @@ fn arm(pending: &mut Pending<Mock>) {
 #[test]
 fn a_freed_connection_reaches_a_waiter_whose_waker_panics() {
     run(async || {
-        let manager = Manager::builder().connector(Mock::new()).max_open(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(Mock::new()).max_open(1));
         let held = manager.allocate(host(0)).await.unwrap();
         let mut waiter = manager.allocate(host(0));
         arm(&mut waiter);
@@ -320,8 +307,7 @@ fn shutdown_closes_idle_connections_though_a_waker_panics() {
     const HOSTS: usize = 200;
     run(async || {
         let mock = Mock::new();
-        let manager = Manager::builder().connector(mock.clone()).max_open(HOSTS);
-        let manager = manager.max_per_host(1).build().unwrap();
+        let manager = build(|it| it.connector(mock.clone()).max_open(HOSTS).max_per_host(1));
         let mut held = Vec::new();
         for n in 0..HOSTS {
             held.push(manager.allocate(host(n)).await.unwrap());
@@ -342,7 +328,7 @@ fn shutdown_closes_idle_connections_though_a_waker_panics() {
 #[test]
 fn shutdown_answers_all_waiters_though_their_wakers_panic() {
     run(async || {
-        let manager = Manager::builder().connector(Mock::stuck()).build().unwrap();
+        let manager = build(|it| it.connector(Mock::stuck()));
         let mut waiters: Vec<_> = (0..200).map(|n| manager.allocate(host(n))).collect();
         waiters.iter_mut().for_each(arm);
         drop(manager.shutdown());
@@ -353,7 +339,7 @@ fn shutdown_answers_all_waiters_though_their_wakers_panic() {
 #[test]
 fn a_timeout_whose_waker_panics_delays_no_other() {
     run(async || {
-        let manager = Manager::builder().connector(Mock::stuck()).build().unwrap();
+        let manager = build(|it| it.connector(Mock::stuck()));
         let mut bad = manager.allocate(host(0).timeout(Duration::from_millis(20)));
         arm(&mut bad);
         let good = manager.allocate(host(1).timeout(Duration::from_millis(100)));
@@ -364,8 +350,7 @@ fn a_timeout_whose_waker_panics_delays_no_other() {
 #[test]
 fn a_runtime_that_ends_though_a_waker_panics_frees_its_slots() {
     run(async || {
-        let manager = Manager::builder().connector(Mock::new()).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(Mock::new()).max_per_host(1));
         let first = async || {
             let held = manager.allocate(host(0)).await.unwrap();
             let mut waiter = manager.allocate(host(0));
@@ -390,7 +375,7 @@ fn a_runtime_that_ends_though_a_waker_panics_frees_its_slots() {
 fn a_panic_while_holding_a_lease_closes_it_and_returns_the_slot() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_open(1).build().unwrap();
+        let manager = build(|it| it.max_open(1));
         let pending = manager.allocate(server.request());
         let task = tokio::spawn(async move {
             let _lease = pending.await.unwrap();
@@ -457,8 +442,7 @@ impl Drop for Nosy {
 fn an_unread_error_may_call_the_manager_in_its_drop() {
     run_or_hang(async || {
         let connector = Fails::default();
-        let manager = Manager::builder().connector(connector.clone());
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(connector.clone()));
         *connector.manager.lock().unwrap() = Some(manager.clone());
         let pending = manager.allocate(host(0));
         connector.begun.notified().await;

@@ -3,9 +3,9 @@
 use std::io;
 use std::task::Poll;
 
-use keepalive::{ErrorKind, FromCache, Manager, Phase, Reason, Unusable};
+use keepalive::{ErrorKind, FromCache, Phase, Reason, Unusable};
 
-use crate::support::{Mock, Probe, Server, echo, eventually, host, run, run_on_one_thread};
+use crate::support::{Mock, Probe, Server, build, echo, eventually, host, run, run_on_one_thread};
 
 /// L5, HikariCP #452: while there is room, each waiter has a connection of its own on its way, and
 /// does not rely on another's.
@@ -13,8 +13,7 @@ use crate::support::{Mock, Probe, Server, echo, eventually, host, run, run_on_on
 fn two_waiters_have_an_attempt_each() {
     run(async || {
         let (server, probe) = (Server::start(), Probe::closed());
-        let manager = Manager::builder().connector(probe.clone()).max_per_host(2);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(probe.clone()).max_per_host(2));
         let [one, two] = [(); 2].map(|()| manager.allocate(server.request()));
         probe.attempts.until(|attempts| attempts.now == 2).await;
         probe.pass(2);
@@ -28,8 +27,7 @@ fn two_waiters_have_an_attempt_each() {
 fn a_request_beside_an_answer_not_yet_taken_opens_its_own_connection() {
     run(async || {
         let (server, probe) = (Server::start(), Probe::open());
-        let manager = Manager::builder().connector(probe.clone()).max_per_host(2);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(probe.clone()).max_per_host(2));
         manager.allocate(server.request()).await.unwrap().free();
         // The idle connection belongs to the first request from here on, taken or not.
         let one = manager.allocate(server.request());
@@ -46,11 +44,7 @@ fn an_unneeded_attempt_is_stopped_if_so_set() {
     run(async || {
         let server = Server::start();
         let probe = Probe::closed();
-        let manager = Manager::builder()
-            .connector(probe.clone())
-            .keep_unneeded_attempts(false)
-            .build()
-            .unwrap();
+        let manager = build(|it| it.connector(probe.clone()).keep_unneeded_attempts(false));
         probe.pass(1);
         let held = manager.allocate(server.request()).await.unwrap();
         let waiting = manager.allocate(server.request());
@@ -71,8 +65,7 @@ fn an_unneeded_attempt_is_stopped_if_so_set() {
 fn an_attempt_outlives_the_request_that_started_it() {
     run(async || {
         let (server, probe) = (Server::start(), Probe::closed());
-        let manager = Manager::builder().connector(probe.clone()).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(probe.clone()).max_per_host(1));
         let starter = manager.allocate(server.request());
         let others: Vec<_> = (0..3).map(|_| manager.allocate(server.request())).collect();
         probe.attempts.until(|attempts| attempts.now == 1).await;
@@ -98,8 +91,7 @@ fn a_shared_connection_that_fails_at_once_is_opened_twice() {
         let mock = Mock::shared(|| 2)
             .watch(move || Poll::Ready(Unusable::Failed(reset())))
             .check(move || Err(Unusable::Failed(reset())));
-        let manager = Manager::builder().connector(mock.clone()).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(mock.clone()).max_per_host(1));
 
         let [first, second] = [(); 2].map(|()| manager.allocate(host(0)));
         let (first, second) = tokio::join!(first, second);
@@ -121,7 +113,7 @@ fn a_shared_connection_that_fails_at_once_is_opened_twice() {
 fn a_connection_closed_before_its_use_is_an_error_of_check() {
     run_on_one_thread(async || {
         let mock = Mock::shared(|| 2).watch(|| Poll::Ready(Unusable::Closed));
-        let manager = Manager::builder().connector(mock).build().unwrap();
+        let manager = build(|it| it.connector(mock));
         let error = manager.allocate(host(0)).await.unwrap_err();
         assert_eq!((error.function(), error.error_num()), ("check", None));
         assert_eq!(error.error_str(), "the peer closed the connection");
@@ -134,7 +126,7 @@ fn a_connection_closed_before_its_use_is_an_error_of_check() {
 fn a_host_at_its_limit_is_the_reason_of_a_wait() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(2).build().unwrap();
+        let manager = build(|it| it.max_per_host(2));
         let first = manager.allocate(server.request()).await.unwrap();
         let _second = manager.allocate(server.request()).await.unwrap();
         let pending = manager.allocate(server.request());
@@ -164,8 +156,7 @@ fn each_phase_of_an_attempt_is_the_reason_of_a_wait() {
         ] {
             let server = Server::start();
             let probe = Probe::closed_in(phase);
-            let manager = Manager::builder().connector(probe.clone());
-            let manager = manager.build().unwrap();
+            let manager = build(|it| it.connector(probe.clone()));
             let pending = manager.allocate(server.request());
             probe.attempts.until(|tally| tally.now == 1).await;
             assert_eq!(pending.waiting().expect("a reason").reason(), reason);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use keepalive::{Addresses, Manager, NetConnector, Request};
 
 use crate::support::{
-    Names, Server, Silent, assert_system_error, descriptors_to, echo, error, eventually, run,
+    Names, Server, Silent, assert_system_error, build, descriptors_to, echo, error, eventually, run,
 };
 
 const SILENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -22,11 +22,7 @@ fn racing(addresses: &[IpAddr]) -> Manager {
         .attempt_delay(Duration::from_millis(10))
         .resolve_to_addrs("raced.test", addresses.iter().copied())
         .expect("a name");
-    let manager = Manager::builder()
-        .max_per_host(1)
-        .max_open(1)
-        .connector(net);
-    manager.build().expect("good settings")
+    build(|it| it.max_per_host(1).max_open(1).connector(net))
 }
 
 /// L1: a race over several addresses of a host counts as one connection.
@@ -115,8 +111,7 @@ fn a_dead_ipv6_path_delays_the_first_connection_alone() {
         let net = NetConnector::new()
             .resolve_to_addrs("two.test", [V6, V4])
             .expect("a name");
-        let manager = Manager::builder().max_open(1).connector(net).build();
-        let manager = manager.expect("good settings");
+        let manager = build(|it| it.max_open(1).connector(net));
         let request = Request::new("test", "two.test", server.port()).expect("a request");
 
         let began = Instant::now();

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 #[cfg(target_os = "linux")]
 use crate::support::descriptors_to;
-use crate::support::{Mock, Server, echo, error, eventually, host, poll_once, run};
+use crate::support::{Mock, Server, build, echo, error, eventually, host, poll_once, run};
 
 /// R8, T3: `lease` takes an idle connection or waits in turn, and dropping it cancels the request.
 #[test]
@@ -45,7 +45,7 @@ fn lease_takes_an_idle_connection_at_its_first_poll() {
 fn lease_waits_in_turn_and_a_dropped_one_is_cancelled() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let request: Request = server.request();
         let held = manager.lease(&request).await.unwrap();
 
@@ -80,7 +80,7 @@ fn lease_makes_no_request_before_it_is_polled() {
 fn a_lease_dropped_without_free_is_closed_and_not_reused() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_open(1).build().unwrap();
+        let manager = build(|it| it.max_open(1));
         let mut lease = manager.allocate(server.request()).await.unwrap();
         echo(&mut lease, "first").await;
         drop(lease);
@@ -118,7 +118,7 @@ fn a_connection_freed_after_its_users_shutdown_is_closed() {
 fn a_connection_freed_with_unread_data_is_closed() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let mut lease = manager.allocate(server.request()).await.unwrap();
         // The server answers this twice, in one write; the second line stays unread.
         echo(&mut lease, "twice").await;
@@ -135,7 +135,7 @@ fn a_connection_freed_with_unread_data_is_closed() {
 fn a_waiter_is_not_given_a_connection_with_unread_data() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let mut lease = manager.allocate(server.request()).await.unwrap();
         let waiting = manager.allocate(server.request());
         echo(&mut lease, "twice").await;
@@ -156,7 +156,7 @@ fn a_writer_that_gives_up_frees_its_slot() {
         let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = deaf.local_addr().unwrap().port();
         let request = || Request::new("test", "127.0.0.1", port).unwrap();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let mut lease = manager.allocate(request()).await.unwrap();
         let next = manager.allocate(request());
 
@@ -179,12 +179,11 @@ fn a_writer_that_gives_up_frees_its_slot() {
 fn a_slot_comes_back_from_a_connection_that_never_closes() {
     run(async || {
         let mock = Mock::new().close(|| Poll::Pending);
-        let manager = Manager::builder()
-            .connector(mock.clone())
-            .max_open(1)
-            .close_timeout(Duration::from_millis(20))
-            .build()
-            .unwrap();
+        let manager = build(|it| {
+            it.connector(mock.clone())
+                .max_open(1)
+                .close_timeout(Duration::from_millis(20))
+        });
         for round in 1..=3 {
             let lease = manager.allocate(host(0)).await.unwrap();
             let tally = mock.open.read();
@@ -205,12 +204,11 @@ fn a_connection_opened_too_late_that_never_closes_is_dropped() {
             sleep(Duration::from_millis(40));
             Poll::Ready(Ok(()))
         });
-        let manager = Manager::builder().connector(mock.clone());
-        let manager = manager
-            .timeout(Duration::from_millis(10))
-            .close_timeout(Duration::from_millis(20))
-            .build()
-            .unwrap();
+        let manager = build(|it| {
+            it.connector(mock.clone())
+                .timeout(Duration::from_millis(10))
+                .close_timeout(Duration::from_millis(20))
+        });
         // On a loaded machine an attempt may be withdrawn before it has begun; that proves nothing.
         while mock.attempts.read().total == 0 {
             let error = error(manager.allocate(host(0)).await);

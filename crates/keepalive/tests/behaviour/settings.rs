@@ -12,13 +12,12 @@ use keepalive::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Mock, Server, echo, error, host, run};
+use crate::support::{Mock, Server, build, echo, error, host, run};
 
 const MOMENT: Duration = Duration::from_millis(10);
 
 fn manager(mock: &Mock) -> Manager<Mock> {
-    let built = Manager::builder().connector(mock.clone()).build();
-    built.expect("the defaults can work")
+    build(|it| it.connector(mock.clone()))
 }
 
 /// M1: a manager without settings has the documented limits and times.
@@ -104,20 +103,19 @@ async fn assert_works(manager: &Manager) {
 #[test]
 fn the_largest_settings_work() {
     run(async || {
-        let manager = Manager::builder()
-            .max_per_host(usize::MAX)
-            .max_open(usize::MAX)
-            .max_queued(usize::MAX)
-            .max_connecting(usize::MAX)
-            .max_uses(u64::MAX)
-            .max_reuse_streak(u32::MAX)
-            .keep_alive(Duration::MAX)
-            .timeout(Duration::MAX)
-            .max_lifetime(Duration::MAX)
-            .lifetime_jitter(1.0)
-            .close_timeout(Duration::MAX)
-            .build()
-            .unwrap();
+        let manager = build(|it| {
+            it.max_per_host(usize::MAX)
+                .max_open(usize::MAX)
+                .max_queued(usize::MAX)
+                .max_connecting(usize::MAX)
+                .max_uses(u64::MAX)
+                .max_reuse_streak(u32::MAX)
+                .keep_alive(Duration::MAX)
+                .timeout(Duration::MAX)
+                .max_lifetime(Duration::MAX)
+                .lifetime_jitter(1.0)
+                .close_timeout(Duration::MAX)
+        });
         assert_works(&manager).await;
     });
 }
@@ -125,17 +123,16 @@ fn the_largest_settings_work() {
 #[test]
 fn the_smallest_limits_work() {
     run(async || {
-        let manager = Manager::builder()
-            .max_per_host(1)
-            .max_open(1)
-            .max_queued(1)
-            .max_connecting(1)
-            .max_uses(2)
-            .max_reuse_streak(0)
-            .lifetime_jitter(0.0)
-            .close_timeout(Duration::from_nanos(1))
-            .build()
-            .unwrap();
+        let manager = build(|it| {
+            it.max_per_host(1)
+                .max_open(1)
+                .max_queued(1)
+                .max_connecting(1)
+                .max_uses(2)
+                .max_reuse_streak(0)
+                .lifetime_jitter(0.0)
+                .close_timeout(Duration::from_nanos(1))
+        });
         assert_works(&manager).await;
     });
 }

@@ -11,7 +11,7 @@ use tokio::runtime::{Builder, Handle};
 #[cfg(target_os = "linux")]
 use crate::support::descriptors_to;
 use crate::support::{
-    LIMIT, Mock, Server, echo, error, eventually, host, poll_once, run, run_on_threads,
+    LIMIT, Mock, Server, build, echo, error, eventually, host, poll_once, run, run_on_threads,
 };
 
 /// C7, R6: shutdown answers each waiting request, and each later one, exactly once.
@@ -19,7 +19,7 @@ use crate::support::{
 fn shutdown_answers_waiting_and_later_requests_once() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let held = manager.allocate(server.request()).await.unwrap();
         let (mailbox, mut responses) = keepalive::mailbox();
         let waiting = manager.allocate(server.request());
@@ -74,8 +74,7 @@ impl Wake for Patient {
 fn shutdown_begins_no_attempt_while_it_answers_two_hundred_waiters() {
     run_on_threads(LIMIT, async || {
         let mock = Mock::stuck();
-        let manager = Manager::builder().connector(mock.clone()).max_connecting(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(mock.clone()).max_connecting(1));
         let waker = Waker::from(Arc::new(Patient(Handle::current())));
         let mut waiting: Vec<_> = (0..200).map(|n| manager.allocate(host(n))).collect();
         for waiter in &mut waiting {
@@ -135,7 +134,7 @@ fn shutdown_within_a_time_returns_the_number_of_leases_out() {
 /// C7: outside of a runtime, `shutdown().within` returns the number of leases out at once.
 #[test]
 fn shutdown_within_a_time_is_ready_at_once_without_a_runtime() {
-    let manager = Manager::builder().connector(Mock::new()).build().unwrap();
+    let manager = build(|it| it.connector(Mock::new()));
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let lease = runtime.block_on(async { manager.allocate(host(0)).await.unwrap() });
     let shutdown = || manager.shutdown().within(Duration::from_secs(60));
@@ -146,7 +145,7 @@ fn shutdown_within_a_time_is_ready_at_once_without_a_runtime() {
 
 #[test]
 fn shutdown_within_a_time_is_ready_at_once_without_timers() {
-    let manager = Manager::builder().connector(Mock::new()).build().unwrap();
+    let manager = build(|it| it.connector(Mock::new()));
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let lease = runtime.block_on(async { manager.allocate(host(0)).await.unwrap() });
     let shutdown = manager.shutdown().within(Duration::from_secs(60));
@@ -160,7 +159,7 @@ fn shutdown_within_a_time_is_ready_at_once_without_timers() {
 fn shutdown_within_a_time_counts_a_forgotten_lease() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(2).build().unwrap();
+        let manager = build(|it| it.max_per_host(2));
         std::mem::forget(manager.allocate(server.request()).await.unwrap());
         assert_eq!(manager.leases().len(), 1);
 
@@ -186,7 +185,7 @@ fn shutdown_within_a_time_counts_a_forgotten_lease() {
 fn the_last_handle_closes_idle_connections_and_ends_waits() {
     run(async || {
         let (server, idle) = (Server::start(), Server::start());
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         manager.allocate(idle.request()).await.unwrap().free();
         let mut held = manager.allocate(server.request()).await.unwrap();
         let waiting = manager.allocate(server.request());

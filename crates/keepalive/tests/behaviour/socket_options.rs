@@ -5,16 +5,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use keepalive::{ErrorKind, Lease, Manager, NetConnector, TcpOptions};
+use keepalive::{ErrorKind, Lease, NetConnector, TcpOptions};
 use socket2::SockRef;
 
-use crate::support::{Server, ask, error, run};
+use crate::support::{Server, ask, build, error, run};
 
 async fn lease(server: &Server, options: TcpOptions) -> Lease {
-    let manager = Manager::builder()
-        .connector(NetConnector::new().tcp(options))
-        .build();
-    let manager = manager.expect("good settings");
+    let manager = build(|it| it.connector(NetConnector::new().tcp(options)));
     let lease = manager.allocate(server.request()).await;
     lease.expect("a connection")
 }
@@ -118,10 +115,7 @@ fn a_missing_interface_is_an_error_with_its_name() {
     run(async || {
         for name in ["nowhere0", "", "lo\0x", "a name of more than 15 bytes"] {
             let options = TcpOptions::new().interface(name);
-            let manager = Manager::builder()
-                .connector(NetConnector::new().tcp(options))
-                .build();
-            let manager = manager.expect("good settings");
+            let manager = build(|it| it.connector(NetConnector::new().tcp(options)));
             let server = Server::start();
             let failed = error(manager.allocate(server.request()).await);
             assert_eq!(failed.function(), "setsockopt", "{failed}");
@@ -135,8 +129,7 @@ fn a_missing_interface_is_an_error_with_its_name() {
 }
 
 async fn assert_seen(server: &Server, address: IpAddr) {
-    let manager = Manager::builder().bind_address(address).build();
-    let manager = manager.expect("good settings");
+    let manager = build(|it| it.bind_address(address));
     let lease = manager.allocate(server.request()).await;
     let client = ask(&mut lease.expect("a connection"), "who").await;
     let client: SocketAddr = client.parse().expect("the client's address");
@@ -144,8 +137,7 @@ async fn assert_seen(server: &Server, address: IpAddr) {
 }
 
 async fn assert_bind_fails(server: &Server, address: IpAddr) {
-    let manager = Manager::builder().bind_address(address).build();
-    let manager = manager.expect("good settings");
+    let manager = build(|it| it.bind_address(address));
     let failed = error(manager.allocate(server.request()).await);
     assert_eq!(failed.kind(), ErrorKind::Connect, "{failed}");
     assert_eq!(failed.function(), "bind", "{failed}");
@@ -192,11 +184,10 @@ fn each_family_has_its_own_bind_address() {
     }
     run(async || {
         let v4 = Ipv4Addr::new(127, 0, 0, 3);
-        let manager = Manager::builder()
-            .bind_address(v4.into())
-            .bind_address(Ipv6Addr::LOCALHOST.into())
-            .build()
-            .expect("good settings");
+        let manager = build(|it| {
+            it.bind_address(v4.into())
+                .bind_address(Ipv6Addr::LOCALHOST.into())
+        });
         for (server, from) in [
             (Server::start(), IpAddr::from(v4)),
             (Server::on(v6.into()), Ipv6Addr::LOCALHOST.into()),

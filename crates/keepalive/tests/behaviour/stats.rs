@@ -5,7 +5,9 @@ use std::time::Duration;
 use keepalive::{Counts, ErrorKind, Manager, Stats};
 use tokio::task::JoinSet;
 
-use crate::support::{Order, Refusing, Server, echo, error, eventually, run, run_on_threads};
+use crate::support::{
+    Order, Refusing, Server, build, echo, error, eventually, run, run_on_threads,
+};
 
 /// The current figures, which must add up at every instant.
 fn now(counts: &Counts) -> [usize; 6] {
@@ -59,12 +61,7 @@ fn assert_sums(stats: &Stats) {
 fn the_stats_count_every_event() {
     run(async || {
         let (a, b, refusing) = (Server::start(), Server::start(), Refusing::new());
-        let manager = Manager::builder()
-            .max_per_host(1)
-            .max_open(2)
-            .max_queued(1)
-            .build()
-            .unwrap();
+        let manager = build(|it| it.max_per_host(1).max_open(2).max_queued(1));
 
         let opened = manager.allocate(a.request()).await.unwrap();
         let short = a.request().timeout(Duration::from_millis(1));
@@ -105,8 +102,7 @@ fn the_stats_count_every_event() {
 fn the_stats_add_up_while_connections_move() {
     run_on_threads(crate::support::LIMIT, async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(2).max_open(4).build();
-        let manager = manager.unwrap();
+        let manager = build(|it| it.max_per_host(2).max_open(4));
         let mut tasks = JoinSet::new();
         for task in 0..8 {
             let (manager, request) = (manager.clone(), server.request());

@@ -11,7 +11,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::time::{advance, sleep, timeout};
 
 use crate::support::{
-    Mock, Order, Server, Silent, assert_system_error, echo, error, host, run, run_or_hang,
+    Mock, Order, Server, Silent, assert_system_error, build, echo, error, host, run, run_or_hang,
 };
 
 /// T1, T2: a request that waits for its host's limit ends in time, with the reason in its error.
@@ -19,7 +19,7 @@ use crate::support::{
 fn a_timeout_in_the_queue_names_the_limit_and_never_connects() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let held = manager.allocate(server.request()).await.unwrap();
 
         let limit = Duration::from_millis(1);
@@ -49,7 +49,7 @@ fn a_timeout_in_the_queue_names_the_limit_and_never_connects() {
 fn a_timeout_is_posted_once() {
     run(async || {
         let (server, silent) = (Server::start(), Silent::start().await);
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let _held = manager.allocate(server.request()).await.unwrap();
 
         let limit = Duration::from_millis(20);
@@ -75,7 +75,7 @@ fn a_timeout_is_posted_once() {
 fn a_timeout_while_connecting_frees_the_slot() {
     run(async || {
         let (silent, server) = (Silent::start().await, Server::start());
-        let manager = Manager::builder().max_open(1).build().unwrap();
+        let manager = build(|it| it.max_open(1));
 
         let limit = Duration::from_millis(50);
         let start = Instant::now();
@@ -133,8 +133,7 @@ const MILLI: Duration = Duration::from_millis(1);
 /// Whether a request was served by an attempt that takes so long.
 async fn serves_after(time: Duration) -> bool {
     let mock = Mock::new();
-    let manager = Manager::builder().connector(Late(mock.clone(), time));
-    let manager = manager.max_per_host(1).build().unwrap();
+    let manager = build(|it| it.connector(Late(mock.clone(), time)).max_per_host(1));
     let served = match manager.allocate(host(0).timeout(DEADLINE)).await {
         Ok(lease) => {
             lease.free();
@@ -160,8 +159,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 async fn after_a_jump_of_the_clock_waiters_time_out_and_leases_stay() {
     for jump in [DAY, 365 * DAY, 10 * 365 * DAY] {
         let mock = Mock::new();
-        let manager = Manager::builder().connector(mock.clone()).max_per_host(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(mock.clone()).max_per_host(1));
         manager.allocate(host(0)).await.unwrap().free();
         let held = manager.allocate(host(1)).await.unwrap();
         let waiting = manager.allocate(host(1));
@@ -183,7 +181,7 @@ async fn after_a_jump_of_the_clock_waiters_time_out_and_leases_stay() {
 
 #[tokio::test(start_paused = true)]
 async fn after_a_jump_of_the_clock_an_attempt_ends_with_its_deadline() {
-    let manager = Manager::builder().connector(Mock::stuck()).build().unwrap();
+    let manager = build(|it| it.connector(Mock::stuck()));
     let pending = manager.allocate(host(0));
     tokio::task::yield_now().await;
     advance(365 * DAY).await;
@@ -198,7 +196,7 @@ async fn after_a_jump_of_the_clock_an_attempt_ends_with_its_deadline() {
 fn deadlines_passed_on_a_blocked_thread_fire_once_afterwards() {
     run_or_hang(async || {
         let (server, idle) = (Server::start(), Server::start());
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let held = manager.allocate(server.request()).await.unwrap();
         let mut lease = manager.allocate(idle.request()).await.unwrap();
         echo(&mut lease, "hello").await;
@@ -238,11 +236,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(50);
 
 fn impatient() -> Manager {
     let net = NetConnector::new().connect_timeout(CONNECT_TIMEOUT);
-    Manager::builder()
-        .max_per_host(1)
-        .connector(net)
-        .build()
-        .expect("sound settings")
+    build(|it| it.max_per_host(1).connector(net))
 }
 
 /// `NetConnector::connect_timeout` bounds an attempt, and not the wait before it.

@@ -3,20 +3,17 @@
 use std::io;
 use std::time::Duration;
 
-use keepalive::{Families, Manager, NetConnector, ResolveError};
+use keepalive::{Families, NetConnector, ResolveError};
 use tokio::time::advance;
 
-use crate::support::{Names, Server, error, found, run};
+use crate::support::{Names, Server, build, error, found, run};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Requests a name twice with `time` in between; returns how often it was looked up.
 async fn looked_up(names: &Names, net: NetConnector, time: Duration) -> usize {
     let server = Server::start();
-    let manager = Manager::builder()
-        .connector(net)
-        .build()
-        .expect("sound settings");
+    let manager = build(|it| it.connector(net));
     let before = names.asked().len();
     for _ in 0..2 {
         let lease = manager.allocate(server.request_at("example.test"));
@@ -60,7 +57,7 @@ fn a_dns_cache_ttl_of_zero_caches_nothing() {
         let names = Names::at(&["127.0.0.1"]);
         let net = names.net().dns_cache_ttl(Duration::ZERO);
         let server = Server::start();
-        let manager = Manager::builder().connector(net).build().unwrap();
+        let manager = build(|it| it.connector(net));
         for looked_up in 1..=3 {
             let lease = manager.allocate(server.request_at("example.test"));
             lease.await.unwrap().close();
@@ -95,7 +92,7 @@ fn clones_of_a_connector_share_addresses_until_one_is_set_otherwise() {
         let net = names.net();
         let other = net.clone().dns_cache_ttl(SECOND);
         for (net, looked_up) in [(net.clone(), 1), (net, 1), (other, 2)] {
-            let manager = Manager::builder().connector(net).build().unwrap();
+            let manager = build(|it| it.connector(net));
             let lease = manager.allocate(server.request_at("example.test"));
             lease.await.unwrap().close();
             assert_eq!(names.asked().len(), looked_up);

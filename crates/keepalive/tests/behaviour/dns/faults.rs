@@ -14,7 +14,8 @@ use tokio::runtime::{Builder, Handle};
 #[cfg(target_os = "linux")]
 use crate::support::descriptors_to;
 use crate::support::{
-    LIMIT, Names, Probe, Refusing, Server, assert_system_error, error, eventually, found, run,
+    LIMIT, Names, Probe, Refusing, Server, assert_system_error, build, error, eventually, found,
+    run,
 };
 
 #[cfg(target_os = "linux")]
@@ -91,11 +92,7 @@ fn tasks() -> usize {
 /// A manager with room for one connection, which asks `names` for IPv4 alone.
 fn one_slot(names: &Names) -> Manager {
     let net = names.net().families(Families::V4);
-    let manager = Manager::builder()
-        .connector(net)
-        .max_per_host(1)
-        .max_open(1);
-    manager.build().expect("sound settings")
+    build(|it| it.connector(net).max_per_host(1).max_open(1))
 }
 
 /// L6, E1, T2: each fault of a resolver gives every request an error in time, and leaves no task
@@ -206,7 +203,7 @@ fn a_panic_of_a_resolver_is_an_error_of_resolve() {
             (When::Dropped, "an error as well"),
         ] {
             let net = NetConnector::new().resolver(Panics(when)).max_lookups(1);
-            let manager = Manager::builder().connector(net).build().unwrap();
+            let manager = build(|it| it.connector(net));
             let request = Server::start().request_at("example.test");
             for _ in 0..3 {
                 let failed = error(manager.allocate(request.clone()).await);
@@ -238,8 +235,7 @@ fn a_resolver_that_panicked_answers_the_next_lookup() {
 fn a_timeout_in_a_lookup_names_the_phase_and_frees_the_slot() {
     run(async || {
         let (server, probe) = (Server::start(), Probe::closed_in(Phase::Resolve));
-        let manager = Manager::builder().connector(probe.clone()).max_open(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(probe.clone()).max_open(1));
         let request = server.request_at("localhost");
         let late = manager.allocate(request.timeout(Duration::from_millis(30)));
         let late = error(late.await);
@@ -260,7 +256,7 @@ fn a_lookup_that_timed_out_holds_up_no_other_lookup() {
     run(async || {
         let (server, names) = (Server::start(), Names::at(&["127.0.0.1"]).closed());
         let net = names.net().max_lookups(1);
-        let manager = Manager::builder().connector(net).build().unwrap();
+        let manager = build(|it| it.connector(net));
         let request = |name: &str| server.request_at(name);
         let late = manager.allocate(request("slow.test").timeout(Duration::from_millis(30)));
         assert_system_error(&error(late.await), "resolve", TimedOut);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keepalive::{ErrorKind, Families, Manager, NetConnector, Request, ResolveError};
 
-use crate::support::{Names, Server, echo, error, eventually, found, run};
+use crate::support::{Names, Server, build, echo, error, eventually, found, run};
 
 /// R3, E1: a host may be a name; a name that does not exist is an error of `resolve`.
 #[test]
@@ -42,13 +42,12 @@ fn a_hundred_requests_for_one_name_share_a_lookup() {
     run(async || {
         let (server, names) = (Server::start(), Names::at(&["127.0.0.1"]).closed());
         let net = names.net();
-        let manager = Manager::builder().connector(net.clone()).max_per_host(99);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.connector(net.clone()).max_per_host(99));
         let spellings = ["example.test", "Example.TEST", "example.test."];
         let asking: Vec<_> = (0..99)
             .map(|n| manager.allocate(server.request_at(spellings[n % 3])))
             .collect();
-        let elsewhere = Manager::builder().connector(net).build().unwrap();
+        let elsewhere = build(|it| it.connector(net));
         let asked_elsewhere = elsewhere.allocate(server.request_at("example.test"));
         names.lookups.until(|tally| tally.now == 1).await;
         names.pass(1);
@@ -79,10 +78,7 @@ fn two_names_have_a_lookup_each() {
 /// Requests `count` names at once, and lets their lookups pass when `begun` of them have begun.
 async fn ask_for(count: usize, names: &Names, net: NetConnector, begun: usize) {
     let server = Server::start();
-    let manager = Manager::builder()
-        .connector(net)
-        .build()
-        .expect("sound settings");
+    let manager = build(|it| it.connector(net));
     let request = |n| server.request_at(format!("n{n}.test"));
     let asking: Vec<_> = (0..count).map(|n| manager.allocate(request(n))).collect();
     names.lookups.until(|tally| tally.now >= begun).await;
@@ -142,7 +138,7 @@ fn a_lookup_whose_request_is_withdrawn_in_the_queue_never_begins() {
     run(async || {
         let (server, names) = (Server::start(), Names::at(&["127.0.0.1"]).closed());
         let net = names.net().max_lookups(1);
-        let manager = Manager::builder().connector(net).build().unwrap();
+        let manager = build(|it| it.connector(net));
         let first = manager.allocate(server.request_at("first.test"));
         names.lookups.until(|tally| tally.now == 1).await;
         drop(manager.allocate(server.request_at("second.test")));
@@ -243,10 +239,7 @@ fn two_families_without_addresses_are_an_error_of_resolve() {
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn manager(net: NetConnector) -> Manager {
-    Manager::builder()
-        .connector(net)
-        .build()
-        .expect("sound settings")
+    build(|it| it.connector(net))
 }
 
 /// N5: a name with an override of its addresses is never looked up.

@@ -10,7 +10,7 @@ use keepalive::{
     Addresses, Families, FromCache, Lease, Manager, NetConnector, Request, Resolve, ResolveError,
 };
 
-use crate::support::{Names, Server, echo, eventually, found, run};
+use crate::support::{Names, Server, build, echo, eventually, found, run};
 
 /// A name, and two servers on the same port to which it may resolve.
 struct Moving {
@@ -59,10 +59,7 @@ fn twins() -> io::Result<(Server, Server)> {
 }
 
 fn manager(net: NetConnector) -> Manager {
-    Manager::builder()
-        .connector(net)
-        .build()
-        .expect("sound settings")
+    build(|it| it.connector(net))
 }
 
 async fn lease(manager: &Manager, request: Request) -> Lease {

@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use keepalive::{AllocateError, ErrorKind, Manager, NetConnector, Proxy, Request};
+use keepalive::{AllocateError, ErrorKind, NetConnector, Proxy, Request};
 
 use crate::support::proxy::HttpProxy;
-use crate::support::{Refusing, error, run};
+use crate::support::{Refusing, build, error, run};
 
 async fn failure(proxy: &str, timeout: Duration) -> AllocateError {
     let proxy: Proxy = proxy.parse().expect("a proxy");
-    let manager = Manager::builder()
-        .connector(NetConnector::new().proxy(proxy))
-        .build();
-    let manager = manager.expect("good settings");
+    let manager = build(|it| it.connector(NetConnector::new().proxy(proxy)));
     let request = Request::new("test", "host.test", 7).expect("a request");
     let failed = error(manager.allocate(request.timeout(timeout)).await);
     for shown in [format!("{failed}"), format!("{failed:?}")] {

@@ -1,9 +1,9 @@
 //! H14: an HTTP client sends `http` requests to a forwarder; a user of the manager gets a tunnel.
 
-use keepalive::{Connector, Manager, NetConnector, Proxies, Proxy, Request};
+use keepalive::{Connector, NetConnector, Proxies, Proxy, Request};
 
 use crate::support::proxy::HttpProxy;
-use crate::support::{Server, echo, run};
+use crate::support::{Server, build, echo, run};
 
 fn proxy(url: &str) -> Proxy {
     url.parse().expect("a proxy")
@@ -115,8 +115,7 @@ fn a_forwarder_is_connected_to_and_asked_for_no_tunnel() {
         let net = net(proxy(&format!("http://{address}")));
         let host = request("http://h.test");
         let forwarder = net.forwarder(host.host()).expect("a forwarder");
-        let manager = Manager::builder().connector(net).build();
-        let manager = manager.expect("good settings");
+        let manager = build(|it| it.connector(net));
         let lease = manager.allocate(forwarder.request()).await;
         let mut lease = lease.expect("a connection");
         echo(&mut lease, "to the proxy itself").await;
@@ -140,8 +139,7 @@ fn a_request_of_scheme_http_to_a_manager_gets_a_tunnel() {
         let open = "HTTP/1.1 200 OK\r\n\r\n";
         let by = HttpProxy::start(open, Some(to)).await;
         let net = net(proxy(&format!("http://{}", by.address)));
-        let manager = Manager::builder().connector(net).build();
-        let manager = manager.expect("good settings");
+        let manager = build(|it| it.connector(net));
         let lease = manager.allocate(request("http://h.test")).await;
         let mut lease = lease.expect("a connection");
         echo(&mut lease, "through a tunnel").await;

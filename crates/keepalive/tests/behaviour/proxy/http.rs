@@ -5,15 +5,12 @@ use std::net::SocketAddr;
 use keepalive::{FromCache, Manager, NetConnector, Proxies, Proxy, Request};
 
 use crate::support::proxy::HttpProxy;
-use crate::support::{Server, ask, echo, run};
+use crate::support::{Server, ask, build, echo, run};
 
 const OPEN: &str = "HTTP/1.1 200 Connection established\r\nVia: a proxy\r\n\r\n";
 
 fn by(proxies: impl Into<Proxies>) -> Manager {
-    let manager = Manager::builder()
-        .connector(NetConnector::new().proxy(proxies))
-        .build();
-    manager.expect("good settings")
+    build(|it| it.connector(NetConnector::new().proxy(proxies)))
 }
 
 fn at(address: SocketAddr, user: &str) -> Proxy {

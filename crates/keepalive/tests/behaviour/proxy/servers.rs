@@ -9,14 +9,11 @@ use keepalive::{AllocateError, FromCache, Manager, NetConnector, Proxy, Request}
 use keepalive_testkit::net::proxies;
 use keepalive_testkit::net::proxies::{Setup, microsocks, squid, tinyproxy};
 
-use crate::support::{Refusing, Server, echo, error, run};
+use crate::support::{Refusing, Server, build, echo, error, run};
 
 fn by(url: &str) -> Manager {
     let proxy: Proxy = url.parse().expect("a proxy");
-    let manager = Manager::builder()
-        .connector(NetConnector::new().proxy(proxy))
-        .build();
-    manager.expect("good settings")
+    build(|it| it.connector(NetConnector::new().proxy(proxy)))
 }
 
 /// A connection to `request`'s host is opened by a proxy, used, and used again.

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use keepalive::{AllocateError, Lease, Manager, NetConnector, Proxy, Request};
+use keepalive::{AllocateError, Lease, NetConnector, Proxy, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::{error, run};
+use crate::support::{build, error, run};
 
 /// The bytes that a client must send, and the proxy's answer.
 type Turn = (&'static [u8], &'static [u8]);
@@ -33,10 +33,7 @@ async fn ask(user: &str, host: &str, script: &[Turn]) -> Result<Lease, AllocateE
     let proxy: Proxy = format!("socks5h://{user}{address}")
         .parse()
         .expect("a proxy");
-    let manager = Manager::builder()
-        .connector(NetConnector::new().proxy(proxy))
-        .build();
-    let manager = manager.expect("good settings");
+    let manager = build(|it| it.connector(NetConnector::new().proxy(proxy)));
     manager
         .allocate(Request::new("test", host, 258).expect("a request"))
         .await

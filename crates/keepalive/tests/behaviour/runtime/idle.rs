@@ -18,7 +18,7 @@ use keepalive_testkit::wait::holds_within;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::support::{Mock, Names, Server, echo, error, eventually, host, run};
+use crate::support::{Mock, Names, Server, build, echo, error, eventually, host, run};
 
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -100,8 +100,7 @@ fn an_attempt_of_an_idle_runtime_begins_again_within_the_limits() {
             false => Poll::Ready(Ok(())),
         }
     });
-    let manager = Manager::builder().connector(mock.clone()).max_per_host(2);
-    let manager = manager.build().unwrap();
+    let manager = build(|it| it.connector(mock.clone()).max_per_host(2));
     let first = on_one_thread();
     let pending = first.block_on(async {
         let pending = manager.allocate(host(0));
@@ -142,7 +141,7 @@ fn a_waiter_of_the_second_runtime_is_served_after_the_first_ends() {
     for first in [on_one_thread, on_threads] {
         let first = first();
         let server = Server::start();
-        let manager = Manager::builder().max_per_host(1).build().unwrap();
+        let manager = build(|it| it.max_per_host(1));
         let held = first.block_on(manager.lease(&server.request())).unwrap();
         on_one_thread().block_on(async {
             let waits = manager.allocate(server.request());

@@ -10,7 +10,7 @@ use keepalive::{ErrorKind, Manager, Pending};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::support::{
-    Mock, Server, Silent, echo, error, eventually, host, poll_once, run, run_on_a_thread,
+    Mock, Server, Silent, build, echo, error, eventually, host, poll_once, run, run_on_a_thread,
 };
 
 /// Runs on a runtime of its own, which is gone when this returns.
@@ -27,8 +27,7 @@ fn on_a_short_runtime<T: Send>(test: impl AsyncFn() -> T + Sync) -> T {
 fn pending_requests_end_with_their_runtime_and_lose_no_slot() {
     run(async || {
         let (server, silent) = (Server::start(), Silent::start().await);
-        let manager = Manager::builder().max_per_host(1).max_open(2);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.max_per_host(1).max_open(2));
         let (held, queued, connecting) = on_a_short_runtime(async || {
             let held = manager.allocate(server.request()).await.unwrap();
             let queued = manager.allocate(server.request());
@@ -56,7 +55,7 @@ fn pending_requests_end_with_their_runtime_and_lose_no_slot() {
 fn an_idle_connection_of_a_runtime_that_has_gone_is_replaced() {
     run(async || {
         let server = Server::start();
-        let manager = Manager::builder().max_open(1).build().unwrap();
+        let manager = build(|it| it.max_open(1));
         on_a_short_runtime(async || {
             let mut lease = manager.allocate(server.request()).await.unwrap();
             echo(&mut lease, "before").await;
@@ -73,7 +72,7 @@ fn an_idle_connection_of_a_runtime_that_has_gone_is_replaced() {
 #[test]
 fn a_connection_freed_after_the_end_of_its_runtime_is_closed() {
     let mock = Mock::new();
-    let manager = Manager::builder().connector(mock.clone()).build().unwrap();
+    let manager = build(|it| it.connector(mock.clone()));
     let (lease, unread) = on_a_short_runtime(async || {
         let lease = manager.allocate(host(0)).await.unwrap();
         let unread = manager.allocate(host(0));
@@ -93,8 +92,7 @@ fn a_connection_freed_after_the_end_of_its_runtime_is_closed() {
 #[test]
 fn an_answer_whose_connection_dies_after_its_runtime_is_an_error() {
     let mock = Mock::shared(|| 2);
-    let manager = Manager::builder().connector(mock.clone()).max_per_host(1);
-    let manager = manager.build().unwrap();
+    let manager = build(|it| it.connector(mock.clone()).max_per_host(1));
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (lease, answered) = runtime.block_on(async {
         let lease = manager.allocate(host(0)).await.unwrap();
@@ -149,10 +147,7 @@ fn ask_again_while_the_first_runtime_goes() {
             false => Poll::Ready(Ok(())),
         }
     });
-    let manager = Manager::builder()
-        .connector(mock.clone())
-        .build()
-        .expect("settings that work");
+    let manager = build(|it| it.connector(mock.clone()));
     let again = Arc::new(AskAgain {
         manager: manager.clone(),
         runtime: new.handle().clone(),
@@ -199,8 +194,11 @@ fn a_request_made_on_another_runtime_while_the_first_ends_is_served() {
 #[test]
 fn two_thousand_waiters_end_with_their_runtime_on_a_small_stack() {
     let mock = Mock::stuck();
-    let manager = Manager::builder().max_open(10_000).max_connecting(1);
-    let manager = manager.connector(mock.clone()).build().unwrap();
+    let manager = build(|it| {
+        it.max_open(10_000)
+            .max_connecting(1)
+            .connector(mock.clone())
+    });
     let waiters: Vec<Pending<Mock>> = run_on_a_thread(256 << 10, move || {
         let runtime = Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(async {

@@ -12,7 +12,7 @@ use keepalive::{
 use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 
-use crate::support::{Server, echo, error, poll_once, run};
+use crate::support::{Server, build, echo, error, poll_once, run};
 
 fn request() -> Request {
     Request::new("test", "127.0.0.1", 1).expect("a request")
@@ -49,7 +49,7 @@ fn a_posted_request_without_a_runtime_is_answered_with_an_error() {
 
 #[test]
 fn a_manager_built_and_tried_outside_a_runtime_works_inside() {
-    let manager = Manager::builder().max_open(1).build().unwrap();
+    let manager = build(|it| it.max_open(1));
     drop(manager.allocate(request()));
     run(async || {
         let server = Server::start();
@@ -103,8 +103,7 @@ impl Connection for Wire {
 
 fn elsewhere(give_back: fn(Lease<Tells>)) {
     run(async || {
-        let manager = Manager::builder().connector(Tells).max_open(1).build();
-        let manager = manager.expect("the settings can work");
+        let manager = build(|it| it.connector(Tells).max_open(1));
         let request = |scheme| Request::new(scheme, "127.0.0.1", 1).expect("a request");
         for scheme in ["quick", "slow"] {
             let lease = manager

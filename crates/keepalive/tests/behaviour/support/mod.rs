@@ -19,7 +19,7 @@ use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use keepalive::AllocateError;
+use keepalive::{AllocateError, Connector, Manager, ManagerBuilder};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Builder;
 
@@ -38,6 +38,14 @@ pub(crate) use server::{Order, Refusing, Server, Silent};
 
 /// No test takes longer than this; the few that do a lot say so.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+
+/// A manager with these settings.
+pub(crate) fn build<C: Connector>(
+    change: impl FnOnce(ManagerBuilder) -> ManagerBuilder<C>,
+) -> Manager<C> {
+    let manager = change(Manager::builder()).build();
+    manager.expect("settings that work")
+}
 
 /// Runs a test on each kind of runtime.
 pub(crate) fn run(test: impl AsyncFn()) {

@@ -1,14 +1,14 @@
 //! X2, E2: certificates are verified, and the error for a bad one names its fault.
 
-use keepalive::{AllocateError, ErrorKind, Manager, Tls};
+use keepalive::{AllocateError, ErrorKind, Tls};
 use rcgen::{BasicConstraints, IsCa};
 
 use crate::support::tls::{Authority, Identity, TlsServer, trust};
-use crate::support::{echo, error, run};
+use crate::support::{build, echo, error, run};
 
 async fn refused(identity: &Identity, tls: Tls, name: &str) -> AllocateError {
     let server = TlsServer::start(identity.config());
-    let manager = Manager::builder().tls(tls).build().expect("a manager");
+    let manager = build(|it| it.tls(tls));
     let request = server.request_at("https", name);
     let refused = error(manager.allocate(request).await);
     assert_eq!(refused.kind(), ErrorKind::Connect);
@@ -95,7 +95,7 @@ fn a_self_signed_certificate_is_refused() {
     run(async || {
         let root = Authority::root("our root");
         let server = TlsServer::start(Identity::self_signed("localhost").config());
-        let manager = Manager::builder().tls(trust(&root)).build().unwrap();
+        let manager = build(|it| it.tls(trust(&root)));
         let request = server.request_at("https", "localhost");
         let refused = error(manager.allocate(request).await);
         let text = refused.error_str();
@@ -117,7 +117,7 @@ fn a_truncated_chain_of_certificates_is_refused_with_its_issuer() {
 
         let whole = between.issue(&["localhost"]).followed_by(&between);
         let server = TlsServer::start(whole.config());
-        let manager = Manager::builder().tls(trust(&root)).build().unwrap();
+        let manager = build(|it| it.tls(trust(&root)));
         let request = server.request_at("https", "localhost");
         manager.allocate(request).await.unwrap().free();
     });
@@ -177,10 +177,7 @@ fn danger_accept_any_certificate_accepts_all_and_shares_no_connection() {
         let server = TlsServer::start(bad.config());
         let dares = Tls::builder().danger_accept_any_certificate().build();
         let dares = server.request().tls(dares.unwrap());
-        let manager = Manager::builder()
-            .tls(trust(&Authority::root("our root")))
-            .build()
-            .unwrap();
+        let manager = build(|it| it.tls(trust(&Authority::root("our root"))));
         let mut lease = manager.allocate(dares).await.unwrap();
         echo(&mut lease, "hello").await;
         lease.free();
@@ -197,7 +194,7 @@ fn a_server_that_changes_its_certificate_is_verified_again() {
         let (ours, others) = (Authority::root("our root"), Authority::root("another root"));
         let start =
             |authority: &Authority| TlsServer::start(authority.issue(&["localhost"]).config());
-        let manager = Manager::builder().tls(trust(&ours)).build().unwrap();
+        let manager = build(|it| it.tls(trust(&ours)));
         // Sessions are cached by name, so each server is offered the session of the one before.
         let (before, after) = (start(&ours), start(&ours));
         for (server, resumed) in [(&before, false), (&before, true), (&after, false)] {

@@ -3,21 +3,21 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use keepalive::{Manager, Request};
+use keepalive::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 #[cfg(target_os = "linux")]
 use crate::support::descriptors_to;
 use crate::support::tls::{Authority, Order, deaf, idle_after, trust, trusted};
-use crate::support::{echo, eventually, run};
+use crate::support::{build, echo, eventually, run};
 
 /// C8: the client sends `close_notify` when it closes, so that the peer can tell it from a cut.
 #[test]
 fn close_notify_is_sent_for_a_closed_or_dropped_lease() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         for round in 1..=2 {
             let mut lease = manager.allocate(server.request()).await.unwrap();
             echo(&mut lease, "hello").await;
@@ -35,7 +35,7 @@ fn close_notify_is_sent_for_a_closed_or_dropped_lease() {
 fn close_notify_is_sent_with_tickets_unread() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         let lease = manager.allocate(server.request()).await.unwrap();
         server.handshakes.until(|tally| tally.total == 1).await;
         lease.close();
@@ -47,11 +47,7 @@ fn close_notify_is_sent_with_tickets_unread() {
 fn close_notify_is_sent_at_the_end_of_keep_alive() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder()
-            .tls(tls)
-            .keep_alive(Duration::from_millis(20))
-            .build()
-            .unwrap();
+        let manager = build(|it| it.tls(tls).keep_alive(Duration::from_millis(20)));
         let mut lease = manager.allocate(server.request()).await.unwrap();
         echo(&mut lease, "hello").await;
         lease.free();
@@ -79,12 +75,11 @@ fn a_close_that_stalls_gives_its_slot_to_the_next_request() {
         let authority = Authority::root("test root");
         let port = deaf(authority.issue(&["127.0.0.1"]).config()).await;
         let request = || Request::new("https", "127.0.0.1", port).unwrap();
-        let manager = Manager::builder()
-            .tls(trust(&authority))
-            .max_open(1)
-            .close_timeout(Duration::from_millis(50))
-            .build()
-            .unwrap();
+        let manager = build(|it| {
+            it.tls(trust(&authority))
+                .max_open(1)
+                .close_timeout(Duration::from_millis(50))
+        });
         let mut lease = manager.allocate(request()).await.unwrap();
         let much = vec![0; 64 << 20];
         let written = timeout(Duration::from_millis(100), lease.write_all(&much)).await;
@@ -107,7 +102,7 @@ fn a_close_that_stalls_gives_its_slot_to_the_next_request() {
 fn an_end_without_close_notify_is_an_error_to_the_reader() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         let mut rest = Vec::new();
 
         let mut lease = manager.allocate(server.request()).await.unwrap();

@@ -13,14 +13,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::tls::{Authority, trust, trusted};
-use crate::support::{Server, ask, assert_system_error, echo, error, eventually, run};
+use crate::support::{Server, ask, assert_system_error, build, echo, error, eventually, run};
 
 /// A lease has a finished handshake; given back, its session serves the next without another.
 #[test]
 fn one_handshake_serves_two_leases() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         let mut lease = manager.allocate(server.request()).await.unwrap();
         assert_eq!(lease.from_cache(), None);
         assert!(lease.timing().tls > Duration::ZERO, "{:?}", lease.timing());
@@ -44,7 +44,7 @@ fn one_handshake_serves_two_leases() {
 fn wss_is_tls_too_and_case_does_not_matter() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         for scheme in ["wss", "HTTPS"] {
             let request = server.request_at(scheme, "127.0.0.1");
             let mut lease = manager.allocate(request).await.unwrap();
@@ -73,7 +73,7 @@ impl Slow {
             port: listener.local_addr().unwrap().port(),
             gate: Arc::new(Semaphore::new(0)),
             accepted: Arc::default(),
-            manager: Manager::builder().tls(tls.clone()).build().unwrap(),
+            manager: build(|it| it.tls(tls.clone())),
             tls,
         };
         let (gate, accepted) = (Arc::clone(&slow.gate), Arc::clone(&slow.accepted));
@@ -142,8 +142,7 @@ fn a_handshake_that_outlived_its_request_ends_in_the_cache() {
 fn a_handshake_that_outlived_its_request_makes_room_for_another_host() {
     run(async || {
         let (slow, server) = (Slow::start().await, Server::start());
-        let manager = Manager::builder().tls(slow.tls.clone()).max_open(1);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.tls(slow.tls.clone()).max_open(1));
         let first = manager.allocate(slow.request(Duration::from_millis(10)));
         assert_eq!(error(first.await).kind(), ErrorKind::Timeout);
         assert_eq!(manager.totals().connecting, 1, "it goes on");
@@ -158,10 +157,7 @@ fn a_handshake_that_stalls_times_out_with_its_phase() {
     run(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let manager = Manager::builder()
-            .tls(trusted().1)
-            .keep_unneeded_attempts(false);
-        let manager = manager.build().unwrap();
+        let manager = build(|it| it.tls(trusted().1).keep_unneeded_attempts(false));
         let request = Request::new("https", "127.0.0.1", port).unwrap();
         let pending = manager.allocate(request.timeout(Duration::from_millis(50)));
         let (mut stream, _) = listener.accept().await.unwrap();
@@ -185,7 +181,7 @@ fn a_handshake_that_waits_for_its_peer_delays_no_other() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = silent.local_addr().unwrap().port();
         let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         let waiting = manager.allocate(Request::new("https", "127.0.0.1", port).unwrap());
         let (mut stream, _) = silent.accept().await.unwrap();
         // It has begun.
@@ -201,7 +197,7 @@ fn a_server_that_answers_in_clear_text_is_an_error_of_tls() {
     run(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let manager = Manager::builder().tls(trusted().1).build().unwrap();
+        let manager = build(|it| it.tls(trusted().1));
         let pending = manager.allocate(Request::new("https", "127.0.0.1", port).unwrap());
         let (mut stream, _) = listener.accept().await.unwrap();
         stream
@@ -220,7 +216,7 @@ fn a_server_that_closes_during_the_handshake_is_an_error_of_tls() {
     run(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let manager = Manager::builder().tls(trusted().1).build().unwrap();
+        let manager = build(|it| it.tls(trusted().1));
         let pending = manager.allocate(Request::new("https", "127.0.0.1", port).unwrap());
         let (mut stream, _) = listener.accept().await.unwrap();
         // Reads all of it, since a close with unread bytes would be a reset.
@@ -255,7 +251,7 @@ fn schemes_other_than_https_stay_clear_text() {
             .danger_accept_any_certificate()
             .build()
             .unwrap();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         let mut lease = manager.allocate(server.request()).await.unwrap();
         assert!(lease.tls().is_none());
         ask(&mut lease, "hello").await;

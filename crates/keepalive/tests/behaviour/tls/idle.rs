@@ -1,9 +1,9 @@
 //! Idle TLS connections: control messages keep them, unrequested data and ends close them.
 
-use keepalive::{FromCache, Manager};
+use keepalive::FromCache;
 
 use crate::support::tls::{Authority, Order, TlsServer, idle_after, trust, trusted};
-use crate::support::{echo, eventually, run};
+use crate::support::{build, echo, eventually, run};
 #[cfg(target_os = "linux")]
 use crate::support::{eventually_blocking, run_on_one_thread, unread_from};
 
@@ -14,14 +14,14 @@ fn late_tickets_keep_an_idle_connection() {
         let root = Authority::root("test root");
         let server = TlsServer::holding_tickets(root.issue(&["127.0.0.1"]).config());
         let tls = trust(&root);
-        let manager = Manager::builder().tls(tls.clone()).build().unwrap();
+        let manager = build(|it| it.tls(tls.clone()));
         manager.allocate(server.request()).await.unwrap().free();
         assert_eq!(manager.totals().idle, 1);
 
         server.send_tickets();
         server.handshakes.until(|tally| tally.total == 1).await;
         // Resumption works as soon as the watcher alone has read the tickets.
-        let other = Manager::builder().tls(tls).build().unwrap();
+        let other = build(|it| it.tls(tls));
         for _ in 0.. {
             let lease = other.allocate(server.request()).await.unwrap();
             if lease.tls().unwrap().is_resumed() {
@@ -42,7 +42,7 @@ fn tickets_found_by_the_check_keep_an_idle_connection() {
     run_on_one_thread(async || {
         let root = Authority::root("test root");
         let server = TlsServer::holding_tickets(root.issue(&["127.0.0.1"]).config());
-        let manager = Manager::builder().tls(trust(&root)).build().unwrap();
+        let manager = build(|it| it.tls(trust(&root)));
         manager.allocate(server.request()).await.unwrap().free();
         server.send_tickets();
         eventually_blocking("sent", || unread_from(server.request().host().port()) > 0);
@@ -111,7 +111,7 @@ fn a_decrypted_byte_left_unread_closes_a_freed_connection() {
 fn a_byte_or_an_end_found_by_the_check_closes_an_idle_connection() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         for order in [Order::SendByte, Order::Close] {
             let mut lease = manager.allocate(server.request()).await.unwrap();
             echo(&mut lease, "hello").await;

@@ -4,12 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use keepalive::{FromCache, Lease, Manager, Request, Tls};
+use keepalive::{FromCache, Lease, Request, Tls};
 use keepalive_testkit::net::program::{Program, find, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::run;
 use crate::support::tls::{Authority, trust};
+use crate::support::{build, run};
 
 #[test]
 fn nginx_serves_https_with_and_without_client_certificates() {
@@ -38,7 +38,7 @@ fn nginx_serves_https_with_and_without_client_certificates() {
             open,
         );
 
-        let manager = Manager::builder().tls(trust(&root)).build().unwrap();
+        let manager = build(|it| it.tls(trust(&root)));
         let request = Request::new("https", "localhost", open).unwrap();
         for round in 0..100 {
             let mut lease = manager.allocate(request.clone()).await.unwrap();

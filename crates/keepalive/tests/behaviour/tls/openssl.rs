@@ -9,7 +9,7 @@ use keepalive_testkit::net::program::{Program, find};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::tls::{Authority, trust};
-use crate::support::{ask, error, run};
+use crate::support::{ask, build, error, run};
 
 /// Runs `s_server` with a certificate of `root`, and calls `test` with a request to it.
 async fn with_server(
@@ -52,7 +52,7 @@ fn openssl_speaks_reuses_and_resumes_each_tls_version() {
         for (argument, version) in [("-tls1_3", "TLS 1.3"), ("-tls1_2", "TLS 1.2")] {
             let root = Authority::root("test root");
             with_server(&openssl, &root, &[argument], async |request| {
-                let manager = Manager::builder().tls(trust(&root)).build().unwrap();
+                let manager = build(|it| it.tls(trust(&root)));
                 let mut lease = manager.allocate(request.clone()).await.unwrap();
                 assert_eq!(lease.tls().unwrap().version(), version);
                 assert_eq!(ask(&mut lease, "hello").await, "olleh");
@@ -80,7 +80,7 @@ fn tickets_of_openssl_keep_an_idle_connection() {
         let root = Authority::root("test root");
         let arguments = ["-tls1_3", "-num_tickets", "8"];
         with_server(&openssl, &root, &arguments, async |request| {
-            let manager = Manager::builder().tls(trust(&root)).build().unwrap();
+            let manager = build(|it| it.tls(trust(&root)));
             for round in 0..20 {
                 let mut lease = manager.allocate(request.clone()).await.unwrap();
                 assert_eq!(lease.from_cache().is_some(), round > 0);

@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::tls::{Authority, Order, TlsServer, trust};
-use crate::support::{Server, echo, error, eventually, run};
+use crate::support::{Server, build, echo, error, eventually, run};
 
 /// The head of a request, and the protocol that ALPN has selected.
 type Seen = (String, Option<Vec<u8>>);
@@ -79,8 +79,7 @@ async fn serve(
 }
 
 fn manager(net: NetConnector) -> Manager {
-    let manager = Manager::builder().connector(net).build();
-    manager.expect("good settings")
+    build(|it| it.connector(net))
 }
 
 /// A connection is opened, used, and used again.

@@ -7,7 +7,7 @@ use keepalive::{Connection, FromCache, Manager, Request, Tls, TlsBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::tls::{Authority, TlsServer, server, trust, trusted};
-use crate::support::{ask, echo, error, run};
+use crate::support::{ask, build, echo, error, run};
 
 /// Settings that cannot work are an error that names the fault, and prints no value of them.
 #[test]
@@ -61,11 +61,10 @@ fn bad_tls_settings_are_errors_without_their_values() {
 fn tls_scheme_encrypts_a_scheme_with_its_own_roots() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder()
-            .tls(trust(&Authority::root("others")))
-            .tls_scheme("IMAPS", tls)
-            .build()
-            .unwrap();
+        let manager = build(|it| {
+            it.tls(trust(&Authority::root("others")))
+                .tls_scheme("IMAPS", tls)
+        });
         let request = server.request_at("imaps", "127.0.0.1");
         let mut lease = manager.allocate(request).await.unwrap();
         echo(&mut lease, "hello").await;
@@ -81,11 +80,7 @@ fn a_connector_of_a_scheme_replaces_its_tls() {
     run(async || {
         let (server, tls) = trusted();
         let plain = keepalive::NetConnector::new();
-        let manager = Manager::builder()
-            .tls_scheme("secret", tls)
-            .scheme("secret", plain)
-            .build()
-            .unwrap();
+        let manager = build(|it| it.tls_scheme("secret", tls).scheme("secret", plain));
         let request = server.request_at("secret", "127.0.0.1");
         let lease = manager.allocate(request).await.unwrap();
         assert!(lease.tls().is_none());
@@ -99,7 +94,7 @@ fn the_same_tls_settings_share_connections_and_equal_ones_do_not() {
         let (root, server) = server();
         let (ours, theirs) = (trust(&root), trust(&root));
         assert_ne!(ours, theirs);
-        let manager = Manager::builder().tls(ours.clone()).build().unwrap();
+        let manager = build(|it| it.tls(ours.clone()));
         let requests = [
             server.request(),
             server.request().tls(ours.clone()),
@@ -131,7 +126,7 @@ fn the_same_tls_settings_share_connections_and_equal_ones_do_not() {
 fn the_server_name_is_sent_for_names_and_not_for_addresses() {
     run(async || {
         let (server, tls) = trusted();
-        let manager = Manager::builder().tls(tls).build().unwrap();
+        let manager = build(|it| it.tls(tls));
         for (address, sent) in [
             ("localhost", "localhost"),
             ("LocalHost.", "localhost"),
@@ -222,10 +217,7 @@ fn the_key_log_has_the_keys_of_each_session() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
         let tls = Tls::builder().roots_pem(root.pem()).key_log(&path);
-        let manager = Manager::builder()
-            .tls(tls.build().unwrap())
-            .build()
-            .unwrap();
+        let manager = build(|it| it.tls(tls.build().unwrap()));
         let mut lease = manager.allocate(server.request()).await.unwrap();
         echo(&mut lease, "hello").await;
 
@@ -283,7 +275,7 @@ fn tls_sessions_are_resumed_across_managers_with_the_same_settings() {
     run(async || {
         let (server, tls) = trusted();
         let open = async |resumed: bool| {
-            let manager = Manager::builder().tls(tls.clone()).build().unwrap();
+            let manager = build(|it| it.tls(tls.clone()));
             let mut lease = manager.allocate(server.request()).await.unwrap();
             assert_eq!(lease.tls().unwrap().is_resumed(), resumed);
             assert_eq!(lease.tls().unwrap().peer_certificates().count(), 1);
