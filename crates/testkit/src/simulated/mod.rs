@@ -1,7 +1,6 @@
-//! A network that exists only in the books of a test: hosts, latencies, faults and peers on tokio's
-//! clock. It implements the traits that a real network would.
+//! A network in memory, on tokio's stopped clock: hosts, latencies, faults and peers.
 //!
-//! It keeps its own count, from the call of `connect` to the drop of the connection. So it knows
+//! Its books count each connection from the call of `connect` to its drop. So the network knows
 //! independently of the manager which connections are open, held, or unusable.
 
 pub mod aftermath;

@@ -6,7 +6,7 @@ mod mock;
 
 use keepalive::simulated::Runtime;
 use keepalive::{AllocateError, Lease, Manager, ManagerBuilder, Pending, Request};
-use shuttle::future::yield_now;
+use shuttle::future::{JoinHandle, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 
 pub(crate) use explore::explore;
@@ -105,6 +105,13 @@ impl Asked {
         let lease = self.pending.await?;
         lease.receive(self.since);
         Ok(lease)
+    }
+}
+
+/// Waits for the ends of these tasks.
+pub(crate) async fn join(tasks: impl IntoIterator<Item = JoinHandle<()>>) {
+    for task in tasks {
+        task.await.expect("it is done");
     }
 }
 
