@@ -21,7 +21,7 @@ const GETS: u32 = 100_000;
 const POSTS: u32 = 10_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_get_is_lost() {
+async fn no_get_is_lost_to_a_server_that_closes_idle_connections() {
     let server = Server::start().await;
     let client = client();
     let resent = Arc::new(AtomicU32::new(0));
@@ -48,7 +48,7 @@ async fn no_get_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_post_is_seen_twice() {
+async fn no_post_is_seen_twice_by_a_server_that_closes_idle_connections() {
     let server = Server::start().await;
     let client = client();
     let mut tasks = JoinSet::new();

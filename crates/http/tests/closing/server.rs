@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use keepalive_testkit::http_server::{self, Peer, ok};
 
 #[derive(Clone)]
 pub(crate) struct Server {
@@ -17,23 +16,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = http_server::Server::start().await;
         let server = Self {
-            port: listener.local_addr().unwrap().port(),
+            port: listener.port(),
             seen: Arc::default(),
             dice: Arc::default(),
         };
         let serving = server.clone();
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let server = serving.clone();
-                tokio::spawn(async move {
-                    // It fails where the client closes first.
-                    let _ended = server.serve(stream).await;
-                });
-            }
-        });
+        listener.each(move |peer| serving.clone().serve(peer));
         server
     }
 
@@ -46,24 +36,29 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
-    async fn serve(self, stream: TcpStream) -> std::io::Result<()> {
-        let mut stream = BufReader::new(stream);
+    async fn serve(self, mut peer: Peer) {
         let mut is_first = true;
         loop {
             if !is_first && self.one_in(40) {
-                return Ok(());
+                return;
             }
-            let Some(path) = request(&mut stream).await? else {
-                return Ok(());
+            let Some(head) = peer.head().await else {
+                return;
             };
-            *self.seen.lock().unwrap().entry(path.clone()).or_default() += 1;
+            let path = head.split(' ').nth(1).unwrap();
+            *self
+                .seen
+                .lock()
+                .unwrap()
+                .entry(path.to_owned())
+                .or_default() += 1;
             if !is_first && self.one_in(40) {
-                return Ok(());
+                return;
             }
             is_first = false;
-            let length = path.len();
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{path}");
-            stream.write_all(answer.as_bytes()).await?;
+            if peer.try_send(&ok(path)).await.is_err() {
+                return;
+            }
         }
     }
 
@@ -74,15 +69,4 @@ impl Server {
         number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (number ^ (number >> 31)).is_multiple_of(times)
     }
-}
-
-/// Reads the head of a request. Returns its path, or `None` at the end.
-async fn request(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<String>> {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if stream.read_line(&mut head).await? == 0 {
-            return Ok(None);
-        }
-    }
-    Ok(head.split(' ').nth(1).map(str::to_owned))
 }

@@ -11,8 +11,7 @@ use http::{Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
 use keepalive::Manager;
 use keepalive_http::{Client, Http};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use keepalive_testkit::http_server::{Server, ok};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -22,43 +21,19 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
 });
 
 /// The port of a server that all tests use. It has a thread of its own.
-static SHARED: LazyLock<u16> = LazyLock::new(|| {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime.unwrap().block_on(async {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            sender.send(listener.local_addr().unwrap().port()).unwrap();
-            serve(listener).await;
-        });
-    });
-    receiver.recv().unwrap()
-});
+static SHARED: LazyLock<u16> = LazyLock::new(|| Server::on_a_thread(serve));
 
 /// Answers each request, after a moment, with the first line of its head.
-async fn serve(listener: TcpListener) {
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(answer(stream));
-    }
-}
-
-async fn answer(mut stream: TcpStream) {
-    let mut head = Vec::new();
-    while let Ok(byte) = stream.read_u8().await {
-        head.push(byte);
-        if head.ends_with(b"\r\n\r\n") {
+fn serve(server: Server) {
+    server.each(|mut peer| async move {
+        while let Some(head) = peer.head().await {
             tokio::time::sleep(Duration::from_millis(3)).await;
-            let line = head.split(|byte| *byte == b'\r').next().unwrap().to_vec();
-            head.clear();
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", line.len());
-            let answer = [answer.into_bytes(), line].concat();
-            if stream.write_all(&answer).await.is_err() {
+            let line = head.lines().next().unwrap();
+            if peer.try_send(&ok(line)).await.is_err() {
                 return;
             }
         }
-    }
+    });
 }
 
 async fn exchange(method: Method, port: u16, name: String) {
@@ -75,9 +50,9 @@ async fn exchange(method: Method, port: u16, name: String) {
 
 /// The work of each test: some exchanges with a server of its own and with the shared one.
 async fn use_the_client(test: usize) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let own = listener.local_addr().unwrap().port();
-    tokio::spawn(serve(listener));
+    let server = Server::start().await;
+    let own = server.port();
+    serve(server);
     let mut exchanges = JoinSet::new();
     for task in 0..4 {
         exchanges.spawn(async move {

@@ -10,12 +10,12 @@ use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
 use keepalive_testkit::net::program::find;
 
 #[test]
-fn http1_in_clear_text() {
+fn apache_answers_every_request_by_http1_in_clear_text() {
     run(false, Version::HTTP_11);
 }
 
 #[test]
-fn http2_over_tls() {
+fn apache_answers_every_request_by_http2_over_tls() {
     run(true, Version::HTTP_2);
 }
 

@@ -9,6 +9,7 @@ use http::Version;
 use keepalive::{Manager, NetConnector, Tls};
 use keepalive_http::{Client, Http};
 use keepalive_testkit::net::program::{Program, free_port};
+use keepalive_testkit::tls::Identity;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
 
@@ -60,10 +61,9 @@ pub(crate) fn check(name: &str, way: Way, command: impl FnOnce(&Place) -> Comman
     let mut builder = Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     let folder = TempDir::new().unwrap();
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-    let key = made.signing_key.serialize_pem();
-    fs::write(folder.path().join("key.pem"), key).unwrap();
+    let identity = Identity::local();
+    fs::write(folder.path().join("cert.pem"), &identity.pem).unwrap();
+    fs::write(folder.path().join("key.pem"), identity.key_pem()).unwrap();
     let place = Place {
         folder: folder.path().to_owned(),
         port: free_port(),
@@ -72,7 +72,10 @@ pub(crate) fn check(name: &str, way: Way, command: impl FnOnce(&Place) -> Comman
     };
     let _server = Program::listening(&mut command(&place), place.port);
 
-    let tls = Tls::builder().roots_pem(made.cert.pem()).build().unwrap();
+    let tls = Tls::builder()
+        .roots_pem(identity.pem.as_str())
+        .build()
+        .unwrap();
     let http = Http::over(NetConnector::new().tls(tls));
     let http = match (way.tls, way.version) {
         (_, Version::HTTP_11) => http.http1_only(),

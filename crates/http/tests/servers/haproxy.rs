@@ -10,22 +10,22 @@ use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
 use keepalive_testkit::net::program::find;
 
 #[test]
-fn http1_in_clear_text() {
+fn haproxy_answers_every_request_by_http1_in_clear_text() {
     run(false, Version::HTTP_11);
 }
 
 #[test]
-fn http1_over_tls() {
+fn haproxy_answers_every_request_by_http1_over_tls() {
     run(true, Version::HTTP_11);
 }
 
 #[test]
-fn http2_in_clear_text() {
+fn haproxy_answers_every_request_by_http2_in_clear_text() {
     run(false, Version::HTTP_2);
 }
 
 #[test]
-fn http2_over_tls() {
+fn haproxy_answers_every_request_by_http2_over_tls() {
     run(true, Version::HTTP_2);
 }
 

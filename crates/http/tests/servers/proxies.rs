@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use keepalive::{Manager, NetConnector, Proxy, Tls};
 use keepalive_http::{Client, Http};
 use keepalive_testkit::net::proxies::{self, Setup, squid, tinyproxy};
+use keepalive_testkit::tls::Identity;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -25,7 +26,7 @@ const PER_HOST: usize = 2;
 type Start = fn(&Path, Setup<'_>) -> Option<proxies::Proxy>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_are_forwarded_over_few_connections() {
+async fn requests_are_forwarded_by_real_proxies_over_few_connections() {
     for start in [squid as Start, tinyproxy] {
         for wants_credentials in [false, true] {
             // By default squid refuses tunnels to the ports of the origins.
@@ -53,7 +54,7 @@ async fn requests_are_forwarded_over_few_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tunnels_do_the_same_where_they_are_allowed() {
+async fn tunnels_through_real_proxies_lead_to_one_server_each() {
     for start in [squid as Start, tinyproxy] {
         for wants_credentials in [false, true] {
             let setup = Setup {
@@ -73,7 +74,7 @@ async fn tunnels_do_the_same_where_they_are_allowed() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_wrong_are_told_apart() {
+async fn wrong_credentials_at_real_proxies_are_refused_without_a_secret_in_the_error() {
     for start in [squid as Start, tinyproxy] {
         let setup = Setup {
             wants_credentials: true,
@@ -106,21 +107,21 @@ async fn credentials_that_are_wrong_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn squid_does_the_same_within_tls() {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+async fn squid_forwards_and_tunnels_within_tls() {
+    let certificate = &Identity::local().pem;
+    let key = Identity::local().key_pem();
     for tunnels in [false, true] {
         let setup = Setup {
             wants_credentials: true,
             tunnels_anywhere: tunnels,
-            tls: Some((&certificate, &key)),
+            tls: Some((certificate, &key)),
         };
         let folder = tempfile::tempdir().unwrap();
         let Some(proxy) = squid(folder.path(), setup) else {
             return;
         };
         let url = format!("https://me:secret@{}", proxy.address);
-        let trusts = Tls::builder().roots_pem(certificate.clone()).build();
+        let trusts = Tls::builder().roots_pem(certificate.as_str()).build();
         let url: Proxy = url.parse().unwrap();
         let client = by(&url.tls(trusts.unwrap()).tunnel(tunnels));
         ask_all(&client).await;

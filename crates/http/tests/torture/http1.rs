@@ -20,7 +20,7 @@ const KINDS: [&str; 7] = [
 const BEFORE: [Option<&str>; 3] = [None, Some("length"), Some("extra")];
 
 #[test]
-fn an_exchange_may_be_dropped_at_every_poll() {
+fn an_exchange_of_http_1_may_be_dropped_at_every_poll() {
     let (mut exchanges, mut runs) = (0, 0);
     for kind in KINDS {
         for before in BEFORE {

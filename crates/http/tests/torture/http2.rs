@@ -19,7 +19,7 @@ const KINDS: [&str; 7] = [
 ];
 
 #[test]
-fn an_exchange_may_be_dropped_at_every_poll() {
+fn an_exchange_of_http_2_may_be_dropped_at_every_poll() {
     let (mut exchanges, mut runs) = (0, 0);
     for kind in KINDS {
         for upload in Upload::ALL {

@@ -3,36 +3,25 @@
 
 use std::sync::Arc;
 
-use keepalive::rustls::ServerConfig;
-use keepalive::rustls::crypto::ring;
 use keepalive::{NetConnector, Tls};
-use tokio::net::{TcpListener, TcpStream};
+use keepalive_testkit::tls::Identity;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::{Server, within};
+
 pub(crate) struct TlsServer {
-    listener: TcpListener,
+    server: Server,
     acceptor: TlsAcceptor,
-    certificate: String,
 }
 
 impl TlsServer {
     /// One that knows these protocols.
     pub(crate) async fn start(known: &[&str]) -> Self {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let key = made.signing_key.serialize_der().try_into().unwrap();
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
-        config.alpn_protocols = known.iter().map(|name| name.as_bytes().to_vec()).collect();
-        Self {
-            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            certificate: made.cert.pem(),
-        }
+        let server = Server::start().await;
+        let acceptor = acceptor(known);
+        Self { server, acceptor }
     }
 
     pub(crate) fn net(&self) -> NetConnector {
@@ -41,34 +30,35 @@ impl TlsServer {
 
     /// One whose own settings name these protocols, if there are any.
     pub(crate) fn net_offering(&self, protocols: &[&str]) -> NetConnector {
-        let tls = Tls::builder().roots_pem(self.certificate.as_str());
+        let tls = Tls::builder().roots_pem(Identity::local().pem.as_str());
         NetConnector::new().tls(tls.alpn(protocols).build().unwrap())
     }
 
     pub(crate) fn uri(&self) -> http::Uri {
-        let port = self.listener.local_addr().unwrap().port();
+        let port = self.server.port();
         format!("https://127.0.0.1:{port}/").parse().unwrap()
     }
 
     /// The same, from now on with these protocols.
     pub(crate) fn knowing(self, known: &[&str]) -> Self {
-        let mut config = ServerConfig::clone(self.acceptor.config());
-        config.alpn_protocols = known.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor = acceptor(known);
         Self { acceptor, ..self }
     }
 
     /// The next connection, whose handshake comes to an end.
     pub(crate) async fn next(&self) -> TlsStream<TcpStream> {
-        let (stream, _) = self.listener.accept().await.unwrap();
-        self.acceptor.accept(stream).await.unwrap()
+        within(self.accept()).await.unwrap()
     }
 
     /// The next connection, if its handshake comes to an end.
-    pub(crate) async fn accept(self) -> std::io::Result<TlsStream<TcpStream>> {
-        let (stream, _) = self.listener.accept().await.unwrap();
+    pub(crate) async fn accept(&self) -> std::io::Result<TlsStream<TcpStream>> {
+        let stream = self.server.accept().await.into_stream();
         // Small writes arrive without delay.
         stream.set_nodelay(true).unwrap();
         self.acceptor.accept(stream).await
     }
+}
+
+fn acceptor(known: &[&str]) -> TlsAcceptor {
+    TlsAcceptor::from(Arc::new(Identity::local().config_speaking(known)))
 }

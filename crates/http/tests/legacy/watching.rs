@@ -1,3 +1,5 @@
+//! Connections that are no sockets.
+
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use keepalive_http::legacy::Client;
@@ -26,7 +28,7 @@ fn uri() -> http::Uri {
 }
 
 #[tokio::test]
-async fn and_used_again() {
+async fn a_connection_without_a_socket_is_used_again() {
     let (client, mut far) = idle().await;
     let (response, head) = exchange(client.request(get(uri())), far.serve(ok("again"))).await;
     assert_eq!(head, "GET / HTTP/1.1\r\nhost: h.test\r\n\r\n");
@@ -34,7 +36,7 @@ async fn and_used_again() {
 }
 
 #[tokio::test]
-async fn as_its_other_end_closes() {
+async fn a_connection_without_a_socket_is_closed_as_its_other_end_closes() {
     let (client, far) = idle().await;
     drop(far);
     let manager = client.manager().unwrap();
@@ -42,7 +44,7 @@ async fn as_its_other_end_closes() {
 }
 
 #[tokio::test]
-async fn as_a_byte_comes_that_nobody_asked_for() {
+async fn a_connection_without_a_socket_is_closed_as_an_unasked_byte_comes() {
     let (client, mut far) = idle().await;
     far.send("x").await;
     let manager = client.manager().unwrap();
@@ -51,7 +53,7 @@ async fn as_a_byte_comes_that_nobody_asked_for() {
 
 /// hyper has not read that answer when the next request comes.
 #[tokio::test]
-async fn as_an_answer_comes_that_nobody_asked_for() {
+async fn an_unasked_answer_on_a_connection_without_a_socket_is_not_the_next_answer() {
     for counts in [false, true] {
         let (pipes, mut fars) = Pipes::new();
         let client = builder().count_upgraded(counts).build(pipes);

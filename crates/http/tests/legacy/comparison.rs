@@ -47,38 +47,38 @@ const VERSIONS: [Version; 5] = [
 ];
 
 #[tokio::test]
-async fn without_a_body() {
+async fn requests_without_a_body_are_sent_as_hyper_util_sends_them() {
     all(Empty::<Bytes>::new).await;
 }
 
 #[tokio::test]
-async fn with_a_body_that_is_there() {
+async fn requests_with_a_full_body_are_sent_as_hyper_util_sends_them() {
     all(|| Full::<Bytes>::from("hello")).await;
 }
 
 #[tokio::test]
-async fn with_an_empty_body_that_is_there() {
+async fn requests_with_an_empty_full_body_are_sent_as_hyper_util_sends_them() {
     all(Full::<Bytes>::default).await;
 }
 
 #[tokio::test]
-async fn with_a_body_of_a_length_that_is_known() {
+async fn requests_with_a_boxed_body_are_sent_as_hyper_util_sends_them() {
     all(|| Full::<Bytes>::from("hello").boxed()).await;
 }
 
 #[tokio::test]
-async fn with_a_body_that_comes_piece_by_piece() {
+async fn requests_with_a_body_in_pieces_are_sent_as_hyper_util_sends_them() {
     all(|| Pieces(vec!["lo", "hel"], None)).await;
 }
 
 #[tokio::test]
-async fn with_a_body_that_fails() {
+async fn requests_with_a_body_that_fails_are_sent_as_hyper_util_sends_them() {
     all(|| Pieces(vec![], Some(Failure))).await;
     all(|| Pieces(vec!["hel"], Some(Failure))).await;
 }
 
 #[tokio::test]
-async fn and_where_there_is_no_connection() {
+async fn requests_without_a_connection_fail_as_hyper_utils_do() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed = listener.local_addr().unwrap();
     drop(listener);
@@ -100,7 +100,7 @@ async fn and_where_there_is_no_connection() {
 }
 
 #[tokio::test]
-async fn with_a_body_that_fails_by_http_2() {
+async fn requests_with_a_body_that_fails_by_http_2_fail_as_hyper_utils_do() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {

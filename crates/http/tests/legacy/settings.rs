@@ -1,12 +1,22 @@
+//! Settings of the builder, and of requests.
+
+use std::convert::Infallible;
 use std::error::Error;
 use std::time::Duration;
 
-use http_body_util::Empty;
-use hyper::body::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{Empty, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use keepalive_http::Idempotent;
 use keepalive_http::legacy::Builder;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::support::{Server, Told, builder, client, exchange, get, ok};
+use crate::support::{Server, Told, builder, client, exchange, get, ok, text, within};
 
 /// The bytes that a server receives.
 async fn sent(builder: &mut Builder) -> String {
@@ -20,7 +30,7 @@ async fn sent(builder: &mut Builder) -> String {
 }
 
 #[tokio::test]
-async fn an_old_name_does_what_the_new_one_does() {
+async fn the_old_name_max_idle_per_host_works() {
     let server = Server::start().await;
     let mut builder = builder();
     #[expect(deprecated, reason = "programs that use it compile")]
@@ -32,20 +42,20 @@ async fn an_old_name_does_what_the_new_one_does() {
 }
 
 #[tokio::test]
-async fn a_host_is_named_unless_it_is_not_to_be() {
+async fn a_host_header_is_sent_unless_set_host_is_false() {
     assert!(sent(&mut builder()).await.contains("\r\nhost: "));
     let bare = sent(builder().set_host(false)).await;
     assert_eq!(bare, "GET /a HTTP/1.1\r\n\r\n");
 }
 
 #[tokio::test]
-async fn headers_may_be_in_title_case() {
+async fn headers_may_be_sent_in_title_case() {
     let head = sent(builder().http1_title_case_headers(true)).await;
     assert!(head.contains("\r\nHost: "), "{head}");
 }
 
 #[tokio::test]
-async fn a_response_may_be_as_odd_as_is_allowed() {
+async fn a_space_after_a_header_name_is_an_error_unless_allowed() {
     let odd = "HTTP/1.1 200 OK\r\ncontent-length : 0\r\n\r\n";
     for allowed in [false, true] {
         let server = Server::start().await;
@@ -59,7 +69,7 @@ async fn a_response_may_be_as_odd_as_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_request_is_sent_again_unless_it_is_not_to_be() {
+async fn a_get_is_sent_again_unless_retries_are_off() {
     for again in [true, false] {
         let server = Server::start().await;
         let mut builder = builder();
@@ -111,7 +121,7 @@ async fn a_get_is_sent_again_if_the_head_of_its_answer_is_missing() {
 }
 
 #[tokio::test]
-async fn without_an_idle_timeout_connections_are_kept() {
+async fn connections_without_an_idle_timeout_are_kept() {
     let server = Server::start().await;
     let connector = Told::new();
     let client = builder().pool_idle_timeout(None).build(connector.clone());
@@ -124,7 +134,7 @@ async fn without_an_idle_timeout_connections_are_kept() {
 }
 
 #[tokio::test]
-async fn what_can_not_work_counts_as_the_nearest_that_can() {
+async fn settings_beyond_their_bounds_count_as_the_nearest_possible() {
     let mut builder = builder();
     builder
         .http1_max_buf_size(0)
@@ -141,8 +151,7 @@ async fn what_can_not_work_counts_as_the_nearest_that_can() {
     let client = builder.http2_only(true).build(connector);
     let asked = tokio::spawn(client.request(get(server.uri("/a"))));
     let mut peer = server.accept(1).await;
-    let stream = peer.request().await;
-    peer.answer(stream).await;
+    peer.serve().await;
     assert_eq!(asked.await.unwrap().unwrap().status(), 200);
 }
 
@@ -205,7 +214,7 @@ async fn a_response_of_too_many_headers_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_buffer_is_no_larger_than_it_can_be() {
+async fn a_read_buffer_of_any_size_can_be_set() {
     sent(builder().http1_read_buf_exact_size(usize::MAX)).await;
 }
 
@@ -222,7 +231,7 @@ async fn a_client_is_a_service() {
 }
 
 #[test]
-fn what_hyper_util_shares_is_shared() {
+fn a_client_and_its_future_are_shared_as_hyper_utils_are() {
     fn shared<T: Send + Sync + 'static>(_: &T) {}
     let connector = Told::new();
     let client = client(&connector);
@@ -232,4 +241,100 @@ fn what_hyper_util_shares_is_shared() {
     // As hyper-util's, it asks nothing of its type parameters.
     struct Holds<C>(Option<keepalive_http::legacy::Client<C, Empty<Bytes>>>);
     assert!(Holds::<()>(None).0.is_none());
+}
+
+#[tokio::test]
+async fn an_idempotent_request_is_sent_again_whatever_its_method() {
+    for (method, said, again) in [
+        (Method::GET, None, true),
+        (Method::GET, Some(Idempotent(false)), false),
+        (Method::POST, None, false),
+        (Method::POST, Some(Idempotent(true)), true),
+    ] {
+        let server = Server::start().await;
+        let client = builder().build(Told::new());
+        let request = |method: &Method, said: Option<Idempotent>| {
+            let request = Request::builder().method(method).uri(server.uri("/"));
+            let body = Full::new(Bytes::from_static(b"an order"));
+            let mut request = request.body(body).unwrap();
+            if let Some(said) = said {
+                request.extensions_mut().insert(said);
+            }
+            request
+        };
+        let ask = client.request(request(&Method::POST, None));
+        let serve = async {
+            let mut peer = server.accept().await;
+            peer.request().await;
+            assert_eq!(peer.read(8).await, "an order");
+            peer.send(&ok("")).await;
+            peer
+        };
+        let (response, mut peer) = exchange(ask, serve).await;
+        response.unwrap();
+
+        let ask = client.request(request(&method, said));
+        let serve = async {
+            peer.request().await;
+            drop(peer);
+            if again {
+                server.serve(ok("")).await;
+            }
+        };
+        let (response, ()) = exchange(ask, serve).await;
+        assert_eq!(response.is_ok(), again, "{method} {said:?}");
+    }
+}
+
+const TASKS: usize = 32;
+const REQUESTS: usize = 50;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_hold_and_each_of_many_requests_has_its_own_answer() {
+    for http2_only in [false, true] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, http2_only));
+        let connector = Told::new();
+        let mut builder = builder();
+        builder.max_per_host(3).http2_only(http2_only);
+        let client = builder.build(connector.clone());
+        let mut tasks = JoinSet::new();
+        for task in 0..TASKS {
+            let client = client.clone();
+            tasks.spawn(async move {
+                for number in 0..REQUESTS {
+                    let path = format!("/{task}/{number}");
+                    let uri = format!("http://{address}{path}").parse().unwrap();
+                    let response = within(client.request(get(uri))).await.unwrap();
+                    if number % 3 > 0 {
+                        assert_eq!(text(response).await, path.repeat(number * 50));
+                    }
+                }
+            });
+        }
+        tasks.join_all().await;
+        let most = connector.most();
+        assert!((1..=3).contains(&most), "{most} connections at once");
+    }
+}
+
+async fn serve(listener: TcpListener, http2_only: bool) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (io, answer) = (TokioIo::new(stream), service_fn(repeat));
+        if http2_only {
+            let builder = http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(builder.serve_connection(io, answer));
+        } else {
+            tokio::spawn(http1::Builder::new().serve_connection(io, answer));
+        }
+    }
+}
+
+/// Answers with the path, many times over.
+async fn repeat(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path();
+    let number: usize = path.rsplit('/').next().unwrap().parse().unwrap();
+    Ok(Response::new(Full::from(path.repeat(number * 50))))
 }

@@ -1,13 +1,20 @@
-use http::header::UPGRADE;
-use http::{Request, StatusCode, Uri};
+//! Upgrades and tunnels.
+
+use std::convert::Infallible;
+
+use http::header::{HOST, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::{Request, Response, StatusCode, Uri, Version};
 use http_body_util::Empty;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
+use hyper::ext::Protocol;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use keepalive_http::legacy::Client;
-use keepalive_http::legacy::connect::{Parts, downcast};
+use keepalive_http::legacy::connect::{Connected, Parts, downcast};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::yield_now;
 
 use crate::support::{
@@ -65,7 +72,7 @@ async fn upgraded(
 }
 
 #[tokio::test]
-async fn and_hyper_gives_what_the_connector_opened() {
+async fn the_stream_of_the_connector_can_be_had_after_an_upgrade() {
     for way in WAYS {
         for used in [false, true] {
             let server = Server::start().await;
@@ -88,7 +95,7 @@ async fn and_hyper_gives_what_the_connector_opened() {
 }
 
 #[tokio::test]
-async fn and_is_the_users_own_afterwards() {
+async fn an_upgraded_connection_is_the_users_own() {
     for way in WAYS {
         let server = Server::start().await;
         let client = client(&Told::new());
@@ -103,7 +110,7 @@ async fn and_is_the_users_own_afterwards() {
 }
 
 #[tokio::test]
-async fn and_counts_until_it_is_dropped_if_that_is_wanted() {
+async fn an_upgraded_connection_counts_until_it_is_dropped_with_count_upgraded() {
     for way in WAYS {
         for used in [false, true] {
             let server = Server::start().await;
@@ -135,7 +142,7 @@ async fn converse(upgraded: Upgraded, peer: &mut Peer) -> TokioIo<Upgraded> {
 }
 
 #[tokio::test]
-async fn and_what_the_connector_opened_counts_with_its_slot() {
+async fn a_downcast_upgraded_connection_counts_until_its_slot_is_dropped() {
     let server = Server::start().await;
     let connector = Told::new();
     let client = counting(&connector);
@@ -161,7 +168,7 @@ async fn and_what_the_connector_opened_counts_with_its_slot() {
 }
 
 #[tokio::test]
-async fn and_what_does_not_count_can_be_had_in_the_same_way() {
+async fn an_upgraded_connection_can_be_downcast_without_count_upgraded() {
     let server = Server::start().await;
     let client = client(&Told::new());
     let (upgraded, _peer) = upgraded(&client, &server, WAYS[0], false).await;
@@ -170,7 +177,7 @@ async fn and_what_does_not_count_can_be_had_in_the_same_way() {
 }
 
 #[tokio::test]
-async fn and_what_is_another_type_comes_back() {
+async fn an_upgraded_connection_comes_back_from_a_downcast_to_another_type() {
     for client in [client(&Told::new()), counting(&Told::new())] {
         let server = Server::start().await;
         let (upgraded, _peer) = upgraded(&client, &server, WAYS[0], false).await;
@@ -184,7 +191,7 @@ async fn and_what_is_another_type_comes_back() {
 }
 
 #[tokio::test]
-async fn and_one_that_may_not_is_used_again() {
+async fn a_connection_whose_upgrade_is_refused_is_used_again() {
     for client in [client(&Told::new()), counting(&Told::new())] {
         let server = Server::start().await;
         let ask = client.request(upgrade(server.uri("/up")));
@@ -199,4 +206,56 @@ async fn and_one_that_may_not_is_used_again() {
         let (response, _) = exchange(ask, peer.serve(ok("yes"))).await;
         assert_eq!(text(response.unwrap()).await, "yes");
     }
+}
+
+#[tokio::test]
+async fn a_stream_of_http_2_may_become_a_tunnel_of_another_protocol() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("http://{}/up", listener.local_addr().unwrap());
+    tokio::spawn(serve(listener));
+    let client = client(&Told::describing(Connected::negotiated_h2));
+    let request = Request::connect(uri)
+        .version(Version::HTTP_2)
+        .header(SEC_WEBSOCKET_VERSION, "13")
+        .extension(Protocol::from_static("websocket"))
+        .body(Empty::<Bytes>::new());
+    let response = within(client.request(request.unwrap())).await.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), response.version()),
+        (200, Version::HTTP_2)
+    );
+    let mut io = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+    io.write_all(b"foo=bar").await.unwrap();
+    let mut text = [0; 7];
+    within(io.read_exact(&mut text)).await.unwrap();
+    assert_eq!(&text, b"bar=foo");
+    let manager = client.manager().unwrap();
+    assert_eq!(manager.stats().total.leased, 1);
+    drop(io);
+    eventually("nobody has it", || manager.stats().total.idle == 1).await;
+}
+
+async fn serve(listener: TcpListener) {
+    let (stream, _) = listener.accept().await.unwrap();
+    let answer = async |mut request: Request<Incoming>| {
+        assert_eq!(request.headers().get(HOST), None);
+        assert_eq!(request.headers()[SEC_WEBSOCKET_VERSION], "13");
+        let websocket = Protocol::from_static("websocket");
+        assert_eq!(request.extensions().get(), Some(&websocket));
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let mut io = TokioIo::new(upgrade.await.unwrap());
+            let mut text = [0; 7];
+            io.read_exact(&mut text).await.unwrap();
+            assert_eq!(&text, b"foo=bar");
+            io.write_all(b"bar=foo").await.unwrap();
+            // Until the client ends the stream.
+            io.read_exact(&mut text).await.unwrap_err();
+        });
+        Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+    };
+    let served = http2::Builder::new(TokioExecutor::new())
+        .enable_connect_protocol()
+        .serve_connection(TokioIo::new(stream), service_fn(answer));
+    served.await.unwrap();
 }

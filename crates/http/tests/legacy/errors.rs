@@ -1,3 +1,5 @@
+//! Errors lead to their cause.
+
 use std::error::Error;
 use std::future::poll_fn;
 use std::io;
@@ -32,7 +34,7 @@ fn hyper_error(error: &keepalive_http::legacy::Error) -> &hyper::Error {
 }
 
 #[tokio::test]
-async fn to_hypers_error_where_it_fails_on_a_connection() {
+async fn an_error_on_a_connection_leads_to_hypers_error() {
     let server = Server::start().await;
     let client = client(&Told::describing(|connected| connected.proxy(true)));
     let serve = async { drop(server.serve("HTTP/1.1 200 OK\r\n").await) };
@@ -45,7 +47,7 @@ async fn to_hypers_error_where_it_fails_on_a_connection() {
 }
 
 #[tokio::test]
-async fn to_hypers_error_where_a_connection_fails_at_once() {
+async fn a_connection_that_fails_at_once_leads_to_hypers_error() {
     let (pipes, _far) = Pipes::reading(Err("a broken pipe"));
     let client = builder().build(pipes);
     let error = within(client.request(get(uri()))).await.unwrap_err();
@@ -56,7 +58,7 @@ async fn to_hypers_error_where_a_connection_fails_at_once() {
 }
 
 #[tokio::test]
-async fn to_hypers_error_where_a_connection_ends_at_once() {
+async fn a_connection_that_ends_at_once_leads_to_hypers_error() {
     let (pipes, _far) = Pipes::reading(Ok(()));
     let client = builder().build(pipes);
     let error = within(client.request(get(uri()))).await.unwrap_err();
@@ -64,7 +66,7 @@ async fn to_hypers_error_where_a_connection_ends_at_once() {
 }
 
 #[tokio::test]
-async fn to_hypers_error_where_a_shared_connection_fails_before_anybody_has_it() {
+async fn a_shared_connection_that_fails_at_once_leads_all_to_hypers_error() {
     let (pipes, _far) = Pipes::reading(Err("a broken pipe"));
     let client = builder().http2_only(true).build(pipes);
     everybody_hears(&client, &uri(), "a broken pipe").await;
@@ -72,7 +74,7 @@ async fn to_hypers_error_where_a_shared_connection_fails_before_anybody_has_it()
 
 /// hyper reports the error to requests that it has; other requests find the connection closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn to_hypers_error_whoever_asks_on_a_connection_that_fails() {
+async fn a_shared_connection_that_fails_later_leads_all_to_hypers_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let uri = format!("http://{}/", listener.local_addr().unwrap());
     let uri = uri.parse().unwrap();
@@ -106,7 +108,7 @@ where
 }
 
 #[tokio::test]
-async fn to_the_connectors_error_where_there_is_no_connection() {
+async fn an_attempt_that_fails_leads_to_the_connectors_error() {
     let server = Server::start().await;
     let uri = server.uri("/a");
     drop(server);
@@ -125,7 +127,7 @@ async fn to_the_connectors_error_where_there_is_no_connection() {
 }
 
 #[tokio::test]
-async fn to_the_managers_error_where_its_limits_are_the_reason() {
+async fn a_full_queue_leads_to_the_managers_error() {
     let server = Server::start().await;
     let client = builder().max_per_host(1).max_queued(1).build(Told::new());
     let ask = client.request(get(server.uri("/a")));
@@ -148,7 +150,7 @@ async fn to_the_managers_error_where_its_limits_are_the_reason() {
 }
 
 #[tokio::test]
-async fn to_the_setting_that_can_not_work() {
+async fn an_impossible_setting_leads_to_an_error_that_names_it() {
     let mut builder = builder();
     builder.max_per_host(0);
     let client = builder.build(Told::new());
@@ -162,7 +164,7 @@ async fn to_the_setting_that_can_not_work() {
 }
 
 #[tokio::test]
-async fn a_request_that_can_not_be_sent_says_so() {
+async fn a_request_that_can_not_be_sent_is_an_error_of_the_user() {
     let server = Server::start().await;
     let client = client(&Told::new());
     let refused = async |request: http::request::Builder| {
@@ -190,7 +192,7 @@ async fn a_request_that_can_not_be_sent_says_so() {
 }
 
 #[tokio::test]
-async fn to_the_panic_of_a_connector() {
+async fn a_panic_of_a_connector_leads_to_an_error_that_names_it() {
     let connector = service_fn(|_: http::Uri| {
         poll_fn(|_| -> Poll<io::Result<TokioIo<TcpStream>>> { panic!("a bug of the connector's") })
     });
