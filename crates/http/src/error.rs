@@ -312,7 +312,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_systems_error_is_found_below_others() {
+    fn the_systems_error_is_found_below_other_errors() {
         let refused = io::Error::from_raw_os_error(111);
         let error = Error::url(io::Error::other(Wrapped(refused)));
         assert_eq!(error.function(), "url");
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn without_one_the_words_of_all_are_joined() {
+    fn an_error_without_one_of_the_system_joins_the_text_of_all_causes() {
         let error = Error::url(Wrapped(io::Error::other("broken")));
         assert_eq!(error.error_num(), None);
         assert_eq!(error.to_string(), "url: wrapped: broken");

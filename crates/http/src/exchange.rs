@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_sent_is_refused() {
+    fn a_request_that_can_not_be_sent_is_refused() {
         assert!(refused(|request| request.version(Version::HTTP_3)).contains("HTTP/3.0"));
         assert!(refused(|request| request.header("content-length", "5")).contains("body"));
         assert!(refused(|request| request.header("transfer-encoding", "chunked")).contains("body"));

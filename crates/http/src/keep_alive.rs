@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_read() {
+    fn a_keep_alive_header_is_parsed() {
         check(&[], None, None);
         check(&["timeout=5"], Some(5), None);
         check(&["timeout=5, max=100"], Some(5), Some(100));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_the_smaller_counts() {
+    fn the_smaller_of_two_keep_alive_values_counts() {
         check(
             &["timeout=5, timeout=3", "timeout=4, max=2"],
             Some(3),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_passed_over() {
+    fn a_keep_alive_header_that_makes_no_sense_is_ignored() {
         for nonsense in [
             "timeout",
             "timeout=",
@@ -172,14 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn the_margin_is_a_second_or_half_of_the_time() {
+    fn the_margin_of_a_keep_alive_time_is_a_second_or_half_of_it() {
         let left = |millis| less_margin(Duration::from_millis(millis)).as_millis();
         assert_eq!((left(0), left(1000), left(2000)), (0, 500, 1000));
         assert_eq!((left(3000), left(60_000)), (2000, 59_000));
     }
 
     #[tokio::test]
-    async fn a_time_without_end_is_no_limit() {
+    async fn a_keep_alive_time_without_end_is_no_limit() {
         let mut keep_alive = KeepAlive::default();
         let mut headers = HeaderMap::new();
         headers.insert(
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_counted_while_nothing_new_is_said() {
+    fn requests_are_counted_without_a_new_keep_alive_header() {
         let mut keep_alive = KeepAlive::default();
         let mut headers = HeaderMap::new();
         headers.insert("keep-alive", "max=2".parse().unwrap());

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_what_would_be_found() {
+    fn a_remembered_origin_equals_a_parsed_one() {
         let urls = [
             "http://a.test/x",
             "https://a.test/x",
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_wrong_every_time() {
+    fn an_invalid_origin_is_an_error_every_time() {
         for _ in 0..2 {
             assert!(Origin::of(&Method::GET, &"http://u:p@a.test/".parse().unwrap()).is_err());
             assert!(Origin::of(&Method::GET, &"http://a.test:0/".parse().unwrap()).is_err());

@@ -233,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn a_port_is_never_guessed() {
+    fn a_port_that_is_too_large_is_never_replaced_by_another() {
         assert_eq!(parse("http://h.test:65536").unwrap().port, 65_536);
         let error = parse("http://h.test:99999999999999999999").unwrap_err();
         assert!(error.contains("99999999999999999999"), "{error}");
     }
 
     #[test]
-    fn what_follows_an_address_is_a_port_or_an_error() {
+    fn text_after_an_address_is_a_port_or_an_error() {
         for (url, given) in [
             ("http://[::1]8:80", "8:80"),
             ("http://[::1]80/", "80"),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url_of_http_is_refused() {
+    fn a_url_of_another_scheme_than_http_is_refused() {
         for (url, said) in [
             ("/a", "absolute"),
             ("h.test:80", "absolute"),

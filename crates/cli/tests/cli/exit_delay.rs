@@ -128,7 +128,7 @@ fn time_after_the_last_line(line: &str) -> (Option<i32>, Duration) {
 }
 
 fn start(peer: Peer) -> u16 {
-    let identity = Authority::root("a root").issue("a peer", &["127.0.0.1"]);
+    let identity = Authority::root("a root").issue_as("a peer", &["127.0.0.1"]);
     let config = Arc::new(config(&identity, None));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

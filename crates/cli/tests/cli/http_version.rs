@@ -13,7 +13,7 @@ use crate::tls_server::{Authority, config};
 
 /// The settings of a server that speaks these protocols.
 fn tls(protocols: &[&str]) -> ServerConfig {
-    let identity = Authority::root("the root").issue("the server", &["127.0.0.1"]);
+    let identity = Authority::root("the root").issue_as("the server", &["127.0.0.1"]);
     let mut config = config(&identity, None);
     config.alpn_protocols = protocols
         .iter()

@@ -267,8 +267,8 @@ fn messages_about_tls_name_no_rust() {
     };
     let served = |identity: &Identity| by_tls(config(identity, None));
     let here = ["127.0.0.1"];
-    let asks = by_tls(config(&root.issue("a server", &here), Some(&other)));
-    let mut old = config(&root.issue("a server", &here), None);
+    let asks = by_tls(config(&root.issue_as("a server", &here), Some(&other)));
+    let mut old = config(&root.issue_as("a server", &here), None);
     old.alpn_protocols = vec![b"other".to_vec()];
     let mut wrong = String::new();
     for (name, port) in [
@@ -289,10 +289,10 @@ fn messages_about_tls_name_no_rust() {
         ),
         (
             "another name",
-            served(&root.issue("a server", &["h.test", "10.0.0.1"])),
+            served(&root.issue_as("a server", &["h.test", "10.0.0.1"])),
         ),
-        ("no name", served(&root.issue("a server", &[]))),
-        ("another root", served(&other.issue("a server", &here))),
+        ("no name", served(&root.issue_as("a server", &[]))),
+        ("another root", served(&other.issue_as("a server", &here))),
         (
             "expired",
             served(&root.issue_with("a server", &here, expired)),
@@ -313,7 +313,7 @@ fn messages_about_tls_name_no_rust() {
         ("another protocol", by_tls(old)),
         (
             "an end without notice",
-            served(&root.issue("a server", &here)),
+            served(&root.issue_as("a server", &here)),
         ),
     ] {
         let run = fetch(&[&format!("https://127.0.0.1:{port}/"), "--cacert", &pem]);

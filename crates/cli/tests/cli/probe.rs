@@ -176,7 +176,7 @@ fn a_probe_of_http_ends_at_the_forwarding_proxy() {
 #[test]
 fn control_characters_of_a_certificate_do_not_reach_the_terminal() {
     let (root, files) = (Authority::root("the root"), Files::new());
-    let server = TlsServer::start(&root.issue("evil\x1b[2J", &["127.0.0.1"]));
+    let server = TlsServer::start(&root.issue_as("evil\x1b[2J", &["127.0.0.1"]));
     let cacert = files.write("root.pem", root.pem());
     let run = keepalive(&format!(
         "probe https://127.0.0.1:{} --cacert {cacert}",

@@ -12,11 +12,11 @@ use crate::tls_server::{Authority, Files};
 
 /// A server with its port. Dropping it ends the server.
 fn start(files: &Files, authority: &Authority, flags: &str) -> Option<(Program, u16)> {
-    let identity = authority.issue("the server", &["127.0.0.1"]);
+    let identity = authority.issue_as("the server", &["127.0.0.1"]);
     let mut command = Command::new(find("openssl")?);
     command
         .args(["s_server", "-accept", "127.0.0.1:0", "-alpn", "imap"])
-        .args(["-cert", &files.write("server.pem", identity.pem())])
+        .args(["-cert", &files.write("server.pem", &identity.pem)])
         .args(["-key", &files.write("server.key", identity.key_pem())])
         // With its standard input closed, the server would end.
         .arg("-rev")

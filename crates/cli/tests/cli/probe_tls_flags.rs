@@ -7,8 +7,8 @@ use crate::tls_server::{Authority, Files};
 #[test]
 fn a_tls_flag_is_refused_in_a_probe_of_a_plain_scheme() {
     let (root, files) = (Authority::root("the root"), Files::new());
-    let me = root.issue("me", &["me.test"]);
-    let pem = files.write("me.pem", me.pem() + &me.key_pem());
+    let me = root.issue_as("me", &["me.test"]);
+    let pem = files.write("me.pem", me.pem.clone() + &me.key_pem());
     let server = Server::start();
     let port = server.port();
     for (scheme, flags, flag) in [

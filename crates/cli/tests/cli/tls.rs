@@ -13,7 +13,7 @@ fn set_up() -> (TlsServer, Files, String, String) {
     let files = Files::new();
     let ours = files.write("root.pem", root.pem());
     let others = files.write("other.pem", other.pem());
-    let server = TlsServer::start(&root.issue("the server", &["127.0.0.1"]));
+    let server = TlsServer::start(&root.issue_as("the server", &["127.0.0.1"]));
     (server, files, ours, others)
 }
 
@@ -66,11 +66,11 @@ fn insecure_accepts_any_certificate() {
 fn cert_is_sent_to_a_server_that_asks_for_a_certificate() {
     let (root, files) = (Authority::root("the root"), Files::new());
     let cacert = files.write("root.pem", root.pem());
-    let me = root.issue("me", &["me.test"]);
-    let cert = files.write("me.pem", me.pem());
+    let me = root.issue_as("me", &["me.test"]);
+    let cert = files.write("me.pem", &me.pem);
     let key = files.write("me.key", me.key_pem());
-    let both = files.write("both.pem", me.pem() + &me.key_pem());
-    let identity = root.issue("the server", &["127.0.0.1"]);
+    let both = files.write("both.pem", me.pem.clone() + &me.key_pem());
+    let identity = root.issue_as("the server", &["127.0.0.1"]);
     let server = TlsServer::start_for(&identity, Some(&root));
     for (flags, code) in [
         (String::new(), 1),
@@ -88,12 +88,12 @@ fn cert_is_sent_to_a_server_that_asks_for_a_certificate() {
 #[test]
 fn an_unusable_certificate_file_is_named_with_advice() {
     let (root, files) = (Authority::root("the root"), Files::new());
-    let me = root.issue("me", &["me.test"]);
-    let good = files.write("good.pem", me.pem());
+    let me = root.issue_as("me", &["me.test"]);
+    let good = files.write("good.pem", &me.pem);
     let good_key = files.write("good.key", me.key_pem());
     let empty = files.write("empty.pem", "");
-    let der = files.write("root.der", root.der());
-    let other_key = files.write("other.key", root.issue("other", &[]).key_pem());
+    let der = files.write("root.der", root.certificate());
+    let other_key = files.write("other.key", root.issue_as("other", &[]).key_pem());
     let encrypted = files.write("encrypted.key", ENCRYPTED);
     let missing = "/nowhere/at/all.pem".to_owned();
     let server = Server::start();

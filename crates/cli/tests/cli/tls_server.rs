@@ -1,74 +1,12 @@
-//! A TLS server with a thread for each connection, and its certificates.
+//! A TLS server with a thread for each connection, and files for its certificates.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use keepalive::rustls::pki_types::PrivateKeyDer;
-use keepalive::rustls::server::WebPkiClientVerifier;
-use keepalive::rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, crypto::ring};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-
-/// Signs certificates.
-pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// A certificate and its key.
-pub(crate) struct Identity {
-    certificate: rcgen::Certificate,
-    key: KeyPair,
-}
-
-impl Authority {
-    pub(crate) fn root(name: &str) -> Self {
-        let mut params = named(name, &[]);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    pub(crate) fn pem(&self) -> String {
-        self.0.as_ref().pem()
-    }
-
-    pub(crate) fn der(&self) -> Vec<u8> {
-        self.0.as_ref().der().to_vec()
-    }
-
-    /// Issues a certificate of `subject` for these names and addresses.
-    pub(crate) fn issue(&self, subject: &str, names: &[&str]) -> Identity {
-        self.issue_with(subject, names, |_| {})
-    }
-
-    pub(crate) fn issue_with(
-        &self,
-        subject: &str,
-        names: &[&str],
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Identity {
-        let mut params = named(subject, names);
-        change(&mut params);
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Identity { certificate, key }
-    }
-}
-
-fn named(subject: &str, names: &[&str]) -> CertificateParams {
-    let names: Vec<String> = names.iter().copied().map(Into::into).collect();
-    let mut params = CertificateParams::new(names).unwrap();
-    params.distinguished_name.push(DnType::CommonName, subject);
-    params
-}
-
-impl Identity {
-    pub(crate) fn pem(&self) -> String {
-        self.certificate.pem()
-    }
-
-    pub(crate) fn key_pem(&self) -> String {
-        self.key.serialize_pem()
-    }
-}
+use keepalive::rustls::{ServerConfig, ServerConnection, StreamOwned};
+pub(crate) use keepalive_testkit::tls::{Authority, Identity};
 
 /// Answers every request of HTTP with `hello`, until the test ends.
 pub(crate) struct TlsServer {
@@ -97,22 +35,7 @@ impl TlsServer {
 }
 
 pub(crate) fn config(identity: &Identity, clients: Option<&Authority>) -> ServerConfig {
-    let provider = Arc::new(ring::default_provider());
-    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .unwrap();
-    let config = match clients {
-        None => config.with_no_client_auth(),
-        Some(clients) => {
-            let mut roots = RootCertStore::empty();
-            roots.add(clients.0.as_ref().der().clone()).unwrap();
-            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-            config.with_client_cert_verifier(verifier.build().unwrap())
-        }
-    };
-    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
-    let chain = vec![identity.certificate.der().clone()];
-    let mut config = config.with_single_cert(chain, key).unwrap();
+    let mut config = identity.config_for(clients);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }

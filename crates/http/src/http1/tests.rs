@@ -42,7 +42,7 @@ async fn an_idle_connection_notices_a_reset() {
 // Nothing is awaited between the peer's byte and the check, so only the system can know of the
 // byte.
 #[tokio::test]
-async fn a_check_asks_the_system() {
+async fn a_check_of_a_connection_asks_the_system() {
     let (mut connection, mut peer, _alive) = connected().await;
     connection.check().unwrap();
     let sent = peer.write_all(b"H");

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_manager_does_not_know_is_for_the_connector() {
+    fn a_url_unknown_to_the_manager_is_for_the_connector() {
         for (url, asked) in [
             ("unix://2f746d70:0/a", "unix://2f746d70:0/"),
             ("http://h.test.", "http://h.test./"),

@@ -25,7 +25,7 @@ fn a_body_that_is_there_as_a_whole_can_be_had_twice() {
 }
 
 #[test]
-fn one_that_comes_piece_by_piece_can_not() {
+fn a_body_in_pieces_can_not_be_had_twice() {
     let body = Full::new(Bytes::from_static(b"bytes")).map_err(|never| match never {});
     let body = body.map_frame(|frame| frame);
     assert!(Outgoing::new(body).again().is_none());
@@ -33,7 +33,7 @@ fn one_that_comes_piece_by_piece_can_not() {
 
 proptest! {
     #[test]
-    fn whatever_a_body_says_is_passed_on(script in script()) {
+    fn frames_and_size_hints_of_a_body_are_passed_on(script in script()) {
         let whole = || Bytes::from(script.bytes());
         let scripted = || Scripted::<Bytes>::new(&script);
         let trailers = script.trailers.then(HeaderMap::new).map(Ok);

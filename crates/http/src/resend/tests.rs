@@ -33,7 +33,7 @@ const REQUESTS: [(Method, Option<Idempotent>); 8] = [
 ];
 
 #[test]
-fn every_cell_is_as_a_second_opinion_has_it() {
+fn each_decision_to_send_again_agrees_with_an_independent_rule() {
     println!("  = sent again at once, ~ after a backoff, . never; +twice, -twice: Idempotent\n");
     print!(
         "{:<11} {:<8} {:<5} {:<6} {:<8}",

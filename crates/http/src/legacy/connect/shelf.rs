@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_has_so_many_places() {
+    fn a_host_has_a_bounded_number_of_places() {
         let shelf = Shelf::new(1);
         let (one, two) = (shelf.place(&host("a.test")), shelf.place(&host("a.test")));
         assert!(one.take() && !two.take());

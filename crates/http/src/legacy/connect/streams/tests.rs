@@ -61,7 +61,7 @@ fn a_stream_lives_until_both_sides_have_ended_it() {
 }
 
 #[test]
-fn a_reset_ends_a_stream_whoever_sends_it() {
+fn a_reset_by_either_side_ends_a_stream() {
     for side in [Side::Ours, Side::Theirs] {
         let mut wire = Wire::new();
         wire.frame(Side::Ours, HEADERS, 5, 1, b"request");
@@ -84,14 +84,14 @@ fn a_goaway_ends_the_streams_that_it_passes_over() {
 }
 
 #[test]
-fn what_the_peer_opens_is_none_of_ours() {
+fn a_stream_that_the_peer_opens_is_not_counted() {
     let mut wire = Wire::new();
     wire.frame(Side::Theirs, HEADERS, 4, 2, b"pushed");
     assert_eq!(wire.live(), 0);
 }
 
 #[test]
-fn as_many_leases_are_kept_as_streams_live() {
+fn leases_are_kept_while_their_streams_live() {
     let mut wire = Wire::new();
     let streams = wire.streams.clone();
     wire.frame(Side::Ours, HEADERS, 5, 1, b"request");

@@ -9,7 +9,7 @@ use tokio::io::{AsyncWriteExt, DuplexStream};
 use super::*;
 
 #[test]
-fn poison_is_seen() {
+fn a_poisoned_transport_is_seen() {
     let info = Info::new(Connected::new().extra("poisoned: true").proxy(true), None);
     assert!(!info.is_poisoned());
     let given = info.give();
@@ -19,14 +19,14 @@ fn poison_is_seen() {
 }
 
 #[test]
-fn what_is_poisoned_from_the_beginning_is_too() {
+fn a_transport_poisoned_from_the_beginning_is_seen() {
     let connected = Connected::new();
     connected.poison();
     assert!(Info::new(connected, None).is_poisoned());
 }
 
 #[tokio::test]
-async fn a_byte_that_is_found_is_not_lost() {
+async fn a_byte_that_a_check_finds_is_not_lost() {
     let (mut transport, mut far) = transport();
     let reader = Arc::new(Reader::default());
     let pending = read(&mut transport, &reader);
@@ -45,7 +45,7 @@ async fn a_byte_that_is_found_is_not_lost() {
 }
 
 #[tokio::test]
-async fn the_end_is_found() {
+async fn a_check_finds_the_end_of_a_transport() {
     let (mut transport, far) = transport();
     let pending = read(&mut transport, &Arc::default());
     assert!(pending.is_pending());
@@ -55,7 +55,7 @@ async fn the_end_is_found() {
 }
 
 #[tokio::test]
-async fn poison_is_found() {
+async fn a_check_finds_poison() {
     let (mut transport, _far) = transport();
     assert!(read(&mut transport, &Arc::default()).is_pending());
     let given = transport.info().give();
