@@ -1,5 +1,6 @@
 //! One fetch: from the request for a connection to the last byte of the body.
 
+use std::mem;
 use std::time::Duration;
 
 use http::{HeaderMap, Uri, Version};
@@ -56,7 +57,7 @@ impl Fetcher {
         let result = self.exchange(&mut fetched, &trail, started + self.timeout);
         fetched.failure = result.await.err();
         fetched.output_is_lost = self.has_lost_output(&fetched);
-        fetched.follow(trail.take());
+        fetched.follow(mem::take(&mut trail.record()));
         if let (Some(failure), Some(status)) = (&mut fetched.failure, fetched.status) {
             failure.redirected(status, fetched.final_url.as_ref());
         }
@@ -192,7 +193,8 @@ impl Fetcher {
                 deadline += started.elapsed();
             }
             if let Some(rate) = self.limit_rate {
-                let due = pace::due(begun_at, trail.received(), rate);
+                let received = trail.record().received;
+                let due = pace::due(begun_at, received, rate);
                 if timeout_at(deadline, sleep_until(due)).await.is_err() {
                     return Err(Failure::timeout("body"));
                 }
@@ -204,7 +206,8 @@ impl Fetcher {
 async fn begin(output: &Output, fetched: &Fetched, trail: &Trail) -> Result<Begun, Failure> {
     let begun = output.begin(fetched.number, &fetched.target.uri).await;
     let mut begun = begun.map_err(|error| Failure::output(&output.place(), &error))?;
-    match begun.write_head(&trail.take_text()).await {
+    let heads = mem::take(&mut trail.record().text);
+    match begun.write_head(&heads).await {
         Ok(()) => Ok(begun),
         Err(error) => Err(Failure::output(&begun.place(), &error)),
     }

@@ -12,6 +12,9 @@ use crate::fetch::target::{Target, TargetError};
 /// The bound on the size of the file; the message about it says 16 MiB.
 const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
+/// A line, as messages show it.
+const EXAMPLE: &str = "https://example.com max-per-host 2";
+
 /// The limits of single hosts, in connections.
 pub(crate) type HostLimits = HashMap<Host, usize>;
 
@@ -24,36 +27,9 @@ pub(crate) enum HostLimitsError {
     Line {
         path: PathBuf,
         line: usize,
-        fault: Fault,
+        /// It repeats no password.
+        fault: String,
     },
-}
-
-/// The fault of a line. No message repeats a password in it.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
-    #[error("{0}; write a line as https://example.com max-per-host 2")]
-    Host(TargetError),
-    #[error(
-        "write the scheme too: a limit is for a host, as in https://example.com max-per-host 2"
-    )]
-    Scheme,
-    #[error(
-        "leave out the path, user name and password: a limit is for a host, as in \
-         https://example.com max-per-host 2"
-    )]
-    Path,
-    #[error("nothing is said of the host; write max-per-host and a number after it")]
-    Nothing,
-    #[error("{0:?} is no limit; there is max-per-host")]
-    Unknown(String),
-    #[error("max-per-host needs a number from 1 on after it, and {0:?} is none")]
-    Number(String),
-    #[error("max-per-host needs a number from 1 on after it")]
-    NoNumber,
-    #[error("nothing may come after the number, but {0:?} does")]
-    Rest(String),
-    #[error("line {0} is about the same host; leave one of the two")]
-    Twice(usize),
 }
 
 /// Reads a file of limits.
@@ -83,7 +59,7 @@ fn text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn parse(text: &str) -> Result<HostLimits, (usize, Fault)> {
+fn parse(text: &str) -> Result<HostLimits, (usize, String)> {
     let mut limits = HostLimits::new();
     let mut lines = HashMap::new();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -94,37 +70,48 @@ fn parse(text: &str) -> Result<HostLimits, (usize, Fault)> {
         }
         let (host, limit) = parse_line(line).map_err(|fault| (number, fault))?;
         if let Some(earlier) = lines.insert(host.clone(), number) {
-            return Err((number, Fault::Twice(earlier)));
+            let fault = format!("line {earlier} is about the same host; leave one of the two");
+            return Err((number, fault));
         }
         limits.insert(host, limit);
     }
     Ok(limits)
 }
 
-fn parse_line(line: &str) -> Result<(Host, usize), Fault> {
+fn parse_line(line: &str) -> Result<(Host, usize), String> {
     let mut words = line.split_whitespace();
     let url = words.next().unwrap_or_default();
+    let for_a_host = format!("a limit is for a host, as in {EXAMPLE}");
     if !url.contains("://") {
-        return Err(Fault::Scheme);
+        return Err(format!("write the scheme too: {for_a_host}"));
     }
-    let target: Target = url.parse().map_err(Fault::Host)?;
+    let target: Result<Target, TargetError> = url.parse();
+    let target = target.map_err(|error| format!("{error}; write a line as {EXAMPLE}"))?;
     let is_more = target.uri.path() != "/" || target.uri.query().is_some();
     if is_more || target.authorization.is_some() {
-        return Err(Fault::Path);
+        return Err(format!(
+            "leave out the path, user name and password: {for_a_host}"
+        ));
     }
     match words.next() {
-        None => return Err(Fault::Nothing),
+        None => {
+            let nothing = "nothing is said of the host; write max-per-host and a number after it";
+            return Err(nothing.to_owned());
+        }
         Some("max-per-host") => {}
-        Some(other) => return Err(Fault::Unknown(other.to_owned())),
+        Some(other) => return Err(format!("{other:?} is no limit; there is max-per-host")),
     }
-    let number = words.next().ok_or(Fault::NoNumber)?;
+    let needs = "max-per-host needs a number from 1 on after it";
+    let number = words.next().ok_or(needs)?;
     let limit = match number.parse() {
         Ok(limit) if limit > 0 => limit,
-        _ => return Err(Fault::Number(number.to_owned())),
+        _ => return Err(format!("{needs}, and {number:?} is none")),
     };
     match words.next() {
         None => Ok((target.host, limit)),
-        Some(rest) => Err(Fault::Rest(rest.to_owned())),
+        Some(rest) => Err(format!(
+            "nothing may come after the number, but {rest:?} does"
+        )),
     }
 }
 
@@ -172,7 +159,6 @@ mod tests {
             let text = format!("http://a max-per-host 1\n\n{line}\nhttp://b max-per-host 1");
             let (number, fault) = parse(&text).expect_err(line);
             assert_eq!(number, 3, "{line}");
-            let fault = fault.to_string();
             assert!(fault.contains(said), "{line}: {fault}");
             assert!(!fault.contains("secret"), "{line}: {fault}");
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::probe::certificate::Certificate;
-use crate::probe::path::{Lookup, LookupEnd, Span, Try, TryEnd};
+use crate::probe::path::{End, Lookup, Span, Try};
 use crate::probe::{Report, TlsReport};
 use crate::timing::{Phases, micros};
 
@@ -97,14 +97,14 @@ enum CertificateObject<'a> {
 fn lookup(lookup: &Lookup) -> LookupObject<'_> {
     let Span { from, to } = lookup.span;
     let (outcome, origin, addresses, error): (_, _, &[IpAddr], _) = match &lookup.end {
-        LookupEnd::Found(origin, addresses) => ("found", Some(*origin), addresses, None),
-        LookupEnd::Failed(origin, error) => ("failed", Some(*origin), &[], Some(error)),
-        LookupEnd::GivenUp => ("given_up", None, &[], None),
-        LookupEnd::Open | LookupEnd::Unanswered => ("unanswered", None, &[], None),
+        End::Outcome((origin, Ok(addresses))) => ("found", Some(*origin), addresses, None),
+        End::Outcome((origin, Err(error))) => ("failed", Some(*origin), &[], Some(error)),
+        End::GivenUp => ("given_up", None, &[], None),
+        End::Open | End::Unanswered => ("unanswered", None, &[], None),
     };
     LookupObject {
-        name: &lookup.name,
-        families: match lookup.families {
+        name: &lookup.what.0,
+        families: match lookup.what.1 {
             Families::V4 => "ipv4",
             Families::V6 => "ipv6",
             Families::Both => "both",
@@ -125,13 +125,13 @@ fn lookup(lookup: &Lookup) -> LookupObject<'_> {
 fn attempt(one: &Try) -> AttemptObject {
     let Span { from, to } = one.span;
     let (outcome, error) = match &one.end {
-        TryEnd::Connected => ("connected", None),
-        TryEnd::GivenUp => ("given_up", None),
-        TryEnd::Open | TryEnd::Unanswered => ("unanswered", None),
-        TryEnd::Failed(error) => ("failed", Some(error)),
+        End::Outcome(Ok(())) => ("connected", None),
+        End::Outcome(Err(error)) => ("failed", Some(error)),
+        End::GivenUp => ("given_up", None),
+        End::Open | End::Unanswered => ("unanswered", None),
     };
     AttemptObject {
-        address: one.address.to_string(),
+        address: one.what.to_string(),
         outcome,
         from_us: micros(from),
         to_us: micros(to),

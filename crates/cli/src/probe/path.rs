@@ -21,132 +21,119 @@ pub(crate) struct Span {
     pub(crate) to: Duration,
 }
 
-/// A lookup of a name's addresses.
+/// A step to a connection, and its outcome.
 #[derive(Clone, Debug)]
-pub(crate) struct Lookup {
-    pub(crate) name: String,
-    pub(crate) families: Families,
+pub(crate) struct Step<What, Outcome> {
+    pub(crate) what: What,
     pub(crate) span: Span,
-    pub(crate) end: LookupEnd,
+    pub(crate) end: End<Outcome>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) enum LookupEnd {
-    Open,
-    /// A connection was open before its answer.
-    GivenUp,
-    /// The probe ended before its outcome.
-    Unanswered,
-    Found(Origin, Vec<IpAddr>),
-    Failed(Origin, ConnectError),
-}
+/// A lookup of a name's addresses. The origin of the outcome is known even if it is an error.
+pub(crate) type Lookup = Step<(String, Families), (Origin, Result<Vec<IpAddr>, ConnectError>)>;
 
 /// An attempt to connect to an address.
-#[derive(Clone, Debug)]
-pub(crate) struct Try {
-    pub(crate) address: SocketAddr,
-    pub(crate) span: Span,
-    pub(crate) end: TryEnd,
-}
+pub(crate) type Try = Step<SocketAddr, Result<(), ConnectError>>;
 
 #[derive(Clone, Debug)]
-pub(crate) enum TryEnd {
+pub(crate) enum End<Outcome> {
     Open,
-    /// Another attempt was faster.
+    /// A connection was open before its outcome.
     GivenUp,
     /// The probe ended before its outcome.
     Unanswered,
-    Connected,
-    Failed(ConnectError),
+    Outcome(Outcome),
+}
+
+impl<Outcome> End<Outcome> {
+    fn early(is_connected: bool) -> Self {
+        match is_connected {
+            true => Self::GivenUp,
+            false => Self::Unanswered,
+        }
+    }
+}
+
+impl<What: PartialEq, Outcome> Step<What, Outcome> {
+    fn begin(what: What, now: Duration) -> Self {
+        Self {
+            what,
+            span: Span { from: now, to: now },
+            end: End::Open,
+        }
+    }
+
+    fn finish(&mut self, now: Duration, end: End<Outcome>) {
+        if matches!(self.end, End::Open) {
+            self.span.to = now;
+            self.end = end;
+        }
+    }
+
+    /// The open step of these.
+    fn find<'a>(steps: &'a mut [Self], what: &What) -> Option<&'a mut Self> {
+        let mut steps = steps.iter_mut();
+        steps.find(|step| step.what == *what && matches!(step.end, End::Open))
+    }
 }
 
 impl Path {
     fn note(&mut self, now: Duration, event: PathEvent<'_>) {
-        let span = Span { from: now, to: now };
         match event {
             PathEvent::ByProxy(proxy) => self.proxy = Some(proxy.to_string()),
-            PathEvent::LookingUp { name, families } => self.lookups.push(Lookup {
-                name: name.to_owned(),
-                families,
-                span,
-                end: LookupEnd::Open,
-            }),
+            PathEvent::LookingUp { name, families } => {
+                let what = (name.to_owned(), families);
+                self.lookups.push(Step::begin(what, now));
+            }
             PathEvent::Found {
                 name,
                 families,
                 origin,
                 addresses,
-            } => {
-                let end = LookupEnd::Found(origin, addresses.to_vec());
-                self.looked_up(now, name, families, end);
-            }
+            } => self.looked_up(now, (name, families), (origin, Ok(addresses.to_vec()))),
             PathEvent::NotFound {
                 name,
                 families,
                 origin,
                 error,
-            } => {
-                let end = LookupEnd::Failed(origin, error.clone());
-                self.looked_up(now, name, families, end);
-            }
-            PathEvent::Connecting(address) => self.tries.push(Try {
-                address,
-                span,
-                end: TryEnd::Open,
-            }),
+            } => self.looked_up(now, (name, families), (origin, Err(error.clone()))),
+            PathEvent::Connecting(address) => self.tries.push(Step::begin(address, now)),
             PathEvent::Connected(address) => {
-                self.tried(now, address, TryEnd::Connected);
-                self.end_all(now, &LookupEnd::GivenUp, &TryEnd::GivenUp);
+                self.tried(now, address, Ok(()));
+                self.end_all(now, true);
             }
-            PathEvent::Failed(address, error) => {
-                self.tried(now, address, TryEnd::Failed(error.clone()));
-            }
+            PathEvent::Failed(address, error) => self.tried(now, address, Err(error.clone())),
             _ => {}
         }
     }
 
-    fn looked_up(&mut self, now: Duration, name: &str, families: Families, end: LookupEnd) {
-        let open = self.lookups.iter_mut().find(|lookup| {
-            let same = lookup.name == name && lookup.families == families;
-            same && matches!(lookup.end, LookupEnd::Open)
-        });
-        if let Some(lookup) = open {
-            lookup.span.to = now;
-            lookup.end = end;
+    fn looked_up(
+        &mut self,
+        now: Duration,
+        (name, families): (&str, Families),
+        outcome: (Origin, Result<Vec<IpAddr>, ConnectError>),
+    ) {
+        if let Some(lookup) = Step::find(&mut self.lookups, &(name.to_owned(), families)) {
+            lookup.finish(now, End::Outcome(outcome));
         }
     }
 
-    fn tried(&mut self, now: Duration, address: SocketAddr, end: TryEnd) {
-        let open = self
-            .tries
-            .iter_mut()
-            .find(|one| one.address == address && matches!(one.end, TryEnd::Open));
-        match open {
-            Some(one) => {
-                one.span.to = now;
-                one.end = end;
-            }
-            None => self.tries.push(Try {
-                address,
-                span: Span { from: now, to: now },
-                end,
-            }),
+    fn tried(&mut self, now: Duration, address: SocketAddr, outcome: Result<(), ConnectError>) {
+        if Step::find(&mut self.tries, &address).is_none() {
+            self.tries.push(Step::begin(address, now));
+        }
+        if let Some(one) = Step::find(&mut self.tries, &address) {
+            one.finish(now, End::Outcome(outcome));
         }
     }
 
     /// Ends all open lookups and attempts.
-    fn end_all(&mut self, now: Duration, lookup_end: &LookupEnd, try_end: &TryEnd) {
+    fn end_all(&mut self, now: Duration, is_connected: bool) {
         for lookup in &mut self.lookups {
-            if matches!(lookup.end, LookupEnd::Open) {
-                lookup.span.to = now;
-                lookup.end = lookup_end.clone();
-            }
+            lookup.finish(now, End::early(is_connected));
         }
         for one in &mut self.tries {
-            if matches!(one.end, TryEnd::Open) {
-                one.span.to = now;
-                one.end = try_end.clone();
-            }
+            one.finish(now, End::early(is_connected));
         }
     }
 }
@@ -187,7 +174,7 @@ impl Recorder {
         let now = self.elapsed();
         let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
         let mut path = path.clone();
-        path.end_all(now, &LookupEnd::Unanswered, &TryEnd::Unanswered);
+        path.end_all(now, false);
         (path, now)
     }
 }
@@ -211,12 +198,12 @@ mod tests {
         path.note(after(1), PathEvent::Connecting(SLOW));
         path.note(after(2), PathEvent::Connecting(QUICK));
         path.note(after(5), PathEvent::Connected(QUICK));
-        assert!(matches!(path.lookups[0].end, LookupEnd::GivenUp));
+        assert!(matches!(path.lookups[0].end, End::GivenUp));
         let [slow, quick] = &path.tries[..] else {
             panic!("{path:?}");
         };
-        assert!(matches!(slow.end, TryEnd::GivenUp), "{slow:?}");
-        assert!(matches!(quick.end, TryEnd::Connected), "{quick:?}");
+        assert!(matches!(slow.end, End::GivenUp), "{slow:?}");
+        assert!(matches!(quick.end, End::Outcome(Ok(()))), "{quick:?}");
         assert_eq!(slow.span.to, after(5));
         assert_eq!(quick.span.from, after(2));
     }
@@ -226,7 +213,7 @@ mod tests {
         let recorder = Recorder::new();
         recorder.note(PathEvent::Connecting(SLOW));
         let (path, took) = recorder.finish();
-        assert!(matches!(path.tries[0].end, TryEnd::Unanswered));
+        assert!(matches!(path.tries[0].end, End::Unanswered));
         assert_eq!(path.tries[0].span.to, took);
     }
 }

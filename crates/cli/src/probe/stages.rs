@@ -5,7 +5,7 @@ use std::time::Duration;
 use keepalive::{Families, Timing};
 
 use crate::failure::Failure;
-use crate::probe::path::{Lookup, LookupEnd, Path, Span, Try, TryEnd};
+use crate::probe::path::{self, Lookup, Path, Span, Try};
 
 /// One step, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(crate) fn of(path: &Path, timing: &Timing, last: Result<&str, &Failure>) -> 
         let told = step == "connect" && !path.tries.is_empty();
         if !took.is_zero() && !told {
             let (end, outcome) = match last {
-                Err(failure) if reached == Some(at) => (End::Bad, brief(failure)),
+                Err(failure) if reached == Some(at) => (End::Bad, failure.error_str.clone()),
                 Ok(outcome) if step == "tls" => (End::Good, outcome.to_owned()),
                 _ => (End::Good, "done".to_owned()),
             };
@@ -65,25 +65,23 @@ pub(crate) fn of(path: &Path, timing: &Timing, last: Result<&str, &Failure>) -> 
 }
 
 fn resolve(lookup: &Lookup) -> Stage {
-    let kind = match lookup.families {
+    let kind = match lookup.what.1 {
         Families::V4 => "IPv4 ",
         Families::V6 => "IPv6 ",
         Families::Both => "",
     };
     let (end, outcome) = match &lookup.end {
-        LookupEnd::GivenUp => (End::Dropped, "not needed".to_owned()),
-        LookupEnd::Open | LookupEnd::Unanswered => (End::Bad, "no answer".to_owned()),
-        LookupEnd::Found(_, addresses) if addresses.len() == 1 => {
-            (End::Good, format!("1 {kind}address"))
-        }
-        LookupEnd::Found(_, addresses) => {
-            (End::Good, format!("{} {kind}addresses", addresses.len()))
-        }
-        LookupEnd::Failed(_, error) => (End::Bad, error.error_str()),
+        path::End::GivenUp => (End::Dropped, "not needed".to_owned()),
+        path::End::Open | path::End::Unanswered => (End::Bad, "no answer".to_owned()),
+        path::End::Outcome((_, Ok(addresses))) => match addresses.len() {
+            1 => (End::Good, format!("1 {kind}address")),
+            count => (End::Good, format!("{count} {kind}addresses")),
+        },
+        path::End::Outcome((_, Err(error))) => (End::Bad, error.error_str()),
     };
     Stage {
         step: "resolve",
-        what: lookup.name.clone(),
+        what: lookup.what.0.clone(),
         span: lookup.span,
         end,
         outcome,
@@ -92,22 +90,18 @@ fn resolve(lookup: &Lookup) -> Stage {
 
 fn connect(one: &Try) -> Stage {
     let (end, outcome) = match &one.end {
-        TryEnd::Connected => (End::Good, "connected".to_owned()),
-        TryEnd::GivenUp => (End::Dropped, "given up".to_owned()),
-        TryEnd::Open | TryEnd::Unanswered => (End::Bad, "no answer".to_owned()),
-        TryEnd::Failed(error) => (End::Bad, error.error_str()),
+        path::End::Outcome(Ok(())) => (End::Good, "connected".to_owned()),
+        path::End::Outcome(Err(error)) => (End::Bad, error.error_str()),
+        path::End::GivenUp => (End::Dropped, "given up".to_owned()),
+        path::End::Open | path::End::Unanswered => (End::Bad, "no answer".to_owned()),
     };
     Stage {
         step: "connect",
-        what: one.address.to_string(),
+        what: one.what.to_string(),
         span: one.span,
         end,
         outcome,
     }
-}
-
-fn brief(failure: &Failure) -> String {
-    failure.error_str.clone()
 }
 
 /// The end of the last step.

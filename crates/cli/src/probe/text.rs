@@ -10,7 +10,7 @@ use keepalive::{Families, Origin};
 use crate::console::{ALARM, HEADING, harmless, styled};
 use crate::duration::shown;
 use crate::probe::certificate::Certificate;
-use crate::probe::path::{Lookup, LookupEnd, TryEnd};
+use crate::probe::path::{End, Lookup};
 use crate::probe::{Report, TlsReport, stages, timeline};
 
 /// Formats the report without its error.
@@ -30,8 +30,8 @@ pub(crate) fn of(report: &Report) -> String {
         text.line("proxy", &format!("{proxy}{ends}"));
     }
     let mut reached = report.path.tries.iter();
-    if let Some(one) = reached.rfind(|one| matches!(one.end, TryEnd::Connected)) {
-        text.line("reached", &one.address.to_string());
+    if let Some(one) = reached.rfind(|one| matches!(one.end, End::Outcome(Ok(())))) {
+        text.line("reached", &one.what.to_string());
     }
     let last = match (&report.failure, &report.tls) {
         (Some(failure), _) => Err(failure),
@@ -114,21 +114,21 @@ fn days_of(days: i64) -> String {
 }
 
 fn addresses(lookup: &Lookup) -> String {
-    let name = &lookup.name;
-    let wanted = match lookup.families {
+    let (name, families) = &lookup.what;
+    let wanted = match families {
         Families::Both => "addresses".to_owned(),
         one => format!("{one} addresses"),
     };
     match &lookup.end {
-        LookupEnd::Found(origin, addresses) => {
+        End::Outcome((origin, Ok(addresses))) => {
             let list: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
             format!("{name}: {} ({})", list.join(", "), by(*origin))
         }
-        LookupEnd::Failed(origin, error) => {
+        End::Outcome((origin, Err(error))) => {
             format!("{name}: {} ({})", error.error_str(), by(*origin))
         }
-        LookupEnd::GivenUp => format!("{name}: {wanted} were not needed"),
-        LookupEnd::Open | LookupEnd::Unanswered => {
+        End::GivenUp => format!("{name}: {wanted} were not needed"),
+        End::Open | End::Unanswered => {
             format!("{name}: nobody answered with its {wanted}")
         }
     }

@@ -162,7 +162,7 @@ async fn hop(
     let mut response = match client.request(request).await {
         Ok(response) => response,
         Err(error) => {
-            trail.failed(&error);
+            trail.record().resent += error.resent();
             return Err(error.into());
         }
     };
@@ -177,7 +177,8 @@ async fn hop(
             *value = next;
         }
     }
-    Ok(response.map(|body| counted(body, move |bytes| trail.received_more(bytes)).boxed_unsync()))
+    let count = move |bytes| trail.record().received += bytes as u64;
+    Ok(response.map(|body| counted(body, count).boxed_unsync()))
 }
 
 /// `body`, with its bytes passed to `count` as they arrive.

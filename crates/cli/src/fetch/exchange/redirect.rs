@@ -33,12 +33,12 @@ impl Policy<Full<Bytes>, ExchangeError> for Redirects {
         let Some(limit) = self.limit else {
             return Ok(Action::Stop);
         };
-        if self.trail.redirects() >= limit {
+        if self.trail.record().redirects >= limit {
             return Err(ExchangeError::TooManyRedirects(limit));
         }
         let next: Target = attempt.location().to_string().parse()?;
         self.has_left |= next.host != self.host;
-        self.trail.redirected();
+        self.trail.record().redirects += 1;
         Ok(Action::Follow)
     }
 

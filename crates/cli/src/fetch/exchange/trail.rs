@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
-use keepalive_http::{Allocation, Body, Error};
+use keepalive_http::{Allocation, Body};
 
 use crate::fetch::exchange::heads;
 
@@ -44,7 +44,7 @@ pub(crate) struct Record {
     /// The number of times that the client sent a request again on another connection.
     pub(crate) resent: u32,
     /// The heads of all responses, for `--include`.
-    text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
 }
 
 /// The head of a response.
@@ -99,41 +99,6 @@ impl Trail {
         });
     }
 
-    /// Records the error of a request.
-    pub(crate) fn failed(&self, error: &Error) {
-        self.record().resent += error.resent();
-    }
-
-    /// Counts bytes of the body.
-    pub(crate) fn received_more(&self, bytes: usize) {
-        self.record().received += bytes as u64;
-    }
-
-    /// Counts a redirect.
-    pub(crate) fn redirected(&self) {
-        self.record().redirects += 1;
-    }
-
-    /// The number of redirects so far.
-    pub(crate) fn redirects(&self) -> u32 {
-        self.record().redirects
-    }
-
-    /// The bytes of the last body so far, as sent.
-    pub(crate) fn received(&self) -> u64 {
-        self.record().received
-    }
-
-    /// Takes the heads of all responses so far.
-    pub(crate) fn take_text(&self) -> Vec<u8> {
-        std::mem::take(&mut self.record().text)
-    }
-
-    /// Takes the whole record, once the exchange has ended.
-    pub(crate) fn take(&self) -> Record {
-        std::mem::take(&mut self.record())
-    }
-
     fn show(&self, lines: impl FnOnce() -> Vec<String>) {
         if self.shows.verbose {
             let number = self.shows.numbers.then_some(self.number);
@@ -141,7 +106,8 @@ impl Trail {
         }
     }
 
-    fn record(&self) -> MutexGuard<'_, Record> {
+    /// The record so far.
+    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,15 +9,6 @@ use http::HeaderValue;
 
 use crate::fetch::message::payload::{Files, PayloadError};
 
-/// A part of a form is invalid. No message repeats its content.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FormError {
-    #[error("--form {0}: write NAME=TEXT, NAME=@FILE or NAME=<FILE")]
-    NoName(usize),
-    #[error("--form {0}: a type is as text/plain")]
-    Type(usize),
-}
-
 /// Builds the body of a form, and its content-type, which names the boundary.
 ///
 /// # Errors
@@ -62,7 +53,7 @@ struct Part {
 impl Part {
     fn read(text: &str, number: usize, files: &mut Files) -> Result<Self, PayloadError> {
         let named = text.split_once('=').filter(|(name, _)| !name.is_empty());
-        let (name, value) = named.ok_or(FormError::NoName(number))?;
+        let (name, value) = named.ok_or(PayloadError::NoName(number))?;
         let mut part = Self {
             name: name.to_owned(),
             file_name: None,
@@ -90,7 +81,7 @@ impl Part {
                     part.file_name = Some(name.trim_matches('"').to_owned());
                 }
                 Some(("type", name)) if is_type(name) => part.content_type = Some(name.to_owned()),
-                _ => return Err(FormError::Type(number).into()),
+                _ => return Err(PayloadError::Type(number)),
             }
         }
         Ok(part)

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::args::BodyFlags;
-use crate::fetch::message::form::{self, FormError};
+use crate::fetch::message::form;
 
 /// The body of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,8 +132,10 @@ pub(crate) enum PayloadError {
     StandardInputTwice(&'static str),
     #[error("--get: a query is text, and --data is none")]
     QueryIsNoText,
-    #[error(transparent)]
-    Form(#[from] FormError),
+    #[error("--form {0}: write NAME=TEXT, NAME=@FILE or NAME=<FILE")]
+    NoName(usize),
+    #[error("--form {0}: a type is as text/plain")]
+    Type(usize),
 }
 
 /// Reads the files of the flags, and standard input once.
