@@ -91,7 +91,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 self.requests[slot].stage = Stage::Refused;
                 self.end_lease(now, room, connection, Return::Reuse);
             }
-            Stage::Refused | Stage::Held(_) => return false,
+            Stage::Refused | Stage::Held(..) => return false,
         }
         self.hosts
             .count(host, |counts| counts.rare().cancelled += 1);

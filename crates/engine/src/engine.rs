@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use crate::action::{Action, Answer, Message};
 use crate::arena::Arena;
@@ -31,6 +32,8 @@ pub struct Engine<K, N = ()> {
     pub(crate) settings: Settings,
     /// The setting, in nanoseconds; `None` is longer than [`Time`] can express.
     pub(crate) keep_alive: Option<u64>,
+    /// The same of the setting `timeout`.
+    pub(crate) timeout: Option<u64>,
     /// The setting, at most `u32::MAX`, which also means no limit.
     pub(crate) max_uses: u32,
     pub(crate) shard: ShardId,
@@ -77,6 +80,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         Self {
             random: Random::new(settings.seed ^ u64::from(shard.0) << 48),
             keep_alive: to_nanos(settings.keep_alive),
+            timeout: to_nanos(settings.timeout),
             max_uses: to_max_uses(settings.max_uses),
             settings,
             shard,
@@ -137,16 +141,23 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     fn admit(&mut self, now: Time, ask: Ask) -> u32 {
-        let timeout = ask.timeout.unwrap_or(self.settings.timeout);
-        let deadline = now.checked_add(timeout);
+        let deadline = self.deadline(now, ask.timeout);
         let mut request = Request::new(ask.number, ask.host.slot, now, deadline, N::default());
         let attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
         request.set_attempt_deadline(attempt_deadline);
         self.requests.insert(request)
     }
 
-    /// Rejects the connection assigned to a request, because it ended before the answer was taken.
-    /// It is closed, and the request rejoins the end of the queue, within its deadline.
+    /// The deadline of a request that comes now, with its own timeout or the manager's.
+    #[inline]
+    pub(crate) fn deadline(&self, now: Time, timeout: Option<Duration>) -> Option<Time> {
+        let nanos = timeout.map_or(self.timeout, to_nanos);
+        now.checked_add_nanos(nanos?)
+    }
+
+    /// Rejects the connection of a request, because it ended before its user got it. It is closed,
+    /// and the request rejoins the end of the queue, within its deadline: it had no place among the
+    /// requests that have come since. An answer that was taken counts as not taken.
     ///
     /// If this happens twice with new connections that no request has taken, the answer is
     /// [`Answer::Failed`]. So a peer that closes every new connection is not retried until the
@@ -155,12 +166,17 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub fn reject(&mut self, now: Time, room: &mut impl Room, id: RequestId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_request(id)
-            && let Stage::Assigned(connection, from_cache) = self.requests[slot].stage
+            && let Stage::Assigned(connection, from_cache) | Stage::Held(connection, from_cache) =
+                self.requests[slot].stage
         {
             let host = self.requests[slot].host;
+            let request = &mut self.requests[slot];
+            if let Stage::Held(..) = request.stage {
+                self.waiting_time.take_back(request.spent().total());
+                self.hosts.count_reuse(host, from_cache, u64::wrapping_sub);
+            }
             self.hosts
                 .count(host, |counts| counts.rare().closed_by_peer += 1);
-            let request = &mut self.requests[slot];
             request.book(now, None);
             let unused = from_cache.is_none() && self.connections[connection].phase.is_some();
             let failed = request.is_lost() && unused;
@@ -212,16 +228,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let request = &mut self.requests[slot];
         match request.stage {
             Stage::Assigned(connection, from_cache) => {
-                request.stage = Stage::Held(connection);
+                request.stage = Stage::Held(connection, from_cache);
+                self.waiting_time.record(request.spent().total());
+                self.hosts
+                    .count_reuse(request.host, from_cache, u64::wrapping_add);
                 self.connections[connection].phase = None;
-                let host = request.host;
-                self.hosts.count(host, |counts| match from_cache {
-                    Some(FromCache::Immediate) => counts.reused_immediate += 1,
-                    Some(FromCache::Deferred) => counts.reused_deferred += 1,
-                    None => {}
-                });
-                let waited = self.requests[slot].spent().total();
-                self.waiting_time.record(waited);
                 Some(Taken {
                     connection: Some(self.connection_id(connection)),
                     from_cache,
@@ -302,7 +313,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let now = self.advance(now, room);
         if !self.take_back(now, room, request, how)
             && let Some(slot) = self.find_request(request)
-            && let Stage::Held(connection) = self.requests[slot].stage
+            && let Stage::Held(connection, _) = self.requests[slot].stage
         {
             self.requests.discard(slot);
             self.end_lease(now, room, connection, how);

@@ -7,7 +7,7 @@
 //! | Short way | General twin |
 //! |---|---|
 //! | `lease` | `request` |
-//! | `lend` | `assign` |
+//! | `lend` | `assign`, `take` |
 //! | `wait` | `join_queue` |
 //! | `take_back` | `end_lease`, `offer` |
 //! | `hand_over` | `offer`, `assign` |
@@ -26,8 +26,9 @@ use crate::timer::TimerKey;
 /// The result of [`Engine::lease`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leased {
-    /// The request is answered with this connection, and has to [take](Engine::take) it.
-    Ready(RequestId, ConnectionId),
+    /// The request has taken this connection. If the connection turns out to be dead, the driver
+    /// [rejects](Engine::reject) it.
+    Held(RequestId, ConnectionId),
     /// The request waits. The answer comes as an action.
     Waits(RequestId),
 }
@@ -65,15 +66,25 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             serial: connection.serial,
         };
         self.lend(room, host, slot);
-        let deadline = now.checked_add(ask.timeout.unwrap_or(self.settings.timeout));
+        let deadline = self.deadline(now, ask.timeout);
         let mut request = Request::new(ask.number, host, now, deadline, note);
         if let Some(limit) = ask.queue_timeout {
             request.set_attempt_deadline(now.checked_add(limit));
         }
-        request.stage = Stage::Assigned(slot, Some(FromCache::Immediate));
+        request.stage = Stage::Held(slot, Some(FromCache::Immediate));
+        self.waiting_time.record(0);
         let slot = self.requests.insert(request);
         self.settle(room);
-        Some(Leased::Ready(self.request_id(slot), id))
+        let number = ask.number;
+        let shard = self.shard;
+        Some(Leased::Held(
+            RequestId {
+                number,
+                slot,
+                shard,
+            },
+            id,
+        ))
     }
 
     #[inline]
@@ -85,12 +96,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         connection.uses = connection.uses.saturating_add(1);
         *connection.run() = 0;
         connection.listed = false;
+        connection.phase = None;
         let available = &mut self.hosts.at_mut(host).available;
         available.remove(&mut self.connections, slot, Connection::host_link);
         self.leave_idle(room, slot);
         self.hosts.count(host, |counts| {
             counts.idle -= 1;
             counts.leased += 1;
+            counts.reused_immediate += 1;
         });
     }
 
@@ -107,7 +120,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let Some(held) = self.find_request(request) else {
             return false;
         };
-        let Stage::Held(slot) = self.requests[held].stage else {
+        let Stage::Held(slot, _) = self.requests[held].stage else {
             return false;
         };
         let connection = &mut self.connections[slot];
@@ -154,7 +167,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         ask: &Ask<H>,
         note: N,
     ) -> Option<RequestId> {
-        let deadline = now.checked_add(ask.timeout.unwrap_or(self.settings.timeout));
+        let deadline = self.deadline(now, ask.timeout);
         if self.may_claim(host)
             || !self.hosts.at(host).orphans.is_empty()
             || self.settings.max_queued.is_some()

@@ -97,7 +97,7 @@ struct ConnectionView {
 struct HolderView {
     taken: bool,
     from_cache: u8,
-    /// They apply again if the connection ends before it is taken.
+    /// They apply again if the connection is rejected.
     deadlines: [Option<u128>; 2],
     lost: bool,
 }
@@ -136,6 +136,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         let Engine {
             settings,
             keep_alive: _, // a setting
+            timeout: _,    // another
             max_uses: _,   // another
             shard,
             hosts,
@@ -267,7 +268,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
                     continue;
                 }
                 Stage::Assigned(connection, from_cache) => (connection, false, from_cache),
-                Stage::Held(connection) => (connection, true, None),
+                Stage::Held(connection, _) => (connection, true, None),
             };
             let view = open.entry(connection).or_default();
             view.holders.push(HolderView {
@@ -278,8 +279,8 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
                     Some(FromCache::Deferred) => 2,
                 },
                 deadlines: [request.deadline, request.attempt_deadline()]
-                    .map(|at| at.filter(|_| !taken).map(|at| self.until(at))),
-                lost: request.is_lost() && !taken,
+                    .map(|at| at.map(|at| self.until(at))),
+                lost: request.is_lost(),
             });
         }
         for view in open.values_mut() {
@@ -349,7 +350,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             Stage::Parked(_) => 0_u8,
             Stage::Claimed => 1,
             Stage::Attended(_) => 2,
-            Stage::Assigned(..) | Stage::Refused | Stage::Held(_) => 3,
+            Stage::Assigned(..) | Stage::Refused | Stage::Held(..) => 3,
         };
         let deadlines = [*deadline, request.attempt_deadline()];
         let deadlines = deadlines.map(|at| at.map(|at| self.until(at)));

@@ -10,6 +10,7 @@ use crate::counters::Counters;
 use crate::counters::Counts;
 use crate::ids::HostId;
 use crate::queue::Queue;
+use crate::request::FromCache;
 
 /// One host. The fields that a hit reads come first, next to each other.
 #[derive(Debug)]
@@ -229,10 +230,28 @@ impl<K: Eq + Clone> Hosts<K> {
     }
 
     /// Changes the figures of a host and the totals alike.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn count(&mut self, slot: u32, change: impl Fn(&mut Counters)) {
         change(&mut self.arena[slot].counters);
         change(&mut self.total);
+    }
+
+    /// Counts the reuse of a connection, or takes it back.
+    #[inline]
+    pub(crate) fn count_reuse(
+        &mut self,
+        slot: u32,
+        from_cache: Option<FromCache>,
+        change: impl Fn(u64, u64) -> u64,
+    ) {
+        self.count(slot, |counts| {
+            let counter = match from_cache {
+                Some(FromCache::Immediate) => &mut counts.reused_immediate,
+                Some(FromCache::Deferred) => &mut counts.reused_deferred,
+                None => return,
+            };
+            *counter = change(*counter, 1);
+        });
     }
 
     /// Counts a connection that moves from one state to another.

@@ -305,7 +305,7 @@ fn check_connections<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
     let mut per_host = std::collections::BTreeMap::<u32, Counts>::new();
     let mut holders = std::collections::BTreeMap::<u32, u32>::new();
     for (_, request) in engine.requests.iter() {
-        if let Stage::Assigned(held, _) | Stage::Held(held) = request.stage {
+        if let Stage::Assigned(held, _) | Stage::Held(held, _) = request.stage {
             *holders.entry(held).or_default() += 1;
         }
     }

@@ -231,7 +231,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.enter_idle(now, room, slot);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter_idle(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         self.connections[slot].idle_since = now;
         self.idle.push_back(slot);

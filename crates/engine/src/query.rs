@@ -68,7 +68,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Time, &N)> {
         self.requests
             .iter()
-            .filter(|(_, request)| matches!(request.stage, Stage::Held(_)))
+            .filter(|(_, request)| matches!(request.stage, Stage::Held(..)))
             .map(|(slot, request)| {
                 let key = &self.hosts.at(request.host).key;
                 (self.request_id(slot), key, request.since, &request.note)

@@ -197,7 +197,7 @@ pub(crate) enum Stage {
     /// Answered without a connection; the answer has not been taken yet.
     Refused,
     /// Its user has taken the connection.
-    Held(u32),
+    Held(u32, Option<FromCache>),
 }
 
 impl Stage {

@@ -61,6 +61,19 @@ impl WaitingTime {
             waited.record(micros.min(LONGEST_MICROS)).expect(GROWS);
         }
     }
+
+    /// Undoes one record of this time.
+    pub(crate) fn take_back(&mut self, nanos: u64) {
+        let micros = nanos / 1_000;
+        match &mut self.waited {
+            Some(waited) if micros > 0 => {
+                let mut one = histogram();
+                one.record(micros.min(LONGEST_MICROS)).expect(GROWS);
+                waited.subtract(one).expect("the time was recorded");
+            }
+            _ => self.at_once -= 1,
+        }
+    }
 }
 
 /// A histogram that grows with the longest wait recorded. A wait of an hour takes thirteen times as

@@ -34,6 +34,7 @@ const EVENTS: &[&str] = &[
     "a request is withdrawn in the tick of its answer",
     "a request is forgotten",
     "a connection goes before its answer is taken",
+    "a connection that was taken has ended before",
     "the runtime goes",
     "the manager is shut down",
     "answer: a connection",

@@ -142,8 +142,8 @@ impl World {
         id
     }
 
-    /// Requests on the short way: the request is answered at once or waits, if the short way allows
-    /// it.
+    /// Requests on the short way: the request holds a connection at once or waits, if the short way
+    /// allows it.
     pub fn lease(&mut self, host: u32, timeout: Option<Duration>) -> Option<Leased> {
         self.numbers += 1;
         let shard = self.shard_of(host);
@@ -158,7 +158,7 @@ impl World {
         let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
         let leased = engine.lease(now, room, ask, ());
         match leased {
-            Some(Leased::Ready(id, connection)) => {
+            Some(Leased::Held(id, connection)) => {
                 assert_eq!(
                     next,
                     Some(connection),
@@ -167,6 +167,8 @@ impl World {
                 self.fates.insert(id, (host, Fate::Waiting));
                 self.arrivals.push(id);
                 self.note(id, Answer::Connection(connection));
+                self.used.insert((shard, connection));
+                self.fates.insert(id, (host, Fate::Held(connection)));
             }
             Some(Leased::Waits(id)) => {
                 assert_eq!(next, None, "R8: nobody waits while there is an idle one");
@@ -403,10 +405,13 @@ impl World {
         }
     }
 
-    /// The connection assigned to a request ends before the request takes it.
+    /// The connection of a request ends before its user gets it.
     pub fn reject(&mut self, id: RequestId) {
         let shard = usize::from(id.shard().0);
         self.unlend(id);
+        if let (_, Fate::Held(connection)) = self.fates[&id] {
+            self.ledger.returned(shard, connection, Return::Reuse);
+        }
         self.fates.get_mut(&id).expect("known").1 = Fate::Waiting;
         self.arrivals.push(id);
         self.engines[shard].reject(self.now, &mut self.room, id);

@@ -16,18 +16,13 @@ fn lease(world: &mut World) -> Option<Leased> {
 fn lease_takes_an_idle_connection_at_once_without_an_action() {
     let mut world = World::new(limits(2, 2));
     let connection = idle(&mut world, 0);
-    let Some(Leased::Ready(id, ready)) = lease(&mut world) else {
+    let Some(Leased::Held(id, held)) = lease(&mut world) else {
         panic!("it is there");
     };
-    assert_eq!(ready, connection);
-    assert!(world.engines[0].poll_action().is_none());
-    let taken = world.take(id).expect("answered");
-    assert_eq!(
-        (taken.connection, taken.from_cache),
-        (Some(connection), Some(FromCache::Immediate))
-    );
+    assert_eq!(held, connection);
     let engine = &mut world.engines[0];
-    assert!(engine.take(id).is_none(), "once");
+    assert!(engine.poll_action().is_none());
+    assert!(engine.take(id).is_none(), "it is taken");
     assert_eq!(engine.held().map(|(id, ..)| id).collect::<Vec<_>>(), [id]);
     assert_eq!(engine.totals().reused_immediate, 1);
     assert_eq!(engine.waiting_time().count(), 2);
@@ -43,10 +38,13 @@ fn a_leased_connection_that_is_rejected_is_replaced_and_counts_as_no_reuse() {
     for id in held {
         world.release(id, Return::Reuse);
     }
-    let Some(Leased::Ready(id, first)) = lease(&mut world) else {
+    let Some(Leased::Held(id, first)) = lease(&mut world) else {
         panic!("two are there");
     };
+    assert_eq!(world.engines[0].totals().reused_immediate, 1);
     world.reject(id);
+    assert_eq!(world.engines[0].totals().reused_immediate, 0);
+    assert_eq!(world.engines[0].waiting_time().count(), 2);
     assert_eq!(world.closing, [(0, first)]);
     let taken = world.take(id).expect("the other is there");
     assert_eq!(taken.from_cache, Some(FromCache::Immediate));
@@ -59,7 +57,7 @@ fn a_leased_connection_that_is_rejected_is_replaced_and_counts_as_no_reuse() {
 fn a_rejected_lease_keeps_its_deadline() {
     let mut world = World::new(limits(1, 1));
     idle(&mut world, 0);
-    let Some(Leased::Ready(id, _)) = world.lease(0, Some(ms(5))) else {
+    let Some(Leased::Held(id, _)) = world.lease(0, Some(ms(5))) else {
         panic!("it is there");
     };
     world.reject(id);

@@ -126,17 +126,6 @@ fn a_rejected_request_takes_another_idle_connection() {
 }
 
 #[test]
-fn reject_after_the_answer_was_taken_changes_nothing() {
-    let mut world = World::new(limits(1, 8));
-    let id = hold(&mut world, 0);
-    world.engines[0].reject(world.now, &mut world.room, id);
-    world.drain(0);
-    assert!(world.closing.is_empty());
-    world.release(id, Return::Reuse);
-    assert_eq!(world.engines[0].totals().idle, 1);
-}
-
-#[test]
 fn a_rejected_request_is_not_refused_because_the_queue_is_full() {
     let mut world = World::new(Settings {
         max_per_host: 1,
@@ -190,4 +179,27 @@ fn a_rejected_request_that_had_an_attempt_has_no_queue_timeout() {
     assert!(waits(&world, id));
     world.wait(ms(1));
     assert!(matches!(world.answer(id), Some(Answer::TimedOut(_))));
+}
+
+#[test]
+fn a_rejected_connection_that_was_taken_after_a_wait_counts_as_no_reuse_and_no_wait() {
+    let mut world = World::new(limits(1, 1));
+    let held = hold(&mut world, 0);
+    let id = world.request(0);
+    world.wait(ms(10));
+    world.release(held, Return::Reuse);
+    let taken = world.take(id).expect("answered");
+    assert_eq!(taken.from_cache, Some(FromCache::Deferred));
+    let count = |world: &World| {
+        let engine = &world.engines[0];
+        (
+            engine.totals().reused_deferred,
+            engine.waiting_time().count(),
+        )
+    };
+    assert_eq!(count(&world), (1, 2));
+    world.reject(id);
+    assert_eq!(count(&world), (0, 1));
+    assert_eq!(world.engines[0].totals().closed_by_peer, 1);
+    assert_eq!(world.engines[0].waiting_time().longest(), ms(0));
 }

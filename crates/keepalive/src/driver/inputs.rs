@@ -119,7 +119,10 @@ impl<C: Connector> Driver<C> {
         };
         let mut unusable = None;
         let (id, listens) = match leased {
-            Some(Leased::Here(live)) => return Ok(live),
+            Some(Leased::Held(live)) => {
+                drop((room, shard));
+                return self.check_leased(live, now);
+            }
             Some(Leased::Waits(id)) => (id, true),
             Some(Leased::Gone(id, gone)) => {
                 shard.reject(now, &mut room, id, gone.why);
@@ -147,6 +150,32 @@ impl<C: Connector> Driver<C> {
             id,
             refused: None,
             listens,
+        })
+    }
+
+    /// Checks a connection that a request has taken. If it is unusable, the request goes on.
+    #[inline]
+    fn check_leased(
+        self: &Arc<Self>,
+        mut live: Box<Live<C>>,
+        now: Time,
+    ) -> Result<Box<Live<C>>, Asked> {
+        if live.is_handle() {
+            return Ok(live);
+        }
+        if live.is_sound(now) {
+            live.stop_watching();
+            return Ok(live);
+        }
+        let (id, why) = (live.request, live.why_unusable());
+        self.with_shard(id.shard(), |shard, now, room| {
+            shard.put(live);
+            shard.reject(now, room, id, why);
+        });
+        Err(Asked {
+            id,
+            refused: None,
+            listens: false,
         })
     }
 

@@ -204,6 +204,14 @@ impl<C: Connector> Live<C> {
             .is_some_and(|seen| now.nanos().saturating_sub(seen.nanos()) > TRUSTED)
     }
 
+    /// Whether it can be handed out. It asks the system if an event may have occurred, or if the
+    /// last look is too old (C4).
+    #[inline]
+    pub(crate) fn is_sound(&mut self, now: Time) -> bool {
+        let doubtful = self.is_suspect() || self.is_stale(now);
+        !doubtful || self.check().is_ok()
+    }
+
     /// Checks with the system whether it is usable.
     pub(crate) fn check(&mut self) -> Result<(), Unusable> {
         if self.spent {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{
-    self as engine, Action, Answer, Ask, ConnectionId, Engine, HostId, Reason, RequestId, Room,
-    ShardId, Time,
+    self as engine, Action, Answer, Ask, ConnectionId, Engine, FromCache, HostId, Reason,
+    RequestId, Room, ShardId, Time,
 };
 
 use crate::api::error::Cause;
@@ -77,11 +77,12 @@ pub(crate) trait Letter: Send {
 
 /// The result of making a request and taking its answer in one step.
 pub(crate) enum Leased<C: Connector> {
-    /// The user has the connection.
-    Here(Box<Live<C>>),
+    /// The user has the connection, or a handle on it. The caller must check a whole connection, and
+    /// reject the request if the connection is unusable.
+    Held(Box<Live<C>>),
     /// The user's waker is registered.
     Waits(RequestId),
-    /// There was a connection, but it is unusable: the caller must reject the request.
+    /// There was a shared connection, but it is unusable: the caller must reject the request.
     Gone(RequestId, Gone<C>),
 }
 
@@ -209,11 +210,19 @@ impl<C: Connector> Shard<C> {
             location,
         };
         match self.engine.lease(now, room, ask, cell)? {
-            engine::Leased::Ready(id, connection) => {
-                Some(match self.hand_out(id, connection, now) {
-                    Ok(live) => Leased::Here(live),
-                    Err(gone) => Leased::Gone(id, gone),
-                })
+            engine::Leased::Held(id, connection) => {
+                let mut live = self.take_live(connection).expect(HERE);
+                debug_assert!(!self.is_past(live.era()), "it would not be idle");
+                if live.is_main() {
+                    self.put(live);
+                    live = match self.share_out(connection, now) {
+                        Ok(handle) => handle,
+                        Err(gone) => return Some(Leased::Gone(id, gone)),
+                    };
+                }
+                live.request = id;
+                live.from_cache = Some(FromCache::Immediate);
+                Some(Leased::Held(live))
             }
             engine::Leased::Waits(id) => {
                 self.cell(id).answer = Answered::Wakes(waker.clone());
@@ -230,8 +239,6 @@ impl<C: Connector> Shard<C> {
 
     /// Gives a request the connection that is held for it, as a whole or as a handle. If the
     /// connection has become unusable, this is an error, and the caller must reject the request.
-    ///
-    /// Every connection reaches its user through this function, so it checks each.
     #[inline]
     pub(crate) fn hand_out(
         &mut self,
@@ -245,9 +252,7 @@ impl<C: Connector> Shard<C> {
             self.share_out(id, now)?
         } else {
             // A runtime that is no longer the home may never deliver events.
-            let past = self.is_past(live.era());
-            let doubtful = live.is_suspect() || live.is_stale(now);
-            if past || (doubtful && live.check().is_err()) {
+            if self.is_past(live.era()) || !live.is_sound(now) {
                 self.put(live);
                 return Err(self.gone(id, None));
             }

@@ -231,7 +231,7 @@ impl<'a> Scene<'a> {
                 ]),
                 Fate::Answered(_) => all.push(Op::Take(index)),
                 Fate::Held(_) => {
-                    all.extend([Op::Reuse(index), Op::Close(index)]);
+                    all.extend([Op::Reuse(index), Op::Close(index), Op::Reject(index)]);
                     if self.small.capacity == 1 {
                         all.push(Op::Closed(index));
                     }

@@ -175,9 +175,11 @@ impl Model {
         let (host, spent) = (request.host, request.spent);
         match request.stage {
             Stage::Assigned(connection, from_cache) => {
-                request.stage = Stage::Held(connection);
+                request.stage = Stage::Held(connection, from_cache);
                 self.taken += 1;
-                self.count_reuse(host, from_cache);
+                if let Some(reuses) = self.reuses(host, from_cache) {
+                    *reuses += 1;
+                }
                 self.connection_mut(connection).taken = true;
                 Some(Taken {
                     connection: Some(connection),
@@ -198,7 +200,7 @@ impl Model {
     }
 
     fn release(&mut self, number: usize, how: Return) {
-        if let Some(Stage::Held(connection)) = self.stage(number) {
+        if let Some(Stage::Held(connection, _)) = self.stage(number) {
             self.drop_request(number);
             self.end_lease(connection, how);
         }
@@ -237,12 +239,22 @@ impl Model {
         true
     }
 
-    /// The connection ends before the request takes it. The request arrives again, with the rest of
-    /// its time, and no queue is too full for it. If this happens to a second new connection that
-    /// no request has taken, the request fails.
+    /// The connection ends before its user gets it. The request arrives again, with the rest of its
+    /// time, and no queue is too full for it. If it had taken the connection, that counts for
+    /// nothing. If this happens to a second new connection that no request has taken, the request
+    /// fails.
     fn reject(&mut self, number: usize) {
-        let Some(Stage::Assigned(connection, from_cache)) = self.stage(number) else {
-            return;
+        let (connection, from_cache) = match self.stage(number) {
+            Some(Stage::Assigned(connection, from_cache)) => (connection, from_cache),
+            Some(Stage::Held(connection, from_cache)) => {
+                self.taken -= 1;
+                let host = self.request_at(number).host;
+                if let Some(reuses) = self.reuses(host, from_cache) {
+                    *reuses -= 1;
+                }
+                (connection, from_cache)
+            }
+            _ => return,
         };
         self.since_start(self.request_at(number).host)
             .closed_by_peer += 1;

@@ -175,7 +175,7 @@ impl Model {
                     0 => Input::Forget(id),
                     _ => Input::Cancel(id),
                 }),
-            Kind::Reject => self.pick_request(first, is_assigned).map(Input::Reject),
+            Kind::Reject => self.pick_request(first, has_one).map(Input::Reject),
             Kind::Connect => self
                 .pick_connection(first, is_attempt)
                 .map(|id| Input::Connected(id, scope.opened(second))),
@@ -219,7 +219,7 @@ impl Model {
             Kind::Take => request(is_answered),
             Kind::Release => request(is_held),
             Kind::Withdraw => !self.requests.is_empty(),
-            Kind::Reject => request(is_assigned),
+            Kind::Reject => request(has_one),
             Kind::Connect | Kind::Fail | Kind::Progress => connection(is_attempt),
             Kind::Close => connection(Connection::is_closing),
             Kind::Late => connection(is_withdrawn),
@@ -263,7 +263,7 @@ impl Model {
 
     fn returned(&self, which: usize, how: usize) -> Option<Input> {
         let request = self.pick_request(which, is_held)?;
-        let Stage::Held(connection) = self.request_at(request).stage else {
+        let Stage::Held(connection, _) = self.request_at(request).stage else {
             return None;
         };
         let alone = self.connection_at(connection).leases == 1;
@@ -292,12 +292,12 @@ fn is_answered(request: &Request) -> bool {
     matches!(request.stage, Stage::Assigned(..) | Stage::Refused)
 }
 
-fn is_assigned(request: &Request) -> bool {
-    matches!(request.stage, Stage::Assigned(..))
+fn has_one(request: &Request) -> bool {
+    matches!(request.stage, Stage::Assigned(..) | Stage::Held(..))
 }
 
 fn is_held(request: &Request) -> bool {
-    matches!(request.stage, Stage::Held(_))
+    matches!(request.stage, Stage::Held(..))
 }
 
 fn is_attempt(connection: &Connection) -> bool {

@@ -137,7 +137,7 @@ pub(super) enum Stage {
     Attended(usize),
     Assigned(usize, Option<FromCache>),
     Refused,
-    Held(usize),
+    Held(usize, Option<FromCache>),
 }
 
 impl Request {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, HostId, Leased, LocalRoom,
-    RequestId, Room, Settings, ShardId, Time, check, check_settled,
+    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, Leased,
+    LocalRoom, RequestId, Room, Settings, ShardId, Time, check, check_settled,
 };
 
 use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
@@ -208,11 +208,13 @@ impl Subject {
         };
         let (engine, room) = (&mut self.engine, &mut self.room);
         match engine.lease(now, room, ask, ()) {
-            Some(Leased::Ready(id, connection)) => {
+            Some(Leased::Held(id, connection)) => {
                 self.requests.push(id);
-                let taken = self.take(number)?;
-                assert_eq!(taken.connection, Some(self.numbers[&connection]));
-                return Some(taken);
+                return Some(Taken {
+                    connection: Some(self.numbers[&connection]),
+                    from_cache: Some(FromCache::Immediate),
+                    spent: self.spent(id)?,
+                });
             }
             Some(Leased::Waits(id)) => self.requests.push(id),
             None => self.request(now, host, None, None),
@@ -225,19 +227,23 @@ impl Subject {
     }
 
     fn take(&mut self, request: usize) -> Option<Taken> {
-        let timing = self.engine.timing(self.requests[request]);
+        let spent = self.spent(self.requests[request]);
         let taken = self.engine.take(self.requests[request])?;
-        let timing = timing.expect("an answered request has one");
         Some(Taken {
             connection: taken.connection.map(|id| self.numbers[&id]),
             from_cache: taken.from_cache,
-            spent: Spent {
-                queued: timing.queued,
-                resolve: timing.resolve,
-                connect: timing.connect,
-                proxy: timing.proxy,
-                tls: timing.tls,
-            },
+            spent: spent.expect("an answered request has one"),
+        })
+    }
+
+    fn spent(&self, request: RequestId) -> Option<Spent> {
+        let timing = self.engine.timing(request)?;
+        Some(Spent {
+            queued: timing.queued,
+            resolve: timing.resolve,
+            connect: timing.connect,
+            proxy: timing.proxy,
+            tls: timing.tls,
         })
     }
 

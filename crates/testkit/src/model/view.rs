@@ -61,12 +61,16 @@ impl Model {
         &mut self.hosts[host].since_start
     }
 
-    pub(super) fn count_reuse(&mut self, host: usize, from_cache: Option<FromCache>) {
+    /// The count of reuses of this kind; `None` for a connection that is new.
+    pub(super) fn reuses(
+        &mut self,
+        host: usize,
+        from_cache: Option<FromCache>,
+    ) -> Option<&mut u64> {
         let counts = self.since_start(host);
-        match from_cache {
-            Some(FromCache::Immediate) => counts.reused_immediate += 1,
-            Some(FromCache::Deferred) => counts.reused_deferred += 1,
-            None => {}
+        match from_cache? {
+            FromCache::Immediate => Some(&mut counts.reused_immediate),
+            FromCache::Deferred => Some(&mut counts.reused_deferred),
         }
     }
 
@@ -82,7 +86,7 @@ impl Model {
 
     fn held(&self) -> Vec<(usize, usize, Duration)> {
         let requests = self.requests.iter();
-        let held = requests.filter(|it| matches!(it.stage, Stage::Held(_)));
+        let held = requests.filter(|it| matches!(it.stage, Stage::Held(..)));
         held.map(|it| (it.number, it.host, it.since)).collect()
     }
 

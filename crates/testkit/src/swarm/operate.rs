@@ -74,7 +74,7 @@ fn ask(world: &mut World, dice: &mut Dice, mix: &Mix) {
         && let Some(leased) = world.lease(host, timeout)
     {
         return world.coverage.hit(match leased {
-            Leased::Ready(..) => "answered on the short way",
+            Leased::Held(..) => "answered on the short way",
             Leased::Waits(_) => "asked and waits in one",
         });
     }
@@ -164,9 +164,18 @@ fn end_attempt(world: &mut World, dice: &mut Dice, mix: &Mix) {
 }
 
 fn withdraw(world: &mut World, dice: &mut Dice, _: &Mix) {
-    let Some(id) = pick(world, dice, |fate| !matches!(fate, Fate::Held(_))) else {
+    let Some(id) = pick(world, dice, |_| true) else {
         return;
     };
+    if let Fate::Held(_) = world.fates[&id].1 {
+        if dice.below(4) == 0 {
+            world
+                .coverage
+                .hit("a connection that was taken has ended before");
+            world.reject(id);
+        }
+        return;
+    }
     let answer = world.answer(id);
     if world.is_served(id) && dice.below(4) == 0 {
         world
