@@ -3,8 +3,6 @@
 
 mod support;
 
-#[cfg(feature = "proxy")]
-mod authorities;
 mod cancel;
 mod connectors;
 mod descriptors;
