@@ -1,20 +1,252 @@
-//! A leased connection.
+//! A request that waits for its answer, and the lease that answers it.
 
 use std::fmt;
+use std::future::Future;
 use std::io::{self, IoSlice};
 use std::ops::{Deref, DerefMut};
+use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use keepalive_engine::{FromCache, RequestId, Timing};
+use keepalive_engine::{FromCache, RequestId, Timing, Waiting};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::api::error::AllocateError;
 use crate::api::host::Host;
+use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
-use crate::driver::anchor::Anchor;
+use crate::driver::inputs::Asked;
 use crate::driver::live::Live;
+use crate::driver::{Anchor, Driver};
 use crate::sync::Arc;
+
+/// A request for a connection, to be awaited.
+///
+/// The request counts from [`Manager::allocate`](crate::Manager::allocate) on, awaited or not, and
+/// so does its deadline. It keeps its place in the queue, whichever task awaits it.
+///
+/// # Cancel safety
+///
+/// Dropping it withdraws the request at once: no slot is lost, and no other request loses its
+/// place. A connection that was assigned to it goes to the next. Polling it by `&mut` in a
+/// `select!` that another branch completes loses nothing.
+///
+/// # Errors
+///
+/// [`AllocateError`] when the attempt failed, the deadline passed, the queue was full, the request
+/// was cancelled, the manager was shut down, or no runtime exists.
+///
+/// # Panics
+///
+/// If it is polled again after it was ready.
+#[must_use = "dropping it withdraws the request"]
+pub struct Pending<C: Connector = NetConnector> {
+    claim: Claim<C>,
+    host: Host,
+}
+
+impl<C: Connector> Pending<C> {
+    pub(crate) fn new(
+        anchor: &Arc<Anchor<C>>,
+        request: &Request,
+        location: &'static Location<'static>,
+    ) -> Self {
+        Self {
+            claim: Claim::new(anchor, request, location),
+            host: request.host().clone(),
+        }
+    }
+
+    /// The id of the request, unique within the process.
+    pub fn id(&self) -> RequestId {
+        self.claim.id
+    }
+
+    /// Why and for how long the request has waited; `None` once the answer is ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// # let port = listener.local_addr()?.port();
+    /// use keepalive::{Manager, Reason, Request};
+    ///
+    /// let manager = Manager::builder().max_per_host(1).build()?;
+    /// let request = Request::new("tcp", "127.0.0.1", port)?;
+    /// let lease = manager.allocate(request.clone()).await?;
+    ///
+    /// let pending = manager.allocate(request);
+    /// let waiting = pending.waiting().expect("the only connection is in use");
+    /// assert_eq!(waiting.reason(), Reason::HostLimit { in_use: 1, max: 1 });
+    /// # drop(lease);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn waiting(&self) -> Option<Waiting> {
+        self.claim.waiting()
+    }
+}
+
+impl<C: Connector> Future for Pending<C> {
+    type Output = Result<Lease<C>, AllocateError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { claim, host } = &mut *self;
+        claim.poll(host, context)
+    }
+}
+
+impl<C: Connector> fmt::Debug for Pending<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("id", &self.claim.id)
+            .field("waiting", &self.waiting())
+            .finish()
+    }
+}
+
+/// A future that makes its request when it is first polled.
+///
+/// Written by hand to be small, because every waiter has one: both states share their memory.
+pub(crate) enum Leasing<'a, C: Connector> {
+    New {
+        anchor: &'a Arc<Anchor<C>>,
+        request: &'a Request,
+        location: &'static Location<'static>,
+    },
+    Asked(Claim<C>, &'a Request),
+    Done,
+}
+
+impl<'a, C: Connector> Leasing<'a, C> {
+    pub(crate) fn new(
+        anchor: &'a Arc<Anchor<C>>,
+        request: &'a Request,
+        location: &'static Location<'static>,
+    ) -> Self {
+        Self::New {
+            anchor,
+            request,
+            location,
+        }
+    }
+}
+
+impl<C: Connector> Future for Leasing<'_, C> {
+    type Output = Result<Lease<C>, AllocateError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Self::New {
+            anchor,
+            request,
+            location,
+        } = *self
+        {
+            match anchor.driver.lease(request, location, context.waker()) {
+                Ok(live) => {
+                    *self = Self::Done;
+                    return Poll::Ready(Ok(Lease::new(Arc::clone(anchor), live)));
+                }
+                Err(asked) => {
+                    let listens = asked.listens;
+                    *self = Self::Asked(Claim::asked(anchor, asked), request);
+                    if listens {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+        match &mut *self {
+            Self::Asked(claim, request) => claim.poll(request.host(), context),
+            Self::New { .. } | Self::Done => panic!("a lease was polled for after it was there"),
+        }
+    }
+}
+
+/// The right to one answer: taken once, or withdrawn when dropped.
+pub(crate) struct Claim<C: Connector> {
+    pub(crate) id: RequestId,
+    state: State<C>,
+}
+
+enum State<C: Connector> {
+    /// An engine has the request.
+    Asked(Arc<Anchor<C>>),
+    /// The request was refused before it reached an engine.
+    Refused(AllocateError),
+    /// The answer has been taken.
+    Done,
+}
+
+impl<C: Connector> Claim<C> {
+    pub(crate) fn new(
+        anchor: &Arc<Anchor<C>>,
+        request: &Request,
+        location: &'static Location<'static>,
+    ) -> Self {
+        Self::asked(anchor, anchor.driver.ask(request, location))
+    }
+
+    fn asked(anchor: &Arc<Anchor<C>>, asked: Asked) -> Self {
+        let state = match asked.refused {
+            None => State::Asked(Arc::clone(anchor)),
+            Some(error) => State::Refused(error),
+        };
+        Self {
+            id: asked.id,
+            state,
+        }
+    }
+
+    /// The driver that has the request; `None` if it was refused or its answer has been taken.
+    pub(crate) fn driver(&self) -> Option<&Arc<Driver<C>>> {
+        match &self.state {
+            State::Asked(anchor) => Some(&anchor.driver),
+            State::Refused(_) | State::Done => None,
+        }
+    }
+
+    /// Gives up the claim, and leaves it to the caller to forget the returned request.
+    pub(crate) fn abandon(mut self) -> Option<RequestId> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Asked(_) => Some(self.id),
+            State::Refused(_) | State::Done => None,
+        }
+    }
+
+    fn waiting(&self) -> Option<Waiting> {
+        self.driver()?.waiting(self.id)
+    }
+
+    /// Takes the answer to the request, which is for `host`.
+    pub(crate) fn poll(
+        &mut self,
+        host: &Host,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Lease<C>, AllocateError>> {
+        let answer = match &self.state {
+            State::Asked(anchor) => Some(ready!(anchor.driver.poll_answer(self.id, host, context))),
+            State::Refused(_) | State::Done => None,
+        };
+        let state = std::mem::replace(&mut self.state, State::Done);
+        Poll::Ready(match (answer, state) {
+            (Some(Ok(live)), State::Asked(anchor)) => Ok(Lease::new(anchor, live)),
+            (Some(Err(error)), _) | (None, State::Refused(error)) => Err(error),
+            _ => panic!("the answer of a request was polled for after it was taken"),
+        })
+    }
+}
+
+impl<C: Connector> Drop for Claim<C> {
+    fn drop(&mut self) {
+        if let State::Asked(anchor) = &self.state {
+            anchor.driver.forget(self.id);
+        }
+    }
+}
 
 /// A connection in use, exclusively or as a handle of a shared one, until the lease ends.
 ///
@@ -172,5 +404,16 @@ impl<C: Connector> fmt::Debug for Lease<C> {
             .field("from_cache", &self.from_cache())
             .field("timing", &self.timing())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_takes_little_room() {
+        assert_eq!(size_of::<Leasing<'_, NetConnector>>(), 40);
+        assert_eq!(size_of::<Pending>(), 40);
     }
 }

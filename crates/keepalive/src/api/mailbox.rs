@@ -11,12 +11,12 @@ use futures_core::Stream;
 use keepalive_engine::{FromCache, RequestId, Timing};
 
 use crate::api::error::AllocateError;
+use crate::api::lease::Claim;
 use crate::api::lease::Lease;
-use crate::api::pending::Claim;
 use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
-use crate::driver::contain::contain;
+use crate::driver::deferred::catch_panic;
 use crate::driver::shard::Letter;
 use crate::sync::tray::{Putter, Taker, tray};
 
@@ -84,7 +84,7 @@ impl<T: Send + 'static, C: Connector> Letter for Envelope<T, C> {
         let refused = putter.put(self).err()?;
         let Envelope { claim, context, .. } = *refused;
         let id = claim.abandon();
-        contain(|| drop(context));
+        catch_panic(|| drop(context));
         id
     }
 }

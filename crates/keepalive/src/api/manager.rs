@@ -10,15 +10,15 @@ use keepalive_engine::{Counts, RequestId, Waiting};
 use crate::api::builder::ManagerBuilder;
 use crate::api::error::AllocateError;
 use crate::api::lease::Lease;
+use crate::api::lease::{Claim, Leasing, Pending};
 use crate::api::mailbox::{Mailbox, MailboxClosed, Responses};
-use crate::api::pending::{Claim, Leasing, Pending};
 use crate::api::request::Request;
 use crate::api::shutdown::Shutdown;
 use crate::api::stats::{self, LeaseInfo, Stats};
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
+use crate::driver::Anchor;
 use crate::driver::Driver;
-use crate::driver::anchor::Anchor;
 use crate::sync::Arc;
 
 /// Owns the outgoing connections of a program: opens, limits, queues, reuses, watches and closes

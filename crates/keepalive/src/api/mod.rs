@@ -8,7 +8,6 @@ pub(crate) mod host;
 pub(crate) mod lease;
 pub(crate) mod mailbox;
 pub(crate) mod manager;
-pub(crate) mod pending;
 pub(crate) mod request;
 pub(crate) mod shutdown;
 pub(crate) mod stats;

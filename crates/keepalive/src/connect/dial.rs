@@ -15,7 +15,7 @@ use crate::connect::observe::{Observer, PathEvent};
 use crate::connect::options::TcpOptions;
 use crate::connect::resolve::Families;
 use crate::connect::resolve::lookup::Lookup;
-use crate::connect::tcp::Connecting;
+use crate::connect::socket::Connecting;
 use crate::connect::{Attempt, ConnectError, Phase};
 
 /// The destination and the settings of a race.

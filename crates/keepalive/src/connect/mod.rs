@@ -30,14 +30,11 @@ mod options;
 #[cfg(feature = "proxy")]
 mod proxy;
 pub(crate) mod resolve;
-mod route;
 mod scheme;
 mod socket;
 pub(crate) mod stream;
-mod tcp;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
-mod unix;
 pub(crate) mod wire;
 
 /// Opens connections of one kind.

@@ -1,30 +1,34 @@
-//! The default connector: TCP and Unix sockets, and connectors registered by scheme.
+//! The default connector: TCP and Unix sockets, and connectors registered by scheme; and the route
+//! to a host over TCP.
 
 use std::collections::HashMap;
 use std::fmt;
-#[cfg(not(feature = "tls"))]
+use std::future::poll_fn;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use keepalive_engine::Pace;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::api::address::Address;
 use crate::api::host::Host;
 use crate::api::request::{Request, RequestError};
+use crate::connect::dial::{Dial, Way};
 #[cfg(feature = "proxy")]
 use crate::connect::forward::Forwarder;
 use crate::connect::observe::{Observer, PathEvent};
 use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::{Proxies, Proxy};
-use crate::connect::resolve::{Addresses, Families, Resolve, Resolver};
-use crate::connect::route::{Reached, Route};
+use crate::connect::resolve::{Addresses, Families, Residence, Resolve, Resolver, system};
 use crate::connect::scheme::AnyConnector;
+use crate::connect::socket::Connecting;
 use crate::connect::stream::{Kind, NetStream};
 #[cfg(feature = "tls")]
 use crate::connect::tls;
-use crate::connect::{Attempt, ConnectError, Connector, limit, unix};
+use crate::connect::wire::Wire;
+use crate::connect::{Attempt, ConnectError, Connector, Phase, limit, socket};
 use crate::sync::Arc;
 
 /// Opens connections by scheme: a Unix socket for `unix`, plain TCP for every other scheme, unless
@@ -284,7 +288,7 @@ impl NetConnector {
             // Boxed, because it would make every attempt as large.
             Box::pin(self.connect_tls(attempt)).await
         } else if attempt.host().scheme() == "unix" {
-            let stream = unix::connect(attempt).await?;
+            let stream = socket::connect_unix(attempt).await?;
             Ok(NetStream::new(Kind::Unix(stream), None))
         } else {
             let Reached { stream, residence } = self.route.connect(attempt).await?;
@@ -308,7 +312,7 @@ impl NetConnector {
 
     #[cfg(not(feature = "tls"))]
     async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
-        attempt.enter(crate::connect::Phase::Tls);
+        attempt.enter(Phase::Tls);
         let scheme = attempt.host().scheme();
         let error = io::Error::new(
             io::ErrorKind::Unsupported,
@@ -361,5 +365,111 @@ impl fmt::Debug for NetConnector {
             .field("route", &self.route)
             .field("schemes", &schemes)
             .finish()
+    }
+}
+
+/// A stream to a host.
+pub(crate) struct Reached {
+    pub(crate) stream: Wire,
+    /// The address of the host's name, if the stream leads to one.
+    pub(crate) residence: Option<Box<Residence>>,
+}
+
+/// The settings by which hosts are reached.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) resolver: Arc<Resolver>,
+    pub(crate) options: TcpOptions,
+    pub(crate) pace: Pace,
+    pub(crate) observer: Observer,
+    #[cfg(feature = "proxy")]
+    pub(crate) proxies: Proxies,
+    #[cfg(feature = "tls")]
+    pub(crate) tls: tls::Schemes,
+    /// The proxy of scheme `http`, if it forwards.
+    #[cfg(feature = "proxy")]
+    pub(crate) forwarder: Option<Forwarder>,
+}
+
+impl Route {
+    /// Opens a stream to an attempt's host.
+    pub(crate) async fn connect(&self, attempt: &Attempt) -> Result<Reached, ConnectError> {
+        let host = attempt.host();
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = self.proxies.of(host) {
+            self.observer.tell(attempt, PathEvent::ByProxy(proxy));
+            // Boxed, because it would make every attempt as large.
+            let stream = Box::pin(self.connect_by(attempt, proxy)).await?;
+            let residence = None;
+            return Ok(Reached { stream, residence });
+        }
+        let reached = self.connect_to(attempt, host.address(), host.port());
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = host.proxy() {
+            self.observer.tell(attempt, PathEvent::ByProxy(proxy));
+            let reached = reached.await;
+            return reached.map_err(|error| error.on_the_way_to(format!("proxy {proxy}")));
+        }
+        reached.await
+    }
+
+    pub(crate) async fn connect_to(
+        &self,
+        attempt: &Attempt,
+        address: &Address,
+        port: u16,
+    ) -> Result<Reached, ConnectError> {
+        let address = match address {
+            Address::Ip(ip) => SocketAddr::new(*ip, port),
+            Address::Zoned(ip, zone) => Box::pin(system::with_zone(*ip, zone, port)).await?,
+            // Long waits are boxed, because they would make every attempt as large.
+            Address::Name(name) => return Box::pin(self.race(attempt, name, port)).await,
+            Address::Path(_) => {
+                let error = "a path is only for scheme unix";
+                let error = io::Error::new(io::ErrorKind::InvalidInput, error);
+                return Err(ConnectError::new("resolve", error));
+            }
+        };
+        attempt.enter(Phase::Connect);
+        let families = self.resolver.families();
+        if !families.include(&address.ip()) {
+            let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+            let wanted = format!("{address}: only {families} is to be used");
+            return Err(ConnectError::new("connect", error).detail(wanted));
+        }
+        let tell = |event: PathEvent<'_>| self.observer.tell(attempt, event);
+        tell(PathEvent::Connecting(address));
+        let begun = Connecting::begin(address, attempt.bind_addresses(), &self.options);
+        let connected = match begun {
+            Ok(mut connecting) => poll_fn(|context| connecting.poll(context)).await,
+            Err(error) => Err(error),
+        };
+        let stream = connected.inspect_err(|error| tell(PathEvent::Failed(address, error)))?;
+        tell(PathEvent::Connected(address));
+        let residence = None;
+        let stream = Wire::Tcp(stream);
+        Ok(Reached { stream, residence })
+    }
+
+    async fn race(
+        &self,
+        attempt: &Attempt,
+        name: &str,
+        port: u16,
+    ) -> Result<Reached, ConnectError> {
+        let lookups = self.resolver.lookups(name);
+        let last = self.resolver.last_worked(name);
+        let way = Way {
+            attempt,
+            name,
+            port,
+            options: &self.options,
+            observer: &self.observer,
+        };
+        let dial = Dial::new(way, self.pace, lookups, last);
+        let (stream, address) = dial.await?;
+        let residence = self.resolver.reside(name, address);
+        let stream = Wire::Tcp(stream);
+        Ok(Reached { stream, residence })
     }
 }

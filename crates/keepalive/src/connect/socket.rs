@@ -1,16 +1,116 @@
-//! The common code of TCP and Unix sockets: creation, and the check whether a socket is still
+//! Sockets of TCP and of Unix: creating and connecting them, and the check whether one is still
 //! usable.
 
+use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::task::{Context, Poll};
+use std::path::Path;
+use std::task::{Context, Poll, ready};
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::connect::Unusable;
+use crate::api::address::Address;
+use crate::connect::bind::BindAddresses;
+use crate::connect::options::TcpOptions;
+use crate::connect::{Attempt, ConnectError, Phase, Unusable};
+
+/// A socket that connects, or has connected.
+pub(crate) struct Connecting {
+    address: SocketAddr,
+    /// `Some` until the result is returned.
+    stream: Option<TcpStream>,
+    connected: bool,
+}
+
+impl Connecting {
+    /// Begins to connect to `address`.
+    pub(crate) fn begin(
+        address: SocketAddr,
+        bind: BindAddresses,
+        options: &TcpOptions,
+    ) -> Result<Self, ConnectError> {
+        let from = bind.for_peer(address.ip())?;
+        let socket = new(Domain::for_address(address), Some(Protocol::TCP))
+            .map_err(|error| failed("socket", error, address))?;
+        options.apply(&socket)?;
+        if let Some(from) = from {
+            socket
+                .bind(&SocketAddr::new(from, 0).into())
+                .map_err(|error| {
+                    ConnectError::new("bind", error).detail(format!("to {from} for {address}"))
+                })?;
+        }
+        let begun = || {
+            // A connection to this machine is mostly established by now, which saves waiting for
+            // the reactor.
+            let connected = connect(&socket, &address.into())?
+                || address.ip().is_loopback() && socket.peer_addr().is_ok();
+            Ok((TcpStream::from_std(socket.into())?, connected))
+        };
+        let (stream, connected) = begun().map_err(|error| failed("connect", error, address))?;
+        Ok(Self {
+            address,
+            stream: Some(stream),
+            connected,
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ready when the connection is established or has failed.
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<TcpStream, ConnectError>> {
+        let stream = self.stream.as_ref().expect("nobody polls it again");
+        if !self.connected {
+            let answered = ready!(stream.poll_write_ready(context))
+                .and_then(|()| stream.take_error())
+                .and_then(|error| error.map_or(Ok(()), Err));
+            if let Err(error) = answered {
+                return Poll::Ready(Err(failed("connect", error, self.address)));
+            }
+        }
+        let stream = self.stream.take();
+        Poll::Ready(Ok(stream.expect("it was there")))
+    }
+}
+
+fn failed(function: &'static str, error: io::Error, address: SocketAddr) -> ConnectError {
+    ConnectError::new(function, error).detail(address.to_string())
+}
+
+/// Connects to the Unix socket of an attempt's path.
+pub(crate) async fn connect_unix(attempt: &Attempt) -> Result<UnixStream, ConnectError> {
+    let Address::Path(path) = attempt.host().address() else {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "scheme unix takes a path");
+        return Err(ConnectError::new("connect", error));
+    };
+    attempt.enter(Phase::Connect);
+    open_unix(path)
+        .await
+        .map_err(|error| ConnectError::new("connect", error).detail(path.display().to_string()))
+}
+
+async fn open_unix(path: &Path) -> io::Result<UnixStream> {
+    let socket = new(Domain::UNIX, None)?;
+    // This also saves waiting for the reactor, except on systems that return `EINPROGRESS`.
+    let connected = connect(&socket, &SockAddr::unix(path)?)?;
+    let stream = UnixStream::from_std(socket.into())?;
+    if !connected {
+        poll_fn(|context| stream.poll_write_ready(context)).await?;
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+    }
+    Ok(stream)
+}
 
 /// A non-blocking stream socket, made with as few system calls as possible.
 pub(crate) fn new(domain: Domain, protocol: Option<Protocol>) -> io::Result<socket2::Socket> {
@@ -26,7 +126,7 @@ pub(crate) fn new(domain: Domain, protocol: Option<Protocol>) -> io::Result<sock
 }
 
 /// Begins to connect. True if the connection is already established.
-pub(crate) fn connect(socket: &socket2::Socket, address: &SockAddr) -> io::Result<bool> {
+fn connect(socket: &socket2::Socket, address: &SockAddr) -> io::Result<bool> {
     match socket.connect(address) {
         Ok(()) => Ok(true),
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(false),

@@ -3,6 +3,7 @@
 
 use std::future::{Future, poll_fn};
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -13,7 +14,6 @@ use smallvec::SmallVec;
 use crate::api::host::Host;
 use crate::connect::{Attempt, ConnectError, Connector, Steps};
 use crate::driver::Driver;
-use crate::driver::contain::contain;
 use crate::driver::descriptors::Pauses;
 use crate::driver::live::Live;
 use crate::driver::shard::{Letter, Started, Task};
@@ -55,21 +55,21 @@ impl<C: Connector> Work<C> {
     fn run(self, driver: &Arc<Driver<C>>, following: &mut Deferred<C>) {
         match self {
             Self::Wake(waker) => {
-                contain(|| waker.wake());
+                catch_panic(|| waker.wake());
             }
             Self::Post(letter) => {
-                if let Some(id) = contain(|| letter.post()).flatten() {
+                if let Some(id) = catch_panic(|| letter.post()).flatten() {
                     let leftover = driver.enter(id.shard(), following, |shard, now, room| {
                         shard.forget(id, now, room)
                     });
-                    contain(|| drop(leftover));
+                    catch_panic(|| drop(leftover));
                 }
             }
             Self::Stop(stop) => stop.abort(),
             // The dropped future may contain user code.
-            Self::Remove(stop) => drop(contain(|| stop.remove())),
+            Self::Remove(stop) => drop(catch_panic(|| stop.remove())),
             Self::Discard(error) => {
-                contain(|| drop(error));
+                catch_panic(|| drop(error));
             }
             Self::Ring => driver.signals.ring(),
             Self::Connect(shard, id, host) => {
@@ -129,7 +129,7 @@ fn spawn<C: Connector>(
     match driver.with_shard(shard, |shard, _, _| shard.task_started(id, task, era, kept)) {
         Started::GoesOn => {}
         Started::Unwanted => stop.abort(),
-        Started::Past => drop(contain(|| stop.remove())),
+        Started::Past => drop(catch_panic(|| stop.remove())),
     }
 }
 
@@ -417,4 +417,12 @@ impl Drop for Whole {
     fn drop(&mut self) {
         self.0.remove();
     }
+}
+
+/// Runs users' code; `None` if it panicked. The panic hook has then reported the panic.
+///
+/// The assertion of unwind safety holds because state that `code` left half changed is not used
+/// afterwards.
+pub(crate) fn catch_panic<R>(code: impl FnOnce() -> R) -> Option<R> {
+    catch_unwind(AssertUnwindSafe(code)).ok()
 }

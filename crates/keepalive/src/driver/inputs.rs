@@ -11,7 +11,7 @@ use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::driver::common::CommonRoom;
-use crate::driver::contain::contain;
+use crate::driver::deferred::catch_panic;
 use crate::driver::deferred::{self, Deferred, Work};
 use crate::driver::live::Live;
 use crate::driver::shard::{Gone, Leased, Letter, Shard};
@@ -293,12 +293,12 @@ impl<C: Connector> Driver<C> {
         let parked = shard.engine.forget_parked(&mut self.common.room(), id);
         drop(shard);
         if parked.is_some() {
-            contain(|| drop(parked));
+            catch_panic(|| drop(parked));
             return;
         }
         let leftover = self.with_shard(id.shard(), |shard, now, room| shard.forget(id, now, room));
         // A panic in one dropped request must not keep its owner from dropping others.
-        contain(|| drop(leftover));
+        catch_panic(|| drop(leftover));
     }
 
     pub(crate) fn waiting(&self, id: RequestId) -> Option<Waiting> {

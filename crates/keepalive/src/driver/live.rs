@@ -7,7 +7,7 @@ use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId, Ti
 
 use crate::api::host::Host;
 use crate::connect::{Connection, Connector, Unusable};
-use crate::driver::contain::contain;
+use crate::driver::deferred::catch_panic;
 use crate::driver::signals::Signals;
 use crate::driver::watch::Watch;
 use crate::sync::Arc;
@@ -141,13 +141,13 @@ impl<C: Connector> Live<C> {
     #[inline]
     fn says(&self) -> (usize, bool) {
         let io = &self.io;
-        contain(|| (io.capacity(), io.is_provisional())).unwrap_or((1, false))
+        catch_panic(|| (io.capacity(), io.is_provisional())).unwrap_or((1, false))
     }
 
     /// A handle for a lease. `None` if the connection gives none, or none any more.
     pub(crate) fn share(&self) -> Option<Box<Self>> {
         let io = &self.io;
-        let io = contain(|| io.share())??;
+        let io = catch_panic(|| io.share())??;
         Some(Box::new(Self {
             io,
             host: self.host.clone(),
@@ -168,7 +168,7 @@ impl<C: Connector> Live<C> {
         let waker = self.watch.waker();
         let mut context = Context::from_waker(&waker);
         let io = &mut self.io;
-        let poll = contain(|| io.poll_unusable(&mut context));
+        let poll = catch_panic(|| io.poll_unusable(&mut context));
         if poll.is_none_or(|poll| poll.is_ready()) {
             self.spent = true;
         }
@@ -218,7 +218,7 @@ impl<C: Connector> Live<C> {
             return Err(Unusable::Closed);
         }
         let io = &mut self.io;
-        contain(|| io.check()).unwrap_or_else(|| {
+        catch_panic(|| io.check()).unwrap_or_else(|| {
             let panicked = io::Error::other("the connection panicked");
             Err(Unusable::Failed(panicked))
         })
@@ -229,19 +229,19 @@ impl<C: Connector> Live<C> {
     pub(crate) fn why_unusable(&mut self) -> Unusable {
         self.spent = true;
         let io = &mut self.io;
-        let checked = contain(|| io.check()).unwrap_or(Ok(()));
+        let checked = catch_panic(|| io.check()).unwrap_or(Ok(()));
         checked.err().unwrap_or(Unusable::Closed)
     }
 
     /// Continues to close it.
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let io = &mut self.io;
-        contain(|| io.poll_close(context)).unwrap_or(Poll::Ready(()))
+        catch_panic(|| io.poll_close(context)).unwrap_or(Poll::Ready(()))
     }
 
     /// Drops it: its descriptor is closed when this returns.
     pub(crate) fn discard(self: Box<Self>) {
         // A panic of its drop must not reach the caller.
-        contain(move || drop(self));
+        catch_panic(move || drop(self));
     }
 }

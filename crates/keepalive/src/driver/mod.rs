@@ -5,9 +5,7 @@
 //! once, except [`Driver::snapshot`], which takes them in the shards' order. A shard's lock is
 //! taken before the budget's.
 
-pub(crate) mod anchor;
 pub(crate) mod common;
-pub(crate) mod contain;
 pub(crate) mod deferred;
 pub(crate) mod descriptors;
 pub(crate) mod home;
@@ -156,5 +154,27 @@ impl<C: Connector> Driver<C> {
 impl<C: Connector> Drop for Driver<C> {
     fn drop(&mut self) {
         self.signals.end();
+    }
+}
+
+/// Holds a driver for the leases and requests of one shard.
+///
+/// Each lease and request changes the count twice. With a single count, threads that use different
+/// shards would contend for it.
+#[repr(align(128))]
+pub(crate) struct Anchor<C: Connector> {
+    pub(crate) driver: Arc<Driver<C>>,
+}
+
+impl<C: Connector> Anchor<C> {
+    /// One for each shard of a driver.
+    pub(crate) fn all(driver: &Arc<Driver<C>>) -> Box<[Arc<Self>]> {
+        driver.ids().map(|_| Self::new(driver)).collect()
+    }
+
+    pub(crate) fn new(driver: &Arc<Driver<C>>) -> Arc<Self> {
+        Arc::new(Self {
+            driver: Arc::clone(driver),
+        })
     }
 }

@@ -14,7 +14,7 @@ use crate::api::error::Cause;
 use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::{ConnectError, Connector, Unusable};
-use crate::driver::contain::contain;
+use crate::driver::deferred::catch_panic;
 use crate::driver::deferred::{Deferred, Stop, Work};
 use crate::driver::descriptors::Wanted;
 use crate::driver::home::Past;
@@ -233,7 +233,7 @@ impl<C: Connector> Shard<C> {
 
     /// Returns the record of a host, and creates it if there is none.
     pub(crate) fn host(&mut self, connector: &C, host: &Host) -> HostId {
-        let shares = || contain(|| connector.shares(host)).unwrap_or(false);
+        let shares = || catch_panic(|| connector.shares(host)).unwrap_or(false);
         self.engine.host_with(host.hash_value(), host, shares)
     }
 

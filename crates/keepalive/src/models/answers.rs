@@ -5,9 +5,9 @@ use loom::thread;
 
 use super::rig::{Rig, answer, explore};
 use crate::api::error::ErrorKind;
+use crate::api::lease::Claim;
 use crate::api::mailbox::Mailbox;
-use crate::api::pending::Claim;
-use crate::driver::anchor::Anchor;
+use crate::driver::Anchor;
 
 #[test]
 fn a_waiter_is_woken_by_its_answer() {

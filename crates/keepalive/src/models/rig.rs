@@ -11,12 +11,12 @@ use loom::future::block_on;
 
 use crate::api::error::AllocateError;
 use crate::api::lease::Lease;
-use crate::api::pending::Pending;
+use crate::api::lease::Pending;
 use crate::api::request::Request;
 use crate::connect::bind::BindAddresses;
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Unusable};
+use crate::driver::Anchor;
 use crate::driver::Driver;
-use crate::driver::anchor::Anchor;
 use crate::runtime::simulated::{Runtime, Simulation, advance};
 use crate::sync::{Arc, Mutex};
 

@@ -17,7 +17,7 @@ pub(crate) use tokio::task::{AbortHandle, yield_now};
 pub(crate) use tokio::time::timeout;
 use tokio::time::{Timeout, sleep};
 
-use crate::driver::contain::contain;
+use crate::driver::deferred::catch_panic;
 
 /// The time by tokio's clock, which tests can pause.
 #[inline]
@@ -28,7 +28,7 @@ pub(crate) fn now() -> Instant {
 /// Whether there is a current runtime, and it has timers.
 pub(crate) fn has_timers() -> bool {
     // Tokio has no other query for this.
-    Handle::try_current().is_ok() && contain(|| sleep(Duration::ZERO)).is_some()
+    Handle::try_current().is_ok() && catch_panic(|| sleep(Duration::ZERO)).is_some()
 }
 
 /// Runs `future` until `at` at the latest.

@@ -2,6 +2,7 @@
 
 mod environment;
 mod http;
+mod route;
 mod rules;
 mod socks;
 

@@ -12,7 +12,7 @@ use crate::connect::ConnectError;
 use crate::connect::observe::{Origin, PathEvent};
 use crate::connect::resolve::names::{Answer, Awaited, Names, Waits};
 use crate::connect::resolve::{Addresses, Families, Looking, ResolveError};
-use crate::driver::contain::contain;
+use crate::driver::deferred::catch_panic;
 use crate::sync::Arc;
 
 /// The answer of a lookup, ready at the first poll if it is already known.
@@ -158,7 +158,7 @@ impl Running {
         };
         let name = self.name.clone();
         let source = &names.source;
-        let result = match contain(|| source.lookup_any(&name, names.families)) {
+        let result = match catch_panic(|| source.lookup_any(&name, names.families)) {
             None => Some(Err(panicked())),
             Some(looking) => {
                 let looking = Contained(Some(looking));
@@ -216,14 +216,15 @@ impl Future for Contained<'_> {
         let Some(looking) = &mut self.0 else {
             return Poll::Ready(Err(panicked()));
         };
-        contain(|| looking.as_mut().poll(context)).unwrap_or_else(|| Poll::Ready(Err(panicked())))
+        catch_panic(|| looking.as_mut().poll(context))
+            .unwrap_or_else(|| Poll::Ready(Err(panicked())))
     }
 }
 
 impl Drop for Contained<'_> {
     fn drop(&mut self) {
         let looking = self.0.take();
-        contain(|| drop(looking));
+        catch_panic(|| drop(looking));
     }
 }
 

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use crate::connect::resolve::Families;
 use crate::connect::resolve::names::Found;
-use crate::driver::contain::contain;
+use crate::driver::deferred::catch_panic;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, fence};
 
 /// The places that have connections.
@@ -109,7 +109,7 @@ impl Place {
             watchers.iter().map(|(_, waker)| waker.clone()).collect()
         };
         for waker in wakers {
-            contain(|| waker.wake());
+            catch_panic(|| waker.wake());
         }
     }
 
