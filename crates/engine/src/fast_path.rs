@@ -1,7 +1,7 @@
 //! The short ways: a hit and its release, a place in the queue, and a connection that goes from hand
 //! to hand.
 //!
-//! Each leaves the state that its general twin in [`dispatch`](crate::dispatch) and
+//! Each leaves the state that its general twin in [`engine`](crate::engine), [`dispatch`](crate::dispatch) and
 //! [`lifecycle`](crate::lifecycle) leaves, without the checks whose outcome is known:
 //!
 //! | Short way | General twin |
