@@ -1,12 +1,13 @@
-//! The assignment of connections to requests (L2, L5).
+//! The assignment of connections to requests, and all that gives a connection room for one (L2, L5).
 
 use crate::action::{Action, Answer};
 use crate::budget::Overtake;
 use crate::config::IdleOrder;
-use crate::connection::{Return, State};
+use crate::connection::{Capacity, Outlook, Return, State};
 use crate::engine::Engine;
 use crate::ids::Ticket;
-use crate::request::{FromCache, Stage};
+use crate::policy::lifetime_end;
+use crate::request::{FromCache, Request, Stage};
 use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
@@ -26,9 +27,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         } else if let Some(connection) = self.find_at_once(now, room, request) {
             self.tell(request, connection);
         } else {
-            self.join_queue(now, room, request, admitted);
-            // With a timeout of zero, only a connection that is idle now can serve the request.
-            self.advance(now, room);
+            self.join_queue(room, request, admitted);
         }
     }
 
@@ -45,7 +44,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         None
     }
 
-    fn join_queue(&mut self, now: Time, room: &mut impl Room, request: u32, admitted: bool) {
+    fn join_queue(&mut self, room: &mut impl Room, request: u32, admitted: bool) {
         let host = self.requests[request].host;
         if let Some(max) = self.settings.max_queued
             && !self.has_attempt_at_once(room, host)
@@ -69,7 +68,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             .set(&mut self.requests, TimerKey::Request(request), first);
         self.enqueue(request);
         self.hosts.note_use(host);
-        self.rebalance(now, room, host);
+        self.mark(host);
     }
 
     /// Takes out a request that waits, or that has not taken its connection yet. False if it is
@@ -78,12 +77,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let host = self.requests[slot].host;
         match self.requests[slot].stage {
             Stage::Parked(_) | Stage::Claimed | Stage::Attended(_) => {
-                let stage = self.leave_queue(now, room, slot);
+                self.leave_queue(now, room, slot);
                 self.timers
                     .withdraw(&mut self.requests, TimerKey::Request(slot));
-                if !stage.is_parked() {
-                    self.rebalance(now, room, host);
-                }
             }
             Stage::Assigned(connection, _) => {
                 // The request has not used the connection, so its lease does not count as a use.
@@ -99,9 +95,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// Takes a request out of its queue, leaves its attempt without owner and withdraws its claim.
-    /// Returns its stage before: a parked request leaves nothing to be balanced.
-    pub(crate) fn leave_queue(&mut self, now: Time, room: &mut impl Room, slot: u32) -> Stage {
-        let stage = self.requests[slot].stage;
+    pub(crate) fn leave_queue(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+        let Request { stage, host, .. } = self.requests[slot];
         match stage {
             Stage::Attended(attempt) => {
                 let phase = self.connections[attempt].phase;
@@ -119,7 +114,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             }
         }
         self.unqueue(slot);
-        stage
+        if !stage.is_parked() {
+            self.mark(host);
+        }
     }
 
     /// The connection that a request for `host` would get.
@@ -140,7 +137,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub(crate) fn offer(&mut self, now: Time, room: &mut impl Room, slot: u32, new: bool) {
         let host = self.connections[slot].host;
         let mut in_turn = new;
-        let mut balanced = true;
         while self.connections[slot].has_room(self.max_uses)
             && let Some(request) = self.hosts.at(host).queue.front()
         {
@@ -151,7 +147,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             }
             let used = !new && self.connections[slot].uses > 0;
             let from_cache = used.then_some(FromCache::Deferred);
-            balanced &= self.leave_queue(now, room, request).is_parked();
+            self.leave_queue(now, room, request);
             self.timers
                 .withdraw(&mut self.requests, TimerKey::Request(request));
             self.assign(now, room, slot, request, from_cache);
@@ -168,41 +164,95 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         {
             self.close(now, room, slot);
         }
-        if !balanced {
-            self.rebalance(now, room, host);
+    }
+
+    /// Turns an attempt into an open connection, for the first in the queue (L5).
+    pub(crate) fn open(&mut self, now: Time, room: &mut impl Room, slot: u32, capacity: Capacity) {
+        self.budget(room).attempt_ended();
+        let host = self.connections[slot].host;
+        self.note_limit(room, host);
+        self.hosts.count(host, |counts| counts.opened += 1);
+        self.hosts.at_mut(host).shares = capacity != Capacity::One;
+        match self.connections[slot].end_attempt() {
+            Some(owner) => self.swap_with_front(now, host, slot, owner),
+            None => self.remove_orphan(room, host, slot),
         }
-        if room.oldest_claim().is_some() {
-            self.unsettled = true;
+        let end = lifetime_end(
+            now,
+            self.settings.max_lifetime,
+            self.settings.lifetime_jitter,
+            &mut self.random,
+        );
+        self.timers
+            .set(&mut self.requests, TimerKey::Connection(slot), end);
+        #[cfg(feature = "check")]
+        {
+            self.connections[slot].ends = end;
+        }
+        let (leases, provisional) = capacity.parts();
+        self.connections[slot].capacity = leases.max(1);
+        self.connections[slot].idle_since = now;
+        if provisional {
+            self.begin_provisional(room, slot);
+        } else if capacity != Capacity::One {
+            self.withdraw_claims(room, host);
+        }
+        self.become_idle(now, room, slot);
+        self.offer(now, room, slot, true);
+    }
+
+    /// Ends a lease.
+    pub(crate) fn end_lease(&mut self, now: Time, room: &mut impl Room, slot: u32, how: Return) {
+        let connection = &mut self.connections[slot];
+        connection.leases -= 1;
+        let last = connection.leases == 0;
+        match how {
+            Return::Closed if last => {
+                self.unlist(slot);
+                self.remove_connection(room, slot);
+            }
+            Return::Closed | Return::Close => self.retire(now, room, slot),
+            Return::Reuse => self.end_reuse(now, room, slot),
         }
     }
 
-    pub(crate) fn enqueue(&mut self, request: u32) {
-        let host = self.requests[request].host;
-        let Self {
-            hosts, requests, ..
-        } = self;
-        hosts.at_mut(host).queue.push(requests, request);
-        self.hosts.waiting += 1;
-    }
-
-    pub(crate) fn unqueue(&mut self, request: u32) {
-        let host = self.requests[request].host;
-        let Self {
-            hosts, requests, ..
-        } = self;
-        hosts.at_mut(host).queue.remove(requests, request);
-        self.hosts.waiting -= 1;
-    }
-
-    pub(crate) fn leave_count(&mut self, room: &mut impl Room, request: u32) {
-        if std::mem::take(&mut self.requests[request].counted) {
-            room.leave_queue();
+    /// Ends a lease whose connection may serve others.
+    fn end_reuse(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+        let worn = self.connections[slot].is_worn(self.max_uses);
+        let used = self.connections[slot].uses > 0;
+        let goes = worn || self.shut_down || (used && self.keeps_nothing(slot));
+        if goes || self.connections[slot].is_retiring() {
+            self.retire(now, room, slot);
+        } else {
+            // A shared connection may have had room all the time; now it is the one returned last.
+            self.unlist(slot);
+            self.offer(now, room, slot, false);
         }
     }
 
-    /// Whether a connection has no lease and may not be kept: `keep_alive` is zero.
-    pub(crate) fn keeps_nothing(&self, slot: u32) -> bool {
-        self.settings.keep_alive.is_zero() && self.connections[slot].leases == 0
+    pub(crate) fn set_capacity(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        slot: u32,
+        capacity: Capacity,
+    ) {
+        let (leases, provisional) = capacity.parts();
+        let connection = &mut self.connections[slot];
+        connection.capacity = leases;
+        if !connection.is_open() {
+            return;
+        }
+        match (connection.outlook, provisional) {
+            (Outlook::Settled, true) => self.begin_provisional(room, slot),
+            (Outlook::Provisional, false) => self.end_provisional(room, slot, Outlook::Settled),
+            _ => {}
+        }
+        if self.connections[slot].has_room(self.max_uses) {
+            self.offer(now, room, slot, false);
+        } else {
+            self.unlist(slot);
+        }
     }
 
     /// Whether a connection must close for an older claim instead of serving (L2).

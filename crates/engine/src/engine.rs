@@ -50,10 +50,10 @@ pub struct Engine<K, N = ()> {
     pub(crate) now: Option<Time>,
     /// Once set, all requests are refused.
     pub(crate) shut_down: bool,
-    /// Whether a change of the budget, or of published state, may allow further actions.
+    /// Whether the present input has changed the budget, or state that matters to it, or a host.
     pub(crate) unsettled: bool,
-    /// Hosts to rebalance, because a connection may no longer hold them up; empty between inputs.
-    pub(crate) relieved: Vec<u32>,
+    /// Hosts whose attempts and claims may not fit their queues and limits; empty between inputs.
+    pub(crate) dirty: VecDeque<u32>,
     pub(crate) serial: u32,
 }
 
@@ -95,7 +95,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             now: None,
             shut_down: false,
             unsettled: false,
-            relieved: Vec::new(),
+            dirty: VecDeque::new(),
             serial: 0,
         }
     }
@@ -261,7 +261,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             }
             let host = self.connections[slot].host;
             if !self.hosts.at(host).orphans.is_empty() {
-                self.rebalance(now, room, host);
+                self.mark(host);
             }
         }
         self.settle(room);
@@ -380,10 +380,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let now = self.advance(now, room);
         match message {
             Message::Grant(grant) => self.use_grant(now, room, grant),
-            Message::MakeRoom => {
-                *room.budget().asked() = false;
-                self.unsettled = true;
-            }
+            Message::MakeRoom => *self.budget(room).asked() = false,
         }
         self.settle(room);
     }

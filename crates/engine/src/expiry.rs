@@ -40,24 +40,19 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     #[cold]
-    fn do_what_is_due(&mut self, now: Time, room: &mut impl Room) {
-        let mut left = Vec::new();
+    pub(crate) fn do_what_is_due(&mut self, now: Time, room: &mut impl Room) {
         while let Some((at, due)) = self.poll_timeout() {
             if at > now {
                 break;
             }
             match due {
                 Due::KeepAlive => self.expire_oldest(now, room),
-                Due::Request | Due::Connection => left.extend(self.fire(now, room)),
+                Due::Request | Due::Connection => self.fire(now, room),
             }
         }
-        // All timeouts fire before the hosts are rebalanced. Otherwise a request that is also due
-        // could inherit an attempt, and would report that it had waited for that.
-        for host in left {
-            if self.hosts.is_known(host) {
-                self.rebalance(now, room, host);
-            }
-        }
+        // All timeouts fire before a host is balanced. Otherwise a request that is also due could
+        // inherit an attempt, and would report that it had waited for that.
+        while self.balance_next(now, room) {}
     }
 
     #[inline]
@@ -82,14 +77,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
     }
 
-    /// Handles the earliest deadline. Returns the host of a request that has timed out.
-    fn fire(&mut self, now: Time, room: &mut impl Room) -> Option<u32> {
-        let (_, key) = self.timers.peek()?;
+    /// Handles the earliest deadline.
+    fn fire(&mut self, now: Time, room: &mut impl Room) {
+        let Some((_, key)) = self.timers.peek() else {
+            return;
+        };
         self.timers.withdraw(&mut self.requests, key);
         match key {
-            TimerKey::Request(slot) => {
-                return Some(self.time_out(now, room, slot));
-            }
+            TimerKey::Request(slot) => self.time_out(now, room, slot),
             TimerKey::Connection(slot) => match self.connections[slot].state {
                 State::Connecting => self.withdraw_attempt(room, slot),
                 State::Idle => {
@@ -104,16 +99,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 }
             },
         }
-        None
     }
 
-    fn time_out(&mut self, now: Time, room: &mut impl Room, slot: u32) -> u32 {
+    fn time_out(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.requests[slot].host;
         let waiting = self.waiting_of(now, room, slot);
         self.hosts
             .count(host, |counts| counts.rare().timed_out += 1);
         self.leave_queue(now, room, slot);
         self.refuse(slot, Answer::TimedOut(waiting));
-        host
     }
 }

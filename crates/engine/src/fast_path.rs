@@ -150,9 +150,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         });
         self.enter_idle(now, room, slot);
         self.requests.discard(held);
-        if room.oldest_claim().is_some() {
-            self.unsettled = true;
-        }
         true
     }
 

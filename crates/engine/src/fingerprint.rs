@@ -151,7 +151,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             now,
             shut_down,
             unsettled,
-            relieved: _, // it is empty
+            dirty: _, // it is empty
             serial: _,
         } = engine;
         let now = now.map(|now| self.until(now));

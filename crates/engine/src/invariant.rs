@@ -35,10 +35,7 @@ pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) 
             *provisional.entry(connection.host).or_default() += 1;
         }
     }
-    assert!(
-        engine.relieved.is_empty(),
-        "I4: who was held back is seen to"
-    );
+    assert!(engine.dirty.is_empty(), "I4: no host is left to balance");
     for (slot, host) in engine.hosts.iter() {
         let counts = host.counts();
         let max_per_host = host.limit(settings.max_per_host);

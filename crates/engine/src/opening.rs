@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use crate::action::{Action, Answer, Message};
+use crate::action::{Action, Answer};
 use crate::arena::NIL;
 use crate::budget::{Grant, Slot};
-use crate::connection::{Connection, State};
+use crate::connection::{Connection, Outlook, State};
 use crate::engine::Engine;
-use crate::ids::ShardId;
-use crate::request::Stage;
+use crate::request::{Request, Stage};
 use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
@@ -21,14 +20,7 @@ const FINISHES_WITHIN: Duration = Duration::from_secs(120);
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Brings a host's attempts and claims in line with its queue and its limit.
-    pub(crate) fn rebalance(&mut self, now: Time, room: &mut impl Room, host: u32) {
-        if self.hosts.at(host).wants_balance() {
-            self.balance(now, room, host);
-        }
-        self.hosts.note_use(host);
-    }
-
-    fn balance(&mut self, now: Time, room: &mut impl Room, host: u32) {
+    pub(crate) fn balance(&mut self, now: Time, room: &mut impl Room, host: u32) {
         while let Some(orphan) = self.hosts.at(host).orphans.front()
             && let Some(request) = self.hosts.at(host).queue.first_unattended()
         {
@@ -54,7 +46,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             hosts.at_mut(host).queue.claim(requests, request);
             let ticket = self.requests[request].ticket();
             let id = self.hosts.id(host);
-            match room.budget().claim(ticket, self.shard, id, mark) {
+            match self.budget(room).claim(ticket, self.shard, id, mark) {
                 Some(slot) => {
                     // A grant for an older request may be on its way; slots are alike.
                     let first = self.hosts.at(host).queue.first_claimed();
@@ -62,7 +54,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 }
                 None => self.hosts.at_mut(host).reserved += 1,
             }
-            self.unsettled = true;
         }
     }
 
@@ -90,60 +81,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settings.keep_unneeded_attempts && connection.is_under_way() && !self.shut_down
     }
 
-    /// Passes on slots that have become free, and evicts connections that block claims.
-    #[inline]
-    pub(crate) fn settle(&mut self, room: &mut impl Room) {
-        if self.unsettled {
-            self.pass_on(room);
-        }
-        // The check takes the budget's lock, which would hide schedules from loom and shuttle.
-        #[cfg(all(feature = "check", not(any(keepalive_loom, keepalive_shuttle))))]
-        crate::invariant::check(self, room.budget());
-    }
-
-    fn pass_on(&mut self, room: &mut impl Room) {
-        let Some(now) = self.now else { return };
-        while std::mem::take(&mut self.unsettled) {
-            for host in std::mem::take(&mut self.relieved) {
-                if self.hosts.is_known(host) {
-                    self.rebalance(now, room, host);
-                }
-            }
-            while let Some(grant) = room.budget().poll_grant() {
-                if grant.shard == self.shard {
-                    self.use_grant(now, room, grant);
-                } else {
-                    let action = Action::Tell(grant.shard, Message::Grant(grant));
-                    self.actions.push_back(action);
-                }
-            }
-            while !*room.budget().asked()
-                && let Some(shard) = room.budget().orphan_in_the_way(self.shard)
-            {
-                match self.orphans.front() {
-                    Some(orphan) if shard == self.shard => self.withdraw_attempt(room, orphan),
-                    _ => self.ask_for_room(room, shard),
-                }
-            }
-            while room.budget().needs_eviction() && !*room.budget().asked() {
-                match room.idle_longest() {
-                    Some(shard) if shard == self.shard => match self.victim() {
-                        Some(slot) => self.evict(now, room, slot),
-                        None => break,
-                    },
-                    Some(shard) => self.ask_for_room(room, shard),
-                    None => break,
-                }
-            }
-        }
-    }
-
-    fn ask_for_room(&mut self, room: &mut impl Room, shard: ShardId) {
-        *room.budget().asked() = true;
-        self.actions
-            .push_back(Action::Tell(shard, Message::MakeRoom));
-    }
-
     /// Uses a granted slot for the first claimed request of its host.
     pub(crate) fn use_grant(&mut self, now: Time, room: &mut impl Room, grant: Grant) {
         let host = grant.host.slot;
@@ -158,13 +95,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let due = first.filter(|&first| !room.budget().has_claim(self.requests[first].ticket()));
         match due {
             Some(request) => self.start_attempt(now, room, host, request, grant.slot),
-            None => {
-                room.budget().decline(grant.slot);
-                self.unsettled = true;
-            }
+            None => self.budget(room).decline(grant.slot),
         }
-        self.hosts.note_use(host);
-        self.rebalance(now, room, host);
+        self.mark(host);
     }
 
     /// Ends an attempt that has failed: its owner alone is answered (L6).
@@ -184,11 +117,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.timers
             .withdraw(&mut self.requests, TimerKey::Connection(slot));
         let connection = self.forget_connection(slot);
-        room.budget().decline(connection.slot);
+        self.budget(room).decline(connection.slot);
         self.note_limit(room, host);
         self.hosts.count_out(host, State::Connecting);
-        self.unsettled = true;
-        self.rebalance(now, room, host);
+        self.mark(host);
     }
 
     /// Withdraws an attempt that has no owner.
@@ -200,8 +132,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.connections[slot].enter(State::Withdrawn);
         self.hosts
             .count_move(host, State::Connecting, State::Withdrawn);
-        room.budget().begin_withdrawal();
-        self.unsettled = true;
+        self.budget(room).begin_withdrawal();
         let id = self.connection_id(slot);
         self.actions.push_back(Action::Cancel(id));
     }
@@ -210,8 +141,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub(crate) fn close_unwanted(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         self.connections[slot].enter(State::Closing);
         self.limit_close(now, slot);
-        room.budget().withdrawal_ended();
-        self.unsettled = true;
+        self.budget(room).withdrawal_ended();
     }
 
     pub(crate) fn evict(&mut self, now: Time, room: &mut impl Room, slot: u32) {
@@ -250,9 +180,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let orphans = &mut hosts.at_mut(host).orphans;
         orphans.push_back(connections, attempt, Connection::host_link);
         if self.settings.keep_unneeded_attempts {
-            self.unsettled = true;
             self.orphans.push_back(attempt);
-            room.budget().orphaned(self.shard);
+            self.budget(room).orphaned(self.shard);
             let limit = now.checked_add(self.settings.timeout.min(FINISHES_WITHIN));
             self.timers
                 .set(&mut self.requests, TimerKey::Connection(attempt), limit);
@@ -262,7 +191,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub(crate) fn remove_orphan(&mut self, room: &mut impl Room, host: u32, attempt: u32) {
         if self.settings.keep_unneeded_attempts {
             self.orphans.remove(attempt);
-            room.budget().no_orphan(self.shard);
+            self.budget(room).no_orphan(self.shard);
         }
         let Self {
             hosts, connections, ..
@@ -278,12 +207,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     /// Withdraws a request's claim and returns its mark; `None` if it is granted already.
     pub(crate) fn withdraw_claim(&mut self, room: &mut impl Room, request: u32) -> Option<u64> {
-        let request = &self.requests[request];
-        let mark = room.budget().withdraw(request.ticket());
+        let Request { host, .. } = self.requests[request];
+        let ticket = self.requests[request].ticket();
+        let mark = self.budget(room).withdraw(ticket);
         if mark.is_some() {
-            self.hosts.at_mut(request.host).reserved -= 1;
+            self.hosts.at_mut(host).reserved -= 1;
         }
-        self.unsettled = true;
         mark
     }
 
@@ -297,14 +226,18 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 hosts, requests, ..
             } = self;
             hosts.at_mut(host).queue.park(requests, request, mark);
-            self.relieve(host);
+            self.mark(host);
         }
     }
 
-    /// Has a host rebalanced before the input ends, because it may no longer be held up.
-    pub(crate) fn relieve(&mut self, host: u32) {
-        self.relieved.push(host);
-        self.unsettled = true;
+    /// Marks an open connection that may come to carry more leases.
+    pub(crate) fn begin_provisional(&mut self, room: &mut impl Room, slot: u32) {
+        self.connections[slot].outlook = Outlook::Provisional;
+        let host = self.connections[slot].host;
+        self.hosts.at_mut(host).provisional += 1;
+        if self.hosts.at(host).shares {
+            self.withdraw_claims(room, host);
+        }
     }
 
     /// Whether the host's own limits let it claim another slot.
@@ -318,14 +251,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let adopts = !self.hosts.at(host).orphans.is_empty();
         queue.first_unattended().is_none()
             && (adopts || (self.may_claim(host) && room.budget().has_room()))
-    }
-
-    /// Notes the overtakes so far if a host is held up: its requests do not wait for room then.
-    pub(crate) fn note_limit(&mut self, room: &mut impl Room, host: u32) {
-        let host = self.hosts.at_mut(host);
-        if host.is_held_up(self.settings.max_per_host) {
-            host.mark = room.overtakes();
-        }
     }
 
     fn start_attempt(

@@ -63,7 +63,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             debug_assert_eq!(self.connections[slot].state, State::Idle);
             self.close(now, room, slot);
         }
-        self.unsettled = true;
         self.settle(room);
     }
 }
