@@ -55,6 +55,9 @@ pub struct Engine<K, N = ()> {
     /// Hosts whose attempts and claims may not fit their queues and limits; empty between inputs.
     pub(crate) dirty: VecDeque<u32>,
     pub(crate) serial: u32,
+    /// Whether a test has turned the fast paths off.
+    #[cfg(feature = "check")]
+    pub(crate) is_general: bool,
 }
 
 /// An answer that its user has taken.
@@ -97,6 +100,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             unsettled: false,
             dirty: VecDeque::new(),
             serial: 0,
+            #[cfg(feature = "check")]
+            is_general: false,
         }
     }
 

@@ -13,7 +13,7 @@
 //! | `hand_over` | `offer`, `assign` |
 //! | `forget_parked` | `forget` |
 //!
-//! The model answers both alike, so each is held against it.
+//! The model answers both alike, so each is held against it. `tests/fast_paths.rs` compares the two.
 
 use crate::connection::{Connection, Return, State};
 use crate::engine::Engine;
@@ -117,6 +117,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         request: RequestId,
         how: Return,
     ) -> bool {
+        #[cfg(feature = "check")]
+        if self.is_general {
+            return false;
+        }
         let Some(held) = self.find_request(request) else {
             return false;
         };
@@ -181,6 +185,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.enqueue(slot);
         self.settle(room);
         Some(self.request_id(slot))
+    }
+
+    /// Turns the fast paths of inputs that have one entry off: [`released`](Self::released).
+    #[cfg(feature = "check")]
+    pub fn go_general(&mut self) {
+        self.is_general = true;
     }
 
     /// Removes a parked request that its caller has dropped, and returns its note. Nothing needs to

@@ -153,6 +153,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             unsettled,
             dirty: _, // it is empty
             serial: _,
+            is_general: _, // it decides about no state
         } = engine;
         let now = now.map(|now| self.until(now));
         (shard, now, shut_down, unsettled, actions.len()).hash(into);

@@ -66,6 +66,33 @@ pub fn run(seed: u64, operations: usize) {
     }
 }
 
+/// Compares an engine with its twin that has no fast paths, over random inputs: they give the same
+/// answers and actions, and are left in the same state.
+///
+/// # Panics
+///
+/// If they differ.
+pub fn compare_fast_paths(seed: u64, operations: usize) {
+    let mut dice = Dice(seed);
+    let scope = Scope::new(std::array::from_fn(|_| byte(&mut dice)));
+    let mut model = Model::new(scope.settings.clone(), &scope.limits);
+    let mut fast = Subject::new(scope.settings.clone(), &scope.limits);
+    let mut general = Subject::general(scope.settings.clone(), &scope.limits);
+    for step in 0..operations {
+        let kinds = model.kinds(&scope);
+        let kind: Kind = kinds[dice.below(kinds.len())];
+        let picks = std::array::from_fn(|_| byte(&mut dice));
+        let input = model.resolve(&scope, Operation { kind, picks });
+        let reply = model.input(input);
+        fast.follow(input, reply, &model);
+        let place = || format!("seed {seed}, step {step}, {input:?}: fast, general");
+        assert_eq!(reply, general.input(input), "{}", place());
+        assert_eq!(fast.effects(), general.effects(), "{}", place());
+        assert_eq!(fast.view(), general.view(), "{}", place());
+        assert_eq!(fast.fingerprint(), general.fingerprint(), "{}", place());
+    }
+}
+
 fn byte(dice: &mut Dice) -> u8 {
     dice.roll().to_le_bytes()[7]
 }

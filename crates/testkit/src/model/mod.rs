@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Capacity, Phase, Return, Settings};
 
-pub use compare::{Pair, in_order, run};
+pub use compare::{Pair, compare_fast_paths, in_order, run};
 pub use operation::{Kind, Operation, Scope};
 pub use records::{Effect, Input, Outcome, Reply, Spent, Taken};
 pub use subject::Subject;
@@ -41,7 +41,7 @@ pub struct Model {
     frozen: bool,
     shut_down: bool,
     effects: Vec<Effect>,
-    /// Hosts to align, because a connection no longer holds them up.
+    /// Hosts to align, because a connection no longer holds them up, or a request has timed out.
     relieved: Vec<usize>,
     requests_so_far: usize,
     connections_so_far: usize,

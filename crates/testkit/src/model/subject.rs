@@ -1,11 +1,13 @@
 //! An engine behind the model's inputs and outputs.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher as _};
+use std::iter;
 use std::time::Duration;
 
 use keepalive_engine::{
     Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, Leased,
-    LocalRoom, RequestId, Room, Settings, ShardId, Time, check, check_settled,
+    LocalRoom, RequestId, Room, Settings, ShardId, Time, check, check_settled, fingerprint,
 };
 
 use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
@@ -24,6 +26,8 @@ pub struct Subject {
     connections: Vec<ConnectionId>,
     numbers: BTreeMap<ConnectionId, usize>,
     effects: Vec<Effect>,
+    /// Whether it goes round all fast paths.
+    general: bool,
 }
 
 impl Subject {
@@ -50,7 +54,24 @@ impl Subject {
             connections: Vec::new(),
             numbers: BTreeMap::new(),
             effects: Vec::new(),
+            general: false,
         }
+    }
+
+    /// The same without the engine's fast paths.
+    pub fn general(settings: Settings, limits: &[Option<usize>]) -> Self {
+        let mut subject = Self::new(settings, limits);
+        subject.engine.go_general();
+        subject.general = true;
+        subject
+    }
+
+    /// A hash of all that decides the engine's future.
+    pub fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let engines = std::slice::from_ref(&self.engine);
+        fingerprint(engines, &self.room, iter::empty(), self.now, &mut hasher);
+        hasher.finish()
     }
 
     pub fn effects(&self) -> &[Effect] {
@@ -143,7 +164,7 @@ impl Subject {
                 let id = self.requests[request];
                 // Everything due has happened first.
                 engine.tick(now, room);
-                if engine.forget_parked(room, id).is_none() {
+                if self.general || engine.forget_parked(room, id).is_none() {
                     engine.forget(now, room, id);
                 }
             }
@@ -207,7 +228,11 @@ impl Subject {
             queue_timeout: None,
         };
         let (engine, room) = (&mut self.engine, &mut self.room);
-        match engine.lease(now, room, ask, ()) {
+        let leased = match self.general {
+            true => None,
+            false => engine.lease(now, room, ask, ()),
+        };
+        match leased {
             Some(Leased::Held(id, connection)) => {
                 self.requests.push(id);
                 return Some(Taken {

@@ -28,18 +28,17 @@ impl Model {
     /// Handles everything due now, in the order of its time. Requests that time out leave attempts
     /// and slots, which others inherit only after all timeouts.
     pub(super) fn do_what_is_due(&mut self) {
-        let mut left = Vec::new();
         while let Some((at, due)) = self.next_due()
             && at <= self.now
         {
             match (due, self.next_deadline()) {
                 (Due::KeepAlive, _) => self.expire(self.idle_longest()),
-                (_, Some((_, Whose::Request(request)))) => left.push(self.time_out(request)),
+                (_, Some((_, Whose::Request(request)))) => self.time_out(request),
                 (_, Some((_, Whose::Connection(connection)))) => self.end_of_time(connection),
                 (_, None) => unreachable!("it is due"),
             }
         }
-        for host in left {
+        for host in std::mem::take(&mut self.relieved) {
             self.align(host);
         }
     }
@@ -103,13 +102,16 @@ impl Model {
         Some(longest.idle_since + self.settings.keep_alive)
     }
 
-    fn time_out(&mut self, number: usize) -> usize {
+    fn time_out(&mut self, number: usize) {
         let (reason, elapsed) = self.waiting(number);
         let host = self.request_at(number).host;
         self.since_start(host).timed_out += 1;
+        // A request that waits behind its host's limit leaves nothing to others.
+        if self.request_at(number).stage != Stage::Parked {
+            self.relieved.push(host);
+        }
         self.leave_queue(number);
         self.refuse(number, Outcome::TimedOut(reason, elapsed));
-        host
     }
 
     fn end_of_time(&mut self, number: usize) {
