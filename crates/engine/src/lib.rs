@@ -57,7 +57,6 @@ mod queue;
 mod race;
 mod request;
 mod room;
-mod settle;
 mod shutdown;
 mod stats;
 mod time;
