@@ -115,13 +115,13 @@ impl HeadLimits {
     }
 
     /// The exceeded limit of an HTTP/1.1 head with at least this many fields and bytes.
-    pub(crate) fn over(self, fields: usize, bytes: usize) -> Option<Excess> {
+    pub(crate) fn over(self, part: Part, fields: usize, bytes: usize) -> Option<Excess> {
         let limit = match (fields > self.fields, bytes > self.bytes) {
             (true, _) => Limit::Fields(self.fields),
             (false, true) => Limit::Bytes(self.bytes),
             (false, false) => return None,
         };
-        Some(Part::Head.over(limit))
+        Some(part.over(limit))
     }
 
     /// The limit on the fields that hyper parses.

@@ -16,7 +16,7 @@ use httparse::ParserConfig;
 use memchr::{memchr, memchr_iter};
 use tokio::io::ReadBuf;
 
-use crate::head::{Excess, HeadLimits};
+use crate::head::{Excess, HeadLimits, Part};
 use crate::inspect::{Inspected, Refused};
 use crate::outgoing::Gate;
 
@@ -243,8 +243,8 @@ impl Heads {
     fn check(&self, kind: Kind) -> Result<(), Refused> {
         let excess = match kind {
             Kind::Interim if self.lines > PARSED => Some(Excess::of_interim()),
-            Kind::Interim => self.limits.over(0, self.length),
-            Kind::Final => self.limits.over(self.lines, self.length),
+            Kind::Interim => self.limits.over(Part::Interim, 0, self.length),
+            Kind::Final => self.limits.over(Part::Head, self.lines, self.length),
         };
         excess.map_or(Ok(()), |excess| Err(Refused::Head(excess)))
     }

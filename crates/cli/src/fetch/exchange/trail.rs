@@ -82,8 +82,8 @@ impl Trail {
     pub(crate) fn answered(&self, response: &Response<Body>) {
         let allocation = *response.body().allocation();
         self.show(|| {
-            let mut lines = heads::harmless_response(response);
-            lines.insert(0, heads::connection(&allocation));
+            let mut lines = vec![heads::connection(&allocation)];
+            lines.extend(heads::harmless_response(response));
             lines
         });
         let mut record = self.record();

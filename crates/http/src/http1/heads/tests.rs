@@ -56,11 +56,18 @@ fn an_interim_head_without_end_is_refused_at_the_limit_of_bytes() {
     heads.begin(None);
     seen(&mut heads, b"HTTP/1.1 103 Early Hints\r\nlink: ", &[]).expect("within the limits");
     let mut read = 0;
-    while seen(&mut heads, &[b'a'; 100], &[]).is_ok() {
-        read += 100;
+    let refused = loop {
+        match seen(&mut heads, &[b'a'; 100], &[]) {
+            Ok(_) => read += 100,
+            Err(refused) => break refused.to_string(),
+        }
         assert!(read <= 4096, "more is kept than the limit");
-    }
+    };
     assert!(read >= 3900, "refused after {read} bytes");
+    assert_eq!(
+        refused,
+        "the head of an interim response is larger than the 4096 bytes of max_header_bytes"
+    );
 }
 
 #[test]
