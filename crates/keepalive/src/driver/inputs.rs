@@ -34,9 +34,10 @@ impl<C: Connector> Driver<C> {
     /// Makes one input to a shard under its lock, and then carries out the work that follows from
     /// it without a lock.
     ///
-    /// Every input to an engine is made by this function or, within deferred work, by
-    /// [`enter`](Self::enter). The exceptions are [`lease`](Self::lease), which answers a hit
-    /// without an action, and [`limit_host`](Self::limit_host).
+    /// Inputs to an engine that may lead to actions are made by this function or, within deferred
+    /// work, by [`enter`](Self::enter). [`lease`](Self::lease) alone does without, so that a hit ends
+    /// no input. Inputs without actions lock the shard themselves: [`poll_answer`](Self::poll_answer),
+    /// [`forget`](Self::forget) of a parked request, and [`limit_host`](Self::limit_host).
     pub(crate) fn with_shard<R>(
         self: &Arc<Self>,
         shard: ShardId,

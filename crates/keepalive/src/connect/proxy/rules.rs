@@ -99,7 +99,7 @@ impl Proxies {
         Ok(self)
     }
 
-    /// Like [`except`](Self::except), but skips invalid parts.
+    /// Like [`no_proxy`](Self::no_proxy), but skips invalid parts.
     pub(super) fn no_proxy_where_known(mut self, list: &str) -> Self {
         for part in parts(list) {
             match Exception::parse(part) {

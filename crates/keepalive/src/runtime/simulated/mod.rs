@@ -32,16 +32,7 @@ impl Handle {
     pub(crate) fn try_current() -> Result<Self, NoRuntime> {
         CURRENT.with_borrow(Clone::clone).ok_or(NoRuntime)
     }
-
-    /// The runtime of a poll makes no difference here.
-    #[expect(clippy::unused_self, reason = "as tokio's")]
-    pub(crate) fn enter(&self) -> Within {
-        Within
-    }
 }
-
-/// A guard; while it lives, the caller is within a runtime.
-pub(crate) struct Within;
 
 /// No runtime has been entered.
 #[derive(Debug)]
