@@ -82,12 +82,20 @@ impl Home {
 impl<C: Connector> Driver<C> {
     /// Ensures that there is a home, and that it is driven as long as the caller needs it.
     pub(crate) fn ensure_home(self: &Arc<Self>) -> Result<(), Cause> {
-        if self.home.era() != NO_RUNTIME {
-            if self.home.is_elsewhere() {
-                self.move_home();
+        loop {
+            // The home may be lost, or another one found, between a look and a lock.
+            let is_done = match self.home.era() {
+                NO_RUNTIME => self.settle_here()?,
+                _ => !self.home.is_elsewhere() || self.move_home(),
+            };
+            if is_done {
+                return Ok(());
             }
-            return Ok(());
         }
+    }
+
+    /// Makes the caller's runtime the home; false if there is a home already.
+    fn settle_here(self: &Arc<Self>) -> Result<bool, Cause> {
         let Ok(current) = Handle::try_current() else {
             return Err(Cause::NoRuntime);
         };
@@ -95,31 +103,35 @@ impl<C: Connector> Driver<C> {
             return Err(Cause::NoTimers);
         }
         let mut runtime = self.home.runtime.lock();
-        if runtime.handle.is_none() {
-            runtime.era += 1;
-            let era = runtime.era;
-            let (task, keeper) = Removable::new(keeper::keep(self, era));
-            runtime.handle = Some(current.clone());
-            runtime.keeper = Some(keeper);
-            let mark = runtime::mark(&current);
-            self.home.mark.store(mark, Ordering::Relaxed);
-            self.home.era.store(era, Ordering::Release);
-            drop(runtime);
-            current.spawn(task);
+        if runtime.handle.is_some() {
+            return Ok(false);
         }
-        Ok(())
+        runtime.era += 1;
+        let era = runtime.era;
+        let (task, keeper) = Removable::new(keeper::keep(self, era));
+        runtime.handle = Some(current.clone());
+        runtime.keeper = Some(keeper);
+        let mark = runtime::mark(&current);
+        self.home.mark.store(mark, Ordering::Relaxed);
+        self.home.era.store(era, Ordering::Release);
+        drop(runtime);
+        current.spawn(task);
+        Ok(true)
     }
 
     /// Moves the home to a thread of the manager's own. The home stays where it is if the system
-    /// cannot provide a thread or a runtime.
-    fn move_home(self: &Arc<Self>) {
+    /// cannot provide a thread or a runtime. Returns false if the home has been lost.
+    fn move_home(self: &Arc<Self>) -> bool {
         let mut runtime = self.home.runtime.lock();
-        if runtime.handle.is_none() || !self.home.is_elsewhere() {
-            // The home has been lost or moved in the meantime.
-            return;
+        if runtime.handle.is_none() {
+            return false;
+        }
+        if !self.home.is_elsewhere() {
+            // Another caller has moved it.
+            return true;
         }
         let Ok(thread) = OwnThread::start() else {
-            return;
+            return true;
         };
         runtime.era += 1;
         let era = runtime.era;
@@ -139,6 +151,7 @@ impl<C: Connector> Driver<C> {
                 shard.follow(now, room, self.home.past(era));
             });
         }
+        true
     }
 
     /// Handles the loss of the home's runtime; a later request may bring another.

@@ -113,8 +113,8 @@ struct Running {
     host: Option<Host>,
     /// A report counts if it comes from a runtime after this one.
     since: u64,
-    /// Stops the task; `Some` once the task has started.
-    stop: Option<Arc<Stop>>,
+    /// Stops the task, with the number of its runtime; `Some` once the task has started.
+    stop: Option<(u64, Arc<Stop>)>,
     /// Whether to stop the task as soon as it has started.
     unwanted: bool,
 }
@@ -469,13 +469,16 @@ impl<C: Connector> Shard<C> {
         for slot in 0..self.sockets.len() {
             match &mut self.sockets[slot] {
                 Socket::Away => {}
+                Socket::Here(live) if live.era() > self.past => {}
                 Socket::Here(live) => {
                     let id = live.id();
                     self.engine.retire_open(now, room, id);
                 }
                 Socket::Task(running) => {
-                    let Some(stop) = &running.stop else {
-                        // `task_started` will detect the move.
+                    let stop = running.stop.as_ref();
+                    let Some((_, stop)) = stop.filter(|(era, _)| *era <= self.past) else {
+                        // It has begun on the new home already, or `task_started` will detect the
+                        // move.
                         continue;
                     };
                     self.left.push(Work::Remove(Arc::clone(stop)));
@@ -543,7 +546,7 @@ impl<C: Connector> Shard<C> {
         if running.unwanted {
             return Started::Unwanted;
         }
-        running.stop = Some(stop);
+        running.stop = Some((era, stop));
         Started::GoesOn
     }
 
@@ -624,7 +627,7 @@ impl<C: Connector> Shard<C> {
     fn stop_task(&mut self, deferred: &mut Deferred<C>, id: ConnectionId) {
         if let Some(running) = self.running(id) {
             running.unwanted = true;
-            if let Some(stop) = &running.stop {
+            if let Some((_, stop)) = &running.stop {
                 deferred.push(Work::Stop(Arc::clone(stop)));
             }
         }

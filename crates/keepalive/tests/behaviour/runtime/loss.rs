@@ -3,11 +3,14 @@
 use std::pin::{Pin, pin};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use keepalive::{ErrorKind, Manager, Pending};
+use keepalive::{
+    Attempt, ConnectError, Connection, Connector, ErrorKind, Manager, Pending, Request, Unusable,
+};
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::watch;
 
 use crate::support::{
     Mock, Server, Silent, build, echo, error, eventually, host, poll_once, run, run_on_a_thread,
@@ -212,5 +215,58 @@ fn two_thousand_waiters_end_with_their_runtime_on_a_small_stack() {
             panic!("it still waits");
         };
         assert_eq!(error(answer).kind(), ErrorKind::Runtime);
+    }
+}
+
+/// A connector whose attempts to the host `patient` last until another runtime has ended.
+struct Patient(watch::Receiver<bool>);
+
+struct Open;
+
+impl Connection for Open {
+    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
+        Poll::Pending
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        Ok(())
+    }
+}
+
+impl Connector for Patient {
+    type Connection = Open;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<Open, ConnectError> {
+        if attempt.host().scheme() == "patient" {
+            let mut ended = self.0.clone();
+            ended.wait_for(|ended| *ended).await.expect("an end");
+        }
+        Ok(Open)
+    }
+}
+
+/// M4: requests of two runtimes that are both the first: the end of one is not felt by the other.
+#[test]
+fn the_first_requests_of_two_runtimes_do_not_depend_on_each_others_runtime() {
+    for round in 0..300 {
+        let (end, ended) = watch::channel(false);
+        let manager = build(|it| it.connector(Patient(ended)));
+        let (start, manager) = (Barrier::new(2), &manager);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                on_a_short_runtime(async || {
+                    start.wait();
+                    let request = Request::new("brief", "127.0.0.1", 1).unwrap();
+                    manager.allocate(request).await.unwrap().free();
+                });
+                end.send(true).unwrap();
+            });
+            let patient = on_a_short_runtime(async || {
+                start.wait();
+                let request = Request::new("patient", "127.0.0.1", 1).unwrap();
+                manager.allocate(request).await.map(drop)
+            });
+            assert!(patient.is_ok(), "round {round}: {patient:?}");
+        });
     }
 }
