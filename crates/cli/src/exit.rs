@@ -1,5 +1,6 @@
 //! Exit codes.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use crate::interrupt::Signal;
 /// `close_notify` and GOAWAY leave at once if the peer reads. A peer that does not read must not
 /// delay the exit.
 pub(crate) const GOODBYE: Duration = Duration::from_millis(50);
+
+/// The reason for [`Exit::Usage`], in words. No message repeats a secret.
+pub(crate) type Refusal = Box<dyn Error>;
 
 /// The end of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

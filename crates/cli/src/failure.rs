@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use http::Uri;
+use http::{StatusCode, Uri};
 use indicatif::HumanCount;
 use keepalive::{AllocateError, ConnectError};
 use serde::Serialize;
@@ -18,7 +18,7 @@ const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
 const TIMED_OUT: Option<i32> = None;
 
 /// An error in the three parts of every `keepalive` error, with details of the attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct Failure {
     pub(crate) function: String,
     pub(crate) error_num: Option<i32>,
@@ -41,10 +41,13 @@ impl Failure {
     }
 
     /// Adds the last response, if the failure is about a redirect.
-    pub(crate) fn redirected(&mut self, status: u16, last: Option<&Uri>) {
+    pub(crate) fn redirected(&mut self, status: StatusCode, last: Option<&Uri>) {
         if self.function == "redirect" {
             let from = last.map_or_else(String::new, |last| format!(" from {last}"));
-            self.detail = Some(format!("{self}; the last answer was {status}{from}"));
+            self.detail = Some(format!(
+                "{self}; the last answer was {}{from}",
+                status.as_u16()
+            ));
         }
     }
 
@@ -77,7 +80,7 @@ impl Failure {
     }
 
     /// An error status, under `--fail`.
-    pub(crate) fn status(status: http::StatusCode) -> Self {
+    pub(crate) fn status(status: StatusCode) -> Self {
         Self::of("status", status.to_string())
     }
 

@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use keepalive::{
-    Families, NetConnector, Proxies, Proxy, ProxyError, Request, RequestError, TcpOptions,
-};
+use keepalive::{Families, NetConnector, Proxies, Proxy, ProxyError, Request, TcpOptions};
 
 use crate::args::NetworkFlags;
 use crate::console;
-use crate::tls::{self, TlsError};
+use crate::exit::Refusal;
+use crate::tls;
 
 /// A host of `--resolve`, with its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,29 +17,12 @@ pub(crate) struct Resolved {
     addresses: Vec<IpAddr>,
 }
 
-/// The flags contradict each other, or one has a wrong value.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NetworkError {
-    #[error("--resolve: {0}")]
-    Resolve(#[from] RequestError),
-    #[error(
-        "--resolve: {0} is given twice; write all of its addresses at once, with commas between"
-    )]
-    ResolvedTwice(String),
-    #[error("--bind: {0} and {1} are of one family; give one address of each at most")]
-    BoundTwice(IpAddr, IpAddr),
-    #[error("{0}")]
-    Proxy(#[from] ProxyError),
-    #[error("{0}")]
-    Tls(#[from] TlsError),
-}
-
 /// Builds the connector, with TLS settings for `https`.
 ///
 /// # Errors
 ///
 /// Those of [`net`], or a certificate file is unusable.
-pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<NetConnector, NetworkError> {
+pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<NetConnector, Refusal> {
     let net = net(flags)?;
     if tls::flag(&flags.tls).is_none() {
         // The connector reads the platform's roots when the first https URL needs them.
@@ -54,7 +36,7 @@ pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<NetConnector, NetworkErro
 /// # Errors
 ///
 /// A host name or a proxy is invalid, or a flag contradicts itself.
-pub(crate) fn net(flags: &NetworkFlags) -> Result<NetConnector, NetworkError> {
+pub(crate) fn net(flags: &NetworkFlags) -> Result<NetConnector, Refusal> {
     check_bind(&flags.bind)?;
     let mut options = TcpOptions::new();
     if let Some(name) = &flags.interface {
@@ -66,22 +48,31 @@ pub(crate) fn net(flags: &NetworkFlags) -> Result<NetConnector, NetworkError> {
     }
     let mut known = HashSet::new();
     for Resolved { host, addresses } in &flags.resolve {
-        net = net.resolve_to_addrs(host, addresses.iter().copied())?;
-        if !known.insert(Request::new("tcp", host, 1)?.host().clone()) {
-            return Err(NetworkError::ResolvedTwice(host.clone()));
+        let fault = |error| format!("--resolve: {error}");
+        let resolved = net.resolve_to_addrs(host, addresses.iter().copied());
+        net = resolved.map_err(fault)?;
+        if !known.insert(Request::new("tcp", host, 1).map_err(fault)?.host().clone()) {
+            return Err(format!(
+                "--resolve: {host} is given twice; \
+                 write all of its addresses at once, with commas between"
+            )
+            .into());
         }
     }
     Ok(net.proxy(proxies(flags)?))
 }
 
-fn check_bind(addresses: &[IpAddr]) -> Result<(), NetworkError> {
+fn check_bind(addresses: &[IpAddr]) -> Result<(), Refusal> {
     for (index, one) in addresses.iter().enumerate() {
         let earlier = addresses[..index].iter();
         if let Some(other) = earlier
             .copied()
             .find(|other| other.is_ipv4() == one.is_ipv4())
         {
-            return Err(NetworkError::BoundTwice(other, *one));
+            return Err(format!(
+                "--bind: {other} and {one} are of one family; give one address of each at most"
+            )
+            .into());
         }
     }
     Ok(())

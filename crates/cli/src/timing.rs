@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keepalive::Timing;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// The phases of getting a connection.
 #[derive(Serialize)]
@@ -25,6 +25,16 @@ impl From<Timing> for Phases {
             tls_us: micros(timing.tls),
         }
     }
+}
+
+/// Serializes the phases of `timing`.
+pub(crate) fn phases<S: Serializer>(timing: &Timing, to: S) -> Result<S::Ok, S::Error> {
+    Phases::from(*timing).serialize(to)
+}
+
+/// Serializes whole microseconds.
+pub(crate) fn in_micros<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    micros(*duration).serialize(to)
 }
 
 /// Whole microseconds.

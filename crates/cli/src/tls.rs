@@ -1,34 +1,12 @@
 //! Builds the TLS settings from the flags.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use keepalive::{Tls, TlsBuilder, TlsConfigError};
 
 use crate::args::TlsFlags;
-
-/// The TLS flags are unusable. No message repeats content of a key or a certificate.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsError {
-    #[error("{flag}: can not read {}: {error}", path.display())]
-    Unreadable {
-        flag: &'static str,
-        path: PathBuf,
-        error: io::Error,
-    },
-    #[error("{flag}: {} can not be used: {fault}; {advice}", path.display())]
-    Unusable {
-        flag: &'static str,
-        path: PathBuf,
-        fault: String,
-        advice: &'static str,
-    },
-    #[error("{0}; --cacert FILE gives others, which are trusted in their place")]
-    Platform(TlsConfigError),
-    #[error("{0}")]
-    Settings(TlsConfigError),
-}
+use crate::exit::Refusal;
 
 const PEM: &str = "give certificates in PEM, each beginning with -----BEGIN CERTIFICATE-----";
 const FROM_DER: &str =
@@ -55,7 +33,7 @@ pub(crate) fn flag(flags: &TlsFlags) -> Option<&'static str> {
 /// # Errors
 ///
 /// A file can not be read, or has no certificate or key in it.
-pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, TlsError> {
+pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, Refusal> {
     let mut builder = Tls::builder();
     for path in &flags.cacert {
         let pem = read("--cacert", path)?;
@@ -95,25 +73,28 @@ pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, TlsError> {
 /// # Errors
 ///
 /// The platform has no roots, or the name of an application protocol is invalid.
-pub(crate) fn build(builder: TlsBuilder) -> Result<Tls, TlsError> {
+pub(crate) fn build(builder: TlsBuilder) -> Result<Tls, Refusal> {
     builder.build().map_err(|error| match error.part() {
-        "platform's root certificates" => TlsError::Platform(error),
-        _ => TlsError::Settings(error),
+        "platform's root certificates" => {
+            format!("{error}; --cacert FILE gives others, which are trusted in their place").into()
+        }
+        _ => error.into(),
     })
 }
 
-fn read(flag: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    let path = path.to_owned();
-    fs::read(&path).map_err(|error| TlsError::Unreadable { flag, path, error })
+fn read(flag: &str, path: &Path) -> Result<Vec<u8>, Refusal> {
+    fs::read(path)
+        .map_err(|error| format!("{flag}: can not read {}: {error}", path.display()).into())
 }
 
+/// The refusal of a file. It repeats no content of a key or a certificate.
 fn unusable(
-    flag: &'static str,
+    flag: &str,
     path: &Path,
     content: &[u8],
     error: &TlsConfigError,
-    advice: &'static str,
-) -> TlsError {
+    advice: &str,
+) -> Refusal {
     let has = |text: &str| {
         content
             .windows(text.len())
@@ -122,17 +103,15 @@ fn unusable(
     let is_key = advice == KEY;
     // DER begins with a sequence of ASN.1.
     let is_der = content.first() == Some(&0x30);
-    TlsError::Unusable {
-        flag,
-        path: path.to_owned(),
-        fault: match content.is_empty() {
-            true => "it is empty".to_owned(),
-            false => error.to_string(),
-        },
-        advice: match is_key {
-            true if has("ENCRYPTED") => DECRYPT,
-            false if is_der => FROM_DER,
-            _ => advice,
-        },
-    }
+    let fault = match content.is_empty() {
+        true => "it is empty".to_owned(),
+        false => error.to_string(),
+    };
+    let advice = match is_key {
+        true if has("ENCRYPTED") => DECRYPT,
+        false if is_der => FROM_DER,
+        _ => advice,
+    };
+    let path = path.display();
+    format!("{flag}: {path} can not be used: {fault}; {advice}").into()
 }

@@ -8,20 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::HumanCount;
-use keepalive::NetConnector;
+use keepalive::{Manager, NetConnector};
+use keepalive_http::{Client, Http};
 
 use crate::args::DemoFlags;
 use crate::console::{self, Stream};
 use crate::duration::shown;
 use crate::exit::Exit;
 use crate::fetch;
+use crate::fetch::exchange::Exchanges;
 use crate::fetch::exchange::trail::Shows;
-use crate::fetch::exchange::{Exchanges, Terms};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::host_limits::HostLimits;
-use crate::fetch::input::{Input, Source};
-use crate::fetch::limits::{Limits, Versions};
-use crate::fetch::progress::Progress;
+use crate::fetch::input::Source;
+use crate::fetch::message::Message;
 use crate::fetch::run::{Outcome, Run};
 use crate::fetch::target::Target;
 use crate::interrupt::Interrupt;
@@ -41,45 +40,27 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) async fn run(flags: DemoFlags) -> Exit {
     match show(flags.requests).await {
         Ok(exit) => exit,
-        Err(Trouble::Print(error)) => console::cannot_print(&error),
-        Err(Trouble::Start(what, reason)) => {
-            console::complain(format_args!("can not start {what}: {reason}"));
+        Err(trouble) => {
+            console::complain(trouble);
             Exit::Failed
         }
     }
 }
 
-enum Trouble {
-    /// The demonstration can not start.
-    Start(&'static str, String),
-    Print(io::Error),
-}
-
-impl Trouble {
-    fn start(what: &'static str) -> impl Fn(io::Error) -> Self {
-        move |error| Self::Start(what, error.to_string())
-    }
-}
-
-async fn show(requests: u32) -> Result<Exit, Trouble> {
+async fn show(requests: u32) -> Result<Exit, String> {
     let census = Arc::new(Census::of(SERVERS));
     let servers = (0..SERVERS)
         .map(|index| Server::start(index, &census))
         .collect::<io::Result<Vec<_>>>()
-        .map_err(Trouble::start("the servers"))?;
-    let limits = Limits {
-        max_per_host: MAX_PER_HOST,
-        max_open: MAX_OPEN,
-        keep_alive: Duration::from_secs(15),
-        timeout: TIMEOUT,
-        of_hosts: HostLimits::new(),
-        bind: Vec::new(),
-        versions: Versions::Either,
-    };
-    let manager = limits
-        .manager(NetConnector::new())
-        .map_err(|error| Trouble::Start("the manager", error.to_string()))?;
-    let exchanges = Exchanges::new(&manager, Terms::default());
+        .map_err(|error| format!("can not start the servers: {error}"))?;
+    let manager = Manager::builder()
+        .max_per_host(MAX_PER_HOST)
+        .max_open(MAX_OPEN)
+        .keep_alive(Duration::from_secs(15))
+        .timeout(TIMEOUT)
+        .connector(Http::over(NetConnector::new()))
+        .build()
+        .map_err(|error| format!("can not start the manager: {error}"))?;
     let targets = targets(&servers, requests)?;
     say(&format!(
         "{} URLs from {SERVERS} servers on this machine, with at most {MAX_PER_HOST} connections \
@@ -88,7 +69,14 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
     ))?;
     let run = Run {
         fetcher: Fetcher {
-            exchanges,
+            exchanges: Exchanges {
+                client: Client::new(manager.clone()),
+                message: Message::default(),
+                redirects: None,
+                keeps_cookies: false,
+                unpack: false,
+                assumes_http2: false,
+            },
             timeout: TIMEOUT,
             error_statuses_fail: true,
             output: None,
@@ -99,13 +87,14 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
             shows: Shows::default(),
         },
         manager,
-        input: Input::start(vec![Source::Targets(targets)]).map_err(Trouble::start("a thread"))?,
+        sources: vec![Source::Targets(targets)],
         repeat: 1,
         jobs: JOBS,
         report: None,
-        progress: Progress::start(true),
+        progress: true,
     };
     let outcome = run.finish(&mut Interrupt::listen()).await;
+    let outcome = outcome.map_err(|error| format!("can not start a thread: {error}"))?;
     say(&fetch::text(&outcome))?;
     let exit = fetch::conclude(&outcome);
     if outcome.stopped.is_some() {
@@ -124,12 +113,12 @@ async fn show(requests: u32) -> Result<Exit, Trouble> {
 fn targets(
     servers: &[Server],
     requests: u32,
-) -> Result<Box<dyn Iterator<Item = Target> + Send>, Trouble> {
+) -> Result<Box<dyn Iterator<Item = Target> + Send>, String> {
     let targets = servers
         .iter()
         .map(|server| format!("http://{}/", server.address()).parse())
         .collect::<Result<Vec<Target>, _>>()
-        .map_err(|error| Trouble::Start("the servers", error.to_string()))?;
+        .map_err(|error| format!("can not start the servers: {error}"))?;
     Ok(Box::new(
         targets.into_iter().cycle().take(requests as usize),
     ))
@@ -157,6 +146,7 @@ fn explanation(outcome: &Outcome, census: &Census, closed: u64) -> String {
     )
 }
 
-fn say(text: &str) -> Result<(), Trouble> {
-    console::print(Stream::Output, text).map_err(Trouble::Print)
+fn say(text: &str) -> Result<(), String> {
+    let printed = console::print(Stream::Output, text);
+    printed.map_err(|error| format!("can not write to standard output: {error}"))
 }

@@ -1,5 +1,6 @@
 //! Decodes content codings (RFC 9110, section 8.4.1).
 
+use std::future::poll_fn;
 use std::io::{self, Cursor};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,11 +11,13 @@ use async_compression::tokio::bufread::{
 };
 use async_compression::zstd::DParameter;
 use bytes::Bytes;
+use futures_core::Stream;
 use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderValue};
+use http_body_util::BodyDataStream;
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::{Body as _, Frame};
-use tokio::io::{AsyncRead, AsyncReadExt, BufReader, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use tokio_util::io::StreamReader;
 
 /// The accept-encoding of `--compressed`.
 pub(crate) const OFFERED: HeaderValue = HeaderValue::from_static("gzip, deflate, br, zstd");
@@ -100,7 +103,7 @@ impl Decoded {
     /// Decodes `body`.
     pub(crate) fn new(body: Raw, codings: Vec<Coding>) -> Self {
         Self {
-            source: Source::new(body),
+            source: Source(Arc::new(Mutex::new(BodyDataStream::new(body)))),
             codings,
             reader: None,
         }
@@ -134,7 +137,7 @@ impl Decoded {
     }
 
     async fn begin(&mut self) -> io::Result<Reader> {
-        let mut reader: Reader = Box::pin(self.source.clone());
+        let mut reader: Reader = Box::pin(StreamReader::new(self.source.clone()));
         while let Some(coding) = self.codings.pop() {
             let (start, rest) = peeked(reader).await?;
             reader = match start.is_empty() {
@@ -195,59 +198,23 @@ async fn peeked(mut reader: Reader) -> io::Result<(Vec<u8>, Reader)> {
 
 /// A body that decoders read, and [`Decoded`] after them. Clones share it.
 #[derive(Clone)]
-struct Source(Arc<Mutex<Inner>>);
-
-struct Inner {
-    body: Raw,
-    /// The data that arrived and is unread.
-    left: Bytes,
-}
+struct Source(Arc<Mutex<BodyDataStream<Raw>>>);
 
 impl Source {
-    fn new(body: Raw) -> Self {
-        let left = Bytes::new();
-        Self(Arc::new(Mutex::new(Inner { body, left })))
-    }
-
-    async fn next(&self) -> io::Result<Option<Bytes>> {
-        std::future::poll_fn(|context| self.poll_next(context)).await
-    }
-
-    fn poll_next(&self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !inner.left.is_empty() {
-            return Poll::Ready(Ok(Some(std::mem::take(&mut inner.left))));
-        }
-        loop {
-            let frame = std::task::ready!(Pin::new(&mut inner.body).poll_frame(context));
-            let data = match frame.transpose().map_err(io::Error::other)? {
-                None => return Poll::Ready(Ok(None)),
-                Some(frame) => Frame::into_data(frame),
-            };
-            match data {
-                Ok(data) if !data.is_empty() => return Poll::Ready(Ok(Some(data))),
-                _ => {}
-            }
-        }
-    }
-
-    fn put_back(&self, rest: Bytes) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).left = rest;
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let next = poll_fn(|context| Pin::new(&mut *self).poll_next(context));
+        next.await.transpose()
     }
 }
 
-impl AsyncRead for Source {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if let Some(mut data) = std::task::ready!(self.poll_next(context))? {
-            let fits = data.split_to(data.len().min(buffer.remaining()));
-            buffer.put_slice(&fits);
-            self.put_back(data);
-        }
-        Poll::Ready(Ok(()))
+impl Stream for Source {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(&mut *body)
+            .poll_next(context)
+            .map_err(io::Error::other)
     }
 }
 

@@ -6,14 +6,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// input and results, and sockets of the resolver.
 const BESIDES: u64 = 24;
 
-/// The descriptors that each connection needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Each {
-    Socket,
-    /// One for the socket, and one for the file of the body.
-    SocketAndFile,
-}
-
 /// The limit on connections had to be lowered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -27,12 +19,13 @@ pub(crate) struct Lowered {
     available: u64,
 }
 
-/// Raises the soft limit on descriptors to the hard limit, if `max_open` connections need it.
+/// Raises the soft limit on descriptors to the hard limit, if `max_open` connections with `each`
+/// descriptors need it.
 ///
 /// # Errors
 ///
 /// There are too few descriptors even so; the error has the number of connections that fit.
-pub(crate) fn fit(max_open: usize, each: Each) -> Result<usize, Lowered> {
+pub(crate) fn fit(max_open: usize, each: u64) -> Result<usize, Lowered> {
     let needed = needed(max_open, each);
     let limit = getrlimit(Resource::Nofile);
     if fits(needed, limit.current) {
@@ -58,9 +51,9 @@ pub(crate) fn fit(max_open: usize, each: Each) -> Result<usize, Lowered> {
     }
 }
 
-fn needed(max_open: usize, each: Each) -> u64 {
+fn needed(max_open: usize, each: u64) -> u64 {
     (max_open as u64)
-        .saturating_mul(each.descriptors())
+        .saturating_mul(each)
         .saturating_add(BESIDES)
 }
 
@@ -69,18 +62,9 @@ fn fits(needed: u64, limit: Option<u64>) -> bool {
 }
 
 /// The number of connections that fit, at least one.
-fn room(available: u64, each: Each) -> usize {
-    let room = available.saturating_sub(BESIDES) / each.descriptors();
+fn room(available: u64, each: u64) -> usize {
+    let room = available.saturating_sub(BESIDES) / each;
     usize::try_from(room).unwrap_or(usize::MAX).max(1)
-}
-
-impl Each {
-    fn descriptors(self) -> u64 {
-        match self {
-            Self::Socket => 1,
-            Self::SocketAndFile => 2,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -89,18 +73,13 @@ mod tests {
 
     #[test]
     fn as_many_connections_are_allowed_as_descriptors_suffice_for() {
-        for (available, each, max_open) in [
-            (64, Each::Socket, 40),
-            (64, Each::SocketAndFile, 20),
-            (25, Each::SocketAndFile, 1),
-            (3, Each::Socket, 1),
-        ] {
-            assert_eq!(room(available, each), max_open, "{available} {each:?}");
+        for (available, each, max_open) in [(64, 1, 40), (64, 2, 20), (25, 2, 1), (3, 1, 1)] {
+            assert_eq!(room(available, each), max_open, "{available} {each}");
             if max_open > 1 {
                 assert!(fits(needed(max_open, each), Some(available)));
                 assert!(!fits(needed(max_open + 1, each), Some(available)));
             }
         }
-        assert!(fits(needed(usize::MAX, Each::SocketAndFile), None));
+        assert!(fits(needed(usize::MAX, 2), None));
     }
 }

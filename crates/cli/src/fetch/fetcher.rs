@@ -3,9 +3,7 @@
 use std::mem;
 use std::time::Duration;
 
-use http::{HeaderMap, Uri, Version};
 use hyper::body::Body as _;
-use keepalive::{FromCache, Timing};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::failure::Failure;
@@ -52,36 +50,43 @@ impl Fetcher {
             pace.turn(&target.host).await;
         }
         let started = Instant::now();
-        let mut fetched = Fetched::begin(number, self.exchanges.aim(target));
+        let target = self.exchanges.message.aim(target);
         let trail = Trail::new(self.shows, number);
-        let result = self.exchange(&mut fetched, &trail, started + self.timeout);
-        fetched.failure = result.await.err();
-        fetched.output_is_lost = self.has_lost_output(&fetched);
-        fetched.follow(mem::take(&mut trail.record()));
-        if let (Some(failure), Some(status)) = (&mut fetched.failure, fetched.status) {
-            failure.redirected(status, fetched.final_url.as_ref());
+        let result = self.exchange(number, &target, &trail, started + self.timeout);
+        let mut failure = result.await.err();
+        let record = mem::take(&mut *trail.record());
+        if let (Some(failure), Some(answer)) = (&mut failure, &record.answer) {
+            failure.redirected(answer.status, record.final_url(&target));
         }
-        fetched.took = started.elapsed();
-        fetched
+        Fetched {
+            number,
+            target,
+            record,
+            took: started.elapsed(),
+            output_is_lost: failure
+                .as_ref()
+                .is_some_and(|one| self.has_lost_output(one)),
+            failure,
+        }
     }
 
     /// Whether writing to standard output failed, which ends all fetches.
-    fn has_lost_output(&self, fetched: &Fetched) -> bool {
-        let failure = fetched.failure.as_ref();
+    fn has_lost_output(&self, failure: &Failure) -> bool {
         matches!(self.output, Some(Output::Standard { .. }))
-            && failure
-                .is_some_and(|failure| failure.function == "write" && failure.error_num.is_some())
+            && failure.function == "write"
+            && failure.error_num.is_some()
     }
 
     async fn exchange(
         &self,
-        fetched: &mut Fetched,
+        number: u64,
+        target: &Target,
         trail: &Trail,
         deadline: Instant,
     ) -> Result<(), Failure> {
         let answer = loop {
-            let answer = self.answer(fetched, trail, deadline).await?;
-            let Some(pause) = self.pause(&answer, fetched.retried) else {
+            let answer = self.answer(target, trail, deadline).await?;
+            let Some(pause) = self.pause(&answer, trail.record().retried) else {
                 break answer;
             };
             // A retry after the deadline is useless, so this response is the result.
@@ -90,7 +95,7 @@ impl Fetcher {
             }
             drop(answer);
             sleep(pause).await;
-            fetched.retried += 1;
+            trail.record().retried += 1;
         };
         if let Some((function, why)) = self.exchanges.fault(&answer) {
             return Err(Failure::of(function, why));
@@ -102,15 +107,14 @@ impl Fetcher {
         let mut deadline = deadline;
         if let Some(output) = self.output.as_ref().filter(|_| !refused) {
             let started = Instant::now();
-            begun = Some(begin(output, fetched, trail).await?);
+            begun = Some(begin(output, number, target, trail).await?);
             deadline += started.elapsed();
         }
-        self.body(fetched, trail, answer, begun.as_mut(), deadline)
-            .await?;
+        self.body(trail, answer, begun.as_mut(), deadline).await?;
         if let Some(begun) = begun {
             let place = begun.place();
             let name = begun.finish().await;
-            fetched.file = name.map_err(|error| Failure::output(&place, &error))?;
+            trail.record().file = name.map_err(|error| Failure::output(&place, &error))?;
         }
         match refused {
             true => Err(Failure::status(status)),
@@ -120,19 +124,19 @@ impl Fetcher {
 
     async fn answer(
         &self,
-        fetched: &mut Fetched,
+        target: &Target,
         trail: &Trail,
         deadline: Instant,
     ) -> Result<Answer, Failure> {
-        let answer = self.exchanges.send(&fetched.target, trail);
+        let answer = self.exchanges.send(target, trail);
         match timeout_at(deadline + GRACE, answer).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 if let ExchangeError::Http(error) = &error {
-                    fetched.timing = error.timing();
+                    trail.record().failed_after = error.timing();
                 }
                 let mut failure = Failure::from(&error);
-                if let Some(advice) = self.exchanges.advice(&fetched.target, &error) {
+                if let Some(advice) = self.exchanges.advice(target, &error) {
                     failure.advise(advice);
                 }
                 Err(failure)
@@ -143,7 +147,7 @@ impl Fetcher {
 
     /// The pause before a retry; `None` if the response is the result.
     fn pause(&self, answer: &Answer, tried: u32) -> Option<Duration> {
-        let method = self.exchanges.method();
+        let method = self.exchanges.message.method();
         let pause = retry::pause(method, answer.status(), answer.headers(), tried);
         pause.filter(|_| tried < self.retry)
     }
@@ -153,7 +157,6 @@ impl Fetcher {
     /// The time for writing the body does not count: a pager may block standard output.
     async fn body(
         &self,
-        fetched: &mut Fetched,
         trail: &Trail,
         answer: Answer,
         mut begun: Option<&mut Begun>,
@@ -162,7 +165,7 @@ impl Fetcher {
         let codings = self.exchanges.codings(&answer).unwrap_or_default();
         let is_coded = !codings.is_empty();
         if !is_coded {
-            fetched.content_encoding = coding::shown(answer.headers());
+            trail.record().content_encoding = coding::shown(answer.headers());
         }
         let body = answer.into_body();
         if let Some(max) = self.max_size.filter(|_| !is_coded)
@@ -174,7 +177,7 @@ impl Fetcher {
         let begun_at = Instant::now();
         let mut length = 0;
         loop {
-            fetched.unpacked = is_coded.then_some(length);
+            trail.record().unpacked = is_coded.then_some(length);
             let data = match timeout_at(deadline, body.next()).await {
                 Ok(Ok(None)) => return Ok(()),
                 Ok(Ok(Some(data))) => data,
@@ -203,8 +206,13 @@ impl Fetcher {
     }
 }
 
-async fn begin(output: &Output, fetched: &Fetched, trail: &Trail) -> Result<Begun, Failure> {
-    let begun = output.begin(fetched.number, &fetched.target.uri).await;
+async fn begin(
+    output: &Output,
+    number: u64,
+    target: &Target,
+    trail: &Trail,
+) -> Result<Begun, Failure> {
+    let begun = output.begin(number, &target.uri).await;
     let mut begun = begun.map_err(|error| Failure::output(&output.place(), &error))?;
     let heads = mem::take(&mut trail.record().text);
     match begun.write_head(&heads).await {
@@ -218,32 +226,7 @@ async fn begin(output: &Output, fetched: &Fetched, trail: &Trail) -> Result<Begu
 pub(crate) struct Fetched {
     pub(crate) number: u64,
     pub(crate) target: Target,
-    /// The status of the last response; `None` if no head arrived.
-    pub(crate) status: Option<u16>,
-    /// The version of HTTP of that response.
-    pub(crate) version: Option<Version>,
-    /// The number of redirects that were followed.
-    pub(crate) redirects: u32,
-    /// The last URL that was requested, if it differs from the target.
-    pub(crate) final_url: Option<Uri>,
-    /// The headers of the last response, for `--jsonl-headers`.
-    pub(crate) headers: Option<HeaderMap>,
-    /// The length of the body as sent.
-    pub(crate) bytes: u64,
-    /// The length of the unpacked body; `None` if it was not packed.
-    pub(crate) unpacked: Option<u64>,
-    /// The content codings that were left in place.
-    pub(crate) content_encoding: Option<String>,
-    /// How the connection was obtained; valid only if `status` is set.
-    pub(crate) from_cache: Option<FromCache>,
-    /// The time for getting a connection, or until that failed.
-    pub(crate) timing: Option<Timing>,
-    /// The number of times that the client sent a request again on another connection.
-    pub(crate) resent: u32,
-    /// The number of retries after a status such as 503.
-    pub(crate) retried: u32,
-    /// The name of the body's file.
-    pub(crate) file: Option<String>,
+    pub(crate) record: Record,
     /// The time of the whole fetch.
     pub(crate) took: Duration,
     pub(crate) failure: Option<Failure>,
@@ -251,43 +234,17 @@ pub(crate) struct Fetched {
     pub(crate) output_is_lost: bool,
 }
 
+#[cfg(test)]
 impl Fetched {
-    pub(crate) fn begin(number: u64, target: Target) -> Self {
+    /// The result of a fetch that has done nothing yet.
+    pub(crate) fn begin(number: u64, url: &str) -> Self {
         Self {
             number,
-            target,
-            status: None,
-            version: None,
-            redirects: 0,
-            final_url: None,
-            headers: None,
-            bytes: 0,
-            unpacked: None,
-            content_encoding: None,
-            from_cache: None,
-            timing: None,
-            resent: 0,
-            retried: 0,
-            file: None,
+            target: url.parse().expect(url),
+            record: Record::default(),
             took: Duration::ZERO,
             failure: None,
             output_is_lost: false,
         }
-    }
-
-    /// Copies the record of the exchange.
-    fn follow(&mut self, record: Record) {
-        self.redirects = record.redirects;
-        self.resent = record.resent;
-        self.bytes = record.received;
-        self.final_url = record.asked.filter(|uri| *uri != self.target.uri);
-        let Some(answer) = record.answer else {
-            return;
-        };
-        self.status = Some(answer.status.as_u16());
-        self.version = Some(answer.version);
-        self.headers = answer.headers;
-        self.from_cache = answer.allocation.from_cache;
-        self.timing = Some(answer.allocation.timing);
     }
 }

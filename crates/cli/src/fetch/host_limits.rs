@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use keepalive::Host;
 
+use crate::exit::Refusal;
 use crate::fetch::target::{Target, TargetError};
 
 /// The bound on the size of the file; the message about it says 16 MiB.
@@ -18,35 +19,15 @@ const EXAMPLE: &str = "https://example.com max-per-host 2";
 /// The limits of single hosts, in connections.
 pub(crate) type HostLimits = HashMap<Host, usize>;
 
-/// The file of limits can not be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum HostLimitsError {
-    #[error("--limits: can not read {}: {error}", path.display())]
-    Unreadable { path: PathBuf, error: io::Error },
-    #[error("--limits: {}:{line}: {fault}", path.display())]
-    Line {
-        path: PathBuf,
-        line: usize,
-        /// It repeats no password.
-        fault: String,
-    },
-}
-
 /// Reads a file of limits.
 ///
 /// # Errors
 ///
 /// The file can not be read, or a line has a fault; the error is about the first such line.
-pub(crate) fn read(path: &Path) -> Result<HostLimits, HostLimitsError> {
-    let text = text(path).map_err(|error| HostLimitsError::Unreadable {
-        path: path.to_owned(),
-        error,
-    })?;
-    parse(&text).map_err(|(line, fault)| HostLimitsError::Line {
-        path: path.to_owned(),
-        line,
-        fault,
-    })
+pub(crate) fn read(path: &Path) -> Result<HostLimits, Refusal> {
+    let name = path.display();
+    let text = text(path).map_err(|error| format!("--limits: can not read {name}: {error}"))?;
+    parse(&text).map_err(|(line, fault)| format!("--limits: {name}:{line}: {fault}").into())
 }
 
 fn text(path: &Path) -> io::Result<String> {

@@ -1,8 +1,6 @@
 //! Reads URLs from arguments and files, as needed.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use tokio::sync::mpsc;
@@ -55,10 +53,13 @@ pub(crate) enum Item {
 /// The items of all sources in turn, from a thread that reads ahead a little.
 #[derive(Debug)]
 pub(crate) struct Input {
-    items: mpsc::Receiver<Item>,
+    /// Each with the bytes of the lines up to it.
+    items: mpsc::Receiver<(Item, u64)>,
     /// The result of [`size`].
     size: Option<(u64, u64)>,
-    known: Arc<Known>,
+    targets: u64,
+    bytes: u64,
+    ended: bool,
 }
 
 impl Input {
@@ -70,17 +71,17 @@ impl Input {
     pub(crate) fn start(sources: Vec<Source>) -> io::Result<Self> {
         let size = size(&sources);
         let (sender, items) = mpsc::channel(AHEAD);
-        let known = Arc::new(Known::default());
-        let counted = Arc::clone(&known);
         // A thread of its own: reading standard input blocks, and must not delay the exit.
         thread::Builder::new()
             .name("input".to_owned())
-            .spawn(move || {
-                // An error means that the receiver is gone.
-                let _ = read_all(sources, &sender, &counted);
-                counted.ended.store(true, Ordering::Release);
-            })?;
-        Ok(Self { items, size, known })
+            .spawn(move || read_all(sources, &sender))?;
+        Ok(Self {
+            items,
+            size,
+            targets: 0,
+            bytes: 0,
+            ended: false,
+        })
     }
 
     /// The next item; `None` at the end of the input.
@@ -89,24 +90,28 @@ impl Input {
     ///
     /// No item is lost when the future is dropped.
     pub(crate) async fn next(&mut self) -> Option<Item> {
-        self.items.recv().await
+        let Some((item, bytes)) = self.items.recv().await else {
+            self.ended = true;
+            return None;
+        };
+        self.targets += u64::from(matches!(item, Item::Target(_)));
+        self.bytes = bytes;
+        Some(item)
     }
 
     /// The number of targets. It is exact at once without files, and otherwise after the last line.
     /// Before that, it is estimated if the sizes of all files are known.
     pub(crate) fn total(&self) -> Option<Total> {
-        let known = &self.known;
-        if known.ended.load(Ordering::Acquire) {
-            return Some(Total::Exactly(known.targets.load(Ordering::Acquire)));
+        if self.ended {
+            return Some(Total::Exactly(self.targets));
         }
         let (outside, of) = self.size?;
         if of == 0 {
             return Some(Total::Exactly(outside));
         }
-        let bytes = known.bytes.load(Ordering::Acquire);
-        let in_lines = known.targets_in_lines.load(Ordering::Acquire);
-        let judged = in_lines as f64 * (of as f64 / bytes.clamp(1, of) as f64);
-        (bytes > 0).then(|| Total::About(outside + judged.round() as u64))
+        let in_lines = self.targets.saturating_sub(outside);
+        let judged = in_lines as f64 * (of as f64 / self.bytes.clamp(1, of) as f64);
+        (self.bytes > 0).then(|| Total::About(outside + judged.round() as u64))
     }
 }
 
@@ -123,63 +128,39 @@ fn size(sources: &[Source]) -> Option<(u64, u64)> {
         })
 }
 
-/// The progress of the thread.
-#[derive(Debug, Default)]
-struct Known {
-    targets: AtomicU64,
-    targets_in_lines: AtomicU64,
-    /// The bytes of the lines read so far.
-    bytes: AtomicU64,
-    ended: AtomicBool,
-}
-
-/// The receiver of the items is gone.
-struct Unwanted;
-
-fn read_all(
-    sources: Vec<Source>,
-    sender: &mpsc::Sender<Item>,
-    known: &Known,
-) -> Result<(), Unwanted> {
-    let send = |item: Item| {
-        if matches!(item, Item::Target(_)) {
-            known.targets.fetch_add(1, Ordering::AcqRel);
-        }
-        sender.blocking_send(item).map_err(|_| Unwanted)
-    };
+/// Sends all items; `None` if the receiver is gone.
+fn read_all(sources: Vec<Source>, sender: &mpsc::Sender<(Item, u64)>) -> Option<()> {
+    let mut before = 0;
     for source in sources {
         match source {
             Source::Targets(targets) => {
                 for target in targets {
-                    send(Item::Target(target))?;
+                    sender.blocking_send((Item::Target(target), before)).ok()?;
                 }
             }
             Source::Lines { name, reader, .. } => {
                 let mut lines = Lines::new(BufReader::new(reader));
-                let before = known.bytes.load(Ordering::Acquire);
                 loop {
                     let read = lines.next();
-                    known.bytes.store(before + lines.bytes, Ordering::Release);
+                    let is_broken = read.is_err();
                     let item = match read {
                         Ok(None) => break,
-                        Ok(Some(Ok(target))) => {
-                            known.targets_in_lines.fetch_add(1, Ordering::AcqRel);
-                            Item::Target(target)
-                        }
+                        Ok(Some(Ok(target))) => Item::Target(target),
                         Ok(Some(Err(problem))) => {
                             Item::Bad(format!("{name}:{}: {problem}", lines.number))
                         }
-                        Err(error) => {
-                            send(Item::Bad(format!("{name}: can not be read: {error}")))?;
-                            break;
-                        }
+                        Err(error) => Item::Bad(format!("{name}: can not be read: {error}")),
                     };
-                    send(item)?;
+                    sender.blocking_send((item, before + lines.bytes)).ok()?;
+                    if is_broken {
+                        break;
+                    }
                 }
+                before += lines.bytes;
             }
         }
     }
-    Ok(())
+    Some(())
 }
 
 /// The lines of a file, trimmed, without empty lines and comments.
@@ -329,15 +310,8 @@ mod tests {
         .unwrap();
         for read in 0..10_001 {
             assert!(input.next().await.is_some());
-            // The end of the input is known once it has been read ahead.
-            if (2..10_001 - AHEAD - 2).contains(&read) {
-                let Some(Total::About(total)) = input.total() else {
-                    panic!("{read}: {:?}", input.total());
-                };
-                // The thread may have counted the bytes of a line and not yet its target.
-                let inexact = 10_001 / read as u64 + 1;
-                assert!(total.abs_diff(10_001) <= inexact, "{read}: {total}");
-            }
+            let expected = (read > 0).then_some(Total::About(10_001));
+            assert_eq!(input.total(), expected, "{read}");
         }
         assert!(input.next().await.is_none());
         assert_eq!(input.total(), Some(Total::Exactly(10_001)));

@@ -1,6 +1,6 @@
 //! `keepalive fetch`: fetches many URLs through one manager, and prints a summary.
 //!
-//! 1. `options` checks the flags. It builds the manager within `limits` and opens all files.
+//! 1. `options` checks the flags. It builds the manager and opens all files.
 //! 2. `input` reads URLs, `backlog` orders them by host, and `run` starts a task for each.
 //! 3. `fetcher` fetches one URL within its time: `exchange` sends the `message` and follows
 //!    redirects, `coding` unpacks the body, and `output` stores it.
@@ -12,53 +12,48 @@ mod coding;
 mod descriptors;
 pub(crate) mod exchange;
 pub(crate) mod fetcher;
-pub(crate) mod host_limits;
+mod host_limits;
 pub(crate) mod input;
-pub(crate) mod limits;
 pub(crate) mod message;
 mod options;
 mod output;
 pub(crate) mod pace;
-pub(crate) mod progress;
+mod progress;
 mod report;
 mod retry;
 pub(crate) mod run;
 mod summary;
 pub(crate) mod target;
 
-use std::io;
-
 use indicatif::HumanCount;
+use keepalive::{Manager, NetConnector};
+use keepalive_http::Http;
 
 use crate::args::FetchFlags;
 use crate::console::{self, Stream};
 use crate::exit::Exit;
-use crate::fetch::input::Input;
-use crate::fetch::options::Options;
-use crate::fetch::progress::Progress;
-use crate::fetch::report::Report;
-use crate::fetch::run::{Outcome, Run, Stop};
+use crate::fetch::run::{Outcome, Stop};
 use crate::interrupt::Interrupt;
+
+/// The manager of a run.
+pub(crate) type HttpManager = Manager<Http<NetConnector>>;
 
 /// Fetches all URLs, and prints the summary.
 pub(crate) async fn run(flags: FetchFlags) -> Exit {
-    let options = match Options::check(&flags) {
-        Ok(options) => options,
+    let (run, summary) = match options::check(&flags) {
+        Ok(checked) => checked,
         Err(refusal) => {
             console::complain(refusal);
             return Exit::Usage;
         }
     };
-    let summary = options.summary;
-    let mut interrupt = Interrupt::listen();
-    let run = match start(options) {
-        Ok(run) => run,
+    let outcome = match run.finish(&mut Interrupt::listen()).await {
+        Ok(outcome) => outcome,
         Err(error) => {
             console::complain(format_args!("can not start a thread: {error}"));
             return Exit::Failed;
         }
     };
-    let outcome = run.finish(&mut interrupt).await;
     let exit = conclude(&outcome);
     let Some(stream) = summary else {
         return exit;
@@ -69,18 +64,6 @@ pub(crate) async fn run(flags: FetchFlags) -> Exit {
         // A closed standard error leaves no way to report its own failure.
         Stream::Error => exit,
     }
-}
-
-fn start(options: Options) -> io::Result<Run> {
-    Ok(Run {
-        manager: options.manager,
-        fetcher: options.fetcher,
-        input: Input::start(options.sources)?,
-        repeat: options.repeat,
-        jobs: options.jobs,
-        report: options.report.map(Report::start).transpose()?,
-        progress: Progress::start(options.progress),
-    })
 }
 
 /// Reports an error of the results' file, and returns the exit.

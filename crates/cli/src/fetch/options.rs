@@ -5,97 +5,108 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use keepalive::ConfigError;
+use keepalive::{Connector, Host, Manager};
+use keepalive_http::{Client, Http};
 
-use crate::args::{FetchFlags, HttpFlags};
+use crate::args::FetchFlags;
 use crate::console::{self, Stream};
-use crate::fetch::descriptors::{self, Each};
+use crate::exit::Refusal;
+use crate::fetch::HttpManager;
+use crate::fetch::exchange::Exchanges;
 use crate::fetch::exchange::trail::Shows;
-use crate::fetch::exchange::{Exchanges, Terms};
 use crate::fetch::fetcher::Fetcher;
-use crate::fetch::host_limits::{self, HostLimitsError};
 use crate::fetch::input::Source;
-use crate::fetch::limits::{HttpManager, Limits, Versions};
+use crate::fetch::message::Message;
 use crate::fetch::message::payload::{self, Stdin};
-use crate::fetch::message::{Message, MessageError};
 use crate::fetch::output::{Binary, Output};
 use crate::fetch::pace::Pace;
 use crate::fetch::report::Destination;
+use crate::fetch::run::Run;
 use crate::fetch::target::{Target, TargetError};
-use crate::network::{self, NetworkError};
+use crate::fetch::{descriptors, host_limits};
+use crate::network;
 
-/// The checked flags, with the manager built and the files open.
-pub(crate) struct Options {
-    pub(crate) sources: Vec<Source>,
-    pub(crate) manager: HttpManager,
-    pub(crate) fetcher: Fetcher,
-    pub(crate) repeat: u64,
-    pub(crate) jobs: usize,
-    pub(crate) report: Option<Destination>,
-    /// The stream of the summary; a single body has none by default.
-    pub(crate) summary: Option<Stream>,
-    /// Whether to show a progress bar.
-    pub(crate) progress: bool,
+/// Checks the flags, builds the manager and opens every file that the flags name.
+///
+/// It also returns the stream of the summary; a single body has none by default.
+///
+/// # Errors
+///
+/// A flag or a file can not be used.
+pub(crate) fn check(flags: &FetchFlags) -> Result<(Run, Option<Stream>), Refusal> {
+    let manager = manager(flags)?;
+    let jobs = match flags.jobs {
+        Some(jobs) => jobs.get(),
+        None => flags.max_open.get().saturating_mul(4),
+    };
+    let sources = sources(&flags.urls, &flags.input)?;
+    let exchanges = exchanges(flags, &manager)?;
+    let output = output(flags)?;
+    let report = flags.output.jsonl.as_deref();
+    let report = report.map(|path| destination(path, flags)).transpose()?;
+    let summary = summary(flags, output.as_ref());
+    let run = Run {
+        sources,
+        progress: !flags.output.verbose && !matches!(output, Some(Output::Standard { .. })),
+        fetcher: Fetcher {
+            exchanges,
+            timeout: flags.timeout,
+            error_statuses_fail: flags.output.fail,
+            output,
+            max_size: flags.http.max_filesize,
+            retry: flags.http.retry,
+            pace: flags.http.rate.map(Pace::new),
+            limit_rate: flags.http.limit_rate.map(|rate| rate.max(1)),
+            shows: Shows {
+                include: flags.output.include,
+                headers: flags.output.jsonl_headers,
+                verbose: flags.output.verbose,
+                numbers: !is_single(flags),
+            },
+        },
+        manager,
+        repeat: flags.repeat.get(),
+        jobs,
+        report,
+    };
+    Ok((run, summary))
 }
 
-impl Options {
-    /// Checks the flags, builds the manager and opens every file that the flags name.
-    ///
-    /// # Errors
-    ///
-    /// A flag or a file can not be used.
-    pub(crate) fn check(flags: &FetchFlags) -> Result<Self, Refusal> {
-        let net = network::with_tls(&flags.network)?;
-        let of_hosts = flags.limits.as_deref().map(host_limits::read);
-        let manager = Limits {
-            max_per_host: flags.max_per_host.get(),
-            of_hosts: of_hosts.transpose()?.unwrap_or_default(),
-            max_open: max_open(flags),
-            keep_alive: flags.keep_alive,
-            timeout: flags.timeout,
-            bind: flags.network.bind.clone(),
-            versions: versions(&flags.http),
+/// Builds the manager within its limits.
+fn manager(flags: &FetchFlags) -> Result<HttpManager, Refusal> {
+    let net = network::with_tls(&flags.network)?;
+    let limits = flags.limits.as_deref().map(host_limits::read).transpose()?;
+    let mut builder = Manager::builder()
+        .max_per_host(flags.max_per_host.get())
+        .max_open(max_open(flags))
+        .keep_alive(flags.keep_alive)
+        .timeout(flags.timeout);
+    for (host, connections) in &limits.unwrap_or_default() {
+        builder = builder.max_per_host_of(host, *connections);
+        // A line of the file may be about a forwarding proxy, which is the host that connections
+        // are opened to.
+        let forwarder = net.forwarder(host);
+        let proxy = forwarder
+            .as_ref()
+            .map(|forwarder| forwarder.request().host());
+        if let Some(proxy) = proxy.filter(|proxy| is_at(proxy, host)) {
+            builder = builder.max_per_host_of(proxy, *connections);
         }
-        .manager(net)?;
-        let jobs = match flags.jobs {
-            Some(jobs) => jobs.get(),
-            None => flags.max_open.get().saturating_mul(4),
-        };
-        let sources = sources(&flags.urls, &flags.input)?;
-        let stdin = match flags.input.iter().any(|path| is_standard(path)) {
-            true => Stdin::Taken,
-            false => Stdin::Free,
-        };
-        let exchanges = Exchanges::new(&manager, terms(&flags.http, stdin)?);
-        let output = output(flags)?;
-        let report = flags.output.jsonl.as_deref();
-        let report = report.map(|path| destination(path, flags)).transpose()?;
-        Ok(Self {
-            sources,
-            summary: summary(flags, output.as_ref()),
-            progress: !flags.output.verbose && !matches!(output, Some(Output::Standard { .. })),
-            fetcher: Fetcher {
-                exchanges,
-                timeout: flags.timeout,
-                error_statuses_fail: flags.output.fail,
-                output,
-                max_size: flags.http.max_filesize,
-                retry: flags.http.retry,
-                pace: flags.http.rate.map(Pace::new),
-                limit_rate: flags.http.limit_rate.map(|rate| rate.max(1)),
-                shows: Shows {
-                    include: flags.output.include,
-                    headers: flags.output.jsonl_headers,
-                    verbose: flags.output.verbose,
-                    numbers: !is_single(flags),
-                },
-            },
-            manager,
-            repeat: flags.repeat.get(),
-            jobs,
-            report,
-        })
     }
+    for &address in &flags.network.bind {
+        builder = builder.bind_address(address);
+    }
+    let http = Http::over(net);
+    let http = match (flags.http.http1_1, flags.http.http2) {
+        (true, _) => http.http1_only(),
+        (_, true) => http.http2_only(),
+        _ => http,
+    };
+    Ok(builder.connector(http).build()?)
+}
+
+fn is_at(one: &Host, other: &Host) -> bool {
+    one.address() == other.address() && one.port() == other.port()
 }
 
 /// Whether one URL is fetched once.
@@ -105,10 +116,9 @@ fn is_single(flags: &FetchFlags) -> bool {
 
 /// The limit on connections, lowered if there are too few descriptors.
 fn max_open(flags: &FetchFlags) -> usize {
-    let each = match flags.output.output.is_some() || flags.output.remote_name {
-        true => Each::SocketAndFile,
-        false => Each::Socket,
-    };
+    let has_file = flags.output.output.is_some() || flags.output.remote_name;
+    // One for the socket, and one for the file of the body.
+    let each = 1 + u64::from(has_file);
     descriptors::fit(flags.max_open.get(), each).unwrap_or_else(|lowered| {
         // A single URL never needs so many.
         if !is_single(flags) {
@@ -129,17 +139,22 @@ fn length(file: impl Into<File>) -> Option<u64> {
 fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
     let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
     let standard = |binary| match lines_go_there {
-        true => Err(Refusal::StandardOutputTwice),
-        false => Output::standard(binary).map_err(Refusal::StandardOutput),
+        true => Err(
+            "standard output is for the lines of --jsonl; give them, or what --output and \
+             --include write, a FILE"
+                .to_owned(),
+        ),
+        false => Output::standard(binary)
+            .map_err(|error| format!("can not write to standard output: {error}")),
     };
     let output = match &flags.output.output {
         Some(path) if is_standard(path) => standard(Binary::Everywhere)?,
         Some(path) if is_single(flags) && !is_folder(path) => {
             check_overwriting("--output", path, flags)?;
-            Output::file(path).map_err(|error| refusal("write", path, error))?
+            Output::file(path).map_err(|error| fault("write", path, &error))?
         }
         Some(path) => {
-            Output::folder(path).map_err(|error| refusal("create the folder", path, error))?
+            Output::folder(path).map_err(|error| fault("create the folder", path, &error))?
         }
         None if flags.output.remote_name => Output::remote_names(),
         None if flags.output.include => standard(Binary::NotOnTerminals)?,
@@ -163,74 +178,35 @@ fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
     }
 }
 
-/// A flag can not be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
-    #[error("nothing to fetch: give a URL, or a file of URLs with --input")]
-    NothingToFetch,
-    // The URL is not repeated: it may contain a password.
-    #[error("URL {number} of the command line: {problem}")]
-    Url { number: usize, problem: TargetError },
-    #[error("standard input can be read only once")]
-    StandardInputTwice,
-    #[error(
-        "standard output is for the lines of --jsonl; give them, or what --output and --include \
-         write, a FILE"
-    )]
-    StandardOutputTwice,
-    #[error("can not write to standard output: {0}")]
-    StandardOutput(io::Error),
-    #[error("{flag} would write over {}, which is to be read", read.display())]
-    WrittenOver { flag: &'static str, read: PathBuf },
-    #[error("--jsonl and --output would both write to {}", path.display())]
-    WrittenTwice { path: PathBuf },
-    #[error("{0}")]
-    Limit(#[from] ConfigError),
-    #[error("{0}")]
-    HostLimits(#[from] HostLimitsError),
-    #[error("{0}")]
-    Message(#[from] MessageError),
-    #[error("{0}")]
-    Network(#[from] NetworkError),
-    #[error("can not {what} {}: {error}", path.display())]
-    File {
-        what: &'static str,
-        path: PathBuf,
-        error: io::Error,
-    },
-}
-
-fn versions(flags: &HttpFlags) -> Versions {
-    match (flags.http1_1, flags.http2) {
-        (true, _) => Versions::One,
-        (_, true) => Versions::Two,
-        _ => Versions::Either,
-    }
-}
-
-fn terms(flags: &HttpFlags, stdin: Stdin) -> Result<Terms, MessageError> {
-    Ok(Terms {
-        message: Message::check(flags, stdin)?,
-        retries: Some(flags.resend),
-        keeps_cookies: flags.cookie.is_some(),
-        redirects: flags.location.then_some(flags.max_redirects),
-        unpack: flags.compressed,
-        assumes_http2: flags.http2,
+fn exchanges(flags: &FetchFlags, manager: &HttpManager) -> Result<Exchanges, Refusal> {
+    let stdin = match flags.input.iter().any(|path| is_standard(path)) {
+        true => Stdin::Taken,
+        false => Stdin::Free,
+    };
+    let http = &flags.http;
+    Ok(Exchanges {
+        client: Client::new(manager.clone()).retries(http.resend),
+        message: Message::check(http, stdin)?,
+        redirects: http.location.then_some(http.max_redirects),
+        keeps_cookies: http.cookie.is_some(),
+        unpack: http.compressed,
+        assumes_http2: http.http2,
     })
 }
 
 fn sources(urls: &[String], files: &[PathBuf]) -> Result<Vec<Source>, Refusal> {
     if urls.is_empty() && files.is_empty() {
-        return Err(Refusal::NothingToFetch);
+        return Err("nothing to fetch: give a URL, or a file of URLs with --input".into());
     }
     if files.iter().filter(|path| is_standard(path)).count() > 1 {
-        return Err(Refusal::StandardInputTwice);
+        return Err("standard input can be read only once".into());
     }
     let targets = urls.iter().zip(1..).map(|(url, number)| {
+        // The URL is not repeated: it may contain a password.
         url.parse()
-            .map_err(|problem| Refusal::Url { number, problem })
+            .map_err(|problem: TargetError| format!("URL {number} of the command line: {problem}"))
     });
-    let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
+    let targets: Vec<Target> = targets.collect::<Result<_, String>>()?;
     let mut sources = vec![Source::Targets(Box::new(targets.into_iter()))];
     for path in files {
         sources.push(lines(path)?);
@@ -250,7 +226,7 @@ fn lines(path: &Path) -> Result<Source, Refusal> {
             reader: Box::new(io::stdin()),
         });
     }
-    let file = File::open(path).map_err(|error| refusal("read", path, error))?;
+    let file = File::open(path).map_err(|error| fault("read", path, &error))?;
     Ok(Source::Lines {
         name: path.display().to_string(),
         length: file.try_clone().ok().and_then(length),
@@ -263,24 +239,23 @@ fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> 
         return Ok(Destination::standard_output());
     }
     check_overwriting("--jsonl", path, flags)?;
-    let file = File::create(path).map_err(|error| refusal("write", path, error))?;
+    let file = File::create(path).map_err(|error| fault("write", path, &error))?;
     let output = flags.output.output.as_deref();
-    match output.is_some_and(|output| is_same_file(output, path)) {
-        true => Err(Refusal::WrittenTwice {
-            path: path.to_owned(),
-        }),
-        false => Ok(Destination::file(path, file)),
+    if output.is_some_and(|output| is_same_file(output, path)) {
+        let path = path.display();
+        return Err(format!("--jsonl and --output would both write to {path}").into());
     }
+    Ok(Destination::file(path, file))
 }
 
 /// Refuses to write to a file that the run reads.
-fn check_overwriting(flag: &'static str, path: &Path, flags: &FetchFlags) -> Result<(), Refusal> {
+fn check_overwriting(flag: &str, path: &Path, flags: &FetchFlags) -> Result<(), Refusal> {
     match files_read(flags).find(|read| is_same_file(read, path)) {
         None => Ok(()),
-        Some(read) => Err(Refusal::WrittenOver {
-            flag,
-            read: read.to_owned(),
-        }),
+        Some(read) => {
+            let read = read.display();
+            Err(format!("{flag} would write over {read}, which is to be read").into())
+        }
     }
 }
 
@@ -307,7 +282,6 @@ fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn refusal(what: &'static str, path: &Path, error: io::Error) -> Refusal {
-    let path = path.to_owned();
-    Refusal::File { what, path, error }
+fn fault(what: &str, path: &Path, error: &io::Error) -> String {
+    format!("can not {what} {}: {error}", path.display())
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Uri;
+use tempfile::TempPath;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
@@ -203,7 +204,12 @@ impl Begun {
         match self {
             Self::Standard { .. } => Ok(None),
             Self::Special(_, name) => Ok(Some(name)),
-            Self::Part(part) => part.finish().map(Some),
+            Self::Part(Part {
+                part, whole, name, ..
+            }) => {
+                part.persist(whole)?;
+                Ok(Some(name))
+            }
         }
     }
 
@@ -220,10 +226,9 @@ impl Begun {
 #[derive(Debug)]
 pub(crate) struct Part {
     file: File,
-    part: PathBuf,
+    part: TempPath,
     whole: PathBuf,
     name: String,
-    finished: bool,
 }
 
 /// Begins the file `whole`, with `last` as its last segment and `name` for messages.
@@ -234,6 +239,7 @@ fn part(whole: PathBuf, last: &str, name: String) -> io::Result<Begun> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    let part = TempPath::try_from_path(part)?;
     // Blocking on purpose: a cancelled task could create the file later, and leave it behind.
     let file = fs::File::create_new(&part)?;
     Ok(Begun::Part(Part {
@@ -241,25 +247,7 @@ fn part(whole: PathBuf, last: &str, name: String) -> io::Result<Begun> {
         part,
         whole,
         name,
-        finished: false,
     }))
-}
-
-impl Part {
-    fn finish(mut self) -> io::Result<String> {
-        fs::rename(&self.part, &self.whole)?;
-        self.finished = true;
-        Ok(std::mem::take(&mut self.name))
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if !self.finished {
-            // A file that can not be removed does no harm.
-            let _ = fs::remove_file(&self.part);
-        }
-    }
 }
 
 /// Whether `path` is neither file nor folder, such as `/dev/stdout`, and must not be replaced.

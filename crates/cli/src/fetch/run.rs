@@ -1,6 +1,7 @@
 //! A run: starts a fetch for each URL of the input, within the number of jobs, and counts results.
 
 use std::cmp::Ordering;
+use std::io;
 use std::panic;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,12 +11,12 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::exit::GOODBYE;
 use crate::failure::Failure;
+use crate::fetch::HttpManager;
 use crate::fetch::backlog::Backlog;
 use crate::fetch::fetcher::{Fetched, Fetcher};
-use crate::fetch::input::{Input, Item, Total};
-use crate::fetch::limits::HttpManager;
+use crate::fetch::input::{Input, Item, Source, Total};
 use crate::fetch::progress::{self, Progress};
-use crate::fetch::report::{Broken, Report, ReportError};
+use crate::fetch::report::{Broken, Destination, Report, ReportError};
 use crate::fetch::summary::Summary;
 use crate::fetch::target::Target;
 use crate::interrupt::{Interrupt, Signal};
@@ -30,13 +31,14 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 pub(crate) struct Run {
     pub(crate) manager: HttpManager,
     pub(crate) fetcher: Fetcher,
-    pub(crate) input: Input,
+    pub(crate) sources: Vec<Source>,
     /// The number of fetches of each target.
     pub(crate) repeat: u64,
     /// The limit on fetches under way.
     pub(crate) jobs: usize,
-    pub(crate) report: Option<Report>,
-    pub(crate) progress: Progress,
+    pub(crate) report: Option<Destination>,
+    /// Whether to show a progress bar.
+    pub(crate) progress: bool,
 }
 
 /// The result of a run.
@@ -62,16 +64,20 @@ pub(crate) enum Stop {
 
 impl Run {
     /// Fetches the whole input, or the part of it before a signal.
-    pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> Outcome {
+    ///
+    /// # Errors
+    ///
+    /// A thread could not be started.
+    pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> io::Result<Outcome> {
         let started = Instant::now();
         let mut state = State {
             manager: self.manager,
             fetcher: Arc::new(self.fetcher),
-            input: Some(self.input),
+            input: Some(Input::start(self.sources)?),
             repeat: self.repeat,
             backlog: Backlog::default(),
-            report: self.report,
-            progress: self.progress,
+            report: self.report.map(Report::start).transpose()?,
+            progress: Progress::start(self.progress),
             fetches: JoinSet::new(),
             total: None,
             bad: 0,
@@ -99,14 +105,14 @@ impl Run {
             None => stopped,
         };
         let _still_leased = state.manager.shutdown().within(GOODBYE).await;
-        Outcome {
+        Ok(Outcome {
             summary: state.summary,
             bad: state.bad,
             stopped,
             abandoned,
             report_error,
             took,
-        }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
 use x509_cert::Certificate as Parsed;
 use x509_cert::der::{Decode, Error};
 use x509_cert::ext::pkix::SubjectAltName;
@@ -11,8 +12,28 @@ use x509_cert::time::Time;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// The parts of a certificate that are shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A certificate that the server presented.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Presented {
+    Read(Certificate),
+    Unreadable { error: String },
+}
+
+impl Presented {
+    /// Reads a certificate in DER.
+    pub(crate) fn read(der: &[u8]) -> Self {
+        match Certificate::read(der) {
+            Ok(certificate) => Self::Read(certificate),
+            Err(error) => Self::Unreadable {
+                error: error.to_string(),
+            },
+        }
+    }
+}
+
+/// The parts of a certificate that are shown. Times have the format of RFC 3339.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Certificate {
     /// The subject; may be empty if there are names.
     pub(crate) subject: String,
@@ -20,24 +41,14 @@ pub(crate) struct Certificate {
     pub(crate) issuer: String,
     /// The names and addresses that it is valid for.
     pub(crate) names: Vec<String>,
-    pub(crate) from: Moment,
-    pub(crate) until: Moment,
-}
-
-/// A point in time, to the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Moment {
-    seconds: u64,
-    time: Time,
+    not_before: String,
+    pub(crate) not_after: String,
+    /// The whole days from now; negative if it has expired.
+    pub(crate) days_left: i64,
 }
 
 impl Certificate {
-    /// Reads a certificate in DER.
-    ///
-    /// # Errors
-    ///
-    /// The bytes are no certificate.
-    pub(crate) fn read(der: &[u8]) -> Result<Self, Error> {
+    fn read(der: &[u8]) -> Result<Self, Error> {
         let parsed = Parsed::from_der(der)?;
         let body = parsed.tbs_certificate();
         let validity = body.validity();
@@ -49,8 +60,9 @@ impl Certificate {
             subject: body.subject().to_string(),
             issuer: body.issuer().to_string(),
             names,
-            from: Moment::of(validity.not_before),
-            until: Moment::of(validity.not_after),
+            not_before: rfc3339(validity.not_before),
+            not_after: rfc3339(validity.not_after),
+            days_left: days_left(validity.not_after),
         })
     }
 }
@@ -68,21 +80,13 @@ fn name(name: &GeneralName) -> Option<String> {
     }
 }
 
-impl Moment {
-    fn of(time: Time) -> Self {
-        let seconds = time.to_unix_duration().as_secs();
-        Self { seconds, time }
-    }
+fn rfc3339(time: Time) -> String {
+    time.to_date_time().to_string()
+}
 
-    /// The whole days from `now`; negative for the past.
-    pub(crate) fn days_after(self, now: SystemTime) -> i64 {
-        let now = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let (then, now) = (self.seconds.cast_signed(), now.as_secs().cast_signed());
-        (then - now).div_euclid(DAY.cast_signed())
-    }
-
-    /// The format of RFC 3339.
-    pub(crate) fn rfc3339(self) -> String {
-        self.time.to_date_time().to_string()
-    }
+fn days_left(until: Time) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.unwrap_or(Duration::ZERO).as_secs().cast_signed();
+    let then = until.to_unix_duration().as_secs().cast_signed();
+    (then - now).div_euclid(DAY.cast_signed())
 }

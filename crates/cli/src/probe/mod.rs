@@ -1,10 +1,9 @@
 //! `keepalive probe`: opens one connection, and shows each step to it.
 //!
-//! `target` parses the server to probe, and `path` records the lookups and attempts. `text` and
-//! `json` print the report; `stages` and `timeline` draw the steps, `certificate` reads DER.
+//! `target` parses the server to probe, and `path` records the lookups and attempts. `text`
+//! formats the report; `stages` and `timeline` draw the steps, `certificate` reads DER.
 
 mod certificate;
-mod json;
 mod path;
 mod stages;
 mod target;
@@ -14,20 +13,21 @@ mod timeline;
 use std::time::Duration;
 
 use keepalive::{
-    AllocateError, ConfigError, Connector, Forwarder, Lease, Manager, NetStream, Request, Timing,
-    TlsInfo,
+    AllocateError, Connector, Forwarder, Lease, Manager, NetStream, Request, Timing, TlsInfo,
 };
+use serde::Serialize;
 
 use crate::args::ProbeFlags;
 use crate::console::{self, Stream};
-use crate::exit::{Exit, GOODBYE};
+use crate::exit::{Exit, GOODBYE, Refusal};
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::network::{self, NetworkError};
-use crate::probe::certificate::Certificate;
+use crate::network;
+use crate::probe::certificate::Presented;
 use crate::probe::path::{Path, Recorder};
-use crate::probe::target::{Target, TargetError};
-use crate::tls::{self, TlsError};
+use crate::probe::target::Target;
+use crate::timing::{in_micros, phases};
+use crate::tls;
 
 /// Probes the target, and prints the report.
 pub(crate) async fn run(flags: ProbeFlags) -> Exit {
@@ -41,32 +41,17 @@ pub(crate) async fn run(flags: ProbeFlags) -> Exit {
     let mut interrupt = Interrupt::listen();
     let (report, exit) = probe.open(&mut interrupt).await;
     let printed = match flags.json {
-        true => console::print_raw(&json::of(&report)),
+        true => {
+            let object = serde_json::to_string(&report);
+            let object = object.expect("all of it can be written as JSON");
+            console::print_raw(&format!("{object}\n"))
+        }
         false => console::print(Stream::Output, &text::of(&report)),
     };
     if let Some(failure) = &report.failure {
-        console::complain(format_args!("{}: {failure}", report.host));
+        console::complain(format_args!("{}: {failure}", report.target));
     }
     console::exit_after(printed, exit)
-}
-
-/// A flag can not be used.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    // The target is not repeated: it may contain a password.
-    #[error("TARGET can not be probed: {0}")]
-    Target(#[from] TargetError),
-    #[error("{0}")]
-    Network(#[from] NetworkError),
-    #[error("{0}")]
-    Tls(#[from] TlsError),
-    #[error("{0}")]
-    Limit(#[from] ConfigError),
-    #[error(
-        "{flag} is for TLS, and {scheme} is probed without it; \
-         give a scheme that means TLS, such as https or tls"
-    )]
-    WithoutTls { flag: &'static str, scheme: String },
 }
 
 /// A probe that has not started.
@@ -78,35 +63,40 @@ struct Probe {
     recorder: Recorder,
 }
 
-/// The result of a probe.
-#[derive(Debug)]
+/// The result of a probe. In JSON, times are microseconds, and unknown values are null.
+#[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    pub(crate) host: String,
+    pub(crate) target: String,
+    pub(crate) connected: bool,
+    #[serde(flatten)]
     pub(crate) path: Path,
-    /// Whether the path ends at a forwarding proxy.
-    pub(crate) is_forwarded: bool,
+    pub(crate) tls: Option<TlsReport>,
+    #[serde(serialize_with = "phases")]
     pub(crate) timing: Timing,
     /// The time from the request for a connection to its outcome.
+    #[serde(rename = "total_us", serialize_with = "in_micros")]
     pub(crate) took: Duration,
-    pub(crate) tls: Option<TlsReport>,
     /// The error, if there is no connection.
+    #[serde(rename = "error")]
     pub(crate) failure: Option<Failure>,
 }
 
 /// The TLS session.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(crate) struct TlsReport {
     pub(crate) version: &'static str,
     pub(crate) cipher_suite: &'static str,
     pub(crate) alpn: Option<String>,
-    /// The certificates, the server's own first; for an unreadable one, the reason.
-    pub(crate) certificates: Vec<Result<Certificate, String>>,
+    /// The certificates, the server's own first.
+    pub(crate) certificates: Vec<Presented>,
 }
 
 impl Probe {
     fn check(flags: &ProbeFlags) -> Result<Self, Refusal> {
-        let target: Target = flags.target.parse()?;
-        let recorder = Recorder::new();
+        // The target is not repeated: it may contain a password.
+        let target: Target =
+            (flags.target.parse()).map_err(|error| format!("TARGET can not be probed: {error}"))?;
+        let recorder = Recorder::default();
         let notes = recorder.clone();
         let mut net = network::net(&flags.network)?.observe(move |_, event| notes.note(event));
         if target.is_tls() {
@@ -115,8 +105,12 @@ impl Probe {
             let builder = tls::chosen(&flags.network.tls)?.alpn(offered);
             net = net.tls_scheme(target.scheme(), tls::build(builder)?);
         } else if let Some(flag) = tls_flag(flags) {
-            let scheme = target.scheme().to_owned();
-            return Err(Refusal::WithoutTls { flag, scheme });
+            let scheme = target.scheme();
+            return Err(format!(
+                "{flag} is for TLS, and {scheme} is probed without it; \
+                 give a scheme that means TLS, such as https or tls"
+            )
+            .into());
         }
         let mut builder = Manager::builder()
             .timeout(flags.timeout)
@@ -142,14 +136,15 @@ impl Probe {
             answer = self.manager.allocate(request) => Ok(answer),
             signal = interrupt.raised() => Err(signal),
         };
-        let (path, took) = self.recorder.finish();
+        let (mut path, took) = self.recorder.finish();
+        path.is_forwarded = self.forwarder.is_some();
         let mut report = Report {
-            host: self.target.host().to_string(),
+            target: self.target.host().to_string(),
+            connected: false,
             path,
-            is_forwarded: self.forwarder.is_some(),
+            tls: None,
             timing: Timing::default(),
             took,
-            tls: None,
             failure: None,
         };
         let exit = match answer {
@@ -180,6 +175,7 @@ fn tls_flag(flags: &ProbeFlags) -> Option<&'static str> {
 
 impl Report {
     fn opened(&mut self, lease: &Lease) {
+        self.connected = true;
         self.timing = lease.timing();
         let stream: &NetStream = lease;
         self.tls = stream.tls().map(TlsReport::of);
@@ -194,14 +190,11 @@ impl Report {
 impl TlsReport {
     fn of(info: TlsInfo<'_>) -> Self {
         let alpn = info.alpn().map(String::from_utf8_lossy);
-        let certificates = info.peer_certificates();
-        let certificates =
-            certificates.map(|der| Certificate::read(der).map_err(|error| error.to_string()));
         Self {
             version: info.version(),
             cipher_suite: info.cipher_suite(),
             alpn: alpn.map(String::from),
-            certificates: certificates.collect(),
+            certificates: info.peer_certificates().map(Presented::read).collect(),
         }
     }
 }

@@ -5,75 +5,131 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use keepalive::{ConnectError, Families, Origin, PathEvent};
+use serde::{Serialize, Serializer};
+
+use crate::failure::Failure;
+use crate::timing::in_micros;
 
 /// The lookups and attempts, in the order in which they began.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Path {
     pub(crate) proxy: Option<String>,
+    /// Whether the path ends at a forwarding proxy.
+    #[serde(rename = "forwarded")]
+    pub(crate) is_forwarded: bool,
     pub(crate) lookups: Vec<Lookup>,
+    #[serde(rename = "attempts")]
     pub(crate) tries: Vec<Try>,
 }
 
 /// The begin and the end of a step, since the request for a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Span {
+    #[serde(rename = "from_us", serialize_with = "in_micros")]
     pub(crate) from: Duration,
+    #[serde(rename = "to_us", serialize_with = "in_micros")]
     pub(crate) to: Duration,
 }
 
 /// A step to a connection, and its outcome.
-#[derive(Clone, Debug)]
-pub(crate) struct Step<What, Outcome> {
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Step<What, Found> {
+    #[serde(flatten)]
     pub(crate) what: What,
+    pub(crate) outcome: Outcome,
+    #[serde(flatten)]
+    pub(crate) found: Found,
+    #[serde(flatten)]
     pub(crate) span: Span,
-    pub(crate) end: End<Outcome>,
+    pub(crate) error: Option<Failure>,
 }
 
-/// A lookup of a name's addresses. The origin of the outcome is known even if it is an error.
-pub(crate) type Lookup = Step<(String, Families), (Origin, Result<Vec<IpAddr>, ConnectError>)>;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    Found,
+    Connected,
+    Failed,
+    /// A connection was open before the outcome.
+    GivenUp,
+    /// There is no outcome yet, or the probe ended before it.
+    Unanswered,
+}
+
+/// A lookup of a name's addresses.
+pub(crate) type Lookup = Step<Name, Addresses>;
 
 /// An attempt to connect to an address.
-pub(crate) type Try = Step<SocketAddr, Result<(), ConnectError>>;
+pub(crate) type Try = Step<Address, Nothing>;
 
-#[derive(Clone, Debug)]
-pub(crate) enum End<Outcome> {
-    Open,
-    /// A connection was open before its outcome.
-    GivenUp,
-    /// The probe ended before its outcome.
-    Unanswered,
-    Outcome(Outcome),
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Name {
+    pub(crate) name: String,
+    #[serde(serialize_with = "families")]
+    pub(crate) families: Families,
 }
 
-impl<Outcome> End<Outcome> {
-    fn early(is_connected: bool) -> Self {
-        match is_connected {
-            true => Self::GivenUp,
-            false => Self::Unanswered,
-        }
-    }
+/// The answer to a lookup. The origin of an error is known too.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Addresses {
+    #[serde(serialize_with = "origin")]
+    pub(crate) origin: Option<Origin>,
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
-impl<What: PartialEq, Outcome> Step<What, Outcome> {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Address {
+    pub(crate) address: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Nothing {}
+
+fn families<S: Serializer>(families: &Families, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(match families {
+        Families::V4 => "ipv4",
+        Families::V6 => "ipv6",
+        Families::Both => "both",
+    })
+}
+
+fn origin<S: Serializer>(origin: &Option<Origin>, to: S) -> Result<S::Ok, S::Error> {
+    let name = origin.map(|origin| match origin {
+        Origin::Given => "given",
+        Origin::Kept => "kept",
+        _ => "looked_up",
+    });
+    name.serialize(to)
+}
+
+impl<What: PartialEq, Found: Default> Step<What, Found> {
     fn begin(what: What, now: Duration) -> Self {
         Self {
             what,
+            outcome: Outcome::Unanswered,
+            found: Found::default(),
             span: Span { from: now, to: now },
-            end: End::Open,
+            error: None,
         }
     }
 
-    fn finish(&mut self, now: Duration, end: End<Outcome>) {
-        if matches!(self.end, End::Open) {
+    /// Sets the end and the outcome, unless there is an outcome.
+    fn end(&mut self, now: Duration, outcome: Outcome) {
+        if self.outcome == Outcome::Unanswered {
             self.span.to = now;
-            self.end = end;
+            self.outcome = outcome;
         }
     }
 
-    /// The open step of these.
-    fn find<'a>(steps: &'a mut [Self], what: &What) -> Option<&'a mut Self> {
+    fn fail(&mut self, now: Duration, error: &ConnectError) {
+        self.end(now, Outcome::Failed);
+        self.error = Some(error.into());
+    }
+
+    /// The step of these that has no outcome.
+    fn open<'a>(steps: &'a mut [Self], what: &What) -> Option<&'a mut Self> {
         let mut steps = steps.iter_mut();
-        steps.find(|step| step.what == *what && matches!(step.end, End::Open))
+        steps.find(|step| step.what == *what && step.outcome == Outcome::Unanswered)
     }
 }
 
@@ -82,78 +138,85 @@ impl Path {
         match event {
             PathEvent::ByProxy(proxy) => self.proxy = Some(proxy.to_string()),
             PathEvent::LookingUp { name, families } => {
-                let what = (name.to_owned(), families);
-                self.lookups.push(Step::begin(what, now));
+                let name = name.to_owned();
+                let step = Step::begin(Name { name, families }, now);
+                self.lookups.push(step);
             }
             PathEvent::Found {
                 name,
                 families,
                 origin,
                 addresses,
-            } => self.looked_up(now, (name, families), (origin, Ok(addresses.to_vec()))),
+            } => {
+                if let Some(lookup) = self.lookup(name, families, origin) {
+                    lookup.found.addresses = addresses.to_vec();
+                    lookup.end(now, Outcome::Found);
+                }
+            }
             PathEvent::NotFound {
                 name,
                 families,
                 origin,
                 error,
-            } => self.looked_up(now, (name, families), (origin, Err(error.clone()))),
-            PathEvent::Connecting(address) => self.tries.push(Step::begin(address, now)),
-            PathEvent::Connected(address) => {
-                self.tried(now, address, Ok(()));
-                self.end_all(now, true);
+            } => {
+                if let Some(lookup) = self.lookup(name, families, origin) {
+                    lookup.fail(now, error);
+                }
             }
-            PathEvent::Failed(address, error) => self.tried(now, address, Err(error.clone())),
+            PathEvent::Connecting(address) => {
+                self.tries.push(Step::begin(Address { address }, now));
+            }
+            PathEvent::Connected(address) => {
+                if let Some(one) = self.attempt(now, address) {
+                    one.end(now, Outcome::Connected);
+                }
+                self.end_all(now, Outcome::GivenUp);
+            }
+            PathEvent::Failed(address, error) => {
+                if let Some(one) = self.attempt(now, address) {
+                    one.fail(now, error);
+                }
+            }
             _ => {}
         }
     }
 
-    fn looked_up(
-        &mut self,
-        now: Duration,
-        (name, families): (&str, Families),
-        outcome: (Origin, Result<Vec<IpAddr>, ConnectError>),
-    ) {
-        if let Some(lookup) = Step::find(&mut self.lookups, &(name.to_owned(), families)) {
-            lookup.finish(now, End::Outcome(outcome));
-        }
+    /// The open lookup of `name`, which got an answer of this origin.
+    fn lookup(&mut self, name: &str, families: Families, origin: Origin) -> Option<&mut Lookup> {
+        let name = name.to_owned();
+        let lookup = Step::open(&mut self.lookups, &Name { name, families })?;
+        lookup.found.origin = Some(origin);
+        Some(lookup)
     }
 
-    fn tried(&mut self, now: Duration, address: SocketAddr, outcome: Result<(), ConnectError>) {
-        if Step::find(&mut self.tries, &address).is_none() {
-            self.tries.push(Step::begin(address, now));
+    /// The open attempt to `address`, which begins now unless it has begun.
+    fn attempt(&mut self, now: Duration, address: SocketAddr) -> Option<&mut Try> {
+        let what = Address { address };
+        if Step::open(&mut self.tries, &what).is_none() {
+            self.tries.push(Step::begin(what, now));
         }
-        if let Some(one) = Step::find(&mut self.tries, &address) {
-            one.finish(now, End::Outcome(outcome));
-        }
+        Step::open(&mut self.tries, &what)
     }
 
     /// Ends all open lookups and attempts.
-    fn end_all(&mut self, now: Duration, is_connected: bool) {
-        for lookup in &mut self.lookups {
-            lookup.finish(now, End::early(is_connected));
-        }
-        for one in &mut self.tries {
-            one.finish(now, End::early(is_connected));
-        }
+    fn end_all(&mut self, now: Duration, outcome: Outcome) {
+        self.lookups
+            .iter_mut()
+            .for_each(|one| one.end(now, outcome));
+        self.tries.iter_mut().for_each(|one| one.end(now, outcome));
     }
 }
 
 /// Records events. Clones share the record.
-#[derive(Clone, Debug)]
+///
+/// The clock starts at the first event, or at [`begin`](Self::begin).
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Recorder {
     began: Arc<OnceLock<Instant>>,
     path: Arc<Mutex<Path>>,
 }
 
 impl Recorder {
-    /// Starts the clock at the first event, or at [`begin`](Self::begin).
-    pub(crate) fn new() -> Self {
-        Self {
-            began: Arc::default(),
-            path: Arc::default(),
-        }
-    }
-
     /// Starts the clock, unless it has started.
     pub(crate) fn begin(&self) {
         self.elapsed();
@@ -174,7 +237,7 @@ impl Recorder {
         let now = self.elapsed();
         let path = self.path.lock().unwrap_or_else(PoisonError::into_inner);
         let mut path = path.clone();
-        path.end_all(now, false);
+        path.end_all(now, Outcome::Unanswered);
         (path, now)
     }
 }
@@ -198,22 +261,22 @@ mod tests {
         path.note(after(1), PathEvent::Connecting(SLOW));
         path.note(after(2), PathEvent::Connecting(QUICK));
         path.note(after(5), PathEvent::Connected(QUICK));
-        assert!(matches!(path.lookups[0].end, End::GivenUp));
+        assert_eq!(path.lookups[0].outcome, Outcome::GivenUp);
         let [slow, quick] = &path.tries[..] else {
             panic!("{path:?}");
         };
-        assert!(matches!(slow.end, End::GivenUp), "{slow:?}");
-        assert!(matches!(quick.end, End::Outcome(Ok(()))), "{quick:?}");
+        assert_eq!(slow.outcome, Outcome::GivenUp);
+        assert_eq!(quick.outcome, Outcome::Connected);
         assert_eq!(slow.span.to, after(5));
         assert_eq!(quick.span.from, after(2));
     }
 
     #[test]
     fn an_attempt_open_at_the_end_of_a_probe_is_unanswered() {
-        let recorder = Recorder::new();
+        let recorder = Recorder::default();
         recorder.note(PathEvent::Connecting(SLOW));
         let (path, took) = recorder.finish();
-        assert!(matches!(path.tries[0].end, End::Unanswered));
+        assert_eq!(path.tries[0].outcome, Outcome::Unanswered);
         assert_eq!(path.tries[0].span.to, took);
     }
 }

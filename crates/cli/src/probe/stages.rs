@@ -5,7 +5,7 @@ use std::time::Duration;
 use keepalive::{Families, Timing};
 
 use crate::failure::Failure;
-use crate::probe::path::{self, Lookup, Path, Span, Try};
+use crate::probe::path::{Lookup, Outcome, Path, Span, Step, Try};
 
 /// One step, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,42 +65,43 @@ pub(crate) fn of(path: &Path, timing: &Timing, last: Result<&str, &Failure>) -> 
 }
 
 fn resolve(lookup: &Lookup) -> Stage {
-    let kind = match lookup.what.1 {
+    let kind = match lookup.what.families {
         Families::V4 => "IPv4 ",
         Families::V6 => "IPv6 ",
         Families::Both => "",
     };
-    let (end, outcome) = match &lookup.end {
-        path::End::GivenUp => (End::Dropped, "not needed".to_owned()),
-        path::End::Open | path::End::Unanswered => (End::Bad, "no answer".to_owned()),
-        path::End::Outcome((_, Ok(addresses))) => match addresses.len() {
-            1 => (End::Good, format!("1 {kind}address")),
-            count => (End::Good, format!("{count} {kind}addresses")),
-        },
-        path::End::Outcome((_, Err(error))) => (End::Bad, error.error_str()),
+    let found = match lookup.found.addresses.len() {
+        1 => format!("1 {kind}address"),
+        count => format!("{count} {kind}addresses"),
     };
-    Stage {
-        step: "resolve",
-        what: lookup.what.0.clone(),
-        span: lookup.span,
-        end,
-        outcome,
-    }
+    let name = lookup.what.name.clone();
+    stage("resolve", name, lookup, &found, "not needed")
 }
 
 fn connect(one: &Try) -> Stage {
-    let (end, outcome) = match &one.end {
-        path::End::Outcome(Ok(())) => (End::Good, "connected".to_owned()),
-        path::End::Outcome(Err(error)) => (End::Bad, error.error_str()),
-        path::End::GivenUp => (End::Dropped, "given up".to_owned()),
-        path::End::Open | path::End::Unanswered => (End::Bad, "no answer".to_owned()),
+    let address = one.what.address.to_string();
+    stage("connect", address, one, "connected", "given up")
+}
+
+fn stage<What, Found>(
+    step: &'static str,
+    what: String,
+    of: &Step<What, Found>,
+    done: &str,
+    given_up: &str,
+) -> Stage {
+    let (end, outcome) = match (&of.error, of.outcome) {
+        (Some(error), _) => (End::Bad, &*error.error_str),
+        (_, Outcome::GivenUp) => (End::Dropped, given_up),
+        (_, Outcome::Unanswered) => (End::Bad, "no answer"),
+        _ => (End::Good, done),
     };
     Stage {
-        step: "connect",
-        what: one.what.to_string(),
-        span: one.span,
+        step,
+        what,
+        span: of.span,
         end,
-        outcome,
+        outcome: outcome.to_owned(),
     }
 }
 

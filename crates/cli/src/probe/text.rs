@@ -2,36 +2,35 @@
 
 use std::fmt::Write;
 use std::net::IpAddr;
-use std::time::SystemTime;
 
 use anstyle::Style;
 use keepalive::{Families, Origin};
 
 use crate::console::{ALARM, HEADING, harmless, styled};
 use crate::duration::shown;
-use crate::probe::certificate::Certificate;
-use crate::probe::path::{End, Lookup};
+use crate::probe::certificate::{Certificate, Presented};
+use crate::probe::path::{Lookup, Outcome};
 use crate::probe::{Report, TlsReport, stages, timeline};
 
 /// Formats the report without its error.
 pub(crate) fn of(report: &Report) -> String {
     let mut text = Text {
-        lines: format!("{}\n", styled(HEADING, &report.host)),
+        lines: format!("{}\n", styled(HEADING, &report.target)),
     };
     text.gap();
     for lookup in &report.path.lookups {
         text.line("addresses", &addresses(lookup));
     }
     if let Some(proxy) = &report.path.proxy {
-        let ends = match report.is_forwarded {
+        let ends = match report.path.is_forwarded {
             true => ", which forwards requests; nothing beyond it is probed",
             false => "",
         };
         text.line("proxy", &format!("{proxy}{ends}"));
     }
     let mut reached = report.path.tries.iter();
-    if let Some(one) = reached.rfind(|one| matches!(one.end, End::Outcome(Ok(())))) {
-        text.line("reached", &one.what.to_string());
+    if let Some(one) = reached.rfind(|one| one.outcome == Outcome::Connected) {
+        text.line("reached", &one.what.address.to_string());
     }
     let last = match (&report.failure, &report.tls) {
         (Some(failure), _) => Err(failure),
@@ -81,8 +80,10 @@ impl Text {
         self.line("tls", &format!("{}, {}", tls.version, tls.cipher_suite));
         self.line("alpn", tls.alpn.as_deref().unwrap_or("none"));
         match tls.certificates.first() {
-            Some(Ok(certificate)) => self.certificate(certificate),
-            Some(Err(error)) => self.alarm("certificate", &format!("can not be read: {error}")),
+            Some(Presented::Read(certificate)) => self.certificate(certificate),
+            Some(Presented::Unreadable { error }) => {
+                self.alarm("certificate", &format!("can not be read: {error}"));
+            }
             None => self.line("certificate", "none was sent"),
         }
     }
@@ -97,11 +98,10 @@ impl Text {
             self.line("  names", &certificate.names.join(", "));
         }
         self.line("  issuer", &certificate.issuer);
-        let days = certificate.until.days_after(SystemTime::now());
-        let until = certificate.until.rfc3339();
-        match days {
-            ..0 => self.alarm("  expired", &format!("{until} ({} ago)", days_of(-days))),
-            _ => self.line("  expires", &format!("{until} (in {})", days_of(days))),
+        let until = &certificate.not_after;
+        match certificate.days_left {
+            days @ ..0 => self.alarm("  expired", &format!("{until} ({} ago)", days_of(-days))),
+            days => self.line("  expires", &format!("{until} (in {})", days_of(days))),
         }
     }
 }
@@ -114,32 +114,26 @@ fn days_of(days: i64) -> String {
 }
 
 fn addresses(lookup: &Lookup) -> String {
-    let (name, families) = &lookup.what;
-    let wanted = match families {
+    let name = &lookup.what.name;
+    let wanted = match lookup.what.families {
         Families::Both => "addresses".to_owned(),
         one => format!("{one} addresses"),
     };
-    match &lookup.end {
-        End::Outcome((origin, Ok(addresses))) => {
-            let list: Vec<String> = addresses.iter().map(IpAddr::to_string).collect();
-            format!("{name}: {} ({})", list.join(", "), by(*origin))
+    let found = match (&lookup.error, lookup.outcome) {
+        (Some(error), _) => error.error_str.clone(),
+        (_, Outcome::GivenUp) => return format!("{name}: {wanted} were not needed"),
+        (_, Outcome::Unanswered) => return format!("{name}: nobody answered with its {wanted}"),
+        _ => {
+            let list = lookup.found.addresses.iter().map(IpAddr::to_string);
+            list.collect::<Vec<_>>().join(", ")
         }
-        End::Outcome((origin, Err(error))) => {
-            format!("{name}: {} ({})", error.error_str(), by(*origin))
-        }
-        End::GivenUp => format!("{name}: {wanted} were not needed"),
-        End::Open | End::Unanswered => {
-            format!("{name}: nobody answered with its {wanted}")
-        }
-    }
-}
-
-fn by(origin: Origin) -> &'static str {
-    match origin {
-        Origin::Given => "by --resolve",
-        Origin::Kept => "looked up before",
+    };
+    let by = match lookup.found.origin {
+        Some(Origin::Given) => "by --resolve",
+        Some(Origin::Kept) => "looked up before",
         _ => "by the system's resolver",
-    }
+    };
+    format!("{name}: {found} ({by})")
 }
 
 fn times(report: &Report) -> String {

@@ -7,7 +7,7 @@ pub(crate) mod trail;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, LOCATION};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body as _;
 use keepalive_http::Client;
@@ -18,16 +18,14 @@ use crate::fetch::coding::{self, Coding, Raw};
 use crate::fetch::exchange::jar::Jar;
 use crate::fetch::exchange::redirect::Redirects;
 use crate::fetch::exchange::trail::Trail;
-use crate::fetch::limits::HttpManager;
 use crate::fetch::message::Message;
 use crate::fetch::target::{self, Target, TargetError};
 
-/// The settings of all requests of a run.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Terms {
+/// Sends requests through one manager, with the same settings.
+#[derive(Debug)]
+pub(crate) struct Exchanges {
+    pub(crate) client: Client,
     pub(crate) message: Message,
-    /// The limit on resending a request; `None` for the client's default.
-    pub(crate) retries: Option<u32>,
     /// The limit on redirects; `None` takes a redirect as the result.
     pub(crate) redirects: Option<u32>,
     /// Whether cookies of servers are sent along redirects.
@@ -36,13 +34,6 @@ pub(crate) struct Terms {
     pub(crate) unpack: bool,
     /// Whether servers without TLS get HTTP/2.
     pub(crate) assumes_http2: bool,
-}
-
-/// Sends requests through one manager, with the same settings.
-#[derive(Debug)]
-pub(crate) struct Exchanges {
-    client: Client,
-    terms: Terms,
 }
 
 /// The response to a request, or to the last of its redirects.
@@ -60,25 +51,6 @@ pub(crate) enum ExchangeError {
 }
 
 impl Exchanges {
-    pub(crate) fn new(manager: &HttpManager, terms: Terms) -> Self {
-        let client = Client::new(manager.clone());
-        let client = match terms.retries {
-            Some(retries) => client.retries(retries),
-            None => client,
-        };
-        Self { client, terms }
-    }
-
-    /// Adds the query of `--get` to `target`.
-    pub(crate) fn aim(&self, target: Target) -> Target {
-        self.terms.message.aim(target)
-    }
-
-    /// The method of all requests.
-    pub(crate) fn method(&self) -> &Method {
-        self.terms.message.method()
-    }
-
     /// Sends the request for `target`, and returns once the head of the last response is there.
     ///
     /// # Cancel safety
@@ -94,18 +66,18 @@ impl Exchanges {
         trail: &Trail,
     ) -> Result<Answer, ExchangeError> {
         let (client, notes) = (self.client.clone(), trail.clone());
-        let jar = self.terms.keeps_cookies.then(Jar::default);
+        let jar = self.keeps_cookies.then(Jar::default);
         let hop =
             service_fn(move |request| hop(client.clone(), request, notes.clone(), jar.clone()));
         let policy = Redirects {
-            limit: self.terms.redirects,
+            limit: self.redirects,
             host: target.host.clone(),
             has_left: false,
             trail: trail.clone(),
         };
         let stack = FollowRedirect::with_policy(hop, policy);
-        let mut request = self.terms.message.request(target);
-        if self.terms.unpack {
+        let mut request = self.message.request(target);
+        if self.unpack {
             let headers = request.headers_mut();
             headers.entry(ACCEPT_ENCODING).or_insert(coding::OFFERED);
         }
@@ -114,7 +86,7 @@ impl Exchanges {
 
     /// A likely cause of `error`, if the settings suggest one.
     pub(crate) fn advice(&self, target: &Target, error: &ExchangeError) -> Option<&'static str> {
-        let assumed = self.terms.assumes_http2 && target.host.scheme() == "http";
+        let assumed = self.assumes_http2 && target.host.scheme() == "http";
         let is_wrong = matches!(error, ExchangeError::Http(error) if error.is_not_http2());
         (assumed && is_wrong).then_some(ADVICE)
     }
@@ -122,7 +94,7 @@ impl Exchanges {
     /// The fault of a response that can not be the result: the function, and the reason.
     pub(crate) fn fault(&self, answer: &Answer) -> Option<(&'static str, String)> {
         let headers = answer.headers();
-        if self.terms.redirects.is_some()
+        if self.redirects.is_some()
             && is_redirect(answer.status())
             && headers.contains_key(LOCATION)
         {
@@ -138,7 +110,7 @@ impl Exchanges {
     ///
     /// A coding is unknown, in words.
     pub(crate) fn codings(&self, answer: &Answer) -> Result<Vec<Coding>, String> {
-        match self.terms.unpack && !answer.body().is_end_stream() {
+        match self.unpack && !answer.body().is_end_stream() {
             true => coding::codings(answer.headers()),
             false => Ok(Vec::new()),
         }

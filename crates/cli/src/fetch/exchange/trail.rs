@@ -1,15 +1,17 @@
-//! The record of one exchange, which stays if the exchange fails.
+//! The record of one fetch, which stays if the fetch fails.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
-use keepalive_http::{Allocation, Body};
+use keepalive::{FromCache, Timing};
+use keepalive_http::Body;
 
 use crate::fetch::exchange::heads;
+use crate::fetch::target::Target;
 
-/// Records one exchange, and prints its heads as they come. Clones share the record.
+/// Records one fetch, and prints its heads as they come. Clones share the record.
 #[derive(Clone, Debug)]
 pub(crate) struct Trail {
     shows: Shows,
@@ -30,19 +32,29 @@ pub(crate) struct Shows {
     pub(crate) numbers: bool,
 }
 
-/// The last request and response of an exchange, and counts.
+/// The last request and response of a fetch, and counts.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     /// The last URL that was requested.
     pub(crate) asked: Option<Uri>,
     /// The response to that request.
     pub(crate) answer: Option<Answered>,
-    /// The bytes of its body as sent.
+    /// The time until getting a connection failed.
+    pub(crate) failed_after: Option<Timing>,
+    /// The length of the body as sent.
     pub(crate) received: u64,
+    /// The length of the unpacked body; `None` if it was not packed.
+    pub(crate) unpacked: Option<u64>,
+    /// The content codings that were left in place.
+    pub(crate) content_encoding: Option<String>,
+    /// The name of the body's file.
+    pub(crate) file: Option<String>,
     /// The number of redirects that were followed.
     pub(crate) redirects: u32,
     /// The number of times that the client sent a request again on another connection.
     pub(crate) resent: u32,
+    /// The number of retries after a status such as 503.
+    pub(crate) retried: u32,
     /// The heads of all responses, for `--include`.
     pub(crate) text: Vec<u8>,
 }
@@ -53,9 +65,24 @@ pub(crate) struct Answered {
     pub(crate) status: StatusCode,
     pub(crate) version: Version,
     /// How its connection was obtained.
-    pub(crate) allocation: Allocation,
+    pub(crate) from_cache: Option<FromCache>,
+    /// The time for getting its connection.
+    pub(crate) timing: Timing,
     /// The headers, if they are recorded.
     pub(crate) headers: Option<HeaderMap>,
+}
+
+impl Record {
+    /// The last URL that was requested, if it differs from `target`.
+    pub(crate) fn final_url(&self, target: &Target) -> Option<&Uri> {
+        self.asked.as_ref().filter(|uri| **uri != target.uri)
+    }
+
+    /// The time for getting a connection, or until that failed.
+    pub(crate) fn timing(&self) -> Option<Timing> {
+        let answer = self.answer.as_ref();
+        answer.map(|answer| answer.timing).or(self.failed_after)
+    }
 }
 
 impl Trail {
@@ -94,7 +121,8 @@ impl Trail {
         record.answer = Some(Answered {
             status: response.status(),
             version: response.version(),
-            allocation,
+            from_cache: allocation.from_cache,
+            timing: allocation.timing,
             headers: self.shows.headers.then(|| response.headers().clone()),
         });
     }

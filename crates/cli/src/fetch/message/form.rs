@@ -7,28 +7,20 @@ use std::path::Path;
 use bytes::Bytes;
 use http::HeaderValue;
 
-use crate::fetch::message::payload::{Files, PayloadError};
+use crate::exit::Refusal;
+use crate::fetch::message::payload::Files;
 
 /// Builds the body of a form, and its content-type, which names the boundary.
 ///
 /// # Errors
 ///
 /// A part is invalid, or a file can not be read.
-pub(crate) fn body(
-    parts: &[String],
-    files: &mut Files,
-) -> Result<(Bytes, HeaderValue), PayloadError> {
-    let parts = parts
-        .iter()
-        .zip(1..)
-        .map(|(text, number)| Part::read(text, number, files));
-    let parts: Vec<Part> = parts.collect::<Result<_, _>>()?;
+pub(crate) fn body(parts: &[String], files: &mut Files) -> Result<(Bytes, HeaderValue), Refusal> {
     let boundary = boundary();
     let mut body = Vec::new();
-    for part in parts {
+    for (text, number) in parts.iter().zip(1..) {
         body.extend(format!("--{boundary}\r\n").bytes());
-        body.extend(part.head().bytes());
-        body.extend(part.content);
+        write_part(&mut body, text, number, files)?;
         body.extend(b"\r\n");
     }
     body.extend(format!("--{boundary}--\r\n").bytes());
@@ -43,63 +35,50 @@ fn boundary() -> String {
     format!("----------------{one:016x}{two:016x}")
 }
 
-struct Part {
-    name: String,
-    file_name: Option<String>,
-    content_type: Option<String>,
-    content: Vec<u8>,
-}
-
-impl Part {
-    fn read(text: &str, number: usize, files: &mut Files) -> Result<Self, PayloadError> {
-        let named = text.split_once('=').filter(|(name, _)| !name.is_empty());
-        let (name, value) = named.ok_or(PayloadError::NoName(number))?;
-        let mut part = Self {
-            name: name.to_owned(),
-            file_name: None,
-            content_type: None,
-            content: Vec::new(),
-        };
-        let Some((sign, rest)) = value
-            .split_at_checked(1)
-            .filter(|(sign, _)| "@<".contains(sign))
-        else {
-            part.content = value.as_bytes().to_vec();
-            return Ok(part);
-        };
-        let mut words = rest.split(';');
-        let path = words.next().unwrap_or_default();
-        part.content = files.read("--form", path)?;
-        if sign == "@" {
-            let name = Path::new(path).file_name().unwrap_or_default();
-            part.file_name = Some(name.to_string_lossy().into_owned());
-            part.content_type = Some("application/octet-stream".to_owned());
-        }
-        for word in words {
-            match word.trim().split_once('=') {
-                Some(("filename", name)) => {
-                    part.file_name = Some(name.trim_matches('"').to_owned());
-                }
-                Some(("type", name)) if is_type(name) => part.content_type = Some(name.to_owned()),
-                _ => return Err(PayloadError::Type(number)),
-            }
-        }
-        Ok(part)
+/// Appends the head and the content of a part.
+fn write_part(
+    body: &mut Vec<u8>,
+    text: &str,
+    number: usize,
+    files: &mut Files,
+) -> Result<(), Refusal> {
+    let named = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = named
+        .ok_or_else(|| format!("--form {number}: write NAME=TEXT, NAME=@FILE or NAME=<FILE"))?;
+    let mut head = format!("Content-Disposition: form-data; name=\"{}\"", quoted(name));
+    let Some((sign, rest)) = value
+        .split_at_checked(1)
+        .filter(|(sign, _)| "@<".contains(sign))
+    else {
+        body.extend(format!("{head}\r\n\r\n{value}").bytes());
+        return Ok(());
+    };
+    let mut words = rest.split(';');
+    let path = words.next().unwrap_or_default();
+    let content = files.read("--form", path)?;
+    let mut file_name = None;
+    let mut content_type = None;
+    if sign == "@" {
+        let name = Path::new(path).file_name().unwrap_or_default();
+        file_name = Some(name.to_string_lossy());
+        content_type = Some("application/octet-stream");
     }
-
-    fn head(&self) -> String {
-        let mut head = format!(
-            "Content-Disposition: form-data; name=\"{}\"",
-            quoted(&self.name)
-        );
-        if let Some(name) = &self.file_name {
-            head += &format!("; filename=\"{}\"", quoted(name));
+    for word in words {
+        match word.trim().split_once('=') {
+            Some(("filename", name)) => file_name = Some(name.trim_matches('"').into()),
+            Some(("type", name)) if is_type(name) => content_type = Some(name),
+            _ => return Err(format!("--form {number}: a type is as text/plain").into()),
         }
-        if let Some(name) = &self.content_type {
-            head += &format!("\r\nContent-Type: {name}");
-        }
-        head + "\r\n\r\n"
     }
+    if let Some(name) = file_name {
+        head += &format!("; filename=\"{}\"", quoted(&name));
+    }
+    if let Some(name) = content_type {
+        head += &format!("\r\nContent-Type: {name}");
+    }
+    body.extend(format!("{head}\r\n\r\n").bytes());
+    body.extend(content);
+    Ok(())
 }
 
 fn is_type(text: &str) -> bool {
@@ -131,18 +110,11 @@ mod tests {
             ..BodyFlags::default()
         };
         match Payload::check(&flags, Stdin::Free).map_err(|error| error.to_string())? {
-            Payload::Body {
-                bytes,
-                content_type,
-                ..
-            } => {
+            Payload::Body(bytes, content_type) => {
                 let text = String::from_utf8(bytes.to_vec()).unwrap();
-                let boundary = content_type
-                    .to_str()
-                    .unwrap()
+                let (_, boundary) = (content_type.to_str().unwrap())
                     .split_once("boundary=")
-                    .unwrap()
-                    .1;
+                    .unwrap();
                 Ok((text.replace(boundary, "B"), boundary.to_owned()))
             }
             other => panic!("{other:?}"),

@@ -13,7 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use http_body_util::Full;
 
 use crate::args::HttpFlags;
-use crate::fetch::message::payload::{Payload, PayloadError, Stdin};
+use crate::exit::Refusal;
+use crate::fetch::message::payload::{Payload, Stdin};
 use crate::fetch::target::Target;
 
 /// The default user-agent; some servers refuse requests without one.
@@ -45,23 +46,28 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// A flag has a wrong value, or a file can not be read.
-    pub(crate) fn check(flags: &HttpFlags, stdin: Stdin) -> Result<Self, MessageError> {
+    /// A flag has a wrong value, or a file can not be read. No message repeats a header's value or a
+    /// part of a body.
+    pub(crate) fn check(flags: &HttpFlags, stdin: Stdin) -> Result<Self, Refusal> {
         if flags.header.len() > MOST_HEADERS {
-            return Err(MessageError::TooManyHeaders);
+            return Err(format!("--header: at most {MOST_HEADERS} of them can be sent").into());
         }
         let mut headers = HeaderMap::new();
         for (text, number) in flags.header.iter().zip(1..) {
             let (name, value) =
-                parse_header(text).map_err(|fault| MessageError::Header { number, fault })?;
+                parse_header(text).map_err(|fault| format!("--header {number}: {fault}"))?;
             if name == HOST && headers.contains_key(HOST) {
-                return Err(MessageError::TwoHosts { number });
+                return Err(format!(
+                    "--header {number}: a request is for one host, and there is one already"
+                )
+                .into());
             }
             headers.append(name, value);
         }
         if let Some(name) = &flags.user_agent {
             let value = HeaderValue::try_from(name.trim());
-            let value = value.map_err(|_| MessageError::UserAgent)?;
+            let value =
+                value.map_err(|_| "--user-agent: it has a character that can not be sent")?;
             headers.entry(USER_AGENT).or_insert(value);
         }
         headers.entry(USER_AGENT).or_insert(AGENT);
@@ -70,27 +76,26 @@ impl Message {
         match Payload::check(&flags.body, stdin)? {
             Payload::None => {}
             Payload::Query(query) => message.query = Some(query),
-            Payload::Body {
-                bytes,
-                content_type,
-                accept,
-            } => {
+            Payload::Body(bytes, content_type) => {
                 usual = Method::POST;
                 message.body = bytes;
                 headers.entry(CONTENT_TYPE).or_insert(content_type);
-                if let Some(value) = accept {
-                    headers.entry(ACCEPT).or_insert(value);
-                }
             }
         }
-        headers.entry(ACCEPT).or_insert(ANYTHING);
+        let accept = match flags.body.json.is_empty() {
+            true => ANYTHING,
+            false => payload::JSON,
+        };
+        headers.entry(ACCEPT).or_insert(accept);
         if let Some(pair) = &flags.user {
-            let value = basic(pair).ok_or(MessageError::User)?;
+            let value = basic(pair)
+                .ok_or("--user: write user:password, with a colon where there is no password")?;
             headers.entry(AUTHORIZATION).or_insert(value);
         }
         if let Some(pairs) = flags.cookie.as_deref().filter(|pairs| !pairs.is_empty()) {
             let value = HeaderValue::try_from(pairs);
-            let mut value = value.map_err(|_| MessageError::Cookie)?;
+            let mut value =
+                value.map_err(|_| "--cookie: it has a character that can not be sent")?;
             value.set_sensitive(true);
             headers.append(COOKIE, value);
         }
@@ -136,25 +141,6 @@ impl Message {
         }
         request
     }
-}
-
-/// A flag of the request is unusable. No message repeats a header's value or a part of a body.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum MessageError {
-    #[error("--header {number}: {fault}")]
-    Header { number: usize, fault: String },
-    #[error("--header: at most {MOST_HEADERS} of them can be sent")]
-    TooManyHeaders,
-    #[error("--header {number}: a request is for one host, and there is one already")]
-    TwoHosts { number: usize },
-    #[error("--user-agent: it has a character that can not be sent")]
-    UserAgent,
-    #[error("--user: write user:password, with a colon where there is no password")]
-    User,
-    #[error("--cookie: it has a character that can not be sent")]
-    Cookie,
-    #[error("{0}")]
-    Payload(#[from] PayloadError),
 }
 
 /// Parses a method.

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::args::BodyFlags;
+use crate::exit::Refusal;
 use crate::fetch::message::form;
 
 /// The body of a request.
@@ -20,17 +21,12 @@ pub(crate) enum Payload {
     /// No body, but an addition to the query.
     Query(String),
     /// A body, with its default content-type.
-    Body {
-        bytes: Bytes,
-        content_type: HeaderValue,
-        /// The accept, if the flag implies one.
-        accept: Option<HeaderValue>,
-    },
+    Body(Bytes, HeaderValue),
 }
 
 /// The content-type of `--data`, as of other tools.
 const URLENCODED: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// All characters but the unreserved of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -53,51 +49,31 @@ impl Payload {
     ///
     /// # Errors
     ///
-    /// A file can not be read, or a part of a form is invalid.
-    pub(crate) fn check(flags: &BodyFlags, stdin: Stdin) -> Result<Self, PayloadError> {
+    /// A file can not be read, or a part of a form is invalid. No message repeats a part of it.
+    pub(crate) fn check(flags: &BodyFlags, stdin: Stdin) -> Result<Self, Refusal> {
         let mut files = Files { stdin };
         if !flags.form.is_empty() {
             let (bytes, content_type) = form::body(&flags.form, &mut files)?;
-            return Ok(Self::Body {
-                bytes,
-                content_type,
-                accept: None,
-            });
+            return Ok(Self::Body(bytes, content_type));
         }
         if !flags.json.is_empty() {
-            let parts = flags
-                .json
-                .iter()
-                .map(|text| files.text_or_file("--json", text));
-            let parts: Vec<_> = parts.collect::<Result<_, _>>()?;
-            return Ok(Self::Body {
-                bytes: parts.concat().into(),
-                content_type: JSON,
-                accept: Some(JSON),
-            });
+            let parts = files.all("--json", &flags.json)?;
+            return Ok(Self::Body(parts.concat().into(), JSON));
         }
         if flags.data.is_empty() && flags.data_urlencode.is_empty() {
             return Ok(Self::None);
         }
-        let plain = flags
-            .data
-            .iter()
-            .map(|text| files.text_or_file("--data", text));
-        let mut parts: Vec<_> = plain.collect::<Result<_, _>>()?;
+        let mut parts = files.all("--data", &flags.data)?;
         for text in &flags.data_urlencode {
             parts.push(encoded(text, &mut files)?);
         }
         let bytes = parts.join(&b'&');
         if !flags.get {
-            return Ok(Self::Body {
-                bytes: bytes.into(),
-                content_type: URLENCODED,
-                accept: None,
-            });
+            return Ok(Self::Body(bytes.into(), URLENCODED));
         }
         String::from_utf8(bytes)
             .map(Self::Query)
-            .map_err(|_| PayloadError::QueryIsNoText)
+            .map_err(|_| "--get: a query is text, and --data is none".into())
     }
 }
 
@@ -117,65 +93,46 @@ pub(crate) fn files(flags: &BodyFlags) -> impl Iterator<Item = &Path> {
     whole.chain(named).chain(parts).map(Path::new)
 }
 
-/// The body can not be built. No message repeats a part of it.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PayloadError {
-    #[error("{flag}: can not read {name}: {error}")]
-    Unreadable {
-        flag: &'static str,
-        name: String,
-        error: io::Error,
-    },
-    #[error("{0} @: name a file after it, as in {0} @order.json")]
-    NoFile(&'static str),
-    #[error("{0} @-: standard input can be read only once")]
-    StandardInputTwice(&'static str),
-    #[error("--get: a query is text, and --data is none")]
-    QueryIsNoText,
-    #[error("--form {0}: write NAME=TEXT, NAME=@FILE or NAME=<FILE")]
-    NoName(usize),
-    #[error("--form {0}: a type is as text/plain")]
-    Type(usize),
-}
-
 /// Reads the files of the flags, and standard input once.
 pub(crate) struct Files {
     stdin: Stdin,
 }
 
 impl Files {
-    /// The content of `@FILE`, or the text itself.
-    fn text_or_file(&mut self, flag: &'static str, text: &str) -> Result<Vec<u8>, PayloadError> {
-        match text.strip_prefix('@') {
+    /// The content of each `@FILE`, or the text itself.
+    fn all(&mut self, flag: &str, texts: &[String]) -> Result<Vec<Vec<u8>>, Refusal> {
+        let contents = texts.iter().map(|text| match text.strip_prefix('@') {
             Some(path) => self.read(flag, path),
             None => Ok(text.as_bytes().to_vec()),
-        }
+        });
+        contents.collect()
     }
 
     /// The content of a file; `-` is standard input.
-    pub(crate) fn read(&mut self, flag: &'static str, path: &str) -> Result<Vec<u8>, PayloadError> {
-        let unreadable = |name: String, error| PayloadError::Unreadable { flag, name, error };
-        match path {
-            "" => Err(PayloadError::NoFile(flag)),
-            "-" if self.stdin == Stdin::Taken => Err(PayloadError::StandardInputTwice(flag)),
+    pub(crate) fn read(&mut self, flag: &str, path: &str) -> Result<Vec<u8>, Refusal> {
+        let (name, read) = match path {
+            "" => {
+                return Err(
+                    format!("{flag} @: name a file after it, as in {flag} @order.json").into(),
+                );
+            }
+            "-" if self.stdin == Stdin::Taken => {
+                return Err(format!("{flag} @-: standard input can be read only once").into());
+            }
             "-" => {
                 self.stdin = Stdin::Taken;
                 let mut content = Vec::new();
                 let read = io::stdin().read_to_end(&mut content);
-                let name = "standard input".to_owned();
-                read.map(|_| content)
-                    .map_err(|error| unreadable(name, error))
+                ("standard input", read.map(|_| content))
             }
-            path => {
-                let name = PathBuf::from(path).display().to_string();
-                fs::read(path).map_err(|error| unreadable(name, error))
-            }
-        }
+            path => (path, fs::read(path)),
+        };
+        read.map_err(|error| format!("{flag}: can not read {name}: {error}").into())
     }
 }
 
 /// Encodes a value of `--data-urlencode`: `TEXT`, `=TEXT`, `NAME=TEXT`, `@FILE` or `NAME@FILE`.
-fn encoded(text: &str, files: &mut Files) -> Result<Vec<u8>, PayloadError> {
+fn encoded(text: &str, files: &mut Files) -> Result<Vec<u8>, Refusal> {
     let (name, content) = match text.find(['=', '@']) {
         Some(at) => {
             let (name, rest) = text.split_at(at);
@@ -236,11 +193,7 @@ mod tests {
             (&[&of_file.0], &[], "a b&ä\n"),
         ] {
             let payload = Payload::check(&flags(data, urlencode), Stdin::Free).unwrap();
-            let expected = Payload::Body {
-                bytes: body.as_bytes().to_vec().into(),
-                content_type: URLENCODED,
-                accept: None,
-            };
+            let expected = Payload::Body(body.as_bytes().to_vec().into(), URLENCODED);
             assert_eq!(payload, expected);
             let mut flags = flags(data, urlencode);
             flags.get = true;

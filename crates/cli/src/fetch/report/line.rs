@@ -17,26 +17,33 @@ use crate::timing::{Phases, micros};
 ///
 /// None is expected: JSON can represent all fields.
 pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
+    let record = &fetched.record;
+    let answer = record.answer.as_ref();
+    let final_url = record.final_url(&fetched.target);
     let mut line = serde_json::to_vec(&Line {
         number: fetched.number,
         url: fetched.target.uri.to_string(),
-        status: fetched.status,
-        version: fetched.version.map(version),
-        redirects: fetched.redirects,
-        final_url: fetched.final_url.as_ref().map(ToString::to_string),
-        headers: fetched.headers.as_ref().map(headers),
-        bytes: fetched.bytes,
-        unpacked_bytes: fetched.unpacked,
-        content_encoding: fetched.content_encoding.as_deref(),
-        from_cache: fetched.from_cache.map(|from| match from {
-            FromCache::Immediate => "immediate",
-            FromCache::Deferred => "deferred",
-        }),
-        resent: fetched.resent,
-        retried: fetched.retried,
-        timing: fetched.timing.map(Phases::from),
+        status: answer.map(|answer| answer.status.as_u16()),
+        version: answer.map(|answer| version(answer.version)),
+        redirects: record.redirects,
+        final_url: final_url.map(ToString::to_string),
+        headers: answer
+            .and_then(|answer| answer.headers.as_ref())
+            .map(headers),
+        bytes: record.received,
+        unpacked_bytes: record.unpacked,
+        content_encoding: record.content_encoding.as_deref(),
+        from_cache: answer
+            .and_then(|answer| answer.from_cache)
+            .map(|from| match from {
+                FromCache::Immediate => "immediate",
+                FromCache::Deferred => "deferred",
+            }),
+        resent: record.resent,
+        retried: record.retried,
+        timing: record.timing().map(Phases::from),
         total_us: micros(fetched.took),
-        file: fetched.file.as_deref(),
+        file: record.file.as_deref(),
         error: fetched.failure.as_ref(),
     })?;
     line.push(b'\n');
@@ -79,13 +86,14 @@ struct Line<'a> {
 mod tests {
     use std::time::Duration;
 
-    use http::Version;
+    use http::{StatusCode, Version};
     use keepalive::Timing;
 
     use super::*;
+    use crate::fetch::exchange::trail::Answered;
 
     fn fetched() -> Fetched {
-        let mut fetched = Fetched::begin(3, "http://h/x?y".parse().unwrap());
+        let mut fetched = Fetched::begin(3, "http://h/x?y");
         fetched.took = Duration::from_millis(2);
         fetched
     }
@@ -109,9 +117,13 @@ mod tests {
              \"error_str\":\"Connection refused\",\"detail\":null}}\n"
         );
         let mut served = fetched();
-        served.from_cache = Some(FromCache::Deferred);
-        served.timing = Some(Timing::default());
-        served.version = Some(Version::HTTP_2);
+        served.record.answer = Some(Answered {
+            status: StatusCode::OK,
+            version: Version::HTTP_2,
+            from_cache: Some(FromCache::Deferred),
+            timing: Timing::default(),
+            headers: None,
+        });
         let text = String::from_utf8(of(&served).unwrap()).unwrap();
         assert!(text.contains("\"from_cache\":\"deferred\""), "{text}");
         assert!(text.contains("\"version\":\"HTTP/2\""), "{text}");

@@ -151,7 +151,7 @@ mod tests {
             writer: Box::new(Closed),
         })
         .unwrap();
-        let fetched = Fetched::begin(1, "http://h/".parse().unwrap());
+        let fetched = Fetched::begin(1, "http://h/");
         while report.write(&fetched).await.is_ok() {}
         let error = report
             .finish(std::future::pending())

@@ -18,16 +18,9 @@ const SHOWN: usize = 10;
 /// The failures of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Causes {
-    groups: HashMap<Cause, Group>,
+    /// By the failure without its details.
+    groups: HashMap<Failure, Group>,
     others: u64,
-}
-
-/// The common part of failures: the function and its error.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Cause {
-    function: String,
-    error_str: String,
-    error_num: Option<i32>,
 }
 
 #[derive(Debug)]
@@ -40,10 +33,9 @@ struct Group {
 impl Causes {
     /// Counts a failure.
     pub(crate) fn record(&mut self, target: &Target, failure: &Failure) {
-        let cause = Cause {
-            function: failure.function.clone(),
-            error_str: failure.error_str.clone(),
-            error_num: failure.error_num,
+        let cause = Failure {
+            detail: None,
+            ..failure.clone()
         };
         if let Some(group) = self.groups.get_mut(&cause) {
             group.count += 1;
@@ -61,18 +53,15 @@ impl Causes {
     /// Formats two lines for each cause, the most frequent first.
     pub(crate) fn lines(&self) -> String {
         let mut groups: Vec<_> = self.groups.iter().collect();
-        groups.sort_unstable_by_key(|(cause, group)| (Reverse(group.count), *cause));
+        groups.sort_unstable_by_key(|&(cause, group)| {
+            let error = (&cause.error_str, cause.error_num);
+            (Reverse(group.count), &cause.function, error)
+        });
         let (shown, rest) = groups.split_at(groups.len().min(SHOWN));
         let mut lines = String::new();
         for (cause, group) in shown {
             let count = styled(ALARM, HumanCount(group.count));
-            let failure = Failure {
-                function: cause.function.clone(),
-                error_num: cause.error_num,
-                error_str: cause.error_str.clone(),
-                detail: None,
-            };
-            let (cause, example) = (harmless(&failure.to_string()), harmless(&group.example));
+            let (cause, example) = (harmless(&cause.to_string()), harmless(&group.example));
             lines.push_str(&format!("{count} failed, {cause}\n    e.g. {example}\n"));
         }
         let rest: u64 = rest.iter().map(|(_, group)| group.count).sum();

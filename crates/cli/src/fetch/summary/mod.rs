@@ -45,6 +45,16 @@ const COLUMNS: [Alignment; HEADINGS.len()] =
 pub(crate) struct Summary {
     hosts: HashMap<Host, Counts>,
     pub(crate) total: Counts,
+    /// The bytes of bodies as sent.
+    bytes: u64,
+    /// The bytes of bodies once unpacked.
+    unpacked: u64,
+    was_packed: bool,
+    redirects: u64,
+    resent: u64,
+    retried: u64,
+    /// Bodies with content codings that were left in place.
+    coded: u64,
     statuses: Statuses,
     causes: Causes,
 }
@@ -53,8 +63,16 @@ impl Summary {
     /// Counts a result.
     pub(crate) fn record(&mut self, fetched: &Fetched) {
         self.total.record(fetched);
-        if let Some(status) = fetched.status {
-            self.statuses.record(status);
+        let record = &fetched.record;
+        self.bytes += record.received;
+        self.unpacked += record.unpacked.unwrap_or(record.received);
+        self.was_packed |= record.unpacked.is_some();
+        self.redirects += u64::from(record.redirects);
+        self.resent += u64::from(record.resent);
+        self.retried += u64::from(record.retried);
+        self.coded += u64::from(record.content_encoding.is_some());
+        if let Some(answer) = &record.answer {
+            self.statuses.record(answer.status.as_u16());
         }
         if let Some(failure) = &fetched.failure {
             self.causes.record(&fetched.target, failure);
@@ -107,11 +125,11 @@ impl Summary {
             "{} fetched, {} failed, {}",
             HumanCount(total.requests - total.failed),
             HumanCount(total.failed),
-            size(total.bytes),
+            size(self.bytes),
         );
         // Writing to a string does not fail.
-        if total.was_packed {
-            let _ = write!(line, " ({} unpacked)", size(total.unpacked));
+        if self.was_packed {
+            let _ = write!(line, " ({} unpacked)", size(self.unpacked));
         }
         let _ = write!(line, " in {}", shown(took));
         let rate = total.requests as f64 / took.as_secs_f64();
@@ -119,11 +137,11 @@ impl Summary {
             let _ = write!(line, " ({}/s)", HumanCount(rate.round() as u64));
         }
         for (count, what) in [
-            (total.redirects, "redirects followed"),
-            (total.resent, "requests sent again"),
-            (total.retried, "answers asked for again"),
+            (self.redirects, "redirects followed"),
+            (self.resent, "requests sent again"),
+            (self.retried, "answers asked for again"),
             (
-                total.coded,
+                self.coded,
                 "bodies left coded as they were sent (--compressed undoes it)",
             ),
         ] {
@@ -146,16 +164,6 @@ pub(crate) struct Counts {
     /// Responses on a connection that another request returned meanwhile.
     pub(crate) deferred: u64,
     pub(crate) failed: u64,
-    /// The bytes of bodies as sent.
-    pub(crate) bytes: u64,
-    /// The bytes of bodies once unpacked.
-    unpacked: u64,
-    was_packed: bool,
-    redirects: u64,
-    resent: u64,
-    retried: u64,
-    /// Bodies with content codings that were left in place.
-    coded: u64,
     /// The versions of HTTP of responses.
     versions: BTreeSet<&'static str>,
     pub(crate) longest_wait: Duration,
@@ -165,23 +173,16 @@ pub(crate) struct Counts {
 impl Counts {
     fn record(&mut self, fetched: &Fetched) {
         self.requests += 1;
-        self.bytes += fetched.bytes;
-        self.unpacked += fetched.unpacked.unwrap_or(fetched.bytes);
-        self.was_packed |= fetched.unpacked.is_some();
-        self.redirects += u64::from(fetched.redirects);
-        self.resent += u64::from(fetched.resent);
-        self.retried += u64::from(fetched.retried);
-        self.coded += u64::from(fetched.content_encoding.is_some());
-        self.versions.extend(fetched.version.map(heads::version));
         self.failed += u64::from(fetched.failure.is_some());
-        if fetched.status.is_some() {
-            match fetched.from_cache {
+        if let Some(answer) = &fetched.record.answer {
+            self.versions.insert(heads::version(answer.version));
+            match answer.from_cache {
                 None => self.opened += 1,
                 Some(FromCache::Immediate) => self.immediate += 1,
                 Some(FromCache::Deferred) => self.deferred += 1,
             }
         }
-        if let Some(timing) = fetched.timing {
+        if let Some(timing) = fetched.record.timing() {
             let wait = timing.total();
             self.waits.record(wait);
             self.longest_wait = self.longest_wait.max(wait);
@@ -194,13 +195,6 @@ impl Counts {
         self.immediate += other.immediate;
         self.deferred += other.deferred;
         self.failed += other.failed;
-        self.bytes += other.bytes;
-        self.unpacked += other.unpacked;
-        self.was_packed |= other.was_packed;
-        self.redirects += other.redirects;
-        self.resent += other.resent;
-        self.retried += other.retried;
-        self.coded += other.coded;
         self.versions.extend(&other.versions);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
         self.waits.merge(&other.waits);
@@ -253,18 +247,22 @@ mod tests {
     use super::*;
     use crate::console::plain;
     use crate::failure::Failure;
-    use http::Version;
+    use crate::fetch::exchange::trail::Answered;
+    use http::{StatusCode, Version};
     use keepalive::Timing;
 
     fn fetched(url: &str, from_cache: Option<FromCache>) -> Fetched {
-        let mut fetched = Fetched::begin(1, url.parse().unwrap());
-        fetched.status = Some(200);
-        fetched.version = Some(Version::HTTP_11);
-        fetched.bytes = 1000;
-        fetched.from_cache = from_cache;
+        let mut fetched = Fetched::begin(1, url);
         let mut timing = Timing::default();
         timing.queued = Duration::from_millis(5);
-        fetched.timing = Some(timing);
+        fetched.record.received = 1000;
+        fetched.record.answer = Some(Answered {
+            status: StatusCode::OK,
+            version: Version::HTTP_11,
+            from_cache,
+            timing,
+            headers: None,
+        });
         fetched
     }
 
@@ -273,10 +271,10 @@ mod tests {
         let mut summary = Summary::default();
         summary.record(&fetched("http://b:80/", None));
         let mut by_two = fetched("http://b/x", Some(FromCache::Immediate));
-        by_two.version = Some(Version::HTTP_2);
+        by_two.record.answer.as_mut().unwrap().version = Version::HTTP_2;
         summary.record(&by_two);
         summary.record(&fetched("http://b/y", Some(FromCache::Deferred)));
-        let mut failed = Fetched::begin(4, "http://a/".parse().unwrap());
+        let mut failed = Fetched::begin(4, "http://a/");
         failed.failure = Some(Failure::timeout("response"));
         summary.record(&failed);
         assert_eq!(
@@ -298,10 +296,10 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
     fn the_line_of_totals_has_unpacked_bytes_redirects_and_resends() {
         let mut summary = Summary::default();
         let mut packed = fetched("http://b/", None);
-        (packed.unpacked, packed.redirects) = (Some(5_000), 2);
+        (packed.record.unpacked, packed.record.redirects) = (Some(5_000), 2);
         summary.record(&packed);
         let mut plain = fetched("http://b/", None);
-        plain.resent = 1;
+        plain.record.resent = 1;
         summary.record(&plain);
         assert_eq!(
             summary.footer(Duration::from_secs(2)),
