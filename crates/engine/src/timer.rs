@@ -19,26 +19,34 @@ pub(crate) enum TimerKey {
 struct Key(u32);
 
 impl Key {
-    const CONNECTION: u32 = 1 << 31;
+    const KINDS: usize = 2;
+
+    /// The bits of a slot. Those above tell the kinds apart, in the order in which they are due.
+    const SLOT: u32 = u32::MAX >> 2;
 
     fn new(key: TimerKey) -> Self {
-        let (slot, kind) = match key {
-            TimerKey::Request(slot) => (slot, 0),
-            TimerKey::Connection(slot) => (slot, Self::CONNECTION),
+        let (kind, slot) = match key {
+            TimerKey::Request(slot) => (0, slot),
+            TimerKey::Connection(slot) => (1, slot),
         };
-        assert!(slot < Self::CONNECTION, "fewer than 2^31 records");
-        Self(slot | kind)
+        assert!(slot <= Self::SLOT, "at most 2^30 records");
+        Self(kind * (Self::SLOT + 1) + slot)
     }
 
     fn get(self) -> TimerKey {
-        match self.0 & Self::CONNECTION {
-            0 => TimerKey::Request(self.0),
-            _ => TimerKey::Connection(self.0 & !Self::CONNECTION),
+        let slot = self.slot() as u32;
+        match self.kind() {
+            0 => TimerKey::Request(slot),
+            _ => TimerKey::Connection(slot),
         }
     }
 
     fn kind(self) -> u32 {
-        self.0 & Self::CONNECTION
+        self.0 / (Self::SLOT + 1)
+    }
+
+    fn slot(self) -> usize {
+        (self.0 & Self::SLOT) as usize
     }
 }
 
@@ -72,8 +80,8 @@ pub(crate) struct Timers {
     /// Requests, each due after all that were in the line when it joined.
     line: List,
     heap: Vec<Entry>,
-    /// The places in the heap of connections' deadlines, by slot. Requests keep their own.
-    connections: Vec<u32>,
+    /// The places in the heap by kind and slot. The first kind, requests, keep their own.
+    places: [Vec<u32>; Key::KINDS - 1],
     serial: u32,
     /// Kept here because every input reads it, and few inputs change it.
     earliest: Option<Entry>,
@@ -95,7 +103,7 @@ impl Timers {
         Self {
             line: List::EMPTY,
             heap: Vec::new(),
-            connections: Vec::new(),
+            places: [const { Vec::new() }; Key::KINDS - 1],
             serial: 0,
             earliest: None,
         }
@@ -112,7 +120,7 @@ impl Timers {
         let Some(at) = at else { return };
         let entry = match key {
             TimerKey::Request(slot) => entry(requests, slot, at),
-            TimerKey::Connection(_) => {
+            _ => {
                 self.serial = self.serial.wrapping_add(1);
                 Entry {
                     at,
@@ -181,7 +189,7 @@ impl Timers {
     fn leave_heap<N>(&mut self, requests: &mut Arena<Request<N>>, key: TimerKey, place: usize) {
         match key {
             TimerKey::Request(slot) => requests[slot].timer = Link::UNLINKED,
-            TimerKey::Connection(slot) => self.connections[slot as usize] = NIL,
+            _ => *self.kept(Key::new(key)) = NIL,
         }
         self.heap.swap_remove(place);
         if place < self.heap.len() {
@@ -192,10 +200,20 @@ impl Timers {
 
     /// Frees the memory of many deadlines once the last of them has gone.
     fn let_go(&mut self) {
-        if self.heap.capacity().max(self.connections.len()) > KEPT_WHEN_EMPTY {
+        let places = self.places.iter().map(Vec::len).max();
+        if self.heap.capacity().max(places.unwrap_or(0)) > KEPT_WHEN_EMPTY {
             self.heap = Vec::new();
-            self.connections = Vec::new();
+            self.places = Default::default();
         }
+    }
+
+    /// The place in the heap that is kept for the record of `key`, which is no request.
+    fn kept(&mut self, key: Key) -> &mut u32 {
+        let (places, slot) = (&mut self.places[key.kind() as usize - 1], key.slot());
+        if slot >= places.len() {
+            places.resize(slot + 1, NIL);
+        }
+        &mut places[slot]
     }
 
     /// The earliest deadline.
@@ -258,10 +276,13 @@ impl Timers {
                     _ => return Place::Line,
                 }
             }
-            TimerKey::Connection(slot) => match self.connections.get(slot as usize) {
-                None | Some(&NIL) => return Place::Nowhere,
-                Some(&place) => place,
-            },
+            _ => {
+                let key = Key::new(key);
+                match self.places[key.kind() as usize - 1].get(key.slot()) {
+                    None | Some(&NIL) => return Place::Nowhere,
+                    Some(&place) => place,
+                }
+            }
         };
         Place::Heap(in_heap as usize)
     }
@@ -301,20 +322,15 @@ impl Timers {
 
     /// Stores in a record where in the heap its deadline is.
     fn note<N>(&mut self, requests: &mut Arena<Request<N>>, at: usize) {
-        match self.heap[at].key.get() {
+        let key = self.heap[at].key;
+        match key.get() {
             TimerKey::Request(slot) => {
                 requests[slot].timer = Link {
                     previous: IN_HEAP,
                     next: at as u32,
                 };
             }
-            TimerKey::Connection(slot) => {
-                let slot = slot as usize;
-                if slot >= self.connections.len() {
-                    self.connections.resize(slot + 1, NIL);
-                }
-                self.connections[slot] = at as u32;
-            }
+            _ => *self.kept(key) = at as u32,
         }
     }
 }
@@ -495,7 +511,7 @@ mod tests {
             fixture.withdraw(Connection(slot));
         }
         let timers = &fixture.timers;
-        assert_eq!(timers.heap.capacity() + timers.connections.capacity(), 0);
+        assert_eq!(timers.heap.capacity() + timers.places[0].capacity(), 0);
         fixture.withdraw(Connection(7));
         fixture.set(Connection(7), 1);
         assert_eq!(fixture.peek(), Some((1, Connection(7))));
