@@ -287,6 +287,16 @@ impl Budget {
         self.frozen == 0 && wanted > free.saturating_add(self.closing)
     }
 
+    /// The shard and host of the oldest claim that must have room made for it.
+    pub(crate) fn first_in_need(&self) -> Option<(ShardId, HostId)> {
+        let connecting = self.connecting - self.withdrawn;
+        let places = self.max_connecting.saturating_sub(connecting);
+        let slots = self.max_open.saturating_sub(self.open);
+        let served = slots.saturating_add(self.closing).min(places);
+        let claim = self.claims.values().nth(served)?;
+        Some((claim.shard, claim.host))
+    }
+
     /// Whether another shard has been asked to make room. One shard is asked at a time, so that the
     /// connection that closes is always the one idle longest.
     pub(crate) fn asked(&mut self) -> &mut bool {

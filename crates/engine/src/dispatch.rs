@@ -1,10 +1,13 @@
 //! The assignment of connections to requests, and all that gives a connection room for one (L2, L5).
 
+use std::time::Duration;
+
 use crate::action::{Action, Answer};
 use crate::budget::Overtake;
 use crate::config::IdleOrder;
 use crate::connection::{Capacity, Outlook, Return, State};
 use crate::engine::Engine;
+use crate::event::{Decision, EndReason};
 use crate::ids::Ticket;
 use crate::policy::lifetime_end;
 use crate::request::{FromCache, Request, Stage};
@@ -39,7 +42,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 self.assign(now, room, connection, request, Some(FromCache::Immediate));
                 return Some(connection);
             }
-            self.evict(now, room, connection);
+            let why = self.making_room(room);
+            self.evict(now, room, connection, why);
         }
         None
     }
@@ -67,6 +71,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.timers
             .set(&mut self.requests, TimerKey::Request(request), first);
         self.enqueue(request);
+        self.note_wait(request);
         self.hosts.note_use(host);
         self.mark(host);
     }
@@ -82,10 +87,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                     .withdraw(&mut self.requests, TimerKey::Request(slot));
             }
             Stage::Assigned(connection, _) => {
+                self.event(host, |engine| Decision::Unassigned {
+                    request: engine.request_id(slot),
+                    connection: engine.connection_id(connection),
+                });
                 // The request has not used the connection, so its lease does not count as a use.
                 self.connections[connection].uses -= 1;
                 self.requests[slot].stage = Stage::Refused;
-                self.end_lease(now, room, connection, Return::Reuse);
+                self.end_lease(now, room, connection, Return::Reuse, EndReason::User);
             }
             Stage::Refused | Stage::Held(..) => return false,
         }
@@ -142,7 +151,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         {
             let ticket = self.requests[request].ticket();
             if !std::mem::take(&mut in_turn) && self.must_give_way(room, slot, Some(ticket)) {
-                self.evict(now, room, slot);
+                let why = self.making_room(room);
+                self.evict(now, room, slot, why);
                 break;
             }
             let used = !new && self.connections[slot].uses > 0;
@@ -162,7 +172,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         } else if connection.state == State::Idle
             && (connection.capacity > 0 || self.keeps_nothing(slot))
         {
-            self.close(now, room, slot);
+            let why = match self.connections[slot].is_worn(self.max_uses) {
+                true => EndReason::Uses,
+                false => EndReason::NotKept,
+            };
+            self.close(now, room, slot, why);
         }
     }
 
@@ -172,6 +186,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let host = self.connections[slot].host;
         self.note_limit(room, host);
         self.hosts.count(host, |counts| counts.opened += 1);
+        self.event(host, |engine| Decision::Opened {
+            connection: engine.connection_id(slot),
+        });
         self.hosts.at_mut(host).shares = capacity != Capacity::One;
         match self.connections[slot].end_attempt() {
             Some(owner) => self.swap_with_front(now, host, slot, owner),
@@ -201,17 +218,25 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.offer(now, room, slot, true);
     }
 
-    /// Ends a lease.
-    pub(crate) fn end_lease(&mut self, now: Time, room: &mut impl Room, slot: u32, how: Return) {
+    /// Ends a lease. If the connection closes because of `how`, `why` has the reason.
+    pub(crate) fn end_lease(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        slot: u32,
+        how: Return,
+        why: EndReason,
+    ) {
         let connection = &mut self.connections[slot];
         connection.leases -= 1;
         let last = connection.leases == 0;
         match how {
             Return::Closed if last => {
+                self.tell_retired(slot, why);
                 self.unlist(slot);
                 self.remove_connection(room, slot);
             }
-            Return::Closed | Return::Close => self.retire(now, room, slot),
+            Return::Closed | Return::Close => self.retire(now, room, slot, why),
             Return::Reuse => self.end_reuse(now, room, slot),
         }
     }
@@ -222,7 +247,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let used = self.connections[slot].uses > 0;
         let goes = worn || self.shut_down || (used && self.keeps_nothing(slot));
         if goes || self.connections[slot].is_retiring() {
-            self.retire(now, room, slot);
+            let why = match (worn, self.shut_down) {
+                (true, _) => EndReason::Uses,
+                (false, true) => EndReason::ShutDown,
+                (false, false) => EndReason::NotKept,
+            };
+            self.retire(now, room, slot, why);
         } else {
             // A shared connection may have had room all the time; now it is the one returned last.
             self.unlist(slot);
@@ -272,6 +302,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             Overtake::Nobody => false,
             Overtake::Allowed => {
                 *self.connections[slot].run() += 1;
+                self.event(self.connections[slot].host, |engine| Decision::Overtook {
+                    connection: engine.connection_id(slot),
+                });
                 false
             }
             Overtake::GiveWay => true,
@@ -305,6 +338,15 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         }
         debug_assert!(self.requests[request].since <= now);
         self.requests[request].stage = Stage::Assigned(slot, from_cache);
+        self.event(host, |engine| Decision::Assigned {
+            request: engine.request_id(request),
+            connection: engine.connection_id(slot),
+            from_cache,
+            idle_for: match idle {
+                true => now.saturating_duration_since(engine.connections[slot].idle_since),
+                false => Duration::ZERO,
+            },
+        });
     }
 
     /// Answers a request with the connection assigned to it.

@@ -9,6 +9,7 @@ use crate::arena::{Arena, KEPT_WHEN_EMPTY};
 use crate::budget::Grant;
 use crate::config::{Config, Settings};
 use crate::connection::{Capacity, Connection, Phase, Return, State};
+use crate::event::{Decision, EndReason, Events};
 use crate::host::Hosts;
 use crate::idle::Idle;
 use crate::ids::{ConnectionId, HostId, RequestId, ShardId};
@@ -56,9 +57,10 @@ pub struct Engine<K, N = ()> {
     /// Hosts whose attempts and claims may not fit their queues and limits; empty between inputs.
     pub(crate) dirty: VecDeque<u32>,
     pub(crate) serial: u32,
-    /// Whether a test has turned the fast paths off.
-    #[cfg(feature = "check")]
+    /// Whether no input takes a fast path: the engine is observed or shut down, or a test compares.
     pub(crate) is_general: bool,
+    /// Kept while the engine is observed.
+    pub(crate) events: Option<Box<Events>>,
 }
 
 /// An answer that its user has taken.
@@ -101,8 +103,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             unsettled: false,
             dirty: VecDeque::new(),
             serial: 0,
-            #[cfg(feature = "check")]
             is_general: false,
+            events: None,
         }
     }
 
@@ -141,6 +143,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub fn request(&mut self, now: Time, room: &mut impl Room, ask: Ask) -> RequestId {
         let now = self.advance(now, room);
         let slot = self.admit(now, ask);
+        self.event(ask.host.slot, |engine| Decision::Asked {
+            request: engine.request_id(slot),
+        });
         self.serve_or_queue(now, room, slot, false);
         self.settle(room);
         self.request_id(slot)
@@ -176,6 +181,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 self.requests[slot].stage
         {
             let host = self.requests[slot].host;
+            self.event(host, |engine| Decision::Rejected {
+                request: engine.request_id(slot),
+                connection: engine.connection_id(connection),
+            });
             let request = &mut self.requests[slot];
             if let Stage::Held(..) = request.stage {
                 self.waiting_time.take_back(request.spent().total());
@@ -188,7 +197,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             let failed = request.is_lost() && unused;
             request.rare().lost |= unused;
             request.stage = Stage::NEW;
-            self.end_lease(now, room, connection, Return::Close);
+            self.end_lease(now, room, connection, Return::Close, EndReason::Rejected);
             match failed {
                 true => {
                     self.hosts.count(host, |counts| counts.rare().failed += 1);
@@ -221,6 +230,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let note = slot.and_then(|slot| {
             let withdrawn = self.withdraw_request(now, room, slot);
             let ended = withdrawn || self.requests[slot].stage == Stage::Refused;
+            if withdrawn {
+                self.event(self.requests[slot].host, |engine| Decision::Forgotten {
+                    request: engine.request_id(slot),
+                });
+            }
             ended.then(|| self.end_request(slot))
         });
         self.settle(room);
@@ -239,6 +253,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 self.hosts
                     .count_reuse(request.host, from_cache, u64::wrapping_add);
                 self.connections[connection].phase = None;
+                self.event(self.requests[slot].host, |engine| Decision::Taken {
+                    request: engine.request_id(slot),
+                    connection: engine.connection_id(connection),
+                });
                 Some(Taken {
                     connection: Some(self.connection_id(connection)),
                     from_cache,
@@ -262,10 +280,17 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             let connection = &mut self.connections[slot];
             let before = connection.phase;
             connection.phase = before.map(|_| phase);
-            if let (State::Connecting, Some(owner)) = (connection.state, connection.owner()) {
-                self.requests[owner].book(now, before);
+            let host = connection.host;
+            if connection.state == State::Connecting {
+                if let Some(owner) = connection.owner() {
+                    self.requests[owner].book(now, before);
+                    self.note_wait(owner);
+                }
+                self.event(host, |engine| Decision::AttemptProgressed {
+                    connection: engine.connection_id(slot),
+                    phase,
+                });
             }
-            let host = self.connections[slot].host;
             if !self.hosts.at(host).orphans.is_empty() {
                 self.mark(host);
             }
@@ -321,8 +346,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             && let Some(slot) = self.find_request(request)
             && let Stage::Held(connection, _) = self.requests[slot].stage
         {
+            self.event(self.requests[slot].host, |engine| Decision::Returned {
+                request,
+                connection: engine.connection_id(connection),
+                how,
+            });
             self.requests.discard(slot);
-            self.end_lease(now, room, connection, how);
+            self.end_lease(now, room, connection, how, EndReason::User);
         }
         self.settle(room);
     }
@@ -355,7 +385,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 self.hosts
                     .count(host, |counts| counts.rare().closed_by_peer += 1);
             }
-            self.retire(now, room, slot);
+            self.retire(now, room, slot, EndReason::Peer);
         }
         self.settle(room);
     }
@@ -365,7 +395,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub fn retire_open(&mut self, now: Time, room: &mut impl Room, id: ConnectionId) {
         let now = self.advance(now, room);
         if let Some(slot) = self.find_connection(id) {
-            self.retire(now, room, slot);
+            self.retire(now, room, slot, EndReason::Driver);
         }
         self.settle(room);
     }
@@ -396,9 +426,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub fn evict_longest_idle(&mut self, now: Time, room: &mut impl Room) {
         let now = self.advance(now, room);
         if let Some(orphan) = self.orphans.front() {
-            self.withdraw_attempt(room, orphan);
+            self.withdraw_attempt(room, orphan, EndReason::FreesDescriptor);
         } else if let Some(slot) = self.victim() {
-            self.evict(now, room, slot);
+            self.evict(now, room, slot, EndReason::FreesDescriptor);
         }
         self.settle(room);
     }
@@ -461,12 +491,18 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 break;
             } else if let Some(shard) = budget.orphan_in_the_way(self.shard) {
                 match self.orphans.front() {
-                    Some(orphan) if shard == self.shard => self.withdraw_attempt(room, orphan),
+                    Some(orphan) if shard == self.shard => {
+                        let why = self.making_room(room);
+                        self.withdraw_attempt(room, orphan, why);
+                    }
                     _ => self.ask_for_room(room, shard),
                 }
             } else if budget.needs_eviction() {
                 match (room.idle_longest(), self.victim()) {
-                    (Some(shard), Some(slot)) if shard == self.shard => self.evict(now, room, slot),
+                    (Some(shard), Some(slot)) if shard == self.shard => {
+                        let why = self.making_room(room);
+                        self.evict(now, room, slot, why);
+                    }
                     (Some(shard), _) if shard != self.shard => self.ask_for_room(room, shard),
                     _ => break,
                 }
@@ -474,6 +510,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 break;
             }
         }
+        self.tell_waits(now, room);
         self.unsettled = false;
     }
 
@@ -550,6 +587,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             .withdraw(&mut self.requests, TimerKey::Request(slot));
         let id = self.request_id(slot);
         self.actions.push_back(Action::Answer(id, answer));
+        self.event(self.requests[slot].host, |_| Decision::Refused {
+            request: id,
+            answer,
+        });
     }
 }
 

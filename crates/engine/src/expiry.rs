@@ -3,6 +3,7 @@
 use crate::action::{Action, Answer, Due};
 use crate::connection::State;
 use crate::engine::Engine;
+use crate::event::{Decision, EndReason};
 use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
@@ -73,7 +74,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if let Some(slot) = self.idle.front() {
             let host = self.connections[slot].host;
             self.hosts.count(host, |counts| counts.rare().expired += 1);
-            self.close(now, room, slot);
+            self.close(now, room, slot, EndReason::KeepAlive);
         }
     }
 
@@ -86,16 +87,19 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         match key {
             TimerKey::Request(slot) => self.time_out(now, room, slot),
             TimerKey::Connection(slot) => match self.connections[slot].state {
-                State::Connecting => self.withdraw_attempt(room, slot),
+                State::Connecting => self.withdraw_attempt(room, slot, EndReason::TooLate),
                 State::Idle => {
                     let host = self.connections[slot].host;
                     self.hosts.count(host, |counts| counts.rare().expired += 1);
-                    self.close(now, room, slot);
+                    self.close(now, room, slot, EndReason::Lifetime);
                 }
-                State::Leased => self.retire(now, room, slot),
+                State::Leased => self.retire(now, room, slot, EndReason::Lifetime),
                 State::Withdrawn | State::Closing => {
                     let id = self.connection_id(slot);
                     self.actions.push_back(Action::Abandon(id));
+                    self.event(self.connections[slot].host, |_| Decision::Abandoned {
+                        connection: id,
+                    });
                 }
             },
         }

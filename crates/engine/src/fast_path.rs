@@ -14,6 +14,7 @@
 //! | `forget_parked` | `forget` |
 //!
 //! The model answers both alike, so each is held against it. `tests/fast_paths.rs` compares the two.
+//! They tell no [event](crate::event): an observed engine goes the general way.
 
 use crate::connection::{Connection, Return, State};
 use crate::engine::Engine;
@@ -49,7 +50,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         note: N,
     ) -> Option<Leased> {
         let now = self.clamp(now);
-        if room.oldest_claim().is_some() || self.shut_down || self.is_due(now) {
+        if room.oldest_claim().is_some() || self.is_general || self.is_due(now) {
             return None;
         }
         let (hash, key) = ask.host;
@@ -117,10 +118,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         request: RequestId,
         how: Return,
     ) -> bool {
-        #[cfg(feature = "check")]
-        if self.is_general {
-            return false;
-        }
         let Some(held) = self.find_request(request) else {
             return false;
         };
@@ -133,7 +130,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             || connection.leases != 1
             || connection.is_retiring()
             || connection.is_worn(self.max_uses)
-            || self.shut_down
+            || self.is_general
             || self.keep_alive == Some(0)
         {
             return false;
@@ -187,7 +184,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         Some(self.request_id(slot))
     }
 
-    /// Turns the fast paths of inputs that have one entry off: [`released`](Self::released).
+    /// Turns the fast paths off, for a comparison.
     #[cfg(feature = "check")]
     pub fn go_general(&mut self) {
         self.is_general = true;
@@ -200,7 +197,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> Option<N> {
         let (now, slot) = (self.now?, self.find_request(id)?);
         let Request { stage, host, .. } = self.requests[slot];
-        if !stage.is_parked() {
+        if !stage.is_parked() || self.is_general {
             return None;
         }
         self.leave_queue(now, room, slot);

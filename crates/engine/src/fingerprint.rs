@@ -154,6 +154,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             dirty: _, // it is empty
             serial: _,
             is_general: _, // it decides about no state
+            events: _,     // nor do they
         } = engine;
         let now = now.map(|now| self.until(now));
         (shard, now, shut_down, unsettled, actions.len()).hash(into);

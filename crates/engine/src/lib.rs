@@ -9,7 +9,8 @@
 //! ```
 //!
 //! One [`Engine`] is one shard of a manager. The shards share a [`Budget`], reached through
-//! [`Room`]. The same settings and inputs give the same actions.
+//! [`Room`]. The same settings and inputs give the same actions. [`Engine::observe`] keeps each
+//! decision as an [`Event`], with its time and reason.
 //!
 //! # Examples
 //!
@@ -40,6 +41,7 @@ mod connection;
 mod counters;
 mod dispatch;
 mod engine;
+mod event;
 mod expiry;
 mod fast_path;
 #[cfg(feature = "check")]
@@ -68,6 +70,7 @@ pub use config::{Config, ConfigError, IdleOrder, Settings};
 pub use connection::{Capacity, Phase, Return};
 pub use counters::Counts;
 pub use engine::{Engine, Taken};
+pub use event::{Decision, EndReason, Event};
 pub use fast_path::Leased;
 #[cfg(feature = "check")]
 pub use fingerprint::fingerprint;

@@ -3,19 +3,21 @@
 use crate::action::Action;
 use crate::connection::{Outlook, State};
 use crate::engine::Engine;
+use crate::event::{Decision, EndReason};
 use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
 impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Gives a connection no further lease, and closes it once it has none.
-    pub(crate) fn retire(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+    pub(crate) fn retire(&mut self, now: Time, room: &mut impl Room, slot: u32, why: EndReason) {
         match self.connections[slot].state {
             State::Leased | State::Idle => {
+                self.tell_retired(slot, why);
                 self.end_provisional(room, slot, Outlook::Retiring);
                 self.unlist(slot);
                 if self.connections[slot].leases == 0 {
-                    self.close(now, room, slot);
+                    self.close(now, room, slot, why);
                 }
             }
             State::Connecting | State::Withdrawn | State::Closing => {}
@@ -35,7 +37,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// Begins to close a connection without leases.
-    pub(crate) fn close(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+    pub(crate) fn close(&mut self, now: Time, room: &mut impl Room, slot: u32, why: EndReason) {
+        self.tell_retired(slot, why);
         self.end_provisional(room, slot, Outlook::Retiring);
         self.unlist(slot);
         let before = self.connections[slot].enter(State::Closing);
@@ -48,6 +51,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.budget(room).begin_close();
         let id = self.connection_id(slot);
         self.actions.push_back(Action::Close(id));
+        self.event(host, |_| Decision::Closing { connection: id });
     }
 
     /// From now on, closing takes `close_timeout` at most (C8).
@@ -62,6 +66,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.timers
             .withdraw(&mut self.requests, TimerKey::Connection(slot));
         self.end_provisional(room, slot, Outlook::Retiring);
+        self.event(self.connections[slot].host, |engine| Decision::Closed {
+            connection: engine.connection_id(slot),
+        });
         let connection = self.forget_connection(slot);
         match connection.state {
             State::Withdrawn => {

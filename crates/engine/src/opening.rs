@@ -7,6 +7,7 @@ use crate::arena::NIL;
 use crate::budget::{Grant, Slot};
 use crate::connection::{Connection, Outlook, State};
 use crate::engine::Engine;
+use crate::event::{Decision, EndReason};
 use crate::request::{Request, Stage};
 use crate::room::Room;
 use crate::time::Time;
@@ -31,9 +32,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.timers
                 .withdraw(&mut self.requests, TimerKey::Connection(orphan));
             self.attend(now, room, request, orphan);
+            self.event(host, |engine| Decision::AttemptAdopted {
+                connection: engine.connection_id(orphan),
+                request: engine.request_id(request),
+            });
         }
         while let Some(orphan) = self.unwanted_orphan(host) {
-            self.withdraw_attempt(room, orphan);
+            self.withdraw_attempt(room, orphan, EndReason::Unneeded);
         }
         while self.may_claim(host)
             && let Some(request) = self.hosts.at(host).queue.first_parked()
@@ -44,6 +49,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 hosts, requests, ..
             } = self;
             hosts.at_mut(host).queue.claim(requests, request);
+            self.note_wait(request);
             let ticket = self.requests[request].ticket();
             let id = self.hosts.id(host);
             match self.budget(room).claim(ticket, self.shard, id, mark) {
@@ -103,6 +109,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Ends an attempt that has failed: its owner alone is answered (L6).
     pub(crate) fn fail(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         let host = self.connections[slot].host;
+        self.event(host, |engine| Decision::AttemptFailed {
+            connection: engine.connection_id(slot),
+            request: engine.connections[slot]
+                .owner()
+                .map(|owner| engine.request_id(owner)),
+        });
         match self.connections[slot].owner() {
             Some(owner) => {
                 let phase = self.connections[slot].phase;
@@ -124,7 +136,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// Withdraws an attempt that has no owner.
-    pub(crate) fn withdraw_attempt(&mut self, room: &mut impl Room, slot: u32) {
+    pub(crate) fn withdraw_attempt(&mut self, room: &mut impl Room, slot: u32, why: EndReason) {
         let host = self.connections[slot].host;
         self.remove_orphan(room, host, slot);
         self.timers
@@ -135,19 +147,26 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.budget(room).begin_withdrawal();
         let id = self.connection_id(slot);
         self.actions.push_back(Action::Cancel(id));
+        self.event(host, |_| Decision::AttemptWithdrawn {
+            connection: id,
+            why,
+        });
     }
 
     /// Closes the connection that a withdrawn attempt has opened all the same.
     pub(crate) fn close_unwanted(&mut self, now: Time, room: &mut impl Room, slot: u32) {
         self.connections[slot].enter(State::Closing);
+        self.event(self.connections[slot].host, |engine| Decision::OpenedLate {
+            connection: engine.connection_id(slot),
+        });
         self.limit_close(now, slot);
         self.budget(room).withdrawal_ended();
     }
 
-    pub(crate) fn evict(&mut self, now: Time, room: &mut impl Room, slot: u32) {
+    pub(crate) fn evict(&mut self, now: Time, room: &mut impl Room, slot: u32, why: EndReason) {
         let host = self.connections[slot].host;
         self.hosts.count(host, |counts| counts.rare().evicted += 1);
-        self.retire(now, room, slot);
+        self.retire(now, room, slot, why);
     }
 
     /// Has the owner of a finished attempt and the first in the queue exchange attempts. The
@@ -169,11 +188,15 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.requests[front].stage = Stage::Attended(finished);
         self.requests[owner].stage = Stage::Attended(attempt);
         self.connections[attempt].set_owner(Some(owner));
+        self.note_wait(owner);
     }
 
     pub(crate) fn leave_attempt(&mut self, now: Time, room: &mut impl Room, attempt: u32) {
         self.connections[attempt].set_owner(None);
         let host = self.connections[attempt].host;
+        self.event(host, |engine| Decision::AttemptLeft {
+            connection: engine.connection_id(attempt),
+        });
         let Self {
             hosts, connections, ..
         } = self;
@@ -226,6 +249,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 hosts, requests, ..
             } = self;
             hosts.at_mut(host).queue.park(requests, request, mark);
+            self.note_wait(request);
             self.mark(host);
         }
     }
@@ -268,6 +292,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.attend(now, room, request, attempt);
         let action = Action::Connect(self.connection_id(attempt), self.hosts.id(host));
         self.actions.push_back(action);
+        self.event(host, |engine| Decision::AttemptStarted {
+            connection: engine.connection_id(attempt),
+            request: engine.request_id(request),
+        });
     }
 
     /// Makes a request without an attempt the owner of this one.
@@ -286,5 +314,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             hosts, requests, ..
         } = self;
         hosts.at_mut(host).queue.attend(requests, request, attempt);
+        self.note_wait(request);
     }
 }

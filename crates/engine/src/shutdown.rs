@@ -3,6 +3,7 @@
 use crate::action::Answer;
 use crate::connection::State;
 use crate::engine::Engine;
+use crate::event::EndReason;
 use crate::room::Room;
 use crate::time::Time;
 
@@ -23,7 +24,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Otherwise another engine would use the slots that this one frees.
     pub fn shut_down(&mut self, now: Time, room: &mut impl Room) {
         self.shut_down = true;
-        self.end_all(now, room, Answer::ShutDown);
+        self.is_general = true;
+        self.end_all(now, room, Answer::ShutDown, EndReason::ShutDown);
     }
 
     /// Answers all waiting requests [`Answer::Abandoned`], withdraws all attempts and closes all
@@ -32,7 +34,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Later requests are served again. The driver freezes the budget meanwhile, as for
     /// [`shut_down`](Self::shut_down).
     pub fn abandon(&mut self, now: Time, room: &mut impl Room) {
-        self.end_all(now, room, Answer::Abandoned);
+        self.end_all(now, room, Answer::Abandoned, EndReason::Abandoned);
     }
 
     /// Whether no attempt and no connection, open or closing, is left.
@@ -40,7 +42,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.connections.len() == 0
     }
 
-    fn end_all(&mut self, now: Time, room: &mut impl Room, answer: Answer) {
+    fn end_all(&mut self, now: Time, room: &mut impl Room, answer: Answer, why: EndReason) {
         let now = self.advance(now, room);
         let waiting: Vec<u32> = self
             .requests
@@ -55,13 +57,13 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let hosts: Vec<u32> = self.hosts.iter().map(|(slot, _)| slot).collect();
         for host in hosts {
             while let Some(orphan) = self.hosts.at(host).orphans.front() {
-                self.withdraw_attempt(room, orphan);
+                self.withdraw_attempt(room, orphan, why);
             }
         }
         self.hosts.note_all();
         while let Some(slot) = self.idle.front() {
             debug_assert_eq!(self.connections[slot].state, State::Idle);
-            self.close(now, room, slot);
+            self.close(now, room, slot, why);
         }
         self.settle(room);
     }

@@ -11,7 +11,7 @@
 //!
 //! [`explore`] and [`swarm`], and the scenarios in `crates/engine/tests/rules`, act on a [`world`]:
 //! engines without IO. Its [`ledger`] records the connections apart from the engines, and judges
-//! each action.
+//! each action. [`lives`] follows an engine's events, and holds them beside its figures.
 //!
 //! Fixtures: `http_server`, `tls` (certificates), `pipe` (a connection in memory), `wait`, [`dice`]
 //! (random choices from a seed), [`replay`] and [`coverage`]. `docs/reliability.md` has the figures.
@@ -26,6 +26,7 @@ pub mod fuzz;
 #[cfg(feature = "net")]
 pub mod http_server;
 pub mod ledger;
+pub mod lives;
 pub mod model;
 #[cfg(feature = "net")]
 pub mod net;

@@ -7,13 +7,14 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Capacity, Config, ConnectionId, Engine, FromCache, HostId, Leased,
+    Action, Answer, Ask, Capacity, Config, ConnectionId, Engine, Event, FromCache, HostId, Leased,
     LocalRoom, Message, Phase, RequestId, Return, Room, Settings, ShardId, Taken, Time, check,
     check_settled,
 };
 
 use crate::coverage::Coverage;
 use crate::ledger::Ledger;
+use crate::lives::Lives;
 
 /// The state of a request, as its user sees it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +38,10 @@ pub struct World {
     /// A driver's knowledge of each connection.
     pub ledger: Ledger,
     pub coverage: Coverage,
+    /// For each shard that is observed, all that its events have told.
+    pub lives: Vec<Lives>,
+    /// The events of all shards, if they are observed.
+    pub events: Vec<Event>,
     /// The requests answered with a connection, in order, and whether each was the first on its
     /// connection.
     pub served: Vec<(RequestId, bool)>,
@@ -86,6 +91,8 @@ impl World {
             multiplexed: false,
             ledger: Ledger::default(),
             coverage: Coverage::default(),
+            lives: Vec::new(),
+            events: Vec::new(),
             gone: Vec::new(),
             trace: None,
             loud: std::env::var_os("KEEPALIVE_TRACE").is_some(),
@@ -94,6 +101,21 @@ impl World {
             max_connecting: config.settings().max_connecting.unwrap_or(usize::MAX),
             latest: start,
             numbers: 0,
+        }
+    }
+
+    /// Observes all engines from now on.
+    pub fn observe(&mut self) {
+        for engine in &mut self.engines {
+            engine.observe(true);
+        }
+        self.lives = vec![Lives::default(); self.engines.len()];
+    }
+
+    /// Turns the fast paths of all engines off.
+    pub fn go_general(&mut self) {
+        for engine in &mut self.engines {
+            engine.go_general();
         }
     }
 
@@ -184,6 +206,7 @@ impl World {
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {
         let shard = usize::from(id.shard().0);
         let taken = self.engines[shard].take(id)?;
+        self.follow(shard);
         match taken.connection {
             Some(connection) => {
                 let used = !self.used.insert((shard, connection));
@@ -442,6 +465,7 @@ impl World {
     pub fn drain(&mut self, shard: usize) {
         self.latest = self.latest.max(self.now);
         check(&self.engines[shard], self.room.budget());
+        self.follow(shard);
         while let Some(action) = self.engines[shard].poll_action() {
             self.coverage.action(&action);
             if self.loud {
@@ -449,6 +473,9 @@ impl World {
             }
             if let Some(trace) = &mut self.trace {
                 write!(Hash(trace), "{action:?}").expect("a hash takes everything");
+            }
+            if let Some(lives) = self.lives.get_mut(shard) {
+                lives.act(&action);
             }
             self.carry_out(shard, action);
         }
@@ -466,6 +493,14 @@ impl World {
             (self.ledger.len() + granted, under_way + granted, closing),
             "I3: the ledger has the driver's connections"
         );
+    }
+
+    /// Reads the events of the last input.
+    fn follow(&mut self, shard: usize) {
+        if let Some(lives) = self.lives.get_mut(shard) {
+            let events = lives.follow(&mut self.engines[shard], &mut self.room);
+            self.events.extend(events);
+        }
     }
 
     fn carry_out(&mut self, shard: usize, action: Action) {

@@ -52,6 +52,7 @@ impl Checks {
                     "model",
                     "explore",
                     "rules",
+                    "events",
                     "keepalive_engine",
                 ],
             )?,

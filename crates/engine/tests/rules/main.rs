@@ -5,6 +5,7 @@ mod at_once;
 mod attempts;
 mod closing;
 mod deadlines;
+mod events;
 mod eviction;
 mod freeze;
 mod from_cache;

@@ -73,11 +73,24 @@ pub fn run(seed: u64, operations: usize) {
 ///
 /// If they differ.
 pub fn compare_fast_paths(seed: u64, operations: usize) {
+    compare(seed, operations, Subject::general);
+}
+
+/// Compares an engine with its twin that is observed, in the same way.
+///
+/// # Panics
+///
+/// If they differ, or if the events do not match the engine.
+pub fn compare_observed(seed: u64, operations: usize) {
+    compare(seed, operations, Subject::observed);
+}
+
+fn compare(seed: u64, operations: usize, twin: fn(Settings, &[Option<usize>]) -> Subject) {
     let mut dice = Dice(seed);
     let scope = Scope::new(std::array::from_fn(|_| byte(&mut dice)));
     let mut model = Model::new(scope.settings.clone(), &scope.limits);
     let mut fast = Subject::new(scope.settings.clone(), &scope.limits);
-    let mut general = Subject::general(scope.settings.clone(), &scope.limits);
+    let mut twin = twin(scope.settings.clone(), &scope.limits);
     for step in 0..operations {
         let kinds = model.kinds(&scope);
         let kind: Kind = kinds[dice.below(kinds.len())];
@@ -85,11 +98,11 @@ pub fn compare_fast_paths(seed: u64, operations: usize) {
         let input = model.resolve(&scope, Operation { kind, picks });
         let reply = model.input(input);
         fast.follow(input, reply, &model);
-        let place = || format!("seed {seed}, step {step}, {input:?}: fast, general");
-        assert_eq!(reply, general.input(input), "{}", place());
-        assert_eq!(fast.effects(), general.effects(), "{}", place());
-        assert_eq!(fast.view(), general.view(), "{}", place());
-        assert_eq!(fast.fingerprint(), general.fingerprint(), "{}", place());
+        let place = || format!("seed {seed}, step {step}, {input:?}: engine, twin");
+        assert_eq!(reply, twin.input(input), "{}", place());
+        assert_eq!(fast.effects(), twin.effects(), "{}", place());
+        assert_eq!(fast.view(), twin.view(), "{}", place());
+        assert_eq!(fast.fingerprint(), twin.fingerprint(), "{}", place());
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Capacity, Phase, Return, Settings};
 
-pub use compare::{Pair, compare_fast_paths, in_order, run};
+pub use compare::{Pair, compare_fast_paths, compare_observed, in_order, run};
 pub use operation::{Kind, Operation, Scope};
 pub use records::{Effect, Input, Outcome, Reply, Spent, Taken};
 pub use subject::Subject;

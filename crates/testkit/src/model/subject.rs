@@ -11,6 +11,7 @@ use keepalive_engine::{
 };
 
 use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
+use crate::lives::Lives;
 
 pub struct Subject {
     pub(super) engine: Engine<u32>,
@@ -28,6 +29,8 @@ pub struct Subject {
     effects: Vec<Effect>,
     /// Whether it goes round all fast paths.
     general: bool,
+    /// All that its events have told, if it is observed.
+    lives: Option<Lives>,
 }
 
 impl Subject {
@@ -55,6 +58,7 @@ impl Subject {
             numbers: BTreeMap::new(),
             effects: Vec::new(),
             general: false,
+            lives: None,
         }
     }
 
@@ -63,6 +67,14 @@ impl Subject {
         let mut subject = Self::new(settings, limits);
         subject.engine.go_general();
         subject.general = true;
+        subject
+    }
+
+    /// The same with an observed engine, whose events are checked.
+    pub fn observed(settings: Settings, limits: &[Option<usize>]) -> Self {
+        let mut subject = Self::new(settings, limits);
+        subject.engine.observe(true);
+        subject.lives = Some(Lives::default());
         subject
     }
 
@@ -102,8 +114,19 @@ impl Subject {
         check_settled(std::slice::from_ref(&self.engine), &mut self.room);
     }
 
+    /// Reads the events so far.
+    fn follow_events(&mut self) {
+        if let Some(lives) = &mut self.lives {
+            lives.follow(&mut self.engine, &mut self.room);
+        }
+    }
+
     fn gather(&mut self) {
+        self.follow_events();
         while let Some(action) = self.engine.poll_action() {
+            if let Some(lives) = &mut self.lives {
+                lives.act(&action);
+            }
             let effect = self.effect(&action);
             self.effects.push(effect);
         }

@@ -37,10 +37,33 @@ pub fn live(seed: u64, steps: usize, traced: bool, replay: &Replay) -> Report {
     replay.by(format!(
         "cargo xtask sim --seed {seed} --seeds 1 --steps {steps}"
     ));
+    let prepare = |world: &mut World| world.trace = traced.then_some(0);
+    life(seed, steps, prepare, replay)
+}
+
+/// Runs one random life twice: once observed, with all checks of its events, and once not. The
+/// actions must be the same.
+///
+/// # Panics
+///
+/// If a check fails.
+pub fn observed(seed: u64, steps: usize, replay: &Replay) -> Report {
+    replay.by(format!("seed {seed}, {steps} steps"));
+    let trace = |world: &mut World, prepare: fn(&mut World)| {
+        world.trace = Some(0);
+        prepare(world);
+    };
+    let first = life(seed, steps, |world| trace(world, World::observe), replay);
+    let second = life(seed, steps, |world| trace(world, World::go_general), replay);
+    assert_eq!(first.trace, second.trace, "W5: actions, observed and not");
+    first
+}
+
+fn life(seed: u64, steps: usize, prepare: impl Fn(&mut World), replay: &Replay) -> Report {
     let mut dice = Dice(seed);
     let settings = settings(&mut dice);
     let mut world = World::new(settings.clone());
-    world.trace = traced.then_some(0);
+    prepare(&mut world);
     let mut watch = Watch::default();
     let mix = Mix::draw(&mut dice);
     world.multiplexed = mix.multiplexed;
@@ -58,7 +81,16 @@ pub fn live(seed: u64, steps: usize, traced: bool, replay: &Replay) -> Report {
     for engine in &world.engines {
         coverage.totals(engine.totals());
     }
-    coverage.add("an older request is overtaken", world.room.overtakes());
+    let overtakes = world.room.overtakes();
+    coverage.add("an older request is overtaken", overtakes);
+    for lives in &world.lives {
+        lives.check_ended();
+    }
+    let told: u64 = world.lives.iter().map(|lives| lives.overtakes).sum();
+    assert!(
+        world.lives.is_empty() || overtakes == told,
+        "W5: overtakes by events: {told} of {overtakes}"
+    );
     Report {
         steps,
         coverage,
