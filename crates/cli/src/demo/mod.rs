@@ -100,7 +100,7 @@ async fn show(requests: u32) -> Result<Exit, String> {
     if outcome.stopped.is_some() {
         return Ok(exit);
     }
-    let closed = servers.iter().map(Server::closed).sum();
+    let closed = servers.iter().map(|server| server.closed()).sum();
     say(&explanation(&outcome, &census, closed))?;
     if census.most() > MAX_OPEN || census.most_at_one() > MAX_PER_HOST {
         console::complain("the servers counted more connections than the limits allow");
@@ -111,12 +111,12 @@ async fn show(requests: u32) -> Result<Exit, String> {
 
 /// The URLs of the servers in turn, `requests` in all.
 fn targets(
-    servers: &[Server],
+    servers: &[Arc<Server>],
     requests: u32,
 ) -> Result<Box<dyn Iterator<Item = Target> + Send>, String> {
     let targets = servers
         .iter()
-        .map(|server| format!("http://{}/", server.address()).parse())
+        .map(|server| format!("http://{}/", server.address).parse())
         .collect::<Result<Vec<Target>, _>>()
         .map_err(|error| format!("can not start the servers: {error}"))?;
     Ok(Box::new(

@@ -14,7 +14,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::census::Census;
@@ -27,16 +26,10 @@ const ANSWER: &[u8] = &[b'.'; 1024];
 /// Every fourth server closes a connection after so many responses.
 const CLOSES_AFTER: u64 = 40;
 
-/// A server that runs until it is dropped.
+/// A server that runs until the process ends.
 #[derive(Debug)]
 pub(super) struct Server {
-    address: SocketAddr,
-    shared: Arc<Shared>,
-    task: JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Shared {
+    pub(super) address: SocketAddr,
     index: usize,
     census: Arc<Census>,
     answers: AtomicU64,
@@ -49,34 +42,33 @@ impl Server {
     /// # Errors
     ///
     /// Listening fails.
-    pub(super) fn start(index: usize, census: &Arc<Census>) -> io::Result<Self> {
+    pub(super) fn start(index: usize, census: &Arc<Census>) -> io::Result<Arc<Self>> {
         let listener = listen(index)?;
-        let shared = Arc::new(Shared {
+        let server = Arc::new(Self {
+            address: listener.local_addr()?,
             index,
             census: Arc::clone(census),
             answers: AtomicU64::new(0),
             closed: AtomicU64::new(0),
         });
-        Ok(Self {
-            address: listener.local_addr()?,
-            shared: Arc::clone(&shared),
-            task: tokio::spawn(serve(listener, shared)),
-        })
-    }
-
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        tokio::spawn(serve(listener, Arc::clone(&server)));
+        Ok(server)
     }
 
     /// The number of connections that the server closed after a response.
     pub(super) fn closed(&self) -> u64 {
-        self.shared.closed.load(Ordering::Relaxed)
+        self.closed.load(Ordering::Relaxed)
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
+    fn answer(&self) -> Response<Full<Bytes>> {
+        let mut answer = Response::new(Full::new(Bytes::from_static(ANSWER)));
+        let number = self.answers.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.index % 4 == 3 && number.is_multiple_of(CLOSES_AFTER) {
+            self.closed.fetch_add(1, Ordering::Relaxed);
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(header::CONNECTION, close);
+        }
+        answer
     }
 }
 
@@ -89,41 +81,28 @@ fn listen(index: usize) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, server: Arc<Server>) {
     loop {
         // A failed accept is one failed connection.
         if let Ok((stream, _)) = listener.accept().await {
             // Nagle's algorithm would delay responses until acknowledgements arrive.
             let _ = stream.set_nodelay(true);
-            tokio::spawn(connection(stream, Arc::clone(&shared)));
+            tokio::spawn(connection(stream, Arc::clone(&server)));
         }
     }
 }
 
 /// Serves one connection to its end.
-async fn connection(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+async fn connection(stream: TcpStream, server: Arc<Server>) -> io::Result<()> {
     let stream = stream.into_std()?;
-    let _present = shared.census.arrive(shared.index, stream.try_clone()?);
+    server.census.arrive(server.index, stream.try_clone()?);
     let transport = TokioIo::new(TcpStream::from_std(stream)?);
     let service = service_fn(|_| async {
         sleep(DELAY).await;
-        Ok::<_, Infallible>(shared.answer())
+        Ok::<_, Infallible>(server.answer())
     });
     http1::Builder::new()
         .serve_connection(transport, service)
         .await
         .map_err(io::Error::other)
-}
-
-impl Shared {
-    fn answer(&self) -> Response<Full<Bytes>> {
-        let mut answer = Response::new(Full::new(Bytes::from_static(ANSWER)));
-        let number = self.answers.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.index % 4 == 3 && number.is_multiple_of(CLOSES_AFTER) {
-            self.closed.fetch_add(1, Ordering::Relaxed);
-            let close = HeaderValue::from_static("close");
-            answer.headers_mut().insert(header::CONNECTION, close);
-        }
-        answer
-    }
 }

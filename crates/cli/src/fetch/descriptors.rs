@@ -6,26 +6,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 /// input and results, and sockets of the resolver.
 const BESIDES: u64 = 24;
 
-/// The limit on connections had to be lowered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "--max-open {asked} needs {needed} file descriptors, and the process may have {available}; \
-     it is lowered to {max_open} (ulimit -n {needed} allows it)"
-)]
-pub(crate) struct Lowered {
-    pub(crate) max_open: usize,
-    asked: usize,
-    needed: u64,
-    available: u64,
-}
-
 /// Raises the soft limit on descriptors to the hard limit, if `max_open` connections with `each`
 /// descriptors need it.
 ///
 /// # Errors
 ///
-/// There are too few descriptors even so; the error has the number of connections that fit.
-pub(crate) fn fit(max_open: usize, each: u64) -> Result<usize, Lowered> {
+/// There are too few descriptors even so: the number of connections that fit, and a message.
+pub(crate) fn fit(max_open: usize, each: u64) -> Result<usize, (usize, String)> {
     let needed = needed(max_open, each);
     let limit = getrlimit(Resource::Nofile);
     if fits(needed, limit.current) {
@@ -41,12 +28,14 @@ pub(crate) fn fit(max_open: usize, each: u64) -> Result<usize, Lowered> {
         Err(_) => limit.current,
     };
     match limit {
-        Some(available) if needed > available => Err(Lowered {
-            max_open: room(available, each),
-            asked: max_open,
-            needed,
-            available,
-        }),
+        Some(available) if needed > available => {
+            let fitting = room(available, each);
+            let message = format!(
+                "--max-open {max_open} needs {needed} file descriptors, and the process may have \
+                 {available}; it is lowered to {fitting} (ulimit -n {needed} allows it)"
+            );
+            Err((fitting, message))
+        }
         _ => Ok(max_open),
     }
 }

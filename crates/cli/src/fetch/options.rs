@@ -16,9 +16,8 @@ use crate::fetch::exchange::Exchanges;
 use crate::fetch::exchange::trail::Shows;
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::input::Source;
-use crate::fetch::message::Message;
-use crate::fetch::message::payload::{self, Stdin};
-use crate::fetch::output::{Binary, Output};
+use crate::fetch::message::{Message, payload};
+use crate::fetch::output::Output;
 use crate::fetch::pace::Pace;
 use crate::fetch::report::Destination;
 use crate::fetch::run::Run;
@@ -119,12 +118,12 @@ fn max_open(flags: &FetchFlags) -> usize {
     let has_file = flags.output.output.is_some() || flags.output.remote_name;
     // One for the socket, and one for the file of the body.
     let each = 1 + u64::from(has_file);
-    descriptors::fit(flags.max_open.get(), each).unwrap_or_else(|lowered| {
+    descriptors::fit(flags.max_open.get(), each).unwrap_or_else(|(fitting, message)| {
         // A single URL never needs so many.
         if !is_single(flags) {
-            console::complain(lowered);
+            console::complain(message);
         }
-        lowered.max_open
+        fitting
     })
 }
 
@@ -138,17 +137,17 @@ fn length(file: impl Into<File>) -> Option<u64> {
 /// another place. With --include, it gets all bodies.
 fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
     let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
-    let standard = |binary| match lines_go_there {
+    let standard = |text_only| match lines_go_there {
         true => Err(
             "standard output is for the lines of --jsonl; give them, or what --output and \
              --include write, a FILE"
                 .to_owned(),
         ),
-        false => Output::standard(binary)
+        false => Output::standard(text_only)
             .map_err(|error| format!("can not write to standard output: {error}")),
     };
     let output = match &flags.output.output {
-        Some(path) if is_standard(path) => standard(Binary::Everywhere)?,
+        Some(path) if is_standard(path) => standard(false)?,
         Some(path) if is_single(flags) && !is_folder(path) => {
             check_overwriting("--output", path, flags)?;
             Output::file(path).map_err(|error| fault("write", path, &error))?
@@ -157,8 +156,8 @@ fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
             Output::folder(path).map_err(|error| fault("create the folder", path, &error))?
         }
         None if flags.output.remote_name => Output::remote_names(),
-        None if flags.output.include => standard(Binary::NotOnTerminals)?,
-        None if is_single(flags) && !lines_go_there => standard(Binary::NotOnTerminals)?,
+        None if flags.output.include => standard(true)?,
+        None if is_single(flags) && !lines_go_there => standard(true)?,
         None => return Ok(None),
     };
     Ok(Some(output))
@@ -179,14 +178,11 @@ fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
 }
 
 fn exchanges(flags: &FetchFlags, manager: &HttpManager) -> Result<Exchanges, Refusal> {
-    let stdin = match flags.input.iter().any(|path| is_standard(path)) {
-        true => Stdin::Taken,
-        false => Stdin::Free,
-    };
+    let stdin_is_taken = flags.input.iter().any(|path| is_standard(path));
     let http = &flags.http;
     Ok(Exchanges {
         client: Client::new(manager.clone()).retries(http.resend),
-        message: Message::check(http, stdin)?,
+        message: Message::check(http, stdin_is_taken)?,
         redirects: http.location.then_some(http.max_redirects),
         keeps_cookies: http.cookie.is_some(),
         unpack: http.compressed,
@@ -236,7 +232,7 @@ fn lines(path: &Path) -> Result<Source, Refusal> {
 
 fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> {
     if is_standard(path) {
-        return Ok(Destination::standard_output());
+        return Ok(("standard output".to_owned(), Box::new(io::stdout())));
     }
     check_overwriting("--jsonl", path, flags)?;
     let file = File::create(path).map_err(|error| fault("write", path, &error))?;
@@ -245,7 +241,7 @@ fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> 
         let path = path.display();
         return Err(format!("--jsonl and --output would both write to {path}").into());
     }
-    Ok(Destination::file(path, file))
+    Ok((path.display().to_string(), Box::new(file)))
 }
 
 /// Refuses to write to a file that the run reads.

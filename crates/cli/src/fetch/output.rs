@@ -39,14 +39,15 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Standard output. A terminal takes no binary data, unless `binary` allows it.
+    /// Standard output. With `text_only`, a terminal takes no binary data, which it could read as
+    /// commands.
     ///
     /// # Errors
     ///
     /// No file descriptor is left.
-    pub(crate) fn standard(binary: Binary) -> io::Result<Self> {
+    pub(crate) fn standard(text_only: bool) -> io::Result<Self> {
         let stdout = io::stdout();
-        let text_only = binary == Binary::NotOnTerminals && stdout.is_terminal();
+        let text_only = text_only && stdout.is_terminal();
         // A handle of its own, without the line buffer of the standard library.
         let file = fs::File::from(stdout.as_fd().try_clone_to_owned()?);
         Ok(Self::Standard {
@@ -135,13 +136,6 @@ impl Output {
             }
         }
     }
-}
-
-/// Whether binary data may go to a terminal, which could read it as commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Binary {
-    Everywhere,
-    NotOnTerminals,
 }
 
 /// A body that is being written. Dropping it removes an incomplete file.

@@ -14,7 +14,7 @@ use http_body_util::Full;
 
 use crate::args::HttpFlags;
 use crate::exit::Refusal;
-use crate::fetch::message::payload::{Payload, Stdin};
+use crate::fetch::message::payload::Payload;
 use crate::fetch::target::Target;
 
 /// The default user-agent; some servers refuse requests without one.
@@ -41,14 +41,14 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Builds the message from the flags and the files that they name. It reads standard input only
-    /// if `stdin` is free.
+    /// Builds the message from the flags and the files that they name. It reads standard input
+    /// unless it is taken, as the input of URLs.
     ///
     /// # Errors
     ///
     /// A flag has a wrong value, or a file can not be read. No message repeats a header's value or a
     /// part of a body.
-    pub(crate) fn check(flags: &HttpFlags, stdin: Stdin) -> Result<Self, Refusal> {
+    pub(crate) fn check(flags: &HttpFlags, stdin_is_taken: bool) -> Result<Self, Refusal> {
         if flags.header.len() > MOST_HEADERS {
             return Err(format!("--header: at most {MOST_HEADERS} of them can be sent").into());
         }
@@ -73,7 +73,7 @@ impl Message {
         headers.entry(USER_AGENT).or_insert(AGENT);
         let mut message = Self::default();
         let mut usual = Method::GET;
-        match Payload::check(&flags.body, stdin)? {
+        match Payload::check(&flags.body, stdin_is_taken)? {
             Payload::None => {}
             Payload::Query(query) => message.query = Some(query),
             Payload::Body(bytes, content_type) => {

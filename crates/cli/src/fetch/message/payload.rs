@@ -35,23 +35,15 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Whether standard input is free for a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stdin {
-    Free,
-    /// It is the input of URLs, or of another part.
-    Taken,
-}
-
 impl Payload {
-    /// Builds the body from the flags and the files that they name. It reads standard input only if
-    /// `stdin` is free.
+    /// Builds the body from the flags and the files that they name. It reads standard input unless
+    /// it is taken, as the input of URLs.
     ///
     /// # Errors
     ///
     /// A file can not be read, or a part of a form is invalid. No message repeats a part of it.
-    pub(crate) fn check(flags: &BodyFlags, stdin: Stdin) -> Result<Self, Refusal> {
-        let mut files = Files { stdin };
+    pub(crate) fn check(flags: &BodyFlags, stdin_is_taken: bool) -> Result<Self, Refusal> {
+        let mut files = Files { stdin_is_taken };
         if !flags.form.is_empty() {
             let (bytes, content_type) = form::body(&flags.form, &mut files)?;
             return Ok(Self::Body(bytes, content_type));
@@ -95,7 +87,7 @@ pub(crate) fn files(flags: &BodyFlags) -> impl Iterator<Item = &Path> {
 
 /// Reads the files of the flags, and standard input once.
 pub(crate) struct Files {
-    stdin: Stdin,
+    stdin_is_taken: bool,
 }
 
 impl Files {
@@ -116,11 +108,11 @@ impl Files {
                     format!("{flag} @: name a file after it, as in {flag} @order.json").into(),
                 );
             }
-            "-" if self.stdin == Stdin::Taken => {
+            "-" if self.stdin_is_taken => {
                 return Err(format!("{flag} @-: standard input can be read only once").into());
             }
             "-" => {
-                self.stdin = Stdin::Taken;
+                self.stdin_is_taken = true;
                 let mut content = Vec::new();
                 let read = io::stdin().read_to_end(&mut content);
                 ("standard input", read.map(|_| content))
@@ -192,12 +184,12 @@ mod tests {
             (&[], &[&of_file.1], "n=a%20b%26%C3%A4%0A"),
             (&[&of_file.0], &[], "a b&ä\n"),
         ] {
-            let payload = Payload::check(&flags(data, urlencode), Stdin::Free).unwrap();
+            let payload = Payload::check(&flags(data, urlencode), false).unwrap();
             let expected = Payload::Body(body.as_bytes().to_vec().into(), URLENCODED);
             assert_eq!(payload, expected);
             let mut flags = flags(data, urlencode);
             flags.get = true;
-            let payload = Payload::check(&flags, Stdin::Free).unwrap();
+            let payload = Payload::check(&flags, false).unwrap();
             assert_eq!(payload, Payload::Query(body.to_owned()));
         }
     }

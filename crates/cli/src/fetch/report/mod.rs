@@ -2,9 +2,7 @@
 
 mod line;
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
 use std::thread;
 
 use tokio::sync::mpsc::error::TryRecvError;
@@ -15,27 +13,8 @@ use crate::fetch::fetcher::Fetched;
 /// The number of lines that may wait for a slow reader; with more, fetching pauses.
 const AHEAD: usize = 256;
 
-/// The destination of the lines.
-pub(crate) struct Destination {
-    name: String,
-    writer: Box<dyn Write + Send>,
-}
-
-impl Destination {
-    pub(crate) fn standard_output() -> Self {
-        Self {
-            name: "standard output".to_owned(),
-            writer: Box::new(io::stdout()),
-        }
-    }
-
-    pub(crate) fn file(path: &Path, file: File) -> Self {
-        Self {
-            name: path.display().to_string(),
-            writer: Box::new(file),
-        }
-    }
-}
+/// The destination of the lines, with its name for messages.
+pub(crate) type Destination = (String, Box<dyn Write + Send>);
 
 /// Writes the lines on a thread of its own, so that a pager blocks nothing else.
 #[derive(Debug)]
@@ -65,10 +44,9 @@ impl Report {
     /// # Errors
     ///
     /// The thread could not be started.
-    pub(crate) fn start(destination: Destination) -> io::Result<Self> {
+    pub(crate) fn start((name, writer): Destination) -> io::Result<Self> {
         let (lines, receiver) = mpsc::channel(AHEAD);
         let (sender, ended) = oneshot::channel();
-        let Destination { name, writer } = destination;
         thread::Builder::new()
             .name("report".to_owned())
             .spawn(move || {
@@ -146,11 +124,7 @@ mod tests {
                 Ok(())
             }
         }
-        let report = Report::start(Destination {
-            name: "the pipe".to_owned(),
-            writer: Box::new(Closed),
-        })
-        .unwrap();
+        let report = Report::start(("the pipe".to_owned(), Box::new(Closed))).unwrap();
         let fetched = Fetched::begin(1, "http://h/");
         while report.write(&fetched).await.is_ok() {}
         let error = report
