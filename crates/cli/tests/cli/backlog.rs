@@ -74,7 +74,7 @@ fn the_number_of_a_result_is_its_place_in_the_input() {
         writeln!(stdin, "{}", server.url(&format!("/{number}"))).unwrap();
     }
     drop(stdin);
-    let run = crate::program::ended(child.wait_with_output().unwrap());
+    let run = crate::program::ended("fetch", child.wait_with_output().unwrap());
     for (result, number) in run.results().iter().zip(0..) {
         let url = result["url"].as_str().unwrap();
         assert!(url.ends_with(&format!("/{}", number / 2)), "{result}");

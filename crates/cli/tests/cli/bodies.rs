@@ -4,13 +4,13 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use crate::program::{Ended, command, ended, keepalive, on_a_terminal};
+use crate::program::{Ended, command, keepalive, on_a_terminal, run};
 use crate::server::Server;
 use crate::site::{Site, gzip};
 
 /// Runs in `folder`.
 fn within(folder: &Path, line: &str) -> Ended {
-    ended(command(line).current_dir(folder).output().unwrap())
+    run(command(line).current_dir(folder))
 }
 
 /// The files in `folder` and below, with their content.
@@ -104,8 +104,7 @@ fn each_combination_of_urls_and_flags_has_its_destination_of_bodies() {
         fs::write(folder.path().join("urls"), &a).unwrap();
         let there = folder.path().join("there");
         fs::write(&there, "of an earlier run").unwrap();
-        let run = within(folder.path(), &format!("fetch {flags}"));
-        assert_eq!(run.code, Some(0), "{flags}: {run:?}");
+        let run = within(folder.path(), &format!("fetch {flags}")).exits(0);
         for (text, expected) in [(&run.stdout, stdout), (&run.stderr, stderr)] {
             match expected {
                 SUMMARY => assert!(text.contains(" fetched, 0 failed"), "{flags}: {run:?}"),
@@ -138,8 +137,8 @@ fn a_failed_body_leaves_no_file_and_keeps_an_earlier_one() {
         let run = within(
             folder.path(),
             &format!("fetch {} {flags}", server.url(path)),
-        );
-        assert_eq!(run.code, Some(1), "{flags}: {run:?}");
+        )
+        .exits(1);
         assert_eq!(run.stdout, "", "{flags}: {run:?}");
         assert_eq!(
             files(folder.path()),
@@ -156,7 +155,7 @@ fn the_body_of_an_error_status_is_written_unless_fail_is_given() {
     assert_eq!((run.code, &*run.stdout), (Some(0), "nothing here"));
     let run = keepalive(&format!("fetch {} --fail", server.url("/missing")));
     assert_eq!((run.code, &*run.stdout), (Some(1), ""));
-    assert!(run.stderr.contains("404 Not Found"), "{run:?}");
+    run.complains("404 Not Found");
 }
 
 #[test]
@@ -175,8 +174,8 @@ fn an_output_file_that_is_a_link_is_written_through() {
         let run = within(
             folder.path(),
             &format!("fetch {} -o {place}", server.url("/a")),
-        );
-        assert_eq!(run.code, Some(0), "{place}: {run:?}");
+        )
+        .exits(0);
         assert_eq!(run.stdout, stdout, "{place}: {run:?}");
         let metadata = fs::symlink_metadata(folder.path().join(place)).unwrap();
         assert!(metadata.is_symlink(), "{place}");
@@ -193,14 +192,10 @@ fn a_second_body_of_the_same_remote_name_is_a_failure() {
     let run = within(
         folder.path(),
         &format!("fetch -O --jobs 1 {one} {other} {none}"),
-    );
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(
-        run.stderr
-            .contains("another URL of this run was saved as a"),
-        "{run:?}"
-    );
-    assert!(run.stderr.contains("without the name of a file"), "{run:?}");
+    )
+    .exits(1);
+    run.complains("another URL of this run was saved as a");
+    run.complains("without the name of a file");
     assert_eq!(files(folder.path()), ["a: hello"]);
 }
 
@@ -241,9 +236,9 @@ fn two_uses_of_one_destination_are_refused() {
         let run = within(
             folder.path(),
             &format!("fetch {} {flags}", server.url("/a")),
-        );
-        assert_eq!(run.code, Some(2), "{flags}: {run:?}");
-        assert!(run.stderr.contains(said), "{flags}: {run:?}");
+        )
+        .exits(2);
+        run.complains(said);
     }
     assert_eq!(server.connections(), 0);
 }

@@ -7,11 +7,9 @@ use serde_json::Value;
 use crate::program::{Ended, keepalive};
 use crate::site::{Site, TEXT, gzip};
 
-fn fetch(site: &Site, path: &str, flags: &str) -> (Ended, Value) {
-    let run = keepalive(&format!("fetch {} {flags} --jsonl -", site.url(path)));
-    let results = run.results();
-    assert_eq!(results.len(), 1, "{run:?}");
-    let result = results[0].clone();
+fn fetch(site: &Site, path: &str, flags: &str, code: i32) -> (Ended, Value) {
+    let run = keepalive(&format!("fetch {} {flags} --jsonl -", site.url(path))).exits(code);
+    let result = run.result();
     (run, result)
 }
 
@@ -28,8 +26,7 @@ fn compressed_offers_and_unpacks_all_known_codings() {
         ("/br", "000001-127.0.0.1-br"),
         ("/zstd", "000001-127.0.0.1-zstd"),
     ] {
-        let (run, result) = fetch(&site, path, &format!("--compressed --output {output}"));
-        assert_eq!(run.code, Some(0), "{run:?}");
+        let (run, result) = fetch(&site, path, &format!("--compressed --output {output}"), 0);
         assert_eq!(result["unpacked_bytes"], TEXT.len(), "{run:?}");
         assert!(result["bytes"] != TEXT.len(), "{run:?}");
         assert_eq!(result["content_encoding"], Value::Null, "{run:?}");
@@ -46,8 +43,7 @@ fn compressed_offers_and_unpacks_all_known_codings() {
 fn compressed_knows_codings_by_all_their_names() {
     let site = Site::start();
     for path in ["/gzip-shouted", "/gzip-of-old"] {
-        let (run, result) = fetch(&site, path, "--compressed");
-        assert_eq!(run.code, Some(0), "{run:?}");
+        let (run, result) = fetch(&site, path, "--compressed", 0);
         assert_eq!(result["unpacked_bytes"], TEXT.len(), "{run:?}");
     }
 }
@@ -55,17 +51,16 @@ fn compressed_knows_codings_by_all_their_names() {
 #[test]
 fn compressed_shows_packed_and_unpacked_lengths() {
     let site = Site::start();
-    let (run, result) = fetch(&site, "/gzip", "--compressed");
+    let (run, result) = fetch(&site, "/gzip", "--compressed", 0);
     assert_eq!(result["bytes"], gzip().len());
     let said = format!("{} bytes ({} bytes unpacked) in", gzip().len(), TEXT.len());
-    assert!(run.stderr.contains(&said), "{run:?}");
+    run.complains(&said);
 }
 
 #[test]
 fn compressed_takes_a_body_that_is_not_packed() {
     let site = Site::start();
-    let (run, result) = fetch(&site, "/a", "--compressed");
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let (run, result) = fetch(&site, "/a", "--compressed", 0);
     assert_eq!(result["bytes"], 5);
     assert_eq!(result["unpacked_bytes"], Value::Null);
     assert!(!run.stderr.contains("unpacked"), "{run:?}");
@@ -74,15 +69,11 @@ fn compressed_takes_a_body_that_is_not_packed() {
 #[test]
 fn a_coded_body_without_compressed_is_left_coded_and_marked() {
     let site = Site::start();
-    let (run, result) = fetch(&site, "/gzip", "");
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let (run, result) = fetch(&site, "/gzip", "", 0);
     assert_eq!(result["bytes"], gzip().len());
     assert_eq!(result["unpacked_bytes"], Value::Null);
     assert_eq!(result["content_encoding"], "gzip");
-    assert!(
-        run.stderr.contains("bodies left coded as they were sent"),
-        "{run:?}"
-    );
+    run.complains("bodies left coded as they were sent");
     assert_eq!(site.asked()[0].header("accept-encoding"), None);
 }
 
@@ -98,11 +89,15 @@ fn max_filesize_counts_unpacked_bytes() {
         ("/a", "--max-filesize 5", true),
         ("/a", "--max-filesize 4", false),
     ] {
-        let (run, result) = fetch(&site, path, &format!("{flags} --output {output}"));
-        assert_eq!(run.code, Some(i32::from(!fits)), "{path} {flags}: {run:?}");
+        let (run, result) = fetch(
+            &site,
+            path,
+            &format!("{flags} --output {output}"),
+            i32::from(!fits),
+        );
         if !fits {
             assert_eq!(result["error"]["function"], "body", "{run:?}");
-            assert!(run.stderr.contains("(--max-filesize)"), "{run:?}");
+            run.complains("(--max-filesize)");
             assert_eq!(result["file"], Value::Null);
         }
     }
@@ -119,14 +114,10 @@ fn a_truncated_or_damaged_packed_body_is_a_failure_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     for path in ["/gzip-cut", "/gzip-torn"] {
         let flags = format!("--compressed --output {}", folder.path().display());
-        let (run, result) = fetch(&site, path, &flags);
-        assert_eq!(run.code, Some(1), "{path}: {run:?}");
+        let (run, result) = fetch(&site, path, &flags, 1);
         assert_eq!(result["status"], 200, "{path}: {run:?}");
         assert_eq!(result["error"]["function"], "decode", "{path}: {run:?}");
-        assert!(
-            run.stderr.contains("can not be unpacked"),
-            "{path}: {run:?}"
-        );
+        run.complains("can not be unpacked");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{path}");
     }
 }
@@ -134,17 +125,15 @@ fn a_truncated_or_damaged_packed_body_is_a_failure_and_leaves_no_file() {
 #[test]
 fn an_unknown_coding_is_a_failure() {
     let site = Site::start();
-    let (run, result) = fetch(&site, "/unknown", "--compressed");
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let (run, result) = fetch(&site, "/unknown", "--compressed", 1);
     assert_eq!(result["error"]["function"], "decode", "{run:?}");
-    assert!(run.stderr.contains("coded by \"compress\""), "{run:?}");
+    run.complains("coded by \"compress\"");
 }
 
 #[test]
 fn a_coded_response_without_a_body_is_no_failure() {
     let site = Site::start();
-    let (run, result) = fetch(&site, "/gzip", "--compressed -X HEAD");
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let (run, result) = fetch(&site, "/gzip", "--compressed -X HEAD", 0);
     assert_eq!(result["bytes"], 0, "{run:?}");
 }
 
@@ -154,8 +143,8 @@ fn the_connection_is_reused_after_a_packed_body() {
     let run = keepalive(&format!(
         "fetch {} --compressed --repeat 20 --jobs 1",
         site.url("/gzip")
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    ))
+    .exits(0);
     let total = run.stdout.lines().find(|line| line.starts_with("total"));
     let cells: Vec<_> = total.unwrap().split_whitespace().collect();
     assert_eq!(cells[..4], ["total", "1.1", "20", "1"], "{run:?}");

@@ -8,8 +8,7 @@ fn asked(flags: &[&str], to: impl Fn(&Site) -> String) -> [Asked; 2] {
     let site = Site::start();
     let url = site.url(&format!("/cookies?{}", to(&site)));
     let arguments = [&["fetch", "-L", &url], flags].concat();
-    let run = keepalive_with(&arguments, "");
-    assert_eq!(run.code, Some(0), "{run:?}");
+    keepalive_with(&arguments, "").exits(0);
     site.asked().try_into().expect("two requests")
 }
 

@@ -5,10 +5,9 @@ use crate::program::keepalive;
 #[test]
 fn the_demo_keeps_its_limits() {
     let started = Instant::now();
-    let run = keepalive("demo --requests 1000");
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive("demo --requests 1000").exits(0);
     assert!(started.elapsed() < Duration::from_secs(10));
-    assert!(run.stdout.contains("1,000 fetched, 0 failed"), "{run:?}");
+    run.prints("1,000 fetched, 0 failed");
     for start in ["Limits: ", "Reuse: ", "Queue: "] {
         assert!(
             run.stdout.lines().any(|line| line.starts_with(start)),

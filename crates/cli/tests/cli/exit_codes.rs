@@ -10,8 +10,8 @@ fn a_run_without_failures_exits_with_0_and_a_summary() {
         "fetch {} {} --repeat 10 --max-per-host 2",
         server.url("/a"),
         server.url("/b?c")
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    ))
+    .exits(0);
     assert_eq!(run.stderr, "");
     assert!(run.stdout.starts_with("host "), "{run:?}");
     let host = server.url("");
@@ -31,33 +31,29 @@ fn a_run_without_failures_exits_with_0_and_a_summary() {
 fn a_run_with_a_failure_fetches_the_rest_and_exits_with_1() {
     let server = Server::start();
     let refusing = refusing_url();
-    let run = keepalive(&format!("fetch {refusing} {}", server.url("/a")));
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains(&refusing), "{run:?}");
-    assert!(run.stderr.contains("connect 127.0.0.1:"), "{run:?}");
-    assert!(run.stdout.contains("1 fetched, 1 failed"), "{run:?}");
+    let run = keepalive(&format!("fetch {refusing} {}", server.url("/a"))).exits(1);
+    run.complains(&refusing);
+    run.complains("connect 127.0.0.1:");
+    run.prints("1 fetched, 1 failed");
     assert_eq!(server.paths(), ["/a"]);
 }
 
 #[test]
 fn only_the_first_failures_are_shown_one_by_one() {
-    let run = keepalive(&format!("fetch {} --repeat 50", refusing_url()));
-    assert_eq!(run.code, Some(1));
+    let run = keepalive(&format!("fetch {} --repeat 50", refusing_url())).exits(1);
     assert_eq!(run.stderr.lines().count(), 21, "{run:?}");
-    assert!(run.stderr.contains("only counted"), "{run:?}");
-    assert!(run.stdout.contains("0 fetched, 50 failed"), "{run:?}");
+    run.complains("only counted");
+    run.prints("0 fetched, 50 failed");
 }
 
 #[test]
 fn an_error_status_is_a_failure_only_with_fail() {
     let server = Server::start();
     let urls = format!("{} {}", server.url("/missing"), server.url("/a"));
-    let run = keepalive(&format!("fetch {urls}"));
-    assert_eq!(run.code, Some(0), "{run:?}");
-    let run = keepalive(&format!("fetch --fail {urls}"));
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("404 Not Found"), "{run:?}");
-    assert!(run.stdout.contains("1 fetched, 1 failed"), "{run:?}");
+    keepalive(&format!("fetch {urls}")).exits(0);
+    let run = keepalive(&format!("fetch --fail {urls}")).exits(1);
+    run.complains("404 Not Found");
+    run.prints("1 fetched, 1 failed");
 }
 
 #[test]
@@ -81,8 +77,7 @@ fn an_invalid_command_line_exits_with_2() {
         format!("fetch {url} --output /dev/null/x"),
         "fetch --input - --input -".to_owned(),
     ] {
-        let run = keepalive(&line);
-        assert_eq!(run.code, Some(2), "{line}: {run:?}");
+        let run = keepalive(&line).exits(2);
         assert_eq!(run.stdout, "", "{line}: {run:?}");
         assert!(run.stderr.len() > 20, "{line}: {run:?}");
     }
@@ -92,15 +87,14 @@ fn an_invalid_command_line_exits_with_2() {
 #[test]
 fn an_invalid_limit_is_named() {
     let run = keepalive("fetch http://127.0.0.1/ --max-per-host 0");
-    assert!(run.stderr.contains("--max-per-host"), "{run:?}");
+    run.complains("--max-per-host");
 }
 
 #[test]
 fn errors_and_results_do_not_contain_the_password_of_a_url() {
     let refusing = refusing_url().replace("http://", "http://me:secret@");
     for (url, code) in [(&*refusing, 1), ("http://me:secret@a b/", 2)] {
-        let run = keepalive_with(&["fetch", "--jsonl", "-", url], "");
-        assert_eq!(run.code, Some(code), "{run:?}");
+        let run = keepalive_with(&["fetch", "--jsonl", "-", url], "").exits(code);
         assert!(!run.stderr.contains("secret"), "{run:?}");
         assert!(!run.stdout.contains("secret"), "{run:?}");
     }
@@ -109,10 +103,9 @@ fn errors_and_results_do_not_contain_the_password_of_a_url() {
 #[test]
 fn help_exits_with_0_and_lists_the_exit_codes() {
     for flag in ["-h", "--help", "--manual"] {
-        let run = keepalive(&format!("fetch {flag}"));
-        assert_eq!(run.code, Some(0));
-        assert!(run.stdout.contains("Exit codes:"), "{run:?}");
-        assert!(run.stdout.contains("--fail"), "{run:?}");
+        let run = keepalive(&format!("fetch {flag}")).exits(0);
+        run.prints("Exit codes:");
+        run.prints("--fail");
     }
 }
 
@@ -146,9 +139,8 @@ fn a_fetch_into_a_closed_pipe_exits_with_1_and_says_so() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let run = ended(child.wait_with_output().unwrap());
-        assert_eq!(run.code, Some(1), "{options}: {run:?}");
-        assert!(run.stderr.contains("standard output"), "{options}: {run:?}");
+        let run = ended(options, child.wait_with_output().unwrap()).exits(1);
+        run.complains("standard output");
     }
 }
 
@@ -165,9 +157,8 @@ fn a_run_ends_when_the_reader_of_its_output_leaves() {
             .unwrap();
         std::io::Read::read_exact(&mut reader, &mut [0]).unwrap();
         drop(reader);
-        let run = ended(child.wait_with_output().unwrap());
-        assert_eq!(run.code, Some(1), "{flags}: {run:?}");
-        assert!(run.stderr.contains("stopped early"), "{flags}: {run:?}");
+        let run = ended(flags, child.wait_with_output().unwrap()).exits(1);
+        run.complains("stopped early");
         assert!(server.paths().len() < 1_000_000, "{flags}");
     }
 }

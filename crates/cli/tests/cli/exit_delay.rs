@@ -1,16 +1,16 @@
 //! No peer delays the exit of the process after its last result.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use keepalive::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::program::command;
-use crate::tls_server::{Authority, Files, config};
+use crate::server::on_each_connection;
+use crate::tls_files::{Authority, Files, config};
 
 /// The promised bound.
 const SOON: Duration = Duration::from_millis(100);
@@ -130,15 +130,7 @@ fn time_after_the_last_line(line: &str) -> (Option<i32>, Duration) {
 fn start(peer: Peer) -> u16 {
     let identity = Authority::root("a root").issue_as("a peer", &["127.0.0.1"]);
     let config = Arc::new(config(&identity, None));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let config = Arc::clone(&config);
-            thread::spawn(move || peer(stream?, config).map(std::mem::forget));
-        }
-    });
-    port
+    on_each_connection(move |stream| peer(stream, Arc::clone(&config)).map(std::mem::forget))
 }
 
 fn is_silent(stream: TcpStream, _: Arc<ServerConfig>) -> io::Result<Held> {

@@ -10,8 +10,7 @@ fn include_writes_the_head_of_every_hop_before_the_body() {
     let site = Site::start();
     let url = site.url("/redirect/302?/b");
     for flags in ["-i", "--include", "-i -o -"] {
-        let run = keepalive(&format!("fetch {url} -L {flags}"));
-        assert_eq!(run.code, Some(0), "{run:?}");
+        let run = keepalive(&format!("fetch {url} -L {flags}")).exits(0);
         let heads: Vec<_> = run.stdout.split("\r\n\r\n").collect();
         let [redirect, answer, body] = heads[..] else {
             panic!("{flags}: {run:?}");
@@ -36,7 +35,7 @@ fn include_of_several_urls_writes_heads_and_bodies_and_moves_the_summary_to_stan
         "{run:?}"
     );
     assert_eq!(run.stdout.matches("\r\n\r\nhello").count(), 2, "{run:?}");
-    assert!(run.stderr.contains("2 fetched"), "{run:?}");
+    run.complains("2 fetched");
 }
 
 #[test]
@@ -63,7 +62,7 @@ fn verbose_shows_both_heads_of_every_hop_without_credentials() {
     ] {
         assert!(lines.contains(&line), "{line}: {run:?}");
     }
-    assert!(run.stderr.contains("* on a new connection: "), "{run:?}");
+    run.complains("* on a new connection: ");
     assert!(!run.stderr.contains("secret"), "{run:?}");
     let order = [
         "> POST /redirect",
@@ -79,8 +78,8 @@ fn verbose_shows_both_heads_of_every_hop_without_credentials() {
 fn verbose_numbers_the_heads_of_several_fetches() {
     let site = Site::start();
     let run = keepalive(&format!("fetch {} {} -v", site.url("/a"), site.url("/b")));
-    assert!(run.stderr.contains("[1] > GET /a\n[1] > host: "), "{run:?}");
-    assert!(run.stderr.contains("[2] < HTTP/1.1 200 OK\n"), "{run:?}");
+    run.complains("[1] > GET /a\n[1] > host: ");
+    run.complains("[2] < HTTP/1.1 200 OK\n");
 }
 
 #[test]

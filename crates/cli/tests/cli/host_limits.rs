@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::program::{Ended, command, keepalive};
 use crate::server::Server;
-use crate::tls_server::Files;
+use crate::tls_files::Files;
 
 /// Starts many fetches at once.
 fn fetch(server: &Server, flags: &str) -> Ended {
@@ -32,8 +32,7 @@ fn the_limit_of_a_host_holds_for_that_host() {
     let files = Files::new();
     let limits = format!("# one\n\n{}  max-per-host 1\n", server.url(""));
     let limits = files.write("limits", limits);
-    let run = fetch(&server, &format!("--max-per-host 3 --limits {limits}"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    fetch(&server, &format!("--max-per-host 3 --limits {limits}")).exits(0);
     assert_eq!(server.connections(), 1);
 }
 
@@ -59,11 +58,11 @@ fn the_limit_of_a_forwarding_proxy_holds_for_its_requests() {
     let proxy = Server::start();
     let files = Files::new();
     let limits = files.write("limits", format!("{} max-per-host 1", proxy.url("")));
-    let run = keepalive(&format!(
+    keepalive(&format!(
         "fetch http://h.test/a --repeat 50 --max-per-host 3 --limits {limits} --proxy {}",
         proxy.url("")
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    ))
+    .exits(0);
     assert_eq!(proxy.connections(), 1);
 }
 
@@ -90,10 +89,9 @@ fn a_fault_in_the_limits_file_is_reported_with_its_line() {
         ),
         ("/", "can not read /: Is a directory"),
     ] {
-        let run = fetch(&server, &format!("--limits {path}"));
-        assert_eq!(run.code, Some(2), "{path}: {run:?}");
-        assert!(run.stderr.contains(said), "{path}: {run:?}");
-        assert!(run.stderr.contains("--limits"), "{path}: {run:?}");
+        let run = fetch(&server, &format!("--limits {path}")).exits(2);
+        run.complains(said);
+        run.complains("--limits");
         assert_eq!(run.stdout, "", "{path}: {run:?}");
     }
     assert_eq!(server.connections(), 0);

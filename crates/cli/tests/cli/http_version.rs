@@ -1,15 +1,15 @@
 //! The choice of the version of HTTP: by `--http2`, `--http1.1` or TLS.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread;
+use std::net::TcpStream;
 
 use http::Version;
 use keepalive::rustls::ServerConfig;
 
 use crate::program::{Ended, keepalive};
+use crate::server::on_each_connection;
 use crate::site::Site;
-use crate::tls_server::{Authority, config};
+use crate::tls_files::{Authority, config};
 
 /// The settings of a server that speaks these protocols.
 fn tls(protocols: &[&str]) -> ServerConfig {
@@ -40,8 +40,7 @@ fn the_server_chooses_the_version_of_http_by_tls() {
     ] {
         let site = Site::start_with(tls(protocols));
         let url = format!("https://127.0.0.1:{}", site.port);
-        let run = fetch(&url, "");
-        assert_eq!(run.code, Some(0), "{run:?}");
+        let run = fetch(&url, "").exits(0);
         assert_eq!(site.asked()[0].version, version);
         assert_eq!(told(&run, &url), shown, "{run:?}");
         assert_eq!(told(&run, "total"), shown, "{run:?}");
@@ -54,8 +53,8 @@ fn http1_1_is_used_with_a_server_that_prefers_http_2() {
     let run = fetch(
         &format!("https://127.0.0.1:{}", site.port),
         "--http1.1 --jsonl -",
-    );
-    assert_eq!(run.code, Some(0), "{run:?}");
+    )
+    .exits(0);
     assert_eq!(site.asked()[0].version, Version::HTTP_11);
     assert_eq!(run.results()[0]["version"], "HTTP/1.1");
 }
@@ -63,8 +62,7 @@ fn http1_1_is_used_with_a_server_that_prefers_http_2() {
 #[test]
 fn http2_without_tls_is_used_by_prior_knowledge() {
     let site = Site::start();
-    let run = fetch(&site.url("/a"), "--http2 --jsonl -");
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = fetch(&site.url("/a"), "--http2 --jsonl -").exits(0);
     assert_eq!(site.asked()[0].version, Version::HTTP_2);
     assert_eq!(run.results()[0]["version"], "HTTP/2");
     assert_eq!(fetch(&site.url("/a"), "").code, Some(0));
@@ -74,8 +72,7 @@ fn http2_without_tls_is_used_by_prior_knowledge() {
 #[test]
 fn one_http_2_connection_carries_many_fetches() {
     let site = Site::start();
-    let run = fetch(&site.url("/a"), "--http2 --repeat 50 --max-per-host 1");
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = fetch(&site.url("/a"), "--http2 --repeat 50 --max-per-host 1").exits(0);
     let total = run.stdout.lines().find(|line| line.starts_with("total"));
     let cells: Vec<_> = total.unwrap().split_whitespace().collect();
     assert_eq!(cells[..3], ["total", "2", "50"], "{run:?}");
@@ -84,52 +81,31 @@ fn one_http_2_connection_carries_many_fetches() {
 #[test]
 fn http2_with_a_server_without_http_2_is_a_failure() {
     let site = Site::start_with(tls(&["http/1.1"]));
-    let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2");
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(
-        run.stderr
-            .contains("none of the application protocols offered"),
-        "{run:?}"
-    );
+    let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2").exits(1);
+    run.complains("none of the application protocols offered");
 }
 
 #[test]
 fn http2_with_a_server_without_alpn_is_a_failure_of_tls_without_advice() {
     let site = Site::start_with(tls(&[]));
-    let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2");
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = fetch(&format!("https://127.0.0.1:{}", site.port), "--http2").exits(1);
     let said = "tls: the server was offered h2 by ALPN and chose none";
-    assert!(run.stderr.contains(said), "{run:?}");
+    run.complains(said);
     assert!(!run.stderr.contains("takes for granted"), "{run:?}");
 }
 
 #[test]
 fn http2_with_a_server_that_closes_at_once_is_a_failure_without_advice() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let _some = stream?.read(&mut [0; 1024])?;
-        }
-        io::Result::Ok(())
-    });
-    let run = fetch(&url, "--http2");
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let port = on_each_connection(|mut stream| stream.read(&mut [0; 1024]).map(drop));
+    let run = fetch(&format!("http://127.0.0.1:{port}/"), "--http2").exits(1);
     assert!(!run.stderr.contains("takes for granted"), "{run:?}");
 }
 
 #[test]
 fn http2_with_a_server_that_responds_in_http_1_is_a_failure_with_advice() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            thread::spawn(move || answer_in_http_1(stream?));
-        }
-    });
+    let url = format!("http://127.0.0.1:{}/", on_each_connection(answer_in_http_1));
     // The close may come before the request is sent, or before the connection is ready.
-    let run = fetch(&url, "--http2 --repeat 200 --jsonl -");
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = fetch(&url, "--http2 --repeat 200 --jsonl -").exits(1);
     let results = run.results();
     assert_eq!(results.len(), 200);
     for result in results {
@@ -147,11 +123,11 @@ fn answer_in_http_1(mut stream: TcpStream) -> io::Result<()> {
 #[test]
 fn headers_and_a_body_are_sent_by_http_2() {
     let site = Site::start();
-    let run = fetch(
+    fetch(
         &site.url("/a"),
         "--http2 -d x=1 -H x-one:1 -H host:other.test",
-    );
-    assert_eq!(run.code, Some(0), "{run:?}");
+    )
+    .exits(0);
     let asked = &site.asked()[0];
     assert_eq!((&*asked.line, &*asked.body), ("POST /a", "x=1"));
     assert_eq!(asked.header("x-one"), Some("1"));

@@ -16,14 +16,13 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_is_fetched() {
     );
     fs::write(&file, text).unwrap();
     let file = file.display();
-    let run = keepalive(&format!("fetch --input {file}"));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = keepalive(&format!("fetch --input {file}")).exits(1);
     let complaints: Vec<_> = run.stderr.lines().collect();
     assert_eq!(complaints.len(), 2, "{run:?}");
     assert!(complaints[0].contains(&format!("{file}:4: not a URL")));
     assert!(complaints[1].contains(&format!("{file}:6: not a URL: the scheme \"ftp\"")));
     assert_eq!(server.paths(), ["/a", "/b", "/c"]);
-    assert!(run.stdout.contains("3 fetched, 0 failed"), "{run:?}");
+    run.prints("3 fetched, 0 failed");
 }
 
 #[test]
@@ -39,8 +38,8 @@ fn standard_input_files_and_arguments_are_read_in_turn() {
             server.url("/argument")
         ),
         &format!("{}\n\n#\n{}\n", server.url("/b"), server.url("/a")),
-    );
-    assert_eq!(run.code, Some(0), "{run:?}");
+    )
+    .exits(0);
     let urls: Vec<_> = run
         .results()
         .iter()
@@ -52,9 +51,8 @@ fn standard_input_files_and_arguments_are_read_in_turn() {
 
 #[test]
 fn an_empty_input_ends_at_once_without_a_failure() {
-    let run = keepalive_reading("fetch --input -", "# nothing\n");
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stdout.contains("0 fetched, 0 failed"), "{run:?}");
+    let run = keepalive_reading("fetch --input -", "# nothing\n").exits(0);
+    run.prints("0 fetched, 0 failed");
 }
 
 #[test]
@@ -65,8 +63,8 @@ fn an_unreadable_input_file_exits_with_1_and_the_rest_is_fetched() {
         "fetch --input {} {}",
         folder.path().display(),
         server.url("/a")
-    ));
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("can not be read"), "{run:?}");
+    ))
+    .exits(1);
+    run.complains("can not be read");
     assert_eq!(server.paths(), ["/a"]);
 }

@@ -58,11 +58,10 @@ fn a_signal_ends_a_probe_which_shows_its_steps_so_far() {
         let (mut stream, _) = listener.accept().unwrap();
         stream.read_exact(&mut [0]).unwrap();
         kill(signal, child.id());
-        let run = crate::program::ended(child.wait_with_output().unwrap());
-        assert_eq!(run.code, Some(code), "{run:?}");
+        let run = crate::program::ended(signal, child.wait_with_output().unwrap()).exits(code);
         let complaint = format!("broken off by {said}");
-        assert!(run.stderr.contains(&complaint), "{run:?}");
-        assert!(run.stdout.contains("connected"), "{run:?}");
+        run.complains(&complaint);
+        run.prints("connected");
     }
 }
 

@@ -41,9 +41,9 @@ fn the_line_of_a_success_has_every_field() {
     let url = server.url("/a?b=c");
     let run = keepalive(&format!(
         "fetch {url} --repeat 2 --jobs 1 --max-per-host 1 --jsonl -"
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stderr.contains("2 fetched, 0 failed"), "{run:?}");
+    ))
+    .exits(0);
+    run.complains("2 fetched, 0 failed");
     let results = run.results();
     assert_eq!(results.len(), 2, "{run:?}");
     for (result, number) in results.iter().zip(1..) {
@@ -77,8 +77,7 @@ fn the_line_of_a_success_has_every_field() {
 #[test]
 fn the_line_of_a_refused_connection_has_function_and_error() {
     let url = refusing_url();
-    let run = keepalive(&format!("fetch {url} --jsonl -"));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = keepalive(&format!("fetch {url} --jsonl -")).exits(1);
     let [result] = &run.results()[..] else {
         panic!("{run:?}");
     };
@@ -98,8 +97,7 @@ fn the_line_of_a_refused_connection_has_function_and_error() {
 #[test]
 fn the_line_of_a_truncated_response_has_a_status_and_an_error() {
     let server = Server::start();
-    let run = keepalive(&format!("fetch {} --jsonl -", server.url("/cut")));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = keepalive(&format!("fetch {} --jsonl -", server.url("/cut"))).exits(1);
     let results = run.results();
     assert_eq!(results[0]["status"], 200);
     assert!(results[0]["error"].is_object(), "{run:?}");
@@ -115,9 +113,9 @@ fn lines_of_json_go_to_a_file_and_the_summary_to_standard_output() {
         server.url("/a"),
         server.url("/missing"),
         file.display()
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stdout.contains("2 fetched"), "{run:?}");
+    ))
+    .exits(0);
+    run.prints("2 fetched");
     let text = fs::read_to_string(&file).unwrap();
     let mut statuses: Vec<u64> = text
         .lines()

@@ -38,4 +38,4 @@ mod summary;
 mod terminal;
 mod timeout;
 mod tls;
-mod tls_server;
+mod tls_files;

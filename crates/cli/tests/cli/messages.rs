@@ -1,16 +1,13 @@
 //! Messages are about URLs, files and servers; they name no crate and no Rust type.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::Arc;
-use std::thread;
 
 use keepalive::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::program::{Ended, command, ended};
-use crate::server::refusing_url;
-use crate::tls_server::{Authority, Files, Identity, config};
+use crate::program::{Ended, command, keepalive_with, run};
+use crate::server::{on_each_connection, refusing_url};
+use crate::tls_files::{Authority, Files, Identity, config};
 
 /// Names of crates and types, and the syntax of debug output.
 const OF_RUST: [&str; 24] = [
@@ -68,45 +65,27 @@ fn check(name: &str, run: &Ended, wrong: &mut String) {
 
 fn fetch(flags: &[&str]) -> Ended {
     let mut command = command("fetch --timeout 2s");
-    ended(command.args(flags).output().unwrap())
+    run(command.args(flags))
 }
 
 /// Sends `answer` after the request on each connection, and closes it.
 fn saying(answer: Vec<u8>) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let answer = answer.clone();
-            thread::spawn(move || converse(stream?, &answer));
-        }
-    });
-    port
-}
-
-fn converse(mut stream: TcpStream, answer: &[u8]) -> io::Result<()> {
-    let _ = stream.read(&mut [0; 65536])?;
-    stream.write_all(answer)?;
-    stream.shutdown(std::net::Shutdown::Write)?;
-    io::copy(&mut stream, &mut io::sink()).map(|_| ())
+    on_each_connection(move |mut stream| {
+        let _ = stream.read(&mut [0; 65536])?;
+        stream.write_all(&answer)?;
+        stream.shutdown(std::net::Shutdown::Write)?;
+        io::copy(&mut stream, &mut io::sink()).map(|_| ())
+    })
 }
 
 fn by_tls(config: ServerConfig) -> u16 {
     let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let config = Arc::clone(&config);
-            thread::spawn(move || {
-                let session = ServerConnection::new(config).map_err(io::Error::other)?;
-                let mut stream = StreamOwned::new(session, stream?);
-                let _asked = stream.read(&mut [0; 4096])?;
-                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhal")
-            });
-        }
-    });
-    port
+    on_each_connection(move |stream| {
+        let session = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(session, stream);
+        let _asked = stream.read(&mut [0; 4096])?;
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhal")
+    })
 }
 
 #[test]
@@ -420,9 +399,7 @@ fn messages_about_the_command_line_name_no_rust() {
         let run = fetch(&flags);
         check(&flags.join(" "), &run, &mut wrong);
     }
-    let run = Command::new(env!("CARGO_BIN_EXE_keepalive"))
-        .args(["probe", "tls://127.0.0.1:1", "--alpn", ""])
-        .output();
-    check("probe --alpn", &ended(run.unwrap()), &mut wrong);
+    let probe = keepalive_with(&["probe", "tls://127.0.0.1:1", "--alpn", ""], "");
+    check("probe --alpn", &probe, &mut wrong);
     assert_eq!(wrong, "");
 }

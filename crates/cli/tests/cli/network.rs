@@ -1,16 +1,16 @@
 //! The flags for connections.
 
-use crate::program::{command, ended, keepalive};
+use crate::program::{command, keepalive, run};
 use crate::server::{Server, refusing_url};
 
 #[test]
 fn resolve_replaces_the_lookup_of_a_host() {
     let server = Server::start();
     let port = server.port();
-    let run = keepalive(&format!(
+    keepalive(&format!(
         "fetch http://only.here.test:{port}/a --resolve only.here.test:127.0.0.1"
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    ))
+    .exits(0);
     assert_eq!(server.paths(), ["/a"]);
 }
 
@@ -18,10 +18,10 @@ fn resolve_replaces_the_lookup_of_a_host() {
 fn the_next_address_of_resolve_is_tried_after_a_refused_one() {
     let server = Server::start();
     let port = server.port();
-    let run = keepalive(&format!(
+    keepalive(&format!(
         "fetch http://two.test:{port}/a --resolve two.test:127.0.0.77,127.0.0.1"
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    ))
+    .exits(0);
 }
 
 #[test]
@@ -30,13 +30,10 @@ fn an_error_shows_every_address_that_failed() {
     let port = server.port();
     let run = keepalive(&format!(
         "fetch http://two.test:{port}/a --resolve two.test:127.0.0.77,127.0.0.78"
-    ));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    ))
+    .exits(1);
     for last in [77, 78] {
-        assert!(
-            run.stderr.contains(&format!("127.0.0.{last}:{port}")),
-            "{run:?}"
-        );
+        run.complains(&format!("127.0.0.{last}:{port}"));
     }
 }
 
@@ -45,18 +42,16 @@ fn ipv4_and_ipv6_leave_out_the_other_family() {
     let server = Server::start();
     let url = server.url("/a");
     assert_eq!(keepalive(&format!("fetch -4 {url}")).code, Some(0));
-    let run = keepalive(&format!("fetch -6 {url}"));
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("only IPv6 is to be used"), "{run:?}");
+    let run = keepalive(&format!("fetch -6 {url}")).exits(1);
+    run.complains("only IPv6 is to be used");
     assert_eq!(keepalive(&format!("fetch -4 -6 {url}")).code, Some(2));
 }
 
 #[test]
 fn an_interface_that_does_not_exist_is_an_error() {
     let server = Server::start();
-    let run = keepalive(&format!("fetch --interface nowhere0 {}", server.url("/a")));
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("nowhere0"), "{run:?}");
+    let run = keepalive(&format!("fetch --interface nowhere0 {}", server.url("/a"))).exits(1);
+    run.complains("nowhere0");
 }
 
 #[test]
@@ -66,16 +61,10 @@ fn proxy_is_used_except_for_hosts_of_no_proxy() {
     // A closed port can not be a proxy.
     let refusing = refusing_port();
     let proxy = format!("--proxy http://me:secret@127.0.0.1:{refusing}");
-    let run = keepalive(&format!("fetch {proxy} {url}"));
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(
-        run.stderr
-            .contains(&format!("proxy http://127.0.0.1:{refusing}")),
-        "{run:?}"
-    );
+    let run = keepalive(&format!("fetch {proxy} {url}")).exits(1);
+    run.complains(&format!("proxy http://127.0.0.1:{refusing}"));
     assert!(!run.stderr.contains("secret"), "{run:?}");
-    let run = keepalive(&format!("fetch {proxy} --no-proxy 127.0.0.0/8 {url}"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    keepalive(&format!("fetch {proxy} --no-proxy 127.0.0.0/8 {url}")).exits(0);
 }
 
 #[test]
@@ -83,13 +72,12 @@ fn proxies_of_the_environment_are_used_only_with_the_flag() {
     let server = Server::start();
     let refusing = refusing_port();
     for (flag, code) in [("", 0), ("--proxy-from-environment", 1)] {
-        let run = command(&format!("fetch {flag} {}", server.url("/a")))
+        let mut command = command(&format!("fetch {flag} {}", server.url("/a")));
+        command
             .env("http_proxy", format!("http://127.0.0.1:{refusing}"))
             .env_remove("no_proxy")
-            .env_remove("NO_PROXY")
-            .output();
-        let run = ended(run.unwrap());
-        assert_eq!(run.code, Some(code), "{flag}: {run:?}");
+            .env_remove("NO_PROXY");
+        run(&mut command).exits(code);
     }
 }
 
@@ -98,15 +86,9 @@ fn an_invalid_entry_of_no_proxy_in_the_environment_is_skipped_with_a_message() {
     let server = Server::start();
     let proxy = format!("me:secret@127.0.0.1:{}", refusing_port());
     for (list, code) in [("10.*,127.0.0.1", 0), ("10.*", 1)] {
-        let run = command(&format!(
-            "fetch --proxy-from-environment {}",
-            server.url("/a")
-        ))
-        .env("http_proxy", &proxy)
-        .env("no_proxy", list)
-        .output();
-        let run = ended(run.unwrap());
-        assert_eq!(run.code, Some(code), "{list}: {run:?}");
+        let mut command = command("fetch --proxy-from-environment");
+        command.arg(server.url("/a")).env("no_proxy", list);
+        let run = run(command.env("http_proxy", &proxy)).exits(code);
         let note = "keepalive: NO_PROXY: \"10.*\" is passed over";
         assert_eq!(run.stderr.matches(note).count(), 1, "{run:?}");
         assert!(!run.stderr.contains("secret"), "{run:?}");
@@ -118,10 +100,10 @@ fn a_proxy_without_a_scheme_is_an_http_proxy() {
     let refusing = refusing_port();
     let run = keepalive(&format!(
         "fetch --proxy me:secret@127.0.0.1:{refusing} http://h.test/"
-    ));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    ))
+    .exits(1);
     let named = format!("proxy http://127.0.0.1:{refusing}");
-    assert!(run.stderr.contains(&named), "{run:?}");
+    run.complains(&named);
     assert!(!run.stderr.contains("secret"), "{run:?}");
 }
 
@@ -136,9 +118,8 @@ fn invalid_network_flags_exit_with_2_and_show_no_password() {
         ),
         ("--proxy http://x --no-proxy a:b", "is no exception"),
     ] {
-        let run = keepalive(&format!("fetch {flags} http://127.0.0.1:1/"));
-        assert_eq!(run.code, Some(2), "{flags}: {run:?}");
-        assert!(run.stderr.contains(said), "{flags}: {run:?}");
+        let run = keepalive(&format!("fetch {flags} http://127.0.0.1:1/")).exits(2);
+        run.complains(said);
         assert!(!run.stderr.contains("secret"), "{flags}: {run:?}");
     }
 }

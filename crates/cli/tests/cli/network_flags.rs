@@ -1,6 +1,6 @@
 //! A flag that another one would override is an error.
 
-use crate::program::{command, ended};
+use crate::program::{command, run};
 use crate::server::Server;
 
 #[test]
@@ -23,15 +23,9 @@ fn flags_that_contradict_each_other_are_refused() {
         ),
     ] {
         for subcommand in ["fetch", "probe"] {
-            let run = command(subcommand)
-                .arg(server.url("/a"))
-                .args(flags)
-                .output()
-                .unwrap();
-            let run = ended(run);
-            assert_eq!(run.code, Some(2), "{subcommand} {flags:?}: {run:?}");
-            assert!(run.stderr.contains(said), "{subcommand} {flags:?}: {run:?}");
-            assert_eq!(run.stdout, "", "{subcommand} {flags:?}: {run:?}");
+            let run = run(command(subcommand).arg(server.url("/a")).args(flags)).exits(2);
+            run.complains(said);
+            assert_eq!(run.stdout, "", "{run:?}");
         }
     }
     assert_eq!(server.connections(), 0);
@@ -40,9 +34,5 @@ fn flags_that_contradict_each_other_are_refused() {
 #[test]
 fn bind_takes_an_address_of_each_family() {
     let server = Server::start();
-    let run = command("fetch --bind 127.0.0.1 --bind ::1")
-        .arg(server.url("/a"))
-        .output()
-        .unwrap();
-    assert_eq!(ended(run).code, Some(0));
+    run(command("fetch --bind 127.0.0.1 --bind ::1").arg(server.url("/a"))).exits(0);
 }

@@ -30,11 +30,11 @@ fn no_url_writes_a_file_outside_the_output_folder() {
         "/~/.bashrc",
     ];
     let urls: String = paths.iter().map(|path| server.url(path) + "\n").collect();
-    let run = keepalive_reading(
+    keepalive_reading(
         &format!("fetch --input - --output {}", inside.display()),
         &urls,
-    );
-    assert_eq!(run.code, Some(0), "{run:?}");
+    )
+    .exits(0);
     assert_eq!(names(folder.path()), ["a"]);
     assert_eq!(names(&folder.path().join("a")), ["b"]);
     assert_eq!(names(&folder.path().join("a/b")), ["in"]);
@@ -56,8 +56,8 @@ fn only_complete_bodies_are_saved_and_the_results_name_their_files() {
         server.url("/missing"),
         server.url("/whole.txt"),
         folder.path().display()
-    ));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    ))
+    .exits(1);
     let results = run.results();
     assert_eq!(results[0]["file"], Value::Null);
     assert_eq!(results[1]["file"], Value::Null);
@@ -76,8 +76,8 @@ fn an_unwritable_file_is_a_failure_of_its_fetch() {
         server.url("/a"),
         server.url("/b"),
         folder.path().display()
-    ));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    ))
+    .exits(1);
     let results = run.results();
     assert_eq!(results[0]["error"]["function"], "write", "{run:?}");
     assert_eq!(results[1]["error"], Value::Null, "{run:?}");

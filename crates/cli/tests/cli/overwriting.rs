@@ -21,8 +21,7 @@ fn results_into_a_file_that_is_read_are_refused_and_the_file_is_kept() {
         format!("{url} -d @{file} --jsonl {file}"),
         format!("{url} --cacert {file} --jsonl {file}"),
     ] {
-        let run = keepalive(&format!("fetch {flags}"));
-        assert_eq!(run.code, Some(2), "{flags}: {run:?}");
+        keepalive(&format!("fetch {flags}")).exits(2);
         assert_eq!(
             fs::read_to_string(folder.path().join("urls.txt")).unwrap(),
             text
@@ -30,7 +29,7 @@ fn results_into_a_file_that_is_read_are_refused_and_the_file_is_kept() {
     }
     let run = keepalive(&format!("fetch --input {file} --jsonl {link}"));
     let said = format!("--jsonl would write over {file}");
-    assert!(run.stderr.contains(&said), "{run:?}");
+    run.complains(&said);
     assert_eq!(server.connections(), 0);
 }
 
@@ -43,8 +42,7 @@ fn results_into_another_file_replace_it() {
     let results = folder.path().join("results.jsonl");
     fs::write(&results, "of an earlier run").unwrap();
     let (file, shown) = (file.display(), results.display());
-    let run = keepalive(&format!("fetch --input {file} --jsonl {shown}"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    keepalive(&format!("fetch --input {file} --jsonl {shown}")).exits(0);
     let text = fs::read_to_string(&results).unwrap();
     assert!(text.starts_with("{\"number\":1,"), "{text}");
 }

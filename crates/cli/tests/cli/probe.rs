@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::program::{Ended, keepalive};
 use crate::server::Server;
-use crate::tls_server::{Authority, Files, TlsServer};
+use crate::site::Site;
+use crate::tls_files::{Authority, Files, config};
 
 fn object(run: &Ended) -> Value {
     assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
@@ -15,12 +16,12 @@ fn object(run: &Ended) -> Value {
 }
 
 /// A server at the second address of `two.test`, and the flags to probe it.
-fn second_of_two() -> (TlsServer, Files, String) {
+fn second_of_two() -> (Site, Files, String) {
     let (root, files) = (Authority::root("the root"), Files::new());
     let identity = root.issue_with("the server", &["two.test"], |params| {
         params.not_after = rcgen::date_time_ymd(4000, 1, 1);
     });
-    let server = TlsServer::start(&identity);
+    let server = Site::start_with(config(&identity, None));
     let cacert = files.write("root.pem", root.pem());
     let line = format!(
         "probe https://two.test:{}/x?y --resolve two.test:127.0.0.77,127.0.0.1 --cacert {cacert}",
@@ -32,8 +33,7 @@ fn second_of_two() -> (TlsServer, Files, String) {
 #[test]
 fn a_probe_shows_addresses_attempts_tls_and_the_certificate() {
     let (server, _files, line) = second_of_two();
-    let run = keepalive(&line);
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&line).exits(0);
     assert_eq!(run.stderr, "");
     let port = server.port;
     for expected in [
@@ -64,8 +64,7 @@ fn a_probe_shows_addresses_attempts_tls_and_the_certificate() {
 #[test]
 fn the_json_of_a_probe_has_addresses_attempts_tls_and_the_certificate() {
     let (server, _files, line) = second_of_two();
-    let run = keepalive(&format!("{line} --json"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&format!("{line} --json")).exits(0);
     let found = object(&run);
     let port = server.port;
     assert_eq!(found["target"], format!("https://two.test:{port}"));
@@ -107,8 +106,7 @@ fn the_json_of_a_probe_has_addresses_attempts_tls_and_the_certificate() {
 fn a_probe_of_a_scheme_without_tls_is_plain_tcp() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let run = keepalive(&format!("probe redis://127.0.0.1:{port} --json"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&format!("probe redis://127.0.0.1:{port} --json")).exits(0);
     let found = object(&run);
     assert_eq!(found["tls"], Value::Null);
     assert_eq!(found["attempts"][0]["outcome"], "connected");
@@ -124,8 +122,7 @@ fn a_probe_of_a_scheme_without_tls_is_plain_tcp() {
 fn a_probe_of_a_scheme_that_means_tls_uses_tls() {
     let (_server, _files, line) = second_of_two();
     for scheme in ["tls", "imaps"] {
-        let run = keepalive(&format!("{} --json", line.replace("https", scheme)));
-        assert_eq!(run.code, Some(0), "{run:?}");
+        let run = keepalive(&format!("{} --json", line.replace("https", scheme))).exits(0);
         let found = object(&run);
         assert_eq!(found["tls"]["version"], "TLS 1.3");
         assert_eq!(found["tls"]["alpn"], Value::Null, "none was offered");
@@ -141,8 +138,8 @@ fn a_probe_shows_the_proxy() {
     let run = keepalive(&format!(
         "probe tcp://only.the.proxy.knows.test:9 --proxy http://me:secret@127.0.0.1:{} --json",
         proxy.port()
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    ))
+    .exits(0);
     assert_eq!(proxy.paths(), ["only.the.proxy.knows.test:9"]);
     let found = object(&run);
     let expected = format!("http://127.0.0.1:{}", proxy.port());
@@ -159,8 +156,7 @@ fn a_probe_of_http_ends_at_the_forwarding_proxy() {
         "probe http://only.the.proxy.knows.test --proxy me:secret@127.0.0.1:{}",
         proxy.port()
     );
-    let run = keepalive(&format!("{line} --json"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&format!("{line} --json")).exits(0);
     let found = object(&run);
     assert_eq!(found["target"], "http://only.the.proxy.knows.test:80");
     let expected = format!("http://127.0.0.1:{}", proxy.port());
@@ -168,7 +164,7 @@ fn a_probe_of_http_ends_at_the_forwarding_proxy() {
     assert_eq!(found["forwarded"], true);
     assert_eq!(found["attempts"][0]["address"], expected["http://".len()..]);
     let run = keepalive(&line);
-    assert!(run.stdout.contains("which forwards requests"), "{run:?}");
+    run.prints("which forwards requests");
     assert!(!run.stdout.contains("secret"), "{run:?}");
     assert_eq!(proxy.paths(), [""; 0], "it is asked for nothing");
 }
@@ -176,13 +172,13 @@ fn a_probe_of_http_ends_at_the_forwarding_proxy() {
 #[test]
 fn control_characters_of_a_certificate_do_not_reach_the_terminal() {
     let (root, files) = (Authority::root("the root"), Files::new());
-    let server = TlsServer::start(&root.issue_as("evil\x1b[2J", &["127.0.0.1"]));
+    let server = Site::start_with(config(&root.issue_as("evil\x1b[2J", &["127.0.0.1"]), None));
     let cacert = files.write("root.pem", root.pem());
     let run = keepalive(&format!(
         "probe https://127.0.0.1:{} --cacert {cacert}",
         server.port
-    ));
-    assert_eq!(run.code, Some(0), "{run:?}");
-    assert!(run.stdout.contains("CN=evil"), "{run:?}");
+    ))
+    .exits(0);
+    run.prints("CN=evil");
     assert!(!run.stdout.contains('\x1b'), "{run:?}");
 }

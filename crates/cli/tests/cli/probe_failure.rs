@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::program::{command, ended, keepalive};
 use crate::server::{Server, refusing_url};
-use crate::tls_server::{Authority, Files, TlsServer};
+use crate::site::Site;
+use crate::tls_files::{Authority, Files, config};
 
 fn found(line: &str) -> Value {
-    let run = keepalive(&format!("{line} --json"));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = keepalive(&format!("{line} --json")).exits(1);
     assert!(run.stderr.starts_with("keepalive: "), "{run:?}");
     let found: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(found["connected"], false, "{found}");
@@ -35,11 +35,10 @@ fn a_probe_of_a_closed_port_shows_each_refused_attempt() {
     let found = found(&format!("probe {url}"));
     assert_eq!(found["error"]["function"], "connect");
     assert_eq!(found["attempts"][0]["outcome"], "failed");
-    let run = keepalive(&format!("probe {url}"));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = keepalive(&format!("probe {url}")).exits(1);
     let line = run.stdout.lines().find(|line| line.starts_with("connect "));
     assert!(line.unwrap().ends_with("Connection refused"), "{run:?}");
-    assert!(run.stderr.contains("Connection refused"), "{run:?}");
+    run.complains("Connection refused");
     assert!(!run.stdout.contains("\n\n\n"), "one gap is enough: {run:?}");
 }
 
@@ -72,7 +71,7 @@ fn a_probe_shows_an_expired_certificate() {
         params.not_before = rcgen::date_time_ymd(2014, 1, 1);
         params.not_after = rcgen::date_time_ymd(2015, 2, 3);
     });
-    let server = TlsServer::start(&identity);
+    let server = Site::start_with(config(&identity, None));
     let cacert = files.write("root.pem", root.pem());
     let url = format!("https://127.0.0.1:{}", server.port);
     let found = found(&format!("probe {url} --cacert {cacert}"));
@@ -80,8 +79,7 @@ fn a_probe_shows_an_expired_certificate() {
     let text = found["error"]["error_str"].as_str().unwrap();
     assert!(text.contains("has expired"), "{text}");
 
-    let run = keepalive(&format!("probe {url} -k"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&format!("probe {url} -k")).exits(0);
     let line = run.stdout.lines().find(|line| line.contains("expired"));
     assert!(line.unwrap().contains("2015-02-03T00:00:00Z ("), "{run:?}");
     assert!(line.unwrap().ends_with(" days ago)"), "{run:?}");
@@ -103,10 +101,9 @@ fn ctrl_c_ends_a_probe_at_once() {
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(killed.unwrap().success());
-    let run = ended(child.wait_with_output().unwrap());
-    assert_eq!(run.code, Some(130), "{run:?}");
-    assert!(run.stdout.contains("connected"), "{run:?}");
-    assert!(run.stderr.contains("Ctrl-C"), "{run:?}");
+    let run = ended("probe", child.wait_with_output().unwrap()).exits(130);
+    run.prints("connected");
+    run.complains("Ctrl-C");
 }
 
 #[test]
@@ -126,9 +123,8 @@ fn an_invalid_target_of_a_probe_exits_with_2_and_shows_no_password() {
         ("probe https://127.0.0.1 -k --alpn ,".to_owned(), "ALPN"),
         (format!("probe {url} {url}"), "unexpected"),
     ] {
-        let run = keepalive(&line);
-        assert_eq!(run.code, Some(2), "{line}: {run:?}");
-        assert!(run.stderr.contains(said), "{line}: {run:?}");
+        let run = keepalive(&line).exits(2);
+        run.complains(said);
         assert!(!run.stderr.contains("secret"), "{line}: {run:?}");
         assert_eq!(run.stdout, "", "{line}: {run:?}");
     }
@@ -145,7 +141,6 @@ fn a_probe_into_a_closed_pipe_exits_with_1_and_says_so() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let run = ended(child.wait_with_output().unwrap());
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("standard output"), "{run:?}");
+    let run = ended("probe", child.wait_with_output().unwrap()).exits(1);
+    run.complains("standard output");
 }

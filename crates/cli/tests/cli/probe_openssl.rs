@@ -8,7 +8,7 @@ use keepalive_testkit::net::program::{Program, find};
 use serde_json::Value;
 
 use crate::program::keepalive;
-use crate::tls_server::{Authority, Files};
+use crate::tls_files::{Authority, Files};
 
 /// A server with its port. Dropping it ends the server.
 fn start(files: &Files, authority: &Authority, flags: &str) -> Option<(Program, u16)> {
@@ -48,8 +48,8 @@ fn a_probe_of_openssl_shows_the_version_and_protocol_that_it_was_given() {
         };
         let run = keepalive(&format!(
             "probe imaps://127.0.0.1:{port} --cacert {cacert} --alpn imap --json"
-        ));
-        assert_eq!(run.code, Some(0), "{flags}: {run:?}");
+        ))
+        .exits(0);
         let found: Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!(found["tls"]["version"], version);
         assert_eq!(found["tls"]["cipher_suite"], suite);

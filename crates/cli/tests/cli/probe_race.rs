@@ -38,8 +38,7 @@ fn a_probe_draws_the_attempt_that_was_given_up_beside_the_one_that_won() {
     let _silent = Silent::on((Ipv4Addr::new(127, 0, 0, 2), port).into());
     let line = format!("probe tcp://two.test:{port} --resolve two.test:127.0.0.2,127.0.0.1");
 
-    let run = keepalive(&format!("{line} --json"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&format!("{line} --json")).exits(0);
     let found: Value = serde_json::from_str(&run.stdout).unwrap();
     let [silent, won] = &found["attempts"].as_array().unwrap()[..] else {
         panic!("{found}");

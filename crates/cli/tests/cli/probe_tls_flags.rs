@@ -2,7 +2,7 @@
 
 use crate::program::keepalive;
 use crate::server::Server;
-use crate::tls_server::{Authority, Files};
+use crate::tls_files::{Authority, Files};
 
 #[test]
 fn a_tls_flag_is_refused_in_a_probe_of_a_plain_scheme() {
@@ -17,10 +17,9 @@ fn a_tls_flag_is_refused_in_a_probe_of_a_plain_scheme() {
         ("tcp", &format!("--cacert {pem}"), "--cacert"),
         ("ws", &format!("--cert {pem}"), "--cert"),
     ] {
-        let run = keepalive(&format!("probe {scheme}://127.0.0.1:{port} {flags}"));
-        assert_eq!(run.code, Some(2), "{scheme} {flags}: {run:?}");
+        let run = keepalive(&format!("probe {scheme}://127.0.0.1:{port} {flags}")).exits(2);
         let said = format!("{flag} is for TLS, and {scheme} is probed without it");
-        assert!(run.stderr.contains(&said), "{scheme} {flags}: {run:?}");
+        run.complains(&said);
         assert_eq!(run.stdout, "", "{scheme} {flags}: {run:?}");
     }
     assert_eq!(server.connections(), 0);
@@ -29,6 +28,5 @@ fn a_tls_flag_is_refused_in_a_probe_of_a_plain_scheme() {
 #[test]
 fn a_plain_scheme_is_probed_without_tls_flags() {
     let server = Server::start();
-    let run = keepalive(&format!("probe http://127.0.0.1:{}", server.port()));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    keepalive(&format!("probe http://127.0.0.1:{}", server.port())).exits(0);
 }

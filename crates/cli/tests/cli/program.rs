@@ -10,12 +10,42 @@ use serde_json::Value;
 /// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
+    /// The arguments, for messages.
+    #[expect(dead_code)]
+    line: String,
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 impl Ended {
+    /// Asserts the exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+
+    /// Asserts that standard output contains `text`.
+    #[track_caller]
+    pub(crate) fn prints(&self, text: &str) {
+        assert!(self.stdout.contains(text), "{text}: {self:?}");
+    }
+
+    /// Asserts that standard error contains `text`.
+    #[track_caller]
+    pub(crate) fn complains(&self, text: &str) {
+        assert!(self.stderr.contains(text), "{text}: {self:?}");
+    }
+
+    /// The only line of `--jsonl -`.
+    #[track_caller]
+    pub(crate) fn result(&self) -> Value {
+        let results = self.results();
+        assert_eq!(results.len(), 1, "{self:?}");
+        results[0].clone()
+    }
+
     /// The lines of `--jsonl -`, in the order of their numbers.
     pub(crate) fn results(&self) -> Vec<Value> {
         let mut results: Vec<Value> = self
@@ -57,12 +87,20 @@ pub(crate) fn keepalive_with(arguments: &[&str], input: &str) -> Ended {
         .unwrap();
     // A run may end without reading its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    ended(child.wait_with_output().unwrap())
+    ended(&arguments.join(" "), child.wait_with_output().unwrap())
+}
+
+/// Runs a command.
+pub(crate) fn run(command: &mut Command) -> Ended {
+    let arguments = command.get_args().map(|text| text.to_string_lossy());
+    let line = arguments.collect::<Vec<_>>().join(" ");
+    ended(&line, command.output().unwrap())
 }
 
 /// The result of a run, which must not have panicked.
-pub(crate) fn ended(output: Output) -> Ended {
+pub(crate) fn ended(line: &str, output: Output) -> Ended {
     let ended = Ended {
+        line: line.to_owned(),
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),

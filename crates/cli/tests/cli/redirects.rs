@@ -10,13 +10,6 @@ use crate::program::{Ended, keepalive};
 use crate::server::refusing_url;
 use crate::site::Site;
 
-/// The single result of a run.
-fn result(run: &Ended) -> Value {
-    let results = run.results();
-    assert_eq!(results.len(), 1, "{run:?}");
-    results[0].clone()
-}
-
 fn fetch(url: &str, flags: &str) -> Ended {
     keepalive(&format!("fetch {url} {flags} --jsonl -"))
 }
@@ -24,9 +17,8 @@ fn fetch(url: &str, flags: &str) -> Ended {
 #[test]
 fn a_redirect_without_location_is_the_result() {
     let site = Site::start();
-    let run = fetch(&site.url("/redirect/302?/b"), "");
-    assert_eq!(run.code, Some(0), "{run:?}");
-    let result = result(&run);
+    let run = fetch(&site.url("/redirect/302?/b"), "").exits(0);
+    let result = run.result();
     assert_eq!(result["status"], 302);
     assert_eq!(result["redirects"], 0);
     assert_eq!(result["final_url"], Value::Null);
@@ -37,14 +29,13 @@ fn a_redirect_without_location_is_the_result() {
 fn location_follows_a_redirect_to_its_response() {
     let site = Site::start();
     for flag in ["-L", "--location"] {
-        let run = fetch(&site.url("/redirect/301?/redirect/307?/b"), flag);
-        assert_eq!(run.code, Some(0), "{run:?}");
-        let result = result(&run);
+        let run = fetch(&site.url("/redirect/301?/redirect/307?/b"), flag).exits(0);
+        let result = run.result();
         assert_eq!(result["status"], 200);
         assert_eq!(result["redirects"], 2);
         assert_eq!(result["final_url"], site.url("/b"));
         assert_eq!(result["bytes"], 5);
-        assert!(run.stderr.contains("redirects followed: 2"), "{run:?}");
+        run.complains("redirects followed: 2");
     }
 }
 
@@ -59,8 +50,7 @@ fn a_redirected_post_becomes_a_get_or_stays_a_post_by_its_status() {
     ] {
         let site = Site::start();
         let url = site.url(&format!("/redirect/{status}?/b"));
-        let run = fetch(&url, "-L -d x=1");
-        assert_eq!(run.code, Some(0), "{status}: {run:?}");
+        fetch(&url, "-L -d x=1").exits(0);
         let last = site.asked().pop().unwrap();
         assert_eq!((&*last.line, &*last.body), (line, body), "{status}");
         let has_type = last.header("content-type").is_some();
@@ -76,14 +66,13 @@ fn a_loop_of_redirects_ends_at_the_limit_with_an_error() {
         ("-L --max-redirects 0", 0),
     ] {
         let site = Site::start();
-        let run = fetch(&site.url("/loop"), flags);
-        assert_eq!(run.code, Some(1), "{run:?}");
-        let result = result(&run);
+        let run = fetch(&site.url("/loop"), flags).exits(1);
+        let result = run.result();
         assert_eq!(result["error"]["function"], "redirect", "{run:?}");
         assert_eq!(result["redirects"], limit, "{run:?}");
         let said = format!("{limit} redirects were followed");
-        assert!(run.stderr.contains(&said), "{run:?}");
-        assert!(run.stderr.contains("--max-redirects"), "{run:?}");
+        run.complains(&said);
+        run.complains("--max-redirects");
         assert_eq!(site.lines().len(), limit + 1);
     }
 }
@@ -96,9 +85,8 @@ fn a_redirect_to_another_scheme_or_no_url_is_an_error() {
         ("http://127.0.0.1:99999/", "no URL"),
         ("http://[::1/", "no URL"),
     ] {
-        let run = fetch(&site.url(&format!("/redirect/302?{to}")), "-L");
-        assert_eq!(run.code, Some(1), "{to}: {run:?}");
-        let result = result(&run);
+        let run = fetch(&site.url(&format!("/redirect/302?{to}")), "-L").exits(1);
+        let result = run.result();
         assert_eq!(result["error"]["function"], "redirect", "{to}: {run:?}");
         let text = result["error"]["error_str"].as_str().unwrap();
         assert!(text.contains(said), "{to}: {run:?}");
@@ -136,8 +124,7 @@ fn a_location_is_parsed_as_by_browsers_and_its_credentials_are_not_sent() {
         }
         heads
     });
-    let run = fetch(&format!("http://127.0.0.1:{port}/a/b"), "-L");
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = fetch(&format!("http://127.0.0.1:{port}/a/b"), "-L").exits(0);
     assert!(!run.stdout.contains("secret"), "{run:?}");
     let heads = server.join().unwrap();
     let lines: Vec<_> = heads
@@ -152,9 +139,8 @@ fn a_location_is_parsed_as_by_browsers_and_its_credentials_are_not_sent() {
 #[test]
 fn a_refused_connection_after_a_redirect_is_reported_with_the_redirect() {
     let (site, refusing) = (Site::start(), refusing_url());
-    let run = fetch(&site.url(&format!("/redirect/302?{refusing}")), "-L");
-    assert_eq!(run.code, Some(1), "{run:?}");
-    let result = result(&run);
+    let run = fetch(&site.url(&format!("/redirect/302?{refusing}")), "-L").exits(1);
+    let result = run.result();
     assert_eq!(result["error"]["function"], "connect", "{run:?}");
     assert_eq!(result["redirects"], 1, "{run:?}");
     assert_eq!(result["status"], Value::Null, "{run:?}");
@@ -178,16 +164,15 @@ fn an_error_about_a_redirect_has_the_last_status() {
             Some("/redirect/302?http://[::1"),
         ),
     ] {
-        let run = fetch(&site.url(path), flags);
-        assert_eq!(run.code, Some(1), "{run:?}");
-        let result = result(&run);
+        let run = fetch(&site.url(path), flags).exits(1);
+        let result = run.result();
         assert_eq!(result["error"]["function"], "redirect", "{run:?}");
         assert_eq!(result["status"], 302, "{run:?}");
         let last = last.filter(|last| *last != path).map(|last| site.url(last));
         assert_eq!(result["final_url"].as_str(), last.as_deref(), "{run:?}");
-        assert!(run.stderr.contains("the last answer was 302"), "{run:?}");
+        run.complains("the last answer was 302");
         if let Some(last) = last {
-            assert!(run.stderr.contains(&last), "{run:?}");
+            run.complains(&last);
         }
     }
 }
@@ -215,8 +200,7 @@ const ALL: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "host"
 #[test]
 fn credentials_are_sent_along_redirects_to_the_same_host() {
     let site = Site::start();
-    let run = fetch(&site.url("/redirect/302?/b"), &format!("-L {SECRETS}"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    fetch(&site.url("/redirect/302?/b"), &format!("-L {SECRETS}")).exits(0);
     assert_eq!(secrets(&site), [ALL, ALL]);
 }
 
@@ -224,11 +208,11 @@ fn credentials_are_sent_along_redirects_to_the_same_host() {
 fn credentials_are_not_sent_to_another_host_after_any_number_of_redirects() {
     let (one, two) = (Site::start(), Site::start());
     let to = two.url("/redirect/302?/redirect/302?/c");
-    let run = fetch(
+    fetch(
         &one.url(&format!("/redirect/302?{to}")),
         &format!("-L {SECRETS}"),
-    );
-    assert_eq!(run.code, Some(0), "{run:?}");
+    )
+    .exits(0);
     assert_eq!(secrets(&one), [ALL]);
     assert_eq!(secrets(&two), [[""; 0]; 3]);
     assert_eq!(
@@ -241,11 +225,11 @@ fn credentials_are_not_sent_to_another_host_after_any_number_of_redirects() {
 fn credentials_are_not_sent_after_a_redirect_back_from_another_host() {
     let (one, two) = (Site::start(), Site::start());
     let back = two.url(&format!("/redirect/302?{}", one.url("/c")));
-    let run = fetch(
+    fetch(
         &one.url(&format!("/redirect/302?{back}")),
         &format!("-L {SECRETS}"),
-    );
-    assert_eq!(run.code, Some(0), "{run:?}");
+    )
+    .exits(0);
     assert_eq!(secrets(&one), [&ALL[..], &[]]);
 }
 
@@ -256,7 +240,6 @@ fn credentials_are_sent_to_another_spelling_of_the_same_host() {
         "http://LocalHost:{}/redirect/302?http://localhost:{}/b",
         site.port, site.port
     );
-    let run = fetch(&url, &format!("-L {SECRETS} --resolve localhost:127.0.0.1"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    fetch(&url, &format!("-L {SECRETS} --resolve localhost:127.0.0.1")).exits(0);
     assert_eq!(secrets(&site), [ALL, ALL]);
 }

@@ -2,7 +2,7 @@
 
 use crate::program::{keepalive, keepalive_reading, keepalive_with};
 use crate::site::{Asked, Site};
-use crate::tls_server::Files;
+use crate::tls_files::Files;
 
 /// The single request of a run with these flags.
 fn asked(flags: &str) -> Asked {
@@ -11,8 +11,7 @@ fn asked(flags: &str) -> Asked {
 
 fn asked_reading(flags: &str, input: &str) -> Asked {
     let site = Site::start();
-    let run = keepalive_reading(&format!("fetch {} {flags}", site.url("/a")), input);
-    assert_eq!(run.code, Some(0), "{flags}: {run:?}");
+    keepalive_reading(&format!("fetch {} {flags}", site.url("/a")), input).exits(0);
     let [asked] = &site.asked()[..] else {
         panic!("{flags}: {:?}", site.asked());
     };
@@ -70,8 +69,7 @@ fn credentials_of_the_url_are_sent_unless_a_header_replaces_them() {
         ("", "Basic bWU6c2VjcmV0"),
         ("-H authorization:mine", "mine"),
     ] {
-        let run = keepalive(&format!("fetch {url} {flag}"));
-        assert_eq!(run.code, Some(0), "{run:?}");
+        keepalive(&format!("fetch {url} {flag}")).exits(0);
         let asked = site.asked().pop().unwrap();
         assert_eq!(asked.header("authorization"), Some(sent));
         assert_eq!(
@@ -91,8 +89,7 @@ fn a_url_is_sent_as_browsers_and_curl_parse_it() {
         (format!("http:\\\\{place}\\b"), "GET /b"),
         (format!("http://{place}/ä b?ö"), "GET /%C3%A4%20b"),
     ] {
-        let run = keepalive_with(&["fetch", "--resolve", resolve, &url], "");
-        assert_eq!(run.code, Some(0), "{run:?}");
+        keepalive_with(&["fetch", "--resolve", resolve, &url], "").exits(0);
         let asked = site.asked().pop().unwrap();
         assert_eq!(asked.line, line);
         assert_eq!(asked.header("host"), Some(&*place.to_lowercase()));
@@ -137,8 +134,7 @@ fn data_from_standard_input_is_sent() {
 fn data_is_sent_with_every_request() {
     let site = Site::start();
     let url = site.url("/a");
-    let run = keepalive(&format!("fetch {url} -d x --repeat 3"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    keepalive(&format!("fetch {url} -d x --repeat 3")).exits(0);
     let bodies: Vec<_> = site.asked().into_iter().map(|asked| asked.body).collect();
     assert_eq!(bodies, ["x", "x", "x"]);
 }
@@ -151,12 +147,8 @@ fn user_is_sent_unless_a_header_replaces_it() {
     }
     let asked = asked("-u me:secret -H authorization:mine");
     assert_eq!(asked.header("authorization"), Some("mine"));
-    let run = keepalive("fetch http://127.0.0.1/ -u secret");
-    assert_eq!(run.code, Some(2), "{run:?}");
-    assert!(
-        run.stderr.contains("--user: write user:password"),
-        "{run:?}"
-    );
+    let run = keepalive("fetch http://127.0.0.1/ -u secret").exits(2);
+    run.complains("--user: write user:password");
     assert!(!run.stderr.contains("secret"), "{run:?}");
 }
 
@@ -175,8 +167,7 @@ fn data_urlencode_is_encoded_and_get_moves_it_into_the_query() {
     for (path, query) in [("/a", "c&n=%C3%A4%26b"), ("/a?x=1", "x=1&c&n=%C3%A4%26b")] {
         let site = Site::start();
         let flags = "-G --data-urlencode n=ä&b -d c --jsonl -";
-        let run = keepalive(&format!("fetch {} {flags}", site.url(path)));
-        assert_eq!(run.code, Some(0), "{run:?}");
+        let run = keepalive(&format!("fetch {} {flags}", site.url(path))).exits(0);
         let result = &run.results()[0];
         assert_eq!(result["url"], site.url(&format!("/a?{query}")));
         assert_eq!(result["final_url"], serde_json::Value::Null);

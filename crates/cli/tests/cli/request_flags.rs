@@ -1,6 +1,6 @@
 //! Invalid flags of a request are refused before any fetch, and no secret is repeated.
 
-use crate::program::{command, ended};
+use crate::program::{command, run};
 use crate::server::{Server, refusing_url};
 
 #[test]
@@ -34,16 +34,10 @@ fn invalid_request_flags_are_refused_with_advice_and_without_secrets() {
         (&["--max-redirects", "3"], "--location"),
         (&["-L", "--max-redirects", "all"], "--max-redirects"),
     ] {
-        let run = command("fetch")
-            .arg(server.url("/a"))
-            .args(flags)
-            .output()
-            .unwrap();
-        let run = ended(run);
-        assert_eq!(run.code, Some(2), "{flags:?}: {run:?}");
-        assert!(run.stderr.contains(said), "{flags:?}: {run:?}");
+        let run = run(command("fetch").arg(server.url("/a")).args(flags)).exits(2);
+        run.complains(said);
         assert!(!run.stderr.contains("secret"), "{flags:?}: {run:?}");
-        assert_eq!(run.stdout, "", "{flags:?}: {run:?}");
+        assert_eq!(run.stdout, "", "{run:?}");
     }
     assert_eq!(server.connections(), 0);
 }
@@ -51,16 +45,12 @@ fn invalid_request_flags_are_refused_with_advice_and_without_secrets() {
 #[test]
 fn more_headers_than_the_bound_are_refused() {
     let headers = |count| (0..count).flat_map(|n| ["-H".to_owned(), format!("x{n}: y")]);
-    let run = command("fetch http://127.0.0.1:1/")
-        .args(headers(30_000))
-        .output();
-    let run = ended(run.unwrap());
-    assert_eq!(run.code, Some(2), "{run:?}");
-    assert!(run.stderr.contains("at most 10000"), "{run:?}");
-    let run = command(&format!("fetch {}", refusing_url()))
-        .args(headers(10_000))
-        .output();
-    let run = ended(run.unwrap());
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("Connection refused"), "{run:?}");
+    let url = refusing_url();
+    for (count, code, said) in [
+        (30_000, 2, "at most 10000"),
+        (10_000, 1, "Connection refused"),
+    ] {
+        let run = run(command("fetch").arg(&url).args(headers(count))).exits(code);
+        run.complains(said);
+    }
 }

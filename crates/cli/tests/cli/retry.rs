@@ -16,8 +16,7 @@ fn retry_stops_at_its_limit_and_the_last_response_is_the_result() {
         ("--retry 5 -d x", "/busy/429?1", 2, 0, 200),
     ] {
         let site = Site::start();
-        let run = keepalive(&format!("fetch {} {flags} --jsonl -", site.url(path)));
-        assert_eq!(run.code, Some(code), "{flags} {path}: {run:?}");
+        let run = keepalive(&format!("fetch {} {flags} --jsonl -", site.url(path))).exits(code);
         assert_eq!(site.asked().len(), asked, "{flags} {path}: {run:?}");
         let result = &run.results()[0];
         assert_eq!(result["status"], status, "{flags} {path}: {run:?}");
@@ -31,8 +30,7 @@ fn retry_stops_at_its_limit_and_the_last_response_is_the_result() {
 fn retry_takes_no_pause_beyond_the_timeout() {
     let site = Site::start();
     let url = site.url("/later");
-    let run = keepalive(&format!("fetch {url} --retry 3 --timeout 5s --jsonl -"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&format!("fetch {url} --retry 3 --timeout 5s --jsonl -")).exits(0);
     assert_eq!(run.results()[0]["status"], 503, "{run:?}");
     assert_eq!(site.asked().len(), 1);
 }

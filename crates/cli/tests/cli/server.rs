@@ -80,6 +80,23 @@ impl Server {
     }
 }
 
+/// Serves each connection on a thread of its own, and returns the port.
+pub(crate) fn on_each_connection(
+    serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
+) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = Arc::new(serve);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let serve = Arc::clone(&serve);
+            // A client that disconnects is no failure of the server.
+            thread::spawn(move || serve(stream?));
+        }
+    });
+    port
+}
+
 /// A URL that refuses the connection.
 pub(crate) fn refusing_url() -> String {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();

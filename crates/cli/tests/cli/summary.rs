@@ -7,8 +7,7 @@ use crate::server::{Server, refusing_url};
 fn the_summary_counts_statuses_by_class() {
     let server = Server::start();
     let [fine, missing] = ["/a", "/missing"].map(|path| server.url(path));
-    let run = keepalive(&format!("fetch {fine} {missing} {fine} --repeat 2"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = keepalive(&format!("fetch {fine} {missing} {fine} --repeat 2")).exits(0);
     let lines: Vec<_> = run.stdout.lines().collect();
     assert!(lines.contains(&"2xx  4  200: 4"), "{run:?}");
     assert!(lines.contains(&"4xx  2  404: 2"), "{run:?}");
@@ -21,9 +20,8 @@ fn the_summary_groups_failures_by_cause_with_an_example() {
     let missing = server.url("/missing");
     for fail in ["-f", "--fail"] {
         let urls = format!("{refusing}\n{missing}\n{refusing}\n{}\n", server.url("/a"));
-        let run = keepalive_reading(&format!("fetch --input - {fail}"), &urls);
-        assert_eq!(run.code, Some(1), "{run:?}");
-        assert!(run.stdout.contains("1 fetched, 3 failed"), "{run:?}");
+        let run = keepalive_reading(&format!("fetch --input - {fail}"), &urls).exits(1);
+        run.prints("1 fetched, 3 failed");
         let refused = format!(
             "2 failed, connect: Connection refused (os error 111)\n    e.g. {refusing}: connect "
         );
@@ -31,9 +29,9 @@ fn the_summary_groups_failures_by_cause_with_an_example() {
             true => refused,
             false => "2 failed, connect: ".to_owned(),
         };
-        assert!(run.stdout.contains(&refused), "{run:?}");
+        run.prints(&refused);
         let status = format!("1 failed, status: 404 Not Found\n    e.g. {missing}\n");
-        assert!(run.stdout.contains(&status), "{run:?}");
+        run.prints(&status);
     }
 }
 
@@ -45,9 +43,6 @@ fn the_summary_has_causes_of_failures_that_were_not_shown() {
     let urls = format!("{refusing}\n").repeat(30) + &missing;
     let run = keepalive_reading("fetch --input - --jobs 1 --fail", &urls);
     assert!(!run.stderr.contains("404"), "{run:?}");
-    assert!(run.stdout.contains("30 failed, connect: "), "{run:?}");
-    assert!(
-        run.stdout.contains("1 failed, status: 404 Not Found"),
-        "{run:?}"
-    );
+    run.prints("30 failed, connect: ");
+    run.prints("1 failed, status: 404 Not Found");
 }

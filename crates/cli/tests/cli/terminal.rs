@@ -7,12 +7,11 @@ use crate::server::{Server, refusing_url};
 fn control_characters_of_urls_are_replaced_in_errors() {
     let url = refusing_url();
     let lines = format!("{url}\u{9b}31m\nhttp://\u{9b}h\u{1b}/\n");
-    let run = keepalive_reading("fetch --input -", &lines);
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = keepalive_reading("fetch --input -", &lines).exits(1);
     let is_command = |sign: char| sign.is_control() && sign != '\n';
     assert!(!run.stderr.contains(is_command), "{run:?}");
     let shown = format!("{url}%C2%9B31m: connect");
-    assert!(run.stderr.contains(&shown), "{run:?}");
+    run.complains(&shown);
     assert_eq!(run.stderr.lines().count(), 2, "{run:?}");
 }
 

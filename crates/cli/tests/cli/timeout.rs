@@ -16,7 +16,7 @@ fn the_timeout_includes_the_whole_response() {
             server.url(path)
         ));
         assert!(started.elapsed() < Duration::from_secs(5), "{path}");
-        assert_eq!(run.code, Some(1), "{path}: {run:?}");
+        let run = run.exits(1);
         let results = run.results();
         let error = &results[0]["error"];
         assert_eq!(error["function"], function, "{path}: {run:?}");
@@ -34,8 +34,8 @@ fn the_timeout_includes_waiting_in_the_queue() {
         "fetch {} {} --max-per-host 1 --timeout 300ms --jsonl -",
         server.url("/hang-in-body"),
         server.url("/a")
-    ));
-    assert_eq!(run.code, Some(1), "{run:?}");
+    ))
+    .exits(1);
     let results = run.results();
     assert_eq!(results.len(), 2);
     // Either fetch may be first; the one that hangs always fails.
@@ -56,9 +56,9 @@ fn connect_timeout_limits_the_time_of_opening_a_connection() {
     let flags = "--connect-timeout 100ms --jsonl -";
     let run = keepalive(&format!("fetch https://127.0.0.1:{port}/ -k {flags}"));
     assert!(started.elapsed() < Duration::from_secs(60), "{run:?}");
-    assert_eq!(run.code, Some(1), "{run:?}");
+    let run = run.exits(1);
     assert_eq!(run.results()[0]["error"]["function"], "tls", "{run:?}");
-    assert!(run.stderr.contains("not open within 100ms"), "{run:?}");
+    run.complains("not open within 100ms");
 }
 
 #[test]

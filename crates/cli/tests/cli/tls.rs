@@ -2,22 +2,23 @@
 
 use crate::program::{Ended, keepalive};
 use crate::server::Server;
-use crate::tls_server::{Authority, Files, TlsServer};
+use crate::site::Site;
+use crate::tls_files::{Authority, Files, config};
 
 const ENCRYPTED: &str =
     "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
 
 /// A server, the file of its root, and the file of another root.
-fn set_up() -> (TlsServer, Files, String, String) {
+fn set_up() -> (Site, Files, String, String) {
     let (root, other) = (Authority::root("the root"), Authority::root("another"));
     let files = Files::new();
     let ours = files.write("root.pem", root.pem());
     let others = files.write("other.pem", other.pem());
-    let server = TlsServer::start(&root.issue_as("the server", &["127.0.0.1"]));
+    let server = Site::start_with(config(&root.issue_as("the server", &["127.0.0.1"]), None));
     (server, files, ours, others)
 }
 
-fn fetch(server: &TlsServer, flags: &str) -> Ended {
+fn fetch(server: &Site, flags: &str) -> Ended {
     let port = server.port;
     keepalive(&format!("fetch https://127.0.0.1:{port}/a {flags}"))
 }
@@ -25,11 +26,9 @@ fn fetch(server: &TlsServer, flags: &str) -> Ended {
 #[test]
 fn cacert_trusts_the_servers_of_its_root() {
     let (server, _files, ours, others) = set_up();
-    let run = fetch(&server, &format!("--cacert {ours}"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    let run = fetch(&server, &format!("--cacert {ours}")).exits(0);
     assert_eq!(run.stdout, "hello", "{run:?}");
-    let run = fetch(&server, &format!("--cacert {others} --cacert {ours}"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    fetch(&server, &format!("--cacert {others} --cacert {ours}")).exits(0);
 }
 
 #[test]
@@ -37,28 +36,22 @@ fn cacert_takes_a_file_of_several_roots() {
     let (server, files, ours, others) = set_up();
     let texts = [others, ours].map(|path| std::fs::read_to_string(path).unwrap());
     let bundle = files.write("bundle.pem", texts.concat());
-    let run = fetch(&server, &format!("--cacert {bundle}"));
-    assert_eq!(run.code, Some(0), "{run:?}");
+    fetch(&server, &format!("--cacert {bundle}")).exits(0);
 }
 
 #[test]
 fn cacert_refuses_the_servers_of_other_roots() {
     let (server, _files, _ours, others) = set_up();
-    let run = fetch(&server, &format!("--cacert {others}"));
-    assert_eq!(run.code, Some(1), "{run:?}");
-    assert!(run.stderr.contains("the root"), "{run:?}");
-    assert!(
-        run.stderr.contains("not among the trusted roots"),
-        "{run:?}"
-    );
+    let run = fetch(&server, &format!("--cacert {others}")).exits(1);
+    run.complains("the root");
+    run.complains("not among the trusted roots");
 }
 
 #[test]
 fn insecure_accepts_any_certificate() {
     let (server, _files, _ours, others) = set_up();
     for flags in ["-k", "--insecure", &format!("-k --cacert {others}")] {
-        let run = fetch(&server, flags);
-        assert_eq!(run.code, Some(0), "{flags}: {run:?}");
+        fetch(&server, flags).exits(0);
     }
 }
 
@@ -71,17 +64,17 @@ fn cert_is_sent_to_a_server_that_asks_for_a_certificate() {
     let key = files.write("me.key", me.key_pem());
     let both = files.write("both.pem", me.pem.clone() + &me.key_pem());
     let identity = root.issue_as("the server", &["127.0.0.1"]);
-    let server = TlsServer::start_for(&identity, Some(&root));
+    let server = Site::start_with(config(&identity, Some(&root)));
     for (flags, code) in [
         (String::new(), 1),
         (format!("--cert {cert} --key {key}"), 0),
         (format!("--cert {both}"), 0),
     ] {
         let port = server.port;
-        let run = keepalive(&format!(
+        keepalive(&format!(
             "fetch https://127.0.0.1:{port}/ --cacert {cacert} {flags}"
-        ));
-        assert_eq!(run.code, Some(code), "{flags}: {run:?}");
+        ))
+        .exits(code);
     }
 }
 
@@ -127,10 +120,9 @@ fn an_unusable_certificate_file_is_named_with_advice() {
     ] {
         for command in ["fetch", "probe"] {
             let url = server.url("/a").replace("http:", "https:");
-            let run = keepalive(&format!("{command} {url} {flags}"));
-            assert_eq!(run.code, Some(2), "{command} {flags}: {run:?}");
-            assert!(run.stderr.contains(named), "{command} {flags}: {run:?}");
-            assert!(run.stderr.contains(said), "{command} {flags}: {run:?}");
+            let run = keepalive(&format!("{command} {url} {flags}")).exits(2);
+            run.complains(named);
+            run.complains(said);
             assert_eq!(run.stdout, "", "{command} {flags}: {run:?}");
         }
     }
@@ -139,7 +131,6 @@ fn an_unusable_certificate_file_is_named_with_advice() {
 
 #[test]
 fn key_without_cert_is_refused() {
-    let run = keepalive("fetch https://127.0.0.1:1/ --key some.key");
-    assert_eq!(run.code, Some(2), "{run:?}");
-    assert!(run.stderr.contains("--cert"), "{run:?}");
+    let run = keepalive("fetch https://127.0.0.1:1/ --key some.key").exits(2);
+    run.complains("--cert");
 }
