@@ -95,13 +95,13 @@ impl<C: StreamConnector> Body<C> {
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         use http_body::Body as _;
         let incoming = self.incoming.as_mut().expect(HERE);
-        if let Some(late) = self.timer.as_ref().and_then(|timer| timer.is_over()) {
+        if let Some(late) = self.timer.as_ref().and_then(|timer| timer.expired()) {
             return Poll::Ready(Some(Err(self.give_up(late))));
         }
         let item = Pin::new(&mut *incoming).poll_frame(cx);
         if let Some(timer) = &mut self.timer {
             match item.is_ready() {
-                true => timer.rest(),
+                true => timer.disarm(),
                 false => {
                     let late = ready!(timer.poll_late(cx));
                     return Poll::Ready(Some(Err(match late {
@@ -130,7 +130,9 @@ impl<C: StreamConnector> Body<C> {
                 self.hold.break_off();
             }
         }
-        Poll::Ready(item.map(|frame| frame.map_err(|error| Error::body(&self.tried, error))))
+        Poll::Ready(
+            item.map(|frame| frame.map_err(|error| self.tried.clone().failed("body", error))),
+        )
     }
 
     /// Ends the exchange before the end of the body. Dropping hyper's body resets the stream.
@@ -138,7 +140,7 @@ impl<C: StreamConnector> Body<C> {
         self.ended = true;
         self.incoming = None;
         self.hold.break_off();
-        Error::body(&self.tried, why)
+        self.tried.clone().failed("body", why)
     }
 }
 

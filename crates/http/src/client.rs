@@ -23,7 +23,7 @@ use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::rest::Rest;
 use crate::{
-    Allocation, Body, Deadlines, Error, Http, HttpConnection, IntoUrl, StreamConnector, attempt,
+    Allocation, Body, Deadlines, Error, Http, HttpConnection, IntoUrl, StreamConnector, once,
     resend,
 };
 
@@ -281,7 +281,7 @@ impl<C: StreamConnector> Client<C> {
         let (head, body) = request.into_parts();
         let body = Outgoing::new(body);
         let mut exchange = Exchange::new(head, &body)?;
-        exchange.hold_back(self.expect_timeout);
+        exchange.expect_continue(self.expect_timeout);
         exchange.forward(|host| self.manager.connector().forwarder(host))?;
         Ok((exchange, body))
     }
@@ -306,7 +306,7 @@ impl<C: StreamConnector> Client<C> {
         let mut any = |_: &HttpConnection<C::Connection>, _| Some(Form::Target);
         let mut response = match self.exchange(exchange, body, location, &mut any).await {
             Ok(answered) => self.respond(exchange, answered),
-            Err(error) => return Err(exchange.failed(error)),
+            Err(error) => return Err(exchange.name_proxy(error)),
         };
         poll_fn(|cx| response.body_mut().poll_settle(cx)).await;
         Ok(response)
@@ -353,7 +353,7 @@ impl<C: StreamConnector> Client<C> {
                     if left().is_zero() {
                         let what =
                             "no connection that was there could be used, until the time was up";
-                        let error = Error::request(exchange.method(), exchange.host(), what);
+                        let error = exchange.tried().failed("request", what);
                         return Err(error.with_resent(resent));
                     }
                 } else {
@@ -369,7 +369,7 @@ impl<C: StreamConnector> Client<C> {
                 continue;
             };
             let timer = deadlines.of_head(begun, !used);
-            let sent = attempt::send(exchange, form, body, &mut hold, timer).await;
+            let sent = once::send(exchange, form, body, &mut hold, timer).await;
             let failed = match sent {
                 Ok((response, again)) => {
                     let is_final = response.status() != StatusCode::MISDIRECTED_REQUEST

@@ -25,17 +25,11 @@ use crate::resend::Failure;
 ///
 /// An HTTP/2 connection carries as many leases as the peer's current settings allow, and one until
 /// the settings arrive.
-pub struct HttpConnection<T = NetStream>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+pub struct HttpConnection<T = NetStream> {
     speaks: Speaks<T>,
 }
 
-enum Speaks<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+enum Speaks<T> {
     One(Http1<T>),
     /// Owned by its manager.
     Two(Main<T>),
@@ -76,10 +70,7 @@ impl Unanswered {
     }
 }
 
-impl<T> HttpConnection<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
     pub(crate) fn one(connection: Http1<T>) -> Self {
         Self {
             speaks: Speaks::One(connection),
@@ -103,27 +94,30 @@ where
     /// Calls `look` with the transport, if it is still there.
     #[cfg(feature = "legacy")]
     pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        match &self.speaks {
-            Speaks::One(connection) => connection.with_transport(look),
-            Speaks::Two(connection) => connection.with_transport(look),
-            Speaks::Stream(handle) => handle.with_transport(look),
-        }
+        let transport = match &self.speaks {
+            Speaks::One(connection) => &connection.transport,
+            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
+                &session.transport
+            }
+        };
+        transport.with(|transport| look(transport))
     }
 
     /// Whether the peer currently allows any exchange, as far as that is known.
     pub(crate) fn has_place(&self) -> bool {
         match &self.speaks {
             Speaks::One(_) | Speaks::Two(_) => true,
-            Speaks::Stream(handle) => handle.has_place(),
+            Speaks::Stream(handle) => handle.session.has_place(),
         }
     }
 
     /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
     pub(crate) fn limits(&self) -> Option<HeadLimits> {
         match &self.speaks {
-            Speaks::One(connection) => connection.limits(),
-            Speaks::Two(connection) => connection.limits(),
-            Speaks::Stream(handle) => handle.limits(),
+            Speaks::One(connection) => connection.limits,
+            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
+                session.limits
+            }
         }
     }
 
@@ -143,7 +137,7 @@ where
         match &mut self.speaks {
             Speaks::One(connection) => connection.send(request).await,
             Speaks::Stream(handle) => handle.send(request).await,
-            Speaks::Two(connection) => connection.send(request).await,
+            Speaks::Two(connection) => connection.handle().send(request).await,
         }
     }
 
@@ -152,8 +146,9 @@ where
         match &self.speaks {
             // It is closed when its lease ends.
             Speaks::One(_) => {}
-            Speaks::Two(connection) => connection.retire(),
-            Speaks::Stream(handle) => handle.retire(),
+            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
+                session.retire();
+            }
         }
     }
 
@@ -168,11 +163,13 @@ where
 
     /// Waits until none of the exchanges on the connection can continue.
     #[cfg(feature = "legacy")]
-    pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_transport_dropped(&self, context: &mut Context<'_>) -> Poll<()> {
         match &self.speaks {
-            Speaks::Stream(handle) => handle.poll_over(context),
-            Speaks::Two(connection) => connection.poll_over(context),
             Speaks::One(_) => Poll::Ready(()),
+            // hyper drops the transport with the last stream.
+            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
+                session.transport.poll_alone(context)
+            }
         }
     }
 
@@ -189,10 +186,7 @@ where
     }
 }
 
-impl<T> Connection for HttpConnection<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for HttpConnection<T> {
     fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
         match &mut self.speaks {
             Speaks::One(connection) => connection.poll_unusable(context),
@@ -241,17 +235,11 @@ where
     }
 }
 
-impl<T> fmt::Debug for HttpConnection<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T: Connection + AsyncRead + AsyncWrite + Unpin> fmt::Debug for HttpConnection<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_tuple("HttpConnection");
-        match &self.speaks {
-            Speaks::One(connection) => debug.field(connection),
-            Speaks::Two(connection) => debug.field(connection),
-            Speaks::Stream(handle) => debug.field(handle),
-        };
-        debug.finish()
+        f.debug_struct("HttpConnection")
+            .field("version", &self.version())
+            .field("capacity", &self.capacity())
+            .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::connector::LONGEST;
+
 /// Time limits of an exchange, phase by phase. [`Client::deadlines`](crate::Client::deadlines) sets
 /// them for a client, an extension for a single request.
 ///
@@ -191,12 +193,12 @@ impl Timer {
     }
 
     /// The awaited data has arrived.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn disarm(&mut self) {
         self.armed = None;
     }
 
     /// Whether the time for the whole exchange is up, even if data has arrived.
-    pub(crate) fn is_over(&self) -> Option<TimedOut> {
+    pub(crate) fn expired(&self) -> Option<TimedOut> {
         let (at, total) = self.all?;
         (Instant::now() >= at).then(|| TimedOut::new(Deadline::Total, total, self.is_new))
     }
@@ -233,6 +235,5 @@ pub(crate) const NO_TIMER: &str = "a deadline needs a tokio runtime: await the e
 
 /// The instant `time` after `at`; at most a year later, so that the clock does not overflow.
 fn later(at: Instant, time: Duration) -> Instant {
-    let longest = Duration::from_secs(365 * 24 * 60 * 60);
-    at + time.min(longest)
+    at + time.min(LONGEST)
 }

@@ -45,10 +45,16 @@ pub(crate) struct Tried {
 }
 
 impl Tried {
-    fn straight(method: &Method, host: &Host) -> Self {
+    /// A request that no proxy forwards.
+    pub(crate) fn straight(method: &Method, host: &Host) -> Self {
         let (method, host) = (method.clone(), host.clone());
         let by = None;
         Self { method, host, by }
+    }
+
+    /// The error of this request; [`Error::function`] lists the functions.
+    pub(crate) fn failed(self, function: &'static str, source: impl Into<Source>) -> Error {
+        Error::new(Some(self), function, source)
     }
 }
 
@@ -169,18 +175,6 @@ impl Error {
             resent: 0,
             cause: Cause::Allocate(error),
         }))
-    }
-
-    pub(crate) fn request(method: &Method, host: &Host, source: impl Into<Source>) -> Self {
-        Self::new(Some(Tried::straight(method, host)), "request", source)
-    }
-
-    pub(crate) fn response(method: &Method, host: &Host, source: impl Into<Source>) -> Self {
-        Self::new(Some(Tried::straight(method, host)), "response", source)
-    }
-
-    pub(crate) fn body(tried: &Tried, source: impl Into<Source>) -> Self {
-        Self::new(Some(tried.clone()), "body", source)
     }
 
     #[must_use]

@@ -8,6 +8,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, Version};
 
 use crate::credentials;
+use crate::error::Tried;
 use crate::origin::Origin;
 use crate::outgoing::Outgoing;
 use crate::target;
@@ -28,7 +29,7 @@ pub(crate) struct Exchange {
     /// The value of the `host` header, unless the user sets one.
     host: Option<HeaderValue>,
     /// How long the body waits for a 100, if the request expects one.
-    hold_back: Option<Duration>,
+    continue_timeout: Option<Duration>,
     /// Whether an HTTP/2 stream that becomes a tunnel is tracked to its end.
     follows_tunnels: bool,
     /// Whether the headers announce the body that is sent.
@@ -55,13 +56,16 @@ impl Exchange {
         }
         let Origin { to, host } = Origin::of(&head.method, &head.uri)?;
         let target = target::form(&head.method, &head.uri, &host).map_err(Error::url)?;
-        check(&head, body).map_err(|what| Error::request(&head.method, to.host(), what))?;
+        check(&head, body).map_err(|what| {
+            let tried = Tried::straight(&head.method, to.host());
+            tried.failed("request", what)
+        })?;
         Ok(Box::new(Self {
             to,
             origin: None,
             target,
             host: Some(host),
-            hold_back: None,
+            continue_timeout: None,
             follows_tunnels: false,
             #[cfg(feature = "legacy")]
             is_framed: true,
@@ -87,17 +91,17 @@ impl Exchange {
             head,
             target,
             host,
-            hold_back: None,
+            continue_timeout: None,
             follows_tunnels: true,
         })
     }
 
     /// Makes the body wait up to `time` for a 100, if the request expects one (RFC 9110, section
     /// 10.1.1).
-    pub(crate) fn hold_back(&mut self, time: Duration) {
+    pub(crate) fn expect_continue(&mut self, time: Duration) {
         let expects = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(CONTINUE);
-        let holds = self.head.headers.get(EXPECT).is_some_and(expects) && !time.is_zero();
-        self.hold_back = holds.then_some(time);
+        let waits = self.head.headers.get(EXPECT).is_some_and(expects) && !time.is_zero();
+        self.continue_timeout = waits.then_some(time);
     }
 
     /// The message for a connection of this version.
@@ -134,9 +138,9 @@ impl Exchange {
             };
             (uri.clone(), head.version)
         };
-        let body = match self.hold_back {
+        let body = match self.continue_timeout {
             // In HTTP/2, hyper does not report a 100.
-            Some(time) if version != Version::HTTP_2 => body.held_back(time),
+            Some(time) if version != Version::HTTP_2 => body.gated(time),
             _ => body,
         };
         let mut message = Request::new(body);

@@ -8,7 +8,7 @@ use hyper::client::conn::{http1, http2};
 
 use crate::http1::PARSED;
 use crate::http2::Executor;
-use crate::inspect::{Inspector, MAX_INTERIM};
+use crate::inspect::MAX_INTERIM;
 use crate::outgoing::BoxError;
 
 /// The limits, the same for both versions of HTTP.
@@ -46,16 +46,6 @@ impl HeadLimits {
         Self { interim, ..self }
     }
 
-    /// The inspector of an HTTP/1.1 connection.
-    pub(crate) fn inspect_one(self) -> Inspector {
-        Inspector::of_one(self)
-    }
-
-    /// The inspector of an HTTP/2 connection.
-    pub(crate) fn inspect_two(self) -> Inspector {
-        Inspector::of_two(self.interim)
-    }
-
     pub(crate) fn set_one(self, builder: &mut http1::Builder) {
         if self.fields < PARSED {
             builder.max_headers(self.fields);
@@ -80,13 +70,13 @@ impl HeadLimits {
         };
         // hyper's method for this exists only for servers.
         let is_too_large = error.is_parse() && error.to_string() == TOO_LARGE;
-        is_too_large.then(|| Part::Head.over(limit))
+        is_too_large.then(|| Part::Head.above(limit))
     }
 
     /// The exceeded limit, if h2 rejected a head for its size, or may have.
     pub(crate) fn stream_refused(self, error: &hyper::Error) -> Option<BoxError> {
         let cause: &h2::Error = error.source()?.downcast_ref()?;
-        let excess = Part::Head.over(Limit::Bytes(self.bytes));
+        let excess = Part::Head.above(Limit::Bytes(self.bytes));
         match cause.reason()? {
             _ if !cause.is_library() => None,
             h2::Reason::PROTOCOL_ERROR if cause.is_reset() => Some(Box::new(Perhaps {
@@ -111,17 +101,17 @@ impl HeadLimits {
             "chunk trailers count overflow" => self.parsed(),
             _ => return None,
         };
-        Some(Part::Trailers.over(limit))
+        Some(Part::Trailers.above(limit))
     }
 
     /// The exceeded limit of an HTTP/1.1 head with at least this many fields and bytes.
-    pub(crate) fn over(self, part: Part, fields: usize, bytes: usize) -> Option<Excess> {
+    pub(crate) fn excess(self, part: Part, fields: usize, bytes: usize) -> Option<Excess> {
         let limit = match (fields > self.fields, bytes > self.bytes) {
             (true, _) => Limit::Fields(self.fields),
             (false, true) => Limit::Bytes(self.bytes),
             (false, false) => return None,
         };
-        Some(part.over(limit))
+        Some(part.above(limit))
     }
 
     /// The limit on the fields that hyper parses.
@@ -135,13 +125,13 @@ impl HeadLimits {
     /// Checks an HTTP/2 head, or trailers, against the limits.
     pub(crate) fn check(self, part: Part, headers: &HeaderMap) -> Result<(), Excess> {
         if headers.len() > self.fields {
-            return Err(part.over(Limit::Fields(self.fields)));
+            return Err(part.above(Limit::Fields(self.fields)));
         }
         let sizes = headers
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + OVERHEAD);
         match sizes.sum::<usize>() > self.bytes {
-            true => Err(part.over(Limit::Bytes(self.bytes))),
+            true => Err(part.above(Limit::Bytes(self.bytes))),
             false => Ok(()),
         }
     }
@@ -169,7 +159,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    fn over(self, limit: Limit) -> Excess {
+    fn above(self, limit: Limit) -> Excess {
         Excess { part: self, limit }
     }
 }
@@ -192,7 +182,7 @@ pub(crate) struct Excess {
 impl Excess {
     /// The error of an interim response with more fields than hyper parses.
     pub(crate) fn of_interim() -> Self {
-        Part::Interim.over(Limit::Parsed)
+        Part::Interim.above(Limit::Parsed)
     }
 
     fn write(self, f: &mut fmt::Formatter<'_>, perhaps: &str) -> fmt::Result {

@@ -1,7 +1,6 @@
 //! One HTTP/1.1 connection.
 
 use std::error::Error;
-use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -18,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::connection::Unanswered;
 use crate::head::HeadLimits;
+use crate::inspect::Inspector;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
 use crate::outgoing::{BoxError, Outgoing};
@@ -38,29 +38,24 @@ pub(crate) use heads::{Heads, PARSED};
 ///
 /// The peer can make it buffer at most 128 KiB of a body, or as much as the limit of a response's
 /// head.
-pub(crate) struct Http1<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+pub(crate) struct Http1<T> {
     /// `Some` until hyper's task has ended while a request was sent.
     sender: Option<SendRequest<Outgoing>>,
     task: JoinHandle<Result<(), hyper::Error>>,
     ended: bool,
     /// The error with which hyper's task ended.
     failure: Option<hyper::Error>,
-    shared: Shared<T>,
+    pub(crate) transport: Shared<T>,
     /// Whether hyper alone owns the stream within the transport.
     is_bare: bool,
-    limits: Option<HeadLimits>,
+    /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
+    pub(crate) limits: Option<HeadLimits>,
     keep_alive: KeepAlive,
     runtime: Handle,
     closing: Option<T>,
 }
 
-impl<T> Http1<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
     /// Starts HTTP on a new transport, with these limits, and with these settings or hyper's.
     ///
     /// With settings of the user, the transport may be the user's too, so this waits until hyper
@@ -71,27 +66,29 @@ where
         settings: Option<&Settings>,
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
-        let shared = Shared::new(transport);
+        let transport = Shared::new(transport);
         let mut builder = settings.map_or_else(Builder::new, |settings| settings.one.clone());
         if let Some(limits) = limits {
             limits.set_one(&mut builder);
-            shared.inspect(limits.inspect_one());
+            transport.inspect(Inspector::One(Heads::new(limits)));
         }
         #[cfg(feature = "legacy")]
         if let Some(bare) = settings.and_then(Settings::bare::<T>)
-            && let Some(Some(begun)) = shared.change(|transport| bare(transport, builder.clone()))
+            && let Some(Some(begun)) = transport.with(|inner| bare(inner, builder.clone()))
         {
             let (sender, task) = begun.await.map_err(failed)?;
             let task = runtime.spawn(task);
-            return Self::new(sender, task, shared, true, runtime).tried().await;
+            return Self::new(sender, task, transport, true, runtime)
+                .tried()
+                .await;
         }
-        let begun = builder.handshake(TokioIo::new(shared.clone())).await;
+        let begun = builder.handshake(TokioIo::new(transport.clone())).await;
         let (sender, connection) = begun.map_err(failed)?;
         // We close the transport ourselves, through `poll_close`.
-        shared.keep_open(true);
+        transport.keep_open(true);
         // From here on, dropping the result closes the transport.
         let task = runtime.spawn(connection.with_upgrades());
-        let mut opened = Self::new(sender, task, shared, false, runtime);
+        let mut opened = Self::new(sender, task, transport, false, runtime);
         opened.limits = limits;
         match settings {
             Some(_) => opened.tried().await,
@@ -102,7 +99,7 @@ where
     fn new(
         sender: SendRequest<Outgoing>,
         task: JoinHandle<Result<(), hyper::Error>>,
-        shared: Shared<T>,
+        transport: Shared<T>,
         is_bare: bool,
         runtime: Handle,
     ) -> Self {
@@ -111,7 +108,7 @@ where
             task,
             ended: false,
             failure: None,
-            shared,
+            transport,
             is_bare,
             limits: None,
             keep_alive: KeepAlive::default(),
@@ -146,7 +143,7 @@ where
         // In a closure, so that the future needs no room for another request.
         let begun = || {
             let request = request();
-            before = self.shared.begin(request.body().gate());
+            before = self.transport.begin(request.body().gate());
             request
         };
         let mut response = pin!(sender.try_send_request(begun()));
@@ -165,7 +162,7 @@ where
         });
         let mut response = response.await;
         if let Ok(response) = &mut response {
-            self.shared.complete(response.headers_mut());
+            self.transport.complete(response.headers_mut());
             self.keep_alive.hear(response.headers());
         }
         response.map_err(|mut failed| {
@@ -190,19 +187,14 @@ where
 
     /// The reason for a missing response; `before` bytes had arrived before the request.
     fn why(&self, before: u64, error: hyper::Error) -> BoxError {
-        if let Some(refused) = self.shared.refused() {
+        if let Some(refused) = self.transport.refused() {
             return refused.into();
         }
-        let received = self.shared.received() - before;
+        let received = self.transport.received() - before;
         let excess = self
             .limits
             .and_then(|limits| limits.head_refused(&error, received));
         excess.map_or_else(|| error.into(), Into::into)
-    }
-
-    /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
-    pub(crate) fn limits(&self) -> Option<HeadLimits> {
-        self.limits
     }
 
     /// Whether any byte of a response has arrived; `before` bytes had arrived before the request.
@@ -212,14 +204,8 @@ where
     fn has_answered(&self, before: u64, error: &hyper::Error) -> bool {
         match self.is_bare {
             true => error.is_parse(),
-            false => self.shared.received() > before,
+            false => self.transport.received() > before,
         }
-    }
-
-    /// Calls `look` with the transport, if it is still there.
-    #[cfg(feature = "legacy")]
-    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.shared.look(look)
     }
 
     /// Waits, after a response, until hyper is done with it. Returns whether the connection takes
@@ -237,14 +223,14 @@ where
 
     /// The peer uses another protocol from now on, and the user of the response has the transport.
     pub(crate) fn upgraded(&mut self) {
-        self.shared.keep_open(false);
+        self.transport.keep_open(false);
     }
 
     /// Waits until the transport has no other user, or hyper's task has ended with it.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.is_bare {
             true => self.poll_ended(cx),
-            false => self.shared.poll_alone(cx),
+            false => self.transport.poll_alone(cx),
         }
     }
 
@@ -264,16 +250,13 @@ where
     }
 }
 
-impl<T> Connection for Http1<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
         // hyper's task notices its peer, but not a host name that lost an address.
-        if let Poll::Ready(unusable) = self.shared.poll_retired(cx) {
+        if let Poll::Ready(unusable) = self.transport.poll_retired(cx) {
             return Poll::Ready(unusable);
         }
-        match self.keep_alive.poll_over(&self.runtime, cx) {
+        match self.keep_alive.poll_expired(&self.runtime, cx) {
             Poll::Ready(()) => Poll::Ready(Unusable::Expired),
             Poll::Pending => self.poll_ended(cx).map(|()| match &self.failure {
                 Some(error) => reason(error),
@@ -286,10 +269,10 @@ where
         if self.task.is_finished() || self.is_closed() {
             return Err(Unusable::Closed);
         }
-        if self.keep_alive.is_over() {
+        if self.keep_alive.is_expired() {
             return Err(Unusable::Expired);
         }
-        self.shared.check()
+        self.transport.check()
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -302,7 +285,7 @@ where
             return self.poll_ended(cx);
         }
         self.task.abort();
-        if let Some(transport) = self.shared.take() {
+        if let Some(transport) = self.transport.take() {
             self.closing = Some(transport);
         }
         if let Some(transport) = &mut self.closing {
@@ -314,28 +297,10 @@ where
 }
 
 /// Closes the connection at once, not gracefully.
-impl<T> Drop for Http1<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T> Drop for Http1<T> {
     fn drop(&mut self) {
         self.task.abort();
-        drop(self.shared.take());
-    }
-}
-
-impl<T> fmt::Debug for Http1<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http1")
-            .field("closed", &self.is_closed())
-            .field(
-                "ready",
-                &self.sender.as_ref().is_some_and(SendRequest::is_ready),
-            )
-            .finish_non_exhaustive()
+        drop(self.transport.take());
     }
 }
 

@@ -1,6 +1,5 @@
 //! One HTTP/2 connection.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -22,6 +21,7 @@ use tokio::time::Instant;
 use crate::connection::Unanswered;
 use crate::connector::Pings;
 use crate::head::{HeadLimits, Part};
+use crate::inspect::Inspector;
 use crate::io::Shared;
 use crate::one_only::OneOnly;
 use crate::outgoing::{BoxError, Outgoing};
@@ -33,20 +33,21 @@ pub(crate) use self::doubt::Silence;
 use self::drive::Drive;
 pub(crate) use self::drive::Executor;
 use self::drive::Torn;
+pub(crate) use self::ended::Ended;
+use self::ended::{failure, wants_one};
 pub(crate) use self::foreign::Foreign;
 pub(crate) use self::frames::Frames;
-pub(crate) use self::over::Over;
-use self::over::{failure, wants_one};
 use self::resets::Resets;
 pub(crate) use self::venture::{Venture, Ventures};
 pub(crate) use self::windows::Windows;
 
 mod doubt;
 mod drive;
+mod ended;
 mod foreign;
 mod frames;
-mod over;
 mod resets;
+pub(crate) mod scanner;
 mod venture;
 mod windows;
 
@@ -59,28 +60,22 @@ const UNSAID: usize = usize::MAX - 1;
 ///
 /// hyper drives the connection in one task, which follows changes of the peer's settings. When a
 /// GOAWAY arrives, the connection takes no further exchange, and its current exchanges continue.
-pub(crate) struct Http2<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
-    session: Arc<Session<T>>,
+pub(crate) struct Http2<T> {
+    pub(crate) session: Arc<Session<T>>,
     /// Whether it has an unfinished exchange.
     is_busy: bool,
 }
 
 /// Owns the connection, and creates handles on it.
-pub(crate) struct Main<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
-    session: Arc<Session<T>>,
+pub(crate) struct Main<T> {
+    pub(crate) session: Arc<Session<T>>,
     task: JoinHandle<()>,
     closing: Option<T>,
 }
 
 /// The state that all handles share.
-struct Session<T> {
-    transport: Shared<T>,
+pub(crate) struct Session<T> {
+    pub(crate) transport: Shared<T>,
     /// `Some` until the connection is retired. It is the only sender, so dropping it returns a
     /// request that hyper's half left unread in its channel as it ended (tokio #8179).
     sender: Mutex<Option<SendRequest<Outgoing>>>,
@@ -95,7 +90,7 @@ struct Session<T> {
     /// Whether the user set hyper's own settings.
     is_hypers: bool,
     /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
-    limits: Option<HeadLimits>,
+    pub(crate) limits: Option<HeadLimits>,
     /// Records that the host requires HTTP/1.1, if HTTP/1.1 is allowed.
     one_only: Option<(OneOnly, Host)>,
     resets: Resets,
@@ -115,10 +110,7 @@ struct Session<T> {
     watcher: Mutex<Option<Waker>>,
 }
 
-impl<T> Main<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
     /// Starts HTTP/2 on a new transport.
     ///
     /// With a `venture` it does not wait for the peer's settings. Until they arrive, RFC 9113
@@ -162,11 +154,15 @@ where
         };
         if let Some(limits) = limits {
             limits.set_two(&mut builder);
-            transport.inspect(limits.inspect_two());
+            let max = limits.interim;
+            let frames = Box::default();
+            transport.inspect(Inspector::Two { frames, max });
         }
         if let Some(settings) = settings {
             builder.timer(TokioTimer::new());
-            settings.two.iter().for_each(|change| change(&mut builder));
+            for change in &settings.two {
+                change(&mut builder);
+            }
         }
         builder.initial_max_send_streams(UNSAID);
         let (sender, requests) = builder
@@ -225,37 +221,9 @@ where
         (!self.session.is_retired() && !self.session.is_suspect()).then(|| self.handle())
     }
 
-    /// As [`Http2::send`]; used if the connection was retired before it could be shared, and so is
-    /// leased itself.
-    pub(crate) async fn send(
-        &mut self,
-        request: impl FnOnce() -> Request<Outgoing>,
-    ) -> Result<Response<Incoming>, Unanswered> {
-        self.handle().send(request).await
-    }
-
-    /// Calls `look` with the transport, if it is still there.
-    #[cfg(feature = "legacy")]
-    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.session.transport.look(look)
-    }
-
-    /// As [`Http2::poll_over`].
-    #[cfg(feature = "legacy")]
-    pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.session.transport.poll_alone(context)
-    }
-
-    pub(crate) fn limits(&self) -> Option<HeadLimits> {
-        self.session.limits
-    }
-
-    /// Stops the connection from taking exchanges; current ones continue.
-    pub(crate) fn retire(&self) {
-        self.session.retire();
-    }
-
-    fn handle(&self) -> Http2<T> {
+    /// Creates a handle even on a retired connection. If it was retired before it could be shared,
+    /// it is leased itself.
+    pub(crate) fn handle(&self) -> Http2<T> {
         Http2 {
             session: Arc::clone(&self.session),
             is_busy: false,
@@ -320,10 +288,7 @@ where
 }
 
 /// Closes the connection at once, not gracefully, even if handles exist.
-impl<T> Drop for Main<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T> Drop for Main<T> {
     fn drop(&mut self) {
         self.task.abort();
         self.session.retire();
@@ -331,32 +296,7 @@ where
     }
 }
 
-impl<T> Http2<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
-    /// Waits until hyper has dropped the transport, and so all streams.
-    #[cfg(feature = "legacy")]
-    pub(crate) fn poll_over(&self, context: &mut Context<'_>) -> Poll<()> {
-        self.session.transport.poll_alone(context)
-    }
-
-    /// Calls `look` with the transport, if it is still there.
-    #[cfg(feature = "legacy")]
-    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.session.transport.look(look)
-    }
-
-    /// As [`Main::retire`].
-    pub(crate) fn retire(&self) {
-        self.session.retire();
-    }
-
-    /// Whether the peer allows any exchange, as far as that is known.
-    pub(crate) fn has_place(&self) -> bool {
-        self.session.streams.load(Ordering::Acquire) > 0
-    }
-
+impl<T> Http2<T> {
     /// Sends a request and waits for the head of its response.
     ///
     /// If the future is dropped before it is ready, only its stream is reset.
@@ -370,7 +310,12 @@ where
             let mut sender = lock(&self.session.sender);
             match &mut *sender {
                 Some(sender) => sender.try_send_request(request),
-                None => return Err(Unanswered::unsent(self.over(RETIRED), request.into_body())),
+                None => {
+                    return Err(Unanswered::unsent(
+                        self.why_ended(RETIRED),
+                        request.into_body(),
+                    ));
+                }
             }
         };
         self.is_busy = true;
@@ -379,7 +324,7 @@ where
         wait.end();
         let response = response.map_err(|mut failed| {
             if let Some(request) = failed.take_message() {
-                let error = self.over(failed.into_error());
+                let error = self.why_ended(failed.into_error());
                 return Unanswered::unsent(error, request.into_body());
             }
             let error = failed.into_error();
@@ -391,7 +336,7 @@ where
                     failure: Failure::PassedOver,
                     ended: true,
                     unsent: None,
-                    error: self.over(RETIRED),
+                    error: self.why_ended(RETIRED),
                 };
             }
             let (mut failure, ended) = failure(&error);
@@ -409,15 +354,11 @@ where
                 error: self.session.explain(error.into()),
             }
         })?;
-        if let Some(limits) = self.limits() {
+        if let Some(limits) = self.session.limits {
             let checked = limits.check(Part::Head, response.headers());
             checked.map_err(Unanswered::not_taken)?;
         }
         Ok(response)
-    }
-
-    pub(crate) fn limits(&self) -> Option<HeadLimits> {
-        self.session.limits
     }
 
     /// Records the end of the exchange.
@@ -427,19 +368,16 @@ where
 
     /// The reason why a request was not sent: hyper reports the end of the connection only to the
     /// first one.
-    fn over(&self, otherwise: impl Into<BoxError>) -> BoxError {
+    fn why_ended(&self, otherwise: impl Into<BoxError>) -> BoxError {
         match self.session.failure.get() {
-            Some(failure) => self.session.explain(Over::new(failure).into()),
+            Some(failure) => self.session.explain(Ended::new(failure).into()),
             None => otherwise.into(),
         }
     }
 }
 
 /// Dropping hyper's future or body resets an unfinished exchange; this counts the reset.
-impl<T> Drop for Http2<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
+impl<T> Drop for Http2<T> {
     fn drop(&mut self) {
         if self.is_busy && self.session.resets.add() {
             self.session.wear_out();
@@ -490,8 +428,13 @@ impl<T> Session<T> {
         self.retired.load(Ordering::Acquire)
     }
 
-    /// Stops the connection from taking exchanges.
-    fn retire(&self) {
+    /// Whether the peer allows any exchange, as far as that is known.
+    pub(crate) fn has_place(&self) -> bool {
+        self.streams.load(Ordering::Acquire) > 0
+    }
+
+    /// Stops the connection from taking exchanges; current ones continue.
+    pub(crate) fn retire(&self) {
         self.retired.store(true, Ordering::Release);
         let sender = lock(&self.sender).take();
         drop(sender);
@@ -501,7 +444,7 @@ impl<T> Session<T> {
 
     /// The peer is silent: it is sent a PING, and the connection takes no further exchange until
     /// any byte arrives.
-    pub(crate) fn suspect(&self) {
+    fn suspect(&self) {
         if self.is_doubtful {
             self.set_suspect(true);
             if let Some(task) = self.task.get() {
@@ -538,14 +481,14 @@ impl<T> Session<T> {
     /// The reason why a retired connection takes no exchange.
     fn why_unusable(&self) -> Unusable {
         match self.failure.get() {
-            Some(failure) => Unusable::Failed(self.failed(Over::new(failure))),
+            Some(failure) => Unusable::Failed(self.failed(Ended::new(failure))),
             None => Unusable::Closed,
         }
     }
 
-    fn failed(&self, over: Over) -> io::Error {
-        let kind = over.kind();
-        io::Error::new(kind, self.explain(over.into()))
+    fn failed(&self, ended: Ended) -> io::Error {
+        let kind = ended.kind();
+        io::Error::new(kind, self.explain(ended.into()))
     }
 
     /// Adds to the error of a connection that its server does not use HTTP/2, if so. A user of
@@ -602,27 +545,4 @@ impl<T> Session<T> {
 // No code that may panic runs with one of these locks held.
 fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<T> fmt::Debug for Main<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http2")
-            .field("capacity", &self.capacity())
-            .field("retired", &self.session.is_retired())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Debug for Http2<T>
-where
-    T: Connection + AsyncRead + AsyncWrite + Unpin,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Http2")
-            .field("retired", &self.session.is_retired())
-            .finish_non_exhaustive()
-    }
 }

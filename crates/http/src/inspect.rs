@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use tokio::io::ReadBuf;
 
-use crate::head::{Excess, HeadLimits};
+use crate::head::Excess;
 use crate::http1::Heads;
 use crate::http2::Frames;
 use crate::outgoing::Gate;
@@ -22,7 +22,9 @@ pub(crate) const MAX_INTERIM: usize = 1000;
 
 /// Inspects the bytes of one connection in the order of their arrival.
 pub(crate) enum Inspector {
+    /// Of HTTP/1.1.
     One(Heads),
+    /// Of HTTP/2, with the largest number of interim responses.
     Two { frames: Box<Frames>, max: usize },
 }
 
@@ -36,17 +38,6 @@ pub(crate) struct Inspected {
 }
 
 impl Inspector {
-    /// An inspector for HTTP/1.1.
-    pub(crate) fn of_one(limits: HeadLimits) -> Self {
-        Self::One(Heads::new(limits))
-    }
-
-    /// An inspector for HTTP/2, which allows this many interim responses.
-    pub(crate) fn of_two(max: usize) -> Self {
-        let frames = Box::default();
-        Self::Two { frames, max }
-    }
-
     /// Starts a new HTTP/1.1 request. A response of 100 opens the gate of the request's body, if
     /// there is one.
     pub(crate) fn begin(&mut self, gate: Option<Arc<Gate>>) {
@@ -74,7 +65,7 @@ impl Inspector {
             Self::One(heads) => heads.read(buf, start),
             Self::Two { frames, max } => {
                 let found = frames.read(&buf.filled()[start..]);
-                Refused::over_interim(found, *max)?;
+                Refused::check_interim(found, *max)?;
                 Ok(Inspected {
                     interim: found > 0,
                     kept_back: false,
@@ -102,7 +93,7 @@ pub(crate) enum Refused {
 }
 
 impl Refused {
-    pub(crate) fn over_interim(count: usize, max: usize) -> Result<(), Self> {
+    pub(crate) fn check_interim(count: usize, max: usize) -> Result<(), Self> {
         match count > max {
             true => Err(Self::Interim { max }),
             false => Ok(()),

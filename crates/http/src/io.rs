@@ -117,16 +117,10 @@ impl<T> Shared<T> {
         self.lock().transport.take()
     }
 
-    /// Calls `look` with the transport, if it is still there.
+    /// Calls a function with the transport, if it is still there.
     #[cfg(feature = "legacy")]
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.lock().transport.as_ref().map(look)
-    }
-
-    /// Changes the transport, if it is still there.
-    #[cfg(feature = "legacy")]
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> Option<R> {
-        self.lock().transport.as_mut().map(change)
+    pub(crate) fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> Option<R> {
+        self.lock().transport.as_mut().map(call)
     }
 
     /// Inspects from now on the bytes that arrive.
@@ -202,7 +196,7 @@ impl<T: Connection> Shared<T> {
 }
 
 impl<T: Unpin> Shared<T> {
-    fn with<R>(
+    fn poll<R>(
         &self,
         call: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
@@ -289,7 +283,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.with(|transport| transport.poll_write(cx, buf))
+        self.poll(|transport| transport.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -297,7 +291,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.with(|transport| transport.poll_write_vectored(cx, bufs))
+        self.poll(|transport| transport.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -308,13 +302,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|transport| transport.poll_flush(cx))
+        self.poll(|transport| transport.poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lock().kept_open {
             return Poll::Ready(Ok(()));
         }
-        self.with(|transport| transport.poll_shutdown(cx))
+        self.poll(|transport| transport.poll_shutdown(cx))
     }
 }

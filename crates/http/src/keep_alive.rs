@@ -45,12 +45,12 @@ impl KeepAlive {
     }
 
     /// Whether the connection's time has expired.
-    pub(crate) fn is_over(&self) -> bool {
+    pub(crate) fn is_expired(&self) -> bool {
         self.until.is_some_and(|until| until <= Instant::now())
     }
 
     /// Waits until the connection's time has expired.
-    pub(crate) fn poll_over(&mut self, runtime: &Handle, context: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_expired(&mut self, runtime: &Handle, context: &mut Context<'_>) -> Poll<()> {
         let Some(until) = self.until else {
             return Poll::Pending;
         };
@@ -111,11 +111,8 @@ impl Said {
     }
 }
 
-fn smaller<T: Ord>(known: Option<T>, given: T) -> Option<T> {
-    Some(match known {
-        Some(known) => known.min(given),
-        None => given,
-    })
+fn smaller<T: Ord + Copy>(known: Option<T>, given: T) -> Option<T> {
+    Some(known.map_or(given, |known| known.min(given)))
 }
 
 #[cfg(test)]
@@ -187,7 +184,7 @@ mod tests {
             format!("timeout={}", u64::MAX).parse().unwrap(),
         );
         keep_alive.hear(&headers);
-        assert!(keep_alive.begin() && !keep_alive.is_over());
+        assert!(keep_alive.begin() && !keep_alive.is_expired());
     }
 
     #[test]

@@ -59,7 +59,6 @@
 //! ```
 
 mod allocation;
-mod attempt;
 mod body;
 mod client;
 mod connection;
@@ -79,6 +78,7 @@ mod io;
 mod keep_alive;
 #[cfg(feature = "legacy")]
 pub mod legacy;
+mod once;
 mod one_only;
 mod origin;
 mod outgoing;

@@ -11,10 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::{Buf, Bytes};
 
-pub(crate) use self::held::Gate;
-use self::held::Held;
+pub(crate) use self::gated::Gate;
+use self::gated::Gated;
 
-mod held;
+mod gated;
 
 /// Less than the send buffer of a socket on any system.
 const AT_ONCE: usize = 16 * 1024;
@@ -28,7 +28,7 @@ enum Kind {
     Empty,
     Whole(Bytes),
     Stream(Pin<Box<dyn Stream>>),
-    Held(Box<Held>),
+    Gated(Box<Gated>),
 }
 
 impl Outgoing {
@@ -52,23 +52,23 @@ impl Outgoing {
             Kind::Empty => Some(Self(Kind::Empty)),
             Kind::Whole(bytes) => Some(Self(Kind::Whole(bytes.clone()))),
             Kind::Stream(_) => None,
-            Kind::Held(held) => held.body.again(),
+            Kind::Gated(gated) => gated.body.again(),
         }
     }
 
     /// The same body, which waits up to `time` for a 100.
-    pub(crate) fn held_back(self, time: Duration) -> Self {
+    pub(crate) fn gated(self, time: Duration) -> Self {
         match self.0 {
             Kind::Empty => self,
-            Kind::Held(held) => held.body.held_back(time),
-            _ => Self(Kind::Held(Box::new(Held::new(self, time)))),
+            Kind::Gated(gated) => gated.body.gated(time),
+            _ => Self(Kind::Gated(Box::new(Gated::new(self, time)))),
         }
     }
 
-    /// The gate that holds it back, if any.
+    /// The gate that it waits at, if any.
     pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
         match &self.0 {
-            Kind::Held(held) => Some(Arc::clone(&held.gate)),
+            Kind::Gated(gated) => Some(Arc::clone(&gated.gate)),
             _ => None,
         }
     }
@@ -87,7 +87,7 @@ impl Outgoing {
         match &self.0 {
             Kind::Empty | Kind::Whole(_) => true,
             Kind::Stream(_) => false,
-            Kind::Held(held) => held.body.is_whole(),
+            Kind::Gated(gated) => gated.body.is_whole(),
         }
     }
 
@@ -128,9 +128,9 @@ impl Body for Outgoing {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::Stream(body) => body.as_mut().poll_item(context),
-            Kind::Held(held) => {
-                ready!(held.poll_wanted(context));
-                Pin::new(&mut held.body).poll_frame(context)
+            Kind::Gated(gated) => {
+                ready!(gated.poll_open(context));
+                Pin::new(&mut gated.body).poll_frame(context)
             }
         }
     }
@@ -140,7 +140,7 @@ impl Body for Outgoing {
             Kind::Empty => true,
             Kind::Whole(_) => false,
             Kind::Stream(body) => body.is_at_end(),
-            Kind::Held(held) => held.body.is_end_stream(),
+            Kind::Gated(gated) => gated.body.is_end_stream(),
         }
     }
 
@@ -149,7 +149,7 @@ impl Body for Outgoing {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(body) => body.hint(),
-            Kind::Held(held) => held.body.size_hint(),
+            Kind::Gated(gated) => gated.body.size_hint(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Case {
     pub(crate) replayable: bool,
 }
 
-/// How an attempt ended without a response.
+/// How a request ended without a response on one connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// No byte of the request was sent, so its body is unchanged.

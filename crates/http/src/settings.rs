@@ -35,7 +35,8 @@ impl Settings {
 }
 
 /// A change to the builder of an HTTP/2 connection.
-pub(crate) type Change = Arc<dyn Fn(&mut http2::Builder<Executor>) + Send + Sync>;
+pub(crate) type Change =
+    Arc<dyn Fn(&mut http2::Builder<Executor>) -> &mut http2::Builder<Executor> + Send + Sync>;
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -46,7 +46,7 @@ impl Exchange {
         {
             let mut secret = HeaderValue::try_from(secret).map_err(|_| {
                 let what = "the proxy's credentials can not be sent as a header";
-                Error::request(&self.head.method, self.to.host(), what)
+                self.tried().failed("request", what)
             })?;
             secret.set_sensitive(true);
             self.head.headers.insert(PROXY_AUTHORIZATION, secret);
@@ -71,7 +71,7 @@ impl Exchange {
     }
 
     /// Adds the proxy to an error of this exchange, if there is one.
-    pub(crate) fn failed(&self, error: Error) -> Error {
+    pub(crate) fn name_proxy(&self, error: Error) -> Error {
         match self.origin {
             Some(_) => error.of(self.tried()),
             None => error,

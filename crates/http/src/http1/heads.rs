@@ -64,7 +64,7 @@ enum Place {
     /// In a head that arrives in pieces, or that hyper must not see as it is.
     Lines(Kind),
     /// No head can follow before the next request.
-    Over,
+    Done,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Heads {
     pub(crate) fn new(limits: HeadLimits) -> Self {
         Self {
             limits,
-            place: Place::Over,
+            place: Place::Done,
             status: [0; STATUS],
             interim: 0,
             gate: None,
@@ -134,7 +134,7 @@ impl Heads {
         }
         let interim = goes_on || self.interim > before;
         if interim {
-            Refused::over_interim(self.interim, self.limits.interim)?;
+            Refused::check_interim(self.interim, self.limits.interim)?;
         }
         Ok(Inspected { interim, kept_back })
     }
@@ -152,7 +152,7 @@ impl Heads {
         while passed < bytes.len() {
             let rest = &bytes[passed..];
             passed += match self.place {
-                Place::Over => return Ok(bytes.len()),
+                Place::Done => return Ok(bytes.len()),
                 Place::Lines(_) => return Ok(passed),
                 Place::Status(known) => self.read_status(known, rest),
                 Place::Head(kind) => self.read_head(kind, rest)?,
@@ -235,7 +235,7 @@ impl Heads {
     fn end_head(&mut self, kind: Kind) {
         self.place = match kind {
             Kind::Interim => Place::Status(0),
-            Kind::Final => Place::Over,
+            Kind::Final => Place::Done,
         };
     }
 
@@ -243,8 +243,8 @@ impl Heads {
     fn check(&self, kind: Kind) -> Result<(), Refused> {
         let excess = match kind {
             Kind::Interim if self.lines > PARSED => Some(Excess::of_interim()),
-            Kind::Interim => self.limits.over(Part::Interim, 0, self.length),
-            Kind::Final => self.limits.over(Part::Head, self.lines, self.length),
+            Kind::Interim => self.limits.excess(Part::Interim, 0, self.length),
+            Kind::Final => self.limits.excess(Part::Head, self.lines, self.length),
         };
         excess.map_or(Ok(()), |excess| Err(Refused::Head(excess)))
     }

@@ -18,10 +18,7 @@ use crate::outgoing::Outgoing;
 
 /// hyper's two halves in one task: one reads and writes frames, the other makes streams of
 /// requests. Polled in this order, the second sees the effects of the first in the same poll.
-pub(super) struct Drive<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(super) struct Drive<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
     wire: Option<Wire>,
     requests: Option<Requests<T>>,
     doubt: Option<Doubt>,
@@ -30,10 +27,7 @@ where
 
 type Requests<T> = http2::Connection<TokioIo<Shared<T>>, Outgoing, Executor>;
 
-impl<T> Drive<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drive<T> {
     /// The task of a session whose handshake used this executor.
     pub(super) fn new(
         executor: &Executor,
@@ -68,10 +62,7 @@ where
     }
 }
 
-impl<T> Future for Drive<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Drive<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
@@ -109,10 +100,7 @@ where
 }
 
 /// Runs however the task ends.
-impl<T> Drop for Drive<T>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drop for Drive<T> {
     fn drop(&mut self) {
         self.session.retire();
     }

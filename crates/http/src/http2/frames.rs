@@ -1,74 +1,53 @@
-//! The frames of HTTP/2, as far as their headers show them.
+//! Counts the interim responses of HTTP/2, as far as the frame headers show them.
 
-/// Parses the frame headers of HTTP/2, of nine bytes each (RFC 9113, section 4.1).
+use super::scanner::{END_STREAM, Frame, HEADERS, Scanner};
+
+/// Counts the interim heads of each stream.
 ///
 /// A response's head is compressed. But if a HEADERS frame without END_STREAM follows another, the
-/// earlier one was interim: trailers end their stream (section 8.1).
+/// earlier one was interim: trailers end their stream (RFC 9113, section 8.1).
 pub(crate) struct Frames {
-    /// How many bytes to skip before the next header.
-    skip: usize,
-    head: [u8; FRAME],
-    known: usize,
+    scanner: Scanner,
     /// The streams, and the number of such heads on each. Streams with the same remainder share a
     /// place, so a peer with that many concurrent exchanges can hide some.
     heads: [(u32, usize); PLACES],
 }
 
+const PLACES: usize = 64;
+
 impl Default for Frames {
     fn default() -> Self {
         Self {
-            skip: 0,
-            head: [0; FRAME],
-            known: 0,
+            scanner: Scanner::default(),
             heads: [(0, 0); PLACES],
         }
     }
 }
 
-const FRAME: usize = 9;
-const PLACES: usize = 64;
-const HEADERS: u8 = 1;
-const END_STREAM: u8 = 1;
-
 impl Frames {
     /// The largest number of interim heads on one stream, among the streams with such heads in
     /// these bytes.
-    pub(crate) fn read(&mut self, mut bytes: &[u8]) -> usize {
+    pub(crate) fn read(&mut self, bytes: &[u8]) -> usize {
         let mut most = 0;
-        loop {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = &bytes[skipped..];
-            let taken = (FRAME - self.known).min(bytes.len());
-            if taken == 0 {
-                return most;
-            }
-            self.head[self.known..self.known + taken].copy_from_slice(&bytes[..taken]);
-            self.known += taken;
-            bytes = &bytes[taken..];
-            if self.known == FRAME {
-                self.known = 0;
-                most = most.max(self.frame());
-            }
-        }
+        let heads = &mut self.heads;
+        self.scanner
+            .scan(bytes, |frame| most = most.max(count(heads, frame)));
+        most
     }
+}
 
-    /// The number of interim heads on the stream of this frame, if the frame is one or may be.
-    fn frame(&mut self) -> usize {
-        let [a, b, c, kind, flags, stream @ ..] = self.head;
-        self.skip = u32::from_be_bytes([0, a, b, c]) as usize;
-        if kind != HEADERS || flags & END_STREAM != 0 {
-            return 0;
-        }
-        let stream = u32::from_be_bytes(stream);
-        // Clients use odd stream numbers.
-        let place = &mut self.heads[stream as usize / 2 % PLACES];
-        *place = match *place {
-            (known, heads) if known == stream => (stream, heads + 1),
-            _ => (stream, 1),
-        };
-        place.1 - 1
+/// The number of interim heads on the stream of this frame, if the frame is one or may be.
+fn count(heads: &mut [(u32, usize); PLACES], frame: &Frame) -> usize {
+    if frame.kind != HEADERS || frame.flags & END_STREAM != 0 {
+        return 0;
     }
+    // Clients use odd stream numbers.
+    let place = &mut heads[frame.stream as usize / 2 % PLACES];
+    *place = match *place {
+        (known, heads) if known == frame.stream => (known, heads + 1),
+        _ => (frame.stream, 1),
+    };
+    place.1 - 1
 }
 
 #[cfg(test)]

@@ -123,9 +123,7 @@ impl Builder {
         M: Timer + Send + Sync + 'static,
     {
         let timer = Clock(Arc::new(timer));
-        self.two(move |builder| {
-            builder.timer(timer.clone());
-        })
+        self.two(move |builder| builder.timer(timer.clone()))
     }
 
     /// Connections per host at once, which are connecting, in use, idle or closing. Default
@@ -229,8 +227,7 @@ impl Builder {
         B: Body + Send,
         B::Data: Send,
     {
-        let spans = Spans::default();
-        Client::new(self.core(self.client(connector, &spans), spans))
+        Client::new(self.core(connector))
     }
 
     /// Like [`build`](Self::build), but reports invalid settings at once.
@@ -244,9 +241,24 @@ impl Builder {
         B: Body + Send,
         B::Data: Send,
     {
+        let core = self.core(connector);
+        match &core.client {
+            Ok(_) => Ok(Client::new(core)),
+            Err(error) => Err(error.clone()),
+        }
+    }
+
+    fn core<C>(&self, connector: C) -> Core<C>
+    where
+        C: Connect + Clone + Send + Sync + 'static,
+    {
         let spans = Spans::default();
-        let client = self.client(connector, &spans)?;
-        Ok(Client::new(self.core(Ok(client), spans)))
+        Core {
+            client: self.client(connector, &spans),
+            spans,
+            executor: Arc::clone(&self.executor),
+            set_host: self.set_host,
+        }
     }
 
     fn client<C>(
@@ -282,22 +294,6 @@ impl Builder {
         })
     }
 
-    fn core<C>(
-        &self,
-        client: Result<crate::Client<ServiceConnector<C>>, ConfigError>,
-        spans: Spans,
-    ) -> Core<C>
-    where
-        C: Connect + Clone + Send + Sync + 'static,
-    {
-        Core {
-            client,
-            spans,
-            executor: Arc::clone(&self.executor),
-            set_host: self.set_host,
-        }
-    }
-
     fn manage(
         &mut self,
         change: impl FnOnce(keepalive::ManagerBuilder) -> keepalive::ManagerBuilder,
@@ -306,14 +302,20 @@ impl Builder {
         self
     }
 
-    pub(super) fn one(&mut self, change: impl FnOnce(&mut http1::Builder)) -> &mut Self {
+    pub(super) fn one(
+        &mut self,
+        change: impl FnOnce(&mut http1::Builder) -> &mut http1::Builder,
+    ) -> &mut Self {
         change(&mut self.settings.one);
         self
     }
 
     pub(super) fn two(
         &mut self,
-        change: impl Fn(&mut http2::Builder<Exec2>) + Send + Sync + 'static,
+        change: impl Fn(&mut http2::Builder<Exec2>) -> &mut http2::Builder<Exec2>
+        + Send
+        + Sync
+        + 'static,
     ) -> &mut Self {
         self.settings.two.push(Arc::new(change));
         self

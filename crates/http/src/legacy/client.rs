@@ -50,14 +50,12 @@ pub struct Client<C, B> {
 
 /// A [`Core`] without its connector's type, as hyper-util's client sets no bounds on its type
 /// parameters.
-trait AnyCore: Send + Sync {
+trait AnyCore: Any + Send + Sync {
     fn request(
         self: Arc<Self>,
         request: Request<Outgoing>,
         location: &'static Location<'static>,
     ) -> Answer;
-
-    fn as_any(&self) -> &dyn Any;
 }
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
@@ -69,10 +67,6 @@ impl<C: Connect + Clone + Send + Sync + 'static> AnyCore for Core<C> {
         location: &'static Location<'static>,
     ) -> Answer {
         Box::pin(async move { self.run(request, location).await })
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }
 
@@ -109,8 +103,9 @@ where
     ///
     /// `None` if the settings are invalid; [`Builder::try_build`] reports that earlier.
     pub fn manager(&self) -> Option<&Manager<Http<ServiceConnector<C>>>> {
-        let core: Option<&Core<C>> = self.core.as_any().downcast_ref();
-        core.and_then(Core::manager)
+        let core: &dyn Any = &*self.core;
+        let core: &Core<C> = core.downcast_ref()?;
+        core.client.as_ref().ok().map(crate::Client::manager)
     }
 }
 
@@ -156,49 +151,34 @@ where
     }
 }
 
-impl<C, B> Service<Request<B>> for Client<C, B>
-where
-    C: Connect + Clone + Send + Sync + 'static,
-    B: Body + Send + 'static + Unpin,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response<Incoming>;
-    type Error = Error;
-    type Future = ResponseFuture;
+macro_rules! impl_service {
+    ($client:ty) => {
+        impl<C, B> Service<Request<B>> for $client
+        where
+            C: Connect + Clone + Send + Sync + 'static,
+            B: Body + Send + 'static + Unpin,
+            B::Data: Send,
+            B::Error: Into<BoxError>,
+        {
+            type Response = Response<Incoming>;
+            type Error = Error;
+            type Future = ResponseFuture;
 
-    /// Always ready: each request queues within its own future.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
-    }
+            /// Always ready: each request queues within its own future.
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+                Poll::Ready(Ok(()))
+            }
 
-    #[track_caller]
-    fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        self.request(request)
-    }
+            #[track_caller]
+            fn call(&mut self, request: Request<B>) -> ResponseFuture {
+                self.request(request)
+            }
+        }
+    };
 }
 
-impl<C, B> Service<Request<B>> for &Client<C, B>
-where
-    C: Connect + Clone + Send + Sync + 'static,
-    B: Body + Send + 'static + Unpin,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    type Response = Response<Incoming>;
-    type Error = Error;
-    type Future = ResponseFuture;
-
-    /// Always ready: each request queues within its own future.
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    #[track_caller]
-    fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        self.request(request)
-    }
-}
+impl_service!(Client<C, B>);
+impl_service!(&Client<C, B>);
 
 impl<C: Clone, B> Clone for Client<C, B> {
     fn clone(&self) -> Self {

@@ -9,8 +9,8 @@ use std::task::Poll;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Incoming;
+use keepalive::ConfigError;
 use keepalive::authority::without_user;
-use keepalive::{ConfigError, Manager};
 
 use super::connect::{Capture, Connect, Info, ServiceConnector, Spans, Streams, Transport};
 use super::error::{Error, Kind};
@@ -19,7 +19,7 @@ use crate::client::Answered;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
-use crate::{Client, Http, HttpConnection};
+use crate::{Client, HttpConnection};
 
 pub(super) type Executor =
     dyn hyper::rt::Executor<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync;
@@ -33,10 +33,6 @@ pub(super) struct Core<C: Connect + Clone + Send + Sync + 'static> {
 }
 
 impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
-    pub(super) fn manager(&self) -> Option<&Manager<Http<ServiceConnector<C>>>> {
-        self.client.as_ref().ok().map(Client::manager)
-    }
-
     pub(super) async fn run(
         &self,
         request: Request<Outgoing>,
@@ -173,7 +169,7 @@ async fn streamed<C: Connect + Clone + Send + Sync + 'static>(
     let mut ended = pin!(streams.ended());
     poll_fn(|context| match ended.as_mut().poll(context) {
         Poll::Ready(()) => Poll::Ready(()),
-        Poll::Pending => hold.lease().poll_over(context),
+        Poll::Pending => hold.lease().poll_transport_dropped(context),
     })
     .await;
     if !streams.take_reset() {

@@ -8,7 +8,7 @@ use keepalive::{AllocateError, ConnectError};
 
 use super::connect::{Connected, Info};
 use crate::error::Cause;
-use crate::http2::Over;
+use crate::http2::Ended;
 use crate::outgoing::BoxError;
 
 /// The error of a request without a response.
@@ -17,7 +17,7 @@ use crate::outgoing::BoxError;
 /// limit or deadline is the reason, it is an [`AllocateError`]. The message is that of hyper-util.
 pub struct Error {
     kind: Kind,
-    source: Option<Source>,
+    source: Option<BoxError>,
     connected: Option<Arc<Option<Connected>>>,
 }
 
@@ -29,11 +29,6 @@ pub(super) enum Kind {
     UserUnsupportedVersion,
     UserAbsoluteUriRequired,
     SendRequest,
-}
-
-enum Source {
-    Allocate(AllocateError),
-    Other(BoxError),
 }
 
 impl Error {
@@ -50,10 +45,7 @@ impl Error {
     /// The manager's error, if there was no connection: its cause, its duration, and whether a
     /// retry is worthwhile.
     pub fn allocate(&self) -> Option<&AllocateError> {
-        match &self.source {
-            Some(Source::Allocate(error)) => Some(error),
-            _ => None,
-        }
+        self.source.as_ref()?.downcast_ref()
     }
 
     pub(super) fn new(kind: Kind) -> Self {
@@ -66,36 +58,29 @@ impl Error {
 
     pub(super) fn caused(kind: Kind, source: impl Into<BoxError>) -> Self {
         Self {
-            source: Some(Source::Other(source.into())),
+            source: Some(source.into()),
             ..Self::new(kind)
         }
     }
 
     /// Converts an error of our own client; `info` belongs to the last connection of the request.
     pub(super) fn from_ours(error: crate::Error, info: Option<&Info>) -> Self {
-        let connected = info.map(Info::give);
         match error.into_cause() {
             Cause::Allocate(error) => {
                 // The connection was open, and failed in hyper's handshake.
-                let began = own_words(&error).is::<hyper::Error>();
-                Self {
-                    kind: if began {
-                        Kind::SendRequest
-                    } else {
-                        Kind::Connect
-                    },
-                    source: Some(Source::Allocate(error)),
-                    connected: None,
-                }
+                let kind = match own_words(&error).is::<hyper::Error>() {
+                    true => Kind::SendRequest,
+                    false => Kind::Connect,
+                };
+                Self::caused(kind, error)
             }
-            Cause::Failed { function, source } => Self {
-                kind: match function {
+            Cause::Failed { function, source } => {
+                let kind = match function {
                     "request" if !is_users(&source) => Kind::Canceled,
                     _ => Kind::SendRequest,
-                },
-                source: Some(Source::Other(source)),
-                connected,
-            },
+                };
+                Self::caused(kind, source).with_info(info)
+            }
         }
     }
 
@@ -111,17 +96,18 @@ fn is_users(source: &BoxError) -> bool {
     source.is_some_and(hyper::Error::is_user)
 }
 
-/// The error of the connector or of hyper, if a manager wraps it.
-fn own_words(error: &AllocateError) -> &(dyn StdError + 'static) {
-    let words = match error.source() {
-        Some(failed) if failed.is::<ConnectError>() => failed.source().unwrap_or(failed),
-        Some(source) => source,
+/// The error of the connector or of hyper, without those that a manager or we wrap it in.
+fn own_words<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    let words = match error.downcast_ref().map(AllocateError::source) {
+        Some(Some(failed)) if failed.is::<ConnectError>() => failed.source().unwrap_or(failed),
+        Some(source) => source.unwrap_or(error),
         None => error,
     };
     // A newly opened connection was unusable.
     let inner = words.downcast_ref().and_then(io::Error::get_ref);
-    let over = inner.and_then(|inner| inner.downcast_ref::<Over>());
-    over.and_then(StdError::source).unwrap_or(words)
+    let inner = inner.map_or(words, |inner| inner);
+    let ended = inner.downcast_ref::<Ended>();
+    ended.and_then(StdError::source).unwrap_or(words)
 }
 
 impl fmt::Display for Error {
@@ -136,11 +122,11 @@ impl fmt::Debug for Error {
         let mut tuple = f.debug_tuple("keepalive_http::legacy::Error");
         tuple.field(&self.kind);
         match &self.source {
-            Some(Source::Allocate(error)) => match own_words(error) {
+            Some(error) if error.is::<AllocateError>() => match own_words(&**error) {
                 words if words.is::<AllocateError>() => tuple.field(&format_args!("{words}")),
                 words => tuple.field(&words),
             },
-            Some(Source::Other(error)) => tuple.field(error),
+            Some(error) => tuple.field(error),
             None => &mut tuple,
         };
         tuple.finish()
@@ -149,12 +135,6 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self.source.as_ref()? {
-            Source::Allocate(error) => Some(own_words(error)),
-            Source::Other(error) => match error.downcast_ref::<Over>() {
-                Some(over) => over.source(),
-                None => Some(&**error),
-            },
-        }
+        self.source.as_ref().map(|error| own_words(&**error))
     }
 }

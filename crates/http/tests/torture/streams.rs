@@ -1,8 +1,6 @@
 //! A transport in memory, and at its other end a server of HTTP/2.
 
 use std::collections::HashSet;
-use std::io;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -11,7 +9,7 @@ use h2::server::SendResponse;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Bytes;
 use keepalive::{Attempt, ConnectError, Connection, Connector, Unusable};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::DuplexStream;
 use tokio::sync::Notify;
 
 /// Bytes that fit between the two ends, and bytes of an upload that may be sent before the server
@@ -123,33 +121,7 @@ pub(crate) struct End {
     open: Arc<AtomicUsize>,
 }
 
-impl AsyncRead for End {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for End {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
+keepalive_testkit::forward_io!(End, stream);
 
 impl Connection for End {
     fn poll_unusable(&mut self, _context: &mut Context<'_>) -> Poll<Unusable> {

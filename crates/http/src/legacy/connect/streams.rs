@@ -1,13 +1,15 @@
 //! Tracks the live streams of an HTTP/2 connection by the frames that it carries.
 //!
 //! hyper reports the head of a response and nothing later: its body has no reference to the
-//! connection. So we parse the frame headers, of nine bytes each (RFC 9113, section 4.1). A stream
-//! has ended when both sides have sent END_STREAM, or one has reset it.
+//! connection. So we parse the frame headers. A stream has ended when both sides have sent
+//! END_STREAM, or one has reset it (RFC 9113, section 5.1).
 
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+
+use crate::http2::scanner::{END_STREAM, Frame, GOAWAY, HEADERS};
 
 /// The streams of one connection, and how many leases they keep.
 #[derive(Clone, Default)]
@@ -17,7 +19,7 @@ pub(crate) struct Streams(Arc<Mutex<State>>);
 struct State {
     live: HashMap<u32, Ended>,
     /// Whether the connection has ended, and all streams with it.
-    over: bool,
+    ended: bool,
     /// Leases of responses whose heads have arrived.
     leases: usize,
     /// How many streams we have reset, minus those taken by [`Streams::take_reset`].
@@ -47,7 +49,7 @@ impl Streams {
         let lease = Lease::of(self);
         poll_fn(|context| {
             let mut state = lease.0.lock();
-            if state.over || state.leases > state.live.len() {
+            if state.ended || state.leases > state.live.len() {
                 return Poll::Ready(());
             }
             state.waiting.push(context.waker().clone());
@@ -67,12 +69,13 @@ impl Streams {
     /// Records that the connection has ended.
     pub(crate) fn end(&self) {
         let mut state = self.lock();
-        state.over = true;
+        state.ended = true;
         state.live.clear();
         wake(state);
     }
 
-    fn take(&self, side: Side, frame: &Frame) {
+    /// Records a frame that this side has sent.
+    pub(crate) fn take(&self, side: Side, frame: &Frame) {
         let mut state = self.lock();
         let before = state.live.len();
         state.take(side, frame);
@@ -145,91 +148,9 @@ fn wake(mut state: MutexGuard<'_, State>) {
     waiting.into_iter().for_each(Waker::wake);
 }
 
-/// Finds the frames in the bytes that one side sends, in pieces of any size.
-pub(crate) struct Scanner {
-    side: Side,
-    /// How many bytes to skip before the next frame header.
-    skip: usize,
-    head: [u8; LONGEST],
-    filled: usize,
-}
-
-/// The relevant fields of a frame.
-struct Frame {
-    kind: u8,
-    flags: u8,
-    stream: u32,
-    /// In a GOAWAY, the last stream that the sender may process.
-    last: u32,
-}
-
-impl Scanner {
-    pub(crate) fn new(side: Side) -> Self {
-        Self {
-            side,
-            skip: if side == Side::Ours { PREFACE.len() } else { 0 },
-            head: [0; LONGEST],
-            filled: 0,
-        }
-    }
-
-    pub(crate) fn scan(&mut self, mut bytes: &[u8], streams: &Streams) {
-        loop {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = &bytes[skipped..];
-            let Some((&byte, rest)) = bytes.split_first() else {
-                return;
-            };
-            bytes = rest;
-            self.head[self.filled] = byte;
-            self.filled += 1;
-            if self.filled >= HEAD && self.filled == self.wanted() {
-                streams.take(self.side, &self.frame());
-                self.skip = self.length() - (self.filled - HEAD);
-                self.filled = 0;
-            }
-        }
-    }
-
-    /// How many bytes of the frame are needed: the header, and in a GOAWAY the last stream's
-    /// number.
-    fn wanted(&self) -> usize {
-        match self.head[3] {
-            GOAWAY => HEAD + self.length().min(LONGEST - HEAD),
-            _ => HEAD,
-        }
-    }
-
-    fn length(&self) -> usize {
-        let [a, b, c, ..] = self.head;
-        u32::from_be_bytes([0, a, b, c]) as usize
-    }
-
-    fn frame(&self) -> Frame {
-        let [_, _, _, kind, flags, a, b, c, d, e, f, g, h] = self.head;
-        Frame {
-            kind,
-            flags,
-            stream: u32::from_be_bytes([a, b, c, d]) & STREAM,
-            last: u32::from_be_bytes([e, f, g, h]) & STREAM,
-        }
-    }
-}
-
-/// The preface of an HTTP/2 connection (RFC 9113, section 3.4).
-pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
 // RFC 9113, section 6.
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
-// One bit of the four bytes is reserved.
-const STREAM: u32 = u32::MAX >> 1;
-const HEAD: usize = 9;
-const LONGEST: usize = HEAD + 4;
 
 #[cfg(test)]
 mod tests;

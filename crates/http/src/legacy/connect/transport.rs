@@ -15,8 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Connected;
 use super::shelf::Place;
-use super::streams::{PREFACE, Scanner, Side, Streams};
+use super::streams::{Side, Streams};
 use crate::http1::{Handshake, handshake};
+use crate::http2::scanner::Scanner;
 
 /// A connection that a hyper-util connector has opened, as a manager uses it.
 ///
@@ -75,16 +76,18 @@ impl<T> Transport<T> {
         }
         // No HTTP/1.1 request begins like this (RFC 9113, section 3.4).
         if !std::mem::replace(&mut self.begun, true) && bytes.starts_with(&PREFACE[..4]) {
-            self.scanners = Some((Scanner::new(Side::Ours), Scanner::new(Side::Theirs)));
+            self.scanners = Some((Scanner::after(PREFACE.len()), Scanner::default()));
         }
         if let Some((ours, _)) = &mut self.scanners {
-            ours.scan(bytes, &self.info.0.streams);
+            let streams = &self.info.0.streams;
+            ours.scan(bytes, |frame| streams.take(Side::Ours, frame));
         }
     }
 
     fn read(&mut self, bytes: &[u8]) {
         if let Some((_, theirs)) = &mut self.scanners {
-            theirs.scan(bytes, &self.info.0.streams);
+            let streams = &self.info.0.streams;
+            theirs.scan(bytes, |frame| streams.take(Side::Theirs, frame));
         }
     }
 }
@@ -227,6 +230,9 @@ impl<T> fmt::Debug for Transport<T> {
             .finish_non_exhaustive()
     }
 }
+
+/// The preface of an HTTP/2 connection (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Reports the end of the connection to its counters when dropped.
 struct Told(Info);

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use super::*;
+use crate::http2::scanner::Scanner;
 
 /// The two sides of a connection, scanned byte by byte.
 struct Wire {
@@ -17,10 +18,10 @@ impl Wire {
     fn new() -> Self {
         let mut wire = Self {
             streams: Streams::default(),
-            ours: Scanner::new(Side::Ours),
-            theirs: Scanner::new(Side::Theirs),
+            ours: Scanner::after(3),
+            theirs: Scanner::default(),
         };
-        wire.send(Side::Ours, PREFACE);
+        wire.send(Side::Ours, b"PRI");
         wire
     }
 
@@ -30,7 +31,7 @@ impl Wire {
             Side::Theirs => &mut self.theirs,
         };
         for byte in bytes {
-            scanner.scan(&[*byte], &self.streams);
+            scanner.scan(&[*byte], |frame| self.streams.take(side, frame));
         }
     }
 

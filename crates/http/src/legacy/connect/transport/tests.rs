@@ -3,7 +3,6 @@
 use std::sync::atomic::AtomicUsize;
 use std::task::Wake;
 
-use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncWriteExt, DuplexStream};
 
 use super::*;
@@ -63,13 +62,13 @@ async fn a_check_finds_poison() {
     assert!(transport.check().is_err());
 }
 
-fn transport() -> (Transport<Pipe>, DuplexStream) {
+fn transport() -> (Transport<TokioIo<Pipe>>, DuplexStream) {
     let (near, far) = tokio::io::duplex(16);
-    (Transport::new(Pipe(TokioIo::new(near)), None), far)
+    (Transport::new(TokioIo::new(Pipe(near)), None), far)
 }
 
 /// Reads a byte; at the end, a zero.
-fn read(transport: &mut Transport<Pipe>, reader: &Arc<Reader>) -> Poll<u8> {
+fn read(transport: &mut Transport<TokioIo<Pipe>>, reader: &Arc<Reader>) -> Poll<u8> {
     let waker = Waker::from(Arc::clone(reader));
     let mut byte = [0];
     let mut buffer = ReadBuf::new(&mut byte);
@@ -87,38 +86,12 @@ impl Wake for Reader {
     }
 }
 
-struct Pipe(TokioIo<DuplexStream>);
+struct Pipe(DuplexStream);
+
+keepalive_testkit::forward_io!(Pipe, 0);
 
 impl super::super::Connection for Pipe {
     fn connected(&self) -> Connected {
         Connected::new()
-    }
-}
-
-impl Read for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl Write for Pipe {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

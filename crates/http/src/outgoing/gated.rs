@@ -11,7 +11,7 @@ use tokio::time::{Sleep, sleep};
 use super::Outgoing;
 
 /// A body behind a gate.
-pub(super) struct Held {
+pub(super) struct Gated {
     pub(super) body: Outgoing,
     pub(super) gate: Arc<Gate>,
     time: Duration,
@@ -19,7 +19,7 @@ pub(super) struct Held {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Held {
+impl Gated {
     pub(super) fn new(body: Outgoing, time: Duration) -> Self {
         Self {
             body,
@@ -31,7 +31,7 @@ impl Held {
 
     /// Waits until the server sends a 100, or the time is over; for ever, if the server has sent a
     /// final response first.
-    pub(super) fn poll_wanted(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.gate.lock();
         match &mut *state {
             State::Open => return Poll::Ready(()),

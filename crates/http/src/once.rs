@@ -1,4 +1,4 @@
-//! Sends a request on one connection, and decides whether it may be sent again on another.
+//! Sends a request once, on one connection, and decides whether it may be sent again on another.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -38,11 +38,10 @@ pub(crate) async fn send<C: StreamConnector>(
 ) -> Result<(Response<Incoming>, Option<Outgoing>), Failed> {
     let lease = hold.lease();
     let reused = lease.from_cache().is_some();
-    let (method, host) = (exchange.method(), exchange.host());
     let version = lease.version();
     if let Err(what) = exchange.check_version(version) {
         return Err(Failed {
-            error: Error::request(method, host, what),
+            error: exchange.tried().failed("request", what),
             again: None,
         });
     }
@@ -66,7 +65,10 @@ pub(crate) async fn send<C: StreamConnector>(
         Ok(response) => return Ok((response, copy)),
         Err(unanswered) => unanswered,
     };
-    let was_sent = !matches!(unanswered.failure, Failure::Unsent | Failure::User);
+    let function = match unanswered.failure {
+        Failure::Unsent | Failure::User => "request",
+        _ => "response",
+    };
     let case = Case {
         failure: unanswered.failure,
         ended: unanswered.ended,
@@ -77,10 +79,7 @@ pub(crate) async fn send<C: StreamConnector>(
     };
     let body = unanswered.unsent.map(|body| *body).or(copy);
     Err(Failed {
-        error: match was_sent {
-            true => Error::response(method, host, unanswered.error),
-            false => Error::request(method, host, unanswered.error),
-        },
+        error: exchange.tried().failed(function, unanswered.error),
         again: match case.resend() {
             Resend::Never => None,
             resend => body.map(|body| Again {

@@ -9,9 +9,9 @@ use crate::resend::{Failure, is_of_user};
 
 /// The error with which a connection had ended.
 #[derive(Debug)]
-pub(crate) struct Over(Arc<hyper::Error>);
+pub(crate) struct Ended(Arc<hyper::Error>);
 
-impl Over {
+impl Ended {
     pub(super) fn new(failure: &Arc<hyper::Error>) -> Self {
         Self(Arc::clone(failure))
     }
@@ -23,13 +23,13 @@ impl Over {
     }
 }
 
-impl fmt::Display for Over {
+impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the connection had ended: {}", words(&*self.0))
     }
 }
 
-impl Error for Over {
+impl Error for Ended {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&*self.0)
     }
