@@ -1,5 +1,6 @@
 //! Compares with hyper-util's own client: both send the same bytes and return the same results.
 
+use std::any::type_name;
 use std::error::Error;
 use std::fmt;
 use std::iter::successors;
@@ -46,33 +47,47 @@ const VERSIONS: [Version; 5] = [
     Version::HTTP_3,
 ];
 
+/// The result of a client: the status, or all that an error tells.
+macro_rules! outcome {
+    ($outcome:expr) => {
+        match $outcome {
+            Ok(response) => response.status().to_string(),
+            Err(error) => said(&error, error.is_connect(), error.connect_info().is_some()),
+        }
+    };
+}
+
+/// Sends a request by a client of `$library` whose connections are pipes.
+macro_rules! seen {
+    ($library:ident, $request:expr) => {{
+        let (pipes, fars) = Pipes::new();
+        let client = $library::Client::builder(TokioExecutor::new()).build(pipes);
+        let asked = tokio::spawn(client.request($request));
+        let (sent, heard) = tokio::join!(serve(fars), async {
+            let heard = within(asked).await.unwrap();
+            drop(client);
+            outcome!(heard)
+        });
+        Seen { sent, heard }
+    }};
+}
+
+/// Sends a request by a client of `$library` over TCP.
+macro_rules! outcome_by {
+    ($library:ident, $request:expr, $http2_only:expr) => {{
+        let mut builder = $library::Client::builder(TokioExecutor::new());
+        let client = builder.http2_only($http2_only).build_http();
+        outcome!(within(client.request($request)).await)
+    }};
+}
+
 #[tokio::test]
-async fn requests_without_a_body_are_sent_as_hyper_util_sends_them() {
+async fn requests_with_any_body_are_sent_as_hyper_util_sends_them() {
     all(Empty::<Bytes>::new).await;
-}
-
-#[tokio::test]
-async fn requests_with_a_full_body_are_sent_as_hyper_util_sends_them() {
     all(|| Full::<Bytes>::from("hello")).await;
-}
-
-#[tokio::test]
-async fn requests_with_an_empty_full_body_are_sent_as_hyper_util_sends_them() {
     all(Full::<Bytes>::default).await;
-}
-
-#[tokio::test]
-async fn requests_with_a_boxed_body_are_sent_as_hyper_util_sends_them() {
     all(|| Full::<Bytes>::from("hello").boxed()).await;
-}
-
-#[tokio::test]
-async fn requests_with_a_body_in_pieces_are_sent_as_hyper_util_sends_them() {
     all(|| Pieces(vec!["lo", "hel"], None)).await;
-}
-
-#[tokio::test]
-async fn requests_with_a_body_that_fails_are_sent_as_hyper_util_sends_them() {
     all(|| Pieces(vec![], Some(Failure))).await;
     all(|| Pieces(vec!["hel"], Some(Failure))).await;
 }
@@ -89,12 +104,8 @@ async fn requests_without_a_connection_fail_as_hyper_utils_do() {
         "h.test:81",
     ] {
         let request = || Request::get(url).body(Empty::<Bytes>::new()).unwrap();
-        let client = ours::Client::builder(TokioExecutor::new()).build_http();
-        let error = within(client.request(request())).await.unwrap_err();
-        let by_ours = said(&error, error.is_connect(), error.connect_info().is_some());
-        let client = theirs::Client::builder(TokioExecutor::new()).build_http();
-        let error = within(client.request(request())).await.unwrap_err();
-        let by_theirs = said(&error, error.is_connect(), error.connect_info().is_some());
+        let by_ours = outcome_by!(ours, request(), false);
+        let by_theirs = outcome_by!(theirs, request(), false);
         assert_eq!(by_ours, by_theirs, "{url}");
     }
 }
@@ -117,14 +128,8 @@ async fn requests_with_a_body_that_fails_by_http_2_fail_as_hyper_utils_do() {
         let body = Pieces(vec!["hel"], Some(Failure));
         Request::post(&url).body(body).unwrap()
     };
-    let mut builder = ours::Client::builder(TokioExecutor::new());
-    let client = builder.http2_only(true).build_http();
-    let error = within(client.request(request())).await.unwrap_err();
-    let by_ours = said(&error, error.is_connect(), error.connect_info().is_some());
-    let mut builder = theirs::Client::builder(TokioExecutor::new());
-    let client = builder.http2_only(true).build_http();
-    let error = within(client.request(request())).await.unwrap_err();
-    let by_theirs = said(&error, error.is_connect(), error.connect_info().is_some());
+    let by_ours = outcome_by!(ours, request(), true);
+    let by_theirs = outcome_by!(theirs, request(), true);
     assert_eq!(by_ours, by_theirs);
 }
 
@@ -148,12 +153,9 @@ where
                     }
                     request.body(body()).unwrap()
                 };
-                let tried = format!("{method} {version:?} {headers:?}");
-                assert_eq!(
-                    by_ours(request()).await,
-                    by_theirs(request()).await,
-                    "{tried}"
-                );
+                let tried = format!("{method} {version:?} {headers:?} {}", type_name::<B>());
+                let (by_ours, by_theirs) = (seen!(ours, request()), seen!(theirs, request()));
+                assert_eq!(by_ours, by_theirs, "{tried}");
             }
         }
     }
@@ -164,46 +166,6 @@ where
 struct Seen {
     sent: String,
     heard: String,
-}
-
-async fn by_ours<B>(request: Request<B>) -> Seen
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let (pipes, fars) = Pipes::new();
-    let client = ours::Client::builder(TokioExecutor::new()).build(pipes);
-    let asked = tokio::spawn(client.request(request));
-    let (sent, heard) = tokio::join!(serve(fars), async {
-        let heard = within(asked).await.unwrap();
-        drop(client);
-        match heard {
-            Ok(response) => response.status().to_string(),
-            Err(error) => said(&error, error.is_connect(), error.connect_info().is_some()),
-        }
-    });
-    Seen { sent, heard }
-}
-
-async fn by_theirs<B>(request: Request<B>) -> Seen
-where
-    B: Body + Send + Unpin + 'static,
-    B::Data: Send,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    let (pipes, fars) = Pipes::new();
-    let client = theirs::Client::builder(TokioExecutor::new()).build(pipes);
-    let asked = tokio::spawn(client.request(request));
-    let (sent, heard) = tokio::join!(serve(fars), async {
-        let heard = within(asked).await.unwrap();
-        drop(client);
-        match heard {
-            Ok(response) => response.status().to_string(),
-            Err(error) => said(&error, error.is_connect(), error.connect_info().is_some()),
-        }
-    });
-    Seen { sent, heard }
 }
 
 /// Reads until nothing more comes, answers, and reads to the end.

@@ -10,8 +10,8 @@ use http::{Request, Uri};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use keepalive_http::legacy::Client;
 use keepalive_http::legacy::connect::{HttpInfo, capture_connection};
+use keepalive_http::legacy::{Builder, Client};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tower_service::Service;
@@ -20,13 +20,12 @@ use tracing::{Instrument, Span, info_span};
 
 use crate::support::pipe::Pipes;
 use crate::support::{
-    Server, Told, ToldStream, builder, client, eventually, exchange, get, ok, text, within,
+    Pair, Server, Told, ToldStream, builder, client, eventually, exchange, get, ok, text, within,
 };
 
 #[tokio::test]
 async fn a_connection_may_be_captured_by_its_request() {
-    let server = Server::start().await;
-    let client = client(&Told::new());
+    let Pair { server, client, .. } = Pair::start().await;
     let mut request = get(server.uri("/a"));
     let captured = capture_connection(&mut request);
     assert!(captured.connection_metadata().is_none());
@@ -41,8 +40,7 @@ async fn a_connection_may_be_captured_by_its_request() {
 
 #[tokio::test]
 async fn a_connection_may_be_captured_before_it_is_answered() {
-    let server = Server::start().await;
-    let client = client(&Told::new());
+    let Pair { server, client, .. } = Pair::start().await;
     let mut request = get(server.uri("/a"));
     let mut captured = capture_connection(&mut request);
     let ask = client.request(request);
@@ -57,23 +55,13 @@ async fn a_connection_may_be_captured_before_it_is_answered() {
 
 #[tokio::test]
 async fn a_request_without_a_connection_captures_none() {
-    let server = Server::start().await;
-    let uri = server.uri("/a");
-    drop(server);
     let client = builder().build_http::<Empty<Bytes>>();
-    let mut request = get(uri);
+    let mut request = get(Server::start().await.uri("/a"));
     let mut captured = capture_connection(&mut request);
-    assert!(
-        within(client.request(request))
-            .await
-            .unwrap_err()
-            .is_connect()
-    );
-    assert!(
-        within(captured.wait_for_connection_metadata())
-            .await
-            .is_none()
-    );
+    let error = within(client.request(request)).await.unwrap_err();
+    assert!(error.is_connect());
+    let metadata = within(captured.wait_for_connection_metadata()).await;
+    assert!(metadata.is_none());
 }
 
 /// A response whose body never comes.
@@ -120,19 +108,21 @@ fn tracing() -> DefaultGuard {
 
 const BOTH: fn(&'static str) -> [Option<&'static str>; 2] = |name| [Some(name); 2];
 
+/// A server, and a client on a connector that records spans.
+async fn listening(builder: &Builder) -> (Server, Listening, Client<Listening, Empty<Bytes>>) {
+    let connector = Listening::default();
+    let client = builder.build(connector.clone());
+    (Server::start().await, connector, client)
+}
+
 #[tokio::test]
 async fn a_connector_runs_within_the_span_of_its_request() {
     let _tracing = tracing();
-    let server = Server::start().await;
-    let connector = Listening::default();
-    let client = builder().build(connector.clone());
-    let one = client
-        .request(get(server.uri("/a")))
-        .instrument(info_span!("one"));
+    let (server, connector, client) = listening(&builder()).await;
+    let ask = || client.request(get(server.uri("/a")));
+    let one = ask().instrument(info_span!("one"));
     let (response, _one) = exchange(one, server.serve(UNREAD)).await;
-    let two = client
-        .request(get(server.uri("/b")))
-        .instrument(info_span!("two"));
+    let two = ask().instrument(info_span!("two"));
     let (_, _two) = exchange(two, server.serve(ok(""))).await;
     assert_eq!(connector.heard(), [BOTH("one"), BOTH("two")]);
     drop(response);
@@ -141,21 +131,13 @@ async fn a_connector_runs_within_the_span_of_its_request() {
 #[tokio::test]
 async fn a_connector_does_not_run_within_the_span_of_a_request_that_reuses() {
     let _tracing = tracing();
-    let server = Server::start().await;
-    let connector = Listening::default();
-    let client = builder().build(connector.clone());
-    let first = client
-        .request(get(server.uri("/a")))
-        .instrument(info_span!("first"));
+    let (server, connector, client) = listening(&builder()).await;
+    let ask = || client.request(get(server.uri("/a")));
+    let first = ask().instrument(info_span!("first"));
     let (_, mut peer) = exchange(first, server.serve(ok(""))).await;
-    let reuses = client
-        .request(get(server.uri("/b")))
-        .instrument(info_span!("reuses"));
-    let reuses = tokio::spawn(reuses);
+    let reuses = tokio::spawn(ask().instrument(info_span!("reuses")));
     peer.request().await;
-    let opens = client
-        .request(get(server.uri("/c")))
-        .instrument(info_span!("opens"));
+    let opens = ask().instrument(info_span!("opens"));
     let (_, _second) = exchange(opens, server.serve(ok(""))).await;
     assert_eq!(connector.heard(), [BOTH("first"), BOTH("opens")]);
     peer.send(&ok("")).await;
@@ -166,15 +148,13 @@ async fn a_connector_does_not_run_within_the_span_of_a_request_that_reuses() {
 #[tokio::test]
 async fn a_connector_runs_within_the_span_of_the_oldest_waiting_request() {
     let _tracing = tracing();
-    let server = Server::start().await;
-    let connector = Listening::default();
-    let client: Client<_, Empty<Bytes>> = builder().max_per_host(1).build(connector.clone());
-    let ask = client.request(get(server.uri("/a")));
-    let (response, peer) = exchange(ask, server.serve(UNREAD)).await;
+    let (server, connector, client) = listening(builder().max_per_host(1)).await;
+    let ask = || client.request(get(server.uri("/a")));
+    let (response, peer) = exchange(ask(), server.serve(UNREAD)).await;
     let response = response.unwrap();
     assert_eq!(connector.heard(), [[None, None]]);
-    let asked = [info_span!("one"), info_span!("two")]
-        .map(|span| tokio::spawn(client.request(get(server.uri("/b"))).instrument(span)));
+    let spans = [info_span!("one"), info_span!("two")];
+    let asked = spans.map(|span| tokio::spawn(ask().instrument(span)));
     let manager = client.manager().unwrap();
     eventually("both wait", || manager.stats().total.waiting == 2).await;
     let closing = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -305,13 +285,10 @@ struct Second(&'static str);
 
 #[tokio::test]
 async fn extras_of_a_connector_are_in_every_response_of_its_connection() {
-    let server = Server::start().await;
     let connector = Told::describing(|connected| connected.extra(First(1)).extra(Second("two")));
-    let client = client(&connector);
-    let ask = client.request(get(server.uri("/a")));
-    let (first, mut peer) = exchange(ask, server.serve(ok(""))).await;
-    let ask = client.request(get(server.uri("/b")));
-    let (second, _) = exchange(ask, peer.serve(ok(""))).await;
+    let pair = Pair::with(&builder(), connector).await;
+    let (first, mut peer) = pair.get(ok("")).await;
+    let second = pair.get_on(&mut peer, ok("")).await;
     for response in [first.unwrap(), second.unwrap()] {
         assert_eq!(response.extensions().get(), Some(&First(1)));
         assert_eq!(response.extensions().get(), Some(&Second("two")));

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::service_fn;
 
 use crate::support::pipe::Pipes;
-use crate::support::{Server, Told, builder, client, eventually, exchange, get, within};
+use crate::support::{Pair, Server, Told, builder, client, exchange, get, within};
 
 /// A response whose body never comes.
 const UNREAD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n";
@@ -35,10 +35,10 @@ fn hyper_error(error: &keepalive_http::legacy::Error) -> &hyper::Error {
 
 #[tokio::test]
 async fn an_error_on_a_connection_leads_to_hypers_error() {
-    let server = Server::start().await;
-    let client = client(&Told::describing(|connected| connected.proxy(true)));
-    let serve = async { drop(server.serve("HTTP/1.1 200 OK\r\n").await) };
-    let (response, ()) = exchange(client.request(get(server.uri("/a"))), serve).await;
+    let connector = Told::describing(|connected| connected.proxy(true));
+    let pair = Pair::with(&builder(), connector).await;
+    let serve = async { drop(pair.server.serve("HTTP/1.1 200 OK\r\n").await) };
+    let (response, ()) = exchange(pair.ask(), serve).await;
     let error = response.unwrap_err();
     assert!(hyper_error(&error).is_incomplete_message());
     assert!(error.connect_info().unwrap().is_proxied());
@@ -47,22 +47,17 @@ async fn an_error_on_a_connection_leads_to_hypers_error() {
 }
 
 #[tokio::test]
-async fn a_connection_that_fails_at_once_leads_to_hypers_error() {
-    let (pipes, _far) = Pipes::reading(Err("a broken pipe"));
-    let client = builder().build(pipes);
-    let error = within(client.request(get(uri()))).await.unwrap_err();
-    assert!(!error.is_connect());
-    let cause = hyper_error(&error).source().unwrap();
-    let cause: &io::Error = cause.downcast_ref().unwrap();
-    assert_eq!(cause.to_string(), "a broken pipe");
-}
-
-#[tokio::test]
-async fn a_connection_that_ends_at_once_leads_to_hypers_error() {
-    let (pipes, _far) = Pipes::reading(Ok(()));
-    let client = builder().build(pipes);
-    let error = within(client.request(get(uri()))).await.unwrap_err();
-    assert!(hyper_error(&error).is_incomplete_message());
+async fn a_connection_that_fails_or_ends_at_once_leads_to_hypers_error() {
+    for outcome in [Err("a broken pipe"), Ok(())] {
+        let (pipes, _far) = Pipes::reading(outcome);
+        let client = builder().build(pipes);
+        let error = within(client.request(get(uri()))).await.unwrap_err();
+        assert!(!error.is_connect());
+        let error = hyper_error(&error);
+        let cause = error.source().map(ToString::to_string);
+        assert_eq!(cause.as_deref(), outcome.err());
+        assert_eq!(error.is_incomplete_message(), outcome.is_ok());
+    }
 }
 
 #[tokio::test]
@@ -128,16 +123,12 @@ async fn an_attempt_that_fails_leads_to_the_connectors_error() {
 
 #[tokio::test]
 async fn a_full_queue_leads_to_the_managers_error() {
-    let server = Server::start().await;
-    let client = builder().max_per_host(1).max_queued(1).build(Told::new());
-    let ask = client.request(get(server.uri("/a")));
-    let (response, _peer) = exchange(ask, server.serve(UNREAD)).await;
+    let pair = Pair::of(builder().max_per_host(1).max_queued(1)).await;
+    let (response, _peer) = pair.get(UNREAD).await;
     let response = response.unwrap();
-    let waiting = tokio::spawn(client.request(get(server.uri("/b"))));
-    let manager = client.manager().unwrap();
-    eventually("it waits", || manager.stats().total.waiting == 1).await;
-    let ask = client.request(get(server.uri("/c")));
-    let error = within(ask).await.unwrap_err();
+    let waiting = tokio::spawn(pair.ask());
+    pair.until("it waits", |total| total.waiting == 1).await;
+    let error = within(pair.ask()).await.unwrap_err();
     assert!(error.is_connect());
     let cause: &keepalive::AllocateError = error.source().unwrap().downcast_ref().unwrap();
     assert_eq!(cause.kind(), ErrorKind::QueueFull);
@@ -165,30 +156,34 @@ async fn an_impossible_setting_leads_to_an_error_that_names_it() {
 
 #[tokio::test]
 async fn a_request_that_can_not_be_sent_is_an_error_of_the_user() {
-    let server = Server::start().await;
-    let client = client(&Told::new());
-    let refused = async |request: http::request::Builder| {
-        let request = request.body(Empty::new()).unwrap();
-        within(client.request(request))
-            .await
-            .unwrap_err()
-            .to_string()
-    };
-    let uri = server.uri("/a");
-    let old = Request::get(&uri).version(Version::HTTP_09);
-    assert_eq!(refused(old).await, "client error (UserUnsupportedVersion)");
-    let old = Request::connect(&uri).version(Version::HTTP_10);
-    assert_eq!(
-        refused(old).await,
-        "client error (UserUnsupportedRequestMethod)"
-    );
-    let relative = Request::get("/a");
-    assert_eq!(
-        refused(relative).await,
-        "client error (UserAbsoluteUriRequired)"
-    );
-    let new = Request::get(&uri).version(Version::HTTP_2);
-    assert_eq!(refused(new).await, "client error (UserUnsupportedVersion)");
+    let pair = Pair::start().await;
+    let uri = pair.server.uri("/a");
+    for (request, version, kind) in [
+        (
+            Request::get(&uri),
+            Version::HTTP_09,
+            "UserUnsupportedVersion",
+        ),
+        (
+            Request::connect(&uri),
+            Version::HTTP_10,
+            "UserUnsupportedRequestMethod",
+        ),
+        (
+            Request::get("/a"),
+            Version::HTTP_11,
+            "UserAbsoluteUriRequired",
+        ),
+        (
+            Request::get(&uri),
+            Version::HTTP_2,
+            "UserUnsupportedVersion",
+        ),
+    ] {
+        let request = request.version(version).body(Empty::new()).unwrap();
+        let error = within(pair.client.request(request)).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("client error ({kind})"));
+    }
 }
 
 #[tokio::test]

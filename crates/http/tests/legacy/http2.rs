@@ -19,45 +19,6 @@ fn client_of_http_2(connector: &Told) -> Client<Told, Empty<Bytes>> {
     builder().http2_only(true).build(connector.clone())
 }
 
-/// Each holds its place until all have one.
-#[tokio::test]
-async fn up_to_five_hundred_requests_open_no_more_connections_than_they_need() {
-    for (requests, streams) in [
-        (1, 1),
-        (20, 1),
-        (50, 10),
-        (100, 10),
-        (100, 100),
-        (500, 100),
-        (500, 1000),
-    ] {
-        for warm in [false, true] {
-            let crowd = Crowd::allowing(streams);
-            let uri: http::Uri = crowd.listen().await;
-            let connector = Told::new();
-            let client = client_of_http_2(&connector);
-            if warm {
-                within(client.request(get(uri.clone()))).await.unwrap();
-            }
-            crowd.answer(false);
-            let asked = (0..requests).map(|_| client.request(get(uri.clone())));
-            let mut asked: JoinSet<_> = asked.collect();
-            within(crowd.until_asked(requests + usize::from(warm))).await;
-            crowd.answer(true);
-            while let Some(response) = asked.join_next().await {
-                response.unwrap().unwrap();
-            }
-            let places = 256.min(streams as usize);
-            let wanted = requests.div_ceil(places);
-            assert_eq!(
-                (crowd.connections(), connector.opened()),
-                (wanted, wanted),
-                "{requests} requests, {streams} streams, warm: {warm}"
-            );
-        }
-    }
-}
-
 /// hyper-util sends all requests at once, and those that the server refuses fail.
 #[tokio::test]
 async fn settings_that_come_late_lose_no_request() {

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request, Response, Uri};
+use http::{Request, Response, Uri};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
@@ -16,56 +16,36 @@ use tokio::net::TcpListener;
 use tokio::sync::{Barrier, mpsc};
 
 use crate::support::{
-    Peer, Pieces, Server, Told, builder, client, eventually, exchange, get, ok, text, within,
+    Pair, Pieces, Server, Told, builder, eventually, exchange, get, ok, text, within,
 };
 
 #[tokio::test]
-async fn a_connection_is_used_again_after_an_empty_response() {
-    let (server, connector, client) = start().await;
-    let (_, mut peer) = exchange(client.request(get(server.uri("/a"))), server.serve(ok(""))).await;
-    for path in ["/b", "/c"] {
-        let ask = client.request(get(server.uri(path)));
-        let (response, head) = exchange(ask, peer.serve(ok(""))).await;
-        assert_eq!(response.unwrap().status(), 200);
-        assert!(head.starts_with(&format!("GET {path} HTTP/1.1\r\n")));
-    }
-    assert_eq!(connector.opened(), 1);
-}
-
-#[tokio::test]
-async fn a_connection_is_used_again_after_a_chunked_body_has_been_read() {
-    let (server, connector, client) = start().await;
+async fn a_connection_is_used_again_after_a_response_that_was_read() {
     let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
-    let (response, mut peer) =
-        exchange(client.request(get(server.uri("/a"))), server.serve(chunked)).await;
-    assert_eq!(text(response.unwrap()).await, "hello");
-    let manager = client.manager().unwrap();
-    eventually("it is given back", || manager.stats().total.idle == 1).await;
-    let (response, _) = exchange(
-        client.request(get(server.uri("/b"))),
-        peer.serve(ok("again")),
-    )
-    .await;
-    assert_eq!(text(response.unwrap()).await, "again");
-    assert_eq!(connector.opened(), 1);
+    for (answer, body) in [(&*ok(""), ""), (chunked, "hello")] {
+        let pair = Pair::start().await;
+        let (response, mut peer) = pair.get(answer).await;
+        assert_eq!(text(response.unwrap()).await, body);
+        for body in ["again", "and again"] {
+            pair.until("it is given back", |total| total.idle == 1)
+                .await;
+            let response = pair.get_on(&mut peer, ok(body)).await;
+            assert_eq!(text(response.unwrap()).await, body);
+        }
+        assert_eq!(pair.connector.opened(), 1);
+    }
 }
 
 #[tokio::test]
 async fn a_connection_is_not_used_again_after_a_body_in_answer_to_head() {
-    let (server, connector, client) = start().await;
-    let head = Request::builder()
-        .method(Method::HEAD)
-        .uri(server.uri("/a"));
-    let head = head.body(Empty::<Bytes>::new()).unwrap();
-    let (response, _peer) = exchange(client.request(head), server.serve(ok("hello"))).await;
+    let pair = Pair::start().await;
+    let head = Request::head(pair.server.uri("/a")).body(Empty::new());
+    let asked = pair.client.request(head.unwrap());
+    let (response, _peer) = exchange(asked, pair.server.serve(ok("hello"))).await;
     assert_eq!(response.unwrap().status(), 200);
-    let (response, _) = exchange(
-        client.request(get(server.uri("/b"))),
-        server.serve(ok("its own")),
-    )
-    .await;
+    let (response, _peer) = pair.get(ok("its own")).await;
     assert_eq!(text(response.unwrap()).await, "its own");
-    assert_eq!(connector.opened(), 2);
+    assert_eq!(pair.connector.opened(), 2);
 }
 
 #[tokio::test]
@@ -131,154 +111,114 @@ async fn serve_pairs() -> Uri {
     uri.parse().unwrap()
 }
 
-/// Has an exchange, after which the connection is idle.
-async fn fetch(server: &Server, client: &Client<Told, Empty<Bytes>>) -> Peer {
-    let ask = client.request(get(server.uri("/a")));
-    let (response, peer) = exchange(ask, server.serve(ok("a body"))).await;
-    assert_eq!(text(response.unwrap()).await, "a body");
-    peer
-}
-
 #[tokio::test]
 async fn idle_connections_close_as_the_client_is_dropped() {
-    let (server, connector, client) = start().await;
-    let mut peer = fetch(&server, &client).await;
-    assert_eq!(connector.closed(), 0);
-    drop(client);
-    connector.until_closed(1).await;
+    let pair = Pair::start().await;
+    let mut peer = pair.used().await;
+    assert_eq!(pair.connector.closed(), 0);
+    drop(pair.client);
+    pair.connector.until_closed(1).await;
     peer.closed().await;
 }
 
 #[tokio::test]
 async fn idle_connections_close_as_the_server_closes() {
-    let (server, connector, client) = start().await;
-    drop(fetch(&server, &client).await);
-    connector.until_closed(1).await;
-    assert_eq!(client.manager().unwrap().stats().total.open, 0);
+    let pair = Pair::start().await;
+    drop(pair.used().await);
+    pair.connector.until_closed(1).await;
+    assert_eq!(pair.totals().open, 0);
 }
 
 #[tokio::test]
-async fn idle_connections_close_at_once_where_none_are_to_be_kept() {
-    let server = Server::start().await;
-    let connector = Told::new();
-    let client = builder().pool_max_idle_per_host(0).build(connector.clone());
-    let mut peer = fetch(&server, &client).await;
-    connector.until_closed(1).await;
-    peer.closed().await;
+async fn idle_connections_close_at_once_or_after_a_while_if_so_set() {
+    let (mut none, mut short) = (builder(), builder());
+    none.pool_max_idle_per_host(0);
+    short.pool_idle_timeout(Duration::from_millis(10));
+    for builder in [none, short] {
+        let pair = Pair::of(&builder).await;
+        let (response, mut peer) = pair.get(ok("a body")).await;
+        assert_eq!(text(response.unwrap()).await, "a body");
+        pair.connector.until_closed(1).await;
+        peer.closed().await;
+    }
 }
 
 #[tokio::test]
-async fn idle_connections_close_after_the_idle_timeout() {
-    let server = Server::start().await;
-    let connector = Told::new();
-    let time = Duration::from_millis(10);
-    let client = builder().pool_idle_timeout(time).build(connector.clone());
-    let mut peer = fetch(&server, &client).await;
-    connector.until_closed(1).await;
-    peer.closed().await;
-}
-
-#[tokio::test]
-async fn a_dropped_body_of_known_length_closes_its_connection() {
-    let (server, connector, client) = start().await;
-    let head = "HTTP/1.1 200 OK\r\ncontent-length: 131072\r\n\r\n";
-    let (response, mut peer) =
-        exchange(client.request(get(server.uri("/a"))), server.serve(head)).await;
-    peer.send(&"x".repeat(1024)).await;
-    drop(response.unwrap());
-    connector.until_closed(1).await;
-}
-
-#[tokio::test]
-async fn a_dropped_body_of_unknown_length_closes_its_connection() {
-    let (server, connector, client) = start().await;
-    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    let (response, mut peer) =
-        exchange(client.request(get(server.uri("/a"))), server.serve(head)).await;
-    drop(response.unwrap());
-    connector.until_closed(1).await;
-    peer.closed().await;
+async fn a_dropped_body_closes_its_connection() {
+    let known = "HTTP/1.1 200 OK\r\ncontent-length: 131072\r\n\r\npart";
+    let unknown = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    for head in [known, unknown] {
+        let pair = Pair::start().await;
+        let (response, mut peer) = pair.get(head).await;
+        drop(response.unwrap());
+        pair.connector.until_closed(1).await;
+        peer.closed().await;
+    }
 }
 
 #[tokio::test]
 async fn a_request_dropped_before_its_answer_closes_its_connection() {
-    let (server, connector, client) = start().await;
-    let ask = client.request(get(server.uri("/a")));
+    let pair = Pair::start().await;
     let serve = async {
-        let mut peer = server.accept().await;
+        let mut peer = pair.server.accept().await;
         peer.request().await;
         peer
     };
     let mut peer = tokio::select! {
-        _ = ask => panic!("nothing was answered"),
+        _ = pair.ask() => panic!("nothing was answered"),
         peer = within(serve) => peer,
     };
-    connector.until_closed(1).await;
+    pair.connector.until_closed(1).await;
     peer.closed().await;
 }
 
 #[tokio::test]
 async fn a_connection_poisoned_while_idle_is_not_used_again() {
-    let server = Server::start().await;
-    let connector = Told::new();
     // No second try: a poisoned connection is no failure.
-    let client = builder()
-        .retry_canceled_requests(false)
-        .build(connector.clone());
-    let mut request = get(server.uri("/a"));
+    let pair = Pair::of(builder().retry_canceled_requests(false)).await;
+    let mut request = get(pair.server.uri("/a"));
     let captured = capture_connection(&mut request);
-    let (response, mut peer) = exchange(client.request(request), server.serve(ok(""))).await;
+    let asked = pair.client.request(request);
+    let (response, mut peer) = exchange(asked, pair.server.serve(ok(""))).await;
     response.unwrap();
     for _ in 0..2 {
-        let ask = client.request(get(server.uri("/b")));
-        exchange(ask, peer.serve(ok(""))).await.0.unwrap();
+        pair.get_on(&mut peer, ok("")).await.unwrap();
     }
-    assert_eq!(connector.opened(), 1);
+    assert_eq!(pair.connector.opened(), 1);
     captured.connection_metadata().as_ref().unwrap().poison();
-    let ask = client.request(get(server.uri("/c")));
-    let (response, mut second) = exchange(ask, server.serve(ok(""))).await;
+    let (response, mut second) = pair.get(ok("")).await;
     response.unwrap();
     peer.closed().await;
-    assert_eq!((connector.opened(), connector.closed()), (2, 1));
-    let ask = client.request(get(server.uri("/d")));
-    exchange(ask, second.serve(ok(""))).await.0.unwrap();
-    assert_eq!(connector.opened(), 2);
+    assert_eq!((pair.connector.opened(), pair.connector.closed()), (2, 1));
+    pair.get_on(&mut second, ok("")).await.unwrap();
+    assert_eq!(pair.connector.opened(), 2);
 }
 
 #[tokio::test]
 async fn a_connection_poisoned_after_an_answer_is_not_used_again() {
-    let (server, _, client) = start().await;
-    let mut request = get(server.uri("/a"));
+    let pair = Pair::start().await;
+    let mut request = get(pair.server.uri("/a"));
     let captured = capture_connection(&mut request);
-    let (response, mut peer) = exchange(client.request(request), server.serve(ok("bad"))).await;
+    let asked = pair.client.request(request);
+    let (response, mut peer) = exchange(asked, pair.server.serve(ok("bad"))).await;
     captured.connection_metadata().as_ref().unwrap().poison();
     assert_eq!(text(response.unwrap()).await, "bad");
-    let ask = client.request(get(server.uri("/b")));
-    exchange(ask, server.serve(ok(""))).await.0.unwrap();
+    pair.get(ok("")).await.0.unwrap();
     peer.closed().await;
 }
 
 #[tokio::test]
 async fn a_connection_poisoned_by_its_connector_serves_one_request() {
-    let server = Server::start().await;
     let connector = Told::describing(|connected| {
         connected.poison();
         connected
     });
-    let client = client(&connector);
+    let pair = Pair::with(&builder(), connector).await;
     for opened in [1, 2] {
-        let ask = client.request(get(server.uri("/a")));
-        let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
+        let (response, mut peer) = pair.get(ok("")).await;
         assert_eq!(response.unwrap().status(), 200);
         peer.closed().await;
-        connector.until_closed(opened).await;
-        assert_eq!(connector.opened(), opened);
+        pair.connector.until_closed(opened).await;
+        assert_eq!(pair.connector.opened(), opened);
     }
-}
-
-/// A server, a connector that counts, and a client with it.
-async fn start() -> (Server, Told, Client<Told, Empty<Bytes>>) {
-    let connector = Told::new();
-    let client = client(&connector);
-    (Server::start().await, connector, client)
 }

@@ -16,34 +16,30 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use crate::support::{Server, Told, builder, client, exchange, get, ok, text, within};
+use crate::support::{Pair, Server, Told, builder, client, exchange, get, ok, text, within};
 
 /// The bytes that a server receives.
-async fn sent(builder: &mut Builder) -> String {
-    let server = Server::start().await;
-    let client = builder.build(Told::new());
-    let request = get(server.uri("/a"));
-    let serve = async { server.accept().await.serve(ok("")).await };
-    let (response, head) = exchange(client.request(request), serve).await;
+async fn sent(builder: &Builder) -> String {
+    let pair = Pair::of(builder).await;
+    let serve = async { pair.server.accept().await.serve(ok("")).await };
+    let (response, head) = exchange(pair.ask(), serve).await;
     assert_eq!(response.unwrap().status(), 200);
     head
 }
 
 #[tokio::test]
 async fn the_old_name_max_idle_per_host_works() {
-    let server = Server::start().await;
     let mut builder = builder();
     #[expect(deprecated, reason = "programs that use it compile")]
-    let client = builder.max_idle_per_host(0).build(Told::new());
-    let ask = client.request(get(server.uri("/a")));
-    let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
+    builder.max_idle_per_host(0);
+    let (response, mut peer) = Pair::of(&builder).await.get(ok("")).await;
     response.unwrap();
     peer.closed().await;
 }
 
 #[tokio::test]
 async fn a_host_header_is_sent_unless_set_host_is_false() {
-    assert!(sent(&mut builder()).await.contains("\r\nhost: "));
+    assert!(sent(&builder()).await.contains("\r\nhost: "));
     let bare = sent(builder().set_host(false)).await;
     assert_eq!(bare, "GET /a HTTP/1.1\r\n\r\n");
 }
@@ -58,35 +54,32 @@ async fn headers_may_be_sent_in_title_case() {
 async fn a_space_after_a_header_name_is_an_error_unless_allowed() {
     let odd = "HTTP/1.1 200 OK\r\ncontent-length : 0\r\n\r\n";
     for allowed in [false, true] {
-        let server = Server::start().await;
         let mut builder = builder();
         builder.http1_allow_spaces_after_header_name_in_responses(allowed);
-        let client = builder.build(Told::new());
-        let ask = client.request(get(server.uri("/a")));
-        let (response, _) = exchange(ask, server.serve(odd)).await;
+        let (response, _peer) = Pair::of(&builder).await.get(odd).await;
         assert_eq!(response.is_ok(), allowed);
     }
+}
+
+/// Whether a GET is sent again if a reused connection is lost after this piece of an answer.
+async fn is_sent_again(pair: &Pair, piece: &str, again: bool) -> bool {
+    let (response, mut peer) = pair.get(ok("")).await;
+    response.unwrap();
+    let serve = async {
+        peer.serve(piece).await;
+        drop(peer);
+        if again {
+            pair.server.serve(ok("")).await;
+        }
+    };
+    exchange(pair.ask(), serve).await.0.is_ok()
 }
 
 #[tokio::test]
 async fn a_get_is_sent_again_unless_retries_are_off() {
     for again in [true, false] {
-        let server = Server::start().await;
-        let mut builder = builder();
-        let client = builder.retry_canceled_requests(again).build(Told::new());
-        let ask = client.request(get(server.uri("/a")));
-        let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
-        response.unwrap();
-        let ask = client.request(get(server.uri("/b")));
-        let serve = async {
-            peer.request().await;
-            drop(peer);
-            if again {
-                server.serve(ok("")).await;
-            }
-        };
-        let (response, ()) = exchange(ask, serve).await;
-        assert_eq!(response.is_ok(), again);
+        let pair = Pair::of(builder().retry_canceled_requests(again)).await;
+        assert_eq!(is_sent_again(&pair, "", again).await, again);
     }
 }
 
@@ -102,35 +95,18 @@ async fn a_get_is_sent_again_if_the_head_of_its_answer_is_missing() {
         (true, "HTTP/1.1 200", false),
         (true, "nonsense\r\n\r\n", false),
     ] {
-        let server = Server::start().await;
-        let client = builder().count_upgraded(counts).build(Told::new());
-        let ask = client.request(get(server.uri("/a")));
-        let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
-        response.unwrap();
-        let serve = async {
-            peer.serve(piece).await;
-            drop(peer);
-            if again {
-                server.serve(ok("")).await;
-            }
-        };
-        let ask = client.request(get(server.uri("/b")));
-        let (response, ()) = exchange(ask, serve).await;
-        assert_eq!(response.is_ok(), again, "{counts} {piece}");
+        let pair = Pair::of(builder().count_upgraded(counts)).await;
+        let is_again = is_sent_again(&pair, piece, again).await;
+        assert_eq!(is_again, again, "{counts} {piece}");
     }
 }
 
 #[tokio::test]
 async fn connections_without_an_idle_timeout_are_kept() {
-    let server = Server::start().await;
-    let connector = Told::new();
-    let client = builder().pool_idle_timeout(None).build(connector.clone());
-    let ask = client.request(get(server.uri("/a")));
-    let (response, mut peer) = exchange(ask, server.serve(ok(""))).await;
-    response.unwrap();
-    let ask = client.request(get(server.uri("/b")));
-    exchange(ask, peer.serve(ok(""))).await.0.unwrap();
-    assert_eq!(connector.opened(), 1);
+    let pair = Pair::of(builder().pool_idle_timeout(None)).await;
+    let mut peer = pair.used().await;
+    pair.get_on(&mut peer, ok("")).await.unwrap();
+    assert_eq!(pair.connector.opened(), 1);
 }
 
 #[tokio::test]
@@ -145,7 +121,7 @@ async fn settings_beyond_their_bounds_count_as_the_nearest_possible() {
         .http2_initial_stream_window_size(u32::MAX)
         .http2_initial_connection_window_size(u32::MAX)
         .http2_max_send_buf_size(usize::MAX);
-    sent(&mut builder).await;
+    sent(&builder).await;
     let connector = Told::new();
     let server = crate::frames::Server::start().await;
     let client = builder.http2_only(true).build(connector);
@@ -202,13 +178,9 @@ async fn a_response_of_too_many_headers_is_an_error() {
     for n in 0..25_000 {
         write!(head, "x{n}: y\r\n").unwrap();
     }
-    let server = Server::start().await;
-    let mut builder = builder();
-    builder.http1_max_headers(usize::MAX);
-    let client = builder.build(Told::new());
-    let asked = tokio::spawn(client.request(get(server.uri("/a"))));
-    let _peer = server.serve(head + "\r\n").await;
-    let error = asked.await.unwrap().unwrap_err();
+    let pair = Pair::of(builder().http1_max_headers(usize::MAX)).await;
+    let (response, _peer) = pair.get(head + "\r\n").await;
+    let error = response.unwrap_err();
     let cause = error.source().expect("what hyper says");
     assert!(cause.to_string().contains("too large"), "{cause}");
 }
@@ -220,13 +192,12 @@ async fn a_read_buffer_of_any_size_can_be_set() {
 
 #[tokio::test]
 async fn a_client_is_a_service() {
-    let server = Server::start().await;
-    let client = client(&Told::new());
-    let serve = server.serve(ok(""));
-    let (response, mut peer) = exchange((&client).oneshot(get(server.uri("/a"))), serve).await;
+    let Pair { server, client, .. } = Pair::start().await;
+    let asked = (&client).oneshot(get(server.uri("/a")));
+    let (response, mut peer) = exchange(asked, server.serve(ok(""))).await;
     assert_eq!(response.unwrap().status(), 200);
-    let serve = peer.serve(ok(""));
-    let (response, _) = exchange(client.clone().oneshot(get(server.uri("/b"))), serve).await;
+    let asked = client.clone().oneshot(get(server.uri("/b")));
+    let (response, _) = exchange(asked, peer.serve(ok(""))).await;
     assert_eq!(response.unwrap().status(), 200);
 }
 

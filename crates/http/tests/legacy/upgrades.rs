@@ -11,14 +11,14 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use keepalive_http::legacy::Client;
 use keepalive_http::legacy::connect::{Connected, Parts, downcast};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::yield_now;
 
 use crate::support::{
-    Peer, Server, Told, ToldStream, builder, client, eventually, exchange, get, ok, text, within,
+    Pair, Peer, Server, Told, ToldStream, builder, client, eventually, exchange, get, ok, text,
+    within,
 };
 
 const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: foobar\r\n\r\nfoobar=ready";
@@ -42,31 +42,27 @@ fn tunnel(uri: Uri) -> Request<Empty<Bytes>> {
     Request::connect(uri).body(Empty::new()).unwrap()
 }
 
-fn counting(connector: &Told) -> Client<Told, Empty<Bytes>> {
-    builder().count_upgraded(true).build(connector.clone())
+async fn counting() -> Pair {
+    Pair::of(builder().count_upgraded(true)).await
 }
 
 /// Has a connection change its protocol: a new one, or one that has been used before.
-async fn upgraded(
-    client: &Client<Told, Empty<Bytes>>,
-    server: &Server,
-    (ask, answer): (Ask, &str),
-    used: bool,
-) -> (Upgraded, Peer) {
-    let (response, peer) = if used {
-        let first = client.request(get(server.uri("/a")));
-        let (response, mut peer) = exchange(first, server.serve(ok("one"))).await;
-        assert_eq!(text(response.unwrap()).await, "one");
-        let manager = client.manager().unwrap();
-        eventually("it is idle", || manager.stats().total.idle == 1).await;
-        let serve = async {
-            peer.serve(answer).await;
-            peer
-        };
-        exchange(client.request(ask(server)), serve).await
-    } else {
-        exchange(client.request(ask(server)), server.serve(answer)).await
+async fn upgraded(pair: &Pair, (ask, answer): (Ask, &str), used: bool) -> (Upgraded, Peer) {
+    let mut peer = match used {
+        true => Some(pair.used().await),
+        false => None,
     };
+    let serve = async {
+        match peer.take() {
+            Some(mut peer) => {
+                peer.serve(answer).await;
+                peer
+            }
+            None => pair.server.serve(answer).await,
+        }
+    };
+    let asked = pair.client.request(ask(&pair.server));
+    let (response, peer) = exchange(asked, serve).await;
     let on = hyper::upgrade::on(response.unwrap());
     (within(on).await.unwrap(), peer)
 }
@@ -75,18 +71,17 @@ async fn upgraded(
 async fn the_stream_of_the_connector_can_be_had_after_an_upgrade() {
     for way in WAYS {
         for used in [false, true] {
-            let server = Server::start().await;
-            let connector = Told::new();
-            let client = client(&connector);
-            let (upgraded, mut peer) = upgraded(&client, &server, way, used).await;
+            let pair = Pair::start().await;
+            let (upgraded, mut peer) = upgraded(&pair, way, used).await;
             let parts = upgraded.downcast::<ToldStream>().expect("the stream");
             assert_eq!(&parts.read_buf[..], b"foobar=ready");
             let mut io = TokioIo::new(parts.io);
             io.write_all(b"foo=bar").await.unwrap();
             assert_eq!(peer.read(7).await, "foo=bar");
+            let connector = &pair.connector;
             assert_eq!((connector.opened(), connector.closed()), (1, 0));
-            let manager = client.manager().unwrap();
-            eventually("it counts no longer", || manager.stats().total.open == 0).await;
+            pair.until("it counts no longer", |total| total.open == 0)
+                .await;
             drop(io);
             assert_eq!(connector.closed(), 1);
             peer.closed().await;
@@ -97,14 +92,12 @@ async fn the_stream_of_the_connector_can_be_had_after_an_upgrade() {
 #[tokio::test]
 async fn an_upgraded_connection_is_the_users_own() {
     for way in WAYS {
-        let server = Server::start().await;
-        let client = client(&Told::new());
-        let (upgraded, mut peer) = upgraded(&client, &server, way, false).await;
-        let manager = client.manager().unwrap();
-        eventually("it counts no longer", || manager.stats().total.open == 0).await;
-        drop(client);
-        let io = converse(upgraded, &mut peer).await;
-        drop(io);
+        let pair = Pair::start().await;
+        let (upgraded, mut peer) = upgraded(&pair, way, false).await;
+        pair.until("it counts no longer", |total| total.open == 0)
+            .await;
+        drop(pair.client);
+        drop(converse(upgraded, &mut peer).await);
         peer.closed().await;
     }
 }
@@ -113,15 +106,14 @@ async fn an_upgraded_connection_is_the_users_own() {
 async fn an_upgraded_connection_counts_until_it_is_dropped_with_count_upgraded() {
     for way in WAYS {
         for used in [false, true] {
-            let server = Server::start().await;
-            let client = counting(&Told::new());
-            let (upgraded, mut peer) = upgraded(&client, &server, way, used).await;
+            let pair = counting().await;
+            let (upgraded, mut peer) = upgraded(&pair, way, used).await;
             let io = converse(upgraded, &mut peer).await;
-            let manager = client.manager().unwrap();
-            assert_eq!(manager.stats().total.leased, 1);
+            assert_eq!(pair.totals().leased, 1);
             drop(io);
             peer.closed().await;
-            eventually("its slot is free", || manager.stats().total.open == 0).await;
+            pair.until("its slot is free", |total| total.open == 0)
+                .await;
         }
     }
 }
@@ -143,10 +135,8 @@ async fn converse(upgraded: Upgraded, peer: &mut Peer) -> TokioIo<Upgraded> {
 
 #[tokio::test]
 async fn a_downcast_upgraded_connection_counts_until_its_slot_is_dropped() {
-    let server = Server::start().await;
-    let connector = Told::new();
-    let client = counting(&connector);
-    let (upgraded, mut peer) = upgraded(&client, &server, WAYS[0], false).await;
+    let pair = counting().await;
+    let (upgraded, mut peer) = upgraded(&pair, WAYS[0], false).await;
     let Ok(Parts {
         io, read_buf, slot, ..
     }) = downcast::<ToldStream>(upgraded)
@@ -154,33 +144,31 @@ async fn a_downcast_upgraded_connection_counts_until_its_slot_is_dropped() {
         panic!("it is another type");
     };
     assert_eq!(&read_buf[..], b"foobar=ready");
-    let manager = client.manager().unwrap();
     drop(io);
-    assert_eq!(connector.closed(), 1);
+    assert_eq!(pair.connector.closed(), 1);
     peer.closed().await;
     // A task that gave the slot back would have run by now.
     for _ in 0..10 {
         yield_now().await;
     }
-    assert_eq!(manager.stats().total.leased, 1);
+    assert_eq!(pair.totals().leased, 1);
     drop(slot);
-    eventually("its slot is free", || manager.stats().total.open == 0).await;
+    pair.until("its slot is free", |total| total.open == 0)
+        .await;
 }
 
 #[tokio::test]
 async fn an_upgraded_connection_can_be_downcast_without_count_upgraded() {
-    let server = Server::start().await;
-    let client = client(&Told::new());
-    let (upgraded, _peer) = upgraded(&client, &server, WAYS[0], false).await;
+    let pair = Pair::start().await;
+    let (upgraded, _peer) = upgraded(&pair, WAYS[0], false).await;
     let parts = downcast::<ToldStream>(upgraded).expect("the stream");
     assert_eq!(&parts.read_buf[..], b"foobar=ready");
 }
 
 #[tokio::test]
 async fn an_upgraded_connection_comes_back_from_a_downcast_to_another_type() {
-    for client in [client(&Told::new()), counting(&Told::new())] {
-        let server = Server::start().await;
-        let (upgraded, _peer) = upgraded(&client, &server, WAYS[0], false).await;
+    for pair in [Pair::start().await, counting().await] {
+        let (upgraded, _peer) = upgraded(&pair, WAYS[0], false).await;
         let Err(Some(upgraded)) = downcast::<TokioIo<TcpStream>>(upgraded) else {
             panic!("it is a stream of the connector's own");
         };
@@ -192,18 +180,15 @@ async fn an_upgraded_connection_comes_back_from_a_downcast_to_another_type() {
 
 #[tokio::test]
 async fn a_connection_whose_upgrade_is_refused_is_used_again() {
-    for client in [client(&Told::new()), counting(&Told::new())] {
-        let server = Server::start().await;
-        let ask = client.request(upgrade(server.uri("/up")));
+    for pair in [Pair::start().await, counting().await] {
+        let ask = pair.client.request(upgrade(pair.server.uri("/up")));
         let refusal = "HTTP/1.1 426 Upgrade Required\r\ncontent-length: 2\r\n\r\nno";
-        let (response, mut peer) = exchange(ask, server.serve(refusal)).await;
+        let (response, mut peer) = exchange(ask, pair.server.serve(refusal)).await;
         let response = response.unwrap();
         assert_eq!(response.status(), StatusCode::UPGRADE_REQUIRED);
         assert_eq!(text(response).await, "no");
-        let manager = client.manager().unwrap();
-        eventually("it is idle", || manager.stats().total.idle == 1).await;
-        let ask = client.request(get(server.uri("/a")));
-        let (response, _) = exchange(ask, peer.serve(ok("yes"))).await;
+        pair.until("it is idle", |total| total.idle == 1).await;
+        let response = pair.get_on(&mut peer, ok("yes")).await;
         assert_eq!(text(response.unwrap()).await, "yes");
     }
 }

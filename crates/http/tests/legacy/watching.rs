@@ -2,17 +2,17 @@
 
 use http_body_util::Empty;
 use hyper::body::Bytes;
-use keepalive_http::legacy::Client;
+use keepalive_http::legacy::{Builder, Client};
 
-use crate::support::pipe::{Far, Pipes};
+use crate::support::pipe::{Far, Fars, Pipes};
 use crate::support::{builder, eventually, exchange, get, ok, text};
 
-/// A client with one idle connection, and its other end.
-async fn idle() -> (Client<Pipes, Empty<Bytes>>, Far) {
-    let (pipes, mut far) = Pipes::new();
-    let client = builder().build(pipes);
+/// A client with one idle connection, its other end, and the other ends of the next.
+async fn idle(builder: &Builder) -> (Client<Pipes, Empty<Bytes>>, Far, Fars) {
+    let (pipes, mut fars) = Pipes::new();
+    let client = builder.build(pipes);
     let serve = async {
-        let (_, mut far) = far.recv().await.unwrap();
+        let (_, mut far) = fars.recv().await.unwrap();
         far.serve(ok("a body")).await;
         far
     };
@@ -20,7 +20,7 @@ async fn idle() -> (Client<Pipes, Empty<Bytes>>, Far) {
     assert_eq!(text(response.unwrap()).await, "a body");
     let manager = client.manager().unwrap();
     eventually("it is idle", || manager.stats().total.idle == 1).await;
-    (client, far)
+    (client, far, fars)
 }
 
 fn uri() -> http::Uri {
@@ -29,43 +29,30 @@ fn uri() -> http::Uri {
 
 #[tokio::test]
 async fn a_connection_without_a_socket_is_used_again() {
-    let (client, mut far) = idle().await;
+    let (client, mut far, _) = idle(&builder()).await;
     let (response, head) = exchange(client.request(get(uri())), far.serve(ok("again"))).await;
     assert_eq!(head, "GET / HTTP/1.1\r\nhost: h.test\r\n\r\n");
     assert_eq!(text(response.unwrap()).await, "again");
 }
 
 #[tokio::test]
-async fn a_connection_without_a_socket_is_closed_as_its_other_end_closes() {
-    let (client, far) = idle().await;
-    drop(far);
-    let manager = client.manager().unwrap();
-    eventually("it is gone", || manager.stats().total.open == 0).await;
-}
-
-#[tokio::test]
-async fn a_connection_without_a_socket_is_closed_as_an_unasked_byte_comes() {
-    let (client, mut far) = idle().await;
-    far.send("x").await;
-    let manager = client.manager().unwrap();
-    eventually("it is gone", || manager.stats().total.open == 0).await;
+async fn a_connection_without_a_socket_is_closed_as_its_other_end_closes_or_sends_a_byte() {
+    for closes in [true, false] {
+        let (client, mut far, _) = idle(&builder()).await;
+        if !closes {
+            far.send("x").await;
+        }
+        let _far = (!closes).then_some(far);
+        let manager = client.manager().unwrap();
+        eventually("it is gone", || manager.stats().total.open == 0).await;
+    }
 }
 
 /// hyper has not read that answer when the next request comes.
 #[tokio::test]
 async fn an_unasked_answer_on_a_connection_without_a_socket_is_not_the_next_answer() {
     for counts in [false, true] {
-        let (pipes, mut fars) = Pipes::new();
-        let client = builder().count_upgraded(counts).build(pipes);
-        let serve = async {
-            let (_, mut far) = fars.recv().await.unwrap();
-            far.serve(ok("")).await;
-            far
-        };
-        let (response, mut far) = exchange(client.request(get(uri())), serve).await;
-        assert_eq!(text(response.unwrap()).await, "");
-        let manager = client.manager().unwrap();
-        eventually("it is idle", || manager.stats().total.idle == 1).await;
+        let (client, mut far, mut fars) = idle(builder().count_upgraded(counts)).await;
         far.send(&ok("forged")).await;
         let serve = async {
             let (_, mut far) = fars.recv().await.unwrap();

@@ -10,13 +10,10 @@ use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
 use keepalive_testkit::net::program::find;
 
 #[test]
-fn apache_answers_every_request_by_http1_in_clear_text() {
-    run(false, Version::HTTP_11);
-}
-
-#[test]
-fn apache_answers_every_request_by_http2_over_tls() {
-    run(true, Version::HTTP_2);
+fn apache_answers_every_request_by_either_version() {
+    for (tls, version) in [(false, Version::HTTP_11), (true, Version::HTTP_2)] {
+        run(tls, version);
+    }
 }
 
 fn run(tls: bool, version: Version) {

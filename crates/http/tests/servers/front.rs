@@ -58,6 +58,7 @@ impl Place {
 
 /// Starts a server, whose log is `access.log`, and sends it everything.
 pub(crate) fn check(name: &str, way: Way, command: impl FnOnce(&Place) -> Command) {
+    println!("{name}, {way:?}:");
     let mut builder = Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();
     let folder = TempDir::new().unwrap();
@@ -105,7 +106,7 @@ pub(crate) fn check(name: &str, way: Way, command: impl FnOnce(&Place) -> Comman
     });
     let counts = log::read(&place.folder.join("access.log"));
     println!(
-        "{name}, {way:?}: {REQUESTS} requests and {resent} again, {} in its log, on {} connections, \
+        "{REQUESTS} requests and {resent} again, {} in its log, on {} connections, \
          {} of them at once",
         counts.requests, counts.connections, counts.at_once
     );

@@ -9,18 +9,14 @@ use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
 use keepalive_testkit::net::program::find;
 
 #[test]
-fn nginx_answers_every_request_by_http1_over_tls() {
-    run(true, Version::HTTP_11);
-}
-
-#[test]
-fn nginx_answers_every_request_by_http2_over_tls() {
-    run(true, Version::HTTP_2);
-}
-
-#[test]
-fn nginx_answers_every_request_by_http2_in_clear_text() {
-    run(false, Version::HTTP_2);
+fn nginx_answers_every_request_by_either_version() {
+    for (tls, version) in [
+        (true, Version::HTTP_11),
+        (true, Version::HTTP_2),
+        (false, Version::HTTP_2),
+    ] {
+        run(tls, version);
+    }
 }
 
 fn run(tls: bool, version: Version) {

@@ -10,23 +10,15 @@ use crate::front::{Closes, PER_CONNECTION, Way, check};
 use keepalive_testkit::net::program::find;
 
 #[test]
-fn node_answers_every_request_by_http1_in_clear_text() {
-    run(false, Version::HTTP_11);
-}
-
-#[test]
-fn node_answers_every_request_by_http1_over_tls() {
-    run(true, Version::HTTP_11);
-}
-
-#[test]
-fn node_answers_every_request_by_http2_in_clear_text() {
-    run(false, Version::HTTP_2);
-}
-
-#[test]
-fn node_answers_every_request_by_http2_over_tls() {
-    run(true, Version::HTTP_2);
+fn node_answers_every_request_by_either_version() {
+    for (tls, version) in [
+        (false, Version::HTTP_11),
+        (true, Version::HTTP_11),
+        (false, Version::HTTP_2),
+        (true, Version::HTTP_2),
+    ] {
+        run(tls, version);
+    }
 }
 
 fn run(tls: bool, version: Version) {

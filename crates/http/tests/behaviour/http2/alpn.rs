@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -12,7 +10,7 @@ use std::time::{Duration, Instant};
 use http::{Request, Uri, Version};
 use keepalive::{Attempt, ConnectError, Connection, Connector, Manager, NetConnector, Unusable};
 use keepalive_http::{Client, Http};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 
@@ -169,33 +167,7 @@ impl Connection for OwnStream {
     }
 }
 
-impl AsyncRead for OwnStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for OwnStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
+keepalive_testkit::forward_io!(OwnStream, stream);
 
 /// Asks a server that knows these protocols, and answers by the one that is agreed on.
 async fn spoken(known: &[&str], http: fn(NetConnector) -> Http) -> Outcome {

@@ -20,7 +20,7 @@ use super::limited::Limited;
 use crate::support::{eventually, within};
 
 const REQUESTS: usize = 20;
-const LONG: Duration = Duration::from_secs(60);
+pub(super) const LONG: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn settings_that_come_late_open_one_connection_and_lose_no_request() {
@@ -162,18 +162,23 @@ async fn a_limit_that_falls_and_rises_under_way_loses_no_request() {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Cell {
+pub(super) struct Cell {
     is_legacy: bool,
-    is_warm: bool,
+    pub(super) is_warm: bool,
     max_per_host: usize,
 }
 
 fn cells() -> Vec<Cell> {
+    cells_of(&[1, 6])
+}
+
+/// Each client, warm or not, with each of these limits per host.
+pub(super) fn cells_of(limits: &[usize]) -> Vec<Cell> {
     let mut cells = Vec::new();
     let clients = 1 + usize::from(cfg!(feature = "legacy"));
     for is_legacy in [false, true].into_iter().take(clients) {
         for is_warm in [false, true] {
-            for max_per_host in [1, 6] {
+            for &max_per_host in limits {
                 cells.push(Cell {
                     is_legacy,
                     is_warm,
@@ -188,7 +193,7 @@ fn cells() -> Vec<Cell> {
 impl Cell {
     async fn start(self, streams: Option<u32>, timeout: Duration) -> (Limited, User) {
         let server = Limited::start(streams).await;
-        let user = User::new(self, &server, timeout);
+        let user = User::new(self, server.port(), timeout);
         (server, user)
     }
 
@@ -221,27 +226,26 @@ impl Cell {
     }
 }
 
-type Answers = JoinSet<Result<(), Lost>>;
+pub(super) type Answers = JoinSet<Result<(), Lost>>;
 
 /// The error, and the reason for the wait.
-type Lost = (String, Option<Reason>);
+pub(super) type Lost = (String, Option<Reason>);
 
-async fn all(mut asked: Answers) {
+pub(super) async fn all(mut asked: Answers) {
     while let Some(answer) = within(asked.join_next()).await {
         answer.unwrap().unwrap();
     }
 }
 
 /// One of the clients that there are.
-enum User {
+pub(super) enum User {
     Own(Client, u16),
     #[cfg(feature = "legacy")]
     Legacy(legacy::Client<HttpConnector, Empty<Bytes>>, u16),
 }
 
 impl User {
-    fn new(cell: Cell, server: &Limited, timeout: Duration) -> Self {
-        let port = server.port();
+    pub(super) fn new(cell: Cell, port: u16, timeout: Duration) -> Self {
         #[cfg(feature = "legacy")]
         if cell.is_legacy {
             let mut builder = legacy::Client::builder(TokioExecutor::new());
@@ -255,7 +259,7 @@ impl User {
     }
 
     /// So many requests, each in a task of its own.
-    fn ask(&self, requests: usize) -> Answers {
+    pub(super) fn ask(&self, requests: usize) -> Answers {
         (0..requests).map(|_| self.get()).collect()
     }
 

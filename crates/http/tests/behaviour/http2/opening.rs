@@ -5,7 +5,6 @@
 
 use keepalive::{FromCache, Reason};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 #[cfg(feature = "tls")]
 use {
     crate::support::client_of,
@@ -16,6 +15,7 @@ use {
 
 use super::crowd::Crowd;
 use super::frames::Server;
+use super::limits::{LONG, User, all, cells_of};
 use super::{answered, ask, client};
 use crate::support::{allocation, eventually, within};
 
@@ -28,6 +28,7 @@ async fn up_to_five_hundred_requests_open_no_more_connections_than_they_need() {
         (1, 1),
         (2, 1),
         (20, 1),
+        (50, 10),
         (2, 100),
         (100, 100),
         (101, 100),
@@ -35,28 +36,22 @@ async fn up_to_five_hundred_requests_open_no_more_connections_than_they_need() {
         (100, 10),
         (500, 1000),
     ] {
-        for warm in [false, true] {
+        for cell in cells_of(&[1_000]) {
             let crowd = Crowd::allowing(streams);
-            let uri = crowd.listen().await;
-            let client = client(1_000);
-            if warm {
-                within(client.get(uri.clone())).await.unwrap();
+            let port = crowd.listen().await.port_u16().unwrap();
+            let user = User::new(cell, port, LONG);
+            if cell.is_warm {
+                all(user.ask(1)).await;
             }
             // As many as there are at once, each of which holds its place until all have one.
             crowd.answer(false);
-            let mut asked: JoinSet<_> = (0..requests).map(|_| client.get(uri.clone())).collect();
-            within(crowd.until_asked(requests + usize::from(warm))).await;
+            let asked = user.ask(requests);
+            within(crowd.until_asked(requests + usize::from(cell.is_warm))).await;
             crowd.answer(true);
-            while let Some(response) = asked.join_next().await {
-                within(async { response }).await.unwrap().unwrap();
-            }
-            let places = ROOM.min(streams as usize);
-            let connections = crowd.connections();
-            assert_eq!(
-                connections,
-                requests.div_ceil(places),
-                "{requests} requests, {streams} streams, warm: {warm}"
-            );
+            all(asked).await;
+            let wanted = requests.div_ceil(ROOM.min(streams as usize));
+            let case = format!("{requests} requests, {streams} streams, {cell:?}");
+            assert_eq!(crowd.connections(), wanted, "{case}");
         }
     }
 }

@@ -4,7 +4,7 @@ pub(crate) mod pipe;
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ use std::task::{Context, Poll};
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::rt::ReadBufCursor;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use keepalive::Counts;
 use keepalive_http::legacy::connect::{Connected, Connection};
-use keepalive_http::legacy::{Builder, Client};
+use keepalive_http::legacy::{Builder, Client, Error, ResponseFuture};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tower_service::Service;
@@ -83,15 +83,25 @@ impl Service<Uri> for Told {
         let place = (uri.host().unwrap().to_owned(), uri.port_u16().unwrap_or(80));
         let open = Open::new(self);
         Box::pin(async move {
-            let tcp = TokioIo::new(TcpStream::connect(place).await?);
-            Ok(ToldStream { tcp, open })
+            let tcp = TcpStream::connect(place).await?;
+            Ok(TokioIo::new(ToldTcp { tcp, open }))
         })
     }
 }
 
-pub(crate) struct ToldStream {
-    tcp: TokioIo<TcpStream>,
+pub(crate) type ToldStream = TokioIo<ToldTcp>;
+
+pub(crate) struct ToldTcp {
+    tcp: TcpStream,
     open: Open,
+}
+
+keepalive_testkit::forward_io!(ToldTcp, tcp);
+
+impl Connection for ToldTcp {
+    fn connected(&self) -> Connected {
+        (self.open.0.describe)(self.tcp.connected())
+    }
 }
 
 /// Counts as open until it is dropped, from the first attempt.
@@ -112,52 +122,6 @@ impl Drop for Open {
     }
 }
 
-impl Connection for ToldStream {
-    fn connected(&self) -> Connected {
-        (self.open.0.describe)(self.tcp.connected())
-    }
-}
-
-impl hyper::rt::Read for ToldStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_read(context, buffer)
-    }
-}
-
-impl hyper::rt::Write for ToldStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.tcp).poll_shutdown(context)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.tcp.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(context, slices)
-    }
-}
-
 /// The body of a request, which comes piece by piece.
 pub(crate) struct Pieces(pub(crate) mpsc::Receiver<Bytes>);
 
@@ -173,6 +137,66 @@ impl Body for Pieces {
         piece.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }
+
+/// A client, its connector, and the only server that it asks.
+pub(crate) struct Pair {
+    pub(crate) server: Server,
+    pub(crate) connector: Told,
+    pub(crate) client: Client<Told, Empty<Bytes>>,
+}
+
+impl Pair {
+    pub(crate) async fn start() -> Self {
+        Self::of(&builder()).await
+    }
+
+    pub(crate) async fn of(builder: &Builder) -> Self {
+        Self::with(builder, Told::new()).await
+    }
+
+    pub(crate) async fn with(builder: &Builder, connector: Told) -> Self {
+        Self {
+            server: Server::start().await,
+            client: builder.build(connector.clone()),
+            connector,
+        }
+    }
+
+    /// A GET.
+    pub(crate) fn ask(&self) -> ResponseFuture {
+        self.client.request(get(self.server.uri("/a")))
+    }
+
+    /// A GET on a new connection, which the server answers so.
+    pub(crate) async fn get(&self, answer: impl AsRef<str>) -> (Outcome, Peer) {
+        exchange(self.ask(), self.server.serve(answer)).await
+    }
+
+    /// A GET on this connection, which the server answers so.
+    pub(crate) async fn get_on(&self, peer: &mut Peer, answer: impl AsRef<str>) -> Outcome {
+        exchange(self.ask(), peer.serve(answer)).await.0
+    }
+
+    /// An idle connection that has served a GET.
+    pub(crate) async fn used(&self) -> Peer {
+        let (response, peer) = self.get(ok("a body")).await;
+        assert_eq!(text(response.unwrap()).await, "a body");
+        self.until("it is given back", |total| total.idle == 1)
+            .await;
+        peer
+    }
+
+    pub(crate) fn totals(&self) -> Counts {
+        self.client.manager().unwrap().totals()
+    }
+
+    /// Waits until the totals of the manager are so.
+    pub(crate) async fn until(&self, condition: &str, holds: impl Fn(&Counts) -> bool) {
+        eventually(condition, || holds(&self.totals())).await;
+    }
+}
+
+pub(crate) type Outcome = Result<Response<Incoming>, Error>;
 
 /// A builder as most users of hyper-util begin.
 pub(crate) fn builder() -> Builder {

@@ -6,7 +6,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use keepalive_http::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
@@ -42,9 +41,9 @@ impl Pipes {
 }
 
 impl Service<Uri> for Pipes {
-    type Response = Pipe;
+    type Response = TokioIo<Pipe>;
     type Error = io::Error;
-    type Future = Ready<io::Result<Pipe>>;
+    type Future = Ready<io::Result<TokioIo<Pipe>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
@@ -53,12 +52,12 @@ impl Service<Uri> for Pipes {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let (near, far) = tokio::io::duplex(1024);
         let pipe = Pipe {
-            io: TokioIo::new(near),
+            io: near,
             outcome: self.outcome,
         };
         let sent = self.asked.send((uri, Far(far)));
         let sent = sent.map_err(|_| io::Error::other("the test has ended"));
-        ready(sent.map(|()| pipe))
+        ready(sent.map(|()| TokioIo::new(pipe)))
     }
 }
 
@@ -104,43 +103,27 @@ impl Far {
 }
 
 pub(crate) struct Pipe {
-    io: TokioIo<DuplexStream>,
+    io: DuplexStream,
     outcome: Option<Result<(), &'static str>>,
+}
+
+keepalive_testkit::forward_write!(Pipe, io);
+
+impl AsyncRead for Pipe {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.outcome {
+            Some(outcome) => Poll::Ready(outcome.map_err(io::Error::other)),
+            None => Pin::new(&mut self.io).poll_read(context, buffer),
+        }
+    }
 }
 
 impl Connection for Pipe {
     fn connected(&self) -> Connected {
         Connected::new()
-    }
-}
-
-impl Read for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        if let Some(outcome) = self.outcome {
-            return Poll::Ready(outcome.map_err(io::Error::other));
-        }
-        Pin::new(&mut self.io).poll_read(context, buffer)
-    }
-}
-
-impl Write for Pipe {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
     }
 }
