@@ -244,6 +244,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// Takes the answer of a request; `None` if there is none yet.
     #[inline]
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {
+        if self.events.is_some() {
+            self.tell_taken(id);
+        }
         let slot = self.find_request(id)?;
         let request = &mut self.requests[slot];
         match request.stage {
@@ -253,10 +256,6 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 self.hosts
                     .count_reuse(request.host, from_cache, u64::wrapping_add);
                 self.connections[connection].phase = None;
-                self.event(self.requests[slot].host, |engine| Decision::Taken {
-                    request: engine.request_id(slot),
-                    connection: engine.connection_id(connection),
-                });
                 Some(Taken {
                     connection: Some(self.connection_id(connection)),
                     from_cache,

@@ -254,17 +254,18 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     #[inline]
     pub(crate) fn event(&mut self, host: u32, decision: impl FnOnce(&Self) -> Decision) {
         if self.events.is_some() {
-            let decision = decision(self);
             self.tell_event(host, decision);
         }
     }
 
+    /// The event is built here, out of the way of the code that decides.
     #[cold]
-    fn tell_event(&mut self, host: u32, decision: Decision) {
+    #[inline(never)]
+    fn tell_event(&mut self, host: u32, decision: impl FnOnce(&Self) -> Decision) {
         let event = Event {
             at: self.now.unwrap_or(Time::START),
             host: self.hosts.id(host),
-            decision,
+            decision: decision(self),
         };
         if let Some(events) = &mut self.events {
             events.queue.push_back(event);
@@ -299,6 +300,20 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                     Stage::Attended(attempt) => Some(engine.connection_id(attempt)),
                     _ => None,
                 },
+            });
+        }
+    }
+
+    /// Tells that the user of a request takes its connection now, if it has one. It stands apart from
+    /// [`take`](Self::take), which each request passes through.
+    #[cold]
+    pub(crate) fn tell_taken(&mut self, request: RequestId) {
+        if let Some(slot) = self.find_request(request)
+            && let Stage::Assigned(connection, _) = self.requests[slot].stage
+        {
+            self.event(self.requests[slot].host, |engine| Decision::Taken {
+                request,
+                connection: engine.connection_id(connection),
             });
         }
     }

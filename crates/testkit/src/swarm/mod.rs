@@ -10,7 +10,7 @@ mod watch;
 
 use std::time::Duration;
 
-use keepalive_engine::{IdleOrder, Room, Settings};
+use keepalive_engine::{Event, IdleOrder, Room, Settings};
 
 use crate::coverage::Coverage;
 use crate::dice::Dice;
@@ -26,6 +26,8 @@ pub struct Report {
     pub coverage: Coverage,
     /// A hash of all actions, if they were traced.
     pub trace: Option<u64>,
+    /// The events of the life, if it was observed.
+    pub events: Vec<Event>,
 }
 
 /// Runs one random life. The same seed and steps give the same life.
@@ -48,7 +50,9 @@ pub fn live(seed: u64, steps: usize, traced: bool, replay: &Replay) -> Report {
 ///
 /// If a check fails.
 pub fn observed(seed: u64, steps: usize, replay: &Replay) -> Report {
-    replay.by(format!("seed {seed}, {steps} steps"));
+    replay.by(format!(
+        "cargo xtask sim --observe --seed {seed} --seeds 1 --steps {steps}"
+    ));
     let trace = |world: &mut World, prepare: fn(&mut World)| {
         world.trace = Some(0);
         prepare(world);
@@ -95,6 +99,7 @@ fn life(seed: u64, steps: usize, prepare: impl Fn(&mut World), replay: &Replay) 
         steps,
         coverage,
         trace: world.trace,
+        events: world.events,
     }
 }
 
