@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use http::Method;
-use keepalive::{AllocateError, Host, Timing};
+use keepalive::{AllocateError, Host, Timing, system_text};
 
 use crate::TimedOut;
 use crate::http2::Foreign;
@@ -290,15 +290,6 @@ fn chain<'a>(
 
 fn os_number(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     error.downcast_ref().and_then(io::Error::raw_os_error)
-}
-
-/// The system's text for an error number, without the number that `io::Error` appends.
-fn system_text(number: i32) -> String {
-    let mut text = io::Error::from_raw_os_error(number).to_string();
-    if let Some(end) = text.rfind(" (os error") {
-        text.truncate(end);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -30,17 +30,13 @@ pub(crate) struct Hold<C: StreamConnector> {
 }
 
 impl<C: StreamConnector> Hold<C> {
-    pub(crate) fn new(lease: Lease<Http<C>>) -> Self {
+    /// Holds a lease for a request whose body may take longer than the response, or may not.
+    pub(crate) fn new(lease: Lease<Http<C>>, uploads: bool) -> Self {
         Self {
             lease: Some(lease),
-            uploads: false,
+            uploads,
             patience: None,
         }
-    }
-
-    /// Sets whether the body of the request may take longer than the response.
-    pub(crate) fn uploads(&mut self, uploads: bool) {
-        self.uploads = uploads;
     }
 
     /// The lease, which exists until it is returned.

@@ -77,6 +77,8 @@ pub use connect::resolve::hickory::HickoryResolver;
 pub use connect::resolve::system::SystemResolver;
 pub use connect::resolve::{Addresses, Families, Resolve, ResolveError};
 pub use connect::stream::NetStream;
+#[doc(hidden)]
+pub use connect::system_text;
 #[cfg(feature = "tls")]
 pub use connect::tls::{Tls, TlsBuilder, TlsConfigError, TlsInfo};
 pub use connect::{

@@ -35,7 +35,7 @@ proptest! {
     #[test]
     fn frames_and_size_hints_of_a_body_are_passed_on(script in script()) {
         let whole = || Bytes::from(script.bytes());
-        let scripted = || Scripted::<Bytes>::new(&script);
+        let scripted = || Scripted::new(&script, Bytes::from);
         let trailers = script.trailers.then(HeaderMap::new).map(Ok);
         let trailers = || std::future::ready(trailers.clone());
 
@@ -49,8 +49,8 @@ proptest! {
         passes_on(|| Either::<Full<Bytes>, Empty<Bytes>>::Left(Full::new(whole())))?;
         passes_on(|| Limited::new(Full::new(whole()), 20))?;
         passes_on(scripted)?;
-        passes_on(|| Scripted::<VecDeque<u8>>::new(&script))?;
-        passes_on(|| Scripted::<TwoParts>::new(&script))?;
+        passes_on(|| Scripted::new(&script, VecDeque::from))?;
+        passes_on(|| Scripted::new(&script, halves))?;
         passes_on(|| BoxBody::new(scripted()))?;
         passes_on(|| UnsyncBoxBody::new(scripted()))?;
         passes_on(|| Limited::new(scripted(), 20))?;
@@ -169,11 +169,11 @@ struct Scripted<D> {
     left: VecDeque<Option<D>>,
 }
 
-impl<D: From<Vec<u8>>> Scripted<D> {
-    fn new(script: &Script) -> Self {
+impl<D> Scripted<D> {
+    fn new(script: &Script, data: impl Fn(Vec<u8>) -> D) -> Self {
         let pieces = script.pieces.iter().cloned();
         Self {
-            left: pieces.map(|piece| piece.map(D::from)).collect(),
+            left: pieces.map(|piece| piece.map(&data)).collect(),
             script: script.clone(),
         }
     }
@@ -230,30 +230,10 @@ impl<D: Buf + Unpin> Body for Scripted<D> {
 }
 
 /// Data in two separate pieces.
-struct TwoParts(Bytes, Bytes);
-
-impl From<Vec<u8>> for TwoParts {
-    fn from(bytes: Vec<u8>) -> Self {
-        let mut first = Bytes::from(bytes);
-        let second = first.split_off(first.len() / 2);
-        Self(first, second)
-    }
-}
-
-impl Buf for TwoParts {
-    fn remaining(&self) -> usize {
-        self.0.len() + self.1.len()
-    }
-
-    fn chunk(&self) -> &[u8] {
-        if self.0.is_empty() { &self.1 } else { &self.0 }
-    }
-
-    fn advance(&mut self, count: usize) {
-        let first = count.min(self.0.len());
-        self.0.advance(first);
-        self.1.advance(count - first);
-    }
+fn halves(bytes: Vec<u8>) -> impl Buf + Unpin + Send + 'static {
+    let mut first = Bytes::from(bytes);
+    let second = first.split_off(first.len() / 2);
+    first.chain(second)
 }
 
 /// A channel body with all frames sent, and the sender dropped.

@@ -12,9 +12,8 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use keepalive_http::{Client, Http};
-use tokio::net::TcpListener;
 
-use crate::support::{Pair, client_of, within};
+use crate::support::{Pair, Server, client_of, within};
 
 const BYTES: usize = 128 * 1024;
 const FIELDS: usize = 1000;
@@ -223,30 +222,24 @@ fn http(version: Version) -> Http {
 
 /// A server that sends the fields that the request asks for.
 async fn serve(version: Version) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let stream = TokioIo::new(stream);
-            let service =
-                service_fn(|request| async move { Ok::<_, Infallible>(answer(&request)) });
-            tokio::spawn(async move {
-                // It ends when the client closes, however that looks.
-                let _ended = match version {
-                    Version::HTTP_2 => {
-                        let builder = http2::Builder::new(TokioExecutor::new());
-                        builder.serve_connection(stream, service).await
-                    }
-                    _ => {
-                        http1::Builder::new()
-                            .serve_connection(stream, service)
-                            .await
-                    }
-                };
-            });
-        }
+    let server = Server::start().await;
+    let port = server.port();
+    server.each(move |peer| async move {
+        let stream = TokioIo::new(peer.into_stream());
+        let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request)) });
+        // It ends when the client closes, however that looks.
+        let _ended = match version {
+            Version::HTTP_2 => {
+                let builder = http2::Builder::new(TokioExecutor::new());
+                builder.serve_connection(stream, service).await
+            }
+            _ => {
+                let builder = http1::Builder::new();
+                builder.serve_connection(stream, service).await
+            }
+        };
     });
-    format!("http://{address}")
+    format!("http://127.0.0.1:{port}")
 }
 
 fn answer(request: &Request<Incoming>) -> Response<Channel<Bytes>> {

@@ -15,11 +15,10 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy as theirs;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use keepalive_http::legacy as ours;
-use tokio::net::TcpListener;
 use tokio::task::yield_now;
 
 use crate::support::pipe::{Fars, Pipes};
-use crate::support::{ok, within};
+use crate::support::{Server, ok, within};
 
 /// Headers that describe the body.
 const ANNOUNCED: [&[(&str, &str)]; 14] = [
@@ -94,15 +93,8 @@ async fn requests_with_any_body_are_sent_as_hyper_util_sends_them() {
 
 #[tokio::test]
 async fn requests_without_a_connection_fail_as_hyper_utils_do() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = listener.local_addr().unwrap();
-    drop(listener);
-    for url in [
-        &*format!("http://{closed}/"),
-        "https://127.0.0.1:1/",
-        "/a",
-        "h.test:81",
-    ] {
+    let closed = Server::start().await.uri("/").to_string();
+    for url in [&*closed, "https://127.0.0.1:1/", "/a", "h.test:81"] {
         let request = || Request::get(url).body(Empty::<Bytes>::new()).unwrap();
         let by_ours = outcome_by!(ours, request(), false);
         let by_theirs = outcome_by!(theirs, request(), false);
@@ -112,17 +104,16 @@ async fn requests_without_a_connection_fail_as_hyper_utils_do() {
 
 #[tokio::test]
 async fn requests_with_a_body_that_fails_by_http_2_fail_as_hyper_utils_do() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let answer = service_fn(async |request: Request<Incoming>| {
-                let body = request.into_body().collect().await;
-                body.map(|_| Response::new(Empty::<Bytes>::new()))
-            });
-            let server = http2::Builder::new(TokioExecutor::new());
-            tokio::spawn(server.serve_connection(TokioIo::new(stream), answer));
-        }
+    let server = Server::start().await;
+    let url = server.uri("/");
+    server.each(|peer| async {
+        let answer = service_fn(async |request: Request<Incoming>| {
+            let body = request.into_body().collect().await;
+            body.map(|_| Response::new(Empty::<Bytes>::new()))
+        });
+        let builder = http2::Builder::new(TokioExecutor::new());
+        let stream = TokioIo::new(peer.into_stream());
+        let _ended = builder.serve_connection(stream, answer).await;
     });
     let request = || {
         let body = Pieces(vec!["hel"], Some(Failure));

@@ -12,7 +12,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use keepalive_http::legacy::Client;
 use keepalive_http::legacy::connect::capture_connection;
-use tokio::net::TcpListener;
 use tokio::sync::{Barrier, mpsc};
 
 use crate::support::{
@@ -91,24 +90,21 @@ async fn two_at_a_time(client: &Client<Told, Empty<Bytes>>, uri: &Uri) {
 
 /// Answers requests when there are two.
 async fn serve_pairs() -> Uri {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let server = Server::start().await;
+    let uri = server.uri("/");
     let both = Arc::new(Barrier::new(2));
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let both = Arc::clone(&both);
-            let answer = service_fn(move |_| {
-                let both = Arc::clone(&both);
-                async move {
-                    both.wait().await;
-                    Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
-                }
+    server.each(move |peer| {
+        let both = Arc::clone(&both);
+        async move {
+            let answer = service_fn(async |_| {
+                both.wait().await;
+                Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
             });
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+            let stream = TokioIo::new(peer.into_stream());
+            let _ended = http1::Builder::new().serve_connection(stream, answer).await;
         }
     });
-    uri.parse().unwrap()
+    uri
 }
 
 #[tokio::test]

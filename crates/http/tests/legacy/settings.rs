@@ -12,7 +12,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use keepalive_http::Idempotent;
 use keepalive_http::legacy::Builder;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
@@ -63,8 +62,17 @@ async fn a_space_after_a_header_name_is_an_error_unless_allowed() {
 
 /// Whether a GET is sent again if a reused connection is lost after this piece of an answer.
 async fn is_sent_again(pair: &Pair, piece: &str, again: bool) -> bool {
-    let (response, mut peer) = pair.get(ok("")).await;
-    response.unwrap();
+    let request = get(pair.server.uri("/b"));
+    is_request_sent_again(pair, request, piece, again).await
+}
+
+async fn is_request_sent_again(
+    pair: &Pair,
+    request: Request<Empty<Bytes>>,
+    piece: &str,
+    again: bool,
+) -> bool {
+    let mut peer = pair.used().await;
     let serve = async {
         peer.serve(piece).await;
         drop(peer);
@@ -72,7 +80,8 @@ async fn is_sent_again(pair: &Pair, piece: &str, again: bool) -> bool {
             pair.server.serve(ok("")).await;
         }
     };
-    exchange(pair.ask(), serve).await.0.is_ok()
+    let asked = pair.client.request(request);
+    exchange(asked, serve).await.0.is_ok()
 }
 
 #[tokio::test]
@@ -222,38 +231,14 @@ async fn an_idempotent_request_is_sent_again_whatever_its_method() {
         (Method::POST, None, false),
         (Method::POST, Some(Idempotent(true)), true),
     ] {
-        let server = Server::start().await;
-        let client = builder().build(Told::new());
-        let request = |method: &Method, said: Option<Idempotent>| {
-            let request = Request::builder().method(method).uri(server.uri("/"));
-            let body = Full::new(Bytes::from_static(b"an order"));
-            let mut request = request.body(body).unwrap();
-            if let Some(said) = said {
-                request.extensions_mut().insert(said);
-            }
-            request
-        };
-        let ask = client.request(request(&Method::POST, None));
-        let serve = async {
-            let mut peer = server.accept().await;
-            peer.request().await;
-            assert_eq!(peer.read(8).await, "an order");
-            peer.send(&ok("")).await;
-            peer
-        };
-        let (response, mut peer) = exchange(ask, serve).await;
-        response.unwrap();
-
-        let ask = client.request(request(&method, said));
-        let serve = async {
-            peer.request().await;
-            drop(peer);
-            if again {
-                server.serve(ok("")).await;
-            }
-        };
-        let (response, ()) = exchange(ask, serve).await;
-        assert_eq!(response.is_ok(), again, "{method} {said:?}");
+        let pair = Pair::start().await;
+        let mut request = get(pair.server.uri("/"));
+        *request.method_mut() = method.clone();
+        if let Some(said) = said {
+            request.extensions_mut().insert(said);
+        }
+        let is_again = is_request_sent_again(&pair, request, "", again).await;
+        assert_eq!(is_again, again, "{method} {said:?}");
     }
 }
 
@@ -263,9 +248,19 @@ const REQUESTS: usize = 50;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_hold_and_each_of_many_requests_has_its_own_answer() {
     for http2_only in [false, true] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, http2_only));
+        let server = Server::start().await;
+        let port = server.port();
+        server.each(move |peer| async move {
+            let (io, answer) = (TokioIo::new(peer.into_stream()), service_fn(repeat));
+            // It ends when the client closes, however that looks.
+            let _ended = match http2_only {
+                true => {
+                    let builder = http2::Builder::new(TokioExecutor::new());
+                    builder.serve_connection(io, answer).await
+                }
+                false => http1::Builder::new().serve_connection(io, answer).await,
+            };
+        });
         let connector = Told::new();
         let mut builder = builder();
         builder.max_per_host(3).http2_only(http2_only);
@@ -276,7 +271,7 @@ async fn limits_hold_and_each_of_many_requests_has_its_own_answer() {
             tasks.spawn(async move {
                 for number in 0..REQUESTS {
                     let path = format!("/{task}/{number}");
-                    let uri = format!("http://{address}{path}").parse().unwrap();
+                    let uri = format!("http://127.0.0.1:{port}{path}").parse().unwrap();
                     let response = within(client.request(get(uri))).await.unwrap();
                     if number % 3 > 0 {
                         assert_eq!(text(response).await, path.repeat(number * 50));
@@ -287,19 +282,6 @@ async fn limits_hold_and_each_of_many_requests_has_its_own_answer() {
         tasks.join_all().await;
         let most = connector.most();
         assert!((1..=3).contains(&most), "{most} connections at once");
-    }
-}
-
-async fn serve(listener: TcpListener, http2_only: bool) {
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (io, answer) = (TokioIo::new(stream), service_fn(repeat));
-        if http2_only {
-            let builder = http2::Builder::new(TokioExecutor::new());
-            tokio::spawn(builder.serve_connection(io, answer));
-        } else {
-            tokio::spawn(http1::Builder::new().serve_connection(io, answer));
-        }
     }
 }
 

@@ -9,22 +9,18 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use keepalive_testkit::http_server::Server;
 
 /// Serves until the runtime ends; returns the port.
 pub(crate) async fn start() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let serve = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service_fn(async |r| answer(r).await));
-            tokio::spawn(async move {
-                // The server in front may close at any time.
-                let _ended = serve.await;
-            });
-        }
+    let server = Server::start().await;
+    let port = server.port();
+    server.each(|peer| async {
+        let stream = TokioIo::new(peer.into_stream());
+        let serve =
+            http1::Builder::new().serve_connection(stream, service_fn(async |r| answer(r).await));
+        // The server in front may close at any time.
+        let _ended = serve.await;
     });
     port
 }

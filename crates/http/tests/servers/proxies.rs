@@ -14,9 +14,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use keepalive::{Manager, NetConnector, Proxy, Tls};
 use keepalive_http::{Client, Http};
+use keepalive_testkit::http_server::Server;
 use keepalive_testkit::net::proxies::{self, Setup, squid, tinyproxy};
 use keepalive_testkit::tls::Identity;
-use tokio::net::TcpListener;
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 const ORIGINS: usize = 20;
@@ -25,66 +26,55 @@ const PER_HOST: usize = 2;
 
 type Start = fn(&Path, Setup<'_>) -> Option<proxies::Proxy>;
 
+/// Each proxy that is installed, with or without credentials, and its folder.
+fn installed(
+    credentials: &[bool],
+    tunnels_anywhere: bool,
+) -> impl Iterator<Item = (proxies::Proxy, TempDir, bool)> {
+    let starts = [squid as Start, tinyproxy].into_iter();
+    let all = starts.flat_map(|start| credentials.iter().map(move |&wants| (start, wants)));
+    all.filter_map(move |(start, wants_credentials)| {
+        let setup = Setup {
+            wants_credentials,
+            tunnels_anywhere,
+            ..Setup::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let proxy = start(folder.path(), setup)?;
+        Some((proxy, folder, wants_credentials))
+    })
+}
+
+/// By default squid refuses tunnels to the ports of the origins.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_are_forwarded_by_real_proxies_over_few_connections() {
-    for start in [squid as Start, tinyproxy] {
-        for wants_credentials in [false, true] {
-            // By default squid refuses tunnels to the ports of the origins.
-            let setup = Setup {
-                wants_credentials,
-                ..Setup::default()
-            };
-            let folder = tempfile::tempdir().unwrap();
-            let Some(proxy) = start(folder.path(), setup) else {
-                continue;
-            };
-            let client = by(&url(&proxy, wants_credentials));
-            ask_all(&client).await;
-            let hosts = client.manager().stats().hosts;
-            assert_eq!(hosts.len(), 1, "the proxy is the one host: {hosts:?}");
-            if let Ok(log) = fs::read_to_string(folder.path().join("access.log")) {
-                // A client without a request only checks whether the proxy listens.
-                let lines = log.lines().filter(|line| line.contains(" PUT "));
-                let clients: HashSet<_> = lines.map(|line| line.split(' ').next()).collect();
-                assert!((1..=PER_HOST).contains(&clients.len()), "{log}");
-                assert!(client.manager().totals().opened <= PER_HOST as u64);
-            }
+    for (proxy, folder, wants_credentials) in installed(&[false, true], false) {
+        let client = by(&url(&proxy, wants_credentials));
+        ask_all(&client).await;
+        let hosts = client.manager().stats().hosts;
+        assert_eq!(hosts.len(), 1, "the proxy is the one host: {hosts:?}");
+        if let Ok(log) = fs::read_to_string(folder.path().join("access.log")) {
+            // A client without a request only checks whether the proxy listens.
+            let lines = log.lines().filter(|line| line.contains(" PUT "));
+            let clients: HashSet<_> = lines.map(|line| line.split(' ').next()).collect();
+            assert!((1..=PER_HOST).contains(&clients.len()), "{log}");
+            assert!(client.manager().totals().opened <= PER_HOST as u64);
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tunnels_through_real_proxies_lead_to_one_server_each() {
-    for start in [squid as Start, tinyproxy] {
-        for wants_credentials in [false, true] {
-            let setup = Setup {
-                wants_credentials,
-                tunnels_anywhere: true,
-                ..Setup::default()
-            };
-            let folder = tempfile::tempdir().unwrap();
-            let Some(proxy) = start(folder.path(), setup) else {
-                continue;
-            };
-            let client = by(&url(&proxy, wants_credentials).tunnel(true));
-            ask_all(&client).await;
-            assert_eq!(client.manager().stats().hosts.len(), ORIGINS);
-        }
+    for (proxy, _folder, wants_credentials) in installed(&[false, true], true) {
+        let client = by(&url(&proxy, wants_credentials).tunnel(true));
+        ask_all(&client).await;
+        assert_eq!(client.manager().stats().hosts.len(), ORIGINS);
     }
 }
 
 #[tokio::test]
 async fn wrong_credentials_at_real_proxies_are_refused_without_a_secret_in_the_error() {
-    for start in [squid as Start, tinyproxy] {
-        let setup = Setup {
-            wants_credentials: true,
-            tunnels_anywhere: true,
-            ..Setup::default()
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let Some(proxy) = start(folder.path(), setup) else {
-            continue;
-        };
+    for (proxy, _folder, _) in installed(&[true], true) {
         let origin = Origins::start(1).await;
         for user in ["", "me:secretly@"] {
             let proxy: Proxy = format!("http://{user}{}", proxy.address).parse().unwrap();
@@ -174,13 +164,23 @@ struct Origins {
 
 impl Origins {
     async fn start(count: usize) -> Self {
-        let heads = Arc::default();
+        let heads: Arc<Mutex<Vec<HeaderMap>>> = Arc::default();
         let mut ports = Vec::new();
         for _ in 0..count {
-            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let port = listener.local_addr().unwrap().port();
+            let server = Server::start().await;
+            let port = server.port();
             ports.push(port);
-            tokio::spawn(serve(listener, port, Arc::clone(&heads)));
+            let heads = Arc::clone(&heads);
+            server.each(move |peer| {
+                let heads = Arc::clone(&heads);
+                async move {
+                    let service = service_fn(|request| answer(request, port, &heads));
+                    // The proxy may close at any time.
+                    let _ended = http1::Builder::new()
+                        .serve_connection(TokioIo::new(peer.into_stream()), service)
+                        .await;
+                }
+            });
         }
         Self { ports, heads }
     }
@@ -191,19 +191,6 @@ impl Origins {
 
     fn heads(&self) -> Vec<HeaderMap> {
         self.heads.lock().unwrap().clone()
-    }
-}
-
-async fn serve(listener: TcpListener, port: u16, heads: Arc<Mutex<Vec<HeaderMap>>>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let heads = Arc::clone(&heads);
-        tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, port, &heads));
-            // The proxy may close at any time.
-            let _ended = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
     }
 }
 

@@ -139,7 +139,7 @@ impl From<Unusable> for ConnectError {
 }
 
 /// The system's text for an error number, without the number that `io::Error` appends.
-pub(crate) fn system_text(number: i32) -> String {
+pub fn system_text(number: i32) -> String {
     let text = io::Error::from_raw_os_error(number).to_string();
     match text.rfind(" (os error") {
         Some(end) => text[..end].to_owned(),

@@ -11,8 +11,7 @@ use crate::api::host::Host;
 
 use crate::connect::bind::BindAddresses;
 
-pub use crate::connect::error::ConnectError;
-pub(crate) use crate::connect::error::system_text;
+pub use crate::connect::error::{ConnectError, system_text};
 pub use crate::connect::forward::Forwarder;
 pub use crate::connect::options::TcpOptions;
 #[cfg(feature = "proxy")]
