@@ -1,6 +1,5 @@
 //! Connectors of users, for a scheme or for a whole manager.
 
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -8,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use keepalive::{
     Attempt, ConnectError, Connection, Connector, FromCache, Manager, Request, Unusable,
 };
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, copy, duplex, split};
+use tokio::io::{AsyncRead, DuplexStream, ReadBuf, copy, duplex, split};
 use tokio::sync::Notify;
 
 use crate::support::{Probe, Server, build, echo, eventually, run};
@@ -70,33 +69,7 @@ impl Connection for Pipe {
     }
 }
 
-impl AsyncRead for Pipe {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
+keepalive_testkit::forward_io!(Pipe, stream);
 
 /// R2: a connector registered for a scheme opens the connections of that scheme, and no others.
 #[test]

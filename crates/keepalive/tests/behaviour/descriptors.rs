@@ -25,6 +25,17 @@ fn with_few_descriptors(test: impl FnOnce(u16)) {
     in_a_process(&wrapper, prepare, |port| test(port.parse().unwrap()));
 }
 
+/// Runs a test in such a process, with leases of all that its descriptors are enough for.
+fn without_descriptors(test: impl AsyncFn(&Manager, u16, Vec<Lease>)) {
+    with_few_descriptors(move |port| {
+        run(async || {
+            let manager = manager();
+            let leases = take_all(&manager, port).await;
+            test(&manager, port, leases).await;
+        });
+    });
+}
+
 fn request(port: u16) -> Request {
     Request::new("test", "127.0.0.1", port).unwrap()
 }
@@ -100,114 +111,90 @@ fn two_thousand_requests_for_many_hosts_with_few_descriptors_are_all_served() {
 
 #[test]
 fn a_request_that_finds_no_descriptor_is_served_when_there_is_one() {
-    with_few_descriptors(|port| {
-        run(async || {
-            let manager = manager();
-            let mut leases = take_all(&manager, port).await;
-            let mut waits = manager.allocate(request(port));
-            wants_descriptor(&mut waits).await;
-            drop(leases.pop());
-            let mut lease = waits.await.unwrap();
-            assert_eq!(lease.from_cache(), None);
-            echo(&mut lease, "there is a descriptor again").await;
-            for lease in &mut leases {
-                echo(lease, "what was open is still good").await;
-            }
-        });
+    without_descriptors(async |manager, port, mut leases| {
+        let mut waits = manager.allocate(request(port));
+        wants_descriptor(&mut waits).await;
+        drop(leases.pop());
+        let mut lease = waits.await.unwrap();
+        assert_eq!(lease.from_cache(), None);
+        echo(&mut lease, "there is a descriptor again").await;
+        for lease in &mut leases {
+            echo(lease, "what was open is still good").await;
+        }
     });
 }
 
 #[test]
 fn a_request_that_finds_no_descriptor_takes_a_freed_connection() {
-    with_few_descriptors(|port| {
-        run(async || {
-            let manager = manager();
-            let mut leases = take_all(&manager, port).await;
-            let mut waits = manager.allocate(request(port));
-            wants_descriptor(&mut waits).await;
-            leases.pop().unwrap().free();
-            let lease = waits.await.unwrap();
-            assert!(lease.from_cache().is_some());
-        });
+    without_descriptors(async |manager, port, mut leases| {
+        let mut waits = manager.allocate(request(port));
+        wants_descriptor(&mut waits).await;
+        leases.pop().unwrap().free();
+        let lease = waits.await.unwrap();
+        assert!(lease.from_cache().is_some());
     });
 }
 
 #[test]
 fn an_idle_connection_closes_for_an_attempt_without_a_descriptor() {
-    with_few_descriptors(|port| {
-        run(async || {
-            let manager = manager();
-            let leases = take_all(&manager, port).await;
-            let idle = leases.len();
-            leases.into_iter().for_each(Lease::free);
-            assert_eq!(manager.totals().idle, idle);
-            let other = partition(port, "other");
-            let waits = timeout(Duration::from_secs(2), manager.allocate(other));
-            let mut lease = waits.await.expect("nothing else closes").unwrap();
-            echo(&mut lease, "of another host").await;
-            assert_eq!(manager.totals().evicted, 1, "no more than is needed");
-        });
+    without_descriptors(async |manager, port, leases| {
+        let idle = leases.len();
+        leases.into_iter().for_each(Lease::free);
+        assert_eq!(manager.totals().idle, idle);
+        let other = partition(port, "other");
+        let waits = timeout(Duration::from_secs(2), manager.allocate(other));
+        let mut lease = waits.await.expect("nothing else closes").unwrap();
+        echo(&mut lease, "of another host").await;
+        assert_eq!(manager.totals().evicted, 1, "no more than is needed");
     });
 }
 
 #[test]
 fn a_timeout_for_want_of_a_descriptor_names_the_limit() {
-    with_few_descriptors(|port| {
-        run(async || {
-            let manager = manager();
-            let leases = take_all(&manager, port).await;
-            let time = Duration::from_millis(300);
-            let failed = error(manager.allocate(request(port).timeout(time)).await);
-            assert_eq!(failed.kind(), ErrorKind::Timeout);
-            assert_eq!(failed.function(), "connect");
-            assert_eq!(failed.waiting().unwrap().reason(), Reason::Descriptor);
-            assert!(failed.timing().connect >= time - Duration::from_millis(50));
-            let text = failed.to_string();
-            assert!(
-                text.contains("no file descriptor is left (raise `ulimit -n`"),
-                "{text}"
-            );
-            assert!(text.contains("(os error 24)"), "{text}");
-            let mut cause: Option<&(dyn Error + 'static)> = failed.source();
-            let number = loop {
-                let error = cause.expect("the system's error is among the causes");
-                match error.downcast_ref::<std::io::Error>() {
-                    Some(error) => break error.raw_os_error(),
-                    None => cause = error.source(),
-                }
-            };
-            assert_eq!(number, Some(EMFILE));
-            holds_no_slot(&manager, &leases).await;
-        });
+    without_descriptors(async |manager, port, leases| {
+        let time = Duration::from_millis(300);
+        let failed = error(manager.allocate(request(port).timeout(time)).await);
+        assert_eq!(failed.kind(), ErrorKind::Timeout);
+        assert_eq!(failed.function(), "connect");
+        assert_eq!(failed.waiting().unwrap().reason(), Reason::Descriptor);
+        assert!(failed.timing().connect >= time - Duration::from_millis(50));
+        let text = failed.to_string();
+        assert!(
+            text.contains("no file descriptor is left (raise `ulimit -n`"),
+            "{text}"
+        );
+        assert!(text.contains("(os error 24)"), "{text}");
+        let mut cause: Option<&(dyn Error + 'static)> = failed.source();
+        let number = loop {
+            let error = cause.expect("the system's error is among the causes");
+            match error.downcast_ref::<std::io::Error>() {
+                Some(error) => break error.raw_os_error(),
+                None => cause = error.source(),
+            }
+        };
+        assert_eq!(number, Some(EMFILE));
+        holds_no_slot(manager, &leases).await;
     });
 }
 
 #[test]
 fn a_name_that_cannot_be_looked_up_for_want_of_a_descriptor_is_looked_up_later() {
-    with_few_descriptors(|port| {
-        run(async || {
-            let manager = manager();
-            let mut leases = take_all(&manager, port).await;
-            let named = Request::new("test", "localhost", port).unwrap();
-            let mut waits = manager.allocate(named);
-            wants_descriptor(&mut waits).await;
-            leases.truncate(10);
-            let mut lease = waits.await.unwrap();
-            echo(&mut lease, "the name was found").await;
-        });
+    without_descriptors(async |manager, port, mut leases| {
+        let named = Request::new("test", "localhost", port).unwrap();
+        let mut waits = manager.allocate(named);
+        wants_descriptor(&mut waits).await;
+        leases.truncate(10);
+        let mut lease = waits.await.unwrap();
+        echo(&mut lease, "the name was found").await;
     });
 }
 
 #[test]
 fn a_withdrawn_request_without_a_descriptor_leaves_nothing() {
-    with_few_descriptors(|port| {
-        run(async || {
-            let manager = manager();
-            let leases = take_all(&manager, port).await;
-            let mut waits = manager.allocate(request(port));
-            wants_descriptor(&mut waits).await;
-            drop(waits);
-            holds_no_slot(&manager, &leases).await;
-        });
+    without_descriptors(async |manager, port, leases| {
+        let mut waits = manager.allocate(request(port));
+        wants_descriptor(&mut waits).await;
+        drop(waits);
+        holds_no_slot(manager, &leases).await;
     });
 }

@@ -1,6 +1,6 @@
 //! E3: panics of users' code in connectors, connections, wakers and drops.
 
-use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -8,44 +8,32 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use keepalive::{
-    Attempt, ConnectError, Connection, Connector, ErrorKind, FromCache, Manager, NetConnector,
-    NetStream, Pending, Phase, Request, Unusable,
-};
+use keepalive::{ConnectError, ErrorKind, FromCache, Lease, Manager, Pending, Phase, Request};
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
 
 use crate::support::{Gauge, Mock, Server, build, echo, error, eventually, host, run, run_or_hang};
 
-struct Shaky(NetConnector);
-
-impl Connector for Shaky {
-    type Connection = NetStream;
-
-    async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
-        assert!(attempt.host().scheme() != "panic", "as planned");
-        self.0.connect(attempt).await
-    }
-}
-
 /// E3: a connector that panics fails its own attempt, and nothing else.
 #[test]
 fn a_panicking_connector_fails_one_request_and_keeps_no_slot() {
     run(async || {
-        let server = Server::start();
-        let manager = build(|it| it.max_open(1).connector(Shaky(NetConnector::new())));
-        let request = Request::new("panic", "127.0.0.1", server.port()).unwrap();
+        let mock = Mock::new().connect(|attempt| {
+            assert!(attempt.host().scheme() != "panic", "as planned");
+            ready(Ok(()))
+        });
+        let manager = build(|it| it.max_open(1).connector(mock));
+        let request = Request::new("panic", "127.0.0.1", 1).unwrap();
         let error = error(manager.allocate(request).await);
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert_eq!(error.function(), "connect");
         assert_eq!(error.error_str(), "the connector panicked");
         assert_eq!(manager.totals().open, 0);
-
-        let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "the slot is free").await;
+        manager.allocate(host(0)).await.unwrap().free();
     });
 }
 
+#[derive(Debug)]
 struct Bad;
 
 impl Drop for Bad {
@@ -72,29 +60,19 @@ fn a_context_that_panics_in_its_drop_loses_no_slot() {
     });
 }
 
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?}")]
 struct BadError(Bad);
-
-impl fmt::Debug for BadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("bad")
-    }
-}
-
-impl fmt::Display for BadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("bad")
-    }
-}
-
-impl std::error::Error for BadError {}
 
 #[test]
 fn an_unread_error_that_panics_in_its_drop_loses_no_slot() {
     run(async || {
         let attempts = AtomicUsize::new(0);
-        let mock = Mock::new().connect(move || match attempts.fetch_add(1, SeqCst) {
-            0 => Poll::Ready(Err(ConnectError::new("connect", BadError(Bad)))),
-            _ => Poll::Ready(Ok(())),
+        let mock = Mock::new().connect(move |_| {
+            ready(match attempts.fetch_add(1, SeqCst) {
+                0 => Err(ConnectError::new("connect", BadError(Bad))),
+                _ => Ok(()),
+            })
         });
         let manager = build(|it| it.connector(mock).max_open(1));
         let (mailbox, responses) = manager.mailbox();
@@ -108,54 +86,16 @@ fn an_unread_error_that_panics_in_its_drop_loses_no_slot() {
     });
 }
 
-/// Connections whose handles panic when they are dropped, with a capacity that can be set.
-#[derive(Clone)]
-struct Handles(Arc<AtomicUsize>);
-
-struct Handle {
-    capacity: Arc<AtomicUsize>,
-    _bad: Option<Bad>,
-}
-
-impl Connector for Handles {
-    type Connection = Handle;
-
-    async fn connect(&self, _: &Attempt) -> Result<Handle, ConnectError> {
-        let capacity = Arc::clone(&self.0);
-        Ok(Handle {
-            capacity,
-            _bad: None,
-        })
-    }
-}
-
-impl Connection for Handle {
-    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
-        Poll::Pending
-    }
-
-    fn check(&mut self) -> Result<(), Unusable> {
-        Ok(())
-    }
-
-    fn capacity(&self) -> usize {
-        self.capacity.load(SeqCst)
-    }
-
-    fn share(&self) -> Option<Self> {
-        Some(Self {
-            capacity: Arc::clone(&self.capacity),
-            _bad: Some(Bad),
-        })
-    }
-}
-
 #[test]
 fn a_shared_handle_that_panics_in_its_drop_loses_no_slot() {
     run(async || {
         let capacity = Arc::new(AtomicUsize::new(1));
-        let connector = Handles(Arc::clone(&capacity));
-        let manager = build(|it| it.connector(connector).max_per_host(1));
+        let mock = Mock::shared({
+            let capacity = Arc::clone(&capacity);
+            move || capacity.load(SeqCst)
+        });
+        let mock = mock.drop_handle(|| drop(Bad));
+        let manager = build(|it| it.connector(mock).max_per_host(1));
         let lease = manager.allocate(host(0)).await.unwrap();
         capacity.store(2, SeqCst);
         lease.free();
@@ -171,9 +111,8 @@ fn one_slot(mock: &Mock) -> Manager<Mock> {
 }
 
 /// The next request gets a new connection, in the slot of the one that panicked.
-async fn assert_slot_is_back(manager: &Manager<Mock>, mock: &Mock) {
-    eventually("the slot is back", || manager.totals().open == 0).await;
-    let lease = manager.allocate(host(1)).await.expect("a connection");
+async fn assert_next_is_new(manager: &Manager<Mock>, mock: &Mock) {
+    let lease = manager.allocate(host(0)).await.expect("a connection");
     assert_eq!(lease.from_cache(), None);
     let tally = mock.open.read();
     assert_eq!((tally.now, tally.total, tally.highest), (1, 2, 1));
@@ -181,50 +120,38 @@ async fn assert_slot_is_back(manager: &Manager<Mock>, mock: &Mock) {
 
 /// E3: a connection whose methods panic is closed; its slot is free, and others go on.
 #[test]
-fn a_panic_of_capacity_counts_as_one() {
+fn a_panic_of_capacity_or_share_means_one_lease_at_a_time() {
     run(async || {
-        let mock = Mock::new().capacity(|| panic!("as planned"));
-        let manager = one_slot(&mock);
-        let first = manager.allocate(host(0)).await.unwrap();
-        let second = manager.allocate(host(0));
-        assert!(second.waiting().is_some());
-        first.free();
-        let second = second.await.unwrap();
-        assert_eq!(second.from_cache(), Some(FromCache::Deferred));
+        for mock in [
+            Mock::new().capacity(|| panic!("as planned")),
+            Mock::new().capacity(|| 3).share(|| panic!("as planned")),
+        ] {
+            let manager = one_slot(&mock);
+            let first = manager.allocate(host(0)).await.unwrap();
+            let second = manager.allocate(host(0));
+            assert!(second.waiting().is_some());
+            first.free();
+            let second = second.await.unwrap();
+            assert_eq!(second.from_cache(), Some(FromCache::Deferred));
+        }
     });
 }
 
 #[test]
-fn a_panic_of_share_means_one_lease_at_a_time() {
+fn a_panic_of_poll_close_or_poll_unusable_ends_the_connection() {
     run(async || {
-        let mock = Mock::new().capacity(|| 3).share(|| panic!("as planned"));
-        let manager = one_slot(&mock);
-        let first = manager.allocate(host(0)).await.unwrap();
-        let second = manager.allocate(host(0));
-        assert!(second.waiting().is_some());
-        first.free();
-        let second = second.await.unwrap();
-        assert_eq!(second.from_cache(), Some(FromCache::Deferred));
-    });
-}
-
-#[test]
-fn a_panic_of_poll_close_ends_the_closing() {
-    run(async || {
-        let mock = Mock::new().close(|| panic!("as planned"));
-        let manager = one_slot(&mock);
-        manager.allocate(host(0)).await.unwrap().close();
-        assert_slot_is_back(&manager, &mock).await;
-    });
-}
-
-#[test]
-fn a_panic_of_poll_unusable_closes_the_connection() {
-    run(async || {
-        let mock = Mock::new().watch(|| panic!("as planned"));
-        let manager = one_slot(&mock);
-        manager.allocate(host(0)).await.unwrap().free();
-        assert_slot_is_back(&manager, &mock).await;
+        for (mock, give_back) in [
+            (
+                Mock::new().close(|| panic!("as planned")),
+                Lease::close as fn(_),
+            ),
+            (Mock::new().watch(|| panic!("as planned")), Lease::free),
+        ] {
+            let manager = one_slot(&mock);
+            give_back(manager.allocate(host(0)).await.unwrap());
+            eventually("the slot is back", || manager.totals().open == 0).await;
+            assert_next_is_new(&manager, &mock).await;
+        }
     });
 }
 
@@ -236,10 +163,7 @@ fn a_panic_of_check_closes_the_connection() {
         manager.allocate(host(0)).await.unwrap().free();
         // Idle for this long, it is checked.
         tokio::time::sleep(Duration::from_millis(2)).await;
-        let lease = manager.allocate(host(0)).await.unwrap();
-        assert_eq!(lease.from_cache(), None);
-        let tally = mock.open.read();
-        assert_eq!((tally.now, tally.total, tally.highest), (1, 2, 1));
+        assert_next_is_new(&manager, &mock).await;
     });
 }
 
@@ -315,7 +239,7 @@ fn shutdown_closes_idle_connections_though_a_waker_panics() {
         let busy = held.remove(0);
         let mut waiter = manager.allocate(host(0));
         arm(&mut waiter);
-        held.into_iter().for_each(keepalive::Lease::free);
+        held.into_iter().for_each(Lease::free);
 
         drop(manager.shutdown());
         assert_eq!(error(waiter.await).kind(), ErrorKind::ShutDown);
@@ -391,44 +315,10 @@ fn a_panic_while_holding_a_lease_closes_it_and_returns_the_slot() {
     });
 }
 
-/// Fails when it is notified, with an error that contains the manager.
-#[derive(Clone, Default)]
-struct Fails {
-    manager: Arc<Mutex<Option<Manager<Fails>>>>,
-    begun: Arc<Notify>,
-    goes_on: Arc<Notify>,
-    dropped: Gauge,
-}
-
-impl Connector for Fails {
-    type Connection = NetStream;
-
-    async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
-        attempt.enter(Phase::Connect);
-        self.begun.notify_one();
-        self.goes_on.notified().await;
-        let manager = self.manager.lock().unwrap().take().expect("one attempt");
-        let nosy = Nosy(manager, self.dropped.clone());
-        Err(ConnectError::new("connect", nosy))
-    }
-}
-
 /// Reads the manager's figures when it is dropped.
-struct Nosy(Manager<Fails>, Gauge);
-
-impl fmt::Debug for Nosy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Nosy")
-    }
-}
-
-impl fmt::Display for Nosy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nosy")
-    }
-}
-
-impl std::error::Error for Nosy {}
+#[derive(Debug, thiserror::Error)]
+#[error("nosy")]
+struct Nosy(Manager<Mock>, Gauge);
 
 impl Drop for Nosy {
     fn drop(&mut self) {
@@ -441,14 +331,30 @@ impl Drop for Nosy {
 #[test]
 fn an_unread_error_may_call_the_manager_in_its_drop() {
     run_or_hang(async || {
-        let connector = Fails::default();
-        let manager = build(|it| it.connector(connector.clone()));
-        *connector.manager.lock().unwrap() = Some(manager.clone());
+        let (begun, goes_on, dropped) = <(Arc<Notify>, Arc<Notify>, Gauge)>::default();
+        let inside = Arc::new(Mutex::new(None));
+        let mock = Mock::new().connect({
+            let (begun, goes_on) = (Arc::clone(&begun), Arc::clone(&goes_on));
+            let (inside, dropped) = (Arc::clone(&inside), dropped.clone());
+            move |attempt| {
+                attempt.enter(Phase::Connect);
+                let goes_on = Arc::clone(&goes_on);
+                let manager: Option<Manager<Mock>> = inside.lock().unwrap().take();
+                let (manager, dropped) = (manager.expect("one attempt"), dropped.clone());
+                begun.notify_one();
+                async move {
+                    goes_on.notified().await;
+                    Err(ConnectError::new("connect", Nosy(manager, dropped)))
+                }
+            }
+        });
+        let manager = build(|it| it.connector(mock));
+        *inside.lock().unwrap() = Some(manager.clone());
         let pending = manager.allocate(host(0));
-        connector.begun.notified().await;
+        begun.notified().await;
         drop(pending);
-        connector.goes_on.notify_one();
-        connector.dropped.until(|tally| tally.gone == 1).await;
+        goes_on.notify_one();
+        dropped.until(|tally| tally.gone == 1).await;
         assert_eq!(manager.totals().open, 0);
     });
 }

@@ -1,5 +1,6 @@
 //! Leases that come back: which connections are reused, and which are closed.
 
+use std::future::ready;
 use std::net::TcpListener;
 use std::pin::pin;
 use std::task::Poll;
@@ -200,9 +201,9 @@ fn a_slot_comes_back_from_a_connection_that_never_closes() {
 fn a_connection_opened_too_late_that_never_closes_is_dropped() {
     run(async || {
         // The attempt is not withdrawn at its deadline, because it does not let go of its thread.
-        let mock = Mock::new().close(|| Poll::Pending).connect(|| {
+        let mock = Mock::new().close(|| Poll::Pending).connect(|_| {
             sleep(Duration::from_millis(40));
-            Poll::Ready(Ok(()))
+            ready(Ok(()))
         });
         let manager = build(|it| {
             it.connector(mock.clone())

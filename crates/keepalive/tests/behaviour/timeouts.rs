@@ -4,9 +4,7 @@ use std::io::ErrorKind::TimedOut;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use keepalive::{
-    Attempt, ConnectError, Connector, ErrorKind, FromCache, Manager, NetConnector, Reason, Request,
-};
+use keepalive::{ErrorKind, FromCache, Manager, NetConnector, Reason, Request};
 use socket2::{Domain, Socket, Type};
 use tokio::time::{advance, sleep, timeout};
 
@@ -96,18 +94,6 @@ fn a_timeout_while_connecting_frees_the_slot() {
     });
 }
 
-/// Connects after a time.
-struct Late(Mock, Duration);
-
-impl Connector for Late {
-    type Connection = <Mock as Connector>::Connection;
-
-    async fn connect(&self, attempt: &Attempt) -> Result<Self::Connection, ConnectError> {
-        sleep(self.1).await;
-        Connector::connect(&self.0, attempt).await
-    }
-}
-
 /// R6, httpclient #309: when an attempt succeeds at the very deadline of its request, the request
 /// gets the connection or a timeout, and no slot is lost.
 #[tokio::test(start_paused = true)]
@@ -132,8 +118,11 @@ const MILLI: Duration = Duration::from_millis(1);
 
 /// Whether a request was served by an attempt that takes so long.
 async fn serves_after(time: Duration) -> bool {
-    let mock = Mock::new();
-    let manager = build(|it| it.connector(Late(mock.clone(), time)).max_per_host(1));
+    let mock = Mock::new().connect(move |_| async move {
+        sleep(time).await;
+        Ok(())
+    });
+    let manager = build(|it| it.connector(mock.clone()).max_per_host(1));
     let served = match manager.allocate(host(0).timeout(DEADLINE)).await {
         Ok(lease) => {
             lease.free();

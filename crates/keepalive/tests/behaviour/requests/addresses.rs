@@ -30,91 +30,89 @@ fn an_empty_address_is_an_error() {
     assert_text("http://:80", &format!("invalid address \"\": {reason}"));
 }
 
-#[test]
-fn numbers_that_are_no_address_are_an_error() {
-    for text in [
-        "256.1.1.1",
-        "127.1",
-        "1",
-        "0",
-        "1.",
-        "0x7f.1",
-        "127.0.0.0x1",
-        "0x",
-        "1.2.3.4.5",
-        "1.2.3",
-        "127.0.0.01",
-        "127.0.0.1.",
-        "2130706433",
-        "example.1",
-    ] {
-        assert_address(text, NUMBER);
-    }
-}
+/// Addresses by the reason why they are none.
+const FAULTS: [(&str, &[&str]); 5] = [
+    (
+        NUMBER,
+        &[
+            "256.1.1.1",
+            "127.1",
+            "1",
+            "0",
+            "1.",
+            "0x7f.1",
+            "127.0.0.0x1",
+            "0x",
+            "1.2.3.4.5",
+            "1.2.3",
+            "127.0.0.01",
+            "127.0.0.1.",
+            "2130706433",
+            "example.1",
+        ],
+    ),
+    (
+        COLON,
+        &[
+            "127.1:80",
+            "127.0.0.1:80",
+            "host:80",
+            ":",
+            ":80",
+            "::1]",
+            "1::2::3",
+            "::g",
+        ],
+    ),
+    (
+        BRACKETS,
+        &[
+            "[",
+            "[]",
+            "[::1",
+            "[::1]:80",
+            "[[::1]]",
+            "[127.0.0.1]",
+            "[localhost]",
+        ],
+    ),
+    (
+        ZONE,
+        &[
+            "fe80::1%",
+            "[fe80::1%]",
+            "fe80::1%et h0",
+            "fe80::1%eth0:80",
+            "fe80::1%99999999999",
+        ],
+    ),
+    (
+        NOT_ASCII,
+        &[
+            "exämple.test",
+            "例え.test",
+            "example。test",
+            "１２７.0.0.1",
+            "a\u{200b}b",
+        ],
+    ),
+];
 
 #[test]
-fn a_colon_outside_ipv6_is_an_error() {
-    for text in [
-        "127.1:80",
-        "127.0.0.1:80",
-        "host:80",
-        ":",
-        ":80",
-        "::1]",
-        "1::2::3",
-        "::g",
-    ] {
-        assert_address(text, COLON);
+fn an_address_of_no_form_is_an_error_with_its_reason() {
+    for (reason, texts) in FAULTS {
+        for text in texts {
+            assert_address(text, reason);
+        }
     }
     assert_error(
         Request::new("http", "http://example.test", 80),
         &format!("invalid address \"http://example.test\": {COLON}"),
     );
-}
-
-#[test]
-fn brackets_around_other_things_than_ipv6_are_an_error() {
-    for text in [
-        "[",
-        "[]",
-        "[::1",
-        "[::1]:80",
-        "[[::1]]",
-        "[127.0.0.1]",
-        "[localhost]",
-    ] {
-        assert_address(text, BRACKETS);
-    }
-}
-
-#[test]
-fn an_invalid_zone_is_an_error() {
-    for text in [
-        "fe80::1%",
-        "[fe80::1%]",
-        "fe80::1%et h0",
-        "fe80::1%eth0:80",
-        "fe80::1%99999999999",
-    ] {
-        assert_address(text, ZONE);
-    }
     assert_address(
         "127.0.0.1%eth0",
         "'%' is not allowed; a host name has letters, digits, '-', '_' and '.' only",
     );
-}
-
-#[test]
-fn a_name_that_is_not_ascii_is_an_error() {
-    for text in [
-        "exämple.test",
-        "例え.test",
-        "example。test",
-        "１２７.0.0.1",
-        "a\u{200b}b",
-    ] {
-        assert_address(text, NOT_ASCII);
-    }
 }
 
 #[test]

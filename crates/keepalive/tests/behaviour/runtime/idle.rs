@@ -9,7 +9,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
-use std::task::Poll;
 use std::time::Duration;
 
 use keepalive::{ErrorKind, Manager};
@@ -93,13 +92,7 @@ fn a_waiter_times_out_beside_an_idle_runtime() {
 #[test]
 fn an_attempt_of_an_idle_runtime_begins_again_within_the_limits() {
     let stuck = Arc::new(AtomicBool::new(true));
-    let mock = Mock::new().connect({
-        let stuck = Arc::clone(&stuck);
-        move || match stuck.load(SeqCst) {
-            true => Poll::Pending,
-            false => Poll::Ready(Ok(())),
-        }
-    });
+    let mock = Mock::stuck_while(&stuck);
     let manager = build(|it| it.connector(mock.clone()).max_per_host(2));
     let first = on_one_thread();
     let pending = first.block_on(async {

@@ -6,9 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use keepalive::{
-    Attempt, ConnectError, Connection, Connector, ErrorKind, Manager, Pending, Request, Unusable,
-};
+use keepalive::{ErrorKind, Manager, Pending, Request};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
@@ -143,13 +141,7 @@ impl Wake for AskAgain {
 fn ask_again_while_the_first_runtime_goes() {
     let (old, new) = (runtime(), runtime());
     let stuck = Arc::new(AtomicBool::new(true));
-    let mock = Mock::new().connect({
-        let stuck = Arc::clone(&stuck);
-        move || match stuck.load(SeqCst) {
-            true => Poll::Pending,
-            false => Poll::Ready(Ok(())),
-        }
-    });
+    let mock = Mock::stuck_while(&stuck);
     let manager = build(|it| it.connector(mock.clone()));
     let again = Arc::new(AskAgain {
         manager: manager.clone(),
@@ -218,39 +210,23 @@ fn two_thousand_waiters_end_with_their_runtime_on_a_small_stack() {
     }
 }
 
-/// A connector whose attempts to the host `patient` last until another runtime has ended.
-struct Patient(watch::Receiver<bool>);
-
-struct Open;
-
-impl Connection for Open {
-    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
-        Poll::Pending
-    }
-
-    fn check(&mut self) -> Result<(), Unusable> {
-        Ok(())
-    }
-}
-
-impl Connector for Patient {
-    type Connection = Open;
-
-    async fn connect(&self, attempt: &Attempt) -> Result<Open, ConnectError> {
-        if attempt.host().scheme() == "patient" {
-            let mut ended = self.0.clone();
-            ended.wait_for(|ended| *ended).await.expect("an end");
-        }
-        Ok(Open)
-    }
-}
-
 /// M4: requests of two runtimes that are both the first: the end of one is not felt by the other.
 #[test]
 fn the_first_requests_of_two_runtimes_do_not_depend_on_each_others_runtime() {
     for round in 0..300 {
         let (end, ended) = watch::channel(false);
-        let manager = build(|it| it.connector(Patient(ended)));
+        // Attempts to the host `patient` last until the other runtime has ended.
+        let mock = Mock::new().connect(move |attempt| {
+            let is_patient = attempt.host().scheme() == "patient";
+            let mut ended = ended.clone();
+            async move {
+                if is_patient {
+                    ended.wait_for(|ended| *ended).await.expect("an end");
+                }
+                Ok(())
+            }
+        });
+        let manager = build(|it| it.connector(mock));
         let (start, manager) = (Barrier::new(2), &manager);
         std::thread::scope(|scope| {
             scope.spawn(|| {

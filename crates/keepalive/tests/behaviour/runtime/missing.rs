@@ -1,18 +1,16 @@
 //! M4: threads without a runtime, and runtimes without timers.
 
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use keepalive::{
-    AllocateError, Attempt, ConnectError, Connection, Connector, ErrorKind, Lease, Manager,
-    Request, Unusable,
-};
+use keepalive::{AllocateError, ErrorKind, Lease, Manager, Request};
 use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 
-use crate::support::{Server, build, echo, error, poll_once, run};
+use crate::support::{Mock, Server, build, echo, error, poll_once, run};
 
 fn request() -> Request {
     Request::new("test", "127.0.0.1", 1).expect("a request")
@@ -75,35 +73,24 @@ fn a_runtime_without_timers_is_named_and_the_next_one_serves() {
     });
 }
 
-struct Tells;
-
-/// Where it was opened.
-struct Wire(Handle);
-
-impl Connector for Tells {
-    type Connection = Wire;
-
-    async fn connect(&self, attempt: &Attempt) -> Result<Wire, ConnectError> {
-        if attempt.host().scheme() == "slow" {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        Ok(Wire(Handle::current()))
-    }
-}
-
-impl Connection for Wire {
-    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
-        Poll::Pending
-    }
-
-    fn check(&mut self) -> Result<(), Unusable> {
-        Ok(())
-    }
-}
-
-fn elsewhere(give_back: fn(Lease<Tells>)) {
+fn elsewhere(give_back: fn(Lease<Mock>)) {
     run(async || {
-        let manager = build(|it| it.connector(Tells).max_open(1));
+        let opened_on = Arc::new(Mutex::new(None));
+        let mock = Mock::new().connect({
+            let opened_on = Arc::clone(&opened_on);
+            move |attempt| {
+                let is_slow = attempt.host().scheme() == "slow";
+                let opened_on = Arc::clone(&opened_on);
+                async move {
+                    if is_slow {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                    *opened_on.lock().expect("no panic") = Some(Handle::current().id());
+                    Ok(())
+                }
+            }
+        });
+        let manager = build(|it| it.connector(mock).max_open(1));
         let request = |scheme| Request::new(scheme, "127.0.0.1", 1).expect("a request");
         for scheme in ["quick", "slow"] {
             let lease = manager
@@ -120,7 +107,8 @@ fn elsewhere(give_back: fn(Lease<Tells>)) {
                 .await
                 .expect("in time");
             let lease = lease.expect("a connection");
-            assert_eq!(lease.0.id(), Handle::current().id());
+            let opened_on = *opened_on.lock().expect("no panic");
+            assert_eq!(opened_on, Some(Handle::current().id()));
             lease.close();
         }
     });

@@ -1,7 +1,8 @@
 //! A connector without sockets, whose connections behave as a test sets them.
 
-use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::future::{pending, poll_fn, ready};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -10,6 +11,7 @@ use keepalive::{Attempt, ConnectError, Connection, Connector, Request, Unusable}
 use super::{Entered, Gauge};
 
 type Hook<T> = Arc<dyn Fn() -> T + Send + Sync>;
+type Opening = Pin<Box<dyn Future<Output = Result<(), ConnectError>> + Send>>;
 
 /// Opens connections at once, which stay usable until the peer closes them. Each setter replaces
 /// one behaviour.
@@ -20,12 +22,13 @@ pub(crate) struct Mock {
     /// Connections; the handles on a shared one count as one.
     pub(crate) open: Gauge,
     peer: Arc<Peer>,
-    connect: Hook<Poll<Result<(), ConnectError>>>,
+    connect: Arc<dyn Fn(&Attempt) -> Opening + Send + Sync>,
     watch: Hook<Poll<Unusable>>,
     check: Hook<Result<(), Unusable>>,
     capacity: Hook<usize>,
     share: Hook<bool>,
     close: Hook<Poll<()>>,
+    drop_handle: Hook<()>,
     wakes_itself: bool,
 }
 
@@ -52,19 +55,41 @@ impl Mock {
             attempts: Gauge::default(),
             open: Gauge::default(),
             peer: Arc::default(),
-            connect: Arc::new(|| Poll::Ready(Ok(()))),
+            connect: Arc::new(|_| Box::pin(ready(Ok(())))),
             watch: Arc::new(|| Poll::Pending),
             check: Arc::new(|| Ok(())),
             capacity: Arc::new(|| 1),
             share: Arc::new(|| false),
             close: Arc::new(|| Poll::Ready(())),
+            drop_handle: Arc::new(|| ()),
             wakes_itself: false,
         }
     }
 
     /// Its attempts never end.
     pub(crate) fn stuck() -> Self {
-        Self::new().connect(|| Poll::Pending)
+        Self::new().connect(|_| pending())
+    }
+
+    /// Its attempts do not end while `stuck` says so.
+    pub(crate) fn stuck_while(stuck: &Arc<AtomicBool>) -> Self {
+        let stuck = Arc::clone(stuck);
+        Self::new().connect(move |_| {
+            let stuck = Arc::clone(&stuck);
+            poll_fn(move |_| match stuck.load(SeqCst) {
+                true => Poll::Pending,
+                false => Poll::Ready(Ok(())),
+            })
+        })
+    }
+
+    /// Its attempts do this.
+    pub(crate) fn connect<F>(mut self, hook: impl Fn(&Attempt) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), ConnectError>> + Send + 'static,
+    {
+        self.connect = Arc::new(move |attempt| Box::pin(hook(attempt)));
+        self
     }
 
     /// Its connections carry as many leases as `capacity` says.
@@ -73,12 +98,17 @@ impl Mock {
     }
 
     hooks! {
-        connect: Poll<Result<(), ConnectError>>;
         watch: Poll<Unusable>;
         check: Result<(), Unusable>;
         capacity: usize;
         share: bool;
         close: Poll<()>;
+    }
+
+    /// The further handles on its connections do this as they are dropped.
+    pub(crate) fn drop_handle(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.drop_handle = Arc::new(hook);
+        self
     }
 
     /// Its connections wake their watcher at every poll.
@@ -109,9 +139,9 @@ pub(crate) fn host(n: usize) -> Request {
 impl Connector for Mock {
     type Connection = Mocked;
 
-    async fn connect(&self, _attempt: &Attempt) -> Result<Mocked, ConnectError> {
+    async fn connect(&self, attempt: &Attempt) -> Result<Mocked, ConnectError> {
         let _attempt = self.attempts.enter();
-        poll_fn(|_| (self.connect)()).await?;
+        (self.connect)(attempt).await?;
         let open = self.open.enter();
         Ok(Mocked {
             number: self.open.read().total,
@@ -132,6 +162,14 @@ pub(crate) struct Mocked {
 impl Mocked {
     fn is_open(&self) -> bool {
         self.number > self.mock.peer.closed.load(SeqCst)
+    }
+}
+
+impl Drop for Mocked {
+    fn drop(&mut self) {
+        if self._open.is_none() {
+            (self.mock.drop_handle)();
+        }
     }
 }
 

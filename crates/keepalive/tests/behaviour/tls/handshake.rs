@@ -193,43 +193,30 @@ fn a_handshake_that_waits_for_its_peer_delays_no_other() {
 
 /// R2, E2: `https` is never served in clear text, and a server that speaks it is a distinct error.
 #[test]
-fn a_server_that_answers_in_clear_text_is_an_error_of_tls() {
+fn a_server_that_answers_in_clear_text_or_closes_is_an_error_of_tls() {
     run(async || {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let manager = build(|it| it.tls(trusted().1));
-        let pending = manager.allocate(Request::new("https", "127.0.0.1", port).unwrap());
-        let (mut stream, _) = listener.accept().await.unwrap();
-        stream
-            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            .await
-            .unwrap();
-        let refused = error(pending.await);
-        assert_eq!(refused.function(), "tls");
-        let text = refused.error_str();
-        assert!(text.contains("does not speak TLS"), "{text}");
-    });
-}
-
-#[test]
-fn a_server_that_closes_during_the_handshake_is_an_error_of_tls() {
-    run(async || {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let manager = build(|it| it.tls(trusted().1));
-        let pending = manager.allocate(Request::new("https", "127.0.0.1", port).unwrap());
-        let (mut stream, _) = listener.accept().await.unwrap();
-        // Reads all of it, since a close with unread bytes would be a reset.
-        let mut hello = [0; 4096];
-        AsyncReadExt::read(&mut stream, &mut hello).await.unwrap();
-        drop(stream);
-        let refused = error(pending.await);
-        assert_eq!(refused.function(), "tls");
-        let text = refused.error_str();
-        assert!(
-            text.contains("closed the connection during the handshake"),
-            "{text}"
-        );
+        for (answer, said) in [
+            (
+                &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+                "does not speak TLS",
+            ),
+            (b"", "closed the connection during the handshake"),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let manager = build(|it| it.tls(trusted().1));
+            let pending = manager.allocate(Request::new("https", "127.0.0.1", port).unwrap());
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // Reads all of it, since a close with unread bytes would be a reset.
+            AsyncReadExt::read(&mut stream, &mut [0; 4096])
+                .await
+                .unwrap();
+            stream.write_all(answer).await.unwrap();
+            drop(stream);
+            let refused = error(pending.await);
+            assert_eq!(refused.function(), "tls");
+            assert!(refused.error_str().contains(said), "{refused}");
+        }
     });
 }
 

@@ -105,6 +105,17 @@ async fn proxy_to(to: u16) -> (Authority, TlsProxy, Tls) {
     (root, proxy, tls)
 }
 
+/// A server and a proxy to it, each with TLS, and a manager that trusts both.
+async fn tls_within_tls(start: fn(ServerConfig) -> TlsServer) -> (TlsServer, TlsProxy, Manager) {
+    let root = Authority::root("root of the host");
+    let server = start(root.issue(&["127.0.0.1"]).config());
+    let (_, proxy, tls) = proxy_to(server.request().port()).await;
+    let net = NetConnector::new()
+        .proxy(proxy.proxy().tls(tls))
+        .tls(trust(&root));
+    (server, proxy, manager(net))
+}
+
 #[test]
 fn clear_text_goes_through_the_tls_of_a_proxy() {
     run(async || {
@@ -126,13 +137,7 @@ fn clear_text_goes_through_the_tls_of_a_proxy() {
 #[test]
 fn tls_to_the_host_goes_through_the_tls_of_a_proxy() {
     run(async || {
-        let root = Authority::root("root of the host");
-        let server = TlsServer::start(root.issue(&["127.0.0.1"]).config());
-        let (_, proxy, tls) = proxy_to(server.request().port()).await;
-        let net = NetConnector::new()
-            .proxy(proxy.proxy().tls(tls))
-            .tls(trust(&root));
-        let manager = manager(net);
+        let (server, proxy, manager) = tls_within_tls(TlsServer::start).await;
         let lease = goes(&manager, &server.request()).await;
         let info = lease.tls().expect("TLS with the host");
         assert!(info.peer_certificates().next().is_some());
@@ -177,13 +182,7 @@ fn bytes_of_the_host_right_after_a_tls_proxys_answer_are_kept() {
 fn an_idle_connection_through_a_tls_proxy_is_watched() {
     run(async || {
         for order in [Order::SendByte, Order::Close, Order::RekeyWithoutEnd] {
-            let root = Authority::root("root of the host");
-            let server = TlsServer::start(root.issue(&["127.0.0.1"]).config());
-            let (_, proxy, tls) = proxy_to(server.request().port()).await;
-            let net = NetConnector::new()
-                .proxy(proxy.proxy().tls(tls))
-                .tls(trust(&root));
-            let manager = manager(net);
+            let (server, _proxy, manager) = tls_within_tls(TlsServer::start).await;
             goes(&manager, &server.request()).await.free();
             // New keys are no data, and the connection stays.
             server.order(Order::Rekey);
@@ -204,13 +203,7 @@ async fn goes_again(manager: &Manager, request: &Request) {
 #[test]
 fn late_tickets_through_a_tls_proxy_are_no_data() {
     run(async || {
-        let root = Authority::root("root of the host");
-        let server = TlsServer::holding_tickets(root.issue(&["127.0.0.1"]).config());
-        let (_, proxy, tls) = proxy_to(server.request().port()).await;
-        let net = NetConnector::new()
-            .proxy(proxy.proxy().tls(tls))
-            .tls(trust(&root));
-        let manager = manager(net);
+        let (server, _proxy, manager) = tls_within_tls(TlsServer::holding_tickets).await;
         let lease = manager.allocate(server.request()).await;
         lease.expect("a connection").free();
         server.send_tickets();
