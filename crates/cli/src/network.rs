@@ -63,14 +63,11 @@ pub(crate) fn net(flags: &NetworkFlags) -> Result<NetConnector, Refusal> {
 }
 
 fn check_bind(addresses: &[IpAddr]) -> Result<(), Refusal> {
-    for (index, one) in addresses.iter().enumerate() {
-        let earlier = addresses[..index].iter();
-        if let Some(other) = earlier
-            .copied()
-            .find(|other| other.is_ipv4() == one.is_ipv4())
-        {
+    let (v4, v6): (Vec<IpAddr>, _) = addresses.iter().partition(|address| address.is_ipv4());
+    for family in [v4, v6] {
+        if let [one, other, ..] = family[..] {
             return Err(format!(
-                "--bind: {other} and {one} are of one family; give one address of each at most"
+                "--bind: {one} and {other} are of one family; give one address of each at most"
             )
             .into());
         }

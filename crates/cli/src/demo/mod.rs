@@ -61,7 +61,13 @@ async fn show(requests: u32) -> Result<Exit, String> {
         .connector(Http::over(NetConnector::new()))
         .build()
         .map_err(|error| format!("can not start the manager: {error}"))?;
-    let targets = targets(&servers, requests)?;
+    let urls = servers
+        .iter()
+        .map(|server| format!("http://{}/", server.address));
+    let targets = urls.map(|url| url.parse().expect("an address makes a URL"));
+    let targets: Vec<Target> = targets.collect();
+    // Those of the servers in turn.
+    let targets = targets.into_iter().cycle().take(requests as usize);
     say(&format!(
         "{} URLs from {SERVERS} servers on this machine, with at most {MAX_PER_HOST} connections \
          to one of them and {MAX_OPEN} in all.\n\n",
@@ -87,7 +93,7 @@ async fn show(requests: u32) -> Result<Exit, String> {
             shows: Shows::default(),
         },
         manager,
-        sources: vec![Source::Targets(targets)],
+        sources: vec![Source::Targets(Box::new(targets))],
         repeat: 1,
         jobs: JOBS,
         report: None,
@@ -107,21 +113,6 @@ async fn show(requests: u32) -> Result<Exit, String> {
         return Ok(Exit::Failed);
     }
     Ok(exit)
-}
-
-/// The URLs of the servers in turn, `requests` in all.
-fn targets(
-    servers: &[Arc<Server>],
-    requests: u32,
-) -> Result<Box<dyn Iterator<Item = Target> + Send>, String> {
-    let targets = servers
-        .iter()
-        .map(|server| format!("http://{}/", server.address).parse())
-        .collect::<Result<Vec<Target>, _>>()
-        .map_err(|error| format!("can not start the servers: {error}"))?;
-    Ok(Box::new(
-        targets.into_iter().cycle().take(requests as usize),
-    ))
 }
 
 fn explanation(outcome: &Outcome, census: &Census, closed: u64) -> String {

@@ -70,22 +70,19 @@ pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
 
 /// The codings that a response names; `None` without any.
 pub(crate) fn shown(headers: &HeaderMap) -> Option<String> {
-    let names: Vec<_> = names(headers).collect();
+    let names = names(headers);
     (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// The names of codings, without `identity`.
-fn names(headers: &HeaderMap) -> impl Iterator<Item = String> {
+fn names(headers: &HeaderMap) -> Vec<String> {
     let values = headers.get_all(CONTENT_ENCODING).into_iter();
-    let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
     let texts: Vec<_> = texts.collect();
-    let names = texts.join(",");
-    let names: Vec<_> = names
-        .split(',')
-        .map(|name| name.trim().to_owned())
-        .collect();
-    let is_none = |name: &String| name.is_empty() || name.eq_ignore_ascii_case("identity");
-    names.into_iter().filter(move |name| !is_none(name))
+    let texts = texts.join(",");
+    let names = texts.split(',').map(str::trim);
+    let names = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"));
+    names.map(str::to_owned).collect()
 }
 
 /// A body that is decoded as it is read.

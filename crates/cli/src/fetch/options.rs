@@ -1,6 +1,6 @@
 //! Checks the flags of `keepalive fetch`, and opens the files that they name.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -127,12 +127,6 @@ fn max_open(flags: &FetchFlags) -> usize {
     })
 }
 
-/// The length of a file; a pipe has none.
-fn length(file: impl Into<File>) -> Option<u64> {
-    let metadata = file.into().metadata().ok()?;
-    metadata.is_file().then_some(metadata.len())
-}
-
 /// The destination of bodies. Standard output gets the body of a single URL unless a flag names
 /// another place. With --include, it gets all bodies.
 fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
@@ -211,21 +205,19 @@ fn sources(urls: &[String], files: &[PathBuf]) -> Result<Vec<Source>, Refusal> {
 }
 
 fn lines(path: &Path) -> Result<Source, Refusal> {
-    if is_standard(path) {
-        return Ok(Source::Lines {
-            name: "standard input".to_owned(),
-            length: io::stdin()
-                .as_fd()
-                .try_clone_to_owned()
-                .ok()
-                .and_then(length),
-            reader: Box::new(io::stdin()),
-        });
-    }
-    let file = File::open(path).map_err(|error| fault("read", path, &error))?;
+    let (name, file) = match is_standard(path) {
+        true => {
+            let stdin = io::stdin().as_fd().try_clone_to_owned();
+            ("standard input".to_owned(), stdin.map(File::from))
+        }
+        false => (path.display().to_string(), File::open(path)),
+    };
+    let file = file.map_err(|error| fault("read", path, &error))?;
+    // A pipe has no length.
+    let metadata = file.metadata().ok().filter(Metadata::is_file);
     Ok(Source::Lines {
-        name: path.display().to_string(),
-        length: file.try_clone().ok().and_then(length),
+        name,
+        length: metadata.map(|metadata| metadata.len()),
         reader: Box::new(file),
     })
 }

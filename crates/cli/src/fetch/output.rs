@@ -147,7 +147,12 @@ pub(crate) enum Begun {
     },
     /// A device, a pipe or a link, which is written in place.
     Special(File, String),
-    Part(Part),
+    Part {
+        file: File,
+        part: TempPath,
+        whole: PathBuf,
+        name: String,
+    },
 }
 
 impl Begun {
@@ -155,8 +160,7 @@ impl Begun {
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Standard { .. } => STANDARD.to_owned(),
-            Self::Special(_, name) => name.clone(),
-            Self::Part(part) => part.name.clone(),
+            Self::Special(_, name) | Self::Part { name, .. } => name.clone(),
         }
     }
 
@@ -198,9 +202,9 @@ impl Begun {
         match self {
             Self::Standard { .. } => Ok(None),
             Self::Special(_, name) => Ok(Some(name)),
-            Self::Part(Part {
+            Self::Part {
                 part, whole, name, ..
-            }) => {
+            } => {
                 part.persist(whole)?;
                 Ok(Some(name))
             }
@@ -210,19 +214,9 @@ impl Begun {
     fn file(&mut self) -> &mut File {
         match self {
             Self::Standard { output, .. } => output,
-            Self::Special(file, _) => file,
-            Self::Part(part) => &mut part.file,
+            Self::Special(file, _) | Self::Part { file, .. } => file,
         }
     }
-}
-
-/// An incomplete file. Dropping it removes the file.
-#[derive(Debug)]
-pub(crate) struct Part {
-    file: File,
-    part: TempPath,
-    whole: PathBuf,
-    name: String,
 }
 
 /// Begins the file `whole`, with `last` as its last segment and `name` for messages.
@@ -236,12 +230,12 @@ fn part(whole: PathBuf, last: &str, name: String) -> io::Result<Begun> {
     let part = TempPath::try_from_path(part)?;
     // Blocking on purpose: a cancelled task could create the file later, and leave it behind.
     let file = fs::File::create_new(&part)?;
-    Ok(Begun::Part(Part {
+    Ok(Begun::Part {
         file: File::from_std(file),
         part,
         whole,
         name,
-    }))
+    })
 }
 
 /// Whether `path` is neither file nor folder, such as `/dev/stdout`, and must not be replaced.

@@ -12,9 +12,7 @@ mod timeline;
 
 use std::time::Duration;
 
-use keepalive::{
-    AllocateError, Connector, Forwarder, Lease, Manager, NetStream, Request, Timing, TlsInfo,
-};
+use keepalive::{Connector, Forwarder, Manager, Request, Timing, TlsInfo};
 use serde::Serialize;
 
 use crate::args::ProbeFlags;
@@ -99,12 +97,13 @@ impl Probe {
         let recorder = Recorder::default();
         let notes = recorder.clone();
         let mut net = network::net(&flags.network)?.observe(move |_, event| notes.note(event));
+        let alpn = flags.alpn.is_some().then_some("--alpn");
         if target.is_tls() {
             let usual = target.usual_protocols().iter().map(ToString::to_string);
             let offered = flags.alpn.clone().unwrap_or_else(|| usual.collect());
             let builder = tls::chosen(&flags.network.tls)?.alpn(offered);
             net = net.tls_scheme(target.scheme(), tls::build(builder)?);
-        } else if let Some(flag) = tls_flag(flags) {
+        } else if let Some(flag) = alpn.or(tls::flag(&flags.network.tls)) {
             let scheme = target.scheme();
             return Err(format!(
                 "{flag} is for TLS, and {scheme} is probed without it; \
@@ -149,12 +148,15 @@ impl Probe {
         };
         let exit = match answer {
             Ok(Ok(lease)) => {
-                report.opened(&lease);
+                report.connected = true;
+                report.timing = lease.timing();
+                report.tls = lease.tls().map(TlsReport::of);
                 lease.close();
                 Exit::Success
             }
             Ok(Err(error)) => {
-                report.failed(&error);
+                report.timing = error.timing();
+                report.failure = Some(Failure::from(&error));
                 Exit::Failed
             }
             Err(signal) => {
@@ -164,26 +166,6 @@ impl Probe {
         };
         let _still_leased = self.manager.shutdown().within(GOODBYE).await;
         (report, exit)
-    }
-}
-
-/// The first flag of TLS that was given.
-fn tls_flag(flags: &ProbeFlags) -> Option<&'static str> {
-    let alpn = flags.alpn.is_some().then_some("--alpn");
-    alpn.or(tls::flag(&flags.network.tls))
-}
-
-impl Report {
-    fn opened(&mut self, lease: &Lease) {
-        self.connected = true;
-        self.timing = lease.timing();
-        let stream: &NetStream = lease;
-        self.tls = stream.tls().map(TlsReport::of);
-    }
-
-    fn failed(&mut self, error: &AllocateError) {
-        self.timing = error.timing();
-        self.failure = Some(Failure::from(error));
     }
 }
 

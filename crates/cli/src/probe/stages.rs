@@ -1,7 +1,5 @@
 //! Lists the steps of a probe.
 
-use std::time::Duration;
-
 use keepalive::{Families, Timing};
 
 use crate::failure::Failure;
@@ -103,10 +101,4 @@ fn stage<What, Found>(
         end,
         outcome: outcome.to_owned(),
     }
-}
-
-/// The end of the last step.
-pub(crate) fn length(stages: &[Stage]) -> Duration {
-    let ends = stages.iter().map(|stage| stage.span.to);
-    ends.max().unwrap_or_default()
 }

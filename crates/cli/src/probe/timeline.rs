@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use crate::console::{ALARM, HEADING, harmless, styled};
 use crate::duration::shown;
-use crate::probe::stages::{End, Stage, length};
+use crate::probe::stages::{End, Stage};
 use crate::table::{self, LEFT, RIGHT};
 
 /// The width of the whole time in characters.
@@ -14,7 +14,8 @@ const WIDTH: usize = 40;
 
 /// Formats the stages as a table: begin, end, bar and outcome of each.
 pub(crate) fn draw(stages: &[Stage]) -> String {
-    let whole = length(stages);
+    let whole = stages.iter().map(|stage| stage.span.to).max();
+    let whole = whole.unwrap_or_default();
     let scale = format!("|{:>WIDTH$}|", format!("{} ", shown(whole)));
     let headings = ["step", "", "from", "to", &scale, "outcome"];
     let mut rows = vec![headings.map(|text| styled(HEADING, text))];

@@ -41,7 +41,7 @@ pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
             }),
         resent: record.resent,
         retried: record.retried,
-        timing: record.timing().map(Phases::from),
+        timing: record.timing().map(Phases),
         total_us: micros(fetched.took),
         file: record.file.as_deref(),
         error: fetched.failure.as_ref(),
