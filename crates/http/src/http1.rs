@@ -244,10 +244,6 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         }
         Poll::Ready(())
     }
-
-    fn is_closed(&self) -> bool {
-        self.sender.as_ref().is_none_or(SendRequest::is_closed)
-    }
 }
 
 impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
@@ -266,7 +262,8 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
-        if self.task.is_finished() || self.is_closed() {
+        let is_closed = self.sender.as_ref().is_none_or(SendRequest::is_closed);
+        if self.task.is_finished() || is_closed {
             return Err(Unusable::Closed);
         }
         if self.keep_alive.is_expired() {

@@ -100,6 +100,7 @@ pub(crate) struct Session<T> {
     sent: AtomicU64,
     /// Whether a PING to the peer is pending or due.
     suspect: AtomicBool,
+    /// Wakes the task when the peer is suspect; it is always the same.
     task: OnceLock<Waker>,
     retired: AtomicBool,
     /// The error with which hyper's half ended, if any.
@@ -463,15 +464,6 @@ impl<T> Session<T> {
         }
     }
 
-    fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    /// Stores the waker of the task, which is always the same, to wake it when the peer is suspect.
-    fn watch_task(&self, task: &Waker) {
-        self.task.get_or_init(|| task.clone());
-    }
-
     /// Stops the connection from taking exchanges, except through existing handles.
     fn wear_out(&self) {
         self.retired.store(true, Ordering::Release);
@@ -481,14 +473,13 @@ impl<T> Session<T> {
     /// The reason why a retired connection takes no exchange.
     fn why_unusable(&self) -> Unusable {
         match self.failure.get() {
-            Some(failure) => Unusable::Failed(self.failed(Ended::new(failure))),
+            Some(failure) => {
+                let ended = Ended::new(failure);
+                let kind = ended.kind();
+                Unusable::Failed(io::Error::new(kind, self.explain(ended.into())))
+            }
             None => Unusable::Closed,
         }
-    }
-
-    fn failed(&self, ended: Ended) -> io::Error {
-        let kind = ended.kind();
-        io::Error::new(kind, self.explain(ended.into()))
     }
 
     /// Adds to the error of a connection that its server does not use HTTP/2, if so. A user of
@@ -516,12 +507,6 @@ impl<T> Session<T> {
             self.end_venture();
             self.wake();
         }
-    }
-
-    /// Records the end of hyper's half, and the peer's limit on streams at that time. hyper drops a
-    /// request that has no stream yet.
-    fn end_requests(&self, streams: usize) {
-        self.is_unopened.store(streams == 0, Ordering::Release);
     }
 
     /// Whether a request failed with this error because it never had a stream.

@@ -139,7 +139,7 @@ impl Doubt {
 
     fn ask<T>(&mut self, session: &Arc<Session<T>>, context: &mut Context<'_>) {
         let received = session.transport.received();
-        let sent = session.sent();
+        let sent = session.sent.load(Ordering::Relaxed);
         let now = Instant::now();
         let times = match &self.last {
             Some(last) if last.heard == received => {

@@ -68,7 +68,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Drive<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
         if let Some(doubt) = &mut this.doubt {
-            this.session.watch_task(context.waker());
+            let task = || context.waker().clone();
+            this.session.task.get_or_init(task);
             doubt.poll(&this.session, context);
         }
         this.poll_wire(context);
@@ -82,8 +83,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Future for Drive<T> {
                     if let Err(failure) = end {
                         let _ = this.session.failure.set(Arc::new(failure));
                     }
-                    let streams = requests.current_max_send_streams();
-                    this.session.end_requests(streams);
+                    // hyper drops a request that has no stream yet.
+                    let is_unopened = requests.current_max_send_streams() == 0;
+                    let session = &this.session;
+                    session.is_unopened.store(is_unopened, Ordering::Release);
                     this.requests = None;
                     this.session.retire();
                 }
