@@ -24,7 +24,7 @@ pub(crate) enum Exit {
     Failed,
     /// The command line, or a file that it names, can not be used; nothing was sent.
     Usage,
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C or SIGTERM, or Ctrl-Break on Windows.
     Signal(Signal),
 }
 

@@ -6,16 +6,11 @@ use std::io;
 
 use http::{StatusCode, Uri};
 use indicatif::HumanCount;
-use keepalive::{AllocateError, ConnectError};
+use keepalive::{AllocateError, ConnectError, errno};
 use serde::Serialize;
 
 use crate::fetch::exchange::ExchangeError;
 use crate::interrupt::Signal;
-
-#[cfg(unix)]
-const TIMED_OUT: Option<i32> = Some(libc::ETIMEDOUT);
-#[cfg(not(unix))]
-const TIMED_OUT: Option<i32> = None;
 
 /// An error in the three parts of every `keepalive` error, with details of the attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -72,11 +67,9 @@ impl Failure {
 
     /// The timeout passed in `phase`, after the manager had granted a connection.
     pub(crate) fn timeout(phase: &str) -> Self {
-        let text = match TIMED_OUT {
-            Some(number) => io::Error::from_raw_os_error(number),
-            None => io::ErrorKind::TimedOut.into(),
-        };
-        Self::new(phase, TIMED_OUT, without_number(&text), None)
+        let number = errno::ETIMEDOUT;
+        let text = without_number(&io::Error::from_raw_os_error(number));
+        Self::new(phase, Some(number), text, None)
     }
 
     /// An error status, under `--fail`.

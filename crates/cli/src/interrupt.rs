@@ -1,19 +1,19 @@
-//! SIGINT and SIGTERM: the first asks for an orderly end, the second ends the process at once.
+//! Signals: the first asks for an orderly end, the second ends the process at once.
 
 use std::future;
 use std::process;
 
-use tokio::signal::unix::{self, SignalKind};
 use tokio::sync::watch;
 
 use crate::exit::Exit;
+use crate::platform::{self, Signals};
 
 /// A signal that ends a command: it prints its results so far, and leaves no incomplete file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGINT, from Ctrl-C.
     Interrupt,
-    /// SIGTERM, from `kill`, `timeout` and service managers.
+    /// SIGTERM, from `kill`, `timeout` and service managers; Ctrl-Break on Windows.
     Terminate,
 }
 
@@ -30,7 +30,7 @@ impl Signal {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Interrupt => "Ctrl-C",
-            Self::Terminate => "SIGTERM",
+            Self::Terminate => platform::TERMINATE,
         }
     }
 }
@@ -46,7 +46,7 @@ impl Interrupt {
         for signal in [Signal::Interrupt, Signal::Terminate] {
             let raised = raised.clone();
             // Without a listener, the signal keeps its default action and ends the process.
-            let Ok(mut signals) = unix::signal(SignalKind::from_raw(signal.number().into())) else {
+            let Ok(mut signals) = Signals::listen(signal) else {
                 continue;
             };
             tokio::spawn(async move {

@@ -6,7 +6,8 @@
 //! - `network` and `tls` turn flags into the connector,
 //! - `duration`, `number` and `size` parse the values of flags,
 //! - `console`, `table` and `timing` format and print,
-//! - `failure`, `interrupt` and `exit` end a command.
+//! - `failure`, `interrupt` and `exit` end a command,
+//! - `platform` has the parts that differ from system to system.
 
 mod args;
 mod console;
@@ -18,6 +19,7 @@ mod fetch;
 mod interrupt;
 mod network;
 mod number;
+mod platform;
 mod probe;
 mod size;
 mod table;

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use keepalive::errno;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -133,7 +134,7 @@ impl TimedOut {
             deadline,
             time,
             is_new,
-            system: io::Error::from_raw_os_error(libc::ETIMEDOUT),
+            system: io::Error::from_raw_os_error(errno::ETIMEDOUT),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use http::Method;
-use keepalive::{AllocateError, Host, Timing, system_text};
+use keepalive::{AllocateError, Host, Timing, errno, system_text};
 
 use crate::TimedOut;
 use crate::http2::Foreign;
@@ -127,7 +127,7 @@ impl Error {
     /// Whether a time limit expired: the manager's, one of the [`Deadlines`](crate::Deadlines), or
     /// the system's.
     pub fn is_timeout(&self) -> bool {
-        self.error_num() == Some(libc::ETIMEDOUT)
+        self.error_num() == Some(errno::ETIMEDOUT)
     }
 
     /// The missed deadline, if it was one of the [`Deadlines`](crate::Deadlines);

@@ -46,9 +46,15 @@
 //! - `proxy`, on by default: `NetConnector::proxy`, connections through HTTP and SOCKS 5 proxies.
 //! - `tls`, on by default: TLS with rustls. Without it, a request for `https` or `wss` fails with
 //!   an error of function `tls`; no connection falls back to clear text.
-
-#[cfg(not(unix))]
-compile_error!("keepalive needs a unix system: it watches idle sockets by their descriptors");
+//!
+//! # Platforms
+//!
+//! The crate is developed and tested on Linux, and compiles for macOS and Windows.
+//!
+//! - Windows has no Unix sockets: a request for a path fails with an error of function `connect`,
+//!   and `NetStream` lacks the method `as_unix`.
+//! - The options `user_timeout`, `interface` and `mark` of [`TcpOptions`] need Linux.
+//! - The numbers of errors are those of the system: `ETIMEDOUT` is `WSAETIMEDOUT` on Windows.
 
 mod api;
 mod connect;
@@ -72,6 +78,8 @@ pub use api::shutdown::Shutdown;
 pub use api::stats::{HostStats, LeaseInfo, Stats};
 pub use connect::net::NetConnector;
 pub use connect::observe::{Origin, PathEvent};
+#[doc(hidden)]
+pub use connect::platform::errno;
 #[cfg(feature = "hickory-dns")]
 pub use connect::resolve::hickory::HickoryResolver;
 pub use connect::resolve::system::SystemResolver;

@@ -1,12 +1,12 @@
 //! Fits the limit on connections to the file descriptors of the process.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use crate::platform;
 
 /// The descriptors besides those of connections and bodies: standard streams, runtime, files of
 /// input and results, and sockets of the resolver.
 const BESIDES: u64 = 24;
 
-/// Raises the soft limit on descriptors to the hard limit, if `max_open` connections with `each`
+/// Raises the limit on descriptors as far as possible, if `max_open` connections with `each`
 /// descriptors need it.
 ///
 /// # Errors
@@ -14,20 +14,7 @@ const BESIDES: u64 = 24;
 /// There are too few descriptors even so: the number of connections that fit, and a message.
 pub(crate) fn fit(max_open: usize, each: u64) -> Result<usize, (usize, String)> {
     let needed = needed(max_open, each);
-    let limit = getrlimit(Resource::Nofile);
-    if fits(needed, limit.current) {
-        return Ok(max_open);
-    }
-    // To the hard limit, as the process may need more descriptors than are counted here.
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    let limit = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    match limit {
+    match platform::descriptor_limit(needed) {
         Some(available) if needed > available => {
             let fitting = room(available, each);
             let message = format!(
@@ -46,10 +33,6 @@ fn needed(max_open: usize, each: u64) -> u64 {
         .saturating_add(BESIDES)
 }
 
-fn fits(needed: u64, limit: Option<u64>) -> bool {
-    limit.is_none_or(|limit| needed <= limit)
-}
-
 /// The number of connections that fit, at least one.
 fn room(available: u64, each: u64) -> usize {
     let room = available.saturating_sub(BESIDES) / each;
@@ -65,10 +48,10 @@ mod tests {
         for (available, each, max_open) in [(64, 1, 40), (64, 2, 20), (25, 2, 1), (3, 1, 1)] {
             assert_eq!(room(available, each), max_open, "{available} {each}");
             if max_open > 1 {
-                assert!(fits(needed(max_open, each), Some(available)));
-                assert!(!fits(needed(max_open + 1, each), Some(available)));
+                assert!(needed(max_open, each) <= available);
+                assert!(needed(max_open + 1, each) > available);
             }
         }
-        assert!(fits(needed(usize::MAX, 2), None));
+        assert_eq!(needed(usize::MAX, 2), u64::MAX);
     }
 }

@@ -2,8 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 
 use keepalive::{Connector, Host, Manager};
 use keepalive_http::{Client, Http};
@@ -24,6 +23,7 @@ use crate::fetch::run::Run;
 use crate::fetch::target::{Target, TargetError};
 use crate::fetch::{descriptors, host_limits};
 use crate::network;
+use crate::platform;
 
 /// Checks the flags, builds the manager and opens every file that the flags name.
 ///
@@ -206,10 +206,7 @@ fn sources(urls: &[String], files: &[PathBuf]) -> Result<Vec<Source>, Refusal> {
 
 fn lines(path: &Path) -> Result<Source, Refusal> {
     let (name, file) = match is_standard(path) {
-        true => {
-            let stdin = io::stdin().as_fd().try_clone_to_owned();
-            ("standard input".to_owned(), stdin.map(File::from))
-        }
+        true => ("standard input".to_owned(), platform::standard_input()),
         false => (path.display().to_string(), File::open(path)),
     };
     let file = file.map_err(|error| fault("read", path, &error))?;
@@ -249,7 +246,12 @@ fn check_overwriting(flag: &str, path: &Path, flags: &FetchFlags) -> Result<(), 
 
 /// Whether `path` is an existing folder, or ends in a slash.
 fn is_folder(path: &Path) -> bool {
-    path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/")
+    path.is_dir()
+        || path
+            .as_os_str()
+            .as_encoded_bytes()
+            .last()
+            .is_some_and(|byte| is_separator(char::from(*byte)))
 }
 
 /// The files that the run reads.

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,6 +11,8 @@ use tempfile::TempPath;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+use crate::platform;
 
 /// The bound on the length of file names, which every file system allows.
 const LONGEST_NAME: usize = 100;
@@ -46,10 +47,8 @@ impl Output {
     ///
     /// No file descriptor is left.
     pub(crate) fn standard(text_only: bool) -> io::Result<Self> {
-        let stdout = io::stdout();
-        let text_only = text_only && stdout.is_terminal();
-        // A handle of its own, without the line buffer of the standard library.
-        let file = fs::File::from(stdout.as_fd().try_clone_to_owned()?);
+        let text_only = text_only && io::stdout().is_terminal();
+        let file = platform::standard_output()?;
         Ok(Self::Standard {
             output: Arc::new(AsyncMutex::new(File::from_std(file))),
             text_only,

@@ -1,4 +1,5 @@
-//! Runs the `keepalive` binary against small servers.
+//! Runs the `keepalive` binary against small servers. It needs signals, links and a terminal.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod backlog;

@@ -1,9 +1,10 @@
 //! An HTTP/1.1 connection against a peer on a socket of its own.
 
 use std::future::poll_fn;
-use std::os::fd::AsFd;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -190,8 +191,7 @@ impl Connection for Tcp {
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
-        let socket: std::net::TcpStream = self.0.as_fd().try_clone_to_owned().unwrap().into();
-        match socket.peek(&mut [0]) {
+        match SockRef::from(&self.0).peek(&mut [MaybeUninit::uninit()]) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(Unusable::Failed(error)),
             Ok(0) => Err(Unusable::Closed),

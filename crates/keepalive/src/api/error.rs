@@ -7,6 +7,7 @@ use std::io;
 use keepalive_engine::{Reason, RequestId, Timing, Waiting};
 
 use crate::api::host::Host;
+use crate::connect::platform::errno;
 use crate::connect::{ConnectError, system_text};
 
 /// The kind of an [`AllocateError`].
@@ -124,7 +125,7 @@ impl AllocateError {
     /// among the causes ([`source`](std::error::Error::source)).
     pub fn error_num(&self) -> Option<i32> {
         match &self.inner.cause {
-            Cause::TimedOut(..) => Some(libc::ETIMEDOUT),
+            Cause::TimedOut(..) => Some(errno::ETIMEDOUT),
             Cause::Failed(error) => error.error_num(),
             _ => None,
         }
@@ -133,7 +134,7 @@ impl AllocateError {
     /// The error in words; the system's own text if there is an [`error_num`](Self::error_num).
     pub fn error_str(&self) -> String {
         match &self.inner.cause {
-            Cause::TimedOut(..) => system_text(libc::ETIMEDOUT),
+            Cause::TimedOut(..) => system_text(errno::ETIMEDOUT),
             Cause::Failed(error) => error.error_str(),
             Cause::QueueFull { max } => format!("the queue is full: {max} requests wait already"),
             Cause::Cancelled => "the request was cancelled".to_owned(),

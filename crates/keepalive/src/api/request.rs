@@ -79,7 +79,7 @@ impl Request {
 
     /// A request for a connection to the unix socket at `path`.
     ///
-    /// The scheme is `unix` and the port 0.
+    /// The scheme is `unix` and the port 0. Its attempts fail on Windows.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use keepalive_engine::Family;
 
 use crate::connect::ConnectError;
+use crate::connect::platform::errno;
 
 /// The local addresses to connect from, at most one of each family.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ fn unreachable_from(bound: IpAddr, peer: IpAddr) -> ConnectError {
         Family::V4 => ("IPv4", "IPv6"),
         Family::V6 => ("IPv6", "IPv4"),
     };
-    ConnectError::new("bind", io::Error::from_raw_os_error(libc::EAFNOSUPPORT)).detail(format!(
+    ConnectError::new("bind", io::Error::from_raw_os_error(errno::EAFNOSUPPORT)).detail(format!(
         "to {bound} for {peer}: no {own} address is set to connect from, only an {other} one"
     ))
 }

@@ -245,6 +245,7 @@ mod tests {
     use crate::api::request::Request;
     use crate::connect::Steps;
     use crate::connect::bind::BindAddresses;
+    use crate::connect::platform::errno;
     use crate::connect::resolve::Addresses;
     use crate::connect::resolve::names::Found;
 
@@ -362,7 +363,7 @@ mod tests {
         let (failed, _) = race(port, vec![found]).await;
         let failed = failed.expect_err("nobody listens");
         assert_eq!(failed.function(), "connect");
-        assert_eq!(failed.error_num(), Some(libc::ECONNREFUSED));
+        assert_eq!(failed.error_num(), Some(errno::ECONNREFUSED));
         assert_eq!(failed.attempts().len(), 2);
         let text = failed.to_string();
         for last in [2, 3] {

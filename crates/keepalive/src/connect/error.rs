@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::connect::Unusable;
 use crate::connect::dial::AllFailed;
+use crate::connect::platform;
 
 /// Why an attempt to open a connection failed: the function, and its error.
 #[derive(Clone, Debug)]
@@ -75,7 +76,7 @@ impl ConnectError {
 
     /// Whether an attempt lacked a file descriptor. Such an error says nothing about the peer.
     pub(crate) fn wants_descriptor(&self) -> bool {
-        matches!(self.error_num(), Some(libc::EMFILE | libc::ENFILE))
+        self.error_num().is_some_and(platform::wants_descriptor)
             || self.attempts().iter().any(Self::wants_descriptor)
     }
 

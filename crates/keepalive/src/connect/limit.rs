@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::connect::platform::errno;
 use crate::connect::{Attempt, ConnectError, Phase, Steps};
 use crate::sync::{Arc, Mutex};
 
@@ -33,7 +34,7 @@ where
     match timeout(limit, connect(noted)).await {
         Ok(result) => result,
         Err(_) => {
-            let error = io::Error::from_raw_os_error(libc::ETIMEDOUT);
+            let error = io::Error::from_raw_os_error(errno::ETIMEDOUT);
             let detail = format!("{}: it was not open within {limit:?}", attempt.host);
             Err(ConnectError::new(last.function(), error).detail(detail))
         }

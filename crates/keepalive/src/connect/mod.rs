@@ -26,6 +26,7 @@ mod limit;
 pub(crate) mod net;
 pub(crate) mod observe;
 mod options;
+pub(crate) mod platform;
 #[cfg(feature = "proxy")]
 mod proxy;
 pub(crate) mod resolve;

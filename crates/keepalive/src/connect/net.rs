@@ -19,6 +19,7 @@ use crate::connect::dial::{Dial, Way};
 use crate::connect::forward::Forwarder;
 use crate::connect::observe::{Observer, PathEvent};
 use crate::connect::options::TcpOptions;
+use crate::connect::platform::errno;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::{Proxies, Proxy};
 use crate::connect::resolve::{Addresses, Families, Residence, Resolve, Resolver, system};
@@ -433,7 +434,7 @@ impl Route {
         attempt.enter(Phase::Connect);
         let families = self.resolver.families();
         if !families.include(&address.ip()) {
-            let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
+            let error = io::Error::from_raw_os_error(errno::EAFNOSUPPORT);
             let wanted = format!("{address}: only {families} is to be used");
             return Err(ConnectError::new("connect", error).detail(wanted));
         }

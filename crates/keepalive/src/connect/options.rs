@@ -6,6 +6,7 @@ use std::time::Duration;
 use socket2::{Socket, TcpKeepalive};
 
 use crate::connect::ConnectError;
+use crate::connect::platform::{self, errno};
 
 /// Options of the TCP sockets that [`NetConnector`](crate::NetConnector) opens. Unset options keep
 /// the system's defaults, except `TCP_NODELAY` and the options that detect a silent peer.
@@ -61,11 +62,11 @@ impl UserTimeout {
 
     fn apply(self, socket: &Socket) -> io::Result<()> {
         match self {
-            Self::Default => match set_user_timeout(socket, Self::DEFAULT) {
+            Self::Default => match platform::set_user_timeout(socket, Self::DEFAULT) {
                 Err(error) if is_unknown(&error) => Ok(()),
                 set => set,
             },
-            Self::Set(time) => set_user_timeout(socket, time),
+            Self::Set(time) => platform::set_user_timeout(socket, time),
             Self::Systems => Ok(()),
         }
     }
@@ -73,7 +74,7 @@ impl UserTimeout {
 
 /// Whether the system lacks the option, as some substitutes for Linux do.
 fn is_unknown(error: &io::Error) -> bool {
-    error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(libc::ENOPROTOOPT)
+    error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(errno::ENOPROTOOPT)
 }
 
 impl Default for TcpOptions {
@@ -196,11 +197,11 @@ impl TcpOptions {
         }
         set("TCP_USER_TIMEOUT", self.user_timeout.apply(socket))?;
         if let Some(name) = &self.interface {
-            set("SO_BINDTODEVICE", bind_interface(socket, name))
+            set("SO_BINDTODEVICE", platform::bind_interface(socket, name))
                 .map_err(|error| error.detail(format!("SO_BINDTODEVICE {name:?}")))?;
         }
         if let Some(mark) = self.mark {
-            set("SO_MARK", set_mark(socket, mark))?;
+            set("SO_MARK", platform::set_mark(socket, mark))?;
         }
         Ok(())
     }
@@ -216,40 +217,6 @@ impl TcpOptions {
 
 fn set(option: &'static str, result: io::Result<()>) -> Result<(), ConnectError> {
     result.map_err(|error| ConnectError::new("setsockopt", error).detail(option))
-}
-
-#[cfg(target_os = "linux")]
-fn set_user_timeout(socket: &Socket, time: Duration) -> io::Result<()> {
-    socket.set_tcp_user_timeout(Some(time))
-}
-
-#[cfg(target_os = "linux")]
-fn bind_interface(socket: &Socket, name: &str) -> io::Result<()> {
-    // The kernel reads an empty name as any interface, and truncates a longer one.
-    if name.is_empty() || name.len() >= libc::IFNAMSIZ || name.contains('\0') {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    socket.bind_device(Some(name.as_bytes()))
-}
-
-#[cfg(target_os = "linux")]
-fn set_mark(socket: &Socket, mark: u32) -> io::Result<()> {
-    socket.set_mark(mark)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn set_user_timeout(_: &Socket, _: Duration) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn bind_interface(_: &Socket, _: &str) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[cfg(all(test, target_os = "linux", not(any(keepalive_loom, keepalive_shuttle))))]

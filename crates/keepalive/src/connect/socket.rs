@@ -1,21 +1,18 @@
-//! Sockets of TCP and of Unix: creating and connecting them, and the check whether one is still
-//! usable.
+//! Sockets: creating and connecting them, and the check whether one is still usable.
 
-use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::path::Path;
 use std::task::{Context, Poll, ready};
 
-use socket2::{Domain, Protocol, SockAddr, SockRef, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef};
 use tokio::io::Interest;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
 use crate::api::address::Address;
 use crate::connect::bind::BindAddresses;
 use crate::connect::options::TcpOptions;
+use crate::connect::platform::{self, UnixStream};
 use crate::connect::{Attempt, ConnectError, Phase, Unusable};
 
 /// A socket that connects, or has connected.
@@ -34,7 +31,7 @@ impl Connecting {
         options: &TcpOptions,
     ) -> Result<Self, ConnectError> {
         let from = bind.for_peer(address.ip())?;
-        let socket = new(Domain::for_address(address), Some(Protocol::TCP))
+        let socket = platform::new_socket(Domain::for_address(address), Some(Protocol::TCP))
             .map_err(|error| failed("socket", error, address))?;
         options.apply(&socket)?;
         if let Some(from) = from {
@@ -93,51 +90,26 @@ pub(crate) async fn connect_unix(attempt: &Attempt) -> Result<UnixStream, Connec
         return Err(ConnectError::new("connect", error));
     };
     attempt.enter(Phase::Connect);
-    open_unix(path)
+    platform::open_unix(path)
         .await
         .map_err(|error| ConnectError::new("connect", error).detail(path.display().to_string()))
 }
 
-async fn open_unix(path: &Path) -> io::Result<UnixStream> {
-    let socket = new(Domain::UNIX, None)?;
-    // This also saves waiting for the reactor, except on systems that return `EINPROGRESS`.
-    let connected = connect(&socket, &SockAddr::unix(path)?)?;
-    let stream = UnixStream::from_std(socket.into())?;
-    if !connected {
-        poll_fn(|context| stream.poll_write_ready(context)).await?;
-        if let Some(error) = stream.take_error()? {
-            return Err(error);
-        }
-    }
-    Ok(stream)
-}
-
-/// A non-blocking stream socket, made with as few system calls as possible.
-pub(crate) fn new(domain: Domain, protocol: Option<Protocol>) -> io::Result<socket2::Socket> {
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    return socket2::Socket::new(domain, Type::STREAM.nonblocking(), protocol);
-
-    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-    {
-        let socket = socket2::Socket::new(domain, Type::STREAM, protocol)?;
-        socket.set_nonblocking(true)?;
-        Ok(socket)
-    }
-}
-
 /// Begins to connect. True if the connection is already established.
-fn connect(socket: &socket2::Socket, address: &SockAddr) -> io::Result<bool> {
+pub(crate) fn connect(socket: &socket2::Socket, address: &SockAddr) -> io::Result<bool> {
     match socket.connect(address) {
         Ok(()) => Ok(true),
-        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(false),
+        Err(error) if platform::is_in_progress(&error) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
 /// A socket that tokio watches.
-pub(crate) trait Socket: AsFd {
+pub(crate) trait Socket {
     fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn try_io<R>(&self, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R>;
+    /// The socket as the system knows it.
+    fn system(&self) -> SockRef<'_>;
 }
 
 impl Socket for TcpStream {
@@ -148,15 +120,9 @@ impl Socket for TcpStream {
     fn try_io<R>(&self, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         Self::try_io(self, Interest::READABLE, operation)
     }
-}
 
-impl Socket for UnixStream {
-    fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_read_ready(context)
-    }
-
-    fn try_io<R>(&self, operation: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        Self::try_io(self, Interest::READABLE, operation)
+    fn system(&self) -> SockRef<'_> {
+        self.into()
     }
 }
 
@@ -189,7 +155,7 @@ pub(crate) fn check(socket: &impl Socket) -> Result<(), Unusable> {
 
 /// Peeks at one byte.
 fn peek(socket: &impl Socket) -> io::Result<usize> {
-    SockRef::from(socket).peek(&mut [MaybeUninit::uninit(); 1])
+    socket.system().peek(&mut [MaybeUninit::uninit(); 1])
 }
 
 fn unusable(peeked: io::Result<usize>) -> Option<Unusable> {

@@ -6,8 +6,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
+use crate::connect::platform::UnixStream;
 use crate::connect::resolve::Residence;
 use crate::connect::scheme::Stream;
 #[cfg(feature = "tls")]
@@ -21,7 +22,7 @@ use crate::connect::{Connection, Unusable, socket};
 /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof), because data may be missing. Written data may
 /// remain buffered until it is flushed.
 pub struct NetStream {
-    kind: Kind,
+    pub(super) kind: Kind,
     /// The address of a name that it was opened to, if it was.
     residence: Option<Box<Residence>>,
 }
@@ -44,14 +45,6 @@ impl NetStream {
     pub fn as_tcp(&self) -> Option<&TcpStream> {
         match &self.kind {
             Kind::Wire(Wire::Tcp(stream)) => Some(stream),
-            _ => None,
-        }
-    }
-
-    /// The Unix stream, if it is one.
-    pub fn as_unix(&self) -> Option<&UnixStream> {
-        match &self.kind {
-            Kind::Unix(stream) => Some(stream),
             _ => None,
         }
     }

@@ -24,8 +24,6 @@ use std::sync as system;
 pub(crate) use loom::thread_local;
 #[cfg(keepalive_shuttle)]
 pub(crate) use shuttle::thread_local;
-#[cfg(not(any(keepalive_loom, keepalive_shuttle)))]
-pub(crate) use std::thread_local;
 
 pub(crate) use system::MutexGuard;
 #[cfg(not(keepalive_loom))]

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use keepalive::{Manager, NetConnector, PathEvent};
+use keepalive::{Manager, NetConnector, PathEvent, errno};
 
 use crate::support::{Names, Server, error, run};
 
@@ -56,7 +56,7 @@ fn an_observer_receives_the_addresses_and_the_result_of_each() {
         let manager = steps.manager(names.net());
         let request = server.request_at("h.test");
         manager.allocate(&request).await.unwrap().close();
-        let refused = libc::ECONNREFUSED;
+        let refused = errno::ECONNREFUSED;
         assert_eq!(
             steps.told(),
             [
@@ -103,7 +103,7 @@ fn an_observer_receives_an_address_unreachable_from_the_bind_address() {
         let manager = steps.manager_from(Some(local), names.net());
         let request = server.request_at("h.test");
         manager.allocate(&request).await.unwrap().close();
-        let no_such_family = libc::EAFNOSUPPORT;
+        let no_such_family = errno::EAFNOSUPPORT;
         assert_eq!(
             steps.told()[2..],
             [
@@ -148,7 +148,7 @@ fn an_observer_receives_a_proxy_before_its_addresses() {
             .unwrap();
         let request = Server::start().request_at("h.test");
         error(steps.manager(net).allocate(request).await);
-        let refused = libc::ECONNREFUSED;
+        let refused = errno::ECONNREFUSED;
         let told = steps.told();
         assert!(told[0].contains("ByProxy"), "{told:?}");
         assert_eq!(

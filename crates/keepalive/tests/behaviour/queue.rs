@@ -3,7 +3,7 @@
 use std::io;
 use std::task::Poll;
 
-use keepalive::{ErrorKind, FromCache, Phase, Reason, Unusable};
+use keepalive::{ErrorKind, FromCache, Phase, Reason, Unusable, errno};
 
 use crate::support::{Mock, Probe, Server, build, echo, eventually, host, run, run_on_one_thread};
 
@@ -87,7 +87,7 @@ fn an_attempt_outlives_the_request_that_started_it() {
 fn a_shared_connection_that_fails_at_once_is_opened_twice() {
     // On one thread, the manager watches the connection before a request takes its answer.
     run_on_one_thread(async || {
-        let reset = || io::Error::from_raw_os_error(libc::ECONNRESET);
+        let reset = || io::Error::from_raw_os_error(errno::ECONNRESET);
         let mock = Mock::shared(|| 2)
             .watch(move || Poll::Ready(Unusable::Failed(reset())))
             .check(move || Err(Unusable::Failed(reset())));
@@ -99,7 +99,7 @@ fn a_shared_connection_that_fails_at_once_is_opened_twice() {
             let error = answer.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Connect);
             assert_eq!(error.function(), "check");
-            assert_eq!(error.error_num(), Some(libc::ECONNRESET));
+            assert_eq!(error.error_num(), Some(errno::ECONNRESET));
             assert!(error.is_retryable());
             let text = error.to_string();
             assert!(text.contains("check once it was open: Connection reset by peer"));

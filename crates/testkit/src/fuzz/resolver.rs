@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use keepalive::{
     Attempt, ConnectError, Connection, Connector, ErrorKind, Host, Lease, Manager, Pending, Phase,
-    Request, Unusable,
+    Request, Unusable, errno,
 };
 
 use super::bytes::Bytes;
@@ -124,7 +124,7 @@ fn check(answer: Result<Lease<Oracle>, keepalive::AllocateError>, leases: &mut V
             if error.kind() == ErrorKind::Timeout {
                 let known = ["queue", "resolve", "connect", "tls", "proxy"];
                 assert!(known.contains(&function), "T2: {error}");
-                assert_eq!(error.error_num(), Some(libc::ETIMEDOUT), "T2: {error}");
+                assert_eq!(error.error_num(), Some(errno::ETIMEDOUT), "T2: {error}");
             } else {
                 assert!(FUNCTIONS.contains(&function), "{error}");
             }

@@ -19,7 +19,6 @@ pub mod load;
 #[cfg(target_os = "linux")]
 pub mod namespace;
 pub mod program;
-#[cfg(unix)]
 pub mod proxies;
 #[cfg(target_os = "linux")]
 mod pump;

@@ -1,8 +1,7 @@
 //! Runs other people's proxies, each in a folder of the test's own.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -139,7 +138,13 @@ fn write(folder: &Path, name: &str, text: &str) {
     fs::write(folder.join(name), text).expect("a folder of the test's own");
 }
 
+/// Lets the user write there that a proxy changes to.
+#[cfg(unix)]
 fn open_to_all(folder: &Path) {
-    let all = Permissions::from_mode(0o777);
+    use std::os::unix::fs::PermissionsExt as _;
+    let all = fs::Permissions::from_mode(0o777);
     fs::set_permissions(folder, all).expect("a folder of the test's own");
 }
+
+#[cfg(not(unix))]
+fn open_to_all(_: &Path) {}

@@ -142,6 +142,7 @@ mod tests {
         );
     }
 
+    #[cfg(unix)]
     #[test]
     fn an_exception_that_is_no_text_is_passed_over() {
         use std::os::unix::ffi::OsStringExt;

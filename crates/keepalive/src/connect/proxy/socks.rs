@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Credentials;
 use crate::api::address::Address;
+use crate::connect::platform::errno;
 
 /// Requests a connection to `target` from the proxy.
 pub(super) async fn open(
@@ -122,10 +123,10 @@ fn refusal(version: u8, reply: u8) -> io::Error {
     let number = match reply {
         _ if version != VERSION => return invalid(&format!("a first byte of {version}")),
         2 => return denied("the proxy does not allow it"),
-        3 => libc::ENETUNREACH,
-        4 => libc::EHOSTUNREACH,
-        5 => libc::ECONNREFUSED,
-        6 => libc::ETIMEDOUT,
+        3 => errno::ENETUNREACH,
+        4 => errno::EHOSTUNREACH,
+        5 => errno::ECONNREFUSED,
+        6 => errno::ETIMEDOUT,
         7 => return io::Error::other("the proxy does not know CONNECT"),
         8 => return io::Error::other("the proxy takes no address of this kind"),
         other => return io::Error::other(format!("the proxy failed, with reply {other}")),

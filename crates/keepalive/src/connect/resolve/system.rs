@@ -4,11 +4,10 @@ use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 
 use dns_lookup::{LookupError, LookupErrorKind};
-use socket2::Domain;
 use tokio::task::spawn_blocking;
 
 use crate::connect::resolve::{Addresses, Families, Resolve, ResolveError};
-use crate::connect::{ConnectError, socket};
+use crate::connect::{ConnectError, platform};
 
 /// The system's resolver, the default of [`NetConnector`](crate::NetConnector): `getaddrinfo`, on
 /// the blocking threads of the runtime.
@@ -39,9 +38,7 @@ impl Resolve for SystemResolver {
 
 /// Whether a file descriptor is available. Without one, the system reports every name as not found.
 fn has_descriptor() -> Result<(), ResolveError> {
-    socket::new(Domain::UNIX, None)
-        .map(drop)
-        .map_err(ResolveError::new)
+    platform::has_descriptor().map_err(ResolveError::new)
 }
 
 fn resolve_error(error: LookupError) -> ResolveError {

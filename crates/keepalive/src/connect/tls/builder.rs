@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
+use crate::connect::platform;
 use crate::connect::tls::error;
 use crate::connect::tls::key_log::KeyLogFile;
 use crate::connect::tls::settings::{Tls, TlsConfigError};
@@ -77,7 +78,7 @@ impl TlsBuilder {
     /// Appends the keys of all sessions to the file at `path`, for debugging. A reader of the file
     /// can decrypt recordings of the connections.
     ///
-    /// Default none. A new file is accessible to its owner only. The format is that of
+    /// Default none. On Unix, a new file is accessible to its owner only. The format is that of
     /// `SSLKEYLOGFILE`.
     pub fn key_log(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_log = Some(path.into());
@@ -160,12 +161,12 @@ impl TlsBuilder {
         }
         let provider = Arc::clone(provider);
         let verifier: Arc<dyn ServerCertVerifier> = if roots.is_empty() || self.platform_roots {
-            let platform = if roots.is_empty() {
+            let verifier = if roots.is_empty() {
                 rustls_platform_verifier::Verifier::new(provider)
             } else {
-                with_extra_roots(roots, provider)
+                platform::with_extra_roots(roots, provider)
             };
-            Arc::new(platform.map_err(|error| TlsConfigError::new(PLATFORM, words(&error)))?)
+            Arc::new(verifier.map_err(|error| TlsConfigError::new(PLATFORM, words(&error)))?)
         } else {
             let mut store = RootCertStore::empty();
             for root in roots {
@@ -179,24 +180,6 @@ impl TlsBuilder {
         };
         Ok(Arc::new(Verifier::new(verifier)))
     }
-}
-
-#[cfg(not(target_os = "android"))]
-fn with_extra_roots(
-    roots: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
-) -> Result<rustls_platform_verifier::Verifier, rustls::Error> {
-    rustls_platform_verifier::Verifier::new_with_extra_roots(roots, provider)
-}
-
-#[cfg(target_os = "android")]
-fn with_extra_roots(
-    _roots: Vec<CertificateDer<'static>>,
-    _provider: Arc<CryptoProvider>,
-) -> Result<rustls_platform_verifier::Verifier, rustls::Error> {
-    Err(rustls::Error::General(
-        "own roots beside the platform's are not supported on Android".to_owned(),
-    ))
 }
 
 const ROOTS: &str = "root certificates";

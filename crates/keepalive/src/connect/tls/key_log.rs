@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustls::KeyLog;
+
+use crate::connect::platform;
 
 /// Writes each key as a line of its own, in the format of `SSLKEYLOGFILE`.
 #[derive(Debug)]
@@ -17,7 +18,9 @@ pub(crate) struct KeyLogFile {
 impl KeyLogFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        let file = options.append(true).create(true).mode(0o600).open(path)?;
+        options.append(true).create(true);
+        platform::owned_by_one(&mut options);
+        let file = options.open(path)?;
         Ok(Self { file })
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use keepalive::{Families, NetConnector, ResolveError};
+use keepalive::{Families, NetConnector, ResolveError, errno};
 use tokio::time::advance;
 
 use crate::support::{Names, Server, build, error, found, run};
@@ -127,12 +127,12 @@ async fn a_missing_name_is_looked_up_again_after_two_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_temporary_failure_of_a_lookup_is_not_cached() {
-    let names = Names::new(|_, _| Err(io::Error::from_raw_os_error(libc::ENETUNREACH).into()));
+    let names = Names::new(|_, _| Err(io::Error::from_raw_os_error(errno::ENETUNREACH).into()));
     let (server, manager) = (Server::start(), names.manager());
     for looked_up in 1..=3 {
         let failed = error(manager.allocate(server.request_at("example.test")).await);
         assert_eq!(failed.function(), "resolve");
-        assert_eq!(failed.error_num(), Some(libc::ENETUNREACH));
+        assert_eq!(failed.error_num(), Some(errno::ENETUNREACH));
         assert!(failed.is_retryable());
         assert_eq!(names.asked().len(), looked_up);
     }

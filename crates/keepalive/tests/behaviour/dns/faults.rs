@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use keepalive::{
     Addresses, ErrorKind, Families, Manager, NetConnector, Phase, Reason, Resolve, ResolveError,
+    errno,
 };
 use tokio::runtime::{Builder, Handle};
 
@@ -36,7 +37,7 @@ const FAULTS: [(&str, Answer, &str); 7] = [
     ),
     (
         "the network fails",
-        |_, _| Err(io::Error::from_raw_os_error(libc::ENETUNREACH).into()),
+        |_, _| Err(io::Error::from_raw_os_error(errno::ENETUNREACH).into()),
         "resolve",
     ),
     ("no addresses are found", |_, _| found(&[]), "resolve"),

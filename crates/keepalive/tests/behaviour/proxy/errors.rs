@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive::{AllocateError, ErrorKind, NetConnector, Proxy, Request};
+use keepalive::{AllocateError, ErrorKind, NetConnector, Proxy, Request, errno};
 
 use crate::support::proxy::HttpProxy;
 use crate::support::{Refusing, build, error, run};
@@ -106,7 +106,7 @@ fn a_proxy_that_can_not_be_reached_is_named() {
         let url = address.replace("test://", "socks5h://me:secret@");
         let failed = failure(&url, Duration::from_secs(10)).await;
         assert_eq!(failed.function(), "connect", "{failed}");
-        assert_eq!(failed.error_num(), Some(libc::ECONNREFUSED), "{failed}");
+        assert_eq!(failed.error_num(), Some(errno::ECONNREFUSED), "{failed}");
         assert!(
             failed.to_string().contains("proxy socks5h://127.0.0.1"),
             "{failed}"

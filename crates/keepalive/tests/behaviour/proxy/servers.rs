@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use keepalive::{AllocateError, FromCache, Manager, NetConnector, Proxy, Request};
+use keepalive::{AllocateError, FromCache, Manager, NetConnector, Proxy, Request, errno};
 use keepalive_testkit::net::proxies;
 use keepalive_testkit::net::proxies::{Setup, microsocks, squid, tinyproxy};
 
@@ -114,7 +114,7 @@ fn microsocks_opens_tunnels_and_reports_system_errors() {
             goes(&url, server.request()).await;
             goes(&url, server.request_at("localhost")).await;
             let failed = fails(&url, Refusing::new().request()).await;
-            assert_eq!(failed.error_num(), Some(libc::ECONNREFUSED), "{failed}");
+            assert_eq!(failed.error_num(), Some(errno::ECONNREFUSED), "{failed}");
         }
     });
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use keepalive::{AllocateError, Lease, NetConnector, Proxy, Request};
+use keepalive::{AllocateError, Lease, NetConnector, Proxy, Request, errno};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -117,21 +117,21 @@ fn each_failure_of_socks_is_in_the_error() {
                 "",
                 refusal(b"\x05\x03\x00\x01"),
                 "",
-                Some(libc::ENETUNREACH),
+                Some(errno::ENETUNREACH),
             ),
             (
                 "",
                 refusal(b"\x05\x04\x00\x01"),
                 "",
-                Some(libc::EHOSTUNREACH),
+                Some(errno::EHOSTUNREACH),
             ),
             (
                 "",
                 refusal(b"\x05\x05\x00\x01"),
                 "",
-                Some(libc::ECONNREFUSED),
+                Some(errno::ECONNREFUSED),
             ),
-            ("", refusal(b"\x05\x06\x00\x01"), "", Some(libc::ETIMEDOUT)),
+            ("", refusal(b"\x05\x06\x00\x01"), "", Some(errno::ETIMEDOUT)),
             ("", refusal(b"\x05\x07\x00\x01"), "CONNECT", None),
             ("", refusal(b"\x05\x08\x00\x01"), "of this kind", None),
             ("", refusal(b"\x05\x09\x00\x01"), "reply 9", None),
