@@ -71,6 +71,7 @@ const fn prove(
 const STEPS: &[Step] = &[
     step("formatting", "cargo", &["fmt", "--all", "--check"]),
     step("the engine is pure", "bash", &[".ci/purity"]),
+    step("platforms are apart", "bash", &[".ci/platforms"]),
     step("rules are cited", "cargo", &["xtask", "rules"]),
     step("planted bugs apply", "cargo", &["xtask", "planted", "--check"]),
     step("clippy", "cargo", &["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
