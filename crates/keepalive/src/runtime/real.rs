@@ -1,5 +1,6 @@
 //! Tokio's runtime.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::io;
@@ -12,6 +13,7 @@ pub(crate) use tokio::runtime::Handle;
 use tokio::runtime::{Builder, RuntimeFlavor};
 pub(crate) use tokio::sync::Notify;
 use tokio::sync::oneshot;
+use tokio::task;
 pub(crate) use tokio::task::coop::unconstrained;
 pub(crate) use tokio::task::{AbortHandle, yield_now};
 pub(crate) use tokio::time::timeout;
@@ -49,8 +51,35 @@ pub(crate) fn mark(runtime: &Handle) -> u64 {
 }
 
 /// Whether the caller is within the runtime with this mark.
+///
+/// A handle costs two atomic operations, so each thread remembers the last task that was within a
+/// runtime with its own threads: a task never changes its runtime. A task of such a runtime counts as
+/// within it even while it blocks on another one, because the first one runs independently.
 #[inline]
 pub(crate) fn is_within(mark: u64) -> bool {
+    let Some(task) = task::try_id() else {
+        return is_current(mark);
+    };
+    if mark & 1 == 1 {
+        return is_current(mark);
+    }
+    LAST_WITHIN.get() == Some((mark, task)) || is_now_within(mark, task)
+}
+
+thread_local! {
+    static LAST_WITHIN: Cell<Option<(u64, task::Id)>> = const { Cell::new(None) };
+}
+
+#[inline(never)]
+fn is_now_within(mark: u64, task: task::Id) -> bool {
+    let is_within = is_current(mark);
+    if is_within {
+        LAST_WITHIN.set(Some((mark, task)));
+    }
+    is_within
+}
+
+fn is_current(mark: u64) -> bool {
     match Handle::try_current() {
         Ok(current) => number(&current) == mark >> 1,
         Err(_) => mark & 1 == 0,
@@ -123,5 +152,33 @@ impl OwnThread {
     /// Runs this future on the thread, and ends with it.
     pub(crate) fn run(self, what: impl Future<Output = ()> + Send + 'static) {
         drop(self.run.send(Box::pin(what)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_within_its_own_runtime_alone_at_each_look() {
+        let runtimes = [
+            Builder::new_multi_thread().worker_threads(1).build(),
+            Builder::new_multi_thread().worker_threads(1).build(),
+            Builder::new_current_thread().build(),
+            Builder::new_current_thread().build(),
+        ];
+        let runtimes = runtimes.map(|runtime| runtime.unwrap());
+        let marks = runtimes.each_ref().map(|runtime| mark(runtime.handle()));
+        for (own, runtime) in runtimes.iter().enumerate() {
+            // The two runtimes without threads take turns on this one.
+            for _ in 0..2 {
+                let looks = runtime.spawn(async move {
+                    let look = || marks.map(is_within);
+                    [look(), look()]
+                });
+                let expected = [0, 1, 2, 3].map(|other| other == own);
+                assert_eq!(runtime.block_on(looks).unwrap(), [expected; 2]);
+            }
+        }
     }
 }
