@@ -40,25 +40,33 @@ pub enum Return {
 pub enum Capacity {
     /// One, for its whole life.
     One,
-    /// As many as its peer allows now, counted up to 65,535. 0 means
-    /// [`Provisional`](Self::Provisional).
-    Shared(usize),
+    /// As many as its peer allows now. 0 means [`Provisional`](Self::Provisional).
+    Shared(u16),
     /// An assumed number: its peer has not announced a limit yet, or allows none at present. Until
     /// the peer announces more, the host opens no further connection.
     ///
     /// A new connection with 0 counts as 1, for the request that it was opened for.
-    Provisional(usize),
+    Provisional(u16),
 }
 
 impl Capacity {
+    /// [`Shared`](Self::Shared) among `leases`, counted up to 65,535.
+    pub fn shared(leases: usize) -> Self {
+        Self::Shared(counted(leases))
+    }
+
+    /// [`Provisional`](Self::Provisional) with `leases`, counted up to 65,535.
+    pub fn provisional(leases: usize) -> Self {
+        Self::Provisional(counted(leases))
+    }
+
     /// The number of leases, and whether it is provisional.
     pub(crate) fn parts(self) -> (u16, bool) {
-        let (leases, provisional) = match self {
+        match self {
             Self::One => (1, false),
             Self::Shared(leases) => (leases, leases == 0),
             Self::Provisional(leases) => (leases, true),
-        };
-        (u16::try_from(leases).unwrap_or(u16::MAX), provisional)
+        }
     }
 }
 
@@ -67,9 +75,13 @@ impl From<usize> for Capacity {
     fn from(leases: usize) -> Self {
         match leases {
             1 => Self::One,
-            _ => Self::Shared(leases),
+            _ => Self::shared(leases),
         }
     }
+}
+
+fn counted(leases: usize) -> u16 {
+    u16::try_from(leases).unwrap_or(u16::MAX)
 }
 
 /// Whether an open connection may take more leases later.

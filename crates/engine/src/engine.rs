@@ -11,11 +11,11 @@ use crate::config::{Config, Settings};
 use crate::connection::{Capacity, Connection, Phase, Return, State};
 use crate::event::{Decision, EndReason, Events};
 use crate::host::Hosts;
-use crate::idle::Idle;
 use crate::ids::{ConnectionId, HostId, RequestId, ShardId};
 use crate::policy::Random;
 use crate::request::{Ask, FromCache, Request, Stage};
 use crate::room::Room;
+use crate::slot_list::SlotList;
 use crate::stats::WaitingTime;
 use crate::time::{Time, to_nanos};
 use crate::timer::{TimerKey, Timers};
@@ -42,9 +42,9 @@ pub struct Engine<K, N = ()> {
     pub(crate) hosts: Hosts<K>,
     pub(crate) requests: Arena<Request<N>>,
     pub(crate) connections: Arena<Connection>,
-    pub(crate) idle: Idle,
+    pub(crate) idle: SlotList,
     /// Attempts without owner that may finish, the one that lost its owner first in front.
-    pub(crate) orphans: Idle,
+    pub(crate) orphans: SlotList,
     pub(crate) timers: Timers,
     pub(crate) actions: VecDeque<Action>,
     pub(crate) waiting_time: WaitingTime,
@@ -93,8 +93,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             hosts: Hosts::new(config.remembered_hosts()),
             requests: Arena::new(),
             connections: Arena::new(),
-            idle: Idle::new(),
-            orphans: Idle::new(),
+            idle: SlotList::new(),
+            orphans: SlotList::new(),
             timers: Timers::new(),
             actions: VecDeque::new(),
             waiting_time: WaitingTime::default(),

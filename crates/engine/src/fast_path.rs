@@ -26,10 +26,10 @@ use crate::timer::TimerKey;
 
 /// The result of [`Engine::lease`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leased {
-    /// The request has taken this connection. If the connection turns out to be dead, the driver
-    /// [rejects](Engine::reject) it.
-    Held(RequestId, ConnectionId),
+pub enum Leased<T = ConnectionId> {
+    /// The request has taken a connection, for which the driver gave this value. If the connection
+    /// turns out to be dead, the driver [rejects](Engine::reject) it.
+    Held(RequestId, T),
     /// The request waits. The answer comes as an action.
     Waits(RequestId),
 }
@@ -39,16 +39,20 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     /// An idle connection is returned directly, and not as an action. If all the host's connections
     /// are in use, the request waits. Its record begins with this `note`.
     ///
+    /// The connection goes through `take` as soon as it is chosen. A driver that takes its own record
+    /// there waits for memory at the same time as the engine.
+    ///
     /// Returns `None`, with nothing changed, if the request must go through
     /// [`request`](Self::request).
     #[inline]
-    pub fn lease(
+    pub fn lease<T>(
         &mut self,
         now: Time,
         room: &mut impl Room,
         ask: Ask<(u64, &K)>,
         note: N,
-    ) -> Option<Leased> {
+        take: impl FnOnce(ConnectionId) -> T,
+    ) -> Option<Leased<T>> {
         let now = self.clamp(now);
         if room.oldest_claim().is_some() || self.is_general || self.is_due(now) {
             return None;
@@ -62,10 +66,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if connection.capacity != 1 {
             return None;
         }
-        let id = ConnectionId {
+        let taken = take(ConnectionId {
             slot,
             serial: connection.serial,
-        };
+        });
         self.lend(room, host, slot);
         let deadline = self.deadline(now, ask.timeout);
         let mut request = Request::new(ask.number, host, now, deadline, note);
@@ -84,7 +88,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
                 slot,
                 shard,
             },
-            id,
+            taken,
         ))
     }
 

@@ -184,15 +184,14 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         let Hosts {
             table: _, // leads to the records by their keys
             arena,
-            vacant: _,
-            vacant_len,
+            vacant,
             remembered,
             serial: _,
             total: _,   // the sums of theirs
             waiting: _, // and of their queues' lengths
         } = hosts;
         debug_assert!(
-            vacant_len <= remembered && arena.len() <= *remembered,
+            vacant.len() <= *remembered && arena.len() <= *remembered,
             "while none is forgotten, the order of vacant hosts decides nothing"
         );
         gauges(hosts.counts()).hash(into);
@@ -229,7 +228,6 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             provisional: _, // as many as its connections say
             counters: _,
             mark,
-            vacant_link: _,
             own_limit,
             shares,
         } = engine.hosts.at(slot);

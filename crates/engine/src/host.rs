@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 
 use hashbrown::HashTable;
 
-use crate::arena::{Arena, Link, List, NIL};
+use crate::arena::{Arena, List};
 use crate::connection::State;
 use crate::counters::Counters;
 use crate::counters::Counts;
 use crate::ids::HostId;
 use crate::queue::Queue;
 use crate::request::FromCache;
+use crate::slot_list::SlotList;
 
 /// One host. The fields that a hit reads come first, next to each other.
 #[derive(Debug)]
@@ -20,30 +21,26 @@ pub(crate) struct Host<K> {
     pub(crate) key: K,
     /// Open connections that could serve another request, the one returned first in front.
     pub(crate) available: List,
+    /// Whether its connections carry several leases, as far as is known. A vacant slot of the arena
+    /// is told by this byte, too.
+    pub(crate) shares: bool,
     pub(crate) queue: Queue,
     /// Attempts without owner: their requests have gone.
     pub(crate) orphans: List,
     /// Claims for room, and grants on their way.
     pub(crate) reserved: u32,
+    /// Open connections that may come to carry more leases than they do.
+    pub(crate) provisional: u32,
     pub(crate) counters: Counters,
     pub(crate) hash: u64,
     /// The count of overtakes when the host was last held up.
     pub(crate) mark: u64,
-    pub(crate) vacant_link: Link,
     pub(crate) serial: u32,
     /// Its own limit in place of `max_per_host`. A host that has one is never forgotten.
     pub(crate) own_limit: Option<NonZeroU32>,
-    /// Open connections that may come to carry more leases than they do.
-    pub(crate) provisional: u32,
-    /// Whether its connections carry several leases, as far as is known.
-    pub(crate) shares: bool,
 }
 
 impl<K> Host<K> {
-    fn vacant_link(&mut self) -> &mut Link {
-        &mut self.vacant_link
-    }
-
     /// Whether it has waiting requests, or attempts without owner.
     pub(crate) fn wants_balance(&self) -> bool {
         !self.queue.is_empty() || !self.orphans.is_empty()
@@ -104,8 +101,7 @@ impl<K> Host<K> {
 pub(crate) struct Hosts<K> {
     pub(crate) table: HashTable<u32>,
     pub(crate) arena: Arena<Host<K>>,
-    pub(crate) vacant: List,
-    pub(crate) vacant_len: usize,
+    pub(crate) vacant: SlotList,
     pub(crate) remembered: usize,
     pub(crate) serial: u32,
     /// Figures of all hosts, including forgotten ones.
@@ -119,8 +115,7 @@ impl<K: Eq + Clone> Hosts<K> {
         Self {
             table: HashTable::new(),
             arena: Arena::new(),
-            vacant: List::EMPTY,
-            vacant_len: 0,
+            vacant: SlotList::new(),
             remembered,
             serial: 0,
             total: Counters::default(),
@@ -156,7 +151,6 @@ impl<K: Eq + Clone> Hosts<K> {
             provisional: 0,
             counters: Counters::default(),
             mark: 0,
-            vacant_link: Link::UNLINKED,
             serial: self.serial,
             own_limit: None,
             shares,
@@ -169,31 +163,22 @@ impl<K: Eq + Clone> Hosts<K> {
     }
 
     fn vacate(&mut self, slot: u32) {
-        self.vacant
-            .push_back(&mut self.arena, slot, Host::vacant_link);
-        self.vacant_len += 1;
-        if self.vacant_len > self.remembered
+        self.vacant.push_back(slot);
+        if self.vacant.len() > self.remembered
             && let Some(oldest) = self.vacant.front()
         {
-            self.occupy(oldest);
+            self.vacant.remove(oldest);
             self.forget(oldest);
         }
-    }
-
-    fn occupy(&mut self, slot: u32) {
-        self.vacant.remove(&mut self.arena, slot, Host::vacant_link);
-        self.vacant_len -= 1;
-    }
-
-    /// Whether a host is in the list of vacant hosts.
-    fn is_vacant(&self, slot: u32) -> bool {
-        self.vacant.front() == Some(slot) || self.arena[slot].vacant_link.previous != NIL
     }
 
     fn forget(&mut self, slot: u32) {
         let host = self.arena.remove(slot);
         if let Ok(entry) = self.table.find_entry(host.hash, |&other| other == slot) {
             entry.remove();
+        }
+        if self.arena.len() == 0 {
+            self.vacant.release();
         }
     }
 
@@ -280,9 +265,9 @@ impl<K: Eq + Clone> Hosts<K> {
 
     /// Updates the list of vacant hosts after one host has changed.
     pub(crate) fn note_use(&mut self, slot: u32) {
-        match (self.is_vacant(slot), self.arena[slot].is_unused()) {
+        match (self.vacant.contains(slot), self.arena[slot].is_unused()) {
             (false, true) => self.vacate(slot),
-            (true, false) => self.occupy(slot),
+            (true, false) => self.vacant.remove(slot),
             (false, false) | (true, true) => {}
         }
     }
@@ -303,7 +288,7 @@ impl<K: Eq + Clone> Hosts<K> {
     }
 
     pub(crate) fn vacant(&self) -> usize {
-        self.vacant_len
+        self.vacant.len()
     }
 
     /// Figures of all hosts together.
@@ -316,6 +301,6 @@ impl<K: Eq + Clone> Hosts<K> {
 mod tests {
     #[test]
     fn a_record_is_small() {
-        assert_eq!(size_of::<super::Host<u64>>(), 136);
+        assert_eq!(size_of::<super::Host<u64>>(), 128);
     }
 }

@@ -47,7 +47,7 @@ mod fast_path;
 #[cfg(feature = "check")]
 mod fingerprint;
 mod host;
-mod idle;
+
 mod ids;
 mod invariant;
 mod lifecycle;
@@ -60,6 +60,7 @@ mod race;
 mod request;
 mod room;
 mod shutdown;
+mod slot_list;
 mod stats;
 mod time;
 mod timer;

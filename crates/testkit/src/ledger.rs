@@ -41,8 +41,8 @@ impl Entry {
     fn carry(&mut self, capacity: Capacity) {
         (self.capacity, self.provisional) = match capacity {
             Capacity::One => (1, false),
-            Capacity::Shared(leases) => (leases, leases == 0),
-            Capacity::Provisional(leases) => (leases, true),
+            Capacity::Shared(leases) => (leases.into(), leases == 0),
+            Capacity::Provisional(leases) => (leases.into(), true),
         };
     }
 }

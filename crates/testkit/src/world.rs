@@ -178,7 +178,7 @@ impl World {
             queue_timeout: None,
         };
         let (engine, now, room) = (&mut self.engines[shard], self.now, &mut self.room);
-        let leased = engine.lease(now, room, ask, ());
+        let leased = engine.lease(now, room, ask, (), |connection| connection);
         match leased {
             Some(Leased::Held(id, connection)) => {
                 assert_eq!(

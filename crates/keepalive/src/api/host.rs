@@ -127,6 +127,7 @@ impl Host {
 }
 
 impl PartialEq for Host {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.is_same(other) || self.0.hash == other.0.hash && self.0.parts == other.0.parts
     }

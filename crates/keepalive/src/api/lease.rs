@@ -281,7 +281,7 @@ impl<C: Connector> Lease<C> {
 
     /// The host of the connection.
     pub fn host(&self) -> &Host {
-        &self.live().host
+        self.live().host()
     }
 
     /// Whether the connection was idle or came from another user; `None` if it is new and has had

@@ -120,9 +120,9 @@ impl<C: Connector> Driver<C> {
         };
         let mut unusable = None;
         let (id, listens) = match leased {
-            Some(Leased::Held(live)) => {
+            Some(Leased::Held { live, is_doubtful }) => {
                 drop((room, shard));
-                return self.check_leased(live, now);
+                return self.check_leased(live, is_doubtful);
             }
             Some(Leased::Waits(id)) => (id, true),
             Some(Leased::Gone(id, gone)) => {
@@ -159,12 +159,12 @@ impl<C: Connector> Driver<C> {
     fn check_leased(
         self: &Arc<Self>,
         mut live: Box<Live<C>>,
-        now: Time,
+        is_doubtful: bool,
     ) -> Result<Box<Live<C>>, Asked> {
         if live.is_handle() {
             return Ok(live);
         }
-        if live.is_sound(now) {
+        if !is_doubtful || live.check().is_ok() {
             live.stop_watching();
             return Ok(live);
         }

@@ -17,22 +17,22 @@ use crate::sync::Arc;
 ///
 /// The manager calls a connection's own code only from here. A panic of that code counts as a
 /// failure of the connection, and loses no slot.
+///
+/// A hit reads the fields in front; with the fixed order they share a cache line.
+#[repr(C)]
 pub(crate) struct Live<C: Connector> {
-    pub(crate) io: C::Connection,
-    pub(crate) host: Host,
+    watch: Arc<Watch>,
+    /// Time of the last look: as it came back, or as it became idle when it was new.
+    seen: Option<Time>,
     /// The present or last request, and how the connection came to it.
     pub(crate) request: RequestId,
     pub(crate) from_cache: Option<FromCache>,
     role: Role,
-    /// The number of the runtime that delivers its events.
-    era: u64,
-    /// The capacity last reported to the engine.
-    capacity: Capacity,
     /// Whether it is known to be unusable.
     spent: bool,
-    /// Time of the last look: as it came back, or as it became idle when it was new.
-    seen: Option<Time>,
-    watch: Arc<Watch>,
+    /// The capacity last reported to the engine.
+    capacity: Capacity,
+    pub(crate) io: C::Connection,
 }
 
 /// A connection whose last look is older than this is checked with a system call before it is
@@ -61,15 +61,13 @@ impl<C: Connector> Live<C> {
     ) -> Self {
         let mut live = Self {
             io,
-            host,
             request: RequestId::outside(0, shard),
             from_cache: None,
             role: Role::Sole,
-            era,
             capacity: Capacity::One,
             spent: false,
             seen: None,
-            watch: Arc::new(Watch::new(Arc::clone(signals), shard, id)),
+            watch: Arc::new(Watch::new(Arc::clone(signals), shard, id, host, era)),
         };
         let (leases, provisional) = live.says();
         if let Some(handle) = live.share() {
@@ -94,10 +92,15 @@ impl<C: Connector> Live<C> {
         self.watch.connection()
     }
 
+    #[inline]
+    pub(crate) fn host(&self) -> &Host {
+        self.watch.host()
+    }
+
     /// The number of the runtime that delivers its events.
     #[inline]
     pub(crate) fn era(&self) -> u64 {
-        self.era
+        self.watch.era()
     }
 
     /// Whether it is a handle on a connection that stays in its shard.
@@ -128,8 +131,8 @@ impl<C: Connector> Live<C> {
             self.role = Role::Main;
         }
         let capacity = match provisional {
-            true => Capacity::Provisional(leases),
-            false => Capacity::Shared(leases),
+            true => Capacity::provisional(leases),
+            false => Capacity::shared(leases),
         };
         if capacity == self.capacity {
             return None;
@@ -150,11 +153,9 @@ impl<C: Connector> Live<C> {
         let io = catch_panic(|| io.share())??;
         Some(Box::new(Self {
             io,
-            host: self.host.clone(),
             request: self.request,
             from_cache: self.from_cache,
             role: Role::Handle,
-            era: self.era,
             capacity: self.capacity,
             spent: false,
             seen: None,
@@ -204,12 +205,11 @@ impl<C: Connector> Live<C> {
             .is_some_and(|seen| now.nanos().saturating_sub(seen.nanos()) > TRUSTED)
     }
 
-    /// Whether it can be handed out. It asks the system if an event may have occurred, or if the
-    /// last look is too old (C4).
+    /// Whether it must be checked before it is handed out: an event may have occurred, or the last
+    /// look is too old (C4).
     #[inline]
-    pub(crate) fn is_sound(&mut self, now: Time) -> bool {
-        let doubtful = self.is_suspect() || self.is_stale(now);
-        !doubtful || self.check().is_ok()
+    pub(crate) fn is_doubtful(&self, now: Time) -> bool {
+        self.is_suspect() || self.is_stale(now)
     }
 
     /// Checks with the system whether it is usable.

@@ -77,9 +77,12 @@ pub(crate) trait Letter: Send {
 
 /// The result of making a request and taking its answer in one step.
 pub(crate) enum Leased<C: Connector> {
-    /// The user has the connection, or a handle on it. The caller must check a whole connection, and
-    /// reject the request if the connection is unusable.
-    Held(Box<Live<C>>),
+    /// The user has the connection, or a handle on it. The caller must check a whole connection that
+    /// is doubtful, and reject the request if the connection is unusable.
+    Held {
+        live: Box<Live<C>>,
+        is_doubtful: bool,
+    },
     /// The user's waker is registered.
     Waits(RequestId),
     /// There was a shared connection, but it is unusable: the caller must reject the request.
@@ -103,6 +106,20 @@ enum Socket<C: Connector> {
     Here(Box<Live<C>>),
     /// In a task that opens or closes it.
     Task(Box<Running>),
+}
+
+impl<C: Connector> Socket<C> {
+    /// Takes a connection out, if it is this one.
+    #[inline]
+    fn take(&mut self, id: ConnectionId) -> Option<Box<Live<C>>> {
+        match std::mem::take(self) {
+            Self::Here(live) if live.id() == id => Some(live),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
 }
 
 /// A task that opens or closes a connection.
@@ -209,11 +226,16 @@ impl<C: Connector> Shard<C> {
             answer: Answered::No,
             location,
         };
-        match self.engine.lease(now, room, ask, cell)? {
-            engine::Leased::Held(id, connection) => {
-                let mut live = self.take_live(connection).expect(HERE);
+        let sockets = &mut self.sockets;
+        let take = |connection: ConnectionId| {
+            let live = sockets[connection.slot()].take(connection).expect(HERE);
+            (live.is_doubtful(now), live)
+        };
+        match self.engine.lease(now, room, ask, cell, take)? {
+            engine::Leased::Held(id, (is_doubtful, mut live)) => {
                 debug_assert!(!self.is_past(live.era()), "it would not be idle");
                 if live.is_main() {
+                    let connection = live.id();
                     self.put(live);
                     live = match self.share_out(connection, now) {
                         Ok(handle) => handle,
@@ -222,7 +244,7 @@ impl<C: Connector> Shard<C> {
                 }
                 live.request = id;
                 live.from_cache = Some(FromCache::Immediate);
-                Some(Leased::Held(live))
+                Some(Leased::Held { live, is_doubtful })
             }
             engine::Leased::Waits(id) => {
                 self.cell(id).answer = Answered::Wakes(waker.clone());
@@ -252,7 +274,7 @@ impl<C: Connector> Shard<C> {
             self.share_out(id, now)?
         } else {
             // A runtime that is no longer the home may never deliver events.
-            if self.is_past(live.era()) || !live.is_sound(now) {
+            if self.is_past(live.era()) || (live.is_doubtful(now) && live.check().is_err()) {
                 self.put(live);
                 return Err(self.gone(id, None));
             }
@@ -388,14 +410,7 @@ impl<C: Connector> Shard<C> {
 
     #[inline]
     pub(crate) fn take_live(&mut self, id: ConnectionId) -> Option<Box<Live<C>>> {
-        let socket = self.socket(id.slot());
-        match std::mem::take(socket) {
-            Socket::Here(live) if live.id() == id => Some(live),
-            other => {
-                *socket = other;
-                None
-            }
-        }
+        self.socket(id.slot()).take(id)
     }
 
     pub(crate) fn live(&mut self, id: ConnectionId) -> Option<&mut Live<C>> {

@@ -3,6 +3,7 @@
 use futures_task::{ArcWake, WakerRef, waker_ref};
 use keepalive_engine::{ConnectionId, ShardId};
 
+use crate::api::host::Host;
 use crate::driver::signals::Signals;
 use crate::sync::{Arc, AtomicBool, Ordering};
 
@@ -14,16 +15,27 @@ pub(crate) struct Watch {
     signals: Arc<Signals>,
     shard: ShardId,
     connection: ConnectionId,
+    host: Host,
+    /// The number of the runtime that delivers the events.
+    era: u64,
     armed: AtomicBool,
     fired: AtomicBool,
 }
 
 impl Watch {
-    pub(crate) fn new(signals: Arc<Signals>, shard: ShardId, connection: ConnectionId) -> Self {
+    pub(crate) fn new(
+        signals: Arc<Signals>,
+        shard: ShardId,
+        connection: ConnectionId,
+        host: Host,
+        era: u64,
+    ) -> Self {
         Self {
             signals,
             shard,
             connection,
+            host,
+            era,
             armed: AtomicBool::new(false),
             fired: AtomicBool::new(false),
         }
@@ -33,6 +45,17 @@ impl Watch {
     #[inline]
     pub(crate) fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    #[inline]
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The number of the runtime that delivers its events.
+    #[inline]
+    pub(crate) fn era(&self) -> u64 {
+        self.era
     }
 
     /// The waker for the connection.

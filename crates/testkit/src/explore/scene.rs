@@ -347,7 +347,7 @@ impl<'a> Scene<'a> {
 
     fn change_capacity(&mut self, index: u8, capacity: usize) {
         let (shard, id) = self.open[usize::from(index)];
-        let capacity = Capacity::Shared(capacity);
+        let capacity = Capacity::shared(capacity);
         self.world.set_capacity(shard, id, capacity);
     }
 

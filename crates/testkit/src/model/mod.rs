@@ -397,7 +397,7 @@ impl Model {
 fn read(capacity: Capacity) -> (usize, bool) {
     match capacity {
         Capacity::One => (1, false),
-        Capacity::Shared(leases) => (leases, leases == 0),
-        Capacity::Provisional(leases) => (leases, true),
+        Capacity::Shared(leases) => (leases.into(), leases == 0),
+        Capacity::Provisional(leases) => (leases.into(), true),
     }
 }

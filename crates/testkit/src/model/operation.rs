@@ -74,8 +74,8 @@ impl Scope {
     fn opened(&self, draw: usize) -> Capacity {
         match (self.capacity, draw % 4) {
             (1, _) => Capacity::One,
-            (_, 0) => Capacity::Provisional(draw / 4 % 3),
-            (capacity, 1) => Capacity::Shared(draw / 4 % (capacity + 1)),
+            (_, 0) => Capacity::provisional(draw / 4 % 3),
+            (capacity, 1) => Capacity::shared(draw / 4 % (capacity + 1)),
             (capacity, _) => Capacity::from(1 + draw / 4 % capacity),
         }
     }
@@ -83,8 +83,8 @@ impl Scope {
     fn changed(&self, draw: usize) -> Capacity {
         match (self.capacity, draw % 4) {
             (1, _) => Capacity::from(1 + draw % 2),
-            (_, 0) => Capacity::Provisional(draw / 4 % 3),
-            (capacity, _) => Capacity::Shared(draw / 4 % (capacity + 2)),
+            (_, 0) => Capacity::provisional(draw / 4 % 3),
+            (capacity, _) => Capacity::shared(draw / 4 % (capacity + 2)),
         }
     }
 }

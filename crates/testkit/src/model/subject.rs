@@ -253,7 +253,7 @@ impl Subject {
         let (engine, room) = (&mut self.engine, &mut self.room);
         let leased = match self.general {
             true => None,
-            false => engine.lease(now, room, ask, ()),
+            false => engine.lease(now, room, ask, (), |connection| connection),
         };
         match leased {
             Some(Leased::Held(id, connection)) => {

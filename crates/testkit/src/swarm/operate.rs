@@ -149,8 +149,8 @@ fn end_attempt(world: &mut World, dice: &mut Dice, mix: &Mix) {
             let capacity = match dice.below(4) {
                 _ if !mix.multiplexed => Capacity::One,
                 0 => Capacity::One,
-                1 => Capacity::Shared(dice.below(4)),
-                _ => Capacity::Provisional(dice.below(3)),
+                1 => Capacity::shared(dice.below(4)),
+                _ => Capacity::provisional(dice.below(3)),
             };
             world.coverage.hit(match capacity {
                 Capacity::One => "a connection opens for one at a time",
@@ -239,8 +239,8 @@ fn change_capacity(world: &mut World, dice: &mut Dice, mix: &Mix) {
     let (shard, connection) = open[dice.below(open.len())];
     let capacity = match dice.below(6) {
         _ if !mix.multiplexed => Capacity::One,
-        0 => Capacity::Provisional(dice.below(3)),
-        _ => Capacity::Shared(dice.below(5)),
+        0 => Capacity::provisional(dice.below(3)),
+        _ => Capacity::shared(dice.below(5)),
     };
     world.coverage.hit(match capacity {
         Capacity::Shared(0) => "a connection takes none at present",

@@ -1,5 +1,5 @@
-//! The idle connections of a shard, or its attempts without owner, in the order in which they
-//! became so.
+//! Slots in the order in which they joined: the idle connections of a shard, its attempts without
+//! owner, or its vacant hosts.
 
 use crate::arena::{KEPT_WHEN_EMPTY, NIL};
 
@@ -8,14 +8,14 @@ use crate::arena::{KEPT_WHEN_EMPTY, NIL};
 /// cache.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
-pub(crate) struct Idle {
+pub(crate) struct SlotList {
     front: u32,
     back: u32,
     len: u32,
     links: Vec<(u32, u32)>,
 }
 
-impl Idle {
+impl SlotList {
     pub(crate) fn new() -> Self {
         Self {
             front: NIL,
@@ -30,10 +30,17 @@ impl Idle {
         self.len as usize
     }
 
-    /// The slot that joined first: the connection idle longest.
+    /// The slot that joined first.
     #[inline]
     pub(crate) fn front(&self) -> Option<u32> {
         (self.front != NIL).then_some(self.front)
+    }
+
+    /// Whether a slot has joined and not left.
+    #[inline]
+    pub(crate) fn contains(&self, slot: u32) -> bool {
+        let linked = |&(previous, _): &(u32, u32)| previous != NIL;
+        self.front == slot || self.links.get(slot as usize).is_some_and(linked)
     }
 
     #[inline]
@@ -62,6 +69,7 @@ impl Idle {
             NIL => self.back = previous,
             _ => self.links[next as usize].0 = previous,
         }
+        self.links[slot as usize].0 = NIL;
         self.len -= 1;
     }
 
@@ -94,53 +102,57 @@ impl Idle {
 mod tests {
     use super::*;
 
-    fn order(idle: &Idle) -> Vec<u32> {
+    fn order(list: &SlotList) -> Vec<u32> {
         let mut slots = Vec::new();
-        let mut at = idle.front;
+        let mut at = list.front;
         while at != NIL {
             slots.push(at);
-            at = idle.links[at as usize].1;
+            at = list.links[at as usize].1;
         }
-        assert_eq!(slots.len(), idle.len());
+        assert_eq!(slots.len(), list.len());
         assert_eq!(
             slots.last().copied(),
-            (idle.back != NIL).then_some(idle.back)
+            (list.back != NIL).then_some(list.back)
         );
         slots
     }
 
     #[test]
-    fn connections_leave_from_any_place() {
-        let mut idle = Idle::new();
+    fn slots_leave_from_any_place() {
+        let mut list = SlotList::new();
         for slot in [3, 0, 2, 1] {
-            idle.push_back(slot);
+            list.push_back(slot);
         }
-        assert_eq!(order(&idle), [3, 0, 2, 1]);
-        idle.remove(0);
-        assert_eq!(order(&idle), [3, 2, 1]);
-        idle.remove(1);
-        assert_eq!(order(&idle), [3, 2]);
-        idle.remove(3);
-        idle.push_back(0);
-        assert_eq!(order(&idle), [2, 0]);
-        idle.remove(2);
-        idle.remove(0);
-        assert_eq!(order(&idle), []);
+        assert_eq!(order(&list), [3, 0, 2, 1]);
+        list.remove(0);
+        assert_eq!(order(&list), [3, 2, 1]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|slot| list.contains(slot)),
+            [false, true, true, true, false]
+        );
+        list.remove(1);
+        assert_eq!(order(&list), [3, 2]);
+        list.remove(3);
+        list.push_back(0);
+        assert_eq!(order(&list), [2, 0]);
+        list.remove(2);
+        list.remove(0);
+        assert_eq!(order(&list), []);
     }
 
     #[test]
     fn a_crowd_leaves_no_memory_behind_and_a_few_keep_theirs() {
         for crowd in [10, 10_000] {
-            let mut idle = Idle::new();
-            (0..crowd).for_each(|slot| idle.push_back(slot));
-            let room = idle.links.capacity();
+            let mut list = SlotList::new();
+            (0..crowd).for_each(|slot| list.push_back(slot));
+            let room = list.links.capacity();
             assert!(
                 (crowd as usize..crowd as usize * 9 / 8 + 16).contains(&room),
                 "{room}"
             );
-            (0..crowd).for_each(|slot| idle.remove(slot));
-            idle.release();
-            assert_eq!(idle.links.capacity() > 0, crowd == 10);
+            (0..crowd).for_each(|slot| list.remove(slot));
+            list.release();
+            assert_eq!(list.links.capacity() > 0, crowd == 10);
         }
     }
 }
