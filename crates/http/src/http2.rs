@@ -267,6 +267,8 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
         }
         match self.session.transport.check() {
             Err(Unusable::UnexpectedData) => Ok(()),
+            // The task may not have reported the reason yet.
+            Err(Unusable::Closed) => Err(self.session.why_unusable()),
             checked => checked,
         }
     }
@@ -470,16 +472,18 @@ impl<T> Session<T> {
         self.wake();
     }
 
-    /// The reason why a retired connection takes no exchange.
+    /// The reason why a retired or closed connection takes no exchange.
     fn why_unusable(&self) -> Unusable {
-        match self.failure.get() {
-            Some(failure) => {
-                let ended = Ended::new(failure);
-                let kind = ended.kind();
-                Unusable::Failed(io::Error::new(kind, self.explain(ended.into())))
-            }
-            None => Unusable::Closed,
-        }
+        let Some(failure) = self.failure.get() else {
+            let error = self.explain(Unusable::Closed.to_string().into());
+            return match error.is::<Foreign>() {
+                true => Unusable::Failed(io::Error::new(io::ErrorKind::UnexpectedEof, error)),
+                false => Unusable::Closed,
+            };
+        };
+        let ended = Ended::new(failure);
+        let kind = ended.kind();
+        Unusable::Failed(io::Error::new(kind, self.explain(ended.into())))
     }
 
     /// Adds to the error of a connection that its server does not use HTTP/2, if so. A user of
