@@ -10,16 +10,19 @@ use crate::sync::{Arc, AtomicBool, Ordering};
 /// Receives the reactor's event for an idle connection, and makes the keeper look at it.
 ///
 /// Each connection has one for life: watching costs no task, no timer and no allocation.
+///
+/// A hit reads the fields in front; with the fixed order they share a cache line.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Watch {
-    signals: Arc<Signals>,
-    shard: ShardId,
     connection: ConnectionId,
-    host: Host,
+    fired: AtomicBool,
+    armed: AtomicBool,
+    shard: ShardId,
     /// The number of the runtime that delivers the events.
     era: u64,
-    armed: AtomicBool,
-    fired: AtomicBool,
+    signals: Arc<Signals>,
+    host: Host,
 }
 
 impl Watch {
@@ -31,13 +34,13 @@ impl Watch {
         era: u64,
     ) -> Self {
         Self {
-            signals,
-            shard,
             connection,
-            host,
-            era,
-            armed: AtomicBool::new(false),
             fired: AtomicBool::new(false),
+            armed: AtomicBool::new(false),
+            shard,
+            era,
+            signals,
+            host,
         }
     }
 
