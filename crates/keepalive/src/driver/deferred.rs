@@ -16,7 +16,8 @@ use crate::connect::{Attempt, ConnectError, Connector, Steps};
 use crate::driver::Driver;
 use crate::driver::descriptors::Pauses;
 use crate::driver::live::Live;
-use crate::driver::shard::{Letter, Started, Task};
+use crate::driver::place::{Started, Task};
+use crate::driver::shard::Letter;
 use crate::runtime::{AbortHandle, Handle};
 use crate::sync::Arc;
 

@@ -12,6 +12,7 @@ pub(crate) mod home;
 pub(crate) mod inputs;
 mod keeper;
 pub(crate) mod live;
+mod place;
 pub(crate) mod shard;
 pub(crate) mod signals;
 pub(crate) mod watch;

@@ -19,13 +19,14 @@ use crate::driver::deferred::{Deferred, Stop, Work};
 use crate::driver::descriptors::Wanted;
 use crate::driver::home::Past;
 use crate::driver::live::Live;
+use crate::driver::place::{Place, Running, Started, Task};
 use crate::sync::Arc;
 
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
     pub(crate) engine: Engine<Host, Cell>,
     /// Indexed by the slots of connections.
-    sockets: Vec<Socket<C>>,
+    places: Vec<Place<C>>,
     numbers: Range<u64>,
     pub(crate) wanted: Wanted,
     /// The error of the attempt or connection that the present input reports.
@@ -96,92 +97,12 @@ pub(crate) struct Gone<C: Connector> {
     pub(crate) why: Unusable,
 }
 
-/// The place of a connection.
-#[derive(Default)]
-enum Socket<C: Connector> {
-    /// With its user, or not open.
-    #[default]
-    Away,
-    /// In this shard.
-    Here(Box<Live<C>>),
-    /// In a task that opens or closes it.
-    Task(Box<Running>),
-}
-
-impl<C: Connector> Socket<C> {
-    /// Takes a connection out, if it is this one.
-    #[inline]
-    fn take(&mut self, id: ConnectionId) -> Option<Box<Live<C>>> {
-        match std::mem::take(self) {
-            Self::Here(live) if live.id() == id => Some(live),
-            other => {
-                *self = other;
-                None
-            }
-        }
-    }
-}
-
-/// A task that opens or closes a connection.
-struct Running {
-    id: ConnectionId,
-    task: Task,
-    /// The destination of a task that opens.
-    host: Option<Host>,
-    /// A report counts if it comes from a runtime after this one.
-    since: u64,
-    /// Stops the task, with the number of its runtime; `Some` once the task has started.
-    stop: Option<(u64, Arc<Stop>)>,
-    /// Whether to stop the task as soon as it has started.
-    unwanted: bool,
-}
-
-impl Running {
-    fn expected<C: Connector>(
-        id: ConnectionId,
-        task: Task,
-        host: Option<Host>,
-        since: u64,
-    ) -> Socket<C> {
-        Socket::Task(Box::new(Self {
-            id,
-            task,
-            host,
-            since,
-            stop: None,
-            unwanted: false,
-        }))
-    }
-
-    /// Whether it opens a connection that is still wanted.
-    fn opens(&self) -> bool {
-        self.task == Task::Connect && !self.unwanted
-    }
-}
-
-/// The decision about a task that has started.
-pub(crate) enum Started {
-    /// The task continues.
-    GoesOn,
-    /// The task must be stopped.
-    Unwanted,
-    /// The task's runtime is no longer the home, so the task must be removed.
-    Past,
-}
-
-/// The work of a task on a connection. A connection has both in its life, one after the other.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Task {
-    Connect,
-    Close,
-}
-
 impl<C: Connector> Shard<C> {
     pub(crate) fn new(id: ShardId, engine: Engine<Host, Cell>) -> Self {
         Self {
             id,
             engine,
-            sockets: Vec::new(),
+            places: Vec::new(),
             numbers: 0..0,
             wanted: Wanted::default(),
             failure: None,
@@ -226,9 +147,9 @@ impl<C: Connector> Shard<C> {
             answer: Answered::No,
             location,
         };
-        let sockets = &mut self.sockets;
+        let places = &mut self.places;
         let take = |connection: ConnectionId| {
-            let live = sockets[connection.slot()].take(connection).expect(HERE);
+            let live = take_live(&mut places[connection.slot()], connection).expect(HERE);
             (live.is_doubtful(now), live)
         };
         match self.engine.lease(now, room, ask, cell, take)? {
@@ -405,17 +326,17 @@ impl<C: Connector> Shard<C> {
     #[inline]
     pub(crate) fn put(&mut self, live: Box<Live<C>>) {
         let slot = live.id().slot();
-        *self.socket(slot) = Socket::Here(live);
+        *self.place(slot) = Place::Here(live);
     }
 
     #[inline]
     pub(crate) fn take_live(&mut self, id: ConnectionId) -> Option<Box<Live<C>>> {
-        self.socket(id.slot()).take(id)
+        take_live(self.place(id.slot()), id)
     }
 
     pub(crate) fn live(&mut self, id: ConnectionId) -> Option<&mut Live<C>> {
-        match self.socket(id.slot()) {
-            Socket::Here(live) if live.id() == id => Some(live),
+        match self.place(id.slot()) {
+            Place::Here(live) if live.id() == id => Some(live),
             _ => None,
         }
     }
@@ -481,15 +402,15 @@ impl<C: Connector> Shard<C> {
     /// Handles a move of the home: closes open connections and restarts attempts. The earlier
     /// runtime may never deliver their events or poll their tasks.
     pub(crate) fn leave(&mut self, now: Time, room: &mut impl Room) {
-        for slot in 0..self.sockets.len() {
-            match &mut self.sockets[slot] {
-                Socket::Away => {}
-                Socket::Here(live) if live.era() > self.past => {}
-                Socket::Here(live) => {
+        for slot in 0..self.places.len() {
+            match &mut self.places[slot] {
+                Place::Away => {}
+                Place::Here(live) if live.era() > self.past => {}
+                Place::Here(live) => {
                     let id = live.id();
                     self.engine.retire_open(now, room, id);
                 }
-                Socket::Task(running) => {
+                Place::Task(running) => {
                     let stop = running.stop.as_ref();
                     let Some((_, stop)) = stop.filter(|(era, _)| *era <= self.past) else {
                         // It has begun on the new home already, or `task_started` will detect the
@@ -520,17 +441,17 @@ impl<C: Connector> Shard<C> {
     }
 
     fn running(&mut self, id: ConnectionId) -> Option<&mut Running> {
-        match self.sockets.get_mut(id.slot())? {
-            Socket::Task(running) if running.id == id => Some(running),
+        match self.places.get_mut(id.slot())? {
+            Place::Task(running) if running.id == id => Some(running),
             _ => None,
         }
     }
 
     /// Removes a task that has ended.
     pub(crate) fn task_ended(&mut self, id: ConnectionId) {
-        let socket = self.socket(id.slot());
-        if matches!(socket, Socket::Task(running) if running.id == id) {
-            *socket = Socket::Away;
+        let place = self.place(id.slot());
+        if matches!(place, Place::Task(running) if running.id == id) {
+            *place = Place::Away;
         }
     }
 
@@ -568,7 +489,7 @@ impl<C: Connector> Shard<C> {
     /// Records that a task will close a connection.
     pub(crate) fn expect_task(&mut self, id: ConnectionId) {
         let past = self.past;
-        *self.socket(id.slot()) = Running::expected(id, Task::Close, None, past);
+        *self.place(id.slot()) = expected(id, Task::Close, None, past);
     }
 
     /// Carries out the engine's actions, as far as possible under the lock; the rest goes into
@@ -589,8 +510,7 @@ impl<C: Connector> Shard<C> {
                 Action::Connect(id, host) => {
                     let host = self.engine.key(host).expect("a host in use is known");
                     let (host, past) = (host.clone(), self.past);
-                    *self.socket(id.slot()) =
-                        Running::expected(id, Task::Connect, Some(host.clone()), past);
+                    *self.place(id.slot()) = expected(id, Task::Connect, Some(host.clone()), past);
                     deferred.push(Work::Connect(self.id, id, host));
                 }
                 Action::Cancel(id) | Action::Abandon(id) => self.stop_task(deferred, id),
@@ -649,17 +569,46 @@ impl<C: Connector> Shard<C> {
     }
 
     #[inline]
-    fn socket(&mut self, slot: usize) -> &mut Socket<C> {
-        if slot >= self.sockets.len() {
-            reserve(&mut self.sockets, slot);
-            self.sockets.resize_with(slot + 1, Socket::default);
+    fn place(&mut self, slot: usize) -> &mut Place<C> {
+        if slot >= self.places.len() {
+            reserve(&mut self.places, slot);
+            self.places.resize_with(slot + 1, Place::default);
         }
-        &mut self.sockets[slot]
+        &mut self.places[slot]
     }
 }
 
 const HERE: &str = "a connection that is held for a request is here";
 const ANSWERED: &str = "an answered request can be taken";
+
+/// Takes a connection out of its place, if it is this one.
+#[inline]
+fn take_live<C: Connector>(place: &mut Place<C>, id: ConnectionId) -> Option<Box<Live<C>>> {
+    match std::mem::take(place) {
+        Place::Here(live) if live.id() == id => Some(live),
+        other => {
+            *place = other;
+            None
+        }
+    }
+}
+
+/// The place of a connection whose task is about to start.
+fn expected<C: Connector>(
+    id: ConnectionId,
+    task: Task,
+    host: Option<Host>,
+    since: u64,
+) -> Place<C> {
+    Place::Task(Box::new(Running {
+        id,
+        task,
+        host,
+        since,
+        stop: None,
+        unwanted: false,
+    }))
+}
 
 /// Reserves room for a record in this slot, and as much spare room as an engine's arenas do.
 fn reserve<T>(records: &mut Vec<T>, slot: usize) {
