@@ -1,11 +1,19 @@
 //! RFC 9113: requests by HTTP/2, and servers that do not speak it.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Mutex;
+use std::task::{Context, Poll};
+
 use http::Request;
+use keepalive::{Attempt, ConnectError, Connection, Connector, Manager, Unusable};
+use keepalive_http::Http;
+use keepalive_testkit::pipe::Pipe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::{ask, client, failed};
+use crate::support::wire::Wire;
 use crate::support::{Server, exchange, within};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,6 +64,67 @@ async fn a_server_is_taken_for_one_without_http_2_by_the_bytes_that_it_sends() {
         assert_eq!(error.is_not_http2(), is_not, "{answer:?}: {error}");
     }
 }
+
+/// The peer has closed it, and its task has not reported why: the first bytes read tell.
+#[tokio::test]
+async fn a_connection_that_ends_as_it_opens_names_a_server_of_http_1() {
+    let (wire, _server) = Wire::new();
+    let wire = Ending(wire.greeting(b"HTTP/1.1 400 Bad\r\n\r\n".to_vec()));
+    let (tell, checked) = oneshot::channel();
+    let checks = Checks(Http::over(wire).http2_only(), Mutex::new(Some(tell)));
+    let manager = Manager::builder().connector(checks).build().unwrap();
+    let request = keepalive::Request::new("http", "shop.test", 80).unwrap();
+    let _answer = manager.allocate(request);
+    let unusable = within(checked).await.unwrap().unwrap_err();
+    let text = ConnectError::from(unusable).to_string();
+    assert!(
+        text.contains("no HTTP/2, it begins with \"HTTP/1.1"),
+        "{text}"
+    );
+}
+
+/// Checks the first connection as soon as it is open, before its task runs.
+struct Checks(
+    Http<Ending>,
+    Mutex<Option<oneshot::Sender<Result<(), Unusable>>>>,
+);
+
+impl Connector for Checks {
+    type Connection = <Http<Ending> as Connector>::Connection;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<Self::Connection, ConnectError> {
+        let mut opened = self.0.connect(attempt).await?;
+        if let Some(tell) = self.1.lock().unwrap().take() {
+            let _told = tell.send(opened.check());
+        }
+        Ok(opened)
+    }
+}
+
+/// Opens pipes of which each check says that they are closed.
+struct Ending(Wire);
+
+impl Connector for Ending {
+    type Connection = Ended;
+
+    async fn connect(&self, attempt: &Attempt) -> Result<Ended, ConnectError> {
+        self.0.connect(attempt).await.map(Ended)
+    }
+}
+
+struct Ended(Pipe);
+
+impl Connection for Ended {
+    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
+        Poll::Pending
+    }
+
+    fn check(&mut self) -> Result<(), Unusable> {
+        Err(Unusable::Closed)
+    }
+}
+
+keepalive_testkit::forward_io!(Ended, 0);
 
 /// HTTP/2 sends the parts of HTTP/1.1's first line and `host` as pseudo-header fields (RFC 9113,
 /// section 8.3.1).
