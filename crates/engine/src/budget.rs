@@ -254,11 +254,9 @@ impl Budget {
         if orphans == 0 || self.frozen > 0 {
             return None;
         }
-        let connecting = self.connecting - self.withdrawn;
-        let places = self.max_connecting.saturating_sub(connecting);
-        let slots = self.max_open.saturating_sub(self.open);
+        let places = self.attempts_allowed();
         let wanted = self.claims.len().min(places.saturating_add(orphans));
-        if wanted <= slots.saturating_add(self.closing).min(places) {
+        if wanted <= self.slots_to_come().min(places) {
             return None;
         }
         match self.orphans[usize::from(own.0)] {
@@ -278,23 +276,27 @@ impl Budget {
     ///
     /// A withdrawn attempt frees its place among the attempts together with its slot.
     pub(crate) fn needs_eviction(&self) -> bool {
-        let connecting = self.connecting - self.withdrawn;
-        let wanted = self
-            .claims
-            .len()
-            .min(self.max_connecting.saturating_sub(connecting));
-        let free = self.max_open.saturating_sub(self.open);
-        self.frozen == 0 && wanted > free.saturating_add(self.closing)
+        let wanted = self.claims.len().min(self.attempts_allowed());
+        self.frozen == 0 && wanted > self.slots_to_come()
     }
 
     /// The shard and host of the oldest claim that must have room made for it.
     pub(crate) fn first_in_need(&self) -> Option<(ShardId, HostId)> {
-        let connecting = self.connecting - self.withdrawn;
-        let places = self.max_connecting.saturating_sub(connecting);
-        let slots = self.max_open.saturating_sub(self.open);
-        let served = slots.saturating_add(self.closing).min(places);
+        let served = self.slots_to_come().min(self.attempts_allowed());
         let claim = self.claims.values().nth(served)?;
         Some((claim.shard, claim.host))
+    }
+
+    /// Attempts that may begin once withdrawn ones have ended.
+    fn attempts_allowed(&self) -> usize {
+        let connecting = self.connecting - self.withdrawn;
+        self.max_connecting.saturating_sub(connecting)
+    }
+
+    /// Slots that are free or being freed.
+    fn slots_to_come(&self) -> usize {
+        let free = self.max_open.saturating_sub(self.open);
+        free.saturating_add(self.closing)
     }
 
     /// Whether another shard has been asked to make room. One shard is asked at a time, so that the
