@@ -174,3 +174,29 @@ impl<C: Connector> Driver<C> {
         });
     }
 }
+
+#[cfg(all(test, not(any(keepalive_loom, keepalive_shuttle))))]
+mod tests {
+    use keepalive_engine::{Config, Settings};
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::connect::bind::BindAddresses;
+    use crate::connect::net::NetConnector;
+
+    #[test]
+    fn a_runtime_that_is_late_to_become_the_home_looks_again_and_moves_it() {
+        let settings = Config::try_from(Settings::default()).unwrap();
+        let connector = NetConnector::default();
+        let driver = Arc::new(Driver::new(&settings, connector, BindAddresses::default()));
+        let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
+        let (first, late) = (runtime(), runtime());
+        let within = first.enter();
+        assert!(driver.settle_here().unwrap());
+        drop(within);
+        let _within = late.enter();
+        assert!(!driver.settle_here().unwrap());
+        driver.ensure_home().unwrap();
+        assert_eq!(driver.home.era(), 2);
+    }
+}

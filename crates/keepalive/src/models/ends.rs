@@ -69,6 +69,43 @@ fn the_loss_of_a_runtime_ends_no_request_of_the_next() {
 }
 
 #[test]
+fn a_move_of_the_home_spares_the_attempts_that_began_on_the_new_one() {
+    explore(|| {
+        let own = Arc::new(Runtime::new());
+        own.provide();
+        let mut rig = Rig::with_one_slot();
+        let lease = rig.lease(rig.request(1));
+        let mut pending = rig.ask(rig.request(0));
+        let old = replace_runtime(&mut rig);
+        // The slot becomes free, so the waiting request's attempt begins: before, within or after
+        // the move.
+        let freeing = {
+            let own = Arc::clone(&own);
+            thread::spawn(move || {
+                drop(lease);
+                old.run();
+                own.run();
+            })
+        };
+        let elsewhere = rig.ask(rig.request(1));
+        freeing.join().expect("the slot is free");
+        own.run();
+        let home = rig.driver.home.runtime().expect("M4: the new one is kept");
+        assert_eq!(home.0, 2, "M4: the home has moved once");
+        // A connection of the old home is not handed out, and its request goes behind the other.
+        let answered = answer(&mut pending).or_else(|| {
+            drop(elsewhere);
+            own.run();
+            answer(&mut pending)
+        });
+        assert!(matches!(answered, Some(Ok(_))), "M4");
+        drop((answered, pending));
+        own.run();
+        rig.rest();
+    });
+}
+
+#[test]
 fn who_waits_for_the_end_is_told() {
     explore(|| {
         let rig = Rig::new(|_| {});

@@ -65,6 +65,11 @@ pub(crate) struct Handle {
 }
 
 impl Handle {
+    /// Its own among the live ones.
+    pub(crate) fn number(&self) -> u64 {
+        &raw const *self.ended as u64
+    }
+
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> JoinHandle {
         let task = Arc::new(Task {
             future: Mutex::new(Some(Box::pin(future))),

@@ -19,12 +19,20 @@ pub(crate) use tasks::{AbortHandle, Handle, yield_now};
 thread_local! {
     /// All threads of a model or schedule run on one thread of the system.
     static CURRENT: RefCell<Option<Handle>> = const { RefCell::new(None) };
+    /// The runtime of the manager's own thread, where the simulation provides one.
+    static OWN: RefCell<Option<Handle>> = const { RefCell::new(None) };
 }
 
 impl Runtime {
     /// Makes it the current runtime, in place of the one before.
     pub fn enter(&self) {
         CURRENT.set(Some(self.handle().clone()));
+    }
+
+    /// Provides it for the thread of a manager's own, so that a home may move there. Homes chosen
+    /// before do not move.
+    pub fn provide(&self) {
+        OWN.set(Some(self.handle().clone()));
     }
 }
 
@@ -52,7 +60,7 @@ impl Simulation {
 
 impl Drop for Simulation {
     fn drop(&mut self) {
-        let left = (CURRENT.take(), clock::reset());
+        let left = (CURRENT.take(), OWN.take(), clock::reset());
         if std::thread::panicking() {
             // After a failure, the locks of the remaining state are unusable.
             std::mem::forget(left);
@@ -69,28 +77,34 @@ pub(crate) fn unconstrained<F>(future: F) -> F {
     future
 }
 
-/// Callers are not distinguished here, because a home does not move.
+/// The mark of a home that does not move.
 pub(crate) const ANYWHERE: u64 = 0;
 
-pub(crate) fn mark(_: &Handle) -> u64 {
-    ANYWHERE
+/// Distinguishes runtimes where a home may move.
+pub(crate) fn mark(runtime: &Handle) -> u64 {
+    match OWN.with_borrow(Option::is_some) {
+        true => runtime.number(),
+        false => ANYWHERE,
+    }
 }
 
-pub(crate) fn is_within(_: u64) -> bool {
-    true
+pub(crate) fn is_within(mark: u64) -> bool {
+    CURRENT.with_borrow(|current| current.as_ref().map(Handle::number) == Some(mark))
 }
 
-/// The simulation has no thread of the manager's own.
+/// The thread of a manager's own, if the simulation has one.
 pub(crate) struct OwnThread(Handle);
 
 impl OwnThread {
     pub(crate) fn start() -> Result<Self, NoRuntime> {
-        Err(NoRuntime)
+        OWN.take().map(Self).ok_or(NoRuntime)
     }
 
     pub(crate) fn handle(&self) -> &Handle {
         &self.0
     }
 
-    pub(crate) fn run(self, _: impl Future<Output = ()> + Send + 'static) {}
+    pub(crate) fn run(self, what: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(what);
+    }
 }

@@ -45,6 +45,11 @@ struct Shared {
 }
 
 impl Handle {
+    /// Its own among the live ones.
+    pub(crate) fn number(&self) -> u64 {
+        Arc::as_ptr(&self.0) as u64
+    }
+
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<()>
     where
         F: Future<Output = ()> + Send + 'static,
