@@ -8,7 +8,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::{Bytes, Incoming};
 use keepalive::NetConnector;
 
-use crate::deadlines::{NO_TIMER, Timer};
+use crate::deadlines::Timer;
 use crate::error::Tried;
 use crate::head::{HeadLimits, Part};
 use crate::hold::Hold;
@@ -104,10 +104,7 @@ impl<C: StreamConnector> Body<C> {
                 true => timer.disarm(),
                 false => {
                     let late = ready!(timer.poll_late(cx));
-                    return Poll::Ready(Some(Err(match late {
-                        Some(late) => self.give_up(late),
-                        None => self.give_up(NO_TIMER),
-                    })));
+                    return Poll::Ready(Some(Err(self.give_up(late))));
                 }
             }
         }

@@ -23,8 +23,8 @@ use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::rest::Rest;
 use crate::{
-    Allocation, Body, Deadlines, Error, Http, HttpConnection, IntoUrl, StreamConnector, once,
-    resend,
+    Allocation, Body, Deadline, Deadlines, Error, Http, HttpConnection, IntoUrl, StreamConnector,
+    once, resend,
 };
 
 // A server that restarts closes all idle connections at once. While one request fails, the watchers
@@ -326,10 +326,10 @@ impl<C: StreamConnector> Client<C> {
         choose: &mut Choose<'_, C>,
     ) -> Result<Answered<C>, Error> {
         let begun = Instant::now();
-        let deadlines = exchange.extensions().get().copied();
+        let deadlines = exchange.head.extensions.get().copied();
         let deadlines = deadlines.unwrap_or(self.deadlines);
         let left = || deadlines.left(self.manager.timeout(), begun);
-        let mut to = match deadlines.has_total() {
+        let mut to = match deadlines.total.is_some() {
             true => Cow::Owned(exchange.to.clone().timeout(left())),
             false => Cow::Borrowed(&exchange.to),
         };
@@ -367,7 +367,7 @@ impl<C: StreamConnector> Client<C> {
                 to = Cow::Owned(exchange.to.clone().timeout(left()));
                 continue;
             };
-            let timer = deadlines.of_head(begun, !used);
+            let timer = deadlines.timer(Deadline::Head, begun, !used);
             let sent = once::send(exchange, form, body, &mut hold, timer).await;
             let failed = match sent {
                 Ok((response, again)) => {
@@ -379,7 +379,7 @@ impl<C: StreamConnector> Client<C> {
                             response,
                             hold,
                             resent,
-                            timer: deadlines.of_body(begun, !used),
+                            timer: deadlines.timer(Deadline::Read, begun, !used),
                         });
                     };
                     // Another connection may answer it (RFC 9110, section 15.5.20).

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::head::HeadLimits;
 use crate::http1::Http1;
-use crate::http2::{Http2, Main};
+use crate::http2::{Http2, Main, Session};
 use crate::outgoing::{BoxError, Outgoing};
 use crate::resend::Failure;
 
@@ -91,16 +91,22 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
         }
     }
 
+    fn session(&self) -> Option<&Session<T>> {
+        match &self.speaks {
+            Speaks::One(_) => None,
+            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
+                Some(session)
+            }
+        }
+    }
+
     /// Calls `look` with the transport, if it is still there.
     #[cfg(feature = "legacy")]
-    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        let transport = match &self.speaks {
-            Speaks::One(connection) => &connection.transport,
-            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
-                &session.transport
-            }
-        };
-        transport.with(|transport| look(transport))
+    pub(crate) fn with_transport<R>(&self, look: impl FnOnce(&mut T) -> R) -> Option<R> {
+        match &self.speaks {
+            Speaks::One(connection) => connection.transport.with(look),
+            _ => self.session()?.transport.with(look),
+        }
     }
 
     /// Whether the peer currently allows any exchange, as far as that is known.
@@ -115,15 +121,13 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
     pub(crate) fn limits(&self) -> Option<HeadLimits> {
         match &self.speaks {
             Speaks::One(connection) => connection.limits,
-            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
-                session.limits
-            }
+            _ => self.session()?.limits,
         }
     }
 
     /// Whether the connection may carry several exchanges at the same time.
     pub(crate) fn is_shared(&self) -> bool {
-        !matches!(self.speaks, Speaks::One(_))
+        self.session().is_some()
     }
 
     /// Sends a request and waits for the head of its response. A request is large, so a closure
@@ -143,12 +147,9 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
 
     /// Stops the connection from taking requests, so that the next one goes to another connection.
     pub(crate) fn retire(&self) {
-        match &self.speaks {
-            // It is closed when its lease ends.
-            Speaks::One(_) => {}
-            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
-                session.retire();
-            }
+        // One of HTTP/1.1 is closed when its lease ends.
+        if let Some(session) = self.session() {
+            session.retire();
         }
     }
 
@@ -164,12 +165,10 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
     /// Waits until none of the exchanges on the connection can continue.
     #[cfg(feature = "legacy")]
     pub(crate) fn poll_transport_dropped(&self, context: &mut Context<'_>) -> Poll<()> {
-        match &self.speaks {
-            Speaks::One(_) => Poll::Ready(()),
+        match self.session() {
+            None => Poll::Ready(()),
             // hyper drops the transport with the last stream.
-            Speaks::Two(Main { session, .. }) | Speaks::Stream(Http2 { session, .. }) => {
-                session.transport.poll_alone(context)
-            }
+            Some(session) => session.transport.poll_alone(context),
         }
     }
 

@@ -44,12 +44,26 @@ impl<C> StreamConnector for C where C: Connector<Connection: AsyncRead + AsyncWr
 pub struct Http<C = NetConnector> {
     connector: C,
     versions: Versions,
-    pings: Option<Pings>,
-    windows: Windows,
-    limits: HeadLimits,
-    settings: Option<Arc<Settings>>,
+    options: Options,
     one_only: OneOnly,
     ventures: Ventures,
+}
+
+/// The settings of the connections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) pings: Pings,
+    pub(crate) windows: Windows,
+    limits: HeadLimits,
+    /// hyper's own settings, in place of these.
+    pub(crate) settings: Option<Arc<Settings>>,
+}
+
+impl Options {
+    /// The limits on response heads; a client with hyper's settings has hyper's.
+    pub(crate) fn limits(&self) -> Option<HeadLimits> {
+        self.settings.is_none().then_some(self.limits)
+    }
 }
 
 /// The versions of HTTP that a connection may use.
@@ -74,6 +88,13 @@ pub(crate) enum Pings {
     },
     /// Once, when there is reason to doubt that the peer is alive.
     InDoubt(Silence),
+    Never,
+}
+
+impl Default for Pings {
+    fn default() -> Self {
+        Self::InDoubt(Silence::default())
+    }
 }
 
 impl Http {
@@ -89,10 +110,7 @@ impl<C> Http<C> {
         Self {
             connector,
             versions: Versions::Either,
-            pings: Some(Pings::InDoubt(Silence::default())),
-            windows: Windows::default(),
-            limits: HeadLimits::default(),
-            settings: None,
+            options: Options::default(),
             one_only: OneOnly::default(),
             ventures: Ventures::default(),
         }
@@ -127,10 +145,10 @@ impl<C> Http<C> {
     /// connections. More than a year counts as a year.
     #[must_use]
     pub fn http2_keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.pings = Some(Pings::Always {
+        self.options.pings = Pings::Always {
             interval: interval.min(LONGEST),
             timeout: timeout.min(LONGEST),
-        });
+        };
         self
     }
 
@@ -148,8 +166,10 @@ impl<C> Http<C> {
     /// round trip closes healthy connections.
     #[must_use]
     pub fn http2_silence(mut self, after: Duration, timeout: Duration) -> Self {
-        let silence = Silence { after, timeout };
-        self.pings = (after <= LONGEST).then_some(Pings::InDoubt(silence));
+        self.options.pings = match after <= LONGEST {
+            true => Pings::InDoubt(Silence { after, timeout }),
+            false => Pings::Never,
+        };
         self
     }
 
@@ -162,7 +182,7 @@ impl<C> Http<C> {
     /// [`http2_max_streams`](Self::http2_max_streams).
     #[must_use]
     pub fn http2_stream_window(mut self, bytes: u32) -> Self {
-        self.windows = self.windows.stream(bytes);
+        self.options.windows = self.options.windows.stream(bytes);
         self
     }
 
@@ -175,7 +195,7 @@ impl<C> Http<C> {
     /// GiB, so large windows reduce the number of exchanges.
     #[must_use]
     pub fn http2_max_streams(mut self, streams: usize) -> Self {
-        self.windows = self.windows.streams(streams);
+        self.options.windows = self.options.windows.streams(streams);
         self
     }
 
@@ -198,7 +218,7 @@ impl<C> Http<C> {
     /// | Go | 10 MiB | any | `Transport.MaxResponseHeaderBytes` in `net/http` |
     #[must_use]
     pub fn max_header_bytes(mut self, bytes: usize) -> Self {
-        self.limits = self.limits.bytes(bytes);
+        self.options.limits = self.options.limits.bytes(bytes);
         self
     }
 
@@ -210,7 +230,7 @@ impl<C> Http<C> {
     /// for each response. [`max_header_bytes`](Self::max_header_bytes) lists the limits of other clients.
     #[must_use]
     pub fn max_header_fields(mut self, fields: usize) -> Self {
-        self.limits = self.limits.fields(fields);
+        self.options.limits = self.options.limits.fields(fields);
         self
     }
 
@@ -224,14 +244,14 @@ impl<C> Http<C> {
     /// Go allows as many as fit in its limit of bytes; curl does the same with its own limit.
     #[must_use]
     pub fn max_interim_responses(mut self, responses: usize) -> Self {
-        self.limits = self.limits.interim(responses);
+        self.options.limits.interim = responses;
         self
     }
 
     /// Sets hyper's own settings.
     #[cfg(feature = "legacy")]
     pub(crate) fn settings(mut self, settings: Settings) -> Self {
-        self.settings = Some(Arc::new(settings));
+        self.options.settings = Some(Arc::new(settings));
         self
     }
 }
@@ -245,8 +265,7 @@ impl<C: StreamConnector> Connector for Http<C> {
         let may_choose = self.versions == Versions::Either && !self.one_only.has(&host);
         let attempt = match self.versions {
             Versions::Either if may_choose => attempt.offering(&[H2, HTTP_11]),
-            Versions::Either => attempt.offering(&[HTTP_11]),
-            Versions::One => attempt.offering(&[HTTP_11]),
+            Versions::Either | Versions::One => attempt.offering(&[HTTP_11]),
             Versions::Two => attempt.offering(&[H2]),
         };
         let transport = self.connector.connect(&attempt).await?;
@@ -260,27 +279,14 @@ impl<C: StreamConnector> Connector for Http<C> {
             }
             (_, Versions::Either | Versions::One) => false,
         };
-        let settings = self.settings.as_deref();
-        // A client with hyper's settings has hyper's limits.
-        let limits = settings.is_none().then_some(self.limits);
         if speaks_two {
             let venture = self.ventures.take(&host);
             let one_only = may_choose.then(|| (self.one_only.clone(), host));
-            Main::open(
-                transport,
-                self.pings,
-                self.windows,
-                limits,
-                one_only,
-                venture,
-                settings,
-            )
-            .await
-            .map(HttpConnection::two)
+            let opened = Main::open(transport, &self.options, one_only, venture);
+            opened.await.map(HttpConnection::two)
         } else {
-            Http1::open(transport, limits, settings)
-                .await
-                .map(HttpConnection::one)
+            let opened = Http1::open(transport, &self.options);
+            opened.await.map(HttpConnection::one)
         }
     }
 
@@ -300,6 +306,7 @@ impl<C: StreamConnector> Connector for Http<C> {
 
 /// The error of a server that did not choose HTTP/2, the only version allowed.
 fn not_two(offered: &[Vec<u8>], chosen: Option<&[u8]>) -> String {
+    let text = |protocol: &[u8]| protocol.escape_ascii().to_string();
     let offered: Vec<_> = offered.iter().map(|name| text(name)).collect();
     let asked = match &*offered {
         [] => String::new(),
@@ -309,10 +316,6 @@ fn not_two(offered: &[Vec<u8>], chosen: Option<&[u8]>) -> String {
     format!("the server{asked} chose {chosen}, but only h2 (HTTP/2) is wanted")
 }
 
-fn text(protocol: &[u8]) -> String {
-    protocol.escape_ascii().to_string()
-}
-
 /// The longest ping interval or timeout: a year. hyper adds it to the current time, which must not
 /// overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -320,3 +323,15 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 // The names of the protocols (RFC 7301, section 6, and RFC 9113, section 3.2).
 const H2: &[u8] = b"h2";
 const HTTP_11: &[u8] = b"http/1.1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connector_by_default_pings_in_doubt_like_a_new_one() {
+        for http in [Http::default(), Http::new()] {
+            assert!(matches!(http.options.pings, Pings::InDoubt(_)), "{http:?}");
+        }
+    }
+}

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::connector::LONGEST;
+use crate::outgoing::BoxError;
 
 /// Time limits of an exchange, phase by phase. [`Client::deadlines`](crate::Client::deadlines) sets
 /// them for a client, an extension for a single request.
@@ -46,7 +47,7 @@ use crate::connector::LONGEST;
 pub struct Deadlines {
     head: Option<Duration>,
     read: Option<Duration>,
-    total: Option<Duration>,
+    pub(crate) total: Option<Duration>,
 }
 
 impl Deadlines {
@@ -87,18 +88,22 @@ impl Deadlines {
         time.saturating_sub(begun.elapsed())
     }
 
-    pub(crate) fn has_total(self) -> bool {
-        self.total.is_some()
-    }
-
-    /// The timer for the head of a response, from now on, in an exchange that began at `begun`.
-    pub(crate) fn of_head(self, begun: Instant, is_new: bool) -> Option<Box<Timer>> {
-        Timer::new(self.head, Deadline::Head, self.total, begun, is_new)
-    }
-
-    /// The timer for a body.
-    pub(crate) fn of_body(self, begun: Instant, is_new: bool) -> Option<Box<Timer>> {
-        Timer::new(self.read, Deadline::Read, self.total, begun, is_new)
+    /// The timer of a phase, from now on, in an exchange that began at `begun`.
+    pub(crate) fn timer(self, name: Deadline, begun: Instant, is_new: bool) -> Option<Box<Timer>> {
+        let one = match name {
+            Deadline::Head => self.head,
+            Deadline::Read => self.read,
+            Deadline::Total => None,
+        };
+        one.or(self.total)?;
+        Some(Box::new(Timer {
+            one,
+            name,
+            all: self.total.map(|total| (later(begun, total), total)),
+            is_new,
+            armed: None,
+            sleep: None,
+        }))
     }
 }
 
@@ -173,26 +178,6 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    fn new(
-        one: Option<Duration>,
-        name: Deadline,
-        total: Option<Duration>,
-        begun: Instant,
-        is_new: bool,
-    ) -> Option<Box<Self>> {
-        if one.is_none() && total.is_none() {
-            return None;
-        }
-        Some(Box::new(Self {
-            one,
-            name,
-            all: total.map(|total| (later(begun, total), total)),
-            is_new,
-            armed: None,
-            sleep: None,
-        }))
-    }
-
     /// The awaited data has arrived.
     pub(crate) fn disarm(&mut self) {
         self.armed = None;
@@ -204,14 +189,13 @@ impl Timer {
         (Instant::now() >= at).then(|| TimedOut::new(Deadline::Total, total, self.is_new))
     }
 
-    /// Waits until a deadline expires. Outside a runtime there is no timer, and the result is
-    /// `None`.
-    pub(crate) fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<Option<TimedOut>> {
+    /// Waits until a deadline expires, and returns the error. Outside a runtime there is no timer.
+    pub(crate) fn poll_late(&mut self, context: &mut Context<'_>) -> Poll<BoxError> {
         let (name, time) = match self.armed {
             Some(armed) => armed,
             None => {
                 if Handle::try_current().is_err() {
-                    return Poll::Ready(None);
+                    return Poll::Ready(NO_TIMER.into());
                 }
                 let one = self.one.map(|time| (later(Instant::now(), time), time));
                 let one = one.map(|(at, time)| (at, self.name, time));
@@ -227,12 +211,12 @@ impl Timer {
         };
         let sleep = self.sleep.as_mut().expect("it is armed");
         let up = sleep.as_mut().poll(context);
-        up.map(|()| Some(TimedOut::new(name, time, self.is_new)))
+        up.map(|()| TimedOut::new(name, time, self.is_new).into())
     }
 }
 
 /// The error of a deadline outside a runtime.
-pub(crate) const NO_TIMER: &str = "a deadline needs a tokio runtime: await the exchange within one, for example from `#[tokio::main]`";
+const NO_TIMER: &str = "a deadline needs a tokio runtime: await the exchange within one, for example from `#[tokio::main]`";
 
 /// The instant `time` after `at`; at most a year later, so that the clock does not overflow.
 fn later(at: Instant, time: Duration) -> Instant {

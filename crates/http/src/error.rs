@@ -8,8 +8,7 @@ use keepalive::{AllocateError, Host, Timing, errno, system_text};
 
 use crate::TimedOut;
 use crate::http2::Foreign;
-
-type Source = Box<dyn std::error::Error + Send + Sync>;
+use crate::outgoing::BoxError;
 
 /// The error of a request without a complete response.
 ///
@@ -45,15 +44,8 @@ pub(crate) struct Tried {
 }
 
 impl Tried {
-    /// A request that no proxy forwards.
-    pub(crate) fn straight(method: &Method, host: &Host) -> Self {
-        let (method, host) = (method.clone(), host.clone());
-        let by = None;
-        Self { method, host, by }
-    }
-
     /// The error of this request; [`Error::function`] lists the functions.
-    pub(crate) fn failed(self, function: &'static str, source: impl Into<Source>) -> Error {
+    pub(crate) fn failed(self, function: &'static str, source: impl Into<BoxError>) -> Error {
         Error::new(Some(self), function, source)
     }
 }
@@ -72,7 +64,7 @@ pub(crate) enum Cause {
     Allocate(AllocateError),
     Failed {
         function: &'static str,
-        source: Source,
+        source: BoxError,
     },
 }
 
@@ -164,7 +156,7 @@ impl Error {
         self.0.cause
     }
 
-    pub(crate) fn url(source: impl Into<Source>) -> Self {
+    pub(crate) fn url(source: impl Into<BoxError>) -> Self {
         Self::new(None, "url", source)
     }
 
@@ -195,7 +187,7 @@ impl Error {
         self
     }
 
-    fn new(tried: Option<Tried>, function: &'static str, source: impl Into<Source>) -> Self {
+    fn new(tried: Option<Tried>, function: &'static str, source: impl Into<BoxError>) -> Self {
         let source = source.into();
         Self(Box::new(Inner {
             tried,

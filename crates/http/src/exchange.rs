@@ -23,7 +23,7 @@ pub(crate) struct Exchange {
     pub(crate) to: keepalive::Request,
     /// The manager's request for a direct connection, if a proxy forwards this one.
     origin: Option<Box<keepalive::Request>>,
-    head: Parts,
+    pub(crate) head: Parts,
     /// The request target (RFC 9112, section 3.2).
     target: Uri,
     /// The value of the `host` header, unless the user sets one.
@@ -34,7 +34,7 @@ pub(crate) struct Exchange {
     follows_tunnels: bool,
     /// Whether the headers announce the body that is sent.
     #[cfg(feature = "legacy")]
-    is_framed: bool,
+    pub(crate) is_framed: bool,
 }
 
 /// The form of the request target in HTTP/1.1 (RFC 9112, section 3.2).
@@ -57,7 +57,11 @@ impl Exchange {
         let Origin { to, host } = Origin::of(&head.method, &head.uri)?;
         let target = target::form(&head.method, &head.uri, &host).map_err(Error::url)?;
         check(&head, body).map_err(|what| {
-            let tried = Tried::straight(&head.method, to.host());
+            let tried = Tried {
+                method: head.method.clone(),
+                host: to.host().clone(),
+                by: None,
+            };
             tried.failed("request", what)
         })?;
         Ok(Box::new(Self {
@@ -179,20 +183,6 @@ impl Exchange {
     pub(crate) fn is_idempotent(&self) -> bool {
         let said = self.head.extensions.get::<Idempotent>();
         said.map_or_else(|| self.head.method.is_idempotent(), |said| said.0)
-    }
-
-    pub(crate) fn method(&self) -> &Method {
-        &self.head.method
-    }
-
-    /// Whether the server can tell where the request ends.
-    #[cfg(feature = "legacy")]
-    pub(crate) fn is_framed(&self) -> bool {
-        self.is_framed
-    }
-
-    pub(crate) fn extensions(&self) -> &http::Extensions {
-        &self.head.extensions
     }
 }
 

@@ -8,7 +8,6 @@ use hyper::client::conn::{http1, http2};
 
 use crate::http1::PARSED;
 use crate::http2::Executor;
-use crate::inspect::MAX_INTERIM;
 use crate::outgoing::BoxError;
 
 /// The limits, the same for both versions of HTTP.
@@ -25,7 +24,7 @@ impl Default for HeadLimits {
         Self {
             bytes: 128 * 1024,
             fields: 1000,
-            interim: MAX_INTERIM,
+            interim: 1000,
         }
     }
 }
@@ -40,10 +39,6 @@ impl HeadLimits {
         // `HeaderMap` panics at some 24,000 names.
         let fields = fields.clamp(1, 1 << 14);
         Self { fields, ..self }
-    }
-
-    pub(crate) fn interim(self, interim: usize) -> Self {
-        Self { interim, ..self }
     }
 
     pub(crate) fn set_one(self, builder: &mut http1::Builder) {

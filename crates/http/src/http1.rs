@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use crate::connection::Unanswered;
+use crate::connector::Options;
 use crate::head::HeadLimits;
 use crate::inspect::Inspector;
 use crate::io::Shared;
@@ -24,8 +25,7 @@ use crate::outgoing::{BoxError, Outgoing};
 use crate::resend::{Failure, is_of_user};
 use crate::settings::Settings;
 
-#[cfg(feature = "legacy")]
-pub(crate) use bare::{Bare, Handshake, handshake};
+pub(crate) use bare::{Bare, handshake};
 pub(crate) use heads::{Heads, PARSED};
 
 /// An HTTP/1.1 connection, with one exchange at a time.
@@ -52,68 +52,45 @@ pub(crate) struct Http1<T> {
     pub(crate) limits: Option<HeadLimits>,
     keep_alive: KeepAlive,
     runtime: Handle,
-    closing: Option<T>,
 }
 
 impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
-    /// Starts HTTP on a new transport, with these limits, and with these settings or hyper's.
+    /// Starts HTTP on a new transport.
     ///
     /// With settings of the user, the transport may be the user's too, so this waits until hyper
     /// has tried it.
-    pub(crate) async fn open(
-        transport: T,
-        limits: Option<HeadLimits>,
-        settings: Option<&Settings>,
-    ) -> Result<Self, ConnectError> {
-        let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
+    pub(crate) async fn open(transport: T, options: &Options) -> Result<Self, ConnectError> {
+        let runtime = Handle::try_current().map_err(failed)?;
         let transport = Shared::new(transport);
+        let settings = options.settings.as_deref();
         let mut builder = settings.map_or_else(Builder::new, |settings| settings.one.clone());
+        let limits = options.limits();
         if let Some(limits) = limits {
             limits.set_one(&mut builder);
             transport.inspect(Inspector::One(Heads::new(limits)));
         }
-        #[cfg(feature = "legacy")]
-        if let Some(bare) = settings.and_then(Settings::bare::<T>)
-            && let Some(Some(begun)) = transport.with(|inner| bare(inner, builder.clone()))
-        {
-            let (sender, task) = begun.await.map_err(failed)?;
-            let task = runtime.spawn(task);
-            return Self::new(sender, task, transport, true, runtime)
-                .tried()
-                .await;
-        }
-        let begun = builder.handshake(TokioIo::new(transport.clone())).await;
-        let (sender, connection) = begun.map_err(failed)?;
+        let bare = settings.and_then(Settings::bare::<T>);
+        let bare = bare.and_then(|bare| transport.with(|inner| bare(inner, builder.clone()))?);
+        let is_bare = bare.is_some();
+        let begun = bare.unwrap_or_else(|| handshake(builder, TokioIo::new(transport.clone())));
+        let (sender, task) = begun.await.map_err(failed)?;
         // We close the transport ourselves, through `poll_close`.
         transport.keep_open(true);
         // From here on, dropping the result closes the transport.
-        let task = runtime.spawn(connection.with_upgrades());
-        let mut opened = Self::new(sender, task, transport, false, runtime);
-        opened.limits = limits;
-        match settings {
-            Some(_) => opened.tried().await,
-            None => Ok(opened),
-        }
-    }
-
-    fn new(
-        sender: SendRequest<Outgoing>,
-        task: JoinHandle<Result<(), hyper::Error>>,
-        transport: Shared<T>,
-        is_bare: bool,
-        runtime: Handle,
-    ) -> Self {
-        Self {
+        let opened = Self {
             sender: Some(sender),
-            task,
+            task: runtime.spawn(task),
             ended: false,
             failure: None,
             transport,
             is_bare,
-            limits: None,
+            limits,
             keep_alive: KeepAlive::default(),
             runtime,
-            closing: None,
+        };
+        match settings {
+            Some(_) => opened.tried().await,
+            None => Ok(opened),
         }
     }
 
@@ -282,14 +259,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
             return self.poll_ended(cx);
         }
         self.task.abort();
-        if let Some(transport) = self.transport.take() {
-            self.closing = Some(transport);
-        }
-        if let Some(transport) = &mut self.closing {
-            ready!(transport.poll_close(cx));
-            self.closing = None;
-        }
-        Poll::Ready(())
+        self.transport.poll_close(cx)
     }
 }
 
@@ -297,7 +267,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
 impl<T> Drop for Http1<T> {
     fn drop(&mut self) {
         self.task.abort();
-        drop(self.transport.take());
+        self.transport.close_now();
     }
 }
 
@@ -316,7 +286,6 @@ fn reason(error: &hyper::Error) -> Unusable {
     }
 }
 
-#[cfg(feature = "legacy")]
 mod bare;
 mod heads;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -19,25 +19,23 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::connection::Unanswered;
-use crate::connector::Pings;
+use crate::connector::{LONGEST, Options, Pings};
 use crate::head::{HeadLimits, Part};
 use crate::inspect::Inspector;
 use crate::io::Shared;
+use crate::lock::lock;
 use crate::one_only::OneOnly;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::resend::{Failure, is_dropped};
-use crate::settings::Settings;
 
 use self::doubt::Doubt;
 pub(crate) use self::doubt::Silence;
 use self::drive::Drive;
 pub(crate) use self::drive::Executor;
-use self::drive::Torn;
 pub(crate) use self::ended::Ended;
 use self::ended::{failure, wants_one};
 pub(crate) use self::foreign::Foreign;
 pub(crate) use self::frames::Frames;
-use self::resets::Resets;
 pub(crate) use self::venture::{Venture, Ventures};
 pub(crate) use self::windows::Windows;
 
@@ -46,7 +44,6 @@ mod drive;
 mod ended;
 mod foreign;
 mod frames;
-mod resets;
 pub(crate) mod scanner;
 mod venture;
 mod windows;
@@ -70,7 +67,7 @@ pub(crate) struct Http2<T> {
 pub(crate) struct Main<T> {
     pub(crate) session: Arc<Session<T>>,
     task: JoinHandle<()>,
-    closing: Option<T>,
+    ended: bool,
 }
 
 /// The state that all handles share.
@@ -87,13 +84,12 @@ pub(crate) struct Session<T> {
     venture: Mutex<Option<Venture>>,
     /// How many streams fit into the windows.
     room: usize,
-    /// Whether the user set hyper's own settings.
-    is_hypers: bool,
     /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
     pub(crate) limits: Option<HeadLimits>,
     /// Records that the host requires HTTP/1.1, if HTTP/1.1 is allowed.
     one_only: Option<(OneOnly, Host)>,
-    resets: Resets,
+    /// The number of cancelled and failed exchanges.
+    resets: AtomicUsize,
     /// Whether the peer may be pinged in doubt.
     is_doubtful: bool,
     /// The number of requests sent.
@@ -107,7 +103,8 @@ pub(crate) struct Session<T> {
     failure: OnceLock<Arc<hyper::Error>>,
     /// Whether requests that waited for a stream at that end never had one.
     is_unopened: AtomicBool,
-    torn: Torn,
+    /// As of [`Executor`].
+    torn: Arc<AtomicBool>,
     watcher: Mutex<Option<Waker>>,
 }
 
@@ -118,41 +115,41 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
     /// leaves the number of exchanges open; the user's setting decides, or one is allowed.
     pub(crate) async fn open(
         transport: T,
-        pings: Option<Pings>,
-        windows: Windows,
-        limits: Option<HeadLimits>,
+        options: &Options,
         one_only: Option<(OneOnly, Host)>,
         venture: Option<Venture>,
-        settings: Option<&Settings>,
     ) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(|error| ConnectError::new("http", error))?;
+        let settings = options.settings.as_deref();
+        let limits = options.limits();
         let transport = Shared::new(transport);
         let executor = Executor::new(runtime.clone());
         let mut builder = http2::Builder::new(executor.clone());
-        let doubt = match pings {
-            Some(Pings::Always { interval, timeout }) => {
+        let mut doubt = None;
+        match options.pings {
+            Pings::Always { interval, timeout } => {
                 builder
                     .timer(TokioTimer::new())
                     .keep_alive_interval(interval)
                     .keep_alive_timeout(timeout)
                     .keep_alive_while_idle(true);
-                None
             }
             // A client with hyper's settings has hyper's pings.
-            Some(Pings::InDoubt(silence)) if settings.is_none() => {
-                Some(Doubt::new(silence, &mut builder))
+            Pings::InDoubt(silence) if settings.is_none() => {
+                doubt = Some(Doubt::new(silence, &mut builder));
             }
-            _ => None,
-        };
-        Resets::remember(&mut builder);
+            _ => {}
+        }
+        // h2 remembers all resets, see `ENOUGH_RESETS`.
+        builder
+            .max_concurrent_reset_streams(usize::MAX)
+            .reset_stream_duration(LONGEST);
         // Windows set under hyper's names work as in hyper.
-        let room = match settings {
-            Some(settings) if settings.has_windows => usize::MAX,
-            _ => {
-                windows.set(&mut builder);
-                windows.room()
-            }
-        };
+        let mut room = usize::MAX;
+        if settings.is_none_or(|settings| !settings.has_windows) {
+            options.windows.set(&mut builder);
+            room = options.windows.room();
+        }
         if let Some(limits) = limits {
             limits.set_two(&mut builder);
             let max = limits.interim;
@@ -177,10 +174,9 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
             ventured: settings.and_then(|settings| settings.streams).unwrap_or(1),
             venture: Mutex::new(venture),
             room,
-            is_hypers: settings.is_some(),
             limits,
             one_only,
-            resets: Resets::default(),
+            resets: AtomicUsize::new(0),
             is_doubtful: doubt.is_some(),
             sent: AtomicU64::new(0),
             suspect: AtomicBool::new(false),
@@ -188,7 +184,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
             retired: AtomicBool::new(false),
             failure: OnceLock::new(),
             is_unopened: AtomicBool::new(false),
-            torn: executor.torn(),
+            torn: Arc::clone(&executor.torn),
             watcher: Mutex::default(),
         });
         let ventures = lock(&session.venture).is_some();
@@ -199,7 +195,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
         let mut opened = Self {
             session,
             task,
-            closing: None,
+            ended: false,
         };
         if !ventures {
             poll_fn(|context| opened.poll_settled(context)).await;
@@ -277,16 +273,12 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         // hyper ends once its sender is dropped.
         self.session.retire();
-        if self.closing.is_none() {
+        if !self.ended {
             // The task fails only by being aborted with its runtime.
             let _ended = ready!(Pin::new(&mut self.task).poll(context));
-            self.closing = self.session.transport.take();
+            self.ended = true;
         }
-        if let Some(transport) = &mut self.closing {
-            ready!(transport.poll_close(context));
-            self.closing = None;
-        }
-        Poll::Ready(())
+        self.session.transport.poll_close(context)
     }
 }
 
@@ -295,7 +287,7 @@ impl<T> Drop for Main<T> {
     fn drop(&mut self) {
         self.task.abort();
         self.session.retire();
-        drop(self.session.transport.take());
+        self.session.transport.close_now();
     }
 }
 
@@ -379,14 +371,26 @@ impl<T> Http2<T> {
     }
 }
 
-/// Dropping hyper's future or body resets an unfinished exchange; this counts the reset.
+/// Dropping hyper's future or body resets an unfinished exchange; this counts the reset. After
+/// enough of them, the connection takes exchanges only through existing handles.
 impl<T> Drop for Http2<T> {
     fn drop(&mut self) {
-        if self.is_busy && self.session.resets.add() {
-            self.session.wear_out();
+        let session = &self.session;
+        if self.is_busy && session.resets.fetch_add(1, Ordering::Relaxed) + 1 == ENOUGH_RESETS {
+            session.retired.store(true, Ordering::Release);
+            session.wake();
         }
     }
 }
+
+/// How many streams of a connection are reset before it is replaced.
+///
+/// A server may send frames on a stream before it learns of our reset. h2 ignores them while it
+/// remembers the stream. Later each such frame is a stream error, and after 1,024 of them h2 ends
+/// the connection with all its exchanges. So h2 remembers all resets, at some hundred bytes each,
+/// and the connection takes no more exchanges long before. Frames that h2 rejects count too, once
+/// for each exchange, and current exchanges may still fail.
+const ENOUGH_RESETS: usize = 512;
 
 /// A wait for a response. If it is cancelled after a while of silence, the peer may be gone.
 struct Wait<'a, T> {
@@ -466,12 +470,6 @@ impl<T> Session<T> {
         }
     }
 
-    /// Stops the connection from taking exchanges, except through existing handles.
-    fn wear_out(&self) {
-        self.retired.store(true, Ordering::Release);
-        self.wake();
-    }
-
     /// The reason why a retired or closed connection takes no exchange.
     fn why_unusable(&self) -> Unusable {
         let Some(failure) = self.failure.get() else {
@@ -489,7 +487,7 @@ impl<T> Session<T> {
     /// Adds to the error of a connection that its server does not use HTTP/2, if so. A user of
     /// hyper's settings gets hyper's error unchanged.
     fn explain(&self, error: BoxError) -> BoxError {
-        if self.is_hypers {
+        if self.limits.is_none() {
             return error;
         }
         let (beginning, length) = self.transport.beginning();
@@ -515,7 +513,9 @@ impl<T> Session<T> {
 
     /// Whether a request failed with this error because it never had a stream.
     fn is_unopened(&self, error: &hyper::Error) -> bool {
-        is_dropped(error) && self.is_unopened.load(Ordering::Acquire) && !self.torn.is_so()
+        is_dropped(error)
+            && self.is_unopened.load(Ordering::Acquire)
+            && !self.torn.load(Ordering::Acquire)
     }
 
     fn end_venture(&self) {
@@ -529,9 +529,4 @@ impl<T> Session<T> {
             watcher.wake();
         }
     }
-}
-
-// No code that may panic runs with one of these locks held.
-fn lock<V>(mutex: &Mutex<V>) -> MutexGuard<'_, V> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,9 +17,6 @@ use crate::http1::Heads;
 use crate::http2::Frames;
 use crate::outgoing::Gate;
 
-/// The default limit on interim responses.
-pub(crate) const MAX_INTERIM: usize = 1000;
-
 /// Inspects the bytes of one connection in the order of their arrival.
 pub(crate) enum Inspector {
     /// Of HTTP/1.1.

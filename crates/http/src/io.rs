@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use http::HeaderMap;
 use keepalive::{Connection, Unusable};
@@ -20,6 +20,8 @@ pub(crate) struct Shared<T>(Arc<Mutex<Inner<T>>>);
 
 struct Inner<T> {
     transport: Option<T>,
+    /// The transport once it is being closed.
+    closing: Option<T>,
     received: u64,
     /// Reads heads before hyper, if they are limited.
     inspector: Option<Inspector>,
@@ -82,6 +84,7 @@ impl<T> Shared<T> {
     pub(crate) fn new(transport: T) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             transport: Some(transport),
+            closing: None,
             received: 0,
             inspector: None,
             pace: Pace::Free,
@@ -113,12 +116,20 @@ impl<T> Shared<T> {
     }
 
     /// Takes the transport out; reads and writes of the other users fail from now on.
+    #[cfg(feature = "legacy")]
     pub(crate) fn take(&self) -> Option<T> {
         self.lock().transport.take()
     }
 
+    /// Drops the transport; reads and writes of the other users fail from now on.
+    pub(crate) fn close_now(&self) {
+        let mut inner = self.lock();
+        let transport = (inner.transport.take(), inner.closing.take());
+        drop(inner);
+        drop(transport);
+    }
+
     /// Calls a function with the transport, if it is still there.
-    #[cfg(feature = "legacy")]
     pub(crate) fn with<R>(&self, call: impl FnOnce(&mut T) -> R) -> Option<R> {
         self.lock().transport.as_mut().map(call)
     }
@@ -169,6 +180,19 @@ impl<T> Shared<T> {
 }
 
 impl<T: Connection> Shared<T> {
+    /// Closes the transport in an orderly way; reads and writes of the other users fail from now on.
+    pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        inner.closing = inner.transport.take().or(inner.closing.take());
+        if let Some(transport) = &mut inner.closing {
+            ready!(transport.poll_close(cx));
+        }
+        let closed = inner.closing.take();
+        drop(inner);
+        drop(closed);
+        Poll::Ready(())
+    }
+
     /// Waits until the transport must not be reused for a reason other than its peer.
     pub(crate) fn poll_retired(&self, cx: &mut Context<'_>) -> Poll<Unusable> {
         match &mut self.lock().transport {

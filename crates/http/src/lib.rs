@@ -78,6 +78,7 @@ mod io;
 mod keep_alive;
 #[cfg(feature = "legacy")]
 pub mod legacy;
+mod lock;
 mod once;
 mod one_only;
 mod origin;

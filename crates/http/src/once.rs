@@ -7,10 +7,10 @@ use http::Response;
 use hyper::body::Incoming;
 
 use crate::connection::Unanswered;
-use crate::deadlines::{NO_TIMER, TimedOut, Timer};
+use crate::deadlines::Timer;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{BoxError, Outgoing};
 use crate::resend::{Case, Failure, Resend};
 use crate::{Error, StreamConnector};
 
@@ -91,9 +91,9 @@ pub(crate) async fn send<C: StreamConnector>(
 }
 
 /// The result of a late request: the connection is alive, but the request no longer waits.
-fn in_vain(late: Option<TimedOut>) -> Unanswered {
+fn in_vain(error: BoxError) -> Unanswered {
     Unanswered {
-        error: late.map_or_else(|| NO_TIMER.into(), Into::into),
+        error,
         failure: Failure::Silent,
         ended: false,
         unsent: None,

@@ -1,9 +1,11 @@
 //! Remembers which hosts require HTTP/1.1 (RFC 9113, section 7: HTTP_1_1_REQUIRED).
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keepalive::Host;
+
+use crate::lock::lock;
 
 /// How many are remembered. One more clears the set, and the hosts report it again.
 const REMEMBERED: usize = 1024;
@@ -14,12 +16,11 @@ pub(crate) struct OneOnly(Arc<Mutex<HashSet<Host>>>);
 
 impl OneOnly {
     pub(crate) fn has(&self, host: &Host) -> bool {
-        let hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.contains(host)
+        lock(&self.0).contains(host)
     }
 
     pub(crate) fn add(&self, host: &Host) {
-        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.0);
         if hosts.len() >= REMEMBERED {
             hosts.clear();
         }

@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http_body::{Body, Frame, SizeHint};
@@ -17,7 +18,7 @@ use self::gated::Gated;
 mod gated;
 
 /// Less than the send buffer of a socket on any system.
-const AT_ONCE: usize = 16 * 1024;
+const AT_ONCE: u64 = 16 * 1024;
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -25,8 +26,7 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Outgoing(Kind);
 
 enum Kind {
-    Empty,
-    Whole(Bytes),
+    Whole(Full<Bytes>),
     Stream(Pin<Box<dyn Stream>>),
     Gated(Box<Gated>),
 }
@@ -38,7 +38,7 @@ impl Outgoing {
         B::Error: Into<BoxError>,
     {
         if body.is_end_stream() {
-            return Self(Kind::Empty);
+            return Self(Kind::Whole(Full::default()));
         }
         if let Some(whole) = whole(&mut body) {
             return Self(Kind::Whole(whole));
@@ -49,8 +49,7 @@ impl Outgoing {
     /// A copy of the body, if it is in memory as a whole.
     pub(crate) fn again(&self) -> Option<Self> {
         match &self.0 {
-            Kind::Empty => Some(Self(Kind::Empty)),
-            Kind::Whole(bytes) => Some(Self(Kind::Whole(bytes.clone()))),
+            Kind::Whole(body) => Some(Self(Kind::Whole(body.clone()))),
             Kind::Stream(_) => None,
             Kind::Gated(gated) => gated.body.again(),
         }
@@ -59,7 +58,7 @@ impl Outgoing {
     /// The same body, which waits up to `time` for a 100.
     pub(crate) fn gated(self, time: Duration) -> Self {
         match self.0 {
-            Kind::Empty => self,
+            _ if self.is_empty() => self,
             Kind::Gated(gated) => gated.body.gated(time),
             _ => Self(Kind::Gated(Box::new(Gated::new(self, time)))),
         }
@@ -75,17 +74,13 @@ impl Outgoing {
 
     /// Whether it leaves with the head, because it is complete and fits into a socket's buffer.
     pub(crate) fn leaves_at_once(&self) -> bool {
-        match &self.0 {
-            Kind::Empty => true,
-            Kind::Whole(bytes) => bytes.len() <= AT_ONCE,
-            _ => false,
-        }
+        matches!(self.0, Kind::Whole(_)) && self.length() <= Some(AT_ONCE)
     }
 
     /// Whether it is in memory as a whole, and so has no trailers.
     pub(crate) fn is_whole(&self) -> bool {
         match &self.0 {
-            Kind::Empty | Kind::Whole(_) => true,
+            Kind::Whole(_) => true,
             Kind::Stream(_) => false,
             Kind::Gated(gated) => gated.body.is_whole(),
         }
@@ -97,36 +92,26 @@ impl Outgoing {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self.0, Kind::Empty)
+        matches!(&self.0, Kind::Whole(body) if body.is_end_stream())
     }
 }
 
-/// The data of a body that is in memory as a whole.
-fn whole<B: Body + 'static>(body: &mut B) -> Option<Bytes> {
+/// A body that is in memory as a whole.
+fn whole<B: Body + 'static>(body: &mut B) -> Option<Full<Bytes>> {
     let body: &mut dyn Any = body;
     if let Some(text) = body.downcast_mut::<String>() {
-        return Some(std::mem::take(text).into());
+        return Some(mem::take(text).into());
     }
-    let full = body.downcast_mut::<Full<Bytes>>()?;
-    match Pin::new(full).poll_frame(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Some(Ok(frame))) => frame.into_data().ok(),
-        _ => None,
-    }
+    body.downcast_mut::<Full<Bytes>>().map(mem::take)
 }
 
 impl Body for Outgoing {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
-        let this = self.get_mut();
-        match &mut this.0 {
-            Kind::Empty => Poll::Ready(None),
-            Kind::Whole(bytes) => {
-                let bytes = std::mem::take(bytes);
-                this.0 = Kind::Empty;
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
+        match &mut self.0 {
+            Kind::Whole(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
             Kind::Stream(body) => body.as_mut().poll_item(context),
             Kind::Gated(gated) => {
                 ready!(gated.poll_open(context));
@@ -137,8 +122,7 @@ impl Body for Outgoing {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Empty => true,
-            Kind::Whole(_) => false,
+            Kind::Whole(body) => body.is_end_stream(),
             Kind::Stream(body) => body.is_at_end(),
             Kind::Gated(gated) => gated.body.is_end_stream(),
         }
@@ -146,8 +130,7 @@ impl Body for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Empty => SizeHint::with_exact(0),
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Whole(body) => body.size_hint(),
             Kind::Stream(body) => body.hint(),
             Kind::Gated(gated) => gated.body.size_hint(),
         }

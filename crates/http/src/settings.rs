@@ -1,13 +1,11 @@
 //! hyper's own settings of connections.
 
-#[cfg(feature = "legacy")]
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use hyper::client::conn::{http1, http2};
 
-#[cfg(feature = "legacy")]
 use crate::http1::Bare;
 use crate::http2::Executor;
 
@@ -22,11 +20,9 @@ pub(crate) struct Settings {
     pub(crate) streams: Option<usize>,
     /// A [`Bare`] of the connector's transports, if hyper uses their inner streams directly for
     /// HTTP/1.1.
-    #[cfg(feature = "legacy")]
     pub(crate) bare: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-#[cfg(feature = "legacy")]
 impl Settings {
     /// The function that takes the stream out of such a transport.
     pub(crate) fn bare<T: 'static>(&self) -> Option<&Bare<T>> {

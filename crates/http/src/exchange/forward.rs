@@ -19,17 +19,12 @@ impl Exchange {
         &mut self,
         forwarder: impl FnOnce(&Host) -> Option<Forwarder>,
     ) -> Result<(), Error> {
-        match forwarder(self.to.host()) {
-            Some(forwarder) if self.may_be_forwarded() => self.forward_by(&forwarder),
-            _ => Ok(()),
+        let Some(forwarder) = forwarder(self.to.host()) else {
+            return Ok(());
+        };
+        if self.head.method == Method::CONNECT || self.head.headers.contains_key(UPGRADE) {
+            return Ok(());
         }
-    }
-
-    fn may_be_forwarded(&self) -> bool {
-        self.head.method != Method::CONNECT && !self.head.headers.contains_key(UPGRADE)
-    }
-
-    fn forward_by(&mut self, forwarder: &Forwarder) -> Result<(), Error> {
         let authority = self.host.as_ref().map(HeaderValue::as_bytes);
         let whole = Uri::builder()
             .scheme(self.to.host().scheme())
@@ -64,7 +59,7 @@ impl Exchange {
     /// The method, host and proxy, for errors.
     pub(crate) fn tried(&self) -> Tried {
         Tried {
-            method: self.method().clone(),
+            method: self.head.method.clone(),
             host: self.host().clone(),
             by: self.origin.as_ref().map(|_| self.to.host().clone()),
         }

@@ -32,6 +32,7 @@ fn is_interpreted(name: &HeaderName) -> bool {
 }
 
 /// Reads the interim heads and the head of each response of one connection.
+#[derive(Default)]
 pub(crate) struct Heads {
     limits: HeadLimits,
     place: Place,
@@ -55,7 +56,7 @@ pub(crate) struct Heads {
     left: Vec<u8>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Place {
     /// In a status line, with this many bytes known.
     Status(usize),
@@ -64,6 +65,7 @@ enum Place {
     /// In a head that arrives in pieces, or that hyper must not see as it is.
     Lines(Kind),
     /// No head can follow before the next request.
+    #[default]
     Done,
 }
 
@@ -81,16 +83,7 @@ impl Heads {
     pub(crate) fn new(limits: HeadLimits) -> Self {
         Self {
             limits,
-            place: Place::Done,
-            status: [0; STATUS],
-            interim: 0,
-            gate: None,
-            lines: 0,
-            length: 0,
-            line: Vec::new(),
-            last: Vec::new(),
-            surplus: Vec::new(),
-            left: Vec::new(),
+            ..Self::default()
         }
     }
 

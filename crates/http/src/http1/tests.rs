@@ -137,7 +137,7 @@ fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
     let meet = async |spins: u32| {
         let (tcp, mut peer) = transport().await;
         peer.write_all(b"!").await.unwrap();
-        let mut connection = Http1::open(tcp, None, None).await.unwrap();
+        let mut connection = Http1::open(tcp, &Options::default()).await.unwrap();
         for _ in 0..spins {
             std::hint::spin_loop();
         }
@@ -171,7 +171,11 @@ async fn answer(peer: &mut TcpStream, bytes: &[u8]) {
 async fn connected() -> (Http1<Tcp>, TcpStream, Arc<()>) {
     let (tcp, peer) = transport().await;
     let alive = Arc::clone(&tcp.1);
-    (Http1::open(tcp, None, None).await.unwrap(), peer, alive)
+    (
+        Http1::open(tcp, &Options::default()).await.unwrap(),
+        peer,
+        alive,
+    )
 }
 
 async fn transport() -> (Tcp, TcpStream) {

@@ -12,8 +12,9 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 
-use super::{Doubt, Session, lock};
+use super::{Doubt, Session};
 use crate::io::Shared;
+use crate::lock::lock;
 use crate::outgoing::Outgoing;
 
 /// hyper's two halves in one task: one reads and writes frames, the other makes streams of
@@ -117,17 +118,8 @@ type Wire = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Executor {
     runtime: Handle,
     wire: Arc<Mutex<Kept>>,
-    torn: Torn,
-}
-
-/// Whether a spawned future was dropped before its end, as when a runtime ends.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Torn(Arc<AtomicBool>);
-
-impl Torn {
-    pub(super) fn is_so(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
+    /// Whether a spawned future was dropped before its end, as when a runtime ends.
+    pub(super) torn: Arc<AtomicBool>,
 }
 
 pin_project! {
@@ -137,13 +129,13 @@ pin_project! {
         #[pin]
         future: F,
         // `Some` until the future has finished.
-        torn: Option<Torn>,
+        torn: Option<Arc<AtomicBool>>,
     }
 
     impl<F> PinnedDrop for Watched<F> {
         fn drop(this: Pin<&mut Self>) {
             if let Some(torn) = &this.torn {
-                torn.0.store(true, Ordering::Release);
+                torn.store(true, Ordering::Release);
             }
         }
     }
@@ -175,12 +167,8 @@ impl Executor {
         Self {
             runtime,
             wire: Arc::default(),
-            torn: Torn::default(),
+            torn: Arc::default(),
         }
-    }
-
-    pub(super) fn torn(&self) -> Torn {
-        self.torn.clone()
     }
 
     fn take_wire(&self) -> Option<Wire> {
@@ -204,7 +192,7 @@ where
             drop(kept);
             self.runtime.spawn(Watched {
                 future,
-                torn: Some(self.torn.clone()),
+                torn: Some(Arc::clone(&self.torn)),
             });
         }
     }

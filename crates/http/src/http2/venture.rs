@@ -1,9 +1,11 @@
 //! Decides which connection to a host carries requests before the peer's stream limit is known.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keepalive::Host;
+
+use crate::lock::lock;
 
 /// The hosts with such a connection. Further connections, opened before the first proved shareable,
 /// may turn out useless, so no request waits on them.
@@ -13,15 +15,11 @@ pub(crate) struct Ventures(Arc<Mutex<HashSet<Host>>>);
 impl Ventures {
     /// Takes the right to do so, unless another connection to this host has it.
     pub(crate) fn take(&self, host: &Host) -> Option<Venture> {
-        let first = self.lock().insert(host.clone());
+        let first = lock(&self.0).insert(host.clone());
         first.then(|| Venture {
             ventures: self.clone(),
             host: host.clone(),
         })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashSet<Host>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -34,6 +32,6 @@ pub(crate) struct Venture {
 
 impl Drop for Venture {
     fn drop(&mut self) {
-        self.ventures.lock().remove(&self.host);
+        lock(&self.ventures.0).remove(&self.host);
     }
 }

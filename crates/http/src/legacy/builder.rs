@@ -15,7 +15,7 @@ use super::Client;
 use super::connect::{Connect, HttpConnector, ServiceConnector, Spans, Transport};
 use super::core::{Core, Executor};
 use crate::Http;
-use crate::http1::Bare;
+use crate::http1::{Bare, handshake};
 use crate::http2::Executor as Exec2;
 use crate::settings::Settings;
 
@@ -275,7 +275,8 @@ impl Builder {
         }
         let mut settings = self.settings.clone();
         if !self.count_upgraded {
-            let bare: Bare<Transport<C::Io>> = Transport::begin_bare;
+            let bare: Bare<Transport<C::Io>> =
+                |transport, builder| transport.take_io().map(|io| handshake(builder, io));
             settings.bare = Some(Arc::new(bare));
         }
         let mut http = Http::over(connector).settings(settings);

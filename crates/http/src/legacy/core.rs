@@ -41,7 +41,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
         let (exchange, body) = self.exchange(request)?;
         let client = self.client.as_ref();
         let client = client.map_err(|error| Error::caused(Kind::Connect, error.clone()))?;
-        let capture = exchange.extensions().get::<Capture>().cloned();
+        let capture = exchange.head.extensions.get::<Capture>().cloned();
         let whole = body.is_whole();
         let asked = self.spans.ask(exchange.host());
         let mut last = None;
@@ -125,14 +125,14 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
             self.now_or_later(streamed(streams, hold)).await;
             return response;
         }
-        let tunnel = *exchange.method() == Method::CONNECT && response.status().is_success();
+        let tunnel = exchange.head.method == Method::CONNECT && response.status().is_success();
         if response.status() == StatusCode::SWITCHING_PROTOCOLS || tunnel {
             let left = async move { hold.lease().left().await };
             self.executor.execute(Box::pin(left));
             return response;
         }
         let keeps = info.cloned();
-        let is_framed = exchange.is_framed();
+        let is_framed = exchange.is_framed;
         let keeps = move || is_framed && keeps.is_none_or(|info| info.keeps());
         let at_end = http_body::Body::is_end_stream(response.body());
         if at_end && whole {

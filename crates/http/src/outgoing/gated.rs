@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
 use super::Outgoing;
+use crate::lock::lock;
 
 /// A body behind a gate.
 pub(super) struct Gated {
@@ -32,7 +33,7 @@ impl Gated {
     /// Waits until the server sends a 100, or the time is over; for ever, if the server has sent a
     /// final response first.
     pub(super) fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.gate.lock();
+        let mut state = lock(&self.gate.0);
         match &mut *state {
             State::Open => return Poll::Ready(()),
             State::Shut => return Poll::Pending,
@@ -76,17 +77,12 @@ impl Gate {
     }
 
     fn change(&self, to: State) {
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         if let State::Waiting(waker) = &mut *state {
             let waker = waker.take();
             *state = to;
             drop(state);
             waker.into_iter().for_each(Waker::wake);
         }
-    }
-
-    // No code that may panic runs with the lock held.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

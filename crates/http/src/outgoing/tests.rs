@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::task::Waker;
 
 use http::HeaderMap;
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
@@ -187,9 +188,9 @@ impl<D: Buf + Unpin> Body for Scripted<D> {
             Some(None) => return Poll::Pending,
             None => {}
         }
-        Poll::Ready(if std::mem::take(&mut self.script.trailers) {
+        Poll::Ready(if mem::take(&mut self.script.trailers) {
             Some(Ok(Frame::trailers(HeaderMap::new())))
-        } else if std::mem::take(&mut self.script.fails) {
+        } else if mem::take(&mut self.script.fails) {
             Some(Err(io::Error::other("the disk is on fire")))
         } else {
             None

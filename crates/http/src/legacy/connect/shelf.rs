@@ -1,75 +1,63 @@
 //! The limit on idle connections of a host, for hyper-util's setting.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use keepalive::Host;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::lock::lock;
 
 /// Counts idle connections by host.
 #[derive(Clone)]
 pub(crate) struct Shelf {
     limit: usize,
-    hosts: Arc<Mutex<HashMap<Host, Weak<AtomicUsize>>>>,
+    hosts: Arc<Mutex<HashMap<Host, Weak<Semaphore>>>>,
 }
 
 impl Shelf {
     pub(crate) fn new(limit: usize) -> Self {
         Self {
-            limit,
+            limit: limit.min(Semaphore::MAX_PERMITS),
             hosts: Arc::default(),
         }
     }
 
     /// A place for a new connection to `host`, not taken yet.
     pub(crate) fn place(&self, host: &Host) -> Place {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = lock(&self.hosts);
         let known = hosts.get(host).and_then(Weak::upgrade);
-        let idle = known.unwrap_or_else(|| {
+        let free = known.unwrap_or_else(|| {
             // Each new host removes the hosts without connections, so the map stays small.
-            hosts.retain(|_, idle| idle.strong_count() > 0);
-            let idle = Arc::default();
-            hosts.insert(host.clone(), Arc::downgrade(&idle));
-            idle
+            hosts.retain(|_, free| free.strong_count() > 0);
+            let free = Arc::new(Semaphore::new(self.limit));
+            hosts.insert(host.clone(), Arc::downgrade(&free));
+            free
         });
         Place {
-            limit: self.limit,
-            idle,
-            taken: AtomicBool::new(false),
+            free,
+            taken: Mutex::default(),
         }
     }
 }
 
 /// One connection's place among the idle ones of its host.
 pub(crate) struct Place {
-    limit: usize,
-    idle: Arc<AtomicUsize>,
-    taken: AtomicBool,
+    free: Arc<Semaphore>,
+    taken: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Place {
     /// Takes the place, if there is room.
     pub(crate) fn take(&self) -> bool {
-        let more = |idle| (idle < self.limit).then_some(idle + 1);
-        let taken = self
-            .idle
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
-        if taken.is_ok() {
-            self.taken.store(true, Ordering::Release);
-        }
-        taken.is_ok()
+        let permit = Arc::clone(&self.free).try_acquire_owned().ok();
+        let has_room = permit.is_some();
+        *lock(&self.taken) = permit;
+        has_room
     }
 
     pub(crate) fn leave(&self) {
-        if self.taken.swap(false, Ordering::AcqRel) {
-            self.idle.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.leave();
+        *lock(&self.taken) = None;
     }
 }
 

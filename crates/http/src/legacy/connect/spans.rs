@@ -4,10 +4,12 @@
 //! it. So an attempt carries no span; it takes one from the waiting requests when it begins.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use keepalive::Host;
 use tracing::Span;
+
+use crate::lock::lock;
 
 /// The spans of requests that have not been answered, by host.
 #[derive(Clone, Default)]
@@ -19,14 +21,9 @@ struct State {
     hosts: HashMap<Host, Asking>,
 }
 
-/// The spans for one host, in the order of their requests.
-#[derive(Default)]
-struct Asking {
-    /// Spans of requests without an attempt so far.
-    first: BTreeMap<u64, Span>,
-    /// Spans of requests with an attempt or a connection, which may need another.
-    again: BTreeMap<u64, Span>,
-}
+/// The spans for one host, each with the number of its request. Those of requests with an attempt
+/// or a connection, which may need another, are `true` and come last.
+type Asking = BTreeMap<(bool, u64), Span>;
 
 impl Spans {
     /// Records a request for a connection to this host, with the current span, if there is one.
@@ -35,11 +32,11 @@ impl Spans {
         if span.is_none() {
             return None;
         }
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         state.asked += 1;
         let number = state.asked;
         let asking = state.hosts.entry(host.clone()).or_default();
-        asking.first.insert(number, span);
+        asking.insert((false, number), span);
         Some(Asked {
             spans: self.clone(),
             host: host.clone(),
@@ -50,23 +47,18 @@ impl Spans {
     /// The span of the oldest request without an attempt to this host. If there is none, the span
     /// of the newest request with an attempt or a connection.
     pub(crate) fn take_first(&self, host: &Host) -> Span {
-        let mut state = self.lock();
-        let span = state.hosts.get_mut(host).and_then(Asking::take_first);
+        let mut state = lock(&self.0);
+        let span = state.hosts.get_mut(host).and_then(|asking| {
+            let first = asking.first_entry()?;
+            let (has_attempt, number) = *first.key();
+            if has_attempt {
+                return asking.last_key_value().map(|(_, span)| span.clone());
+            }
+            let span = first.remove();
+            asking.insert((true, number), span.clone());
+            Some(span)
+        });
         span.unwrap_or_else(Span::none)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Asking {
-    fn take_first(&mut self) -> Option<Span> {
-        let Some((number, span)) = self.first.pop_first() else {
-            return self.again.last_key_value().map(|(_, span)| span.clone());
-        };
-        self.again.insert(number, span.clone());
-        Some(span)
     }
 }
 
@@ -80,23 +72,23 @@ pub(crate) struct Asked {
 impl Asked {
     /// Records that the request has a connection.
     pub(crate) fn is_served(&self) {
-        let mut state = self.spans.lock();
+        let mut state = lock(&self.spans.0);
         if let Some(asking) = state.hosts.get_mut(&self.host)
-            && let Some(span) = asking.first.remove(&self.number)
+            && let Some(span) = asking.remove(&(false, self.number))
         {
-            asking.again.insert(self.number, span);
+            asking.insert((true, self.number), span);
         }
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        let mut state = self.spans.lock();
+        let mut state = lock(&self.spans.0);
         let mut span = None;
         if let Some(asking) = state.hosts.get_mut(&self.host) {
-            let again = asking.again.remove(&self.number);
-            span = asking.first.remove(&self.number).or(again);
-            if asking.first.is_empty() && asking.again.is_empty() {
+            let again = asking.remove(&(true, self.number));
+            span = asking.remove(&(false, self.number)).or(again);
+            if asking.is_empty() {
                 state.hosts.remove(&self.host);
             }
         }

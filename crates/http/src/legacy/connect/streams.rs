@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
 use crate::http2::scanner::{END_STREAM, Frame, GOAWAY, HEADERS};
+use crate::lock::lock;
 
 /// The streams of one connection, and how many leases they keep.
 #[derive(Clone, Default)]
@@ -48,7 +49,7 @@ impl Streams {
     pub(crate) async fn ended(&self) {
         let lease = Lease::of(self);
         poll_fn(|context| {
-            let mut state = lease.0.lock();
+            let mut state = lock(&lease.0.0);
             if state.ended || state.leases > state.live.len() {
                 return Poll::Ready(());
             }
@@ -60,7 +61,7 @@ impl Streams {
 
     /// Takes one of our resets that no other lease has taken; false if there is none.
     pub(crate) fn take_reset(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         let is_one = state.resets > 0;
         state.resets -= usize::from(is_one);
         is_one
@@ -68,7 +69,7 @@ impl Streams {
 
     /// Records that the connection has ended.
     pub(crate) fn end(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         state.ended = true;
         state.live.clear();
         wake(state);
@@ -76,17 +77,12 @@ impl Streams {
 
     /// Records a frame that this side has sent.
     pub(crate) fn take(&self, side: Side, frame: &Frame) {
-        let mut state = self.lock();
+        let mut state = lock(&self.0);
         let before = state.live.len();
         state.take(side, frame);
         if state.live.len() < before {
             wake(state);
         }
-    }
-
-    // No code that may panic runs with the lock held.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,14 +127,14 @@ struct Lease<'a>(&'a Streams);
 
 impl<'a> Lease<'a> {
     fn of(streams: &'a Streams) -> Self {
-        streams.lock().leases += 1;
+        lock(&streams.0).leases += 1;
         Self(streams)
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        self.0.lock().leases -= 1;
+        lock(&self.0.0).leases -= 1;
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
-use hyper::client::conn::http1::Builder;
 use hyper::rt::{Read, Write};
 use hyper_util::rt::TokioIo;
 use keepalive::{Connection, Unusable};
@@ -16,7 +15,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Connected;
 use super::shelf::Place;
 use super::streams::{Side, Streams};
-use crate::http1::{Handshake, handshake};
 use crate::http2::scanner::Scanner;
 
 /// A connection that a hyper-util connector has opened, as a manager uses it.
@@ -26,7 +24,7 @@ use crate::http2::scanner::Scanner;
 pub struct Transport<T> {
     /// `Some` until hyper takes the stream itself.
     io: Option<TokioIo<T>>,
-    info: Told,
+    info: Info,
     /// The waker of the pending read.
     reader: Option<Waker>,
     /// A byte that a check has read and no read has returned yet.
@@ -39,7 +37,7 @@ pub struct Transport<T> {
 impl<T: super::Connection> Transport<T> {
     pub(crate) fn new(io: T, place: Option<Place>) -> Self {
         Self {
-            info: Told(Info::new(io.connected(), place)),
+            info: Info::new(io.connected(), place),
             io: Some(TokioIo::new(io)),
             reader: None,
             found: None,
@@ -52,7 +50,7 @@ impl<T: super::Connection> Transport<T> {
 impl<T> Transport<T> {
     /// The connector's information about it.
     pub(crate) fn info(&self) -> &Info {
-        &self.info.0
+        &self.info
     }
 
     /// Takes the connector's stream out. There is no found byte before the connection was idle.
@@ -79,22 +77,22 @@ impl<T> Transport<T> {
             self.scanners = Some((Scanner::after(PREFACE.len()), Scanner::default()));
         }
         if let Some((ours, _)) = &mut self.scanners {
-            let streams = &self.info.0.streams;
+            let streams = &self.info.streams;
             ours.scan(bytes, |frame| streams.take(Side::Ours, frame));
         }
     }
 
     fn read(&mut self, bytes: &[u8]) {
         if let Some((_, theirs)) = &mut self.scanners {
-            let streams = &self.info.0.streams;
+            let streams = &self.info.streams;
             theirs.scan(bytes, |frame| streams.take(Side::Theirs, frame));
         }
     }
 }
 
-impl<T: Read + Unpin> Transport<T> {
+impl<T: Read + Write + Unpin + Send + 'static> Connection for Transport<T> {
     /// Checks the connection by reading a byte.
-    fn poll_look(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
         if self.info().is_poisoned() {
             let error = io::Error::other("it has been poisoned");
             return Poll::Ready(Unusable::Failed(error));
@@ -117,26 +115,13 @@ impl<T: Read + Unpin> Transport<T> {
             }
         })
     }
-}
-
-impl<T: Read + Write + Unpin + Send + 'static> Transport<T> {
-    /// Starts HTTP/1.1 directly on the connector's stream, in place of this wrapper.
-    pub(crate) fn begin_bare(&mut self, builder: Builder) -> Option<Handshake> {
-        self.take_io().map(|io| handshake(builder, io))
-    }
-}
-
-impl<T: Read + Write + Unpin + Send + 'static> Connection for Transport<T> {
-    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        self.poll_look(cx)
-    }
 
     fn check(&mut self) -> Result<(), Unusable> {
         // The pending read keeps its waker.
         let Some(reader) = self.reader.clone() else {
             return Ok(());
         };
-        match self.poll_look(&mut Context::from_waker(&reader)) {
+        match self.poll_unusable(&mut Context::from_waker(&reader)) {
             Poll::Ready(unusable) => {
                 reader.wake();
                 Err(unusable)
@@ -226,7 +211,7 @@ impl<T: Write + Unpin> AsyncWrite for Transport<T> {
 impl<T> fmt::Debug for Transport<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport")
-            .field("connected", &self.info.0.connected)
+            .field("connected", &self.info.connected)
             .finish_non_exhaustive()
     }
 }
@@ -234,13 +219,12 @@ impl<T> fmt::Debug for Transport<T> {
 /// The preface of an HTTP/2 connection (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Reports the end of the connection to its counters when dropped.
-struct Told(Info);
-
-impl Drop for Told {
+/// Closes the connection, and then reports its end to its counters.
+impl<T> Drop for Transport<T> {
     fn drop(&mut self) {
-        self.0.is_used();
-        self.0.streams.end();
+        self.io = None;
+        self.info.is_used();
+        self.info.streams.end();
     }
 }
 

@@ -44,7 +44,7 @@ impl Wire {
     }
 
     fn live(&self) -> usize {
-        self.streams.lock().live.len()
+        lock(&self.streams.0).live.len()
     }
 }
 
