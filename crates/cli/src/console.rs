@@ -34,10 +34,6 @@ pub(crate) fn styled(style: Style, text: impl Display) -> String {
 }
 
 /// Writes `text` to `stream`, with its styles only if that is a terminal with colours.
-///
-/// # Errors
-///
-/// The stream is closed or full.
 pub(crate) fn print(stream: Stream, text: &str) -> io::Result<()> {
     match stream {
         Stream::Output => write(anstream::stdout().lock(), text),
@@ -46,10 +42,6 @@ pub(crate) fn print(stream: Stream, text: &str) -> io::Result<()> {
 }
 
 /// Writes `text` to standard output unchanged.
-///
-/// # Errors
-///
-/// Standard output is closed or full.
 pub(crate) fn print_raw(text: &str) -> io::Result<()> {
     write(io::stdout().lock(), text)
 }

@@ -7,11 +7,8 @@ use humantime::DurationError as Error;
 /// The longest duration of a flag: a year. A clock could overflow with more.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Parses `15s`, `500ms`, `1h30m` or `0.5s`; a bare number is seconds.
-///
-/// # Errors
-///
-/// The fault of `text`, in words.
+/// Parses `15s`, `500ms`, `1h30m` or `0.5s`; a bare number is seconds. The error is the fault
+/// in words.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let is_bare = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let unit = if is_bare { "s" } else { "" };
@@ -25,10 +22,6 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a duration above zero.
-///
-/// # Errors
-///
-/// The fault of `text`, in words.
 pub(crate) fn parse_above_zero(text: &str) -> Result<Duration, String> {
     match parse(text)? {
         Duration::ZERO => Err("write a time that is longer than 0".to_owned()),

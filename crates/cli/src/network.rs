@@ -18,10 +18,6 @@ pub(crate) struct Resolved {
 }
 
 /// Builds the connector, with TLS settings for `https`.
-///
-/// # Errors
-///
-/// Those of [`net`], or a certificate file is unusable.
 pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<NetConnector, Refusal> {
     let net = net(flags)?;
     if tls::flag(&flags.tls).is_none() {
@@ -31,11 +27,7 @@ pub(crate) fn with_tls(flags: &NetworkFlags) -> Result<NetConnector, Refusal> {
     Ok(net.tls(tls::build(tls::chosen(&flags.tls)?)?))
 }
 
-/// Builds the connector.
-///
-/// # Errors
-///
-/// A host name or a proxy is invalid, or a flag contradicts itself.
+/// Builds the connector; fails if a host name or a proxy is invalid, or a flag contradicts itself.
 pub(crate) fn net(flags: &NetworkFlags) -> Result<NetConnector, Refusal> {
     check_bind(&flags.bind)?;
     let mut options = TcpOptions::new();

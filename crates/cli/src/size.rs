@@ -2,11 +2,8 @@
 
 use keepalive::authority;
 
-/// Parses a number of bytes, with `k`, `M` or `G` for powers of 1,024, as curl does.
-///
-/// # Errors
-///
-/// The fault of `text`, in words.
+/// Parses a number of bytes, with `k`, `M` or `G` for powers of 1,024, as curl does. The error is
+/// the fault in words.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let digits = text.trim_end_matches(|sign: char| sign.is_ascii_alphabetic());
     let factor: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {

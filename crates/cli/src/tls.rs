@@ -28,11 +28,7 @@ pub(crate) fn flag(flags: &TlsFlags) -> Option<&'static str> {
         .map(|(flag, _)| *flag)
 }
 
-/// Reads the files that the flags name.
-///
-/// # Errors
-///
-/// A file can not be read, or has no certificate or key in it.
+/// Reads the files that the flags name; fails if one is unreadable, or has no certificate or key.
 pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, Refusal> {
     let mut builder = Tls::builder();
     for path in &flags.cacert {
@@ -68,11 +64,8 @@ pub(crate) fn chosen(flags: &TlsFlags) -> Result<TlsBuilder, Refusal> {
     Ok(builder)
 }
 
-/// Builds the settings that were [`chosen`].
-///
-/// # Errors
-///
-/// The platform has no roots, or the name of an application protocol is invalid.
+/// Builds the settings that were [`chosen`]; fails if the platform has no roots, or the name of an
+/// application protocol is invalid.
 pub(crate) fn build(builder: TlsBuilder) -> Result<Tls, Refusal> {
     builder.build().map_err(|error| match error.part() {
         "platform's root certificates" => {

@@ -38,10 +38,6 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts the server number `index`, from 0, on its own loopback address.
-    ///
-    /// # Errors
-    ///
-    /// Listening fails.
     pub(super) fn start(index: usize, census: &Arc<Census>) -> io::Result<Arc<Self>> {
         let listener = listen(index)?;
         let server = Arc::new(Self {

@@ -39,11 +39,8 @@ pub(crate) enum Coding {
     Zstd,
 }
 
-/// The codings of a response, in the order in which they were applied.
-///
-/// # Errors
-///
-/// A coding is unknown, or there are too many, in words.
+/// The codings of a response, in the order in which they were applied. The error says in words that
+/// one is unknown, or that there are too many.
 pub(crate) fn codings(headers: &HeaderMap) -> Result<Vec<Coding>, String> {
     let mut codings = Vec::new();
     for name in names(headers) {

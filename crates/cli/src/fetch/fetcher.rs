@@ -4,6 +4,7 @@ use std::mem;
 use std::time::Duration;
 
 use hyper::body::Body as _;
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::failure::Failure;
@@ -215,7 +216,7 @@ async fn begin(
     let begun = output.begin(number, &target.uri).await;
     let mut begun = begun.map_err(|error| Failure::output(&output.place(), &error))?;
     let heads = mem::take(&mut trail.record().text);
-    match begun.write_head(&heads).await {
+    match begun.file().write_all(&heads).await {
         Ok(()) => Ok(begun),
         Err(error) => Err(Failure::output(&begun.place(), &error)),
     }

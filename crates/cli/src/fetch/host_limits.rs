@@ -19,11 +19,7 @@ const EXAMPLE: &str = "https://example.com max-per-host 2";
 /// The limits of single hosts, in connections.
 pub(crate) type HostLimits = HashMap<Host, usize>;
 
-/// Reads a file of limits.
-///
-/// # Errors
-///
-/// The file can not be read, or a line has a fault; the error is about the first such line.
+/// Reads a file of limits. The error is about the first line with a fault, or about reading.
 pub(crate) fn read(path: &Path) -> Result<HostLimits, Refusal> {
     let name = path.display();
     let text = text(path).map_err(|error| format!("--limits: can not read {name}: {error}"))?;

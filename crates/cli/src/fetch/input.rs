@@ -64,10 +64,6 @@ pub(crate) struct Input {
 
 impl Input {
     /// Starts the thread.
-    ///
-    /// # Errors
-    ///
-    /// The thread could not be started.
     pub(crate) fn start(sources: Vec<Source>) -> io::Result<Self> {
         let size = size(&sources);
         let (sender, items) = mpsc::channel(AHEAD);

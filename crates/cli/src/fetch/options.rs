@@ -3,6 +3,7 @@
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf, is_separator};
+use std::sync::Mutex;
 
 use keepalive::{Connector, Host, Manager};
 use keepalive_http::{Client, Http};
@@ -28,10 +29,6 @@ use crate::platform;
 /// Checks the flags, builds the manager and opens every file that the flags name.
 ///
 /// It also returns the stream of the summary; a single body has none by default.
-///
-/// # Errors
-///
-/// A flag or a file can not be used.
 pub(crate) fn check(flags: &FetchFlags) -> Result<(Run, Option<Stream>), Refusal> {
     let manager = manager(flags)?;
     let jobs = match flags.jobs {
@@ -149,7 +146,7 @@ fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
         Some(path) => {
             Output::folder(path).map_err(|error| fault("create the folder", path, &error))?
         }
-        None if flags.output.remote_name => Output::remote_names(),
+        None if flags.output.remote_name => Output::RemoteNames(Mutex::default()),
         None if flags.output.include => standard(true)?,
         None if is_single(flags) && !lines_go_there => standard(true)?,
         None => return Ok(None),

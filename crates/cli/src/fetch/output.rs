@@ -33,19 +33,15 @@ pub(crate) enum Output {
     /// A folder, with names made of number, host and path.
     Folder(PathBuf),
     /// The working directory, with the last segment of each URL's path as the name.
-    RemoteNames {
+    RemoteNames(
         /// The names used so far.
-        taken: Mutex<HashSet<String>>,
-    },
+        Mutex<HashSet<String>>,
+    ),
 }
 
 impl Output {
     /// Standard output. With `text_only`, a terminal takes no binary data, which it could read as
-    /// commands.
-    ///
-    /// # Errors
-    ///
-    /// No file descriptor is left.
+    /// commands. Fails if no file descriptor is left.
     pub(crate) fn standard(text_only: bool) -> io::Result<Self> {
         let text_only = text_only && io::stdout().is_terminal();
         let file = platform::standard_output()?;
@@ -55,11 +51,7 @@ impl Output {
         })
     }
 
-    /// The file at `path`.
-    ///
-    /// # Errors
-    ///
-    /// Its folder does not exist.
+    /// The file at `path`; fails if its folder does not exist.
     pub(crate) fn file(path: &Path) -> io::Result<Self> {
         let folder = fs::metadata(folder_of(path))?;
         if !folder.is_dir() {
@@ -69,19 +61,9 @@ impl Output {
     }
 
     /// The folder at `path`, which is created if it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// The folder can not be created.
     pub(crate) fn folder(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self::Folder(path.to_owned()))
-    }
-
-    /// The working directory, with names from the URLs.
-    pub(crate) fn remote_names() -> Self {
-        let taken = Mutex::default();
-        Self::RemoteNames { taken }
     }
 
     /// The name for error messages.
@@ -89,7 +71,7 @@ impl Output {
         match self {
             Self::Standard { .. } => STANDARD.to_owned(),
             Self::File(path) | Self::Folder(path) => path.display().to_string(),
-            Self::RemoteNames { .. } => "the working directory".to_owned(),
+            Self::RemoteNames(_) => "the working directory".to_owned(),
         }
     }
 
@@ -123,7 +105,7 @@ impl Output {
                 let name = file_name(number, uri);
                 part(folder.join(&name), &name, name.clone())
             }
-            Self::RemoteNames { taken } => {
+            Self::RemoteNames(taken) => {
                 let name = remote_name(uri)?;
                 let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
                 if !taken.insert(name.clone()) {
@@ -163,20 +145,7 @@ impl Begun {
         }
     }
 
-    /// Writes the heads before a body.
-    ///
-    /// # Errors
-    ///
-    /// Writing fails.
-    pub(crate) async fn write_head(&mut self, head: &[u8]) -> io::Result<()> {
-        self.file().write_all(head).await
-    }
-
-    /// Appends `data`.
-    ///
-    /// # Errors
-    ///
-    /// This write or an earlier one failed, or a terminal would get binary data.
+    /// Appends `data`; fails if an earlier write did, or a terminal would get binary data.
     pub(crate) async fn write(&mut self, data: &[u8]) -> io::Result<()> {
         if let Self::Standard { text_only, .. } = self {
             if *text_only && data.contains(&0) {
@@ -210,7 +179,8 @@ impl Begun {
         }
     }
 
-    fn file(&mut self) -> &mut File {
+    /// The file that the body goes to, and before it the heads.
+    pub(crate) fn file(&mut self) -> &mut File {
         match self {
             Self::Standard { output, .. } => output,
             Self::Special(file, _) | Self::Part { file, .. } => file,

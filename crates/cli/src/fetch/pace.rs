@@ -42,11 +42,8 @@ impl Pace {
     }
 }
 
-/// Parses a rate such as `10/s`, `30/m` or `100/h` into the time between two fetches.
-///
-/// # Errors
-///
-/// The fault of `text`, in words.
+/// Parses a rate such as `10/s`, `30/m` or `100/h` into the time between two fetches. The error is
+/// the fault in words.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || "write a number and a time, as in 10/s, 30/m or 100/h".to_owned();
     let (number, unit) = text.split_once('/').ok_or_else(wrong)?;

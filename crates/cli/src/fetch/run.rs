@@ -133,17 +133,18 @@ struct State {
 }
 
 impl State {
-    /// Starts fetches and counts their results, until all are done.
-    ///
-    /// # Errors
-    ///
-    /// Bodies or results can not be written any more.
+    /// Starts fetches and counts their results, until all are done, or bodies or results can not be
+    /// written any more.
     async fn drive(&mut self, jobs: usize) -> Result<(), Broken> {
         let mut ticks = interval(progress::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let more_may_come = self.input.is_some() && !self.backlog.is_full();
-            while self.begin(jobs, more_may_come) {}
+            while let Some((number, target)) = self.backlog.begin(jobs, more_may_come) {
+                let fetcher = Arc::clone(&self.fetcher);
+                self.fetches
+                    .spawn(async move { fetcher.fetch(number, target).await });
+            }
             if self.input.is_none() && self.fetches.is_empty() {
                 return Ok(());
             }
@@ -157,17 +158,6 @@ impl State {
                 _ = ticks.tick() => self.show(),
             }
         }
-    }
-
-    /// Starts the next fetch, if the limits allow one.
-    fn begin(&mut self, jobs: usize, more_may_come: bool) -> bool {
-        let Some((number, target)) = self.backlog.begin(jobs, more_may_come) else {
-            return false;
-        };
-        let fetcher = Arc::clone(&self.fetcher);
-        self.fetches
-            .spawn(async move { fetcher.fetch(number, target).await });
-        true
     }
 
     fn take(&mut self, item: Option<Item>) {

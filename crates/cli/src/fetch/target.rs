@@ -35,11 +35,7 @@ impl FromStr for Target {
     }
 }
 
-/// Resolves the `location` of a response from `uri`.
-///
-/// # Errors
-///
-/// The location is not an HTTP URL.
+/// Resolves the `location` of a response from `uri`; fails if that is no HTTP URL.
 pub(crate) fn location(uri: &Uri, location: &HeaderValue) -> Result<Url, TargetError> {
     let base: Url = uri.to_string().parse()?;
     // Browsers accept bytes outside UTF-8 too.

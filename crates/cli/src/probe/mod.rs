@@ -23,7 +23,6 @@ use crate::interrupt::Interrupt;
 use crate::network;
 use crate::probe::certificate::Presented;
 use crate::probe::path::{Path, Recorder};
-use crate::probe::target::Target;
 use crate::timing::{in_micros, phases};
 use crate::tls;
 
@@ -92,19 +91,21 @@ pub(crate) struct TlsReport {
 impl Probe {
     fn check(flags: &ProbeFlags) -> Result<Self, Refusal> {
         // The target is not repeated: it may contain a password.
-        let target: Target =
-            (flags.target.parse()).map_err(|error| format!("TARGET can not be probed: {error}"))?;
+        let target = target::parse(&flags.target)
+            .map_err(|error| format!("TARGET can not be probed: {error}"))?;
+        let scheme = target.host().scheme();
         let recorder = Recorder::default();
         let notes = recorder.clone();
         let mut net = network::net(&flags.network)?.observe(move |_, event| notes.note(event));
         let alpn = flags.alpn.is_some().then_some("--alpn");
-        if target.is_tls() {
-            let usual = target.usual_protocols().iter().map(ToString::to_string);
+        if target::is_tls(scheme) {
+            let usual = target::usual_protocols(scheme)
+                .iter()
+                .map(ToString::to_string);
             let offered = flags.alpn.clone().unwrap_or_else(|| usual.collect());
             let builder = tls::chosen(&flags.network.tls)?.alpn(offered);
-            net = net.tls_scheme(target.scheme(), tls::build(builder)?);
+            net = net.tls_scheme(scheme, tls::build(builder)?);
         } else if let Some(flag) = alpn.or(tls::flag(&flags.network.tls)) {
-            let scheme = target.scheme();
             return Err(format!(
                 "{flag} is for TLS, and {scheme} is probed without it; \
                  give a scheme that means TLS, such as https or tls"
@@ -117,10 +118,10 @@ impl Probe {
         for &address in &flags.network.bind {
             builder = builder.bind_address(address);
         }
-        let forwarder = net.forwarder(target.request.host());
+        let forwarder = net.forwarder(target.host());
         Ok(Self {
             manager: builder.connector(net).build()?,
-            target: target.request,
+            target,
             forwarder,
             recorder,
         })
@@ -128,7 +129,7 @@ impl Probe {
 
     /// Opens the connection and closes it, unless a signal ends the probe.
     async fn open(self, interrupt: &mut Interrupt) -> (Report, Exit) {
-        self.recorder.begin();
+        self.recorder.elapsed();
         let request = self.forwarder.as_ref().map(Forwarder::request);
         let request = request.unwrap_or(&self.target);
         let answer = tokio::select! {

@@ -209,7 +209,7 @@ impl Path {
 
 /// Records events. Clones share the record.
 ///
-/// The clock starts at the first event, or at [`begin`](Self::begin).
+/// The clock starts at the first event, or at [`elapsed`](Self::elapsed).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recorder {
     began: Arc<OnceLock<Instant>>,
@@ -217,12 +217,8 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Starts the clock, unless it has started.
-    pub(crate) fn begin(&self) {
-        self.elapsed();
-    }
-
-    fn elapsed(&self) -> Duration {
+    /// The time on the clock, which starts now unless it has started.
+    pub(crate) fn elapsed(&self) -> Duration {
         self.began.get_or_init(Instant::now).elapsed()
     }
 

@@ -1,7 +1,6 @@
 //! Parses the server to probe: a URL, a scheme with host and port, or a unix socket.
 
 use std::borrow::Cow;
-use std::str::FromStr;
 
 use keepalive::{Request, RequestError, authority};
 
@@ -31,51 +30,33 @@ const TLS: [&str; 22] = [
     "telnets",
 ];
 
-/// A server to probe.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) request: Request,
+/// Parses a server to probe.
+pub(crate) fn parse(text: &str) -> Result<Request, TargetError> {
+    let scheme = text.split(':').next().unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("unix") {
+        return Ok(text.parse()?);
+    }
+    let (scheme, rest) = text.split_once("://").ok_or(TargetError::NoScheme)?;
+    // A probe needs no path.
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    if authority.contains('@') {
+        return Err(TargetError::UserInformation);
+    }
+    Ok(format!("{scheme}://{}", in_ascii(authority)?).parse()?)
 }
 
-impl Target {
-    /// The scheme in lower case.
-    pub(crate) fn scheme(&self) -> &str {
-        self.request.host().scheme()
-    }
-
-    /// Whether the scheme means TLS.
-    pub(crate) fn is_tls(&self) -> bool {
-        TLS.contains(&self.scheme())
-    }
-
-    /// The application protocols that most clients of the scheme offer.
-    pub(crate) fn usual_protocols(&self) -> &'static [&'static str] {
-        match self.scheme() {
-            "https" => &["h2", "http/1.1"],
-            "wss" => &["http/1.1"],
-            "h2" => &["h2"],
-            _ => &[],
-        }
-    }
+/// Whether a scheme, in lower case, means TLS.
+pub(crate) fn is_tls(scheme: &str) -> bool {
+    TLS.contains(&scheme)
 }
 
-impl FromStr for Target {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<Self, TargetError> {
-        let scheme = text.split(':').next().unwrap_or_default();
-        if scheme.eq_ignore_ascii_case("unix") {
-            let request = text.parse()?;
-            return Ok(Self { request });
-        }
-        let (scheme, rest) = text.split_once("://").ok_or(TargetError::NoScheme)?;
-        // A probe needs no path.
-        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        if authority.contains('@') {
-            return Err(TargetError::UserInformation);
-        }
-        let request = format!("{scheme}://{}", in_ascii(authority)?).parse()?;
-        Ok(Self { request })
+/// The application protocols that most clients of a scheme offer.
+pub(crate) fn usual_protocols(scheme: &str) -> &'static [&'static str] {
+    match scheme {
+        "https" => &["h2", "http/1.1"],
+        "wss" => &["http/1.1"],
+        "h2" => &["h2"],
+        _ => &[],
     }
 }
 
@@ -130,9 +111,9 @@ mod tests {
             ("unix:///run/x.sock", "unix:/run/x.sock", false),
             ("Unix:/run/x.sock", "unix:/run/x.sock", false),
         ] {
-            let target: Target = text.parse().expect(text);
-            assert_eq!(target.request.host().to_string(), host);
-            assert_eq!(target.is_tls(), tls, "{text}");
+            let target = parse(text).expect(text);
+            assert_eq!(target.host().to_string(), host);
+            assert_eq!(is_tls(target.host().scheme()), tls, "{text}");
         }
     }
 
@@ -148,7 +129,7 @@ mod tests {
             ("tcp://\u{fffd}:1", "IDNA"),
             ("unix:", "empty"),
         ] {
-            let error = text.parse::<Target>().expect_err(text).to_string();
+            let error = parse(text).expect_err(text).to_string();
             assert!(error.contains(said), "{text}: {error}");
             assert!(!error.contains("secret"), "{text}: {error}");
         }

@@ -104,11 +104,7 @@ impl Exchanges {
         codings.err().map(|unknown| ("decode", unknown))
     }
 
-    /// The content codings to remove from the body.
-    ///
-    /// # Errors
-    ///
-    /// A coding is unknown, in words.
+    /// The content codings to remove from the body; the error names an unknown one in words.
     pub(crate) fn codings(&self, answer: &Answer) -> Result<Vec<Coding>, String> {
         match self.unpack && !answer.body().is_end_stream() {
             true => coding::codings(answer.headers()),

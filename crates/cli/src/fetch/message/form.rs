@@ -11,10 +11,6 @@ use crate::exit::Refusal;
 use crate::fetch::message::payload::Files;
 
 /// Builds the body of a form, and its content-type, which names the boundary.
-///
-/// # Errors
-///
-/// A part is invalid, or a file can not be read.
 pub(crate) fn body(parts: &[String], files: &mut Files) -> Result<(Bytes, HeaderValue), Refusal> {
     let boundary = boundary();
     let mut body = Vec::new();

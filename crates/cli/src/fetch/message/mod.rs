@@ -143,11 +143,7 @@ impl Message {
     }
 }
 
-/// Parses a method.
-///
-/// # Errors
-///
-/// The fault of `text`, in words.
+/// Parses a method. The error is the fault in words.
 pub(crate) fn parse_method(text: &str) -> Result<Method, String> {
     let method: Method = text
         .parse()

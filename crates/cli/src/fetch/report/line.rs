@@ -11,11 +11,7 @@ use crate::fetch::exchange::heads::version;
 use crate::fetch::fetcher::Fetched;
 use crate::timing::{Phases, micros};
 
-/// Formats the line of a result, with its line break.
-///
-/// # Errors
-///
-/// None is expected: JSON can represent all fields.
+/// Formats the line of a result, with its line break. JSON can represent all fields.
 pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
     let record = &fetched.record;
     let answer = record.answer.as_ref();

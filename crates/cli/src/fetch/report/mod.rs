@@ -40,10 +40,6 @@ pub(crate) struct ReportError {
 
 impl Report {
     /// Starts the thread.
-    ///
-    /// # Errors
-    ///
-    /// The thread could not be started.
     pub(crate) fn start((name, writer): Destination) -> io::Result<Self> {
         let (lines, receiver) = mpsc::channel(AHEAD);
         let (sender, ended) = oneshot::channel();
@@ -57,21 +53,13 @@ impl Report {
         Ok(Self { name, lines, ended })
     }
 
-    /// Queues the line of a result; waits while the queue is full.
-    ///
-    /// # Errors
-    ///
-    /// An earlier line could not be written.
+    /// Queues the line of a result; waits while the queue is full. Fails if an earlier line did.
     pub(crate) async fn write(&self, fetched: &Fetched) -> Result<(), Broken> {
         let line = line::of(fetched).map_err(|_| Broken)?;
         self.lines.send(line).await.map_err(|_| Broken)
     }
 
-    /// Waits until every line is written, or until `stop` completes.
-    ///
-    /// # Errors
-    ///
-    /// A line could not be written, or not before `stop`.
+    /// Waits until every line is written; fails if one is not written before `stop` completes.
     pub(crate) async fn finish(self, stop: impl Future<Output = ()>) -> Result<(), ReportError> {
         let Self { name, lines, ended } = self;
         drop(lines);

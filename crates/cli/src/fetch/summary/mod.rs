@@ -77,14 +77,8 @@ impl Summary {
         if let Some(failure) = &fetched.failure {
             self.causes.record(&fetched.target, failure);
         }
-        match self.hosts.get_mut(&fetched.target.host) {
-            Some(counts) => counts.record(fetched),
-            None => {
-                let mut counts = Counts::default();
-                counts.record(fetched);
-                self.hosts.insert(fetched.target.host.clone(), counts);
-            }
-        }
+        let host = fetched.target.host.clone();
+        self.hosts.entry(host).or_default().record(fetched);
     }
 
     /// Formats the table: the hosts with most requests, then one line for all others, then the
