@@ -67,6 +67,11 @@ impl Common {
         Time::after_start(now().saturating_duration_since(self.epoch))
     }
 
+    /// The time by the system's clock, also where tokio's is paused.
+    pub(crate) fn real_time(&self) -> Time {
+        Time::after_start(Instant::now().saturating_duration_since(self.epoch))
+    }
+
     /// The instant of `time` by the clock.
     pub(crate) fn instant_of(&self, time: Time) -> Instant {
         self.epoch + Duration::from_nanos(time.nanos())

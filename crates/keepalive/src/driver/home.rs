@@ -58,6 +58,12 @@ impl Home {
         mark != runtime::ANYWHERE && !runtime::is_within(mark)
     }
 
+    /// Whether the system's clock is that of the home, and of all callers within it.
+    #[inline]
+    pub(crate) fn has_real_time(&self) -> bool {
+        runtime::has_real_time(self.mark.load(Ordering::Relaxed))
+    }
+
     /// The runtime of the home, with its number.
     pub(crate) fn runtime(&self) -> Option<(u64, Handle)> {
         let runtime = self.runtime.lock();
@@ -176,6 +182,7 @@ impl<C: Connector> Driver<C> {
 }
 
 #[cfg(all(test, not(any(keepalive_loom, keepalive_shuttle))))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use keepalive_engine::{Config, Settings};
     use tokio::runtime::Builder;
@@ -186,9 +193,7 @@ mod tests {
 
     #[test]
     fn a_runtime_that_is_late_to_become_the_home_looks_again_and_moves_it() {
-        let settings = Config::try_from(Settings::default()).unwrap();
-        let connector = NetConnector::default();
-        let driver = Arc::new(Driver::new(&settings, connector, BindAddresses::default()));
+        let driver = driver();
         let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
         let (first, late) = (runtime(), runtime());
         let within = first.enter();
@@ -198,5 +203,27 @@ mod tests {
         assert!(!driver.settle_here().unwrap());
         driver.ensure_home().unwrap();
         assert_eq!(driver.home.era(), 2);
+    }
+
+    #[test]
+    fn time_is_real_while_the_home_has_threads_of_its_own() {
+        let alone = Builder::new_current_thread().enable_all().build().unwrap();
+        let threads = Builder::new_multi_thread().enable_all().build().unwrap();
+        let home_in = |runtime: &tokio::runtime::Runtime, driver: &Arc<Driver<_>>| {
+            let _within = runtime.enter();
+            driver.ensure_home().unwrap();
+            driver.home.has_real_time()
+        };
+        // A test may pause the time of a runtime without threads of its own.
+        assert!(!home_in(&alone, &driver()));
+        let moved = driver();
+        assert!(home_in(&threads, &moved));
+        assert!(!home_in(&alone, &moved));
+    }
+
+    fn driver() -> Arc<Driver<NetConnector>> {
+        let settings = Config::try_from(Settings::default()).unwrap();
+        let connector = NetConnector::default();
+        Arc::new(Driver::new(&settings, connector, BindAddresses::default()))
     }
 }

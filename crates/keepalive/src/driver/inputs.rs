@@ -56,8 +56,8 @@ impl<C: Connector> Driver<C> {
         deferred: &mut Deferred<C>,
         input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
     ) -> R {
-        let now = self.common.now();
         let mut shard = self.lock(shard);
+        let now = self.now(&mut shard);
         let mut room = self.common.room();
         let result = input(&mut shard, now, &mut room);
         self.conclude(shard, now, room, deferred);
@@ -111,8 +111,8 @@ impl<C: Connector> Driver<C> {
         if era == NO_RUNTIME || self.home.is_elsewhere() {
             return Err(self.ask(request, location));
         }
-        let now = self.common.now();
         let mut shard = self.lock(self.shard_of(request));
+        let now = self.now(&mut shard);
         let mut room = self.common.room();
         let leased = match shard.past + 1 >= era {
             true => shard.lease(request, location, waker, now, &mut room),
@@ -237,7 +237,8 @@ impl<C: Connector> Driver<C> {
     ) -> Poll<Outcome<C>> {
         let mut shard = self.lock(id.shard());
         while let Some(held) = shard.held_for(id) {
-            match shard.hand_out(id, held, self.common.now()) {
+            let now = self.now(&mut shard);
+            match shard.hand_out(id, held, now) {
                 Ok(live) => {
                     shard.forget_answer(id);
                     return Poll::Ready(Ok(live));

@@ -5,6 +5,7 @@
 //! once, except [`Driver::snapshot`], which takes them in the shards' order. A shard's lock is
 //! taken before the budget's.
 
+mod clock;
 pub(crate) mod common;
 pub(crate) mod deferred;
 pub(crate) mod descriptors;
@@ -19,7 +20,7 @@ pub(crate) mod watch;
 
 use std::time::Duration;
 
-use keepalive_engine::{Config, ConnectionId, Engine, ShardId};
+use keepalive_engine::{Config, ConnectionId, Engine, ShardId, Time};
 
 use crate::api::host::Host;
 use crate::api::request::Request;
@@ -83,8 +84,12 @@ impl<C: Connector> Driver<C> {
 
     pub(crate) fn tick_all(self: &Arc<Self>) {
         self.signals.clear_alarm();
+        // A shard's clock may be a little behind the one by which the keeper woke up.
+        let woken = self.common.now();
         for shard in self.ids() {
-            self.with_shard(shard, |shard, now, room| shard.engine.tick(now, room));
+            self.with_shard(shard, |shard, now, room| {
+                shard.engine.tick(now.max(woken), room);
+            });
         }
     }
 
@@ -106,6 +111,18 @@ impl<C: Connector> Driver<C> {
                 return;
             }
             closed.await;
+        }
+    }
+
+    /// The time of an input to this shard.
+    #[inline]
+    pub(crate) fn now(&self, shard: &mut Shard<C>) -> Time {
+        match shard.clock.counter() {
+            Some(counter) if self.home.has_real_time() => {
+                let read = || counter.read();
+                shard.clock.now(read, || self.common.real_time())
+            }
+            _ => self.common.now(),
         }
     }
 

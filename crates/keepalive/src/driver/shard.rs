@@ -14,6 +14,7 @@ use crate::api::error::Cause;
 use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::{ConnectError, Connector, Unusable};
+use crate::driver::clock::Clock;
 use crate::driver::deferred::catch_panic;
 use crate::driver::deferred::{Deferred, Stop, Work};
 use crate::driver::descriptors::Wanted;
@@ -24,6 +25,7 @@ use crate::sync::Arc;
 
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
+    pub(crate) clock: Clock,
     pub(crate) engine: Engine<Host, Cell>,
     /// Indexed by the slots of connections.
     places: Vec<Place<C>>,
@@ -101,6 +103,7 @@ impl<C: Connector> Shard<C> {
     pub(crate) fn new(id: ShardId, engine: Engine<Host, Cell>) -> Self {
         Self {
             id,
+            clock: Clock::new(),
             engine,
             places: Vec::new(),
             numbers: 0..0,

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use keepalive_tsc::TimeStampCounter;
 pub(crate) use tokio::runtime::Handle;
 use tokio::runtime::{Builder, RuntimeFlavor};
 pub(crate) use tokio::sync::Notify;
@@ -25,6 +26,18 @@ use crate::driver::deferred::catch_panic;
 #[inline]
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
+}
+
+/// The counter by which a shard may tell the time; see [`has_real_time`].
+pub(crate) fn time_stamp_counter() -> Option<TimeStampCounter> {
+    TimeStampCounter::trusted()
+}
+
+/// Whether a manager whose home has this mark goes by the system's clock. Tests can pause the time of
+/// runtimes without threads of their own.
+#[inline]
+pub(crate) fn has_real_time(mark: u64) -> bool {
+    mark != ANYWHERE && mark & 1 == 0
 }
 
 /// Whether there is a current runtime, and it has timers.

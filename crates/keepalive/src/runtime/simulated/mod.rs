@@ -68,6 +68,15 @@ impl Drop for Simulation {
     }
 }
 
+/// The clock set by hand is the only one.
+pub(crate) fn time_stamp_counter() -> Option<keepalive_tsc::TimeStampCounter> {
+    None
+}
+
+pub(crate) fn has_real_time(_: u64) -> bool {
+    false
+}
+
 pub(crate) fn has_timers() -> bool {
     Handle::try_current().is_ok()
 }
