@@ -35,7 +35,6 @@ mod socket;
 pub(crate) mod stream;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
-pub(crate) mod wire;
 
 /// Opens connections of one kind.
 ///

@@ -22,13 +22,12 @@ use crate::connect::options::TcpOptions;
 use crate::connect::platform::errno;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::{Proxies, Proxy};
-use crate::connect::resolve::{Addresses, Families, Residence, Resolve, Resolver, system};
+use crate::connect::resolve::{Addresses, Families, Resolve, Resolver, system};
 use crate::connect::scheme::AnyConnector;
 use crate::connect::socket::Connecting;
 use crate::connect::stream::{Kind, NetStream};
 #[cfg(feature = "tls")]
 use crate::connect::tls;
-use crate::connect::wire::Wire;
 use crate::connect::{Attempt, ConnectError, Connector, Phase, limit, socket};
 use crate::sync::Arc;
 
@@ -128,10 +127,10 @@ impl NetConnector {
         C: Connector,
         C::Connection: AsyncRead + AsyncWrite + Unpin,
     {
-        self.schemes
-            .insert(scheme.to_ascii_lowercase(), Arc::new(connector));
+        let scheme = scheme.to_ascii_lowercase();
         #[cfg(feature = "tls")]
-        self.route.tls.remove(scheme);
+        self.route.tls.by_scheme.remove(&scheme);
+        self.schemes.insert(scheme, Arc::new(connector));
         self
     }
 
@@ -140,7 +139,7 @@ impl NetConnector {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: tls::Tls) -> Self {
-        self.route.tls.choose(tls);
+        self.route.tls.chosen = Some(tls);
         self
     }
 
@@ -148,8 +147,9 @@ impl NetConnector {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls_scheme(mut self, scheme: &str, tls: tls::Tls) -> Self {
-        self.schemes.remove(&scheme.to_ascii_lowercase());
-        self.route.tls.insert(scheme, tls);
+        let scheme = scheme.to_ascii_lowercase();
+        self.schemes.remove(&scheme);
+        self.route.tls.by_scheme.insert(scheme, tls);
         self
     }
 
@@ -292,15 +292,15 @@ impl NetConnector {
             let stream = socket::connect_unix(attempt).await?;
             Ok(NetStream::new(Kind::Unix(stream), None))
         } else {
-            let Reached { stream, residence } = self.route.connect(attempt).await?;
-            Ok(NetStream::new(Kind::Wire(stream), residence))
+            self.route.connect(attempt).await
         }
     }
 
     #[cfg(feature = "tls")]
     async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         let name = tls::server_name(attempt.host().address())?;
-        let Reached { stream, residence } = self.route.connect(attempt).await?;
+        let mut stream = self.route.connect(attempt).await?;
+        let residence = stream.residence.take();
         let stream = self.route.tls.connect(attempt, name, stream).await;
         #[cfg(feature = "proxy")]
         let stream = match attempt.host().proxy() {
@@ -359,7 +359,7 @@ impl fmt::Debug for NetConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schemes = self.schemes.keys();
         #[cfg(feature = "tls")]
-        let schemes = schemes.chain(self.route.tls.names());
+        let schemes = schemes.chain(self.route.tls.by_scheme.keys());
         let mut schemes: Vec<_> = schemes.collect();
         schemes.sort_unstable();
         f.debug_struct("NetConnector")
@@ -367,13 +367,6 @@ impl fmt::Debug for NetConnector {
             .field("schemes", &schemes)
             .finish()
     }
-}
-
-/// A stream to a host.
-pub(crate) struct Reached {
-    pub(crate) stream: Wire,
-    /// The address of the host's name, if the stream leads to one.
-    pub(crate) residence: Option<Box<Residence>>,
 }
 
 /// The settings by which hosts are reached.
@@ -394,15 +387,13 @@ pub(crate) struct Route {
 
 impl Route {
     /// Opens a stream to an attempt's host.
-    pub(crate) async fn connect(&self, attempt: &Attempt) -> Result<Reached, ConnectError> {
+    pub(crate) async fn connect(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         let host = attempt.host();
         #[cfg(feature = "proxy")]
         if let Some(proxy) = self.proxies.of(host) {
             self.observer.tell(attempt, PathEvent::ByProxy(proxy));
             // Boxed, because it would make every attempt as large.
-            let stream = Box::pin(self.connect_by(attempt, proxy)).await?;
-            let residence = None;
-            return Ok(Reached { stream, residence });
+            return Box::pin(self.connect_by(attempt, proxy)).await;
         }
         let reached = self.connect_to(attempt, host.address(), host.port());
         #[cfg(feature = "proxy")]
@@ -419,7 +410,7 @@ impl Route {
         attempt: &Attempt,
         address: &Address,
         port: u16,
-    ) -> Result<Reached, ConnectError> {
+    ) -> Result<NetStream, ConnectError> {
         let address = match address {
             Address::Ip(ip) => SocketAddr::new(*ip, port),
             Address::Zoned(ip, zone) => Box::pin(system::with_zone(*ip, zone, port)).await?,
@@ -447,9 +438,7 @@ impl Route {
         };
         let stream = connected.inspect_err(|error| tell(PathEvent::Failed(address, error)))?;
         tell(PathEvent::Connected(address));
-        let residence = None;
-        let stream = Wire::Tcp(stream);
-        Ok(Reached { stream, residence })
+        Ok(NetStream::new(Kind::Tcp(stream), None))
     }
 
     async fn race(
@@ -457,7 +446,7 @@ impl Route {
         attempt: &Attempt,
         name: &str,
         port: u16,
-    ) -> Result<Reached, ConnectError> {
+    ) -> Result<NetStream, ConnectError> {
         let lookups = self.resolver.lookups(name);
         let last = self.resolver.last_worked(name);
         let way = Way {
@@ -470,7 +459,6 @@ impl Route {
         let dial = Dial::new(way, self.pace, lookups, last);
         let (stream, address) = dial.await?;
         let residence = self.resolver.reside(name, address);
-        let stream = Wire::Tcp(stream);
-        Ok(Reached { stream, residence })
+        Ok(NetStream::new(Kind::Tcp(stream), residence))
     }
 }

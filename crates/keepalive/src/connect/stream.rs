@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
+#[cfg(feature = "tls")]
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,7 +15,6 @@ use crate::connect::resolve::Residence;
 use crate::connect::scheme::Stream;
 #[cfg(feature = "tls")]
 use crate::connect::tls;
-use crate::connect::wire::Wire;
 use crate::connect::{Connection, Unusable, socket};
 
 /// A connection opened by [`NetConnector`](crate::NetConnector).
@@ -24,14 +25,19 @@ use crate::connect::{Connection, Unusable, socket};
 pub struct NetStream {
     pub(super) kind: Kind,
     /// The address of a name that it was opened to, if it was.
-    residence: Option<Box<Residence>>,
+    pub(super) residence: Option<Box<Residence>>,
 }
 
 pub(crate) enum Kind {
-    Wire(Wire),
+    Tcp(TcpStream),
     Unix(UnixStream),
+    /// A TLS session with the host.
     #[cfg(feature = "tls")]
     Tls(Box<tls::TlsStream>),
+    /// A TLS session with a proxy, which has opened a tunnel in it.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(not(feature = "proxy"), allow(dead_code))]
+    Tunnel(Box<tls::TlsStream>),
     Other(Box<dyn Stream>),
 }
 
@@ -44,7 +50,7 @@ impl NetStream {
     /// TLS with the host or a proxy.
     pub fn as_tcp(&self) -> Option<&TcpStream> {
         match &self.kind {
-            Kind::Wire(Wire::Tcp(stream)) => Some(stream),
+            Kind::Tcp(stream) => Some(stream),
             _ => None,
         }
     }
@@ -57,6 +63,26 @@ impl NetStream {
             _ => None,
         }
     }
+
+    /// The address of the socket's peer, below all layers.
+    #[cfg(feature = "tls")]
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match &self.kind {
+            Kind::Tcp(stream) => stream.peer_addr().ok(),
+            Kind::Tunnel(tunnel) => tunnel.stream.get_ref().0.peer(),
+            _ => None,
+        }
+    }
+
+    fn writer(&mut self) -> &mut (dyn AsyncWrite + Unpin) {
+        match &mut self.kind {
+            Kind::Tcp(stream) => stream,
+            Kind::Unix(stream) => stream,
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) | Kind::Tunnel(stream) => stream.in_use(),
+            Kind::Other(stream) => stream,
+        }
+    }
 }
 
 impl Connection for NetStream {
@@ -67,10 +93,10 @@ impl Connection for NetStream {
             return Poll::Ready(Unusable::AddressGone);
         }
         match &mut self.kind {
-            Kind::Wire(wire) => wire.poll_unusable(context),
+            Kind::Tcp(stream) => socket::poll_unusable(stream, context),
             Kind::Unix(stream) => socket::poll_unusable(stream, context),
             #[cfg(feature = "tls")]
-            Kind::Tls(stream) => stream.poll_unusable(context),
+            Kind::Tls(stream) | Kind::Tunnel(stream) => stream.poll_unusable(context),
             Kind::Other(stream) => stream.poll_unusable(context),
         }
     }
@@ -90,66 +116,40 @@ impl Connection for NetStream {
             return Err(Unusable::AddressGone);
         }
         match &mut self.kind {
-            Kind::Wire(wire) => wire.check(),
+            Kind::Tcp(stream) => socket::check(stream),
             Kind::Unix(stream) => socket::check(stream),
             #[cfg(feature = "tls")]
-            Kind::Tls(stream) => stream.check(),
+            Kind::Tls(stream) | Kind::Tunnel(stream) => stream.check(),
             Kind::Other(stream) => stream.check(),
         }
     }
 
     fn protocol(&self) -> Option<&[u8]> {
         match &self.kind {
-            Kind::Wire(_) | Kind::Unix(_) => None,
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.info().alpn(),
             Kind::Other(stream) => stream.protocol(),
+            _ => None,
         }
     }
 
     fn offered_protocols(&self) -> &[Vec<u8>] {
         match &self.kind {
-            Kind::Wire(_) | Kind::Unix(_) => &[],
             #[cfg(feature = "tls")]
             Kind::Tls(stream) => stream.offered_protocols(),
             Kind::Other(stream) => stream.offered_protocols(),
+            _ => &[],
         }
     }
 
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.kind {
-            Kind::Wire(wire) => wire.poll_close(context),
-            Kind::Unix(_) => Poll::Ready(()),
+            Kind::Tcp(_) | Kind::Unix(_) => Poll::Ready(()),
             #[cfg(feature = "tls")]
-            Kind::Tls(stream) => stream.poll_close(context),
+            Kind::Tls(stream) | Kind::Tunnel(stream) => stream.poll_close(context),
             Kind::Other(stream) => stream.poll_close(context),
         }
     }
-}
-
-/// Calls a method of the inner stream, pinned.
-macro_rules! each {
-    ($self:ident, $stream:ident => $call:expr) => {
-        match &mut $self.get_mut().kind {
-            Kind::Wire(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            Kind::Unix(stream) => {
-                let $stream = Pin::new(stream);
-                $call
-            }
-            #[cfg(feature = "tls")]
-            Kind::Tls(stream) => {
-                let $stream = Pin::new(&mut **stream);
-                $call
-            }
-            Kind::Other(stream) => {
-                let $stream = Pin::new(&mut **stream);
-                $call
-            }
-        }
-    };
 }
 
 impl AsyncRead for NetStream {
@@ -158,42 +158,45 @@ impl AsyncRead for NetStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_read(context, buffer))
+        match &mut self.get_mut().kind {
+            Kind::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Kind::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            #[cfg(feature = "tls")]
+            Kind::Tls(stream) | Kind::Tunnel(stream) => stream.poll_read(context, buffer),
+            Kind::Other(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
     }
 }
 
 impl AsyncWrite for NetStream {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        each!(self, stream => stream.poll_write(context, bytes))
+        Pin::new(self.writer()).poll_write(context, bytes)
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_flush(context))
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.writer()).poll_flush(context)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        each!(self, stream => stream.poll_shutdown(context))
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.writer()).poll_shutdown(context)
     }
 
     fn poll_write_vectored(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        each!(self, stream => stream.poll_write_vectored(context, slices))
+        Pin::new(self.writer()).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
         match &self.kind {
-            Kind::Wire(stream) => stream.is_write_vectored(),
-            Kind::Unix(stream) => stream.is_write_vectored(),
-            #[cfg(feature = "tls")]
-            Kind::Tls(stream) => stream.is_write_vectored(),
             Kind::Other(stream) => stream.is_write_vectored(),
+            _ => true,
         }
     }
 }
@@ -201,10 +204,10 @@ impl AsyncWrite for NetStream {
 impl fmt::Debug for NetStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Wire(stream) => stream.fmt(f),
+            Kind::Tcp(stream) => stream.fmt(f),
             Kind::Unix(stream) => stream.fmt(f),
             #[cfg(feature = "tls")]
-            Kind::Tls(stream) => stream.fmt(f),
+            Kind::Tls(stream) | Kind::Tunnel(stream) => stream.fmt(f),
             Kind::Other(_) => f.debug_struct("NetStream").finish_non_exhaustive(),
         }
     }

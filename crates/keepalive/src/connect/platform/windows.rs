@@ -4,13 +4,6 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use crate::connect::socket::Socket;
 
 /// The numbers of the errors of Windows Sockets, by their POSIX names.
 #[allow(missing_docs, reason = "the names are those of POSIX")]
@@ -35,47 +28,8 @@ pub(crate) async fn open_unix(_path: &Path) -> io::Result<UnixStream> {
     ))
 }
 
-/// A Unix stream, of which there is none.
-#[derive(Debug)]
-pub(crate) enum UnixStream {}
-
-impl Socket for UnixStream {
-    fn poll_readable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match *self {}
-    }
-
-    fn try_io<R>(&self, _: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        match *self {}
-    }
-
-    fn system(&self) -> SockRef<'_> {
-        match *self {}
-    }
-}
-
-impl AsyncRead for UnixStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        _: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match *self {}
-    }
-}
-
-impl AsyncWrite for UnixStream {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        match *self {}
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match *self {}
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match *self {}
-    }
-}
+/// Stands in for a Unix stream, of which there is none.
+pub(crate) use tokio::net::TcpStream as UnixStream;
 
 /// Whether `error` of `connect` means that the connection is being established.
 pub(crate) fn is_in_progress(error: &io::Error) -> bool {

@@ -2,12 +2,11 @@
 
 use std::io;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::Credentials;
 use crate::api::address::Address;
 use crate::api::authority::Bracketed;
-use crate::connect::wire::Wire;
 
 /// Bytes that a proxy may send before the tunnel begins: room for any number of headers, and for
 /// interim answers (1xx).
@@ -15,7 +14,7 @@ const MOST_BYTES: usize = 64 * 1024;
 
 /// Sends `CONNECT` for `target`, and reads the answer.
 pub(super) async fn open(
-    stream: &mut Wire,
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     target: &Address,
     port: u16,
     credentials: Option<&Credentials>,
@@ -52,39 +51,21 @@ pub(super) async fn open(
     }
 }
 
-/// Reads the head of an answer, and none of the bytes after it, which are the host's.
-async fn read_head(stream: &mut Wire, allowed: usize) -> io::Result<Vec<u8>> {
+/// Reads the head of an answer, which an empty line ends. A line may end without CR (RFC 9112,
+/// section 2.2).
+///
+/// The bytes after it are the host's, so it reads one byte at a time.
+async fn read_head(stream: &mut (impl AsyncRead + Unpin), allowed: usize) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
-    let mut chunk = [0; 1024];
-    loop {
-        let seen = stream.peek(&mut chunk).await?;
-        if seen == 0 {
-            let error = "the proxy closed the connection before it had answered";
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, error));
-        }
-        let end = end_of_head(&head, &chunk[..seen]);
-        let taken = end.unwrap_or(seen);
-        stream.read_exact(&mut chunk[..taken]).await?;
-        head.extend_from_slice(&chunk[..taken]);
-        if head.len() > allowed {
+    while !head.ends_with(b"\n\n") && !head.ends_with(b"\n\r\n") {
+        if head.len() == allowed {
             let error = format!("the proxy's answer has no end within {MOST_BYTES} bytes");
             return Err(io::Error::new(io::ErrorKind::InvalidData, error));
         }
-        if end.is_some() {
-            return Ok(head);
-        }
+        let [byte] = super::read(stream).await?;
+        head.push(byte);
     }
-}
-
-/// The number of bytes in `seen` up to and including the empty line that ends the head; `None` if
-/// the end is not among them. `head` has the bytes before. A line may end without CR (RFC 9112,
-/// section 2.2).
-fn end_of_head(head: &[u8], seen: &[u8]) -> Option<usize> {
-    let overlap = &head[head.len().saturating_sub("\n\r".len())..];
-    let both = [overlap, seen].concat();
-    let ends = |&at: &usize| both[..at].ends_with(b"\n\n") || both[..at].ends_with(b"\n\r\n");
-    let end = (overlap.len() + 1..=both.len()).find(ends)?;
-    Some(end - overlap.len())
+    Ok(head)
 }
 
 /// The status and its reason phrase. A tunnel needs none of the headers.
@@ -111,8 +92,10 @@ fn invalid(fault: &str) -> io::Error {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_end_is_found_wherever_the_head_is_cut() {
+    #[cfg(not(any(keepalive_loom, keepalive_shuttle)))]
+    #[tokio::test]
+    async fn the_end_is_found_wherever_the_head_is_cut() {
+        use tokio::io::AsyncReadExt;
         for head in [
             "HTTP/1.1 200 OK\r\nA: b\r\n\r\n",
             "HTTP/1.1 200 OK\nA: b\n\n",
@@ -122,11 +105,18 @@ mod tests {
         ] {
             let whole = [head.as_bytes(), b"\r\nhost"].concat();
             for cut in 0..head.len() {
-                let (head, seen) = whole.split_at(cut);
-                let end = Some(whole.len() - "\r\nhost".len() - cut);
-                assert_eq!(end_of_head(head, seen), end, "{whole:?} cut at {cut}");
-                assert_eq!(end_of_head(&[], head), None, "{whole:?} cut at {cut}");
+                let (before, after) = whole.split_at(cut);
+                let mut stream = before.chain(after);
+                let read = read_head(&mut stream, head.len()).await;
+                assert_eq!(read.expect("a head"), head.as_bytes(), "cut at {cut}");
+                let mut left = Vec::new();
+                stream.read_to_end(&mut left).await.expect("the rest");
+                assert_eq!(left, b"\r\nhost", "{head:?} cut at {cut}");
+                let error = read_head(&mut &*before, head.len()).await.unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{head:?}");
             }
+            let error = read_head(&mut &*whole, head.len() - 1).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{head:?}");
         }
     }
 

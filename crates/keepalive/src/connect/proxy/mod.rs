@@ -14,15 +14,16 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::api::address::Address;
 use crate::api::authority::{self, Bracketed};
 use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::forward::Forwarder;
+use crate::connect::stream::NetStream;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
-use crate::connect::wire::Wire;
 
 pub use rules::Proxies;
 
@@ -144,16 +145,6 @@ impl Proxy {
         self
     }
 
-    #[cfg(feature = "tls")]
-    pub(crate) fn own_tls(&self) -> Option<&Tls> {
-        self.tls.as_ref()
-    }
-
-    #[cfg(feature = "tls")]
-    pub(crate) fn is_encrypted(&self) -> bool {
-        self.protocol == Protocol::Https
-    }
-
     /// This proxy as a forwarder of HTTP requests, if it forwards them.
     pub(crate) fn forwarder(&self) -> Option<Forwarder> {
         let is_socks = matches!(self.protocol, Protocol::Socks5 | Protocol::Socks5h);
@@ -166,23 +157,8 @@ impl Proxy {
         })
     }
 
-    /// The proxy's own address and port.
-    pub(crate) fn server(&self) -> (&Address, u16) {
-        (&self.address, self.port)
-    }
-
-    /// Whether the proxy takes addresses instead of names.
-    pub(crate) fn takes_addresses(&self) -> bool {
-        self.protocol == Protocol::Socks5
-    }
-
     /// Requests a connection to `target` from the proxy at the other end of `stream`.
-    pub(crate) async fn open(
-        &self,
-        stream: &mut Wire,
-        target: &Address,
-        port: u16,
-    ) -> io::Result<()> {
+    async fn open(&self, stream: &mut NetStream, target: &Address, port: u16) -> io::Result<()> {
         let credentials = self.credentials.as_deref();
         match self.protocol {
             Protocol::Socks5 | Protocol::Socks5h => {
@@ -191,6 +167,24 @@ impl Proxy {
             _ => http::open(stream, target, port, credentials).await,
         }
     }
+}
+
+/// Reads bytes of a proxy's answer.
+async fn read<const N: usize>(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    read_into(stream, &mut bytes).await?;
+    Ok(bytes)
+}
+
+async fn read_into(stream: &mut (impl AsyncRead + Unpin), bytes: &mut [u8]) -> io::Result<()> {
+    let read = stream.read_exact(bytes).await;
+    read.map(drop).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            let text = "the proxy closed the connection before it had answered";
+            io::Error::new(error.kind(), text)
+        }
+        _ => error,
+    })
 }
 
 impl Protocol {

@@ -6,8 +6,12 @@ use crate::api::address::Address;
 use crate::api::host::Host;
 use crate::connect::forward::Forwarder;
 use crate::connect::net::Route;
-use crate::connect::proxy::Proxy;
-use crate::connect::wire::Wire;
+use crate::connect::proxy::{Protocol, Proxy};
+#[cfg(feature = "tls")]
+use crate::connect::stream::Kind;
+use crate::connect::stream::NetStream;
+#[cfg(feature = "tls")]
+use crate::connect::tls;
 use crate::connect::{Attempt, ConnectError, Phase};
 
 impl Route {
@@ -29,22 +33,28 @@ impl Route {
         &self,
         attempt: &Attempt,
         proxy: &Proxy,
-    ) -> Result<Wire, ConnectError> {
+    ) -> Result<NetStream, ConnectError> {
         let target = match attempt.host().address() {
-            Address::Name(name) if proxy.takes_addresses() => {
+            Address::Name(name) if proxy.protocol == Protocol::Socks5 => {
                 Address::Ip(self.first(attempt, name).await?)
             }
             address => address.clone(),
         };
-        let (address, port) = proxy.server();
-        let reached = self.connect_to(attempt, address, port).await;
-        let reached = reached.map_err(|error| error.on_the_way_to(format!("proxy {proxy}")))?;
-        let mut stream = reached.stream;
+        let place = format!("proxy {proxy}");
+        let reached = self.connect_to(attempt, &proxy.address, proxy.port);
+        let reached = reached.await;
+        let mut stream = reached.map_err(|error| error.on_the_way_to(place.clone()))?;
+        // The address is the proxy's, so that the host's name cannot lose it.
+        stream.residence = None;
         attempt.enter(Phase::Proxy);
         #[cfg(feature = "tls")]
-        if proxy.is_encrypted() {
-            let encrypted = self.tls.connect_proxy(proxy, stream).await?;
-            stream = Wire::Tls(Box::new(encrypted));
+        if proxy.protocol == Protocol::Https {
+            let name = tls::server_name(&proxy.address)?;
+            let config = self.tls.config(proxy.tls.as_ref(), "https").await?;
+            let alpn = vec![tls::HTTP_11.to_vec()];
+            let tunnel = self.tls.handshake(&place, config, alpn, name, stream);
+            let kind = Kind::Tunnel(Box::new(tunnel.await?));
+            stream = NetStream::new(kind, None);
         }
         let port = attempt.host().port();
         let opened = proxy.open(&mut stream, &target, port).await;

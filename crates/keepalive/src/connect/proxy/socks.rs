@@ -3,9 +3,9 @@
 use std::io;
 use std::net::IpAddr;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::Credentials;
+use super::{Credentials, read, read_into};
 use crate::api::address::Address;
 use crate::connect::platform::errno;
 
@@ -99,23 +99,6 @@ fn request(target: &Address, port: u16) -> io::Result<Vec<u8>> {
     }
     request.extend(port.to_be_bytes());
     Ok(request)
-}
-
-async fn read<const N: usize>(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    read_into(stream, &mut bytes).await?;
-    Ok(bytes)
-}
-
-async fn read_into(stream: &mut (impl AsyncRead + Unpin), bytes: &mut [u8]) -> io::Result<()> {
-    let read = stream.read_exact(bytes).await;
-    read.map(drop).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            let text = "the proxy closed the connection before it had answered";
-            io::Error::new(error.kind(), text)
-        }
-        _ => error,
-    })
 }
 
 /// The error in the proxy's reply; the system's error if there is one of the same meaning.

@@ -15,7 +15,7 @@ use crate::connect::platform;
 use crate::connect::tls::error;
 use crate::connect::tls::key_log::KeyLogFile;
 use crate::connect::tls::settings::{Tls, TlsConfigError};
-use crate::connect::tls::verify::{AcceptAny, Verifier};
+use crate::connect::tls::verify::Verifier;
 
 /// Builds [`Tls`] settings. Every setting is optional.
 ///
@@ -32,10 +32,6 @@ pub struct TlsBuilder {
 }
 
 impl TlsBuilder {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// Trusts the root certificates in `pem`, one or more, in place of the platform's.
     ///
     /// Each call adds roots. Default none: the platform's roots are trusted. A server's own
@@ -148,25 +144,24 @@ impl TlsBuilder {
         Ok(Tls::from_rustls(Arc::new(config)))
     }
 
-    fn verifier(
-        &self,
-        provider: &Arc<CryptoProvider>,
-    ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
+    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<Verifier>, TlsConfigError> {
         let mut roots = Vec::new();
         for pem in &self.roots {
             roots.extend(certificates(ROOTS, pem)?);
         }
-        if self.accept_any_certificate {
-            return Ok(Arc::new(AcceptAny::new(provider)));
-        }
+        let algorithms = provider.signature_verification_algorithms;
         let provider = Arc::clone(provider);
-        let verifier: Arc<dyn ServerCertVerifier> = if roots.is_empty() || self.platform_roots {
+        let certificates: Option<Arc<dyn ServerCertVerifier>> = if self.accept_any_certificate {
+            None
+        } else if roots.is_empty() || self.platform_roots {
             let verifier = if roots.is_empty() {
                 rustls_platform_verifier::Verifier::new(provider)
             } else {
                 platform::with_extra_roots(roots, provider)
             };
-            Arc::new(verifier.map_err(|error| TlsConfigError::new(PLATFORM, words(&error)))?)
+            let verifier =
+                verifier.map_err(|error| TlsConfigError::new(PLATFORM, words(&error)))?;
+            Some(Arc::new(verifier))
         } else {
             let mut store = RootCertStore::empty();
             for root in roots {
@@ -174,11 +169,14 @@ impl TlsBuilder {
                     .add(root)
                     .map_err(|error| TlsConfigError::new(ROOTS, words(&error)))?;
             }
-            WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider)
-                .build()
-                .map_err(|error| TlsConfigError::new(ROOTS, error.to_string()))?
+            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider);
+            let verifier = verifier.build();
+            Some(verifier.map_err(|error| TlsConfigError::new(ROOTS, error.to_string()))?)
         };
-        Ok(Arc::new(Verifier::new(verifier)))
+        Ok(Arc::new(Verifier {
+            certificates,
+            algorithms,
+        }))
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod builder;
 mod error;
-mod handshake;
 mod info;
 mod key_log;
 mod schemes;
@@ -15,6 +14,9 @@ pub use builder::TlsBuilder;
 pub use info::TlsInfo;
 pub use settings::{Tls, TlsConfigError};
 
-pub(crate) use handshake::{connect, server_name};
-pub(crate) use schemes::Schemes;
+pub(crate) use schemes::{Schemes, server_name};
 pub(crate) use stream::TlsStream;
+
+/// A proxy is offered this application protocol alone.
+#[cfg(feature = "proxy")]
+pub(crate) const HTTP_11: &[u8] = b"http/1.1";

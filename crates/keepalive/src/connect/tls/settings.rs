@@ -66,7 +66,7 @@ impl Tls {
 
     /// A builder for settings.
     pub fn builder() -> TlsBuilder {
-        TlsBuilder::new()
+        TlsBuilder::default()
     }
 
     /// Settings made with rustls itself, used unchanged.

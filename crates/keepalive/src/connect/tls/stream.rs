@@ -1,22 +1,18 @@
 //! An encrypted stream, in use and idle.
 
 use std::fmt;
-#[cfg(feature = "proxy")]
-use std::future::poll_fn;
-use std::io::{self, IoSlice, Read};
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use rustls::ClientConnection;
-#[cfg(feature = "proxy")]
-use tokio::io::AsyncBufRead;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio_rustls::client;
 
+use crate::connect::stream::{Kind, NetStream};
 use crate::connect::tls::error;
 use crate::connect::tls::info::TlsInfo;
-use crate::connect::wire::Wire;
 use crate::connect::{Connection, Unusable};
 
 /// Bytes that a peer may send on an idle connection without involving its user. There is room for
@@ -25,7 +21,7 @@ const MOST_UNASKED: usize = 64 * 1024;
 
 /// A TLS session after its handshake, over TCP or within a TLS session with a proxy.
 pub(crate) struct TlsStream {
-    stream: client::TlsStream<Wire>,
+    pub(crate) stream: client::TlsStream<NetStream>,
     offered: Vec<Vec<u8>>,
     /// Bytes that the peer may still send before the next use.
     allowed: usize,
@@ -33,7 +29,7 @@ pub(crate) struct TlsStream {
 
 impl TlsStream {
     /// The stream of a handshake that offered these application protocols.
-    pub(crate) fn new(stream: client::TlsStream<Wire>, offered: Vec<Vec<u8>>) -> Self {
+    pub(crate) fn new(stream: client::TlsStream<NetStream>, offered: Vec<Vec<u8>>) -> Self {
         Self {
             stream,
             offered,
@@ -42,33 +38,11 @@ impl TlsStream {
     }
 
     pub(crate) fn info(&self) -> TlsInfo<'_> {
-        TlsInfo::new(self.session())
+        TlsInfo::new(self.stream.get_ref().1)
     }
 
     pub(crate) fn offered_protocols(&self) -> &[Vec<u8>] {
         &self.offered
-    }
-
-    fn session(&self) -> &ClientConnection {
-        self.stream.get_ref().1
-    }
-
-    /// The socket below all layers.
-    pub(crate) fn socket(&self) -> &TcpStream {
-        self.stream.get_ref().0.socket()
-    }
-
-    /// Waits for data and copies its beginning without consuming it.
-    #[cfg(feature = "proxy")]
-    pub(crate) async fn peek(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|context| {
-            let there = ready!(Pin::new(&mut self.stream).poll_fill_buf(context))?;
-            let count = there.len().min(bytes.len());
-            bytes[..count].copy_from_slice(&there[..count]);
-            Poll::Ready(Ok(count))
-        })
-        .await
-        .map_err(error::explain)
     }
 
     /// Reads the available data of this session without waiting.
@@ -87,22 +61,69 @@ impl TlsStream {
         }
     }
 
-    fn in_use(self: Pin<&mut Self>) -> Pin<&mut client::TlsStream<Wire>> {
-        let this = self.get_mut();
-        this.allowed = MOST_UNASKED;
-        Pin::new(&mut this.stream)
+    /// The stream for its user.
+    pub(crate) fn in_use(&mut self) -> &mut client::TlsStream<NetStream> {
+        self.allowed = MOST_UNASKED;
+        &mut self.stream
+    }
+
+    pub(crate) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(self.in_use()).poll_read(context, buffer);
+        read.map_err(|error| error::explain(error, error::CUT))
+    }
+
+    /// Processes session tickets and continues to watch. It only peeks at the socket until data
+    /// arrives, so an idle session holds no read buffer.
+    pub(crate) fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        // Data that the user left unread may be in the session, not in the socket.
+        if let Err(unusable) = nothing_unasked(self.stream.get_mut().1) {
+            return Poll::Ready(unusable);
+        }
+        loop {
+            let taken_in = match ready!(self.stream.get_mut().0.poll_unusable(context)) {
+                Unusable::UnexpectedData => self.take_in(),
+                other => Err(other),
+            };
+            if let Err(unusable) = taken_in {
+                return Poll::Ready(unusable);
+            }
+        }
+    }
+
+    pub(crate) fn check(&mut self) -> Result<(), Unusable> {
+        // An earlier check may have read user data into the session, whose buffer would have no
+        // room for more.
+        nothing_unasked(self.stream.get_mut().1)?;
+        match self.stream.get_mut().0.check() {
+            Err(Unusable::UnexpectedData) => self.take_in(),
+            other => other,
+        }
+    }
+
+    /// Sends `close_notify`.
+    pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // A failure is ignored, because the peer is gone.
+        let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
+        // With unread bytes the system would reset the connection, and the peer could lose data
+        // that it has not read yet.
+        let _ = self.take_in();
+        Poll::Ready(())
     }
 
     /// Passes all that the idle socket has received to the session.
     ///
     /// It reads the transport without the reactor, so tasks that wait for readability keep waiting.
     fn take_in(&mut self) -> Result<(), Unusable> {
-        let (wire, session) = self.stream.get_mut();
+        let (stream, session) = self.stream.get_mut();
         loop {
             if self.allowed == 0 {
                 return Err(Unusable::UnexpectedData);
             }
-            match session.read_tls(&mut wire.take(self.allowed as u64)) {
+            match session.read_tls(&mut Arrived(stream).take(self.allowed as u64)) {
                 Ok(0) => return Err(Unusable::Closed),
                 Ok(count) => {
                     self.allowed -= count;
@@ -114,6 +135,20 @@ impl TlsStream {
                     _ => return Err(Unusable::Failed(error)),
                 },
             }
+        }
+    }
+}
+
+/// The data that has arrived in a stream.
+struct Arrived<'a>(&'a mut NetStream);
+
+impl Read for Arrived<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0.kind {
+            Kind::Tcp(socket) => (&*SockRef::from(&*socket)).read(bytes),
+            #[cfg(feature = "proxy")]
+            Kind::Tunnel(stream) => stream.read_now(bytes),
+            _ => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 }
@@ -131,91 +166,10 @@ fn nothing_unasked(session: &mut ClientConnection) -> Result<(), Unusable> {
     }
 }
 
-impl Connection for TlsStream {
-    /// Processes session tickets and continues to watch. It only peeks at the socket until data
-    /// arrives, so an idle session holds no read buffer.
-    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
-        // Data that the user left unread may be in the session, not in the socket.
-        if let Err(unusable) = nothing_unasked(self.stream.get_mut().1) {
-            return Poll::Ready(unusable);
-        }
-        loop {
-            let taken_in = match ready!(self.stream.get_mut().0.poll_unusable(context)) {
-                Unusable::UnexpectedData => self.take_in(),
-                other => Err(other),
-            };
-            if let Err(unusable) = taken_in {
-                return Poll::Ready(unusable);
-            }
-        }
-    }
-
-    fn check(&mut self) -> Result<(), Unusable> {
-        // An earlier check may have read user data into the session, whose buffer would have no
-        // room for more.
-        nothing_unasked(self.stream.get_mut().1)?;
-        match self.stream.get_mut().0.check() {
-            Err(Unusable::UnexpectedData) => self.take_in(),
-            other => other,
-        }
-    }
-
-    /// Sends `close_notify`.
-    fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        // A failure is ignored, because the peer is gone.
-        let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(context));
-        // With unread bytes the system would reset the connection, and the peer could lose data
-        // that it has not read yet.
-        let _ = self.take_in();
-        Poll::Ready(())
-    }
-}
-
-impl AsyncRead for TlsStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = self.in_use().poll_read(context, buffer);
-        read.map_err(error::explain)
-    }
-}
-
-impl AsyncWrite for TlsStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.in_use().poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.in_use().poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.in_use().poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.in_use().poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
 impl fmt::Debug for TlsStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsStream")
-            .field("socket", self.socket())
+            .field("stream", self.stream.get_ref().0)
             .field("tls", &self.info())
             .finish_non_exhaustive()
     }

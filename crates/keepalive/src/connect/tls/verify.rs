@@ -1,27 +1,20 @@
 //! Verifies certificates, and explains chains without a trusted root.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 use webpki::EndEntityCert;
 
-/// Wraps a verifier, and explains its "unknown issuer" by the certificates of the peer.
+/// Verifies that the peer has its private key, and its certificates.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    inner: Arc<dyn ServerCertVerifier>,
-}
-
-impl Verifier {
-    pub(crate) fn new(inner: Arc<dyn ServerCertVerifier>) -> Self {
-        Self { inner }
-    }
+    /// Verifies the certificates. Its "unknown issuer" is explained by them. Without it, every
+    /// certificate is accepted.
+    pub(crate) certificates: Option<Arc<dyn ServerCertVerifier>>,
+    pub(crate) algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -33,7 +26,10 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.inner
+        let Some(certificates) = &self.certificates else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        certificates
             .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             .map_err(|error| match error {
                 rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
@@ -51,8 +47,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner
-            .verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -61,29 +56,39 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner
-            .verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-
-    fn requires_raw_public_keys(&self) -> bool {
-        self.inner.requires_raw_public_keys()
+        self.algorithms.supported_schemes()
     }
 }
 
 /// The end of a chain without a trusted root.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum UnknownIssuer {
     /// The peer's own certificate is self-signed.
+    #[error(
+        "unknown root: the server's certificate {subject:?} is self-signed and is not among the \
+         trusted roots"
+    )]
     SelfSigned { subject: String },
     /// The chain ends in a root that is not trusted.
+    #[error("unknown root: the chain ends in {subject:?}, which is not among the trusted roots")]
     Root { subject: String },
     /// The peer sent its own certificate alone, or along with unrelated ones.
+    #[error(
+        "unknown issuer: the server has sent its own certificate alone, whose issuer {issuer:?} \
+         is not among the trusted roots; either the chain is truncated, and the server must send \
+         its intermediate certificates too, or the root is unknown"
+    )]
     Alone { issuer: String },
     /// The issuer of the last of several certificates is unknown.
+    #[error(
+        "unknown issuer: the chain ends with a certificate whose issuer {issuer:?} is not among \
+         the trusted roots; either the root is unknown, or the chain is truncated, and the server \
+         must send a further intermediate certificate"
+    )]
     Open { issuer: String },
 }
 
@@ -112,36 +117,6 @@ impl UnknownIssuer {
         }
     }
 }
-
-impl fmt::Display for UnknownIssuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SelfSigned { subject } => write!(
-                f,
-                "unknown root: the server's certificate {subject:?} is self-signed and is not \
-                 among the trusted roots"
-            ),
-            Self::Root { subject } => write!(
-                f,
-                "unknown root: the chain ends in {subject:?}, which is not among the trusted roots"
-            ),
-            Self::Alone { issuer } => write!(
-                f,
-                "unknown issuer: the server has sent its own certificate alone, whose issuer \
-                 {issuer:?} is not among the trusted roots; either the chain is truncated, and \
-                 the server must send its intermediate certificates too, or the root is unknown"
-            ),
-            Self::Open { issuer } => write!(
-                f,
-                "unknown issuer: the chain ends with a certificate whose issuer {issuer:?} is not \
-                 among the trusted roots; either the root is unknown, or the chain is truncated, \
-                 and the server must send a further intermediate certificate"
-            ),
-        }
-    }
-}
-
-impl Error for UnknownIssuer {}
 
 /// The two names in a certificate, as they are encoded.
 #[derive(Clone, Default)]
@@ -183,53 +158,4 @@ fn attribute(name: &[u8], kind: &[u8]) -> Option<String> {
     };
     let text = text.get(..usize::from(*length))?;
     Some(String::from_utf8_lossy(text).into_owned())
-}
-
-/// Accepts every certificate, but still verifies that the peer has its private key.
-#[derive(Debug)]
-pub(crate) struct AcceptAny {
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl AcceptAny {
-    pub(crate) fn new(provider: &CryptoProvider) -> Self {
-        Self {
-            algorithms: provider.signature_verification_algorithms,
-        }
-    }
-}
-
-impl ServerCertVerifier for AcceptAny {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
 }
