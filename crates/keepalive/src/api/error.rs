@@ -92,14 +92,7 @@ impl AllocateError {
 
     /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
-        match self.inner.cause {
-            Cause::TimedOut(..) => ErrorKind::Timeout,
-            Cause::Failed(_) => ErrorKind::Connect,
-            Cause::QueueFull { .. } => ErrorKind::QueueFull,
-            Cause::Cancelled => ErrorKind::Cancelled,
-            Cause::ShutDown => ErrorKind::ShutDown,
-            Cause::NoRuntime | Cause::NoTimers | Cause::RuntimeGone => ErrorKind::Runtime,
-        }
+        self.kind_and_function().0
     }
 
     /// The function that failed.
@@ -109,13 +102,19 @@ impl AllocateError {
     /// `connect` or `tls`. It is `check` if, twice, a newly opened connection was unusable before
     /// it was taken. Otherwise `queue`, `cancel`, `shutdown` or `runtime`.
     pub fn function(&self) -> &str {
+        self.kind_and_function().1
+    }
+
+    fn kind_and_function(&self) -> (ErrorKind, &'static str) {
         match &self.inner.cause {
-            Cause::TimedOut(waiting, _) => phase(waiting.reason()),
-            Cause::Failed(error) => error.function(),
-            Cause::QueueFull { .. } => "queue",
-            Cause::Cancelled => "cancel",
-            Cause::ShutDown => "shutdown",
-            Cause::NoRuntime | Cause::NoTimers | Cause::RuntimeGone => "runtime",
+            Cause::TimedOut(waiting, _) => (ErrorKind::Timeout, phase(waiting.reason())),
+            Cause::Failed(error) => (ErrorKind::Connect, error.function()),
+            Cause::QueueFull { .. } => (ErrorKind::QueueFull, "queue"),
+            Cause::Cancelled => (ErrorKind::Cancelled, "cancel"),
+            Cause::ShutDown => (ErrorKind::ShutDown, "shutdown"),
+            Cause::NoRuntime | Cause::NoTimers | Cause::RuntimeGone => {
+                (ErrorKind::Runtime, "runtime")
+            }
         }
     }
 
@@ -176,11 +175,7 @@ impl AllocateError {
                         | io::ErrorKind::ResourceBusy
                 )
             ),
-            Cause::Cancelled
-            | Cause::ShutDown
-            | Cause::NoRuntime
-            | Cause::NoTimers
-            | Cause::RuntimeGone => false,
+            _ => false,
         }
     }
 

@@ -121,20 +121,6 @@ pub(crate) enum Leasing<'a, C: Connector> {
     Done,
 }
 
-impl<'a, C: Connector> Leasing<'a, C> {
-    pub(crate) fn new(
-        anchor: &'a Arc<Anchor<C>>,
-        request: &'a Request,
-        location: &'static Location<'static>,
-    ) -> Self {
-        Self::New {
-            anchor,
-            request,
-            location,
-        }
-    }
-}
-
 impl<C: Connector> Future for Leasing<'_, C> {
     type Output = Result<Lease<C>, AllocateError>;
 

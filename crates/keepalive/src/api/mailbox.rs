@@ -11,8 +11,7 @@ use futures_core::Stream;
 use keepalive_engine::{FromCache, RequestId, Timing};
 
 use crate::api::error::AllocateError;
-use crate::api::lease::Claim;
-use crate::api::lease::Lease;
+use crate::api::lease::{Claim, Lease};
 use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
@@ -137,12 +136,14 @@ impl<T: Send + 'static, C: Connector> Responses<T, C> {
     ///
     /// Dropping the future loses no answer.
     pub async fn recv(&mut self) -> Option<Response<T, C>> {
-        poll_fn(|context| self.poll_recv(context)).await
+        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 }
 
-impl<T: Send + 'static, C: Connector> Responses<T, C> {
-    fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<Response<T, C>>> {
+impl<T: Send + 'static, C: Connector> Stream for Responses<T, C> {
+    type Item = Response<T, C>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
             let Some(mut envelope) = ready!(self.taker.poll_take(context)) else {
                 return Poll::Ready(None);
@@ -162,14 +163,6 @@ impl<T: Send + 'static, C: Connector> Responses<T, C> {
                 Poll::Pending => post(envelope),
             }
         }
-    }
-}
-
-impl<T: Send + 'static, C: Connector> Stream for Responses<T, C> {
-    type Item = Response<T, C>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_recv(context)
     }
 }
 

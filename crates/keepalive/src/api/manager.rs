@@ -9,16 +9,14 @@ use keepalive_engine::{Counts, RequestId, Waiting};
 
 use crate::api::builder::ManagerBuilder;
 use crate::api::error::AllocateError;
-use crate::api::lease::Lease;
-use crate::api::lease::{Claim, Leasing, Pending};
+use crate::api::lease::{Claim, Lease, Leasing, Pending};
 use crate::api::mailbox::{Mailbox, MailboxClosed, Responses};
 use crate::api::request::Request;
 use crate::api::shutdown::Shutdown;
 use crate::api::stats::{self, LeaseInfo, Stats};
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
-use crate::driver::Anchor;
-use crate::driver::Driver;
+use crate::driver::{Anchor, Driver};
 use crate::sync::Arc;
 
 /// Owns the outgoing connections of a program: opens, limits, queues, reuses, watches and closes
@@ -160,7 +158,11 @@ impl<C: Connector> Manager<C> {
         request: &'a Request,
         location: &'static Location<'static>,
     ) -> impl Future<Output = Result<Lease<C>, AllocateError>> + Send + use<'a, C> {
-        Leasing::new(self.anchor(request), request, location)
+        Leasing::New {
+            anchor: self.anchor(request),
+            request,
+            location,
+        }
     }
 
     /// Requests a connection, and posts the answer to `mailbox` with `event` and `context`.

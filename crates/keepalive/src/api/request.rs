@@ -205,10 +205,14 @@ impl Request {
     #[cfg(feature = "proxy")]
     pub(crate) fn to_host(host: Host) -> Self {
         let (scheme, address) = (host.scheme().into(), host.address().to_string().into());
+        Self::given(host, Given { scheme, address })
+    }
+
+    fn given(host: Host, given: Given) -> Self {
         Self {
             hash: host.hash_value(),
             host,
-            given: Arc::new(Given { scheme, address }),
+            given: Arc::new(given),
             timeout: None,
             queue_timeout: None,
         }
@@ -246,13 +250,7 @@ impl Request {
     fn from_checked(scheme: &str, given: &str, address: Address, port: u16) -> Self {
         let host = Host::new(scheme, address, port);
         let (scheme, address) = (scheme.into(), given.into());
-        Self {
-            hash: host.hash_value(),
-            host,
-            given: Arc::new(Given { scheme, address }),
-            timeout: None,
-            queue_timeout: None,
-        }
+        Self::given(host, Given { scheme, address })
     }
 }
 
