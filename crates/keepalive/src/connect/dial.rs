@@ -6,37 +6,24 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use keepalive_engine::{Family, Pace, Race, Step, Time};
+use keepalive_engine::{Family, Race, Step, Time};
 use smallvec::SmallVec;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::connect::observe::{Observer, PathEvent};
-use crate::connect::options::TcpOptions;
+use crate::connect::net::Route;
+use crate::connect::observe::PathEvent;
 use crate::connect::resolve::Families;
 use crate::connect::resolve::lookup::Lookup;
 use crate::connect::socket::Connecting;
 use crate::connect::{Attempt, ConnectError, Phase};
 
-/// The destination and the settings of a race.
-#[derive(Clone, Copy)]
-pub(crate) struct Way<'a> {
-    pub(crate) attempt: &'a Attempt,
-    pub(crate) name: &'a str,
-    pub(crate) port: u16,
-    pub(crate) options: &'a TcpOptions,
-    pub(crate) observer: &'a Observer,
-}
-
-impl Way<'_> {
-    fn tell(&self, event: PathEvent<'_>) {
-        self.observer.tell(self.attempt, event);
-    }
-}
-
 /// The race among the addresses of a name. Dropping it closes the attempts that have not won.
 pub(crate) struct Dial<'a> {
-    way: Way<'a>,
+    route: &'a Route,
+    attempt: &'a Attempt,
+    name: &'a str,
+    port: u16,
     race: Race,
     began: Instant,
     lookups: SmallVec<[Lookup; 2]>,
@@ -53,19 +40,23 @@ impl<'a> Dial<'a> {
     /// A race among the addresses that `lookups` find. It begins with `last`, the address that
     /// worked last.
     pub(crate) fn new(
-        way: Way<'a>,
-        pace: Pace,
+        route: &'a Route,
+        attempt: &'a Attempt,
+        (name, port): (&'a str, u16),
         lookups: impl IntoIterator<Item = Lookup>,
         last: Option<IpAddr>,
     ) -> Self {
         let lookups: SmallVec<[Lookup; 2]> = lookups.into_iter().collect();
         let sought: SmallVec<[Family; 2]> = lookups.iter().flat_map(families).copied().collect();
         for lookup in &lookups {
-            way.tell(lookup.begins(way.name));
+            route.observer.tell(attempt, lookup.begins(name));
         }
         Self {
-            way,
-            race: Race::new(pace, &sought, last),
+            route,
+            attempt,
+            name,
+            port,
+            race: Race::new(route.pace, &sought, last),
             began: Instant::now(),
             lookups,
             running: Vec::new(),
@@ -74,6 +65,10 @@ impl<'a> Dial<'a> {
             failures: Vec::new(),
             connects: false,
         }
+    }
+
+    fn tell(&self, event: PathEvent<'_>) {
+        self.route.observer.tell(self.attempt, event);
     }
 
     fn now(&self) -> Time {
@@ -89,7 +84,7 @@ impl<'a> Dial<'a> {
                 continue;
             };
             let lookup = self.lookups.swap_remove(at);
-            self.way.tell(lookup.ends(self.way.name, &found));
+            self.tell(lookup.ends(self.name, &found));
             let sought = families(&lookup);
             let usable = match found {
                 Ok(found) => self.reachable(&found),
@@ -107,11 +102,11 @@ impl<'a> Dial<'a> {
     fn reachable(&mut self, found: &[IpAddr]) -> SmallVec<[IpAddr; 4]> {
         let mut usable = SmallVec::new();
         for &address in found {
-            match self.way.attempt.bind_addresses().for_peer(address) {
+            match self.attempt.bind_addresses.for_peer(address) {
                 Ok(_) => usable.push(address),
                 Err(error) => {
-                    let address = SocketAddr::new(address, self.way.port);
-                    self.way.tell(PathEvent::Failed(address, &error));
+                    let address = SocketAddr::new(address, self.port);
+                    self.tell(PathEvent::Failed(address, &error));
                     self.failures.push(error);
                 }
             }
@@ -127,7 +122,7 @@ impl<'a> Dial<'a> {
                 Poll::Pending => at += 1,
                 Poll::Ready(Ok(stream)) => {
                     let address = self.running[at].address();
-                    self.way.tell(PathEvent::Connected(address));
+                    self.tell(PathEvent::Connected(address));
                     return Poll::Ready((stream, address.ip()));
                 }
                 Poll::Ready(Err(error)) => {
@@ -141,21 +136,18 @@ impl<'a> Dial<'a> {
 
     fn start(&mut self, address: IpAddr) {
         if !std::mem::replace(&mut self.connects, true) {
-            self.way.attempt.enter(Phase::Connect);
+            self.attempt.enter(Phase::Connect);
         }
-        let Way {
-            attempt, options, ..
-        } = self.way;
-        let address = SocketAddr::new(address, self.way.port);
-        self.way.tell(PathEvent::Connecting(address));
-        match Connecting::begin(address, attempt.bind_addresses(), options) {
+        let address = SocketAddr::new(address, self.port);
+        self.tell(PathEvent::Connecting(address));
+        match Connecting::begin(address, self.attempt.bind_addresses, &self.route.options) {
             Ok(connecting) => self.running.push(connecting),
             Err(error) => self.fail(address, error),
         }
     }
 
     fn fail(&mut self, address: SocketAddr, error: ConnectError) {
-        self.way.tell(PathEvent::Failed(address, &error));
+        self.tell(PathEvent::Failed(address, &error));
         self.failures.push(error);
         let now = self.now();
         self.race.failed(now);
@@ -206,7 +198,7 @@ impl Future for Dial<'_> {
 }
 
 fn families(lookup: &Lookup) -> &'static [Family] {
-    match lookup.families() {
+    match lookup.families {
         Families::V4 => &[Family::V4],
         Families::V6 => &[Family::V6],
         Families::Both => &[Family::V4, Family::V6],
@@ -245,9 +237,10 @@ mod tests {
     use crate::api::request::Request;
     use crate::connect::Steps;
     use crate::connect::bind::BindAddresses;
+    use crate::connect::observe::Origin;
     use crate::connect::platform::errno;
     use crate::connect::resolve::Addresses;
-    use crate::connect::resolve::names::Found;
+    use crate::connect::resolve::names::{Answer, Found};
 
     struct Nobody;
 
@@ -263,7 +256,14 @@ mod tests {
     fn lookup(families: Families, takes: Duration, addresses: &[IpAddr]) -> Lookup {
         let found = Addresses::new(addresses.iter().copied());
         let answer = Found::new(&found, families).map_err(|error| error.of("name.test"));
-        Lookup::takes(takes, families, answer)
+        takes_time(takes, families, answer)
+    }
+
+    fn takes_time(time: Duration, families: Families, answer: Answer) -> Lookup {
+        Lookup::new(families, Origin::LookedUp, async move {
+            tokio::time::sleep(time).await;
+            answer
+        })
     }
 
     /// Races to `port`, and returns the result and its duration.
@@ -274,16 +274,9 @@ mod tests {
             BindAddresses::default(),
             std::sync::Arc::new(Nobody),
         );
-        let options = TcpOptions::new();
+        let route = Route::default();
         let began = Instant::now();
-        let way = Way {
-            attempt: &attempt,
-            name: "name.test",
-            port,
-            options: &options,
-            observer: &Observer::default(),
-        };
-        let dial = Dial::new(way, Pace::default(), lookups, None);
+        let dial = Dial::new(&route, &attempt, ("name.test", port), lookups, None);
         let reached = dial.await;
         let peer = reached.map(|(stream, address)| {
             assert_eq!(stream.peer_addr().expect("connected").ip(), address);
@@ -379,7 +372,7 @@ mod tests {
         let v4 = lookup(Families::V4, Duration::ZERO, &[local(2)]);
         let error = std::io::Error::other("the server did not answer");
         let error = ConnectError::new("resolve", error);
-        let v6 = Lookup::takes(Duration::ZERO, Families::V6, Err(error));
+        let v6 = takes_time(Duration::ZERO, Families::V6, Err(error));
         let (failed, _) = race(port, vec![v4, v6]).await;
         let failed = failed.expect_err("nobody listens");
         assert_eq!(failed.function(), "connect", "an address was tried");

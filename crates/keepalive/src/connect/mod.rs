@@ -22,7 +22,6 @@ pub(crate) mod bind;
 mod dial;
 mod error;
 pub(crate) mod forward;
-mod limit;
 pub(crate) mod net;
 pub(crate) mod observe;
 mod options;
@@ -285,10 +284,6 @@ impl Attempt {
     /// Of function `bind`, if a local address is set for the other family only.
     pub fn bind_address_for(&self, peer: IpAddr) -> Result<Option<IpAddr>, ConnectError> {
         self.bind_addresses.for_peer(peer)
-    }
-
-    pub(crate) fn bind_addresses(&self) -> BindAddresses {
-        self.bind_addresses
     }
 
     /// Reports that `phase` begins now; the phases in timeouts and timings depend on it.

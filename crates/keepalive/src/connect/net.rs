@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use keepalive_engine::Pace;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use crate::api::address::Address;
 use crate::api::host::Host;
 use crate::api::request::{Request, RequestError};
-use crate::connect::dial::{Dial, Way};
+use crate::connect::dial::Dial;
 #[cfg(feature = "proxy")]
 use crate::connect::forward::Forwarder;
 use crate::connect::observe::{Observer, PathEvent};
@@ -22,14 +24,14 @@ use crate::connect::options::TcpOptions;
 use crate::connect::platform::errno;
 #[cfg(feature = "proxy")]
 use crate::connect::proxy::{Proxies, Proxy};
-use crate::connect::resolve::{Addresses, Families, Resolve, Resolver, system};
+use crate::connect::resolve::{Addresses, Families, Resolve, Resolver, Settings, system};
 use crate::connect::scheme::AnyConnector;
 use crate::connect::socket::Connecting;
 use crate::connect::stream::{Kind, NetStream};
 #[cfg(feature = "tls")]
 use crate::connect::tls;
-use crate::connect::{Attempt, ConnectError, Connector, Phase, limit, socket};
-use crate::sync::Arc;
+use crate::connect::{Attempt, ConnectError, Connector, Phase, Steps, socket};
+use crate::sync::{Arc, Mutex};
 
 /// Opens connections by scheme: a Unix socket for `unix`, plain TCP for every other scheme, unless
 /// a connector is registered for it.
@@ -156,7 +158,7 @@ impl NetConnector {
     /// Resolves names with `resolver`. Default [`SystemResolver`](crate::SystemResolver).
     #[must_use]
     pub fn resolver(self, resolver: impl Resolve) -> Self {
-        self.set(|resolving| resolving.source(resolver))
+        self.set(|settings| settings.source = Arc::new(resolver))
     }
 
     /// The address families to connect to. Default both.
@@ -165,7 +167,7 @@ impl NetConnector {
     /// family fails with an error of function `connect`.
     #[must_use]
     pub fn families(self, families: Families) -> Self {
-        self.set(|resolving| resolving.only(families))
+        self.set(|settings| settings.families = families)
     }
 
     /// Resolves `name` to `addresses` without a lookup, in order of preference.
@@ -206,7 +208,7 @@ impl NetConnector {
             return Err(RequestError::new("name", format!("{name:?}"), NUMERIC));
         };
         let addresses = Addresses::new(addresses);
-        Ok(self.set(|resolving| resolving.overriding(known, &addresses)))
+        Ok(self.set(|settings| drop(settings.overrides.insert(known.clone(), addresses))))
     }
 
     /// How long the addresses of a name are kept if their resolver reports no TTL.
@@ -216,7 +218,7 @@ impl NetConnector {
     /// up. With a very long time, connections go to the old addresses of a name that has moved.
     #[must_use]
     pub fn dns_cache_ttl(self, time: Duration) -> Self {
-        self.set(|resolving| resolving.keep(time))
+        self.set(|settings| settings.keep = time)
     }
 
     /// Maximum number of lookups at once, for all names; further lookups wait in order of arrival.
@@ -226,7 +228,7 @@ impl NetConnector {
     /// A resolver with [separate lookups](Resolve::asks_separately) needs two per name.
     #[must_use]
     pub fn max_lookups(self, lookups: usize) -> Self {
-        self.set(|resolving| resolving.at_once(lookups))
+        self.set(|settings| settings.at_once = lookups.clamp(1, Semaphore::MAX_PERMITS))
     }
 
     /// Whether connections are retired when a new lookup shows that their name has lost their
@@ -237,7 +239,7 @@ impl NetConnector {
     /// retires nothing.
     #[must_use]
     pub fn close_on_dns_change(self, retire: bool) -> Self {
-        self.set(|resolving| resolving.retires(retire))
+        self.set(|settings| settings.retires = retire)
     }
 
     /// Reports each step on the way to a host to `observer`: the addresses found, the connections
@@ -266,12 +268,12 @@ impl NetConnector {
         mut self,
         observer: impl Fn(&Attempt, PathEvent<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.route.observer = Observer::new(observer);
+        self.route.observer = Observer(Some(Arc::new(observer)));
         self
     }
 
-    fn set(mut self, change: impl FnOnce(&Resolver) -> Resolver) -> Self {
-        self.route.resolver = Arc::new(change(&self.route.resolver));
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        self.route.resolver = Arc::new(self.route.resolver.with(change));
         self
     }
 
@@ -282,6 +284,35 @@ impl NetConnector {
 
         #[cfg(not(feature = "tls"))]
         matches!(host.scheme(), "https" | "wss")
+    }
+
+    /// Opens a connection within `limit`. An attempt that exceeds it fails with `ETIMEDOUT` and the
+    /// function of its current phase.
+    async fn open_within(
+        &self,
+        limit: Duration,
+        attempt: &Attempt,
+    ) -> Result<NetStream, ConnectError> {
+        let last = Arc::new(LastPhase {
+            steps: Arc::clone(&attempt.steps),
+            last: Mutex::new(Phase::Resolve),
+        });
+        let noted = Attempt {
+            steps: Arc::clone(&last) as _,
+            ..attempt.offering(attempt.protocols)
+        };
+        let opened = timeout(limit, self.open(&noted)).await;
+        opened.unwrap_or_else(|_| {
+            let function = match *last.last.lock() {
+                Phase::Resolve => "resolve",
+                Phase::Proxy => "proxy",
+                Phase::Tls => "tls",
+                _ => "connect",
+            };
+            let error = io::Error::from_raw_os_error(errno::ETIMEDOUT);
+            let detail = format!("{}: it was not open within {limit:?}", attempt.host);
+            Err(ConnectError::new(function, error).detail(detail))
+        })
     }
 
     async fn open(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
@@ -339,11 +370,8 @@ impl Connector for NetConnector {
         }
         match self.connect_timeout {
             None => self.open(attempt).await,
-            Some(limit) => {
-                let open = async |attempt| self.open(&attempt).await;
-                // Boxed, because it would make every attempt as large.
-                Box::pin(limit::within(limit, attempt, open)).await
-            }
+            // Boxed, because it would make every attempt as large.
+            Some(limit) => Box::pin(self.open_within(limit, attempt)).await,
         }
     }
 
@@ -366,6 +394,19 @@ impl fmt::Debug for NetConnector {
             .field("route", &self.route)
             .field("schemes", &schemes)
             .finish()
+    }
+}
+
+/// Records the current phase of an attempt.
+struct LastPhase {
+    steps: Arc<dyn Steps>,
+    last: Mutex<Phase>,
+}
+
+impl Steps for LastPhase {
+    fn enter(&self, phase: Phase) {
+        *self.last.lock() = phase;
+        self.steps.enter(phase);
     }
 }
 
@@ -423,7 +464,7 @@ impl Route {
             }
         };
         attempt.enter(Phase::Connect);
-        let families = self.resolver.families();
+        let families = self.resolver.settings.families;
         if !families.include(&address.ip()) {
             let error = io::Error::from_raw_os_error(errno::EAFNOSUPPORT);
             let wanted = format!("{address}: only {families} is to be used");
@@ -431,7 +472,7 @@ impl Route {
         }
         let tell = |event: PathEvent<'_>| self.observer.tell(attempt, event);
         tell(PathEvent::Connecting(address));
-        let begun = Connecting::begin(address, attempt.bind_addresses(), &self.options);
+        let begun = Connecting::begin(address, attempt.bind_addresses, &self.options);
         let connected = match begun {
             Ok(mut connecting) => poll_fn(|context| connecting.poll(context)).await,
             Err(error) => Err(error),
@@ -449,14 +490,7 @@ impl Route {
     ) -> Result<NetStream, ConnectError> {
         let lookups = self.resolver.lookups(name);
         let last = self.resolver.last_worked(name);
-        let way = Way {
-            attempt,
-            name,
-            port,
-            options: &self.options,
-            observer: &self.observer,
-        };
-        let dial = Dial::new(way, self.pace, lookups, last);
+        let dial = Dial::new(self, attempt, (name, port), lookups, last);
         let (stream, address) = dial.await?;
         let residence = self.resolver.reside(name, address);
         Ok(NetStream::new(Kind::Tcp(stream), residence))

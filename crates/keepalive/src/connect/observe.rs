@@ -70,17 +70,13 @@ pub enum Origin {
     LookedUp,
 }
 
-type Tell = dyn Fn(&Attempt, PathEvent<'_>) + Send + Sync;
+pub(crate) type Tell = dyn Fn(&Attempt, PathEvent<'_>) + Send + Sync;
 
 /// The observer, if there is one.
 #[derive(Clone, Default)]
-pub(crate) struct Observer(Option<Arc<Tell>>);
+pub(crate) struct Observer(pub(crate) Option<Arc<Tell>>);
 
 impl Observer {
-    pub(crate) fn new(tell: impl Fn(&Attempt, PathEvent<'_>) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(tell)))
-    }
-
     pub(crate) fn tell(&self, attempt: &Attempt, event: PathEvent<'_>) {
         if let Some(tell) = &self.0 {
             tell(attempt, event);

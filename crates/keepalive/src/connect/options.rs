@@ -40,36 +40,13 @@ pub struct TcpOptions {
     tcp_keepalive: Option<Duration>,
     tcp_keepalive_interval: Duration,
     tcp_keepalive_retries: u32,
-    user_timeout: UserTimeout,
+    user_timeout: Option<Duration>,
+    /// Whether the user timeout is only the default, for systems that have the option.
+    default_user_timeout: bool,
     send_buffer: Option<usize>,
     receive_buffer: Option<usize>,
     interface: Option<String>,
     mark: Option<u32>,
-}
-
-/// How long sent data may go unacknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum UserTimeout {
-    /// The default of this crate, if the system has the option.
-    Default,
-    Set(Duration),
-    /// The default of the system.
-    Systems,
-}
-
-impl UserTimeout {
-    const DEFAULT: Duration = Duration::from_secs(30);
-
-    fn apply(self, socket: &Socket) -> io::Result<()> {
-        match self {
-            Self::Default => match platform::set_user_timeout(socket, Self::DEFAULT) {
-                Err(error) if is_unknown(&error) => Ok(()),
-                set => set,
-            },
-            Self::Set(time) => platform::set_user_timeout(socket, time),
-            Self::Systems => Ok(()),
-        }
-    }
 }
 
 /// Whether the system lacks the option, as some substitutes for Linux do.
@@ -84,7 +61,8 @@ impl Default for TcpOptions {
             tcp_keepalive: Some(Duration::from_secs(15)),
             tcp_keepalive_interval: Duration::from_secs(15),
             tcp_keepalive_retries: 3,
-            user_timeout: UserTimeout::Default,
+            user_timeout: Some(Duration::from_secs(30)),
+            default_user_timeout: true,
             send_buffer: None,
             receive_buffer: None,
             interface: None,
@@ -144,7 +122,8 @@ impl TcpOptions {
     /// does not read for this long and its buffer is full, the connection fails.
     #[must_use]
     pub fn user_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
-        self.user_timeout = time.into().map_or(UserTimeout::Systems, UserTimeout::Set);
+        self.user_timeout = time.into();
+        self.default_user_timeout = false;
         self
     }
 
@@ -195,7 +174,7 @@ impl TcpOptions {
         if let Some(bytes) = self.receive_buffer {
             set("SO_RCVBUF", socket.set_recv_buffer_size(bytes))?;
         }
-        set("TCP_USER_TIMEOUT", self.user_timeout.apply(socket))?;
+        set("TCP_USER_TIMEOUT", self.apply_user_timeout(socket))?;
         if let Some(name) = &self.interface {
             set("SO_BINDTODEVICE", platform::bind_interface(socket, name))
                 .map_err(|error| error.detail(format!("SO_BINDTODEVICE {name:?}")))?;
@@ -204,6 +183,16 @@ impl TcpOptions {
             set("SO_MARK", platform::set_mark(socket, mark))?;
         }
         Ok(())
+    }
+
+    fn apply_user_timeout(&self, socket: &Socket) -> io::Result<()> {
+        let Some(time) = self.user_timeout else {
+            return Ok(());
+        };
+        match platform::set_user_timeout(socket, time) {
+            Err(error) if self.default_user_timeout && is_unknown(&error) => Ok(()),
+            set => set,
+        }
     }
 
     fn keepalive(&self) -> Option<TcpKeepalive> {
@@ -231,8 +220,10 @@ mod tests {
         let unix = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
         let udp = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
         for socket in [unix, udp] {
-            assert!(UserTimeout::Default.apply(&socket).is_ok());
-            let error = UserTimeout::Set(Duration::from_secs(30)).apply(&socket);
+            let options = TcpOptions::new();
+            assert!(options.apply_user_timeout(&socket).is_ok());
+            let options = options.user_timeout(Duration::from_secs(30));
+            let error = options.apply_user_timeout(&socket);
             assert!(is_unknown(&error.expect_err("it was asked for")));
         }
     }

@@ -1,7 +1,6 @@
 //! The rules that choose a proxy for a host.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -27,7 +26,7 @@ use crate::api::host::Host;
 /// let manager = Manager::builder().connector(NetConnector::new().proxy(proxies)).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
     schemes: BTreeMap<String, Proxy>,
     all: Option<Proxy>,
@@ -136,17 +135,6 @@ impl Proxies {
 impl From<Proxy> for Proxies {
     fn from(proxy: Proxy) -> Self {
         Self::new().all(proxy)
-    }
-}
-
-impl fmt::Debug for Proxies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Proxies")
-            .field("schemes", &self.schemes)
-            .field("all", &self.all)
-            .field("exceptions", &self.exceptions)
-            .field("passed_over", &self.passed_over)
-            .finish()
     }
 }
 

@@ -19,28 +19,27 @@ use crate::sync::Arc;
 ///
 /// A running lookup continues as long as one of these waits for it.
 pub(crate) struct Lookup {
-    families: Families,
+    pub(crate) families: Families,
     origin: Origin,
-    state: State,
-}
-
-enum State {
-    Known(Option<Answer>),
-    Waits(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
 }
 
 impl Lookup {
-    pub(super) fn known(families: Families, origin: Origin, answer: Answer) -> Self {
+    pub(crate) fn new(
+        families: Families,
+        origin: Origin,
+        answer: impl Future<Output = Answer> + Send + 'static,
+    ) -> Self {
         Self {
             families,
             origin,
-            state: State::Known(Some(answer)),
+            answer: Box::pin(answer),
         }
     }
 
     pub(super) fn waits(families: Families, mut waits: Waits, name: &str) -> Self {
         let name: Box<str> = name.into();
-        let answer = async move {
+        Self::new(families, Origin::LookedUp, async move {
             if let Ok(answer) = waits.wait_for(Option::is_some).await
                 && let Some(answer) = &*answer
             {
@@ -48,31 +47,7 @@ impl Lookup {
             }
             let error = io::Error::other("the lookup was broken off");
             Err(ConnectError::new("resolve", error).detail(name))
-        };
-        Self {
-            families,
-            origin: Origin::LookedUp,
-            state: State::Waits(Box::pin(answer)),
-        }
-    }
-
-    /// A lookup with this answer after some time.
-    #[cfg(all(test, not(any(keepalive_loom, keepalive_shuttle))))]
-    pub(crate) fn takes(time: std::time::Duration, families: Families, answer: Answer) -> Self {
-        let answer = async move {
-            tokio::time::sleep(time).await;
-            answer
-        };
-        Self {
-            families,
-            origin: Origin::LookedUp,
-            state: State::Waits(Box::pin(answer)),
-        }
-    }
-
-    /// The requested families.
-    pub(crate) fn families(&self) -> Families {
-        self.families
+        })
     }
 
     /// The event for the begin of the wait.
@@ -105,40 +80,26 @@ impl Future for Lookup {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        match &mut self.state {
-            State::Known(answer) => Poll::Ready(answer.take().expect("polled after its end")),
-            State::Waits(answer) => answer.as_mut().poll(context),
-        }
+        self.answer.as_mut().poll(context)
     }
 }
 
 impl fmt::Debug for Lookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lookup")
-            .field("families", &self.families())
+            .field("families", &self.families)
             .finish_non_exhaustive()
     }
 }
 
 /// A lookup to run. However it ends, its waiters are released.
 pub(crate) struct Running {
-    names: Arc<Names>,
-    name: Box<str>,
-    awaited: Awaited,
-    /// Whether the lookup has left the table.
-    over: bool,
+    pub(super) names: Arc<Names>,
+    pub(super) name: Box<str>,
+    pub(super) awaited: Awaited,
 }
 
 impl Running {
-    pub(super) fn new(names: Arc<Names>, name: &str, awaited: Awaited) -> Self {
-        Self {
-            names,
-            name: name.into(),
-            awaited,
-            over: false,
-        }
-    }
-
     /// Runs it in a task of its own, because any of its waiters may be dropped.
     pub(super) fn start(self) {
         match Handle::try_current() {
@@ -147,30 +108,23 @@ impl Running {
         }
     }
 
-    async fn run(mut self) {
+    async fn run(self) {
         let names = Arc::clone(&self.names);
         let permit = self.while_wanted(names.permits.acquire()).await;
         // The permit may have been granted just after the last waiter was dropped.
         let wanted = || !names.give_up(&self.name, &self.awaited);
         let Some(_permit) = permit.filter(|_| wanted()) else {
-            self.over = true;
             return;
         };
         let name = self.name.clone();
         let source = &names.source;
-        let result = match catch_panic(|| source.lookup_any(&name, names.families)) {
-            None => Some(Err(panicked())),
-            Some(looking) => {
-                let looking = Contained(Some(looking));
-                match source.stops_when_dropped() {
-                    true => self.while_wanted(looking).await,
-                    false => Some(looking.await),
-                }
-            }
+        let looking = Contained(catch_panic(|| source.lookup_any(&name, names.families)));
+        let result = match source.stops_when_dropped() {
+            true => self.while_wanted(looking).await,
+            false => Some(looking.await),
         };
-        match result {
-            Some(result) => self.end(result),
-            None => self.over = true,
+        if let Some(result) = result {
+            self.end(result);
         }
     }
 
@@ -190,8 +144,7 @@ impl Running {
         }
     }
 
-    pub(crate) fn end(mut self, result: Result<Addresses, ResolveError>) {
-        self.over = true;
+    pub(crate) fn end(self, result: Result<Addresses, ResolveError>) {
         let answer = self.names.note(&self.name, &self.awaited, result);
         self.awaited.send_replace(Some(answer));
     }
@@ -200,9 +153,7 @@ impl Running {
 /// The runtime may drop the task.
 impl Drop for Running {
     fn drop(&mut self) {
-        if !self.over {
-            self.names.forget(&self.name, &self.awaited);
-        }
+        self.names.table.lock().forget(&self.name, &self.awaited);
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::connect::ConnectError;
 
 pub(crate) use residents::Residence;
-pub(crate) use resolver::Resolver;
+pub(crate) use resolver::{Resolver, Settings};
 
 /// Bound on the addresses that the owner of a name can make us store and try (X1).
 const MOST_ADDRESSES: usize = 64;
@@ -263,7 +263,7 @@ impl From<io::Error> for ResolveError {
 type Looking<'a> = Pin<Box<dyn Future<Output = Result<Addresses, ResolveError>> + Send + 'a>>;
 
 /// A type-erased [`Resolve`].
-trait AnyResolve: Send + Sync {
+pub(crate) trait AnyResolve: Send + Sync {
     fn lookup_any<'a>(&'a self, name: &'a str, families: Families) -> Looking<'a>;
     fn asks_separately(&self) -> bool;
     fn stops_when_dropped(&self) -> bool;

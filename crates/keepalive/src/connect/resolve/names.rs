@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::ready;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
@@ -10,12 +11,12 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::connect::ConnectError;
 use crate::connect::observe::Origin;
-use crate::connect::resolve::cache::{Cache, Forgotten};
+use crate::connect::resolve::cache::Cache;
 use crate::connect::resolve::lookup::{Lookup, Running};
 use crate::connect::resolve::residents::Residents;
 use crate::connect::resolve::{Addresses, AnyResolve, Families, ResolveError};
 use crate::runtime::{self, Handle};
-use crate::sync::{Arc, Mutex, MutexGuard};
+use crate::sync::{Arc, Mutex};
 
 /// The minimum number of remembered names, and half of the maximum.
 pub(super) const HALF: usize = 512;
@@ -84,8 +85,9 @@ pub(crate) struct Names {
     pub(super) table: Mutex<Table>,
 }
 
+#[derive(Default)]
 pub(super) struct Table {
-    cache: Cache<Known>,
+    cache: Cache<Known, HALF>,
     running: HashMap<Box<str>, Sought>,
 }
 
@@ -102,19 +104,10 @@ struct Known {
     until: Option<Instant>,
 }
 
-impl Default for Table {
-    fn default() -> Self {
-        Self {
-            cache: Cache::new(HALF),
-            running: HashMap::new(),
-        }
-    }
-}
-
 impl Table {
-    /// Removes a finished lookup. Another lookup of the same name may have begun in another
+    /// Removes a lookup, if it is there. Another lookup of the same name may have begun in another
     /// runtime.
-    fn forget(&mut self, name: &str, awaited: &Awaited) {
+    pub(super) fn forget(&mut self, name: &str, awaited: &Awaited) {
         let sought = self.running.get(name);
         if sought.is_some_and(|sought| Arc::ptr_eq(&sought.awaited, awaited)) {
             self.running.remove(name);
@@ -139,8 +132,8 @@ impl Names {
         if let Some(known) = table.cache.get(name)
             && known.until.is_none_or(|until| now < until)
         {
-            let answer = known.answer.clone();
-            return (Lookup::known(self.families, Origin::Kept, answer), None);
+            let answer = ready(known.answer.clone());
+            return (Lookup::new(self.families, Origin::Kept, answer), None);
         }
         if let Some(sought) = table.running.get(name)
             && (sought.mark == runtime::ANYWHERE || runtime::is_within(sought.mark))
@@ -155,7 +148,11 @@ impl Names {
             mark: Handle::try_current().map_or(runtime::ANYWHERE, |here| runtime::mark(&here)),
         };
         table.running.insert(name.into(), sought);
-        let running = Running::new(Arc::clone(self), name, awaited);
+        let running = Running {
+            names: Arc::clone(self),
+            name: name.into(),
+            awaited,
+        };
         (Lookup::waits(self.families, waits, name), Some(running))
     }
 
@@ -183,7 +180,12 @@ impl Names {
         let answer = found.map_err(|error| error.of(name));
         let mut table = self.table.lock();
         table.forget(name, awaited);
-        let forgotten = keep.map(|keep| self.keep(&mut table, name, &answer, keep));
+        let forgotten = keep.map(|keep| {
+            let keep = if self.keep.is_zero() { self.keep } else { keep };
+            let answer = answer.clone();
+            let until = runtime::now().checked_add(keep);
+            table.cache.insert(name.into(), Known { answer, until })
+        });
         drop(table);
         // A resolver's error may contain user code, so it is dropped without the lock.
         drop(forgotten);
@@ -191,21 +193,6 @@ impl Names {
             self.residents.retire(name, self.families, found);
         }
         answer
-    }
-
-    fn keep(
-        &self,
-        table: &mut MutexGuard<'_, Table>,
-        name: &str,
-        answer: &Answer,
-        keep: Duration,
-    ) -> Forgotten<Known> {
-        let keep = if self.keep.is_zero() { self.keep } else { keep };
-        let known = Known {
-            answer: answer.clone(),
-            until: runtime::now().checked_add(keep),
-        };
-        table.cache.insert(name.into(), known)
     }
 
     /// Removes a lookup without waiters. False if a waiter has arrived since.
@@ -217,22 +204,13 @@ impl Names {
         }
         unwanted
     }
-
-    /// Removes an aborted lookup.
-    pub(super) fn forget(&self, name: &str, awaited: &Awaited) {
-        self.table.lock().forget(name, awaited);
-    }
-
-    pub(crate) fn running(&self) -> usize {
-        self.table.lock().running.len()
-    }
 }
 
 impl fmt::Debug for Names {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Names")
             .field("families", &self.families)
-            .field("running", &self.running())
+            .field("running", &self.table.lock().running.len())
             .finish_non_exhaustive()
     }
 }

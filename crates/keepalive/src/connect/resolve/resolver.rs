@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::ready;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,29 +16,32 @@ use crate::connect::resolve::lookup::Lookup;
 use crate::connect::resolve::names::{Found, HALF, Names};
 use crate::connect::resolve::residents::{Residence, Residents};
 use crate::connect::resolve::system::SystemResolver;
-use crate::connect::resolve::{Addresses, AnyResolve, Families, Resolve, ResolveError};
+use crate::connect::resolve::{Addresses, AnyResolve, Families};
 use crate::sync::{Arc, Mutex};
 
 /// Resolves names. Concurrent requests for a name share one lookup, and later ones its answer for a
 /// while.
 pub(crate) struct Resolver {
-    settings: Settings,
+    pub(crate) settings: Settings,
     /// One table for each kind of lookup.
     pub(crate) tables: SmallVec<[Arc<Names>; 2]>,
     residents: Arc<Residents>,
     /// The address of each name that was last connected to.
-    worked: Mutex<Cache<IpAddr>>,
+    worked: Mutex<Cache<IpAddr, HALF>>,
 }
 
 #[derive(Clone)]
-struct Settings {
-    source: Arc<dyn AnyResolve>,
+pub(crate) struct Settings {
+    pub(crate) source: Arc<dyn AnyResolve>,
     /// Names that are never looked up.
-    overrides: HashMap<Box<str>, Result<Found, Arc<str>>>,
-    keep: Duration,
-    at_once: usize,
-    retires: bool,
-    families: Families,
+    pub(crate) overrides: HashMap<Box<str>, Addresses>,
+    /// How long an answer without a TTL is kept.
+    pub(crate) keep: Duration,
+    /// Lookups at once.
+    pub(crate) at_once: usize,
+    /// Whether connections are retired when their name loses their address.
+    pub(crate) retires: bool,
+    pub(crate) families: Families,
 }
 
 impl Default for Settings {
@@ -53,38 +57,9 @@ impl Default for Settings {
     }
 }
 
-/// Each setting returns a new, empty resolver, so that clones of the connector keep this one.
 impl Resolver {
-    pub(crate) fn source(&self, source: impl Resolve) -> Self {
-        self.with(|settings| settings.source = Arc::new(source))
-    }
-
-    pub(crate) fn overriding(&self, name: &str, addresses: &Addresses) -> Self {
-        let found = Found::new(addresses, Families::Both);
-        let found = found.map_err(|error| error.to_string().into());
-        self.with(|settings| {
-            settings.overrides.insert(name.into(), found);
-        })
-    }
-
-    pub(crate) fn keep(&self, time: Duration) -> Self {
-        self.with(|settings| settings.keep = time)
-    }
-
-    pub(crate) fn at_once(&self, lookups: usize) -> Self {
-        let most = Semaphore::MAX_PERMITS;
-        self.with(|settings| settings.at_once = lookups.clamp(1, most))
-    }
-
-    pub(crate) fn retires(&self, retires: bool) -> Self {
-        self.with(|settings| settings.retires = retires)
-    }
-
-    pub(crate) fn only(&self, families: Families) -> Self {
-        self.with(|settings| settings.families = families)
-    }
-
-    fn with(&self, change: impl FnOnce(&mut Settings)) -> Self {
+    /// A new, empty resolver with changed settings, so that clones of the connector keep this one.
+    pub(crate) fn with(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.settings.clone();
         change(&mut settings);
         Self::new(settings)
@@ -111,30 +86,19 @@ impl Resolver {
         };
         Self {
             tables: questions.iter().map(table).collect(),
-            worked: Mutex::new(Cache::new(HALF)),
+            worked: Mutex::default(),
             residents,
             settings,
         }
-    }
-}
-
-impl Resolver {
-    /// The address families to connect to.
-    pub(crate) fn families(&self) -> Families {
-        self.settings.families
     }
 
     /// The lookups that together find the addresses of a name: one, or one per family if the
     /// resolver needs separate lookups. Must be called within a runtime.
     pub(crate) fn lookups(&self, name: &str) -> SmallVec<[Lookup; 2]> {
-        if let Some(found) = self.settings.overrides.get(name) {
+        if let Some(addresses) = self.settings.overrides.get(name) {
             let families = self.settings.families;
-            let answer = match found {
-                Ok(found) => Found::new(&Addresses::new(found.iter().copied()), families),
-                Err(text) => Err(ResolveError::not_found(&**text)),
-            };
-            let answer = answer.map_err(|error| error.of(name));
-            return smallvec![Lookup::known(families, Origin::Given, answer)];
+            let answer = Found::new(addresses, families).map_err(|error| error.of(name));
+            return smallvec![Lookup::new(families, Origin::Given, ready(answer))];
         }
         self.tables.iter().map(|table| table.lookup(name)).collect()
     }

@@ -22,10 +22,14 @@ impl Resolve for SystemResolver {
     async fn lookup(&self, name: &str, families: Families) -> Result<Addresses, ResolveError> {
         let name = name.to_owned();
         let looked_up = spawn_blocking(move || {
-            has_descriptor()?;
+            // Without a file descriptor, the system reports every name as not found.
+            platform::has_descriptor()?;
             match dns_lookup::lookup_host(&name) {
                 Ok(found) => Ok(found.filter(|ip| families.include(ip)).collect()),
-                Err(error) => Err(has_descriptor().err().unwrap_or(resolve_error(error))),
+                Err(error) => {
+                    platform::has_descriptor()?;
+                    Err(resolve_error(error))
+                }
             }
         });
         looked_up.await.map_err(ResolveError::new)?
@@ -34,11 +38,6 @@ impl Resolve for SystemResolver {
     fn stops_when_dropped(&self) -> bool {
         false
     }
-}
-
-/// Whether a file descriptor is available. Without one, the system reports every name as not found.
-fn has_descriptor() -> Result<(), ResolveError> {
-    platform::has_descriptor().map_err(ResolveError::new)
 }
 
 fn resolve_error(error: LookupError) -> ResolveError {

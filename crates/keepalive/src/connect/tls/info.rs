@@ -7,14 +7,10 @@ use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 /// The negotiated parameters of a TLS connection, see [`NetStream::tls`](crate::NetStream::tls).
 #[derive(Clone, Copy)]
 pub struct TlsInfo<'a> {
-    session: &'a ClientConnection,
+    pub(crate) session: &'a ClientConnection,
 }
 
 impl<'a> TlsInfo<'a> {
-    pub(crate) fn new(session: &'a ClientConnection) -> Self {
-        Self { session }
-    }
-
     /// The version of the protocol: `TLS 1.3` or `TLS 1.2`.
     pub fn version(&self) -> &'static str {
         match self.session.protocol_version() {

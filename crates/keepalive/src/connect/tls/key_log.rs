@@ -11,17 +11,14 @@ use crate::connect::platform;
 
 /// Writes each key as a line of its own, in the format of `SSLKEYLOGFILE`.
 #[derive(Debug)]
-pub(crate) struct KeyLogFile {
-    file: File,
-}
+pub(crate) struct KeyLogFile(File);
 
 impl KeyLogFile {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.append(true).create(true);
         platform::owned_by_one(&mut options);
-        let file = options.open(path)?;
-        Ok(Self { file })
+        options.open(path).map(Self)
     }
 }
 
@@ -29,7 +26,7 @@ impl KeyLog for KeyLogFile {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
         // One call appends the whole line. A failed write must not end the connection.
-        let _ = (&self.file).write_all(line.as_bytes());
+        let _ = (&self.0).write_all(line.as_bytes());
     }
 }
 

@@ -38,7 +38,8 @@ impl TlsStream {
     }
 
     pub(crate) fn info(&self) -> TlsInfo<'_> {
-        TlsInfo::new(self.stream.get_ref().1)
+        let session = self.stream.get_ref().1;
+        TlsInfo { session }
     }
 
     pub(crate) fn offered_protocols(&self) -> &[Vec<u8>] {
