@@ -102,9 +102,10 @@ impl Failure {
 
 impl From<&keepalive_http::Error> for Failure {
     fn from(error: &keepalive_http::Error) -> Self {
-        let detail = connect_error(error).map(ToString::to_string);
-        let (function, text) = (error.function(), error.error_str());
-        Self::new(function, error.error_num(), text, detail)
+        match error.allocate() {
+            Some(error) => Self::from(error),
+            None => Self::new(error.function(), error.error_num(), error.error_str(), None),
+        }
     }
 }
 
@@ -133,18 +134,6 @@ impl From<&ConnectError> for Failure {
         let (function, text) = (error.function(), error.error_str());
         Self::new(function, error.error_num(), text, Some(error.to_string()))
     }
-}
-
-/// The error of the connection, if `error` came from one.
-fn connect_error(error: &keepalive_http::Error) -> Option<&ConnectError> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref() {
-            return Some(error);
-        }
-        cause = error.source();
-    }
-    None
 }
 
 impl fmt::Display for Failure {

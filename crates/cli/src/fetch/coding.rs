@@ -1,7 +1,7 @@
 //! Decodes content codings (RFC 9110, section 8.4.1).
 
 use std::future::poll_fn;
-use std::io::{self, Cursor};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -16,7 +16,7 @@ use http::header::CONTENT_ENCODING;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::BodyDataStream;
 use http_body_util::combinators::UnsyncBoxBody;
-use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio_util::io::StreamReader;
 
 /// The accept-encoding of `--compressed`.
@@ -133,10 +133,10 @@ impl Decoded {
     async fn begin(&mut self) -> io::Result<Reader> {
         let mut reader: Reader = Box::pin(StreamReader::new(self.source.clone()));
         while let Some(coding) = self.codings.pop() {
-            let (start, rest) = peeked(reader).await?;
-            reader = match start.is_empty() {
-                true => rest,
-                false => decoder(coding, &start, rest),
+            let mut rest = BufReader::new(reader);
+            reader = match rest.fill_buf().await?.first() {
+                Some(&first) => decoder(coding, first, rest),
+                None => Box::pin(rest),
             };
         }
         Ok(reader)
@@ -145,9 +145,8 @@ impl Decoded {
 
 const PIECE: usize = 16 * 1024;
 
-/// The decoder for a body that begins with `start`.
-fn decoder(coding: Coding, start: &[u8], rest: Reader) -> Reader {
-    let rest = BufReader::new(rest);
+/// The decoder for a body that begins with `first`.
+fn decoder(coding: Coding, first: u8, rest: BufReader<Reader>) -> Reader {
     match coding {
         Coding::Gzip => {
             let mut decoder = GzipDecoder::new(rest);
@@ -155,7 +154,7 @@ fn decoder(coding: Coding, start: &[u8], rest: Reader) -> Reader {
             decoder.multiple_members(true);
             Box::pin(decoder)
         }
-        Coding::Deflate if is_zlib(start) => Box::pin(ZlibDecoder::new(rest)),
+        Coding::Deflate if is_zlib(first) => Box::pin(ZlibDecoder::new(rest)),
         Coding::Deflate => Box::pin(DeflateDecoder::new(rest)),
         Coding::Brotli => Box::pin(BrotliDecoder::new(rest)),
         Coding::Zstd => {
@@ -169,25 +168,10 @@ fn decoder(coding: Coding, start: &[u8], rest: Reader) -> Reader {
 }
 
 /// Whether a `deflate` body has the header of zlib (RFC 1950, section 2.2). Some servers leave it
-/// out (RFC 9110, section 8.4.1.2).
-fn is_zlib(start: &[u8]) -> bool {
-    match *start {
-        [method, flags, ..] => method & 0x0f == 8 && u16::from_be_bytes([method, flags]) % 31 == 0,
-        _ => false,
-    }
-}
-
-/// The first two bytes, if there are as many, and a reader of all bytes.
-async fn peeked(mut reader: Reader) -> io::Result<(Vec<u8>, Reader)> {
-    let mut start = Vec::with_capacity(2);
-    while start.len() < 2 {
-        let missing = 2 - start.len() as u64;
-        if (&mut reader).take(missing).read_buf(&mut start).await? == 0 {
-            break;
-        }
-    }
-    let rest = Cursor::new(start.clone()).chain(reader);
-    Ok((start, Box::pin(rest)))
+/// out (RFC 9110, section 8.4.1.2). Deflate itself begins with such bits only if a block is stored,
+/// and its padding is not zero (RFC 1951, section 3.2.4).
+fn is_zlib(first: u8) -> bool {
+    first & 0x0f == 8
 }
 
 /// A body that decoders read, and [`Decoded`] after them. Clones share it.

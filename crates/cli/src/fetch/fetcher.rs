@@ -148,7 +148,7 @@ impl Fetcher {
 
     /// The pause before a retry; `None` if the response is the result.
     fn pause(&self, answer: &Answer, tried: u32) -> Option<Duration> {
-        let method = self.exchanges.message.method();
+        let method = &self.exchanges.message.method;
         let pause = retry::pause(method, answer.status(), answer.headers(), tried);
         pause.filter(|_| tried < self.retry)
     }

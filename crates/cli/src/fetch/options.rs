@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf, is_separator};
 use std::sync::Mutex;
 
-use keepalive::{Connector, Host, Manager};
+use keepalive::{Connector, Manager};
 use keepalive_http::{Client, Http};
 
 use crate::args::FetchFlags;
@@ -81,12 +81,11 @@ fn manager(flags: &FetchFlags) -> Result<HttpManager, Refusal> {
         builder = builder.max_per_host_of(host, *connections);
         // A line of the file may be about a forwarding proxy, which is the host that connections
         // are opened to.
-        let forwarder = net.forwarder(host);
-        let proxy = forwarder
-            .as_ref()
-            .map(|forwarder| forwarder.request().host());
-        if let Some(proxy) = proxy.filter(|proxy| is_at(proxy, host)) {
-            builder = builder.max_per_host_of(proxy, *connections);
+        if let Some(forwarder) = net.forwarder(host) {
+            let proxy = forwarder.request().host();
+            if (proxy.address(), proxy.port()) == (host.address(), host.port()) {
+                builder = builder.max_per_host_of(proxy, *connections);
+            }
         }
     }
     for &address in &flags.network.bind {
@@ -99,10 +98,6 @@ fn manager(flags: &FetchFlags) -> Result<HttpManager, Refusal> {
         _ => http,
     };
     Ok(builder.connector(http).build()?)
-}
-
-fn is_at(one: &Host, other: &Host) -> bool {
-    one.address() == other.address() && one.port() == other.port()
 }
 
 /// Whether one URL is fetched once.

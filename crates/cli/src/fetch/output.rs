@@ -160,11 +160,8 @@ impl Begun {
         self.file().write_all(data).await
     }
 
-    /// Completes the body, and returns the name of its file, if any. The file replaces an older one.
-    ///
-    /// # Errors
-    ///
-    /// Writing the rest fails, or a folder has the name.
+    /// Completes the body, and returns the name of its file, if any. The file replaces an older one,
+    /// but no folder.
     pub(crate) async fn finish(mut self) -> io::Result<Option<String>> {
         self.file().flush().await?;
         match self {

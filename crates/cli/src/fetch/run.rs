@@ -63,11 +63,8 @@ pub(crate) enum Stop {
 }
 
 impl Run {
-    /// Fetches the whole input, or the part of it before a signal.
-    ///
-    /// # Errors
-    ///
-    /// A thread could not be started.
+    /// Fetches the whole input, or the part of it before a signal. It fails if a thread can not be
+    /// started.
     pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> io::Result<Outcome> {
         let started = Instant::now();
         let mut state = State {

@@ -60,7 +60,7 @@ pub(crate) enum Outcome {
 pub(crate) type Lookup = Step<Name, Addresses>;
 
 /// An attempt to connect to an address.
-pub(crate) type Try = Step<Address, Nothing>;
+pub(crate) type Try = Step<Address, ()>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Name {
@@ -81,9 +81,6 @@ pub(crate) struct Addresses {
 pub(crate) struct Address {
     pub(crate) address: SocketAddr,
 }
-
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Nothing {}
 
 fn families<S: Serializer>(families: &Families, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(match families {

@@ -33,7 +33,7 @@ pub(crate) const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AU
 /// The method, the headers and the body of every request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Message {
-    method: Method,
+    pub(crate) method: Method,
     headers: HeaderMap,
     body: Bytes,
     /// The addition to the query of every URL, from `--get`.
@@ -102,11 +102,6 @@ impl Message {
         message.method = flags.method.clone().unwrap_or(usual);
         message.headers = headers;
         Ok(message)
-    }
-
-    /// The method of all requests.
-    pub(crate) fn method(&self) -> &Method {
-        &self.method
     }
 
     /// Adds the query of `--get` to `target`.
