@@ -42,8 +42,6 @@ enum Speaks<T> {
 pub(crate) struct Unanswered {
     pub(crate) error: BoxError,
     pub(crate) failure: Failure,
-    /// Whether the connection has ended.
-    pub(crate) ended: bool,
     /// The body of the request, if no byte of the request was sent.
     pub(crate) unsent: Option<Box<Outgoing>>,
 }
@@ -54,7 +52,6 @@ impl Unanswered {
         Self {
             error: why.into(),
             failure: Failure::Partial,
-            ended: false,
             unsent: None,
         }
     }
@@ -64,7 +61,6 @@ impl Unanswered {
         Self {
             error: why,
             failure: Failure::Unsent,
-            ended: true,
             unsent: Some(Box::new(body)),
         }
     }

@@ -1,13 +1,13 @@
 //! Holds the connection of an exchange until it can be returned.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use keepalive::Lease;
 use tokio::runtime::Handle;
-use tokio::time::Sleep;
+use tokio::time::{Sleep, sleep};
 
 use crate::head::HeadLimits;
 use crate::{Http, StreamConnector};
@@ -97,7 +97,11 @@ impl<C: StreamConnector> Hold<C> {
         let reusable = match self.poll_reusable(cx) {
             Poll::Ready(reusable) => Some(reusable),
             Poll::Pending => {
-                ready!(self.poll_patience(time, cx));
+                // A body may be read outside the runtime, where timers do not work.
+                if self.patience.is_some() || Handle::try_current().is_ok() {
+                    let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(time)));
+                    ready!(patience.as_mut().poll(cx));
+                }
                 None
             }
         };
@@ -139,20 +143,6 @@ impl<C: StreamConnector> Hold<C> {
             Some(lease) if lease.is_shared() => lease.free(),
             Some(lease) => lease.close(),
             None => {}
-        }
-    }
-
-    fn poll_patience(&mut self, time: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        if self.patience.is_none() {
-            // A body may be read outside the runtime, where timers do not work.
-            if Handle::try_current().is_err() {
-                return Poll::Ready(());
-            }
-            self.patience = Some(Box::pin(tokio::time::sleep(time)));
-        }
-        match &mut self.patience {
-            Some(sleep) => sleep.as_mut().poll(cx),
-            None => Poll::Ready(()),
         }
     }
 }

@@ -18,7 +18,6 @@ use tokio::task::JoinHandle;
 use crate::connection::Unanswered;
 use crate::connector::Options;
 use crate::head::HeadLimits;
-use crate::inspect::Inspector;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
 use crate::outgoing::{BoxError, Outgoing};
@@ -26,7 +25,8 @@ use crate::resend::{Failure, is_of_user};
 use crate::settings::Settings;
 
 pub(crate) use bare::{Bare, handshake};
-pub(crate) use heads::{Heads, PARSED};
+use heads::Heads;
+pub(crate) use heads::PARSED;
 
 /// An HTTP/1.1 connection, with one exchange at a time.
 ///
@@ -67,7 +67,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         let limits = options.limits();
         if let Some(limits) = limits {
             limits.set_one(&mut builder);
-            transport.inspect(Inspector::One(Heads::new(limits)));
+            transport.inspect(Heads::new(limits));
         }
         let bare = settings.and_then(Settings::bare::<T>);
         let bare = bare.and_then(|bare| transport.with(|inner| bare(inner, builder.clone()))?);
@@ -154,8 +154,6 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
                     true => Failure::Partial,
                     false => Failure::Silent,
                 },
-                // Only the end of the connection prevents a response.
-                ended: true,
                 unsent: None,
                 error: self.why(before, error),
             }

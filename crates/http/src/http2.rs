@@ -21,7 +21,6 @@ use tokio::time::Instant;
 use crate::connection::Unanswered;
 use crate::connector::{LONGEST, Options, Pings};
 use crate::head::{HeadLimits, Part};
-use crate::inspect::Inspector;
 use crate::io::Shared;
 use crate::lock::lock;
 use crate::one_only::OneOnly;
@@ -35,7 +34,7 @@ pub(crate) use self::drive::Executor;
 pub(crate) use self::ended::Ended;
 use self::ended::{failure, wants_one};
 pub(crate) use self::foreign::Foreign;
-pub(crate) use self::frames::Frames;
+use self::frames::Frames;
 pub(crate) use self::venture::{Venture, Ventures};
 pub(crate) use self::windows::Windows;
 
@@ -152,9 +151,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
         }
         if let Some(limits) = limits {
             limits.set_two(&mut builder);
-            let max = limits.interim;
-            let frames = Box::default();
-            transport.inspect(Inspector::Two { frames, max });
+            transport.inspect(Frames::new(limits.interim));
         }
         if let Some(settings) = settings {
             builder.timer(TokioTimer::new());
@@ -188,7 +185,12 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
             watcher: Mutex::default(),
         });
         let ventures = lock(&session.venture).is_some();
-        let mut drive = Drive::new(&executor, requests, doubt, Arc::clone(&session));
+        let mut drive = Drive {
+            wire: executor.take_wire(),
+            requests: Some(requests),
+            doubt,
+            session: Arc::clone(&session),
+        };
         // If the peer sends first, as after a TLS handshake, its settings may have arrived.
         poll_fn(|context| drive.poll_begin(context)).await;
         let task = runtime.spawn(drive);
@@ -329,12 +331,11 @@ impl<T> Http2<T> {
             if self.session.is_unopened(&error) {
                 return Unanswered {
                     failure: Failure::PassedOver,
-                    ended: true,
                     unsent: None,
                     error: self.why_ended(RETIRED),
                 };
             }
-            let (mut failure, ended) = failure(&error);
+            let mut failure = failure(&error);
             if wants_one(&error)
                 && let Some((hosts, host)) = &self.session.one_only
             {
@@ -344,7 +345,6 @@ impl<T> Http2<T> {
             }
             Unanswered {
                 failure,
-                ended,
                 unsent: None,
                 error: self.session.explain(error.into()),
             }

@@ -13,16 +13,25 @@ use http::HeaderMap;
 use tokio::io::ReadBuf;
 
 use crate::head::Excess;
-use crate::http1::Heads;
-use crate::http2::Frames;
 use crate::outgoing::Gate;
 
 /// Inspects the bytes of one connection in the order of their arrival.
-pub(crate) enum Inspector {
-    /// Of HTTP/1.1.
-    One(Heads),
-    /// Of HTTP/2, with the largest number of interim responses.
-    Two { frames: Box<Frames>, max: usize },
+pub(crate) trait Inspector: Send {
+    /// Starts a new HTTP/1.1 request. A response of 100 opens the gate of the request's body, if
+    /// there is one.
+    fn begin(&mut self, _gate: Option<Arc<Gate>>) {}
+
+    /// Puts bytes of earlier reads that hyper may see into the buffer; returns whether there were any.
+    fn put_left(&mut self, _buf: &mut ReadBuf<'_>) -> bool {
+        false
+    }
+
+    /// Inspects the bytes from `start` on, which were read just now. Takes those out of the buffer
+    /// that hyper must not see.
+    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Refused>;
+
+    /// Adds the fields that were kept back to the head that hyper parsed.
+    fn complete(&mut self, _head: &mut HeaderMap) {}
 }
 
 /// The bytes that were inspected.
@@ -32,51 +41,6 @@ pub(crate) struct Inspected {
     pub(crate) interim: bool,
     /// Whether all of them were kept back.
     pub(crate) kept_back: bool,
-}
-
-impl Inspector {
-    /// Starts a new HTTP/1.1 request. A response of 100 opens the gate of the request's body, if
-    /// there is one.
-    pub(crate) fn begin(&mut self, gate: Option<Arc<Gate>>) {
-        if let Self::One(heads) = self {
-            heads.begin(gate);
-        }
-    }
-
-    /// Puts bytes that are left from an earlier read into the buffer; returns whether there were any.
-    pub(crate) fn put_left(&mut self, buf: &mut ReadBuf<'_>) -> bool {
-        match self {
-            Self::One(heads) => heads.put_left(buf),
-            Self::Two { .. } => false,
-        }
-    }
-
-    /// Inspects the bytes from `start` on, which were read just now. Takes those out of the buffer
-    /// that hyper must not see.
-    pub(crate) fn read(
-        &mut self,
-        buf: &mut ReadBuf<'_>,
-        start: usize,
-    ) -> Result<Inspected, Refused> {
-        match self {
-            Self::One(heads) => heads.read(buf, start),
-            Self::Two { frames, max } => {
-                let found = frames.read(&buf.filled()[start..]);
-                Refused::check_interim(found, *max)?;
-                Ok(Inspected {
-                    interim: found > 0,
-                    kept_back: false,
-                })
-            }
-        }
-    }
-
-    /// Adds the fields that were kept back to the head that hyper parsed.
-    pub(crate) fn complete(&mut self, head: &mut HeaderMap) {
-        if let Self::One(heads) = self {
-            heads.complete(head);
-        }
-    }
 }
 
 /// The reason why nothing more is read.

@@ -24,7 +24,7 @@ struct Inner<T> {
     closing: Option<T>,
     received: u64,
     /// Reads heads before hyper, if they are limited.
-    inspector: Option<Inspector>,
+    inspector: Option<Box<dyn Inspector>>,
     pace: Pace,
     /// The reason why reading has stopped.
     refused: Option<Refused>,
@@ -135,8 +135,8 @@ impl<T> Shared<T> {
     }
 
     /// Inspects from now on the bytes that arrive.
-    pub(crate) fn inspect(&self, inspector: Inspector) {
-        self.lock().inspector = Some(inspector);
+    pub(crate) fn inspect(&self, inspector: impl Inspector + 'static) {
+        self.lock().inspector = Some(Box::new(inspector));
     }
 
     /// Records the start of an HTTP/1.1 request; returns the number of bytes read so far.

@@ -71,7 +71,6 @@ pub(crate) async fn send<C: StreamConnector>(
     };
     let case = Case {
         failure: unanswered.failure,
-        ended: unanswered.ended,
         reused,
         shared,
         idempotent: exchange.is_idempotent(),
@@ -94,8 +93,7 @@ pub(crate) async fn send<C: StreamConnector>(
 fn in_vain(error: BoxError) -> Unanswered {
     Unanswered {
         error,
-        failure: Failure::Silent,
-        ended: false,
+        failure: Failure::Late,
         unsent: None,
     }
 }

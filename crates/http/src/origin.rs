@@ -1,6 +1,7 @@
 //! Maps a URL to the destination of its requests.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Method, Uri};
@@ -31,13 +32,13 @@ impl Origin {
         if *method == Method::CONNECT {
             return Self::parse(method, uri).map_err(Error::url);
         }
-        let known = RECENT.try_with(|recent| recent.borrow().find(uri));
+        let known = RECENT.try_with(|recent| find(&recent.borrow(), uri));
         if let Ok(Some(origin)) = known {
             return Ok(origin);
         }
         let origin = Self::parse(method, uri).map_err(Error::url)?;
         // A thread that is ending remembers nothing more.
-        let _ = RECENT.try_with(|recent| recent.borrow_mut().add(uri, &origin));
+        let _ = RECENT.try_with(|recent| add(&mut recent.borrow_mut(), uri, &origin));
         Ok(origin)
     }
 
@@ -85,47 +86,27 @@ fn parse_port(given: &str) -> Result<u64, String> {
     port.ok_or_else(|| format!("{:?} is not a port number", digits.unwrap_or(given)))
 }
 
+/// Origins, with the scheme and the authority of their URLs; the newest is the last.
+type Recent = VecDeque<(Scheme, Authority, Origin)>;
+
 thread_local! {
-    static RECENT: RefCell<Recent> = const { RefCell::new(Recent::new()) };
+    static RECENT: RefCell<Recent> = const { RefCell::new(VecDeque::new()) };
 }
 
-struct Recent {
-    known: [Option<Known>; REMEMBERED],
-    oldest: usize,
+fn find(recent: &Recent, uri: &Uri) -> Option<Origin> {
+    let (scheme, authority) = (uri.scheme()?, uri.authority()?);
+    let known = recent
+        .iter()
+        .find(|known| known.1.as_str() == authority.as_str() && known.0 == *scheme)?;
+    Some(known.2.clone())
 }
 
-struct Known {
-    scheme: Scheme,
-    authority: Authority,
-    origin: Origin,
-}
-
-impl Recent {
-    const fn new() -> Self {
-        Self {
-            known: [const { None }; REMEMBERED],
-            oldest: 0,
+fn add(recent: &mut Recent, uri: &Uri, origin: &Origin) {
+    if let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) {
+        if recent.len() == REMEMBERED {
+            recent.pop_front();
         }
-    }
-
-    fn find(&self, uri: &Uri) -> Option<Origin> {
-        let (scheme, authority) = (uri.scheme()?, uri.authority()?);
-        let mut known = self.known.iter().flatten();
-        let known = known.find(|known| {
-            known.authority.as_str() == authority.as_str() && known.scheme == *scheme
-        })?;
-        Some(known.origin.clone())
-    }
-
-    fn add(&mut self, uri: &Uri, origin: &Origin) {
-        if let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) {
-            self.known[self.oldest] = Some(Known {
-                scheme: scheme.clone(),
-                authority: authority.clone(),
-                origin: origin.clone(),
-            });
-            self.oldest = (self.oldest + 1) % REMEMBERED;
-        }
+        recent.push_back((scheme.clone(), authority.clone(), origin.clone()));
     }
 }
 

@@ -60,7 +60,12 @@ impl Outgoing {
         match self.0 {
             _ if self.is_empty() => self,
             Kind::Gated(gated) => gated.body.gated(time),
-            _ => Self(Kind::Gated(Box::new(Gated::new(self, time)))),
+            _ => Self(Kind::Gated(Box::new(Gated {
+                body: self,
+                gate: Arc::default(),
+                time,
+                timer: None,
+            }))),
         }
     }
 

@@ -7,8 +7,6 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
     pub(crate) failure: Failure,
-    /// Whether its connection has ended.
-    pub(crate) ended: bool,
     /// Whether the connection was used before.
     pub(crate) reused: bool,
     /// Whether the connection may carry several requests at a time.
@@ -32,8 +30,10 @@ pub(crate) enum Failure {
     WrongVersion,
     /// Its stream ended with another error.
     Reset,
-    /// No byte of a response has arrived.
+    /// Its connection ended without a byte of a response.
     Silent,
+    /// The time for a response is up.
+    Late,
     /// Part of a response has arrived, or invalid bytes.
     Partial,
     /// The request itself is at fault, or its body failed.
@@ -64,14 +64,15 @@ impl Case {
             Failure::Refused => Resend::AfterBackoff,
             Failure::PassedOver => self.soon(),
             Failure::Silent if self.may_have_been_closed() => Resend::AtOnce,
-            Failure::Reset | Failure::Silent | Failure::Partial | Failure::User => Resend::Never,
+            Failure::Reset | Failure::Silent | Failure::Late => Resend::Never,
+            Failure::Partial | Failure::User => Resend::Never,
         }
     }
 
     /// Whether the server may have closed the connection before it read any of the request. If it
     /// did read the request, no harm is done.
     fn may_have_been_closed(self) -> bool {
-        self.ended && self.reused && self.idempotent && self.replayable
+        self.reused && self.idempotent && self.replayable
     }
 
     /// At once, unless the server closes new connections: then it needs time to recover.

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use http_body::SizeHint;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
@@ -29,17 +28,13 @@ impl Default for Rest {
 }
 
 impl Rest {
-    /// Whether reading is worth a try, by the known size of the rest.
-    fn is_worth(self, missing: &SizeHint) -> bool {
-        missing.lower() <= self.bytes && self.bytes > 0 && !self.time.is_zero()
-    }
-
     /// Reads the rest in a task, if it is small and arrives soon, and returns the connection;
     /// closes it otherwise.
     pub(crate) fn read<C: StreamConnector>(self, incoming: Incoming, mut hold: Hold<C>) {
         use http_body::Body as _;
         let runtime = Handle::try_current();
-        let worth = !hold.is_shared() && self.is_worth(&incoming.size_hint());
+        let may_fit = incoming.size_hint().lower() <= self.bytes && self.bytes > 0;
+        let worth = !hold.is_shared() && may_fit && !self.time.is_zero();
         let Some(runtime) = runtime.ok().filter(|_| worth) else {
             drop(incoming);
             return hold.break_off();

@@ -90,7 +90,12 @@ impl Url {
         url.set_fragment(None);
         let scheme = url.scheme();
         if !matches!(scheme, "http" | "https") {
-            return Err(foreign(scheme, text));
+            // Another text before a colon may be a password in the wrong place.
+            let fault = match text.contains("://") {
+                true => Fault::Scheme(scheme.to_owned()),
+                false => Fault::NoScheme,
+            };
+            return Err(UrlError(fault));
         }
         let host = url.host_str().ok_or(Fault::NoHost)?;
         let port = url.port_or_known_default().unwrap_or_default();
@@ -201,14 +206,6 @@ impl From<Fault> for UrlError {
     fn from(fault: Fault) -> Self {
         Self(fault)
     }
-}
-
-/// The error of a wrong scheme, which may be a password in the wrong place.
-fn foreign(scheme: &str, text: &str) -> UrlError {
-    UrlError(match text.contains("://") {
-        true => Fault::Scheme(scheme.to_owned()),
-        false => Fault::NoScheme,
-    })
 }
 
 /// Finds the part of a text that the parser rejected.

@@ -17,7 +17,7 @@ use memchr::{memchr, memchr_iter};
 use tokio::io::ReadBuf;
 
 use crate::head::{Excess, HeadLimits, Part};
-use crate::inspect::{Inspected, Refused};
+use crate::inspect::{Inspected, Inspector, Refused};
 use crate::outgoing::Gate;
 
 /// The fields of a head that hyper parses without an allocation.
@@ -84,58 +84,6 @@ impl Heads {
         Self {
             limits,
             ..Self::default()
-        }
-    }
-
-    /// Starts a new request.
-    pub(crate) fn begin(&mut self, gate: Option<Arc<Gate>>) {
-        self.gate = gate;
-        self.interim = 0;
-        self.place = Place::Status(0);
-    }
-
-    /// Puts bytes of earlier reads that hyper may see into the buffer; returns whether there were any.
-    pub(crate) fn put_left(&mut self, buf: &mut ReadBuf<'_>) -> bool {
-        if self.left.is_empty() {
-            return false;
-        }
-        let put = self.left.len().min(buf.remaining());
-        buf.put_slice(&self.left[..put]);
-        self.left.drain(..put);
-        true
-    }
-
-    /// Reads the bytes from `start` on; the buffer keeps those that hyper may see.
-    pub(crate) fn read(
-        &mut self,
-        buf: &mut ReadBuf<'_>,
-        start: usize,
-    ) -> Result<Inspected, Refused> {
-        let bytes = &buf.filled()[start..];
-        let before = self.interim;
-        let goes_on = matches!(
-            self.place,
-            Place::Head(Kind::Interim) | Place::Lines(Kind::Interim)
-        );
-        let passed = self.pass(bytes)?;
-        let mut kept_back = false;
-        if passed < bytes.len() {
-            let rest = bytes[passed..].to_vec();
-            buf.set_filled(start + passed);
-            self.read_lines(&rest)?;
-            kept_back = !self.put_left(buf) && passed == 0;
-        }
-        let interim = goes_on || self.interim > before;
-        if interim {
-            Refused::check_interim(self.interim, self.limits.interim)?;
-        }
-        Ok(Inspected { interim, kept_back })
-    }
-
-    /// Adds the fields that were kept back to the head that hyper has parsed.
-    pub(crate) fn complete(&mut self, head: &mut HeaderMap) {
-        for (name, value) in self.surplus.drain(..) {
-            head.append(name, value);
         }
     }
 
@@ -304,6 +252,52 @@ impl Heads {
             _ => self.left.extend_from_slice(&self.last),
         }
         self.last.clear();
+    }
+}
+
+impl Inspector for Heads {
+    fn begin(&mut self, gate: Option<Arc<Gate>>) {
+        self.gate = gate;
+        self.interim = 0;
+        self.place = Place::Status(0);
+    }
+
+    fn put_left(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        if self.left.is_empty() {
+            return false;
+        }
+        let put = self.left.len().min(buf.remaining());
+        buf.put_slice(&self.left[..put]);
+        self.left.drain(..put);
+        true
+    }
+
+    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Refused> {
+        let bytes = &buf.filled()[start..];
+        let before = self.interim;
+        let goes_on = matches!(
+            self.place,
+            Place::Head(Kind::Interim) | Place::Lines(Kind::Interim)
+        );
+        let passed = self.pass(bytes)?;
+        let mut kept_back = false;
+        if passed < bytes.len() {
+            let rest = bytes[passed..].to_vec();
+            buf.set_filled(start + passed);
+            self.read_lines(&rest)?;
+            kept_back = !self.put_left(buf) && passed == 0;
+        }
+        let interim = goes_on || self.interim > before;
+        if interim {
+            Refused::check_interim(self.interim, self.limits.interim)?;
+        }
+        Ok(Inspected { interim, kept_back })
+    }
+
+    fn complete(&mut self, head: &mut HeaderMap) {
+        for (name, value) in self.surplus.drain(..) {
+            head.append(name, value);
+        }
     }
 }
 

@@ -20,30 +20,16 @@ use crate::outgoing::Outgoing;
 /// hyper's two halves in one task: one reads and writes frames, the other makes streams of
 /// requests. Polled in this order, the second sees the effects of the first in the same poll.
 pub(super) struct Drive<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> {
-    wire: Option<Wire>,
-    requests: Option<Requests<T>>,
-    doubt: Option<Doubt>,
-    session: Arc<Session<T>>,
+    /// As of [`Executor::take_wire`].
+    pub(super) wire: Option<Wire>,
+    pub(super) requests: Option<Requests<T>>,
+    pub(super) doubt: Option<Doubt>,
+    pub(super) session: Arc<Session<T>>,
 }
 
 type Requests<T> = http2::Connection<TokioIo<Shared<T>>, Outgoing, Executor>;
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Drive<T> {
-    /// The task of a session whose handshake used this executor.
-    pub(super) fn new(
-        executor: &Executor,
-        requests: Requests<T>,
-        doubt: Option<Doubt>,
-        session: Arc<Session<T>>,
-    ) -> Self {
-        Self {
-            wire: executor.take_wire(),
-            requests: Some(requests),
-            doubt,
-            session,
-        }
-    }
-
     /// Sends the client's preface, and reads the bytes that the peer has already sent; never waits.
     pub(super) fn poll_begin(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_wire(context);
@@ -171,7 +157,7 @@ impl Executor {
         }
     }
 
-    fn take_wire(&self) -> Option<Wire> {
+    pub(super) fn take_wire(&self) -> Option<Wire> {
         let mut kept = lock(&self.wire);
         match std::mem::replace(&mut *kept, Kept::Taken) {
             Kept::Wire(wire) => Some(wire),

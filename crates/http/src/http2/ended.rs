@@ -35,33 +35,33 @@ impl Error for Ended {
     }
 }
 
-/// How a request failed in hyper, and whether its connection has ended.
+/// How a request failed in hyper.
 ///
 /// A GOAWAY from the peer is only the error of the streams after the last that it names. The other
 /// streams continue, and a later failure of theirs is another error.
-pub(super) fn failure(error: &hyper::Error) -> (Failure, bool) {
+pub(super) fn failure(error: &hyper::Error) -> Failure {
     if is_of_user(error) {
-        return (Failure::User, false);
+        return Failure::User;
     }
     let cause = error.source().and_then(<dyn Error>::downcast_ref);
     let Some(cause): Option<&h2::Error> = cause else {
         // A PING was not answered, or the connection's runtime has ended.
-        return (Failure::Silent, true);
+        return Failure::Silent;
     };
     let reason = cause.reason();
     let is_refused = reason == Some(h2::Reason::REFUSED_STREAM);
     if cause.is_go_away() {
         return match reason {
             // The peer sent invalid frames.
-            _ if !cause.is_remote() => (Failure::Partial, true),
-            Some(h2::Reason::NO_ERROR) => (Failure::PassedOver, true),
-            _ => (Failure::Refused, true),
+            _ if !cause.is_remote() => Failure::Partial,
+            Some(h2::Reason::NO_ERROR) => Failure::PassedOver,
+            _ => Failure::Refused,
         };
     }
     match cause.is_io() {
-        true => (Failure::Silent, true),
-        false if cause.is_remote() && is_refused => (Failure::Refused, false),
-        false => (Failure::Reset, false),
+        true => Failure::Silent,
+        false if cause.is_remote() && is_refused => Failure::Refused,
+        false => Failure::Reset,
     }
 }
 

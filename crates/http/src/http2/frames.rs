@@ -1,6 +1,9 @@
 //! Counts the interim responses of HTTP/2, as far as the frame headers show them.
 
+use tokio::io::ReadBuf;
+
 use super::scanner::{END_STREAM, Frame, HEADERS, Scanner};
+use crate::inspect::{Inspected, Inspector, Refused};
 
 /// Counts the interim heads of each stream.
 ///
@@ -11,28 +14,40 @@ pub(crate) struct Frames {
     /// The streams, and the number of such heads on each. Streams with the same remainder share a
     /// place, so a peer with that many concurrent exchanges can hide some.
     heads: [(u32, usize); PLACES],
+    /// The largest number that is allowed.
+    max: usize,
 }
 
 const PLACES: usize = 64;
 
-impl Default for Frames {
-    fn default() -> Self {
+impl Frames {
+    pub(super) fn new(max: usize) -> Self {
         Self {
             scanner: Scanner::default(),
             heads: [(0, 0); PLACES],
+            max,
         }
     }
-}
 
-impl Frames {
     /// The largest number of interim heads on one stream, among the streams with such heads in
     /// these bytes.
-    pub(crate) fn read(&mut self, bytes: &[u8]) -> usize {
+    fn most(&mut self, bytes: &[u8]) -> usize {
         let mut most = 0;
         let heads = &mut self.heads;
         self.scanner
             .scan(bytes, |frame| most = most.max(count(heads, frame)));
         most
+    }
+}
+
+impl Inspector for Frames {
+    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Refused> {
+        let found = self.most(&buf.filled()[start..]);
+        Refused::check_interim(found, self.max)?;
+        Ok(Inspected {
+            interim: found > 0,
+            kept_back: false,
+        })
     }
 }
 
@@ -71,9 +86,9 @@ mod tests {
         ]
         .concat();
         for cut in 0..=said.len() {
-            let mut frames = Frames::default();
+            let mut frames = Frames::new(0);
             let (first, second) = said.split_at(cut);
-            let most = frames.read(first).max(frames.read(second));
+            let most = frames.most(first).max(frames.most(second));
             assert_eq!(most, 2, "cut at {cut}");
         }
     }

@@ -15,7 +15,10 @@ pub(super) fn request(scheme: &Scheme, authority: &Authority) -> Result<Request,
         .or_else(|| default_port(scheme.as_str()));
     if let Some(port) = port.filter(|&port| port != 0)
         && let Ok(request) = Request::new(scheme.as_str(), authority.host(), port)
-        && has_address(request.host(), authority.host())
+        // The manager keeps the name unchanged, except for case.
+        && Bracketed(request.host().address())
+            .to_string()
+            .eq_ignore_ascii_case(authority.host())
     {
         return Ok(request);
     }
@@ -47,13 +50,6 @@ pub(super) fn header(scheme: &Scheme, authority: &Authority) -> Option<HeaderVal
         _ => name.to_owned(),
     };
     text.try_into().ok()
-}
-
-/// Whether the manager keeps the name unchanged, except for case.
-fn has_address(host: &Host, name: &str) -> bool {
-    Bracketed(host.address())
-        .to_string()
-        .eq_ignore_ascii_case(name)
 }
 
 #[cfg(test)]

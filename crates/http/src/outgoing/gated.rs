@@ -15,21 +15,12 @@ use crate::lock::lock;
 pub(super) struct Gated {
     pub(super) body: Outgoing,
     pub(super) gate: Arc<Gate>,
-    time: Duration,
+    pub(super) time: Duration,
     /// `Some` once the head of the request was written.
-    timer: Option<Pin<Box<Sleep>>>,
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Gated {
-    pub(super) fn new(body: Outgoing, time: Duration) -> Self {
-        Self {
-            body,
-            gate: Arc::default(),
-            time,
-            timer: None,
-        }
-    }
-
     /// Waits until the server sends a 100, or the time is over; for ever, if the server has sent a
     /// final response first.
     pub(super) fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<()> {

@@ -9,13 +9,14 @@ use crate::Idempotent;
 use crate::exchange::Exchange;
 use crate::outgoing::Outgoing;
 
-const FAILURES: [Failure; 8] = [
+const FAILURES: [Failure; 9] = [
     Failure::Unsent,
     Failure::Refused,
     Failure::PassedOver,
     Failure::WrongVersion,
     Failure::Reset,
     Failure::Silent,
+    Failure::Late,
     Failure::Partial,
     Failure::User,
 ];
@@ -35,10 +36,7 @@ const REQUESTS: [(Method, Option<Idempotent>); 8] = [
 #[test]
 fn each_decision_to_send_again_agrees_with_an_independent_rule() {
     println!("  = sent again at once, ~ after a backoff, . never; +twice, -twice: Idempotent\n");
-    print!(
-        "{:<11} {:<8} {:<5} {:<6} {:<8}",
-        "failure", "version", "", "", "body"
-    );
+    print!("{:<11} {:<8} {:<6} {:<8}", "failure", "version", "", "body");
     for (method, said) in &REQUESTS {
         let said = said.map_or("", |said| if said.0 { "+twice" } else { "-twice" });
         print!(" {:>10}", format!("{method}{said}"));
@@ -46,18 +44,16 @@ fn each_decision_to_send_again_agrees_with_an_independent_rule() {
     println!();
     for failure in FAILURES {
         for version in [Version::HTTP_11, Version::HTTP_2] {
-            for ended in [false, true] {
-                for reused in [false, true] {
-                    for whole in [true, false] {
-                        row(failure, version, ended, reused, whole);
-                    }
+            for reused in [false, true] {
+                for whole in [true, false] {
+                    row(failure, version, reused, whole);
                 }
             }
         }
     }
 }
 
-fn row(failure: Failure, version: Version, ended: bool, reused: bool, whole: bool) {
+fn row(failure: Failure, version: Version, reused: bool, whole: bool) {
     let of_two = matches!(
         failure,
         Failure::Refused | Failure::PassedOver | Failure::WrongVersion | Failure::Reset
@@ -65,18 +61,16 @@ fn row(failure: Failure, version: Version, ended: bool, reused: bool, whole: boo
     if of_two && version == Version::HTTP_11 {
         return; // HTTP/1.1 has no streams.
     }
-    let (state, use_, body) = (
-        if ended { "ended" } else { "alive" },
+    let (use_, body) = (
         if reused { "reused" } else { "new" },
         if whole { "whole" } else { "streamed" },
     );
     let name = format!("{failure:?}");
-    print!("{name:<11} {version:<8?} {state:<5} {use_:<6} {body:<8}");
+    print!("{name:<11} {version:<8?} {use_:<6} {body:<8}");
     for (method, said) in REQUESTS {
         let idempotent = said.map_or(method.is_idempotent(), |said| said.0);
         let case = Case {
             failure,
-            ended,
             reused,
             shared: version == Version::HTTP_2,
             idempotent: is_idempotent(method.clone(), said),
@@ -91,7 +85,7 @@ fn row(failure: Failure, version: Version, ended: bool, reused: bool, whole: boo
                 Resend::AfterBackoff => "~",
             }
         );
-        let forbidden = forbidden(failure, version, ended, reused, idempotent, whole);
+        let forbidden = forbidden(failure, version, reused, idempotent, whole);
         assert_eq!(
             resend == Resend::Never,
             forbidden.is_some(),
@@ -131,7 +125,6 @@ fn body_of(whole: bool) -> Outgoing {
 fn forbidden(
     failure: Failure,
     version: Version,
-    ended: bool,
     reused: bool,
     idempotent: bool,
     whole: bool,
@@ -141,7 +134,8 @@ fn forbidden(
         Failure::Refused => "RFC 9113, 8.7: REFUSED_STREAM precedes any processing",
         Failure::PassedOver => "RFC 9113, 6.8: higher streams were not processed",
         Failure::WrongVersion => "RFC 9113, 7: the server wants it asked by HTTP/1.1 instead",
-        Failure::Reset | Failure::Silent | Failure::Partial | Failure::User => "",
+        Failure::Reset | Failure::Silent | Failure::Late => "",
+        Failure::Partial | Failure::User => "",
     };
     let is_unprocessed = !unprocessed.is_empty();
     let rules = [
@@ -166,7 +160,7 @@ fn forbidden(
             "whoever ends a new connection that nobody shares will end the next one too",
         ),
         (
-            !ended && !is_unprocessed,
+            matches!(failure, Failure::Late | Failure::Reset),
             "a connection that lives has lost nothing: the answer is the server's own word",
         ),
         (

@@ -18,7 +18,8 @@ pub(crate) struct Streams(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    live: HashMap<u32, Ended>,
+    /// Whether our side of a stream has ended, and whether theirs has.
+    live: HashMap<u32, [bool; 2]>,
     /// Whether the connection has ended, and all streams with it.
     ended: bool,
     /// Leases of responses whose heads have arrived.
@@ -26,13 +27,6 @@ struct State {
     /// How many streams we have reset, minus those taken by [`Streams::take_reset`].
     resets: usize,
     waiting: Vec<Waker>,
-}
-
-/// Which sides of a stream have ended.
-#[derive(Default)]
-struct Ended {
-    ours: bool,
-    theirs: bool,
 }
 
 /// The sender of the frames.
@@ -89,35 +83,28 @@ impl Streams {
 impl State {
     fn take(&mut self, side: Side, frame: &Frame) {
         match frame.kind {
-            HEADERS if side == Side::Ours => {
-                let ended = self.live.entry(frame.stream).or_default();
-                ended.ours |= frame.flags & END_STREAM != 0;
-            }
-            DATA | HEADERS if frame.flags & END_STREAM != 0 => {
-                if let Some(ended) = self.live.get_mut(&frame.stream) {
-                    match side {
-                        Side::Ours => ended.ours = true,
-                        Side::Theirs => ended.theirs = true,
+            DATA | HEADERS => {
+                if frame.kind == HEADERS && side == Side::Ours {
+                    self.live.entry(frame.stream).or_default();
+                }
+                if frame.flags & END_STREAM != 0
+                    && let Some(ended) = self.live.get_mut(&frame.stream)
+                {
+                    ended[side as usize] = true;
+                    if *ended == [true; 2] {
+                        self.live.remove(&frame.stream);
                     }
                 }
             }
             RST_STREAM => {
                 let was_live = self.live.remove(&frame.stream).is_some();
                 self.resets += usize::from(was_live && side == Side::Ours);
-                return;
             }
             // The server never answers the streams above the last that it names.
             GOAWAY if side == Side::Theirs => {
                 self.live.retain(|&stream, _| stream <= frame.last);
-                return;
             }
-            _ => return,
-        }
-        if let Some(Ended { ours, theirs }) = self.live.get(&frame.stream)
-            && *ours
-            && *theirs
-        {
-            self.live.remove(&frame.stream);
+            _ => {}
         }
     }
 }
