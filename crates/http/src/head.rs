@@ -109,6 +109,14 @@ impl HeadLimits {
         Some(part.above(limit))
     }
 
+    /// Checks the number of interim responses before a response.
+    pub(crate) fn check_interim(self, responses: usize) -> Result<(), Excess> {
+        match responses > self.interim {
+            true => Err(Part::Interim.above(Limit::Responses(self.interim))),
+            false => Ok(()),
+        }
+    }
+
     /// The limit on the fields that hyper parses.
     fn parsed(self) -> Limit {
         match self.fields <= PARSED {
@@ -165,6 +173,8 @@ enum Limit {
     Fields(usize),
     /// The fields that hyper parses of one part.
     Parsed,
+    /// The number of such parts before a response.
+    Responses(usize),
 }
 
 /// The error of a part above its limit.
@@ -186,15 +196,18 @@ impl Excess {
             Part::Interim => ("the head of an interim response", "is"),
             Part::Trailers => ("the trailers of the body", "are"),
         };
-        write!(f, "{part} {perhaps}{are}")?;
-        match self.limit {
-            Limit::Bytes(max) => write!(f, " larger than the {max} bytes of max_header_bytes"),
-            Limit::Fields(max) => write!(f, " more than the {max} fields of max_header_fields"),
-            Limit::Parsed => write!(
-                f,
-                " more than the {PARSED} fields that are parsed in HTTP/1.1"
-            ),
-        }
+        let excess = match self.limit {
+            Limit::Bytes(max) => format!("larger than the {max} bytes of max_header_bytes"),
+            Limit::Fields(max) => format!("more than the {max} fields of max_header_fields"),
+            Limit::Parsed => format!("more than the {PARSED} fields that are parsed in HTTP/1.1"),
+            Limit::Responses(max) => {
+                return write!(
+                    f,
+                    "more interim responses (1xx) came than the {max} of max_interim_responses"
+                );
+            }
+        };
+        write!(f, "{part} {perhaps}{are} {excess}")
     }
 }
 

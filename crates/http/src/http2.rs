@@ -66,7 +66,6 @@ pub(crate) struct Http2<T> {
 pub(crate) struct Main<T> {
     pub(crate) session: Arc<Session<T>>,
     task: JoinHandle<()>,
-    ended: bool,
 }
 
 /// The state that all handles share.
@@ -151,7 +150,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
         }
         if let Some(limits) = limits {
             limits.set_two(&mut builder);
-            transport.inspect(Frames::new(limits.interim));
+            transport.inspect(Frames::new(limits));
         }
         if let Some(settings) = settings {
             builder.timer(TokioTimer::new());
@@ -194,11 +193,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
         // If the peer sends first, as after a TLS handshake, its settings may have arrived.
         poll_fn(|context| drive.poll_begin(context)).await;
         let task = runtime.spawn(drive);
-        let mut opened = Self {
-            session,
-            task,
-            ended: false,
-        };
+        let mut opened = Self { session, task };
         if !ventures {
             poll_fn(|context| opened.poll_settled(context)).await;
         }
@@ -275,10 +270,9 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
     pub(crate) fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<()> {
         // hyper ends once its sender is dropped.
         self.session.retire();
-        if !self.ended {
+        if !self.task.is_finished() {
             // The task fails only by being aborted with its runtime.
             let _ended = ready!(Pin::new(&mut self.task).poll(context));
-            self.ended = true;
         }
         self.session.transport.poll_close(context)
     }
@@ -452,11 +446,9 @@ impl<T> Session<T> {
     /// The peer is silent: it is sent a PING, and the connection takes no further exchange until
     /// any byte arrives.
     fn suspect(&self) {
-        if self.is_doubtful {
-            self.set_suspect(true);
-            if let Some(task) = self.task.get() {
-                task.wake_by_ref();
-            }
+        self.set_suspect(true);
+        if let Some(task) = self.task.get() {
+            task.wake_by_ref();
         }
     }
 

@@ -5,8 +5,6 @@
 //! speed; the others are kept back here. Of a usual response this reads the lines of the head
 //! (HTTP/1.1), or the frame headers (HTTP/2).
 
-use std::error::Error;
-use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -28,7 +26,7 @@ pub(crate) trait Inspector: Send {
 
     /// Inspects the bytes from `start` on, which were read just now. Takes those out of the buffer
     /// that hyper must not see.
-    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Refused>;
+    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Excess>;
 
     /// Adds the fields that were kept back to the head that hyper parsed.
     fn complete(&mut self, _head: &mut HeaderMap) {}
@@ -42,36 +40,3 @@ pub(crate) struct Inspected {
     /// Whether all of them were kept back.
     pub(crate) kept_back: bool,
 }
-
-/// The reason why nothing more is read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Refused {
-    /// More interim responses arrived than allowed.
-    Interim {
-        max: usize,
-    },
-    Head(Excess),
-}
-
-impl Refused {
-    pub(crate) fn check_interim(count: usize, max: usize) -> Result<(), Self> {
-        match count > max {
-            true => Err(Self::Interim { max }),
-            false => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Interim { max } => write!(
-                f,
-                "more interim responses (1xx) came than the {max} of max_interim_responses"
-            ),
-            Self::Head(excess) => excess.fmt(f),
-        }
-    }
-}
-
-impl Error for Refused {}

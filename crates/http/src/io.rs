@@ -12,7 +12,8 @@ use keepalive::{Connection, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 
-use crate::inspect::{Inspector, Refused};
+use crate::head::Excess;
+use crate::inspect::Inspector;
 use crate::outgoing::Gate;
 
 /// A transport that can be taken away from its reader and writer.
@@ -27,7 +28,7 @@ struct Inner<T> {
     inspector: Option<Box<dyn Inspector>>,
     pace: Pace,
     /// The reason why reading has stopped.
-    refused: Option<Refused>,
+    refused: Option<Excess>,
     /// The first bytes received.
     beginning: [u8; BEGINNING],
     /// The reader's waker, after a read that had to wait.
@@ -157,7 +158,7 @@ impl<T> Shared<T> {
     }
 
     /// The reason why reading has stopped, if it has.
-    pub(crate) fn refused(&self) -> Option<Refused> {
+    pub(crate) fn refused(&self) -> Option<Excess> {
         self.lock().refused
     }
 

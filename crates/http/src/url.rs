@@ -1,5 +1,6 @@
 //! A URL, parsed from text as browsers parse it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -91,20 +92,19 @@ impl Url {
         let scheme = url.scheme();
         if !matches!(scheme, "http" | "https") {
             // Another text before a colon may be a password in the wrong place.
-            let fault = match text.contains("://") {
-                true => Fault::Scheme(scheme.to_owned()),
-                false => Fault::NoScheme,
-            };
-            return Err(UrlError(fault));
+            return Err(match text.contains("://") {
+                true => UrlError::new(format!("the scheme {scheme:?} is not HTTP")),
+                false => UrlError::new(NO_SCHEME),
+            });
         }
-        let host = url.host_str().ok_or(Fault::NoHost)?;
+        let host = url.host_str().ok_or_else(|| UrlError::new(NO_HOST))?;
         let port = url.port_or_known_default().unwrap_or_default();
-        Request::new(scheme, host, port).map_err(Fault::Host)?;
+        Request::new(scheme, host, port)?;
         let place = &url[Position::BeforeHost..Position::AfterPort];
         let path = &url[Position::BeforePath..Position::AfterQuery];
         let uri = Uri::try_from(format!("{scheme}://{place}{path}"));
         Ok(Self {
-            uri: uri.map_err(|_| Fault::TooLong)?,
+            uri: uri.map_err(|_| UrlError::new(TOO_LONG))?,
             authorization: credentials::basic(url.username(), url.password().unwrap_or_default()),
             whole: url,
         })
@@ -148,81 +148,73 @@ impl fmt::Debug for Url {
 /// The message names the wrong part, or the wrong character and its position. It repeats neither
 /// user name nor password, nor path and query, which may be secret too.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UrlError(Fault);
+pub struct UrlError {
+    text: Cow<'static, str>,
+    /// The manager's error, if it is the cause.
+    source: Option<RequestError>,
+}
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
-    NoScheme,
-    Scheme(String),
-    NoHost,
-    /// A forbidden character, and its position.
-    Character(char, usize),
-    Name,
-    V4(String),
-    V6,
-    Zone,
-    Port(Option<String>),
-    TooLong,
-    Host(RequestError),
+impl UrlError {
+    fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            text: text.into(),
+            source: None,
+        }
+    }
 }
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Fault::NoScheme => f.write_str("it has no scheme; write http://host/path"),
-            Fault::Scheme(scheme) => write!(f, "the scheme {scheme:?} is not HTTP"),
-            Fault::NoHost => f.write_str("there is no host in it"),
-            Fault::Character(sign, number) => write!(
-                f,
-                "{sign:?} is not allowed in the name of a host (character {number} of the URL)"
-            ),
-            Fault::Name => f.write_str("the name of its host is none that IDNA allows (UTS 46)"),
-            Fault::V4(host) => write!(
-                f,
-                "{host:?} looks like a number but is not an IPv4 address, such as 127.0.0.1"
-            ),
-            Fault::V6 => f.write_str("brackets go around one whole IPv6 address, as in [::1]"),
-            Fault::Zone => {
-                f.write_str("an IPv6 address in a URL has no zone; leave out '%' and the rest")
-            }
-            Fault::Port(Some(port)) => write!(f, "the port {port} is above 65535"),
-            Fault::Port(None) => f.write_str("its port is not a number"),
-            Fault::TooLong => f.write_str("it is longer than the 65,534 bytes that can be sent"),
-            Fault::Host(error) => error.fmt(f),
-        }
+        f.write_str(&self.text)
     }
 }
 
 impl std::error::Error for UrlError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0 {
-            Fault::Host(error) => Some(error),
-            _ => None,
+        self.source.as_ref().map(|error| error as _)
+    }
+}
+
+impl From<RequestError> for UrlError {
+    fn from(error: RequestError) -> Self {
+        Self {
+            text: error.to_string().into(),
+            source: Some(error),
         }
     }
 }
 
-impl From<Fault> for UrlError {
-    fn from(fault: Fault) -> Self {
-        Self(fault)
-    }
-}
+const NO_SCHEME: &str = "it has no scheme; write http://host/path";
+const NO_HOST: &str = "there is no host in it";
+const TOO_LONG: &str = "it is longer than the 65,534 bytes that can be sent";
 
 /// Finds the part of a text that the parser rejected.
 fn fault(error: ParseError, text: &str) -> UrlError {
     let host = Host::of(text);
-    UrlError(match error {
-        ParseError::RelativeUrlWithoutBase => Fault::NoScheme,
-        ParseError::EmptyHost => Fault::NoHost,
-        ParseError::InvalidPort => Fault::Port(host.port()),
-        ParseError::InvalidIpv4Address => Fault::V4(host.name.to_owned()),
-        ParseError::InvalidIpv6Address if host.name.contains('%') => Fault::Zone,
-        ParseError::InvalidIpv6Address => Fault::V6,
-        ParseError::Overflow => Fault::TooLong,
+    UrlError::new(match error {
+        ParseError::RelativeUrlWithoutBase => NO_SCHEME.into(),
+        ParseError::EmptyHost => NO_HOST.into(),
+        ParseError::InvalidPort => match host.port() {
+            Some(port) => format!("the port {port} is above 65535"),
+            None => "its port is not a number".into(),
+        },
+        ParseError::InvalidIpv4Address => format!(
+            "{:?} looks like a number but is not an IPv4 address, such as 127.0.0.1",
+            host.name
+        ),
+        ParseError::InvalidIpv6Address if host.name.contains('%') => {
+            "an IPv6 address in a URL has no zone; leave out '%' and the rest".into()
+        }
+        ParseError::InvalidIpv6Address => {
+            "brackets go around one whole IPv6 address, as in [::1]".into()
+        }
+        ParseError::Overflow => TOO_LONG.into(),
         // A wrong name.
         _ => match host.forbidden() {
-            Some((sign, number)) => Fault::Character(sign, number),
-            None => Fault::Name,
+            Some((sign, number)) => format!(
+                "{sign:?} is not allowed in the name of a host (character {number} of the URL)"
+            ),
+            None => "the name of its host is none that IDNA allows (UTS 46)".into(),
         },
     })
 }

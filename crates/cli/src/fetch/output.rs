@@ -93,8 +93,11 @@ impl Output {
             }),
             Self::File(path) if is_special(path) => {
                 let mut options = File::options();
-                let file = options.write(true).truncate(true).open(path).await?;
-                Ok(Begun::Special(file, path.display().to_string()))
+                Ok(Begun::File {
+                    file: options.write(true).truncate(true).open(path).await?,
+                    name: path.display().to_string(),
+                    part: None,
+                })
             }
             Self::File(path) => {
                 let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
@@ -126,13 +129,12 @@ pub(crate) enum Begun {
         output: OwnedMutexGuard<File>,
         text_only: bool,
     },
-    /// A device, a pipe or a link, which is written in place.
-    Special(File, String),
-    Part {
+    File {
         file: File,
-        part: TempPath,
-        whole: PathBuf,
         name: String,
+        /// The file for now, and that which it becomes; `None` for a device, a pipe or a link, which
+        /// is written in place.
+        part: Option<(TempPath, PathBuf)>,
     },
 }
 
@@ -141,7 +143,7 @@ impl Begun {
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Standard { .. } => STANDARD.to_owned(),
-            Self::Special(_, name) | Self::Part { name, .. } => name.clone(),
+            Self::File { name, .. } => name.clone(),
         }
     }
 
@@ -166,11 +168,10 @@ impl Begun {
         self.file().flush().await?;
         match self {
             Self::Standard { .. } => Ok(None),
-            Self::Special(_, name) => Ok(Some(name)),
-            Self::Part {
-                part, whole, name, ..
-            } => {
-                part.persist(whole)?;
+            Self::File { name, part, .. } => {
+                if let Some((part, whole)) = part {
+                    part.persist(whole)?;
+                }
                 Ok(Some(name))
             }
         }
@@ -180,7 +181,7 @@ impl Begun {
     pub(crate) fn file(&mut self) -> &mut File {
         match self {
             Self::Standard { output, .. } => output,
-            Self::Special(file, _) | Self::Part { file, .. } => file,
+            Self::File { file, .. } => file,
         }
     }
 }
@@ -196,11 +197,10 @@ fn part(whole: PathBuf, last: &str, name: String) -> io::Result<Begun> {
     let part = TempPath::try_from_path(part)?;
     // Blocking on purpose: a cancelled task could create the file later, and leave it behind.
     let file = fs::File::create_new(&part)?;
-    Ok(Begun::Part {
+    Ok(Begun::File {
         file: File::from_std(file),
-        part,
-        whole,
         name,
+        part: Some((part, whole)),
     })
 }
 

@@ -17,7 +17,7 @@ use memchr::{memchr, memchr_iter};
 use tokio::io::ReadBuf;
 
 use crate::head::{Excess, HeadLimits, Part};
-use crate::inspect::{Inspected, Inspector, Refused};
+use crate::inspect::{Inspected, Inspector};
 use crate::outgoing::Gate;
 
 /// The fields of a head that hyper parses without an allocation.
@@ -88,7 +88,7 @@ impl Heads {
     }
 
     /// The number of leading bytes that hyper may see unchanged.
-    fn pass(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
+    fn pass(&mut self, bytes: &[u8]) -> Result<usize, Excess> {
         let mut passed = 0;
         while passed < bytes.len() {
             let rest = &bytes[passed..];
@@ -137,7 +137,7 @@ impl Heads {
 
     /// Reads a head up to its end. Stops at a line that hyper must not see as it is, or whose end is
     /// not known; returns how many bytes that took.
-    fn read_head(&mut self, kind: Kind, bytes: &[u8]) -> Result<usize, Refused> {
+    fn read_head(&mut self, kind: Kind, bytes: &[u8]) -> Result<usize, Excess> {
         let (mut line, mut lines) = (0, 0);
         let most = match kind {
             Kind::Interim => PARSED,
@@ -181,13 +181,13 @@ impl Heads {
     }
 
     /// Checks the size of the head so far.
-    fn check(&self, kind: Kind) -> Result<(), Refused> {
+    fn check(&self, kind: Kind) -> Result<(), Excess> {
         let excess = match kind {
             Kind::Interim if self.lines > PARSED => Some(Excess::of_interim()),
             Kind::Interim => self.limits.excess(Part::Interim, 0, self.length),
             Kind::Final => self.limits.excess(Part::Head, self.lines, self.length),
         };
-        excess.map_or(Ok(()), |excess| Err(Refused::Head(excess)))
+        excess.map_or(Ok(()), Err)
     }
 
     /// Whether hyper has got its share of the fields of a head.
@@ -196,7 +196,7 @@ impl Heads {
     }
 
     /// Reads a head line by line, and the bytes after it.
-    fn read_lines(&mut self, mut bytes: &[u8]) -> Result<(), Refused> {
+    fn read_lines(&mut self, mut bytes: &[u8]) -> Result<(), Excess> {
         while !bytes.is_empty() {
             let Place::Lines(kind) = self.place else {
                 let passed = self.pass(bytes)?;
@@ -272,7 +272,7 @@ impl Inspector for Heads {
         true
     }
 
-    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Refused> {
+    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Excess> {
         let bytes = &buf.filled()[start..];
         let before = self.interim;
         let goes_on = matches!(
@@ -289,7 +289,7 @@ impl Inspector for Heads {
         }
         let interim = goes_on || self.interim > before;
         if interim {
-            Refused::check_interim(self.interim, self.limits.interim)?;
+            self.limits.check_interim(self.interim)?;
         }
         Ok(Inspected { interim, kept_back })
     }

@@ -3,7 +3,8 @@
 use tokio::io::ReadBuf;
 
 use super::scanner::{END_STREAM, Frame, HEADERS, Scanner};
-use crate::inspect::{Inspected, Inspector, Refused};
+use crate::head::{Excess, HeadLimits};
+use crate::inspect::{Inspected, Inspector};
 
 /// Counts the interim heads of each stream.
 ///
@@ -14,18 +15,17 @@ pub(crate) struct Frames {
     /// The streams, and the number of such heads on each. Streams with the same remainder share a
     /// place, so a peer with that many concurrent exchanges can hide some.
     heads: [(u32, usize); PLACES],
-    /// The largest number that is allowed.
-    max: usize,
+    limits: HeadLimits,
 }
 
 const PLACES: usize = 64;
 
 impl Frames {
-    pub(super) fn new(max: usize) -> Self {
+    pub(super) fn new(limits: HeadLimits) -> Self {
         Self {
             scanner: Scanner::default(),
             heads: [(0, 0); PLACES],
-            max,
+            limits,
         }
     }
 
@@ -41,9 +41,9 @@ impl Frames {
 }
 
 impl Inspector for Frames {
-    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Refused> {
+    fn read(&mut self, buf: &mut ReadBuf<'_>, start: usize) -> Result<Inspected, Excess> {
         let found = self.most(&buf.filled()[start..]);
-        Refused::check_interim(found, self.max)?;
+        self.limits.check_interim(found)?;
         Ok(Inspected {
             interim: found > 0,
             kept_back: false,
@@ -86,7 +86,7 @@ mod tests {
         ]
         .concat();
         for cut in 0..=said.len() {
-            let mut frames = Frames::new(0);
+            let mut frames = Frames::new(HeadLimits::default());
             let (first, second) = said.split_at(cut);
             let most = frames.most(first).max(frames.most(second));
             assert_eq!(most, 2, "cut at {cut}");

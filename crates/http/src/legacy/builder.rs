@@ -12,7 +12,7 @@ use hyper::rt::{Sleep, Timer};
 use keepalive::{ConfigError, Manager};
 
 use super::Client;
-use super::connect::{Connect, HttpConnector, ServiceConnector, Spans, Transport};
+use super::connect::{Connect, HttpConnector, ServiceConnector, Shelf, Spans, Transport};
 use super::core::{Core, Executor};
 use crate::Http;
 use crate::http1::{Bare, handshake};
@@ -269,10 +269,12 @@ impl Builder {
     where
         C: Connect + Clone + Send + Sync + 'static,
     {
-        let mut connector = ServiceConnector::new(connector).within(spans.clone());
-        if self.max_idle_per_host < usize::MAX {
-            connector = connector.keeping(self.max_idle_per_host);
-        }
+        let most = self.max_idle_per_host;
+        let connector = ServiceConnector {
+            service: connector,
+            shelf: (most < usize::MAX).then(|| Shelf::new(most)),
+            spans: spans.clone(),
+        };
         let mut settings = self.settings.clone();
         if !self.count_upgraded {
             let bare: Bare<Transport<C::Io>> =

@@ -94,7 +94,7 @@ fn bytes_are_passed_on_as_far_as_the_buffer_has_room() {
 }
 
 /// The bytes that hyper sees, if these arrive in pieces.
-fn seen(heads: &mut Heads, said: &[u8], cuts: &[usize]) -> Result<Vec<u8>, Refused> {
+fn seen(heads: &mut Heads, said: &[u8], cuts: &[usize]) -> Result<Vec<u8>, Excess> {
     let mut seen = Vec::new();
     let mut start = 0;
     for &cut in cuts.iter().chain([&said.len()]) {

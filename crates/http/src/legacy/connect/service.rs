@@ -75,9 +75,11 @@ where
 /// ```
 #[derive(Clone)]
 pub struct ServiceConnector<S> {
-    service: S,
-    shelf: Option<Shelf>,
-    spans: Spans,
+    pub(crate) service: S,
+    /// The limit on idle HTTP/1.1 connections, if there is one.
+    pub(crate) shelf: Option<Shelf>,
+    /// The spans that connections are opened within.
+    pub(crate) spans: Spans,
 }
 
 impl<S> ServiceConnector<S> {
@@ -88,18 +90,6 @@ impl<S> ServiceConnector<S> {
             shelf: None,
             spans: Spans::default(),
         }
-    }
-
-    /// Opens them within these spans.
-    pub(crate) fn within(mut self, spans: Spans) -> Self {
-        self.spans = spans;
-        self
-    }
-
-    /// Keeps at most `connections` idle HTTP/1.1 connections for each host.
-    pub(crate) fn keeping(mut self, connections: usize) -> Self {
-        self.shelf = Some(Shelf::new(connections));
-        self
     }
 }
 
