@@ -22,7 +22,7 @@ pub enum Action {
     /// Drop a connection that took too long to close, and report `closed`.
     Abandon(ConnectionId),
     /// Pass a message to another shard.
-    Tell(ShardId, Message),
+    Send(ShardId, Message),
 }
 
 /// A message from one engine to another.

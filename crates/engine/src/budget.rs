@@ -31,8 +31,8 @@ pub struct Budget {
     /// How many calls of [`freeze`](Self::freeze) are in effect; while any is, no slot is granted.
     pub(crate) frozen: u32,
     pub(crate) claims: BTreeMap<Ticket, Claim>,
-    /// The marks of all claims, the lowest first.
-    pub(crate) marks: BTreeSet<(u64, Ticket)>,
+    /// The overtakes before each claim, the fewest first.
+    pub(crate) by_overtakes: BTreeSet<(u64, Ticket)>,
 }
 
 /// The right to have one connection open. A slot moves, and is released exactly once.
@@ -57,7 +57,7 @@ pub(crate) struct Claim {
     pub(crate) shard: ShardId,
     pub(crate) host: HostId,
     /// The count of overtakes when its request began to wait for room.
-    pub(crate) mark: u64,
+    pub(crate) overtakes_before: u64,
 }
 
 /// The effect of an earlier claim on a connection that could serve a later request.
@@ -89,7 +89,7 @@ impl Budget {
             asked: false,
             frozen: 0,
             claims: BTreeMap::new(),
-            marks: BTreeSet::new(),
+            by_overtakes: BTreeSet::new(),
         }
     }
 
@@ -151,29 +151,36 @@ impl Budget {
 
     /// Takes a slot. If none is free, enters a claim for one and returns `None`.
     ///
-    /// `mark` is the count of overtakes when the request began to wait for room.
+    /// `overtakes_before` is the count of overtakes when the request began to wait for room.
     pub(crate) fn claim(
         &mut self,
         ticket: Ticket,
         shard: ShardId,
         host: HostId,
-        mark: u64,
+        overtakes_before: u64,
     ) -> Option<Slot> {
         if self.claims.is_empty()
             && let Some(slot) = self.open_one()
         {
             return Some(slot);
         }
-        self.claims.insert(ticket, Claim { shard, host, mark });
-        self.marks.insert((mark, ticket));
+        self.claims.insert(
+            ticket,
+            Claim {
+                shard,
+                host,
+                overtakes_before,
+            },
+        );
+        self.by_overtakes.insert((overtakes_before, ticket));
         None
     }
 
-    /// Withdraws a claim and returns its mark; `None` if a grant is on its way.
+    /// Withdraws a claim and returns the overtakes before it; `None` if a grant is on its way.
     pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Option<u64> {
         let claim = self.claims.remove(&ticket)?;
-        self.marks.remove(&(claim.mark, ticket));
-        Some(claim.mark)
+        self.by_overtakes.remove(&(claim.overtakes_before, ticket));
+        Some(claim.overtakes_before)
     }
 
     pub(crate) fn has_claim(&self, ticket: Ticket) -> bool {
@@ -227,7 +234,7 @@ impl Budget {
         }
         let slot = self.open_one()?;
         let (ticket, claim) = self.claims.pop_first()?;
-        self.marks.remove(&(claim.mark, ticket));
+        self.by_overtakes.remove(&(claim.overtakes_before, ticket));
         Some(Grant {
             shard: claim.shard,
             host: claim.host,
@@ -313,14 +320,16 @@ impl Budget {
         run: u32,
         max_reuse_streak: u32,
     ) -> Overtake {
-        let (Some(oldest), Some(&(mark, _))) = (self.oldest_claim(), self.marks.first()) else {
+        let (Some(oldest), Some(&(overtakes_before, _))) =
+            (self.oldest_claim(), self.by_overtakes.first())
+        else {
             return Overtake::Nobody;
         };
         // Serving takes nothing from a claim that could not use the connection's slot.
         if ticket.is_some_and(|ticket| ticket <= oldest) || !self.needs_eviction() {
             return Overtake::Nobody;
         }
-        if run < max_reuse_streak && self.overtakes - mark < self.max_overtakes {
+        if run < max_reuse_streak && self.overtakes - overtakes_before < self.max_overtakes {
             self.overtakes += 1;
             Overtake::Allowed
         } else {

@@ -15,7 +15,7 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Serves a request that is in no queue with an idle connection of its host, or queues it. A
     /// request that was `admitted` before and lost its connection is exempt from `max_queued`.
     pub(crate) fn serve_or_queue(
@@ -28,7 +28,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if self.shut_down {
             self.refuse(request, Answer::ShutDown);
         } else if let Some(connection) = self.find_at_once(now, room, request) {
-            self.tell(request, connection);
+            self.answer_with(request, connection);
         } else {
             self.join_queue(room, request, admitted);
         }
@@ -161,7 +161,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.timers
                 .withdraw(&mut self.requests, TimerKey::Request(request));
             self.assign(now, room, slot, request, from_cache);
-            self.tell(request, slot);
+            self.answer_with(request, slot);
         }
         if self.connections[slot].is_let_go() {
             self.become_idle(now, room, slot);
@@ -350,7 +350,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// Answers a request with the connection assigned to it.
-    pub(crate) fn tell(&mut self, request: u32, slot: u32) {
+    pub(crate) fn answer_with(&mut self, request: u32, slot: u32) {
         let action = Action::Answer(
             self.request_id(request),
             Answer::Connection(self.connection_id(slot)),

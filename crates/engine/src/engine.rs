@@ -26,11 +26,11 @@ use crate::timer::{TimerKey, Timers};
 /// [`poll_timeout`](Self::poll_timeout). An input whose `now` lies before an earlier one takes the
 /// earlier one's time. Everything due at `now` happens before the input itself.
 ///
-/// `K` is the key of a host, `N` a [`note`](Self::note) of the driver's that the engine never
-/// reads.
+/// `K` is the key of a host. `D` is the [`data`](Self::data) of the driver about a request, which the
+/// engine never reads.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
-pub struct Engine<K, N = ()> {
+pub struct Engine<K, D = ()> {
     pub(crate) settings: Settings,
     /// The setting, in nanoseconds; `None` is longer than [`Time`] can express.
     pub(crate) keep_alive: Option<u64>,
@@ -40,7 +40,7 @@ pub struct Engine<K, N = ()> {
     pub(crate) max_uses: u32,
     pub(crate) shard: ShardId,
     pub(crate) hosts: Hosts<K>,
-    pub(crate) requests: Arena<Request<N>>,
+    pub(crate) requests: Arena<Request<D>>,
     pub(crate) connections: Arena<Connection>,
     pub(crate) idle: SlotList,
     /// Attempts without owner that may finish, the one that lost its owner first in front.
@@ -73,15 +73,15 @@ pub struct Taken {
 }
 
 impl<K: Eq + Clone> Engine<K> {
-    /// An engine without hosts, whose driver keeps no notes.
+    /// An engine without hosts, whose driver keeps no data in it.
     pub fn new(config: &Config, shard: ShardId) -> Self {
-        Self::with_notes(config, shard)
+        Self::with_data(config, shard)
     }
 }
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
-    /// An engine without hosts, with a note of the driver's in each request's record.
-    pub fn with_notes(config: &Config, shard: ShardId) -> Self {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
+    /// An engine without hosts, with data of the driver in each request's record.
+    pub fn with_data(config: &Config, shard: ShardId) -> Self {
         let settings = config.settings().clone();
         Self {
             random: Random::new(settings.seed ^ u64::from(shard.0) << 48),
@@ -153,7 +153,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
 
     fn admit(&mut self, now: Time, ask: Ask) -> u32 {
         let deadline = self.deadline(now, ask.timeout);
-        let mut request = Request::new(ask.number, ask.host.slot, now, deadline, N::default());
+        let mut request = Request::new(ask.number, ask.host.slot, now, deadline, D::default());
         let attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
         request.set_attempt_deadline(attempt_deadline);
         self.requests.insert(request)
@@ -222,12 +222,12 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         cancelled.is_some()
     }
 
-    /// Ends a request that its caller has dropped, and returns its note. `None` if its record has
+    /// Ends a request that its caller has dropped, and returns its data. `None` if its record has
     /// ended, or its user has taken the connection.
-    pub fn forget(&mut self, now: Time, room: &mut impl Room, id: RequestId) -> Option<N> {
+    pub fn forget(&mut self, now: Time, room: &mut impl Room, id: RequestId) -> Option<D> {
         let now = self.advance(now, room);
         let slot = self.find_request(id);
-        let note = slot.and_then(|slot| {
+        let data = slot.and_then(|slot| {
             let withdrawn = self.withdraw_request(now, room, slot);
             let ended = withdrawn || self.requests[slot].stage == Stage::Refused;
             if withdrawn {
@@ -238,7 +238,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             ended.then(|| self.end_request(slot))
         });
         self.settle(room);
-        note
+        data
     }
 
     /// Takes the answer of a request; `None` if there is none yet.
@@ -411,7 +411,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// Handles a message from another shard.
-    pub fn told(&mut self, now: Time, room: &mut impl Room, message: Message) {
+    pub fn receive(&mut self, now: Time, room: &mut impl Room, message: Message) {
         let now = self.advance(now, room);
         match message {
             Message::Grant(grant) => self.use_grant(now, room, grant),
@@ -438,20 +438,20 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.settle(room);
     }
 
-    /// The driver's note on a request, until the request's record ends. The record ends when an
+    /// The driver's data about a request, until the request's record ends. The record ends when an
     /// answer without connection is taken, when the connection is given back, or by
     /// [`forget`](Self::forget).
     #[inline]
-    pub fn note(&self, id: RequestId) -> Option<&N> {
+    pub fn data(&self, id: RequestId) -> Option<&D> {
         let slot = self.find_request(id)?;
-        Some(&self.requests[slot].note)
+        Some(&self.requests[slot].data)
     }
 
-    /// Like [`note`](Self::note), but mutable.
+    /// Like [`data`](Self::data), but mutable.
     #[inline]
-    pub fn note_mut(&mut self, id: RequestId) -> Option<&mut N> {
+    pub fn data_mut(&mut self, id: RequestId) -> Option<&mut D> {
         let slot = self.find_request(id)?;
-        Some(&mut self.requests[slot].note)
+        Some(&mut self.requests[slot].data)
     }
 
     /// The next action. The driver polls until there is none.
@@ -530,7 +530,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         if grant.shard == self.shard {
             self.use_grant(now, room, grant);
         } else {
-            let action = Action::Tell(grant.shard, Message::Grant(grant));
+            let action = Action::Send(grant.shard, Message::Grant(grant));
             self.actions.push_back(action);
         }
     }
@@ -538,7 +538,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     fn ask_for_room(&mut self, room: &mut impl Room, shard: ShardId) {
         *self.budget(room).asked() = true;
         self.actions
-            .push_back(Action::Tell(shard, Message::MakeRoom));
+            .push_back(Action::Send(shard, Message::MakeRoom));
     }
 
     pub(crate) fn request_id(&self, slot: u32) -> RequestId {
@@ -572,11 +572,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.serial
     }
 
-    /// Ends the record of a request, and returns its note.
-    pub(crate) fn end_request(&mut self, slot: u32) -> N {
-        let note = std::mem::take(&mut self.requests[slot].note);
+    /// Ends the record of a request, and returns its data.
+    pub(crate) fn end_request(&mut self, slot: u32) -> D {
+        let data = std::mem::take(&mut self.requests[slot].data);
         self.requests.discard(slot);
-        note
+        data
     }
 
     /// Answers a request that is in no queue, without a connection.

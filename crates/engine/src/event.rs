@@ -232,7 +232,7 @@ pub(crate) struct Events {
     waits: BTreeSet<u32>,
 }
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Begins to keep each decision as an event, or ends that and drops the events. At first, none
     /// is kept.
     ///

@@ -8,7 +8,7 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// When the driver must call [`tick`](Self::tick) at the latest, and for which event. `None` if
     /// nothing will become due.
     #[inline]

@@ -34,10 +34,10 @@ pub enum Leased<T = ConnectionId> {
     Waits(RequestId),
 }
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Requests a connection of the host with this hash and key, for a user that takes it at once.
     /// An idle connection is returned directly, and not as an action. If all the host's connections
-    /// are in use, the request waits. Its record begins with this `note`.
+    /// are in use, the request waits. Its record begins with this `data`.
     ///
     /// The connection goes through `take` as soon as it is chosen. A driver that takes its own record
     /// there waits for memory at the same time as the engine.
@@ -50,7 +50,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         now: Time,
         room: &mut impl Room,
         ask: Ask<(u64, &K)>,
-        note: N,
+        data: D,
         take: impl FnOnce(ConnectionId) -> T,
     ) -> Option<Leased<T>> {
         let now = self.clamp(now);
@@ -60,7 +60,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         let (hash, key) = ask.host;
         let host = self.hosts.find(hash, key)?;
         let Some(slot) = self.next_available(host) else {
-            return self.wait(now, room, host, &ask, note).map(Leased::Waits);
+            return self.wait(now, room, host, &ask, data).map(Leased::Waits);
         };
         let connection = &self.connections[slot];
         if connection.capacity != 1 {
@@ -72,7 +72,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         });
         self.lend(room, host, slot);
         let deadline = self.deadline(now, ask.timeout);
-        let mut request = Request::new(ask.number, host, now, deadline, note);
+        let mut request = Request::new(ask.number, host, now, deadline, data);
         if let Some(limit) = ask.queue_timeout {
             request.set_attempt_deadline(now.checked_add(limit));
         }
@@ -167,7 +167,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         room: &mut impl Room,
         host: u32,
         ask: &Ask<H>,
-        note: N,
+        data: D,
     ) -> Option<RequestId> {
         let deadline = self.deadline(now, ask.timeout);
         if self.may_claim(host)
@@ -178,7 +178,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         {
             return None;
         }
-        let mut request = Request::new(ask.number, host, now, deadline, note);
+        let mut request = Request::new(ask.number, host, now, deadline, data);
         request.enter_queue(room.ticket(), room.overtakes());
         let slot = self.requests.insert(request);
         self.timers
@@ -194,11 +194,11 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.is_general = true;
     }
 
-    /// Removes a parked request that its caller has dropped, and returns its note. Nothing needs to
+    /// Removes a parked request that its caller has dropped, and returns its data. Nothing needs to
     /// be rebalanced. `None`, with nothing changed, if the request is not parked.
     ///
     /// It needs no time: deadlines that have passed stay due until the next input that has one.
-    pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> Option<N> {
+    pub fn forget_parked(&mut self, room: &mut impl Room, id: RequestId) -> Option<D> {
         let (now, slot) = (self.now?, self.find_request(id)?);
         let Request { stage, host, .. } = self.requests[slot];
         if !stage.is_parked() || self.is_general {
@@ -209,9 +209,9 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             .withdraw(&mut self.requests, TimerKey::Request(slot));
         self.hosts
             .count(host, |counts| counts.rare().cancelled += 1);
-        let note = self.end_request(slot);
+        let data = self.end_request(slot);
         self.settle(room);
-        Some(note)
+        Some(data)
     }
 
     /// Passes a connection from the request that has `held` it to the first in the queue. That one
@@ -240,7 +240,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         *connection.run() = 0;
         self.requests[next].stage = Stage::Assigned(slot, Some(FromCache::Deferred));
         self.requests.discard(held);
-        self.tell(next, slot);
+        self.answer_with(next, slot);
         true
     }
 }

@@ -10,7 +10,7 @@
 //!   which records are visited, which only the actions of one input show (`end_all`). The slot
 //!   taken next is only the next name.
 //! - *Tickets* are compared, and only those of waiting requests: their ranks among all shards.
-//! - *Overtakes* are subtracted from each other: how many since each mark, up to the bound.
+//! - *Overtakes* are subtracted from each other: how many since each request began to wait, up to the bound.
 //! - *Deadlines* are compared with the present: the time until then, zero if it has passed. Idle
 //!   times are compared with each other, and with `keep_alive`.
 //! - *Figures that only grow*, phases, timings and the random generator are only reported or drawn
@@ -227,7 +227,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             reserved,
             provisional: _, // as many as its connections say
             counters: _,
-            mark,
+            overtakes_before,
             own_limit,
             shares,
         } = engine.hosts.at(slot);
@@ -235,14 +235,14 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             key,
             reserved,
             gauges(engine.hosts.at(slot).counts()),
-            self.mark(*mark),
+            self.overtakes_before(*overtakes_before),
             own_limit,
             shares,
         )
             .hash(into);
         for (place, slot) in walk(&engine.requests, *list, |request| request.link) {
-            let marks = (slot == *first_claimed, slot == *first_parked);
-            (marks, self.request(&engine.requests[slot])).hash(into);
+            let first = (slot == *first_claimed, slot == *first_parked);
+            (first, self.request(&engine.requests[slot])).hash(into);
             self::place(due, TimerKey::Request(slot)).hash(into);
             if let Stage::Attended(attempt) = engine.requests[slot].stage {
                 open.entry(attempt).or_default().owner = Some(place);
@@ -344,7 +344,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             deadline,
             rare: _, // asked for below
             counted,
-            note: _,
+            data: _,
         } = request;
         let stage = match stage {
             Stage::Parked(_) => 0_u8,
@@ -354,12 +354,13 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         };
         let deadlines = [*deadline, request.attempt_deadline()];
         let deadlines = deadlines.map(|at| at.map(|at| self.until(at)));
-        // The mark goes into the claim: a request that has had a claim does not need it any more.
-        let mark = (stage == 0).then(|| self.mark(request.mark(self.overtakes)));
+        // The count goes into the claim: a request that has had a claim does not need it any more.
+        let overtakes_before =
+            (stage == 0).then(|| self.overtakes_before(request.overtakes_before(self.overtakes)));
         (
             stage,
             self.rank(request.ticket()),
-            mark,
+            overtakes_before,
             deadlines,
             (*counted, request.is_lost()),
         )
@@ -391,22 +392,32 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             asked,
             frozen,
             claims,
-            marks,
+            by_overtakes,
         } = budget;
         let idle = idle.iter().map(|since| since.map(|since| self.age(since)));
         (idle.collect::<Vec<_>>(), queued).hash(into);
         (open, connecting, withdrawn, closing, asked, frozen).hash(into);
         for (ticket, claim) in claims {
-            let Claim { shard, host, mark } = claim;
+            let Claim {
+                shard,
+                host,
+                overtakes_before,
+            } = claim;
             let host = self.host_of(*shard, *host);
-            (self.rank(*ticket), shard, host, self.mark(*mark)).hash(into);
+            (
+                self.rank(*ticket),
+                shard,
+                host,
+                self.overtakes_before(*overtakes_before),
+            )
+                .hash(into);
         }
-        let marks = marks
-            .iter()
-            .map(|&(mark, ticket)| (self.mark(mark), self.rank(ticket)));
-        let mut marks: Vec<_> = marks.collect();
-        marks.sort_unstable();
-        marks.hash(into);
+        let by_overtakes = by_overtakes.iter().map(|&(overtakes_before, ticket)| {
+            (self.overtakes_before(overtakes_before), self.rank(ticket))
+        });
+        let mut by_overtakes: Vec<_> = by_overtakes.collect();
+        by_overtakes.sort_unstable();
+        by_overtakes.hash(into);
     }
 
     fn message(&self, message: &Message) -> Option<(ShardId, Option<usize>)> {
@@ -431,8 +442,8 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
         self.tickets.partition_point(|&other| other < ticket)
     }
 
-    fn mark(&self, mark: u64) -> u64 {
-        (self.overtakes - mark).min(self.max_overtakes)
+    fn overtakes_before(&self, overtakes_before: u64) -> u64 {
+        (self.overtakes - overtakes_before).min(self.max_overtakes)
     }
 
     fn until(&self, at: Time) -> u128 {

@@ -34,7 +34,7 @@ pub(crate) struct Host<K> {
     pub(crate) counters: Counters,
     pub(crate) hash: u64,
     /// The count of overtakes when the host was last held up.
-    pub(crate) mark: u64,
+    pub(crate) overtakes_before: u64,
     pub(crate) serial: u32,
     /// Its own limit in place of `max_per_host`. A host that has one is never forgotten.
     pub(crate) own_limit: Option<NonZeroU32>,
@@ -150,7 +150,7 @@ impl<K: Eq + Clone> Hosts<K> {
             reserved: 0,
             provisional: 0,
             counters: Counters::default(),
-            mark: 0,
+            overtakes_before: 0,
             serial: self.serial,
             own_limit: None,
             shares,

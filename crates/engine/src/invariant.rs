@@ -19,7 +19,7 @@ use crate::timer::TimerKey;
 /// # Panics
 ///
 /// If an invariant does not hold, which is a bug of this crate.
-pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) {
+pub fn check<K: Eq + Clone, D: Default>(engine: &Engine<K, D>, budget: &Budget) {
     let settings = &engine.settings;
     assert!(budget.open() <= settings.max_open, "I1: open in total");
     assert!(
@@ -106,8 +106,8 @@ pub fn check<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, budget: &Budget) 
 /// # Panics
 ///
 /// If an invariant does not hold, which is a bug of this crate.
-pub fn check_settled<K: Eq + Clone, N: Default>(
-    engines: &[impl Borrow<Engine<K, N>>],
+pub fn check_settled<K: Eq + Clone, D: Default>(
+    engines: &[impl Borrow<Engine<K, D>>],
     room: &mut impl Room,
 ) {
     let mut open = 0;
@@ -116,7 +116,7 @@ pub fn check_settled<K: Eq + Clone, N: Default>(
     let mut claimed = 0;
     let mut idle = 0;
     for engine in engines {
-        let engine: &Engine<K, N> = engine.borrow();
+        let engine: &Engine<K, D> = engine.borrow();
         open += engine.connections.len();
         for (_, connection) in engine.connections.iter() {
             match connection.state {
@@ -179,7 +179,7 @@ pub fn check_settled<K: Eq + Clone, N: Default>(
 /// # Panics
 ///
 /// If something is left, which is a bug of this crate.
-pub fn check_ended<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
+pub fn check_ended<K: Eq + Clone, D: Default>(engine: &Engine<K, D>) {
     assert!(engine.is_empty(), "I11: every connection is closed");
     assert_eq!(engine.requests.len(), 0, "I12: no request is left");
     assert_eq!(
@@ -193,7 +193,7 @@ pub fn check_ended<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
     }
 }
 
-fn check_queue<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, slot: u32, host: &Host<K>) {
+fn check_queue<K: Eq + Clone, D: Default>(engine: &Engine<K, D>, slot: u32, host: &Host<K>) {
     let mut at = host.queue.front().unwrap_or(NIL);
     let mut run = 0;
     let mut length = 0;
@@ -241,8 +241,8 @@ fn check_queue<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, slot: u32, host
 }
 
 /// Returns how many connections a host lists.
-fn check_available<K: Eq + Clone, N: Default>(
-    engine: &Engine<K, N>,
+fn check_available<K: Eq + Clone, D: Default>(
+    engine: &Engine<K, D>,
     slot: u32,
     host: &Host<K>,
 ) -> usize {
@@ -256,8 +256,8 @@ fn check_available<K: Eq + Clone, N: Default>(
 }
 
 /// Returns how many attempts of a host have no owner.
-fn check_orphans<K: Eq + Clone, N: Default>(
-    engine: &Engine<K, N>,
+fn check_orphans<K: Eq + Clone, D: Default>(
+    engine: &Engine<K, D>,
     slot: u32,
     host: &Host<K>,
 ) -> usize {
@@ -267,7 +267,7 @@ fn check_orphans<K: Eq + Clone, N: Default>(
     })
 }
 
-fn check_list<K, N>(engine: &Engine<K, N>, list: List, each: impl Fn(&Connection)) -> usize {
+fn check_list<K, D>(engine: &Engine<K, D>, list: List, each: impl Fn(&Connection)) -> usize {
     let (mut at, mut last, mut length) = (list.front, NIL, 0);
     while at != NIL {
         let connection = &engine.connections[at];
@@ -281,7 +281,7 @@ fn check_list<K, N>(engine: &Engine<K, N>, list: List, each: impl Fn(&Connection
     length
 }
 
-fn check_totals<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, recount: Counts) {
+fn check_totals<K: Eq + Clone, D: Default>(engine: &Engine<K, D>, recount: Counts) {
     let total = engine.hosts.counts();
     let gauges = |counts: Counts| {
         (
@@ -298,7 +298,7 @@ fn check_totals<K: Eq + Clone, N: Default>(engine: &Engine<K, N>, recount: Count
     assert_eq!(total.idle, engine.idle.len());
 }
 
-fn check_connections<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
+fn check_connections<K: Eq + Clone, D: Default>(engine: &Engine<K, D>) {
     let mut per_host = std::collections::BTreeMap::<u32, Counts>::new();
     let mut holders = std::collections::BTreeMap::<u32, u32>::new();
     for (_, request) in engine.requests.iter() {
@@ -372,7 +372,7 @@ fn check_connections<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
     }
 }
 
-fn check_timers<K: Eq + Clone, N: Default>(engine: &Engine<K, N>) {
+fn check_timers<K: Eq + Clone, D: Default>(engine: &Engine<K, D>) {
     assert!(
         engine.timers.is_in_order(&engine.requests),
         "I9: what is due first is known"

@@ -8,7 +8,7 @@ use crate::room::Room;
 use crate::time::Time;
 use crate::timer::TimerKey;
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Gives a connection no further lease, and closes it once it has none.
     pub(crate) fn retire(&mut self, now: Time, room: &mut impl Room, slot: u32, why: EndReason) {
         match self.connections[slot].state {

@@ -1,4 +1,4 @@
-//! Places in lists and marks: the changes that all other files end in.
+//! Places in lists, and hosts to be balanced: the changes that all other files end in.
 
 use crate::budget::Budget;
 use crate::connection::{Connection, State};
@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::room::Room;
 use crate::time::Time;
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Has a host's attempts and claims brought in line with its queue and its limit before the input
     /// ends.
     #[inline]
@@ -112,7 +112,7 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     pub(crate) fn note_limit(&mut self, room: &mut impl Room, host: u32) {
         let host = self.hosts.at_mut(host);
         if host.is_held_up(self.settings.max_per_host) {
-            host.mark = room.overtakes();
+            host.overtakes_before = room.overtakes();
         }
     }
 }

@@ -19,7 +19,7 @@ const FINISHING: usize = 4;
 /// How long such an attempt may take at most, if the manager's `timeout` is not less.
 const FINISHES_WITHIN: Duration = Duration::from_secs(120);
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Brings a host's attempts and claims in line with its queue and its limit.
     pub(crate) fn balance(&mut self, now: Time, room: &mut impl Room, host: u32) {
         while let Some(orphan) = self.hosts.at(host).orphans.front()
@@ -43,8 +43,8 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         while self.may_claim(host)
             && let Some(request) = self.hosts.at(host).queue.first_parked()
         {
-            let mark = self.requests[request].mark(room.overtakes());
-            let mark = mark.max(self.hosts.at(host).mark);
+            let overtakes_before = self.requests[request].overtakes_before(room.overtakes());
+            let overtakes_before = overtakes_before.max(self.hosts.at(host).overtakes_before);
             let Self {
                 hosts, requests, ..
             } = self;
@@ -52,7 +52,10 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
             self.note_wait(request);
             let ticket = self.requests[request].ticket();
             let id = self.hosts.id(host);
-            match self.budget(room).claim(ticket, self.shard, id, mark) {
+            match self
+                .budget(room)
+                .claim(ticket, self.shard, id, overtakes_before)
+            {
                 Some(slot) => {
                     // A grant for an older request may be on its way; slots are alike.
                     let first = self.hosts.at(host).queue.first_claimed();
@@ -228,27 +231,30 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
         self.idle.front()
     }
 
-    /// Withdraws a request's claim and returns its mark; `None` if it is granted already.
+    /// Withdraws a request's claim and returns the overtakes before it; `None` if it is granted already.
     pub(crate) fn withdraw_claim(&mut self, room: &mut impl Room, request: u32) -> Option<u64> {
         let Request { host, .. } = self.requests[request];
         let ticket = self.requests[request].ticket();
-        let mark = self.budget(room).withdraw(ticket);
-        if mark.is_some() {
+        let overtakes_before = self.budget(room).withdraw(ticket);
+        if overtakes_before.is_some() {
             self.hosts.at_mut(host).reserved -= 1;
         }
-        mark
+        overtakes_before
     }
 
     /// Withdraws all claims of a host that is to open one connection at a time. Its requests wait
     /// for the host again.
     pub(crate) fn withdraw_claims(&mut self, room: &mut impl Room, host: u32) {
         while let Some(request) = self.hosts.at(host).queue.last_claimed(&self.requests) {
-            let mark = self.withdraw_claim(room, request);
-            let mark = mark.unwrap_or_else(|| room.overtakes());
+            let overtakes_before = self.withdraw_claim(room, request);
+            let overtakes_before = overtakes_before.unwrap_or_else(|| room.overtakes());
             let Self {
                 hosts, requests, ..
             } = self;
-            hosts.at_mut(host).queue.park(requests, request, mark);
+            hosts
+                .at_mut(host)
+                .queue
+                .park(requests, request, overtakes_before);
             self.note_wait(request);
             self.mark(host);
         }

@@ -9,7 +9,7 @@ use crate::room::Room;
 use crate::stats::WaitingTime;
 use crate::time::Time;
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Why a request waits; `None` if it does not.
     pub fn waiting(&self, now: Time, room: &mut impl Room, id: RequestId) -> Option<Waiting> {
         let slot = self.find_request(id)?;
@@ -64,14 +64,14 @@ impl<K: Eq + Clone, N: Default> Engine<K, N> {
     }
 
     /// The requests whose connections users hold, each with its host's key, the time of its answer,
-    /// and the driver's note.
-    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Time, &N)> {
+    /// and the driver's data.
+    pub fn held(&self) -> impl Iterator<Item = (RequestId, &K, Time, &D)> {
         self.requests
             .iter()
             .filter(|(_, request)| matches!(request.stage, Stage::Held(..)))
             .map(|(slot, request)| {
                 let key = &self.hosts.at(request.host).key;
-                (self.request_id(slot), key, request.since, &request.note)
+                (self.request_id(slot), key, request.since, &request.data)
             })
     }
 

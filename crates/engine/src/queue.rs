@@ -53,7 +53,7 @@ impl Queue {
     }
 
     /// Adds a request at the end, parked.
-    pub(crate) fn push<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32) {
+    pub(crate) fn push<D>(&mut self, requests: &mut Arena<Request<D>>, slot: u32) {
         debug_assert!(requests[slot].stage.is_parked(), "it is to wait");
         self.list.push_back(requests, slot, Request::link);
         self.len += 1;
@@ -63,7 +63,7 @@ impl Queue {
     }
 
     /// Turns the first parked request into the last claimed one.
-    pub(crate) fn claim<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32) {
+    pub(crate) fn claim<D>(&mut self, requests: &mut Arena<Request<D>>, slot: u32) {
         debug_assert_eq!(self.first_parked, slot, "claims go in order");
         requests[slot].stage = Stage::Claimed;
         self.first_parked = requests[slot].link.next;
@@ -73,7 +73,7 @@ impl Queue {
     }
 
     /// The last request with a claim.
-    pub(crate) fn last_claimed<N>(&self, requests: &Arena<Request<N>>) -> Option<u32> {
+    pub(crate) fn last_claimed<D>(&self, requests: &Arena<Request<D>>) -> Option<u32> {
         self.first_claimed()?;
         match self.first_parked() {
             Some(parked) => Some(requests[parked].link.previous),
@@ -81,14 +81,19 @@ impl Queue {
         }
     }
 
-    /// Turns the last claimed request into the first parked one, with its earlier mark.
-    pub(crate) fn park<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32, mark: u64) {
+    /// Turns the last claimed request into the first parked one, with the overtakes before it as they were.
+    pub(crate) fn park<D>(
+        &mut self,
+        requests: &mut Arena<Request<D>>,
+        slot: u32,
+        overtakes_before: u64,
+    ) {
         debug_assert_eq!(
             self.last_claimed(requests),
             Some(slot),
             "the last goes first"
         );
-        requests[slot].stage = Stage::Parked(mark as u32);
+        requests[slot].stage = Stage::Parked(overtakes_before as u32);
         self.first_parked = slot;
         if self.first_claimed == slot {
             self.first_claimed = NIL;
@@ -96,21 +101,21 @@ impl Queue {
     }
 
     /// Gives the first request without an attempt the one in slot `attempt`.
-    pub(crate) fn attend<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32, attempt: u32) {
+    pub(crate) fn attend<D>(&mut self, requests: &mut Arena<Request<D>>, slot: u32, attempt: u32) {
         debug_assert_eq!(self.first_unattended(), Some(slot), "attempts go in order");
         self.step_over(requests, slot);
         requests[slot].stage = Stage::Attended(attempt);
     }
 
     /// Takes a request out, wherever it stands.
-    pub(crate) fn remove<N>(&mut self, requests: &mut Arena<Request<N>>, slot: u32) {
+    pub(crate) fn remove<D>(&mut self, requests: &mut Arena<Request<D>>, slot: u32) {
         self.step_over(requests, slot);
         self.list.remove(requests, slot, Request::link);
         self.len -= 1;
     }
 
     /// Moves the starts of the runs past a request that leaves its run.
-    fn step_over<N>(&mut self, requests: &Arena<Request<N>>, slot: u32) {
+    fn step_over<D>(&mut self, requests: &Arena<Request<D>>, slot: u32) {
         let next = requests[slot].link.next;
         if self.first_claimed == slot {
             let claimed = next != NIL && requests[next].stage == Stage::Claimed;

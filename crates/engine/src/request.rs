@@ -210,10 +210,10 @@ impl Stage {
     }
 }
 
-/// A request, and the driver's note on it.
+/// A request, and the driver's data about it.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
-pub(crate) struct Request<N> {
+pub(crate) struct Request<D> {
     pub(crate) number: u64,
     pub(crate) host: u32,
     pub(crate) stage: Stage,
@@ -231,7 +231,7 @@ pub(crate) struct Request<N> {
     pub(crate) rare: Option<Box<Rare>>,
     /// Whether it is counted against `max_queued`.
     pub(crate) counted: bool,
-    pub(crate) note: N,
+    pub(crate) data: D,
 }
 
 #[derive(Debug, Default)]
@@ -245,9 +245,9 @@ pub(crate) struct Rare {
     pub(crate) lost: bool,
 }
 
-impl<N> Request<N> {
+impl<D> Request<D> {
     #[inline]
-    pub(crate) fn new(number: u64, host: u32, now: Time, deadline: Option<Time>, note: N) -> Self {
+    pub(crate) fn new(number: u64, host: u32, now: Time, deadline: Option<Time>, data: D) -> Self {
         Self {
             number,
             host,
@@ -259,7 +259,7 @@ impl<N> Request<N> {
             deadline,
             rare: None,
             counted: false,
-            note,
+            data,
         }
     }
 
@@ -277,11 +277,11 @@ impl<N> Request<N> {
 
     /// The count of overtakes when it was parked, if there have been fewer than 2^32 since. For a
     /// request that is not parked, the count now.
-    pub(crate) fn mark(&self, overtakes: u64) -> u64 {
-        let Stage::Parked(mark) = self.stage else {
+    pub(crate) fn overtakes_before(&self, overtakes: u64) -> u64 {
+        let Stage::Parked(overtakes_before) = self.stage else {
             return overtakes;
         };
-        let since = (overtakes as u32).wrapping_sub(mark);
+        let since = (overtakes as u32).wrapping_sub(overtakes_before);
         overtakes.saturating_sub(since.into())
     }
 
@@ -414,7 +414,7 @@ mod tests {
         for overtakes in [0, 7, u64::from(u32::MAX), (1 << 32) + 5] {
             request.enter_queue(Ticket(1), overtakes);
             for later in [0, 1, u64::from(u32::MAX)] {
-                assert_eq!(request.mark(overtakes + later), overtakes);
+                assert_eq!(request.overtakes_before(overtakes + later), overtakes);
             }
         }
     }

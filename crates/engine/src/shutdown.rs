@@ -7,7 +7,7 @@ use crate::event::EndReason;
 use crate::room::Room;
 use crate::time::Time;
 
-impl<K: Eq + Clone, N: Default> Engine<K, N> {
+impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Grants the slots that became free while the budget was frozen. The driver thaws the budget
     /// before.
     pub fn resume(&mut self, now: Time, room: &mut impl Room) {

@@ -110,9 +110,9 @@ impl Timers {
     }
 
     /// Sets the deadline of `key`, in place of an earlier one; `None` withdraws it.
-    pub(crate) fn set<N>(
+    pub(crate) fn set<D>(
         &mut self,
-        requests: &mut Arena<Request<N>>,
+        requests: &mut Arena<Request<D>>,
         key: TimerKey,
         at: Option<Time>,
     ) {
@@ -146,7 +146,7 @@ impl Timers {
         }
     }
 
-    pub(crate) fn withdraw<N>(&mut self, requests: &mut Arena<Request<N>>, key: TimerKey) {
+    pub(crate) fn withdraw<D>(&mut self, requests: &mut Arena<Request<D>>, key: TimerKey) {
         match self.place(requests, key) {
             Place::Nowhere => return,
             Place::Line => {
@@ -165,7 +165,7 @@ impl Timers {
     }
 
     /// Whether a request is due at its own deadline, and after all in the line.
-    fn may_join<N>(&self, requests: &Arena<Request<N>>, slot: u32, new: &Entry) -> bool {
+    fn may_join<D>(&self, requests: &Arena<Request<D>>, slot: u32, new: &Entry) -> bool {
         requests[slot].deadline == Some(new.at)
             && self
                 .line
@@ -174,7 +174,7 @@ impl Timers {
     }
 
     #[inline(never)]
-    fn next_is_earliest<N>(&mut self, requests: &Arena<Request<N>>) {
+    fn next_is_earliest<D>(&mut self, requests: &Arena<Request<D>>) {
         let first = self.line.front().and_then(|first| in_line(requests, first));
         self.earliest = match (first, self.heap.first()) {
             (Some(first), Some(top)) if top.is_before(&first) => Some(*top),
@@ -186,7 +186,7 @@ impl Timers {
     }
 
     #[inline(never)]
-    fn leave_heap<N>(&mut self, requests: &mut Arena<Request<N>>, key: TimerKey, place: usize) {
+    fn leave_heap<D>(&mut self, requests: &mut Arena<Request<D>>, key: TimerKey, place: usize) {
         match key {
             TimerKey::Request(slot) => requests[slot].timer = Link::UNLINKED,
             _ => *self.kept(Key::new(key)) = NIL,
@@ -223,7 +223,7 @@ impl Timers {
     }
 
     /// The deadline of `key`, if it has one.
-    pub(crate) fn at<N>(&self, requests: &Arena<Request<N>>, key: TimerKey) -> Option<Time> {
+    pub(crate) fn at<D>(&self, requests: &Arena<Request<D>>, key: TimerKey) -> Option<Time> {
         match (self.place(requests, key), key) {
             (Place::Line, TimerKey::Request(slot)) => requests[slot].deadline,
             (Place::Heap(place), _) => Some(self.heap[place].at),
@@ -232,7 +232,7 @@ impl Timers {
     }
 
     /// Whether the line is in order, and `earliest` is right.
-    pub(crate) fn is_in_order<N>(&self, requests: &Arena<Request<N>>) -> bool {
+    pub(crate) fn is_in_order<D>(&self, requests: &Arena<Request<D>>) -> bool {
         let (mut at, mut last, mut before) = (self.line.front, NIL, None);
         while at != NIL {
             let Some(entry) = in_line(requests, at) else {
@@ -250,7 +250,7 @@ impl Timers {
     }
 
     /// All deadlines, the first due first.
-    pub(crate) fn in_order<N>(&self, requests: &Arena<Request<N>>) -> Vec<(Time, TimerKey)> {
+    pub(crate) fn in_order<D>(&self, requests: &Arena<Request<D>>) -> Vec<(Time, TimerKey)> {
         let mut entries = self.heap.clone();
         let mut at = self.line.front;
         while at != NIL {
@@ -266,7 +266,7 @@ impl Timers {
     }
 
     #[inline]
-    fn place<N>(&self, requests: &Arena<Request<N>>, key: TimerKey) -> Place {
+    fn place<D>(&self, requests: &Arena<Request<D>>, key: TimerKey) -> Place {
         let in_heap = match key {
             TimerKey::Request(slot) => {
                 let Link { previous, next } = requests[slot].timer;
@@ -287,20 +287,20 @@ impl Timers {
         Place::Heap(in_heap as usize)
     }
 
-    fn rise<N>(&mut self, requests: &mut Arena<Request<N>>, mut at: usize) {
+    fn rise<D>(&mut self, requests: &mut Arena<Request<D>>, mut at: usize) {
         while at > 0 {
             let parent = (at - 1) / BRANCHES;
             if !self.earlier(at, parent) {
                 break;
             }
             self.heap.swap(at, parent);
-            self.note(requests, at);
+            self.record_place(requests, at);
             at = parent;
         }
-        self.note(requests, at);
+        self.record_place(requests, at);
     }
 
-    fn sink<N>(&mut self, requests: &mut Arena<Request<N>>, mut at: usize) {
+    fn sink<D>(&mut self, requests: &mut Arena<Request<D>>, mut at: usize) {
         loop {
             let children = at * BRANCHES + 1..(at * BRANCHES + 1 + BRANCHES).min(self.heap.len());
             let Some(child) = children.reduce(|a, b| if self.earlier(b, a) { b } else { a }) else {
@@ -310,10 +310,10 @@ impl Timers {
                 break;
             }
             self.heap.swap(at, child);
-            self.note(requests, at);
+            self.record_place(requests, at);
             at = child;
         }
-        self.note(requests, at);
+        self.record_place(requests, at);
     }
 
     fn earlier(&self, a: usize, b: usize) -> bool {
@@ -321,7 +321,7 @@ impl Timers {
     }
 
     /// Stores in a record where in the heap its deadline is.
-    fn note<N>(&mut self, requests: &mut Arena<Request<N>>, at: usize) {
+    fn record_place<D>(&mut self, requests: &mut Arena<Request<D>>, at: usize) {
         let key = self.heap[at].key;
         match key.get() {
             TimerKey::Request(slot) => {
@@ -335,7 +335,7 @@ impl Timers {
     }
 }
 
-fn entry<N>(requests: &Arena<Request<N>>, slot: u32, at: Time) -> Entry {
+fn entry<D>(requests: &Arena<Request<D>>, slot: u32, at: Time) -> Entry {
     Entry {
         at,
         order: requests[slot].ticket().0 as u32,
@@ -344,7 +344,7 @@ fn entry<N>(requests: &Arena<Request<N>>, slot: u32, at: Time) -> Entry {
 }
 
 /// The deadline of a request in the line.
-fn in_line<N>(requests: &Arena<Request<N>>, slot: u32) -> Option<Entry> {
+fn in_line<D>(requests: &Arena<Request<D>>, slot: u32) -> Option<Entry> {
     Some(entry(requests, slot, requests[slot].deadline?))
 }
 

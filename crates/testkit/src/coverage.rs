@@ -98,8 +98,8 @@ impl Coverage {
             Action::Cancel(_) => self.hit("an attempt is withdrawn"),
             Action::Close(_) => self.hit("a connection closes"),
             Action::Abandon(_) => self.hit("a closing is given up"),
-            Action::Tell(_, Message::Grant(_)) => self.hit("a slot goes to another shard"),
-            Action::Tell(_, Message::MakeRoom) => self.hit("another shard is asked for room"),
+            Action::Send(_, Message::Grant(_)) => self.hit("a slot goes to another shard"),
+            Action::Send(_, Message::MakeRoom) => self.hit("another shard is asked for room"),
         }
     }
 

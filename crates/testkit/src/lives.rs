@@ -81,7 +81,7 @@ impl Lives {
 
     /// An engine has asked for an action: the event of it came before.
     pub fn act(&mut self, action: &Action) {
-        if !matches!(action, Action::Tell(..)) {
+        if !matches!(action, Action::Send(..)) {
             let told = self.actions.pop_front();
             assert_eq!(told, Some(format!("{action:?}")), "W5: the event's action");
         }

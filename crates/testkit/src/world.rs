@@ -356,7 +356,7 @@ impl World {
 
     pub fn deliver_message(&mut self) {
         if let Some((shard, message)) = self.messages.pop_front() {
-            self.engines[shard].told(self.now, &mut self.room, message);
+            self.engines[shard].receive(self.now, &mut self.room, message);
             self.drain(shard);
         }
     }
@@ -527,7 +527,7 @@ impl World {
                 self.ledger.abandoned(shard, id);
                 self.abandoned += 1;
             }
-            Action::Tell(to, message) => {
+            Action::Send(to, message) => {
                 self.messages.push_back((usize::from(to.0), message));
             }
         }

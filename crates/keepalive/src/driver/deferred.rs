@@ -29,7 +29,7 @@ pub(crate) enum Work<C: Connector> {
     Close(ShardId, ConnectionId, Option<Box<Live<C>>>),
     Stop(Arc<Stop>),
     Remove(Arc<Stop>),
-    Tell(ShardId, Message),
+    Send(ShardId, Message),
     /// An error that no request took; it may contain user code.
     Discard(ConnectError),
     Ring,
@@ -87,9 +87,9 @@ impl<C: Connector> Work<C> {
                     });
                 }
             }
-            Self::Tell(to, message) => {
+            Self::Send(to, message) => {
                 driver.enter(to, following, |shard, now, room| {
-                    shard.engine.told(now, room, message);
+                    shard.engine.receive(now, room, message);
                 });
             }
         }

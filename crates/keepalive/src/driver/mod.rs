@@ -56,7 +56,7 @@ impl<C: Connector> Driver<C> {
         let shards = (0..config.settings().shards).map(ShardId);
         Self {
             shards: shards
-                .map(|id| Padded(Mutex::new(Shard::new(id, Engine::with_notes(config, id)))))
+                .map(|id| Padded(Mutex::new(Shard::new(id, Engine::with_data(config, id)))))
                 .collect(),
             common: Common::new(config),
             signals: Arc::new(Signals::new()),

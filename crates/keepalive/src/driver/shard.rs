@@ -270,7 +270,7 @@ impl<C: Connector> Shard<C> {
     #[inline]
     pub(crate) fn cell(&mut self, id: RequestId) -> &mut Cell {
         self.engine
-            .note_mut(id)
+            .data_mut(id)
             .expect("a request that has not ended")
     }
 
@@ -293,7 +293,7 @@ impl<C: Connector> Shard<C> {
 
     /// The connection that is held for a request whose answer has not been taken.
     pub(crate) fn held_for(&self, id: RequestId) -> Option<ConnectionId> {
-        match self.engine.note(id)?.answer {
+        match self.engine.data(id)?.answer {
             Answered::With(connection) => Some(connection),
             _ => None,
         }
@@ -522,7 +522,7 @@ impl<C: Connector> Shard<C> {
                     self.expect_task(id);
                     deferred.push(Work::Close(self.id, id, live));
                 }
-                Action::Tell(shard, message) => deferred.push(Work::Tell(shard, message)),
+                Action::Send(shard, message) => deferred.push(Work::Send(shard, message)),
             }
         }
         // No request took the error.
@@ -550,7 +550,7 @@ impl<C: Connector> Shard<C> {
     }
 
     fn answer(&mut self, deferred: &mut Deferred<C>, id: RequestId, answer: Answered) {
-        let Some(cell) = self.engine.note_mut(id) else {
+        let Some(cell) = self.engine.data_mut(id) else {
             // The request was forgotten in the same input.
             return;
         };

@@ -145,7 +145,7 @@ impl Model {
             host,
             stage: Stage::Refused,
             arrival: 0,
-            mark: 0,
+            overtakes_before: 0,
             again: false,
             lost: false,
             until: self.now + timeout.unwrap_or(self.settings.timeout),

@@ -34,10 +34,10 @@ impl Model {
             return;
         }
         let arrival = self.event();
-        let mark = self.overtakes;
+        let overtakes_before = self.overtakes;
         let request = self.request_mut(number);
         request.stage = Stage::Parked;
-        (request.arrival, request.mark) = (arrival, mark);
+        (request.arrival, request.overtakes_before) = (arrival, overtakes_before);
         let at = request
             .attempt_until
             .map_or(request.until, |until| until.min(request.until));
@@ -108,10 +108,10 @@ impl Model {
             && let Some(next) = self.parked(host)
         {
             let older = self.claims();
-            let mark = self.hosts[host].mark;
+            let overtakes_before = self.hosts[host].overtakes_before;
             let request = self.request_mut(next);
             request.stage = Stage::Claimed;
-            request.mark = request.mark.max(mark);
+            request.overtakes_before = request.overtakes_before.max(overtakes_before);
             let is_oldest = older
                 .iter()
                 .all(|&other| self.request_at(next).arrival < self.request_at(other).arrival);
@@ -250,7 +250,7 @@ impl Model {
     /// leases is not known.
     pub(super) fn note_limit(&mut self, host: usize) {
         if self.open_of(host) == self.max_of(host) || self.awaits_capacity(host) {
-            self.hosts[host].mark = self.overtakes;
+            self.hosts[host].overtakes_before = self.overtakes;
         }
     }
 

@@ -110,7 +110,7 @@ pub(super) struct Request {
     /// Its place in the order of arrival.
     pub(super) arrival: u64,
     /// The count of overtakes at its arrival, or when it began to wait for room in total.
-    pub(super) mark: u64,
+    pub(super) overtakes_before: u64,
     /// Whether it has arrived again after its connection ended: it was admitted before.
     pub(super) again: bool,
     /// Whether a new connection ended before the request took it.
@@ -206,7 +206,7 @@ pub(super) struct Host {
     /// The figures that only grow. The others are counted when they are read.
     pub(super) since_start: Counts,
     /// The count of overtakes when the host was last held up.
-    pub(super) mark: u64,
+    pub(super) overtakes_before: u64,
     /// Its own limit in place of `max_per_host`.
     pub(super) limit: Option<usize>,
     /// Whether its connections carry several leases, as far as is known.

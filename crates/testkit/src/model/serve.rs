@@ -140,8 +140,10 @@ impl Model {
         if !self.needs_eviction() {
             return false;
         }
-        let mark = claims.iter().map(|&claim| self.request_at(claim).mark);
-        let overtaken = self.overtakes - mark.min().expect("there is a claim");
+        let overtakes_before = claims
+            .iter()
+            .map(|&claim| self.request_at(claim).overtakes_before);
+        let overtaken = self.overtakes - overtakes_before.min().expect("there is a claim");
         let max_reuse_streak = u64::from(self.settings.max_reuse_streak);
         let bound = max_reuse_streak * self.settings.max_open as u64;
         if self.connection_at(number).run < max_reuse_streak && overtaken < bound {

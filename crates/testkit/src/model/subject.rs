@@ -308,7 +308,7 @@ impl Subject {
             Action::Cancel(id) => Effect::Cancel(self.numbers[&id]),
             Action::Close(id) => Effect::Close(self.numbers[&id]),
             Action::Abandon(id) => Effect::Abandon(self.numbers[&id]),
-            Action::Tell(..) => panic!("there is no other shard"),
+            Action::Send(..) => panic!("there is no other shard"),
         }
     }
 
