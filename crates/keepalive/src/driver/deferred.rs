@@ -103,18 +103,25 @@ fn connect<C: Connector>(
     id: ConnectionId,
     host: Host,
 ) -> bool {
-    let Some((era, runtime)) = driver.home.runtime() else {
+    let Some((generation, runtime)) = driver.home.runtime() else {
         return false;
     };
-    let attempt = begin(Report::new(driver, era, shard, id), host);
-    spawn(driver, (era, runtime), shard, id, Task::Connect, attempt);
+    let attempt = begin(Report::new(driver, generation, shard, id), host);
+    spawn(
+        driver,
+        (generation, runtime),
+        shard,
+        id,
+        Task::Connect,
+        attempt,
+    );
     true
 }
 
 /// Starts the task of a connection, and lets its shard stop it.
 fn spawn<C: Connector>(
     driver: &Arc<Driver<C>>,
-    (era, runtime): (u64, Handle),
+    (generation, runtime): (u64, Handle),
     shard: ShardId,
     id: ConnectionId,
     task: Task,
@@ -127,7 +134,9 @@ fn spawn<C: Connector>(
         what: removable,
     });
     let kept = Arc::clone(&stop);
-    match driver.with_shard(shard, |shard, _, _| shard.task_started(id, task, era, kept)) {
+    match driver.with_shard(shard, |shard, _, _| {
+        shard.task_started(id, task, generation, kept)
+    }) {
         Started::GoesOn => {}
         Started::Unwanted => stop.abort(),
         Started::Past => drop(catch_panic(|| stop.remove())),
@@ -202,18 +211,19 @@ fn close<C: Connector>(
     live.stop_watching();
     let mut context = Context::from_waker(Waker::noop());
     let runtime = driver.home.runtime();
-    let (Some((era, runtime)), false) = (runtime, live.poll_close(&mut context).is_ready()) else {
+    let (Some((generation, runtime)), false) = (runtime, live.poll_close(&mut context).is_ready())
+    else {
         live.discard();
         return true;
     };
     let mut closing = Closing {
         live: Some(live),
-        _report: Report::new(driver, era, shard, id),
+        _report: Report::new(driver, generation, shard, id),
     };
     let what = async move {
         poll_fn(|context| closing.poll(context)).await;
     };
-    spawn(driver, (era, runtime), shard, id, Task::Close, what);
+    spawn(driver, (generation, runtime), shard, id, Task::Close, what);
     false
 }
 
@@ -244,17 +254,17 @@ impl<C: Connector> Drop for Closing<C> {
 struct Report<C: Connector> {
     driver: Arc<Driver<C>>,
     /// The number of the task's runtime.
-    era: u64,
+    generation: u64,
     shard: ShardId,
     id: ConnectionId,
     reported: bool,
 }
 
 impl<C: Connector> Report<C> {
-    fn new(driver: &Arc<Driver<C>>, era: u64, shard: ShardId, id: ConnectionId) -> Self {
+    fn new(driver: &Arc<Driver<C>>, generation: u64, shard: ShardId, id: ConnectionId) -> Self {
         Self {
             driver: Arc::clone(driver),
-            era,
+            generation,
             shard,
             id,
             reported: false,
@@ -263,11 +273,11 @@ impl<C: Connector> Report<C> {
 
     fn finish(mut self, result: Result<C::Connection, ConnectError>, host: Host) {
         self.reported = true;
-        let (shard, id, era) = (self.shard, self.id, self.era);
+        let (shard, id, generation) = (self.shard, self.id, self.generation);
         match result {
             Err(error) => self.fail(Some(error)),
             Ok(io) => {
-                let live = Live::new(io, &self.driver.signals, shard, id, era, host);
+                let live = Live::new(io, &self.driver.signals, shard, id, generation, host);
                 self.succeed(Box::new(live));
             }
         }
@@ -276,7 +286,7 @@ impl<C: Connector> Report<C> {
     fn succeed(&self, live: Box<Live<C>>) {
         let id = self.id;
         let unwanted = self.driver.with_shard(self.shard, |shard, now, room| {
-            match shard.ends_task(id, self.era) {
+            match shard.ends_task(id, self.generation) {
                 true => {
                     shard.open(live, now, room);
                     None
@@ -295,7 +305,7 @@ impl<C: Connector> Report<C> {
         let id = self.id;
         self.driver.with_shard(self.shard, |shard, now, room| {
             shard.failure = error;
-            if shard.ends_task(id, self.era) {
+            if shard.ends_task(id, self.generation) {
                 shard.task_ended(id);
                 shard.engine.failed(now, room, id);
             }
@@ -311,7 +321,7 @@ impl<C: Connector> Drop for Report<C> {
         let panicked = std::thread::panicking();
         if !panicked && self.driver.lock(self.shard).engine.is_connecting(self.id) {
             // The driver did not stop this task, so its runtime did.
-            self.driver.runtime_lost(self.era);
+            self.driver.runtime_lost(self.generation);
         }
         self.fail(panicked.then(self::panicked));
     }

@@ -19,7 +19,7 @@ use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 pub(crate) struct Home {
     runtime: Mutex<Runtime>,
     /// The number of the present runtime, or none.
-    era: AtomicU64,
+    generation: AtomicU64,
     /// Distinguishes users of the home from those of other runtimes; [`runtime::ANYWHERE`] where
     /// this is not needed.
     mark: AtomicU64,
@@ -32,7 +32,7 @@ struct Runtime {
     handle: Option<Handle>,
     keeper: Option<Arc<Removable>>,
     /// Counts the runtimes, so that the end of one is not taken for the end of the next.
-    era: u64,
+    generation: u64,
 }
 
 /// The state of the runtimes before the present one.
@@ -47,8 +47,8 @@ pub(crate) struct Past {
 impl Home {
     /// The number of the present runtime, or [`NO_RUNTIME`].
     #[inline]
-    pub(crate) fn era(&self) -> u64 {
-        self.era.load(Ordering::Acquire)
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Whether there is a home, and the caller is within another runtime.
@@ -67,15 +67,15 @@ impl Home {
     /// The runtime of the home, with its number.
     pub(crate) fn runtime(&self) -> Option<(u64, Handle)> {
         let runtime = self.runtime.lock();
-        Some((runtime.era, runtime.handle.clone()?))
+        Some((runtime.generation, runtime.handle.clone()?))
     }
 
     /// The state of the runtimes before the one with this number.
-    pub(crate) fn past(&self, era: u64) -> Past {
-        let left = era.saturating_sub(1);
+    pub(crate) fn past(&self, generation: u64) -> Past {
+        let left = generation.saturating_sub(1);
         let own = self.own.load(Ordering::Relaxed);
         Past {
-            lost: if own == era {
+            lost: if own == generation {
                 left.saturating_sub(1)
             } else {
                 left
@@ -90,7 +90,7 @@ impl<C: Connector> Driver<C> {
     pub(crate) fn ensure_home(self: &Arc<Self>) -> Result<(), Cause> {
         loop {
             // The home may be lost, or another one found, between a look and a lock.
-            let is_done = match self.home.era() {
+            let is_done = match self.home.generation() {
                 NO_RUNTIME => self.settle_here()?,
                 _ => !self.home.is_elsewhere() || self.move_home(),
             };
@@ -112,14 +112,14 @@ impl<C: Connector> Driver<C> {
         if runtime.handle.is_some() {
             return Ok(false);
         }
-        runtime.era += 1;
-        let era = runtime.era;
-        let (task, keeper) = Removable::new(keeper::keep(self, era));
+        runtime.generation += 1;
+        let generation = runtime.generation;
+        let (task, keeper) = Removable::new(keeper::keep(self, generation));
         runtime.handle = Some(current.clone());
         runtime.keeper = Some(keeper);
         let mark = runtime::mark(&current);
         self.home.mark.store(mark, Ordering::Relaxed);
-        self.home.era.store(era, Ordering::Release);
+        self.home.generation.store(generation, Ordering::Release);
         drop(runtime);
         current.spawn(task);
         Ok(true)
@@ -139,40 +139,42 @@ impl<C: Connector> Driver<C> {
         let Ok(thread) = OwnThread::start() else {
             return true;
         };
-        runtime.era += 1;
-        let era = runtime.era;
+        runtime.generation += 1;
+        let generation = runtime.generation;
         runtime.handle = Some(thread.handle().clone());
         let before = runtime.keeper.take();
-        self.home.own.store(era, Ordering::Relaxed);
+        self.home.own.store(generation, Ordering::Relaxed);
         self.home.mark.store(runtime::ANYWHERE, Ordering::Relaxed);
-        self.home.era.store(era, Ordering::Release);
+        self.home.generation.store(generation, Ordering::Release);
         drop(runtime);
         // Otherwise the old keeper would receive signals for the new one.
         if let Some(before) = before {
             before.remove();
         }
-        thread.run(keeper::keep(self, era));
+        thread.run(keeper::keep(self, generation));
         for shard in self.ids() {
             self.with_shard(shard, |shard, now, room| {
-                shard.follow(now, room, self.home.past(era));
+                shard.follow(now, room, self.home.past(generation));
             });
         }
         true
     }
 
     /// Handles the loss of the home's runtime; a later request may bring another.
-    pub(crate) fn runtime_lost(self: &Arc<Self>, era: u64) {
+    pub(crate) fn runtime_lost(self: &Arc<Self>, generation: u64) {
         let mut runtime = self.home.runtime.lock();
-        if runtime.era != era || runtime.handle.take().is_none() {
+        if runtime.generation != generation || runtime.handle.take().is_none() {
             return;
         }
         // The keeper is dropped with its task.
         runtime.keeper = None;
-        self.home.era.store(NO_RUNTIME, Ordering::Release);
+        self.home.generation.store(NO_RUNTIME, Ordering::Release);
         self.common.freeze();
         drop(runtime);
         for shard in self.ids() {
-            self.with_shard(shard, |shard, now, room| shard.runtime_lost(now, room, era));
+            self.with_shard(shard, |shard, now, room| {
+                shard.runtime_lost(now, room, generation)
+            });
         }
         self.common.thaw();
         self.with_shard(ShardId(0), |shard, now, room| {
@@ -202,7 +204,7 @@ mod tests {
         let _within = late.enter();
         assert!(!driver.settle_here().unwrap());
         driver.ensure_home().unwrap();
-        assert_eq!(driver.home.era(), 2);
+        assert_eq!(driver.home.generation(), 2);
     }
 
     #[test]

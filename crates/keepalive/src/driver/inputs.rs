@@ -73,7 +73,7 @@ impl<C: Connector> Driver<C> {
         mut room: CommonRoom<'_>,
         deferred: &mut Deferred<C>,
     ) {
-        if self.home.era() == NO_RUNTIME {
+        if self.home.generation() == NO_RUNTIME {
             // Without a runtime, nothing watches idle connections or enforces deadlines.
             let totals = shard.engine.totals();
             if totals.waiting + totals.connecting + totals.idle > 0 {
@@ -107,14 +107,14 @@ impl<C: Connector> Driver<C> {
         location: &'static Location<'static>,
         waker: &Waker,
     ) -> Result<Box<Live<C>>, Asked> {
-        let era = self.home.era();
-        if era == NO_RUNTIME || self.home.is_elsewhere() {
+        let generation = self.home.generation();
+        if generation == NO_RUNTIME || self.home.is_elsewhere() {
             return Err(self.ask(request, location));
         }
         let mut shard = self.lock(self.shard_of(request));
         let now = self.now(&mut shard);
         let mut room = self.common.room();
-        let leased = match shard.past + 1 >= era {
+        let leased = match shard.past + 1 >= generation {
             true => shard.lease(request, location, waker, now, &mut room),
             false => None,
         };
@@ -214,7 +214,7 @@ impl<C: Connector> Driver<C> {
         now: Time,
         room: &mut CommonRoom<'_>,
     ) -> RequestId {
-        shard.follow(now, room, self.home.past(self.home.era()));
+        shard.follow(now, room, self.home.past(self.home.generation()));
         shard.engine.tick(now, room);
         let host = request.host();
         let ask = Ask {
@@ -334,7 +334,7 @@ impl<C: Connector> Driver<C> {
                 let suspect = live.is_suspect();
                 let capacity = live.changed_capacity();
                 live.mark_seen(now);
-                if shard.is_past(live.era()) {
+                if shard.is_past(live.generation()) {
                     // Its runtime may never deliver its events again.
                     shard.engine.retire_open(now, room, connection);
                 }

@@ -9,14 +9,14 @@ use crate::driver::Driver;
 use crate::runtime::{timeout_at, unconstrained, yield_now};
 use crate::sync::{Arc, Weak};
 
-/// The keeper's future, for the runtime with number `era`.
+/// The keeper's future, for the runtime with number `generation`.
 pub(crate) fn keep<C: Connector>(
     driver: &Arc<Driver<C>>,
-    era: u64,
+    generation: u64,
 ) -> impl Future<Output = ()> + Send + 'static {
     let guard = KeeperGuard {
         driver: Arc::downgrade(driver),
-        era,
+        generation,
     };
     let signals = Arc::clone(&driver.signals);
     let keep = async move {
@@ -50,7 +50,7 @@ enum Round {
 /// Detects that the runtime has ended the keeper.
 struct KeeperGuard<C: Connector> {
     driver: Weak<Driver<C>>,
-    era: u64,
+    generation: u64,
 }
 
 impl<C: Connector> KeeperGuard<C> {
@@ -84,7 +84,7 @@ impl<C: Connector> Drop for KeeperGuard<C> {
         if let Some(driver) = self.driver.upgrade()
             && !driver.signals.has_ended()
         {
-            driver.runtime_lost(self.era);
+            driver.runtime_lost(self.generation);
         }
     }
 }

@@ -56,7 +56,7 @@ impl<C: Connector> Live<C> {
         signals: &Arc<Signals>,
         shard: ShardId,
         id: ConnectionId,
-        era: u64,
+        generation: u64,
         host: Host,
     ) -> Self {
         let mut live = Self {
@@ -67,7 +67,7 @@ impl<C: Connector> Live<C> {
             capacity: Capacity::One,
             spent: false,
             seen: None,
-            watch: Arc::new(Watch::new(Arc::clone(signals), shard, id, host, era)),
+            watch: Arc::new(Watch::new(Arc::clone(signals), shard, id, host, generation)),
         };
         let (leases, provisional) = live.says();
         if let Some(handle) = live.share() {
@@ -99,8 +99,8 @@ impl<C: Connector> Live<C> {
 
     /// The number of the runtime that delivers its events.
     #[inline]
-    pub(crate) fn era(&self) -> u64 {
-        self.watch.era()
+    pub(crate) fn generation(&self) -> u64 {
+        self.watch.generation()
     }
 
     /// Whether it is a handle on a connection that stays in its shard.

@@ -26,7 +26,7 @@ use crate::sync::Arc;
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
     pub(crate) clock: Clock,
-    pub(crate) engine: Engine<Host, Cell>,
+    pub(crate) engine: Engine<Host, AnswerCell>,
     /// Indexed by the slots of connections.
     places: Vec<Place<C>>,
     numbers: Range<u64>,
@@ -41,13 +41,13 @@ pub(crate) struct Shard<C: Connector> {
 
 /// The driver's data about a request. Dropping it may run user code, so it must happen without a
 /// lock.
-pub(crate) struct Cell {
+pub(crate) struct AnswerCell {
     answer: Answered,
     /// The source location of the request.
     pub(crate) location: &'static Location<'static>,
 }
 
-impl Default for Cell {
+impl Default for AnswerCell {
     fn default() -> Self {
         Self {
             answer: Answered::No,
@@ -100,7 +100,7 @@ pub(crate) struct Gone<C: Connector> {
 }
 
 impl<C: Connector> Shard<C> {
-    pub(crate) fn new(id: ShardId, engine: Engine<Host, Cell>) -> Self {
+    pub(crate) fn new(id: ShardId, engine: Engine<Host, AnswerCell>) -> Self {
         Self {
             id,
             clock: Clock::new(),
@@ -146,7 +146,7 @@ impl<C: Connector> Shard<C> {
             timeout: request.own_timeout(),
             queue_timeout: request.own_queue_timeout(),
         };
-        let cell = Cell {
+        let cell = AnswerCell {
             answer: Answered::No,
             location,
         };
@@ -157,7 +157,7 @@ impl<C: Connector> Shard<C> {
         };
         match self.engine.lease(now, room, ask, cell, take)? {
             engine::Leased::Held(id, (is_doubtful, mut live)) => {
-                debug_assert!(!self.is_past(live.era()), "it would not be idle");
+                debug_assert!(!self.is_past(live.generation()), "it would not be idle");
                 if live.is_main() {
                     let connection = live.id();
                     self.put(live);
@@ -198,7 +198,7 @@ impl<C: Connector> Shard<C> {
             self.share_out(id, now)?
         } else {
             // A runtime that is no longer the home may never deliver events.
-            if self.is_past(live.era()) || (live.is_doubtful(now) && live.check().is_err()) {
+            if self.is_past(live.generation()) || (live.is_doubtful(now) && live.check().is_err()) {
                 self.put(live);
                 return Err(self.gone(id, None));
             }
@@ -217,7 +217,7 @@ impl<C: Connector> Shard<C> {
         let live = self.live(id).expect(HERE);
         let doubtful = live.is_suspect() || (live.is_stale(now) && !crowded);
         let handle = live.share();
-        let past = live.era() <= past;
+        let past = live.generation() <= past;
         match handle {
             Some(handle) if !past && (!doubtful || live.check().is_ok()) => Ok(handle),
             handle => Err(self.gone(id, handle)),
@@ -244,7 +244,7 @@ impl<C: Connector> Shard<C> {
         id: RequestId,
         now: Time,
         room: &mut impl Room,
-    ) -> Option<Cell> {
+    ) -> Option<AnswerCell> {
         self.look_at_held(id, now, room);
         self.engine.forget(now, room, id)
     }
@@ -268,7 +268,7 @@ impl<C: Connector> Shard<C> {
 
     /// The driver's data about a request that has not ended.
     #[inline]
-    pub(crate) fn cell(&mut self, id: RequestId) -> &mut Cell {
+    pub(crate) fn cell(&mut self, id: RequestId) -> &mut AnswerCell {
         self.engine
             .data_mut(id)
             .expect("a request that has not ended")
@@ -346,16 +346,16 @@ impl<C: Connector> Shard<C> {
 
     /// Whether this shard knows that the runtime with this number is no longer the home.
     #[inline]
-    pub(crate) fn is_past(&self, era: u64) -> bool {
-        era <= self.past
+    pub(crate) fn is_past(&self, generation: u64) -> bool {
+        generation <= self.past
     }
 
-    /// Whether the end of a task on the runtime with number `era` ends its attempt or close.
+    /// Whether the end of a task on the runtime with number `generation` ends its attempt or close.
     /// Otherwise another task does the same, or will.
-    pub(crate) fn ends_task(&mut self, id: ConnectionId, era: u64) -> bool {
-        let past = self.is_past(era);
+    pub(crate) fn ends_task(&mut self, id: ConnectionId, generation: u64) -> bool {
+        let past = self.is_past(generation);
         match self.running(id) {
-            Some(running) if era <= running.since => false,
+            Some(running) if generation <= running.since => false,
             Some(running) if past && running.opens() => {
                 self.begin_anew(id);
                 false
@@ -395,9 +395,9 @@ impl<C: Connector> Shard<C> {
     }
 
     /// Ends the work of the runtime with this number and of those before, because they are gone.
-    pub(crate) fn runtime_lost(&mut self, now: Time, room: &mut impl Room, era: u64) {
-        if self.past < era {
-            self.past = era;
+    pub(crate) fn runtime_lost(&mut self, now: Time, room: &mut impl Room, generation: u64) {
+        if self.past < generation {
+            self.past = generation;
             self.engine.abandon(now, room);
         }
     }
@@ -408,14 +408,15 @@ impl<C: Connector> Shard<C> {
         for slot in 0..self.places.len() {
             match &mut self.places[slot] {
                 Place::Away => {}
-                Place::Here(live) if live.era() > self.past => {}
+                Place::Here(live) if live.generation() > self.past => {}
                 Place::Here(live) => {
                     let id = live.id();
                     self.engine.retire_open(now, room, id);
                 }
                 Place::Task(running) => {
                     let stop = running.stop.as_ref();
-                    let Some((_, stop)) = stop.filter(|(era, _)| *era <= self.past) else {
+                    let Some((_, stop)) = stop.filter(|(generation, _)| *generation <= self.past)
+                    else {
                         // It has begun on the new home already, or `task_started` will detect the
                         // move.
                         continue;
@@ -458,22 +459,22 @@ impl<C: Connector> Shard<C> {
         }
     }
 
-    /// Records the start of a connection's task on the runtime with number `era`.
+    /// Records the start of a connection's task on the runtime with number `generation`.
     pub(crate) fn task_started(
         &mut self,
         id: ConnectionId,
         task: Task,
-        era: u64,
+        generation: u64,
         stop: Arc<Stop>,
     ) -> Started {
-        let past = self.is_past(era);
+        let past = self.is_past(generation);
         let Some(running) = self.running(id) else {
             return Started::GoesOn;
         };
         if running.task != task {
             return Started::GoesOn;
         }
-        if era <= running.since {
+        if generation <= running.since {
             return Started::Past;
         }
         if past {
@@ -485,7 +486,7 @@ impl<C: Connector> Shard<C> {
         if running.unwanted {
             return Started::Unwanted;
         }
-        running.stop = Some((era, stop));
+        running.stop = Some((generation, stop));
         Started::GoesOn
     }
 
@@ -624,6 +625,6 @@ fn reserve<T>(records: &mut Vec<T>, slot: usize) {
 mod tests {
     #[test]
     fn a_cell_is_small() {
-        assert_eq!(size_of::<super::Cell>(), 32);
+        assert_eq!(size_of::<super::AnswerCell>(), 32);
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Watch {
     armed: AtomicBool,
     shard: ShardId,
     /// The number of the runtime that delivers the events.
-    era: u64,
+    generation: u64,
     signals: Arc<Signals>,
     host: Host,
 }
@@ -31,14 +31,14 @@ impl Watch {
         shard: ShardId,
         connection: ConnectionId,
         host: Host,
-        era: u64,
+        generation: u64,
     ) -> Self {
         Self {
             connection,
             fired: AtomicBool::new(false),
             armed: AtomicBool::new(false),
             shard,
-            era,
+            generation,
             signals,
             host,
         }
@@ -57,8 +57,8 @@ impl Watch {
 
     /// The number of the runtime that delivers its events.
     #[inline]
-    pub(crate) fn era(&self) -> u64 {
-        self.era
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The waker for the connection.
