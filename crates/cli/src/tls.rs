@@ -22,10 +22,8 @@ pub(crate) fn flag(flags: &TlsFlags) -> Option<&'static str> {
         ("--insecure", flags.insecure),
         ("--cert", flags.cert.is_some()),
     ];
-    given
-        .iter()
-        .find(|(_, given)| *given)
-        .map(|(flag, _)| *flag)
+    let mut given = given.into_iter();
+    given.find_map(|(flag, is_given)| is_given.then_some(flag))
 }
 
 /// Reads the files that the flags name; fails if one is unreadable, or has no certificate or key.

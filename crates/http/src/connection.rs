@@ -26,10 +26,10 @@ use crate::resend::Failure;
 /// An HTTP/2 connection carries as many leases as the peer's current settings allow, and one until
 /// the settings arrive.
 pub struct HttpConnection<T = NetStream> {
-    speaks: Speaks<T>,
+    pub(crate) speaks: Speaks<T>,
 }
 
-enum Speaks<T> {
+pub(crate) enum Speaks<T> {
     One(Http1<T>),
     /// Owned by its manager.
     Two(Main<T>),
@@ -67,18 +67,6 @@ impl Unanswered {
 }
 
 impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
-    pub(crate) fn one(connection: Http1<T>) -> Self {
-        Self {
-            speaks: Speaks::One(connection),
-        }
-    }
-
-    pub(crate) fn two(connection: Main<T>) -> Self {
-        Self {
-            speaks: Speaks::Two(connection),
-        }
-    }
-
     /// The version of HTTP: 1.1 or 2.
     pub fn version(&self) -> Version {
         match &self.speaks {
@@ -153,7 +141,8 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
     /// connection.
     pub(crate) async fn left(&mut self) {
         if let Speaks::One(connection) = &mut self.speaks {
-            connection.upgraded();
+            // The user of the response has the transport, and may end our side.
+            connection.transport.keep_open(false);
             poll_fn(|context| connection.poll_left(context)).await;
         }
     }
@@ -174,7 +163,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
             Speaks::One(connection) => connection.poll_ready(context),
             Speaks::Two(_) => Poll::Ready(true),
             Speaks::Stream(handle) => {
-                handle.end();
+                handle.is_busy = false;
                 Poll::Ready(true)
             }
         }

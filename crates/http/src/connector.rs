@@ -7,6 +7,7 @@ use keepalive::{Attempt, ConnectError, Connection, Connector, NetConnector};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::HttpConnection;
+use crate::connection::Speaks;
 use crate::head::HeadLimits;
 use crate::http1::Http1;
 use crate::http2::{Main, Silence, Ventures, Windows};
@@ -91,9 +92,14 @@ pub(crate) enum Pings {
     Never,
 }
 
+/// 10 s each, as in Chrome.
 impl Default for Pings {
     fn default() -> Self {
-        Self::InDoubt(Silence::default())
+        let time = Duration::from_secs(10);
+        Self::InDoubt(Silence {
+            after: time,
+            timeout: time,
+        })
     }
 }
 
@@ -279,15 +285,14 @@ impl<C: StreamConnector> Connector for Http<C> {
             }
             (_, Versions::Either | Versions::One) => false,
         };
-        if speaks_two {
+        let speaks = if speaks_two {
             let venture = self.ventures.take(&host);
             let one_only = may_choose.then(|| (self.one_only.clone(), host));
-            let opened = Main::open(transport, &self.options, one_only, venture);
-            opened.await.map(HttpConnection::two)
+            Speaks::Two(Main::open(transport, &self.options, one_only, venture).await?)
         } else {
-            let opened = Http1::open(transport, &self.options);
-            opened.await.map(HttpConnection::one)
-        }
+            Speaks::One(Http1::open(transport, &self.options).await?)
+        };
+        Ok(HttpConnection { speaks })
     }
 
     /// If the server chooses the version, each connection reports whether it is shared.

@@ -88,7 +88,8 @@ impl Error {
     pub fn error_num(&self) -> Option<i32> {
         match &self.0.cause {
             Cause::Allocate(error) => error.error_num(),
-            Cause::Failed { source, .. } => chain(&**source).find_map(os_number),
+            Cause::Failed { source, .. } => chain(&**source)
+                .find_map(|error| error.downcast_ref().and_then(io::Error::raw_os_error)),
         }
     }
 
@@ -278,10 +279,6 @@ fn chain<'a>(
             None => error.source(),
         }
     })
-}
-
-fn os_number(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
-    error.downcast_ref().and_then(io::Error::raw_os_error)
 }
 
 #[cfg(test)]

@@ -196,11 +196,6 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         Poll::Ready(ready && self.keep_alive.begin())
     }
 
-    /// The peer uses another protocol from now on, and the user of the response has the transport.
-    pub(crate) fn upgraded(&mut self) {
-        self.transport.keep_open(false);
-    }
-
     /// Waits until the transport has no other user, or hyper's task has ended with it.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.is_bare {

@@ -59,7 +59,7 @@ const UNSAID: usize = usize::MAX - 1;
 pub(crate) struct Http2<T> {
     pub(crate) session: Arc<Session<T>>,
     /// Whether it has an unfinished exchange.
-    is_busy: bool,
+    pub(crate) is_busy: bool,
 }
 
 /// Owns the connection, and creates handles on it.
@@ -348,11 +348,6 @@ impl<T> Http2<T> {
             checked.map_err(Unanswered::not_taken)?;
         }
         Ok(response)
-    }
-
-    /// Records the end of the exchange.
-    pub(crate) fn end(&mut self) {
-        self.is_busy = false;
     }
 
     /// The reason why a request was not sent: hyper reports the end of the connection only to the

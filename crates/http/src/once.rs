@@ -10,7 +10,7 @@ use crate::connection::Unanswered;
 use crate::deadlines::Timer;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
-use crate::outgoing::{BoxError, Outgoing};
+use crate::outgoing::Outgoing;
 use crate::resend::{Case, Failure, Resend};
 use crate::{Error, StreamConnector};
 
@@ -56,7 +56,14 @@ pub(crate) async fn send<C: StreamConnector>(
                 if sent.is_ready() {
                     return sent;
                 }
-                timer.poll_late(context).map(|late| Err(in_vain(late)))
+                // The connection is alive, but the request no longer waits.
+                timer.poll_late(context).map(|error| {
+                    Err(Unanswered {
+                        error,
+                        failure: Failure::Late,
+                        unsent: None,
+                    })
+                })
             });
             in_time.await
         }
@@ -87,13 +94,4 @@ pub(crate) async fn send<C: StreamConnector>(
             }),
         },
     })
-}
-
-/// The result of a late request: the connection is alive, but the request no longer waits.
-fn in_vain(error: BoxError) -> Unanswered {
-    Unanswered {
-        error,
-        failure: Failure::Late,
-        unsent: None,
-    }
 }

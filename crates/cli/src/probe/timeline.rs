@@ -44,16 +44,9 @@ fn bar(stage: &Stage, whole: Duration) -> String {
         End::Dropped => '-',
         End::Bad => 'x',
     };
-    let place = |time: Duration| {
-        let share = time.as_secs_f64() / whole.as_secs_f64();
-        // The whole time may be zero.
-        let share = if share.is_finite() {
-            share.min(1.0)
-        } else {
-            0.0
-        };
-        share * WIDTH as f64
-    };
+    // It may be zero.
+    let whole = whole.max(Duration::from_nanos(1)).as_secs_f64();
+    let place = |time: Duration| (time.as_secs_f64() / whole).min(1.0) * WIDTH as f64;
     let from = (place(stage.span.from) as usize).min(WIDTH - 1);
     let to = (place(stage.span.to).ceil() as usize).clamp(from + 1, WIDTH);
     let bar: String = (0..WIDTH)

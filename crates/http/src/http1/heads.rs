@@ -190,11 +190,6 @@ impl Heads {
         excess.map_or(Ok(()), Err)
     }
 
-    /// Whether hyper has got its share of the fields of a head.
-    fn is_enough(&self, kind: Kind) -> bool {
-        kind == Kind::Final && self.lines > FIRST && self.limits.fields > PARSED
-    }
-
     /// Reads a head line by line, and the bytes after it.
     fn read_lines(&mut self, mut bytes: &[u8]) -> Result<(), Excess> {
         while !bytes.is_empty() {
@@ -236,7 +231,8 @@ impl Heads {
     /// Sorts the last line. A malformed one is for hyper to reject.
     fn end_line(&mut self, kind: Kind) {
         let is_folded = memchr(b'\n', &self.last) != Some(self.last.len() - 1);
-        let is_surplus = self.is_enough(kind);
+        // hyper has got its share of the fields.
+        let is_surplus = kind == Kind::Final && self.lines > FIRST && self.limits.fields > PARSED;
         let parsed = match self.lines > 0 && (is_folded || is_surplus) {
             true => parse(&self.last),
             false => None,

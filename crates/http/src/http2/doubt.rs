@@ -21,16 +21,6 @@ pub(crate) struct Silence {
     pub(crate) timeout: Duration,
 }
 
-/// 10 s each, as in Chrome.
-impl Default for Silence {
-    fn default() -> Self {
-        Self {
-            after: Duration::from_secs(10),
-            timeout: Duration::from_secs(10),
-        }
-    }
-}
-
 /// Sends a silent peer one PING (RFC 9113, section 6.7).
 ///
 /// hyper sends the PING. Its clock for that stands still until there is a doubt, and again until

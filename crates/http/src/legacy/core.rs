@@ -12,7 +12,9 @@ use hyper::body::Incoming;
 use keepalive::ConfigError;
 use keepalive::authority::without_user;
 
-use super::connect::{Capture, Connect, Info, ServiceConnector, Spans, Streams, Transport};
+use super::connect::{
+    Capture, Connect, Connected, Info, ServiceConnector, Spans, Streams, Transport,
+};
 use super::error::{Error, Kind};
 use super::place;
 use crate::client::Answered;
@@ -50,7 +52,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
                 asked.is_served();
             }
             // A connection without its transport fails when it is used.
-            let info = connection.with_transport(|transport| transport.info().clone());
+            let info = connection.with_transport(|transport| transport.info.clone());
             last = info.map(|info| (info, connection.version()));
             let Some((info, _)) = &last else {
                 return Some(Form::Target);
@@ -61,9 +63,9 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
                 return None;
             }
             if let Some(capture) = &capture {
-                capture.tell(info.give());
+                capture.0.send_replace(info.give());
             }
-            Some(match info.is_proxied() {
+            Some(match info.connected().is_some_and(Connected::is_proxied) {
                 true => Form::Absolute,
                 false => Form::Target,
             })
@@ -121,7 +123,7 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
         }
         response.extensions_mut().insert(allocation);
         if hold.is_shared() {
-            let streams = info.map(|info| info.streams().clone()).unwrap_or_default();
+            let streams = info.map(|info| info.streams.clone()).unwrap_or_default();
             self.now_or_later(streamed(streams, hold)).await;
             return response;
         }

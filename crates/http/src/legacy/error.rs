@@ -75,8 +75,10 @@ impl Error {
                 Self::caused(kind, error)
             }
             Cause::Failed { function, source } => {
+                // hyper may blame the request or its body.
+                let is_users = source.downcast_ref().is_some_and(hyper::Error::is_user);
                 let kind = match function {
-                    "request" if !is_users(&source) => Kind::Canceled,
+                    "request" if !is_users => Kind::Canceled,
                     _ => Kind::SendRequest,
                 };
                 Self::caused(kind, source).with_info(info)
@@ -88,12 +90,6 @@ impl Error {
         self.connected = info.map(Info::give);
         self
     }
-}
-
-/// Whether hyper blames the request or its body.
-fn is_users(source: &BoxError) -> bool {
-    let source = source.downcast_ref();
-    source.is_some_and(hyper::Error::is_user)
 }
 
 /// The error of the connector or of hyper, without those that a manager or we wrap it in.

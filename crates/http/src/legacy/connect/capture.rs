@@ -79,10 +79,4 @@ impl Deref for Metadata {
 
 /// Marks a request whose connection is to be reported.
 #[derive(Clone)]
-pub(crate) struct Capture(Arc<watch::Sender<Arc<Option<Connected>>>>);
-
-impl Capture {
-    pub(crate) fn tell(&self, connected: Arc<Option<Connected>>) {
-        self.0.send_replace(connected);
-    }
-}
+pub(crate) struct Capture(pub(crate) Arc<watch::Sender<Arc<Option<Connected>>>>);

@@ -24,7 +24,8 @@ use crate::http2::scanner::Scanner;
 pub struct Transport<T> {
     /// `Some` until hyper takes the stream itself.
     io: Option<TokioIo<T>>,
-    info: Info,
+    /// The connector's information about it.
+    pub(crate) info: Info,
     /// The waker of the pending read.
     reader: Option<Waker>,
     /// A byte that a check has read and no read has returned yet.
@@ -48,11 +49,6 @@ impl<T: super::Connection> Transport<T> {
 }
 
 impl<T> Transport<T> {
-    /// The connector's information about it.
-    pub(crate) fn info(&self) -> &Info {
-        &self.info
-    }
-
     /// Takes the connector's stream out. There is no found byte before the connection was idle.
     pub(crate) fn take_io(&mut self) -> Option<T> {
         self.io.take().map(TokioIo::into_inner)
@@ -93,7 +89,7 @@ impl<T> Transport<T> {
 impl<T: Read + Write + Unpin + Send + 'static> Connection for Transport<T> {
     /// Checks the connection by reading a byte.
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        if self.info().is_poisoned() {
+        if self.info.is_poisoned() {
             let error = io::Error::other("it has been poisoned");
             return Poll::Ready(Unusable::Failed(error));
         }
@@ -131,7 +127,9 @@ impl<T: Read + Write + Unpin + Send + 'static> Connection for Transport<T> {
     }
 
     fn protocol(&self) -> Option<&[u8]> {
-        self.info().is_negotiated_h2().then_some(b"h2")
+        let connected = self.info.connected();
+        let is_h2 = connected.is_some_and(Connected::is_negotiated_h2);
+        is_h2.then_some(b"h2")
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -236,7 +234,7 @@ pub(crate) struct Info {
     /// Whether any user code could have poisoned it.
     given: Arc<AtomicBool>,
     /// The streams of HTTP/2.
-    streams: Streams,
+    pub(crate) streams: Streams,
     /// The place among the idle connections of the host.
     place: Option<Arc<Place>>,
 }
@@ -264,10 +262,6 @@ impl Info {
         }
     }
 
-    pub(crate) fn streams(&self) -> &Streams {
-        &self.streams
-    }
-
     pub(crate) fn connected(&self) -> Option<&Connected> {
         self.connected.as_ref().as_ref()
     }
@@ -280,14 +274,6 @@ impl Info {
 
     pub(crate) fn is_poisoned(&self) -> bool {
         self.given.load(Ordering::Acquire) && self.connected().is_some_and(is_poisoned)
-    }
-
-    pub(crate) fn is_proxied(&self) -> bool {
-        self.connected().is_some_and(Connected::is_proxied)
-    }
-
-    fn is_negotiated_h2(&self) -> bool {
-        self.connected().is_some_and(Connected::is_negotiated_h2)
     }
 }
 

@@ -57,7 +57,7 @@ async fn a_check_finds_the_end_of_a_transport() {
 async fn a_check_finds_poison() {
     let (mut transport, _far) = transport();
     assert!(read(&mut transport, &Arc::default()).is_pending());
-    let given = transport.info().give();
+    let given = transport.info.give();
     given.as_ref().as_ref().unwrap().poison();
     assert!(transport.check().is_err());
 }
