@@ -1,7 +1,6 @@
 //! Mailboxes: answers as posted responses, in place of futures.
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -267,16 +266,9 @@ impl<T, C: Connector> Response<T, C> {
 }
 
 /// The error for a mailbox whose [`Responses`] have been dropped; it returns the context.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nobody takes the answers of this mailbox: its `Responses` have been dropped")]
 pub struct MailboxClosed<T>(pub T);
-
-impl<T> fmt::Display for MailboxClosed<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody takes the answers of this mailbox: its `Responses` have been dropped")
-    }
-}
-
-impl<T: fmt::Debug> Error for MailboxClosed<T> {}
 
 impl<T, C: Connector> Clone for Mailbox<T, C> {
     fn clone(&self) -> Self {

@@ -211,12 +211,9 @@ pub(super) struct AllFailed(pub(super) Box<[ConnectError]>);
 
 impl fmt::Display for AllFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "none of {} attempts succeeded", self.0.len())?;
-        for (at, error) in self.0.iter().enumerate() {
-            let separator = if at == 0 { ": " } else { "; " };
-            write!(f, "{separator}{error}")?;
-        }
-        Ok(())
+        let errors: Vec<_> = self.0.iter().map(ToString::to_string).collect();
+        let (count, errors) = (errors.len(), errors.join("; "));
+        write!(f, "none of {count} attempts succeeded: {errors}")
     }
 }
 

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use crate::connect::Unusable;
 use crate::connect::dial::AllFailed;
 use crate::connect::platform;
+#[cfg(feature = "proxy")]
+use crate::connect::proxy::Proxy;
 
 /// Why an attempt to open a connection failed: the function, and its error.
 #[derive(Clone, Debug)]
@@ -54,14 +56,14 @@ impl ConnectError {
         self
     }
 
-    /// Adds the intermediate destination, such as a proxy.
+    /// Adds the proxy on the way.
     #[cfg(feature = "proxy")]
-    pub(super) fn on_the_way_to(mut self, place: String) -> Self {
-        self.detail = Some(match self.detail.take() {
-            Some(detail) => format!("{detail} ({place})").into(),
-            None => place.into(),
-        });
-        self
+    pub(super) fn on_the_way_to(self, proxy: &Proxy) -> Self {
+        let detail = match &self.detail {
+            Some(detail) => format!("{detail} (proxy {proxy})"),
+            None => format!("proxy {proxy}"),
+        };
+        self.detail(detail)
     }
 
     /// The function that failed.

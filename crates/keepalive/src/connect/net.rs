@@ -316,15 +316,20 @@ impl NetConnector {
     }
 
     async fn open(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
-        if self.is_tls(attempt.host()) {
+        let host = attempt.host();
+        let opened = if self.is_tls(host) {
             // Boxed, because it would make every attempt as large.
             Box::pin(self.connect_tls(attempt)).await
-        } else if attempt.host().scheme() == "unix" {
-            let stream = socket::connect_unix(attempt).await?;
-            Ok(NetStream::new(Kind::Unix(stream), None))
+        } else if host.scheme() == "unix" {
+            socket::connect_unix(attempt).await
         } else {
             self.route.connect(attempt).await
+        };
+        #[cfg(feature = "proxy")]
+        if let Some(proxy) = host.proxy() {
+            return opened.map_err(|error| error.on_the_way_to(proxy));
         }
+        opened
     }
 
     #[cfg(feature = "tls")]
@@ -332,13 +337,7 @@ impl NetConnector {
         let name = tls::server_name(attempt.host().address())?;
         let mut stream = self.route.connect(attempt).await?;
         let residence = stream.residence.take();
-        let stream = self.route.tls.connect(attempt, name, stream).await;
-        #[cfg(feature = "proxy")]
-        let stream = match attempt.host().proxy() {
-            Some(proxy) => stream.map_err(|error| error.on_the_way_to(format!("proxy {proxy}"))),
-            None => stream,
-        };
-        let stream = stream?;
+        let stream = self.route.tls.connect(attempt, name, stream).await?;
         Ok(NetStream::new(Kind::Tls(Box::new(stream)), residence))
     }
 
@@ -377,9 +376,19 @@ impl Connector for NetConnector {
 
     #[cfg(feature = "proxy")]
     fn forwarder(&self, host: &Host) -> Option<Forwarder> {
-        let forwarder = self.route.forwarder(host)?;
-        let ours = !self.schemes.contains_key(host.scheme()) && !self.is_tls(host);
-        ours.then_some(forwarder)
+        let forwarder = self.route.forwarder.as_ref()?;
+        if host.scheme() != "http"
+            || self.schemes.contains_key("http")
+            || self.is_tls(host)
+            || self.route.proxies.of(host).is_none()
+        {
+            return None;
+        }
+        let forwarder = forwarder.clone();
+        Some(match host.partition() {
+            Some(label) => forwarder.partition(label),
+            None => forwarder,
+        })
     }
 }
 
@@ -436,14 +445,11 @@ impl Route {
             // Boxed, because it would make every attempt as large.
             return Box::pin(self.connect_by(attempt, proxy)).await;
         }
-        let reached = self.connect_to(attempt, host.address(), host.port());
         #[cfg(feature = "proxy")]
         if let Some(proxy) = host.proxy() {
             self.observer.tell(attempt, PathEvent::ByProxy(proxy));
-            let reached = reached.await;
-            return reached.map_err(|error| error.on_the_way_to(format!("proxy {proxy}")));
         }
-        reached.await
+        self.connect_to(attempt, host.address(), host.port()).await
     }
 
     pub(crate) async fn connect_to(

@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use crate::api::address::Address;
 use crate::connect::bind::BindAddresses;
 use crate::connect::options::TcpOptions;
-use crate::connect::platform::{self, UnixStream};
+use crate::connect::platform;
+use crate::connect::stream::{Kind, NetStream};
 use crate::connect::{Attempt, ConnectError, Phase, Unusable};
 
 /// A socket that connects, or has connected.
@@ -84,15 +85,16 @@ fn failed(function: &'static str, error: io::Error, address: SocketAddr) -> Conn
 }
 
 /// Connects to the Unix socket of an attempt's path.
-pub(crate) async fn connect_unix(attempt: &Attempt) -> Result<UnixStream, ConnectError> {
+pub(crate) async fn connect_unix(attempt: &Attempt) -> Result<NetStream, ConnectError> {
     let Address::Path(path) = attempt.host().address() else {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "scheme unix takes a path");
         return Err(ConnectError::new("connect", error));
     };
     attempt.enter(Phase::Connect);
-    platform::open_unix(path)
-        .await
-        .map_err(|error| ConnectError::new("connect", error).detail(path.display().to_string()))
+    match platform::open_unix(path).await {
+        Ok(stream) => Ok(NetStream::new(Kind::Unix(stream), None)),
+        Err(error) => Err(ConnectError::new("connect", error).detail(path.display().to_string())),
+    }
 }
 
 /// Begins to connect. True if the connection is already established.

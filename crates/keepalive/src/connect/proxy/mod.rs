@@ -21,7 +21,6 @@ use crate::api::authority::{self, Bracketed};
 use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::forward::Forwarder;
-use crate::connect::stream::NetStream;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
 
@@ -149,23 +148,12 @@ impl Proxy {
     pub(crate) fn forwarder(&self) -> Option<Forwarder> {
         let is_socks = matches!(self.protocol, Protocol::Socks5 | Protocol::Socks5h);
         (!is_socks && !self.tunnels).then(|| {
-            let authorization = self
-                .credentials
-                .as_ref()
-                .map(|credentials| credentials.basic());
-            Forwarder::new(Request::to_host(self.host()), authorization)
+            let credentials = self.credentials.as_deref();
+            Forwarder::new(
+                Request::to_host(self.host()),
+                credentials.map(Credentials::basic),
+            )
         })
-    }
-
-    /// Requests a connection to `target` from the proxy at the other end of `stream`.
-    async fn open(&self, stream: &mut NetStream, target: &Address, port: u16) -> io::Result<()> {
-        let credentials = self.credentials.as_deref();
-        match self.protocol {
-            Protocol::Socks5 | Protocol::Socks5h => {
-                socks::open(stream, target, port, credentials).await
-            }
-            _ => http::open(stream, target, port, credentials).await,
-        }
     }
 }
 
@@ -204,7 +192,10 @@ impl FromStr for Proxy {
 
     fn from_str(url: &str) -> Result<Self, ProxyError> {
         let (scheme, rest) = match url.split_once("://") {
-            Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+            // The text before `://` may also be the beginning of credentials.
+            Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                (scheme, rest)
+            }
             _ => ("http", url),
         };
         let (protocol, default_port) = match scheme.to_ascii_lowercase().as_str() {
@@ -237,11 +228,6 @@ impl FromStr for Proxy {
     }
 }
 
-/// The text before `://` may also be the beginning of credentials.
-fn is_scheme(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
 /// Splits `host`, `host:port`, `[::1]` or `[::1]:port`.
 fn split_port(server: &str) -> Result<(&str, Option<u16>), Fault> {
     let (address, port) = authority::split(server);
@@ -260,22 +246,13 @@ impl Credentials {
             let part = percent_decode_str(part).decode_utf8();
             part.map(String::from).map_err(|_| Fault::Credentials)
         };
-        let credentials = Self {
-            user: decode(user)?,
-            password: decode(password)?,
-        };
+        let (user, password) = (decode(user)?, decode(password)?);
         // RFC 7617, section 2; RFC 1929, section 2.
-        let too_long = credentials.user.len() > 255 || credentials.password.len() > 255;
-        let control = |text: &str| text.chars().any(char::is_control);
-        if credentials.user.is_empty()
-            || credentials.user.contains(':')
-            || too_long
-            || control(&credentials.user)
-            || control(&credentials.password)
-        {
+        let wrong = |text: &str| text.len() > 255 || text.chars().any(char::is_control);
+        if user.is_empty() || user.contains(':') || wrong(&user) || wrong(&password) {
             return Err(Fault::Credentials);
         }
-        Ok(credentials)
+        Ok(Self { user, password })
     }
 
     /// The value of a header (RFC 7617).

@@ -3,10 +3,8 @@
 use std::net::IpAddr;
 
 use crate::api::address::Address;
-use crate::api::host::Host;
-use crate::connect::forward::Forwarder;
 use crate::connect::net::Route;
-use crate::connect::proxy::{Protocol, Proxy};
+use crate::connect::proxy::{Protocol, Proxy, http, socks};
 #[cfg(feature = "tls")]
 use crate::connect::stream::Kind;
 use crate::connect::stream::NetStream;
@@ -15,19 +13,6 @@ use crate::connect::tls;
 use crate::connect::{Attempt, ConnectError, Phase};
 
 impl Route {
-    /// The proxy that forwards HTTP requests to `host`.
-    pub(crate) fn forwarder(&self, host: &Host) -> Option<Forwarder> {
-        let forwarder = self.forwarder.as_ref()?;
-        if host.scheme() != "http" || self.proxies.of(host).is_none() {
-            return None;
-        }
-        let forwarder = forwarder.clone();
-        Some(match host.partition() {
-            Some(label) => forwarder.partition(label),
-            None => forwarder,
-        })
-    }
-
     /// Opens a stream to an attempt's host through `proxy`.
     pub(crate) async fn connect_by(
         &self,
@@ -40,10 +25,9 @@ impl Route {
             }
             address => address.clone(),
         };
-        let place = format!("proxy {proxy}");
         let reached = self.connect_to(attempt, &proxy.address, proxy.port);
         let reached = reached.await;
-        let mut stream = reached.map_err(|error| error.on_the_way_to(place.clone()))?;
+        let mut stream = reached.map_err(|error| error.on_the_way_to(proxy))?;
         // The address is the proxy's, so that the host's name cannot lose it.
         stream.residence = None;
         attempt.enter(Phase::Proxy);
@@ -52,12 +36,19 @@ impl Route {
             let name = tls::server_name(&proxy.address)?;
             let config = self.tls.config(proxy.tls.as_ref(), "https").await?;
             let alpn = vec![tls::HTTP_11.to_vec()];
+            let place = format!("proxy {proxy}");
             let tunnel = self.tls.handshake(&place, config, alpn, name, stream);
             let kind = Kind::Tunnel(Box::new(tunnel.await?));
             stream = NetStream::new(kind, None);
         }
         let port = attempt.host().port();
-        let opened = proxy.open(&mut stream, &target, port).await;
+        let credentials = proxy.credentials.as_deref();
+        let opened = match proxy.protocol {
+            Protocol::Socks5 | Protocol::Socks5h => {
+                socks::open(&mut stream, &target, port, credentials).await
+            }
+            _ => http::open(&mut stream, &target, port, credentials).await,
+        };
         opened.map_err(|error| {
             let host = attempt.host();
             ConnectError::new("proxy", error).detail(format!("{proxy} to {host}"))

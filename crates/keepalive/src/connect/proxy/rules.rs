@@ -152,10 +152,11 @@ struct Exception {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
     All,
-    /// The name, and all names under it.
-    Domain(Box<str>),
-    /// All names under it.
-    Under(Box<str>),
+    /// All names under a domain, and its own unless it is `only_under`.
+    Domain {
+        name: Box<str>,
+        only_under: bool,
+    },
     Network(IpNet),
 }
 
@@ -181,11 +182,11 @@ impl Exception {
         } else {
             let under = text.strip_prefix("*.");
             let name = under.unwrap_or(text.strip_prefix('.').unwrap_or(text));
-            match Address::parse(name) {
-                Ok(Address::Name(name)) if under.is_some() => What::Under(name),
-                Ok(Address::Name(name)) => What::Domain(name),
-                _ => return None,
-            }
+            let Ok(Address::Name(name)) = Address::parse(name) else {
+                return None;
+            };
+            let only_under = under.is_some();
+            What::Domain { name, only_under }
         };
         Some(Self { what, port })
     }
@@ -194,12 +195,9 @@ impl Exception {
         self.port.is_none_or(|port| port == host.port())
             && match (&self.what, host.address()) {
                 (What::All, _) => true,
-                (What::Domain(domain), Address::Name(name)) => name
-                    .strip_suffix(&**domain)
-                    .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
-                (What::Under(domain), Address::Name(name)) => name
-                    .strip_suffix(&**domain)
-                    .is_some_and(|rest| rest.ends_with('.')),
+                (What::Domain { name, only_under }, Address::Name(host)) => host
+                    .strip_suffix(&**name)
+                    .is_some_and(|rest| rest.ends_with('.') || rest.is_empty() && !only_under),
                 (What::Network(network), Address::Ip(ip)) => network.contains(ip),
                 _ => false,
             }

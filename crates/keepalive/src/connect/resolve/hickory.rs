@@ -5,12 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RecordType;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use crate::connect::resolve::{Addresses, Families, Resolve, ResolveError};
 
@@ -44,7 +44,7 @@ impl HickoryResolver {
     ///
     /// The system's settings cannot be read.
     pub fn from_system() -> Result<Self, ResolveError> {
-        Self::build(TokioResolver::builder_tokio())
+        Self::build(TokioResolver::builder_tokio().map_err(ResolveError::new)?)
     }
 
     /// Queries these servers over UDP, and over TCP for answers that are too long for UDP.
@@ -60,13 +60,10 @@ impl HickoryResolver {
         let servers = servers.into_iter().map(server).collect();
         let config = ResolverConfig::from_name_servers(servers);
         let provider = TokioRuntimeProvider::default();
-        Self::build(Ok(TokioResolver::builder_with_config(config, provider)))
+        Self::build(TokioResolver::builder_with_config(config, provider))
     }
 
-    fn build(
-        builder: Result<hickory_resolver::ResolverBuilder<TokioRuntimeProvider>, NetError>,
-    ) -> Result<Self, ResolveError> {
-        let mut builder = builder.map_err(ResolveError::new)?;
+    fn build(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<Self, ResolveError> {
         // `NetConnector` keeps the answers.
         builder.options_mut().cache_size = 0;
         let resolver = builder.build().map_err(ResolveError::new)?;

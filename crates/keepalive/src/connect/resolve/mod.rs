@@ -196,7 +196,8 @@ impl FromIterator<IpAddr> for Addresses {
 }
 
 /// Why a lookup failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{source}")]
 pub struct ResolveError {
     not_found: bool,
     source: Box<dyn Error + Send + Sync>,
@@ -238,18 +239,6 @@ impl ResolveError {
 
     pub(crate) fn of(self, name: &str) -> ConnectError {
         ConnectError::new("resolve", self.source).detail(name)
-    }
-}
-
-impl fmt::Display for ResolveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.source.fmt(f)
-    }
-}
-
-impl Error for ResolveError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
     }
 }
 

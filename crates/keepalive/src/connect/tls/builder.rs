@@ -127,7 +127,16 @@ impl TlsBuilder {
                 })?;
                 config
                     .with_client_auth_cert(chain, key)
-                    .map_err(|error| client_fault(&error))?
+                    .map_err(|error| match &error {
+                        rustls::Error::InconsistentKeys(_) => {
+                            let reason = "it is not the key of the first certificate";
+                            TlsConfigError::new(CLIENT_KEY, reason)
+                        }
+                        rustls::Error::InvalidCertificate(_) => {
+                            TlsConfigError::new(CLIENT_CERTIFICATE, words(&error))
+                        }
+                        _ => TlsConfigError::new(CLIENT_KEY, words(&error)),
+                    })?
             }
         };
         if self.alpn.iter().any(|name| !matches!(name.len(), 1..=255)) {
@@ -198,18 +207,6 @@ fn certificates(
         ));
     }
     Ok(found)
-}
-
-fn client_fault(error: &rustls::Error) -> TlsConfigError {
-    match error {
-        rustls::Error::InconsistentKeys(_) => {
-            TlsConfigError::new(CLIENT_KEY, "it is not the key of the first certificate")
-        }
-        rustls::Error::InvalidCertificate(_) => {
-            TlsConfigError::new(CLIENT_CERTIFICATE, words(error))
-        }
-        _ => TlsConfigError::new(CLIENT_KEY, words(error)),
-    }
 }
 
 /// The text of an error of rustls about the settings, which contains no part of them.
