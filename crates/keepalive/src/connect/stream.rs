@@ -136,7 +136,7 @@ impl Connection for NetStream {
     fn offered_protocols(&self) -> &[Vec<u8>] {
         match &self.kind {
             #[cfg(feature = "tls")]
-            Kind::Tls(stream) => stream.offered_protocols(),
+            Kind::Tls(stream) => &stream.offered,
             Kind::Other(stream) => stream.offered_protocols(),
             _ => &[],
         }

@@ -57,6 +57,13 @@ impl HickoryResolver {
     pub fn with_servers(
         servers: impl IntoIterator<Item = SocketAddr>,
     ) -> Result<Self, ResolveError> {
+        let server = |address: SocketAddr| {
+            let mut connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
+            for connection in &mut connections {
+                connection.port = address.port();
+            }
+            NameServerConfig::new(address.ip(), true, connections.into())
+        };
         let servers = servers.into_iter().map(server).collect();
         let config = ResolverConfig::from_name_servers(servers);
         let provider = TokioRuntimeProvider::default();
@@ -89,15 +96,6 @@ impl Resolve for HickoryResolver {
     fn asks_separately(&self) -> bool {
         true
     }
-}
-
-fn server(address: SocketAddr) -> NameServerConfig {
-    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
-    let connections = connections.map(|mut connection| {
-        connection.port = address.port();
-        connection
-    });
-    NameServerConfig::new(address.ip(), true, connections.into())
 }
 
 fn resolve_error(error: NetError, families: Families) -> ResolveError {

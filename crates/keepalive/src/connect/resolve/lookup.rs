@@ -1,6 +1,5 @@
 //! One lookup: the task that runs it, and the future of its waiters.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -81,14 +80,6 @@ impl Future for Lookup {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
         self.answer.as_mut().poll(context)
-    }
-}
-
-impl fmt::Debug for Lookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lookup")
-            .field("families", &self.families)
-            .finish_non_exhaustive()
     }
 }
 

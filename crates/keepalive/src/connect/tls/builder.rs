@@ -127,15 +127,13 @@ impl TlsBuilder {
                 })?;
                 config
                     .with_client_auth_cert(chain, key)
-                    .map_err(|error| match &error {
+                    .map_err(|error| match error {
                         rustls::Error::InconsistentKeys(_) => {
                             let reason = "it is not the key of the first certificate";
                             TlsConfigError::new(CLIENT_KEY, reason)
                         }
-                        rustls::Error::InvalidCertificate(_) => {
-                            TlsConfigError::new(CLIENT_CERTIFICATE, words(&error))
-                        }
-                        _ => TlsConfigError::new(CLIENT_KEY, words(&error)),
+                        rustls::Error::InvalidCertificate(_) => refused(CLIENT_CERTIFICATE)(error),
+                        _ => refused(CLIENT_KEY)(error),
                     })?
             }
         };
@@ -168,15 +166,11 @@ impl TlsBuilder {
             } else {
                 platform::with_extra_roots(roots, provider)
             };
-            let verifier =
-                verifier.map_err(|error| TlsConfigError::new(PLATFORM, words(&error)))?;
-            Some(Arc::new(verifier))
+            Some(Arc::new(verifier.map_err(refused(PLATFORM))?))
         } else {
             let mut store = RootCertStore::empty();
             for root in roots {
-                store
-                    .add(root)
-                    .map_err(|error| TlsConfigError::new(ROOTS, words(&error)))?;
+                store.add(root).map_err(refused(ROOTS))?;
             }
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider);
             let verifier = verifier.build();
@@ -209,11 +203,11 @@ fn certificates(
     Ok(found)
 }
 
-/// The text of an error of rustls about the settings, which contains no part of them.
-fn words(error: &rustls::Error) -> String {
-    match error {
-        rustls::Error::General(text) => text.clone(),
-        other => error::in_words(other),
+/// Explains an error of rustls about a part of the settings. Its text contains nothing of them.
+fn refused(part: &'static str) -> impl Fn(rustls::Error) -> TlsConfigError {
+    move |error| match error {
+        rustls::Error::General(text) => TlsConfigError::new(part, text),
+        other => TlsConfigError::new(part, error::in_words(&other)),
     }
 }
 

@@ -22,13 +22,13 @@ const MOST_UNASKED: usize = 64 * 1024;
 /// A TLS session after its handshake, over TCP or within a TLS session with a proxy.
 pub(crate) struct TlsStream {
     pub(crate) stream: client::TlsStream<NetStream>,
-    offered: Vec<Vec<u8>>,
+    /// The application protocols that the handshake offered.
+    pub(crate) offered: Vec<Vec<u8>>,
     /// Bytes that the peer may still send before the next use.
     allowed: usize,
 }
 
 impl TlsStream {
-    /// The stream of a handshake that offered these application protocols.
     pub(crate) fn new(stream: client::TlsStream<NetStream>, offered: Vec<Vec<u8>>) -> Self {
         Self {
             stream,
@@ -40,10 +40,6 @@ impl TlsStream {
     pub(crate) fn info(&self) -> TlsInfo<'_> {
         let session = self.stream.get_ref().1;
         TlsInfo { session }
-    }
-
-    pub(crate) fn offered_protocols(&self) -> &[Vec<u8>] {
-        &self.offered
     }
 
     /// Reads the available data of this session without waiting.

@@ -22,7 +22,12 @@ pub(crate) struct Turns {
 impl Turns {
     /// Runs `handshake`, each poll of it within a turn of its own.
     pub(crate) async fn take<F: Future>(&self, handshake: F) -> F::Output {
-        let free = self.free.get_or_init(|| Semaphore::new(turns()));
+        let free = self.free.get_or_init(|| {
+            // An attempt always runs within a runtime. A runtime with one thread has one turn, and
+            // other tasks run between two steps.
+            let workers = Handle::current().metrics().num_workers();
+            Semaphore::new(workers.saturating_sub(1).max(1))
+        });
         let mut handshake = pin!(handshake);
         loop {
             let mut turn = Some(free.acquire().await);
@@ -36,11 +41,4 @@ impl Turns {
             }
         }
     }
-}
-
-/// An attempt always runs within a runtime. A runtime with one thread has one turn, and other tasks
-/// run between two steps.
-fn turns() -> usize {
-    let workers = Handle::current().metrics().num_workers();
-    workers.saturating_sub(1).max(1)
 }
