@@ -4,44 +4,48 @@ use std::collections::BTreeMap;
 
 use http::{HeaderMap, HeaderValue};
 use keepalive::FromCache;
-use serde::Serialize;
+use serde::Serializer;
+use serde::ser::SerializeMap;
 
-use crate::failure::Failure;
 use crate::fetch::exchange::heads::version;
 use crate::fetch::fetcher::Fetched;
 use crate::timing::{Phases, micros};
 
-/// Formats the line of a result, with its line break. JSON can represent all fields.
+/// Formats the line of a result, with its line break. JSON can represent all fields; times are
+/// microseconds, and unknown values are null.
 pub(crate) fn of(fetched: &Fetched) -> serde_json::Result<Vec<u8>> {
     let record = &fetched.record;
     let answer = record.answer.as_ref();
     let final_url = record.final_url(&fetched.target);
-    let mut line = serde_json::to_vec(&Line {
-        number: fetched.number,
-        url: fetched.target.uri.to_string(),
-        status: answer.map(|answer| answer.status.as_u16()),
-        version: answer.map(|answer| version(answer.version)),
-        redirects: record.redirects,
-        final_url: final_url.map(ToString::to_string),
-        headers: answer
-            .and_then(|answer| answer.headers.as_ref())
-            .map(headers),
-        bytes: record.received,
-        unpacked_bytes: record.unpacked,
-        content_encoding: record.content_encoding.as_deref(),
-        from_cache: answer
-            .and_then(|answer| answer.from_cache)
-            .map(|from| match from {
-                FromCache::Immediate => "immediate",
-                FromCache::Deferred => "deferred",
-            }),
-        resent: record.resent,
-        retried: record.retried,
-        timing: record.timing().map(Phases),
-        total_us: micros(fetched.took),
-        file: record.file.as_deref(),
-        error: fetched.failure.as_ref(),
-    })?;
+    let from_cache = answer.and_then(|answer| answer.from_cache);
+    let from_cache = from_cache.map(|from| match from {
+        FromCache::Immediate => "immediate",
+        FromCache::Deferred => "deferred",
+    });
+    let mut line = Vec::new();
+    let mut json = serde_json::Serializer::new(&mut line);
+    let mut fields = json.serialize_map(None)?;
+    fields.serialize_entry("number", &fetched.number)?;
+    fields.serialize_entry("url", &fetched.target.uri.to_string())?;
+    fields.serialize_entry("status", &answer.map(|answer| answer.status.as_u16()))?;
+    fields.serialize_entry("version", &answer.map(|answer| version(answer.version)))?;
+    fields.serialize_entry("redirects", &record.redirects)?;
+    fields.serialize_entry("final_url", &final_url.map(ToString::to_string))?;
+    // They are recorded only for `--jsonl-headers`.
+    if let Some(recorded) = answer.and_then(|answer| answer.headers.as_ref()) {
+        fields.serialize_entry("headers", &headers(recorded))?;
+    }
+    fields.serialize_entry("bytes", &record.received)?;
+    fields.serialize_entry("unpacked_bytes", &record.unpacked)?;
+    fields.serialize_entry("content_encoding", &record.content_encoding)?;
+    fields.serialize_entry("from_cache", &from_cache)?;
+    fields.serialize_entry("resent", &record.resent)?;
+    fields.serialize_entry("retried", &record.retried)?;
+    fields.serialize_entry("timing", &record.timing().map(Phases))?;
+    fields.serialize_entry("total_us", &micros(fetched.took))?;
+    fields.serialize_entry("file", &record.file)?;
+    fields.serialize_entry("error", &fetched.failure)?;
+    fields.end()?;
     line.push(b'\n');
     Ok(line)
 }
@@ -54,30 +58,6 @@ fn headers(headers: &HeaderMap) -> BTreeMap<&str, Vec<String>> {
     names.map(|name| (name.as_str(), values(name))).collect()
 }
 
-/// The fields of a line. Times are microseconds; unknown values are null.
-#[derive(Serialize)]
-struct Line<'a> {
-    number: u64,
-    url: String,
-    status: Option<u16>,
-    version: Option<&'static str>,
-    redirects: u32,
-    final_url: Option<String>,
-    /// Left out without `--jsonl-headers`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<BTreeMap<&'a str, Vec<String>>>,
-    bytes: u64,
-    unpacked_bytes: Option<u64>,
-    content_encoding: Option<&'a str>,
-    from_cache: Option<&'static str>,
-    resent: u32,
-    retried: u32,
-    timing: Option<Phases>,
-    total_us: u64,
-    file: Option<&'a str>,
-    error: Option<&'a Failure>,
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -86,6 +66,7 @@ mod tests {
     use keepalive::Timing;
 
     use super::*;
+    use crate::failure::Failure;
     use crate::fetch::exchange::trail::Answered;
 
     fn fetched() -> Fetched {
