@@ -42,39 +42,19 @@ use crate::{Allocation, Error, StreamConnector};
 #[must_use = "the connection may be closed if the body is dropped before its end"]
 pub struct Body<C: StreamConnector = NetConnector> {
     /// `Some` until the body is dropped or given up.
-    incoming: Option<Incoming>,
-    ended: bool,
+    pub(crate) incoming: Option<Incoming>,
+    pub(crate) ended: bool,
     // Already read; returned after the connection is.
-    last: Option<Frame<Bytes>>,
-    hold: Hold<C>,
-    allocation: Allocation,
-    rest: Rest,
-    tried: Tried,
+    pub(crate) last: Option<Frame<Bytes>>,
+    pub(crate) hold: Hold<C>,
+    pub(crate) allocation: Allocation,
+    pub(crate) rest: Rest,
+    pub(crate) tried: Tried,
     /// `Some` if the exchange has deadlines.
-    timer: Option<Box<Timer>>,
+    pub(crate) timer: Option<Box<Timer>>,
 }
 
 impl<C: StreamConnector> Body<C> {
-    pub(crate) fn new(
-        incoming: Incoming,
-        hold: Hold<C>,
-        allocation: Allocation,
-        rest: Rest,
-        tried: Tried,
-        timer: Option<Box<Timer>>,
-    ) -> Self {
-        Self {
-            ended: http_body::Body::is_end_stream(&incoming),
-            incoming: Some(incoming),
-            last: None,
-            hold,
-            allocation,
-            rest,
-            tried,
-            timer,
-        }
-    }
-
     /// How the client got the connection of the response.
     ///
     /// A layer that replaces the body can keep it among the extensions of the response.

@@ -427,14 +427,16 @@ impl<C: StreamConnector> Client<C> {
                 held.until_left();
             }
         }
-        let body = Body::new(
-            incoming,
+        let body = Body {
+            ended: http_body::Body::is_end_stream(&incoming),
+            incoming: Some(incoming),
+            last: None,
             hold,
             allocation,
-            self.rest,
-            exchange.tried(),
+            rest: self.rest,
+            tried: exchange.tried(),
             timer,
-        );
+        };
         Response::from_parts(head, body)
     }
 }

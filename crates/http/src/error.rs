@@ -245,7 +245,10 @@ impl std::error::Error for Error {
 
 /// The messages of an error and its sources, without repetitions.
 pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
-    let told = chain(error).filter(|error| !is_told_before(*error));
+    let told = chain(error);
+    // An error of rustls is always the source of one with the same message for users.
+    #[cfg(feature = "tls")]
+    let told = told.filter(|error| !error.is::<keepalive::rustls::Error>());
     told.fold(String::new(), |text, error| {
         // h2 prints the debug data of a GOAWAY as a byte string literal.
         match error.to_string().replace("(b\"", "(\"") {
@@ -254,17 +257,6 @@ pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
             more => format!("{text}: {more}"),
         }
     })
-}
-
-/// An error of rustls is always the source of one with the same message for users.
-fn is_told_before(error: &(dyn std::error::Error + 'static)) -> bool {
-    #[cfg(feature = "tls")]
-    return error.is::<keepalive::rustls::Error>();
-    #[cfg(not(feature = "tls"))]
-    return {
-        let _ = error;
-        false
-    };
 }
 
 /// An error and its sources. The inner error of an `io::Error` counts as one, although `source`

@@ -99,14 +99,15 @@ impl HeadLimits {
         Some(Part::Trailers.above(limit))
     }
 
-    /// The exceeded limit of an HTTP/1.1 head with at least this many fields and bytes.
-    pub(crate) fn excess(self, part: Part, fields: usize, bytes: usize) -> Option<Excess> {
-        let limit = match (fields > self.fields, bytes > self.bytes) {
-            (true, _) => Limit::Fields(self.fields),
-            (false, true) => Limit::Bytes(self.bytes),
-            (false, false) => return None,
+    /// Checks an HTTP/1.1 head with at least this many fields and bytes.
+    pub(crate) fn check_lines(self, part: Part, fields: usize, bytes: usize) -> Result<(), Excess> {
+        let limit = match part {
+            Part::Interim if fields > PARSED => Limit::Parsed,
+            Part::Head if fields > self.fields => Limit::Fields(self.fields),
+            _ if bytes > self.bytes => Limit::Bytes(self.bytes),
+            _ => return Ok(()),
         };
-        Some(part.above(limit))
+        Err(part.above(limit))
     }
 
     /// Checks the number of interim responses before a response.
@@ -185,11 +186,6 @@ pub(crate) struct Excess {
 }
 
 impl Excess {
-    /// The error of an interim response with more fields than hyper parses.
-    pub(crate) fn of_interim() -> Self {
-        Part::Interim.above(Limit::Parsed)
-    }
-
     fn write(self, f: &mut fmt::Formatter<'_>, perhaps: &str) -> fmt::Result {
         let (part, are) = match self.part {
             Part::Head => ("the head of the response", "is"),

@@ -1,6 +1,7 @@
 //! One fetch: from the request for a connection to the last byte of the body.
 
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Body as _;
@@ -52,7 +53,11 @@ impl Fetcher {
         }
         let started = Instant::now();
         let target = self.exchanges.message.aim(target);
-        let trail = Trail::new(self.shows, number);
+        let trail = Trail {
+            shows: self.shows,
+            number,
+            record: Arc::default(),
+        };
         let result = self.exchange(number, &target, &trail, started + self.timeout);
         let mut failure = result.await.err();
         let record = mem::take(&mut *trail.record());

@@ -182,12 +182,11 @@ impl Heads {
 
     /// Checks the size of the head so far.
     fn check(&self, kind: Kind) -> Result<(), Excess> {
-        let excess = match kind {
-            Kind::Interim if self.lines > PARSED => Some(Excess::of_interim()),
-            Kind::Interim => self.limits.excess(Part::Interim, 0, self.length),
-            Kind::Final => self.limits.excess(Part::Head, self.lines, self.length),
+        let part = match kind {
+            Kind::Interim => Part::Interim,
+            Kind::Final => Part::Head,
         };
-        excess.map_or(Ok(()), Err)
+        self.limits.check_lines(part, self.lines, self.length)
     }
 
     /// Reads a head line by line, and the bytes after it.

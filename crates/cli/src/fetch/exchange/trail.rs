@@ -14,9 +14,9 @@ use crate::fetch::target::Target;
 /// Records one fetch, and prints its heads as they come. Clones share the record.
 #[derive(Clone, Debug)]
 pub(crate) struct Trail {
-    shows: Shows,
-    number: u64,
-    record: Arc<Mutex<Record>>,
+    pub(crate) shows: Shows,
+    pub(crate) number: u64,
+    pub(crate) record: Arc<Mutex<Record>>,
 }
 
 /// The places where heads are shown.
@@ -86,15 +86,6 @@ impl Record {
 }
 
 impl Trail {
-    /// Starts the record of the `number`th fetch.
-    pub(crate) fn new(shows: Shows, number: u64) -> Self {
-        Self {
-            shows,
-            number,
-            record: Arc::default(),
-        }
-    }
-
     /// Records a request before it is sent, and drops the response to the one before.
     pub(crate) fn asks(&self, request: &Request<Full<Bytes>>) {
         self.show(|| heads::request(request));
