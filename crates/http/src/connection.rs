@@ -47,11 +47,11 @@ pub(crate) struct Unanswered {
 }
 
 impl Unanswered {
-    /// A response arrived, but it is rejected.
-    pub(crate) fn not_taken(why: impl Into<BoxError>) -> Self {
+    /// A failure that leaves nothing of the body of the request.
+    pub(crate) fn new(failure: Failure, why: impl Into<BoxError>) -> Self {
         Self {
             error: why.into(),
-            failure: Failure::Partial,
+            failure,
             unsent: None,
         }
     }

@@ -148,15 +148,12 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
                 return Unanswered::unsent(error, request.into_body());
             }
             let error = failed.into_error();
-            Unanswered {
-                failure: match self.has_answered(before, &error) {
-                    _ if is_of_user(&error) => Failure::User,
-                    true => Failure::Partial,
-                    false => Failure::Silent,
-                },
-                unsent: None,
-                error: self.why(before, error),
-            }
+            let failure = match self.has_answered(before, &error) {
+                _ if is_of_user(&error) => Failure::User,
+                true => Failure::Partial,
+                false => Failure::Silent,
+            };
+            Unanswered::new(failure, self.why(before, error))
         })
     }
 

@@ -320,14 +320,10 @@ impl<T> Http2<T> {
             }
             let error = failed.into_error();
             if let Some(excess) = self.session.excess(&error) {
-                return Unanswered::not_taken(excess);
+                return Unanswered::new(Failure::Partial, excess);
             }
             if self.session.is_unopened(&error) {
-                return Unanswered {
-                    failure: Failure::PassedOver,
-                    unsent: None,
-                    error: self.why_ended(RETIRED),
-                };
+                return Unanswered::new(Failure::PassedOver, self.why_ended(RETIRED));
             }
             let mut failure = failure(&error);
             if wants_one(&error)
@@ -337,15 +333,11 @@ impl<T> Http2<T> {
                 self.session.retire();
                 failure = Failure::WrongVersion;
             }
-            Unanswered {
-                failure,
-                unsent: None,
-                error: self.session.explain(error.into()),
-            }
+            Unanswered::new(failure, self.session.explain(error.into()))
         })?;
         if let Some(limits) = self.session.limits {
             let checked = limits.check(Part::Head, response.headers());
-            checked.map_err(Unanswered::not_taken)?;
+            checked.map_err(|excess| Unanswered::new(Failure::Partial, excess))?;
         }
         Ok(response)
     }

@@ -57,13 +57,8 @@ pub(crate) async fn send<C: StreamConnector>(
                     return sent;
                 }
                 // The connection is alive, but the request no longer waits.
-                timer.poll_late(context).map(|error| {
-                    Err(Unanswered {
-                        error,
-                        failure: Failure::Late,
-                        unsent: None,
-                    })
-                })
+                let late = timer.poll_late(context);
+                late.map(|error| Err(Unanswered::new(Failure::Late, error)))
             });
             in_time.await
         }
