@@ -34,11 +34,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
 
         // The exchange is complete, so the connection may serve somebody else. Without this line,
-        // after an error for example, it would be closed: nobody could know what is still to come.
+        // after an error for example, it would be closed: more of the answer may follow.
         lease.free();
     }
 
-    // An error says what was tried, and why it failed.
+    // An error names the function that failed, and the reason.
     let nobody = Request::new("shout", "127.0.0.1", 1)?;
     if let Err(error) = manager.allocate(nobody).await {
         println!("{error}");
@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
     }
 
-    // Closes what is idle, and waits for the leases that are still out.
+    // Closes idle connections, and waits for the leases that are still out.
     manager.shutdown().await;
     Ok(())
 }

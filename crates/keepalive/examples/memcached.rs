@@ -98,7 +98,7 @@ async fn get(lease: &mut Lease) -> io::Result<Option<String>> {
     let length = length.ok_or_else(|| io::Error::other(format!("not a value: {head:?}")))?;
     let mut value: Vec<u8> = vec![0; length];
     answer.read_exact(&mut value).await?;
-    line(&mut answer).await?; // what is left of the line
+    line(&mut answer).await?; // the rest of the line
     match line(&mut answer).await?.as_str() {
         "END" => String::from_utf8(value).map(Some).map_err(io::Error::other),
         other => Err(io::Error::other(format!("no end, but {other:?}"))),

@@ -1,5 +1,5 @@
 //! One manager shared by many tasks: three connections serve thirty of them, and the manager can
-//! tell who holds what, and why a request waits.
+//! list the holders of connections, and tell why a request waits.
 //!
 //! Run it with `cargo run --example shared`.
 
@@ -28,7 +28,7 @@ async fn main() -> Result<()> {
         tasks.spawn(async move { exchange(&manager, request, number).await });
     }
 
-    // Who holds a connection, and where in the code it was asked for.
+    // The holders of connections, with the lines of code that requested them.
     for lease in manager.leases() {
         println!(
             "{} is held by {} for {:?}",
@@ -40,7 +40,7 @@ async fn main() -> Result<()> {
         ended??;
     }
 
-    // What there is now, and what has been since the start: in total, and for each host.
+    // The present figures and those since the start: in total, and for each host.
     let stats = manager.stats();
     println!("{} open, {} idle", stats.total.open, stats.total.idle);
     println!(

@@ -1,6 +1,6 @@
 //! Prints, when a check fails, how far it came and the command that repeats it.
 
-#![allow(clippy::print_stderr)] // it is for whoever reads the failure
+#![allow(clippy::print_stderr)] // it is for the reader of the failure
 
 use std::cell::{Cell, RefCell};
 

@@ -1,6 +1,6 @@
 //! A world of engines without IO: the test ends attempts, closings and messages.
 
-#![allow(clippy::print_stderr)] // a trace is for whoever replays a seed
+#![allow(clippy::print_stderr)] // a trace is for the reader of a replayed seed
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::{self, Write};

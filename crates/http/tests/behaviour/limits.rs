@@ -97,7 +97,7 @@ struct Peer {
 }
 
 impl Peer {
-    /// Reads and writes what is possible; false if the client has closed.
+    /// Reads and writes as far as possible; false if the client has closed.
     fn turn(&mut self, header: &str) -> bool {
         let mut buffer = [0; 1024];
         match self.stream.read(&mut buffer) {

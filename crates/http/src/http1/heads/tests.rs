@@ -80,7 +80,7 @@ fn bytes_are_passed_on_as_far_as_the_buffer_has_room() {
     buf.put_slice(head.as_bytes());
     heads.read(&mut buf, 0).expect("within the limits");
     assert!(buf.filled().ends_with(b"a: b\r\n\r\nbody"));
-    // A second head, of which nothing is left over, is passed on after what is.
+    // A second head without surplus fields is passed on after one with them.
     let surplus = "a: b\r\n".len() * (80 - FIRST);
     assert_eq!(buf.filled().len(), head.len() - surplus);
     heads.left.extend_from_slice(b"left");
