@@ -18,7 +18,7 @@ use crate::connect::Connector;
 use crate::connect::net::NetConnector;
 use crate::driver::inputs::Asked;
 use crate::driver::live::Live;
-use crate::driver::{Anchor, Driver};
+use crate::driver::{Driver, ShardRef};
 use crate::sync::Arc;
 
 /// A request for a connection, to be awaited.
@@ -42,25 +42,25 @@ use crate::sync::Arc;
 /// If it is polled again after it was ready.
 #[must_use = "dropping it withdraws the request"]
 pub struct Pending<C: Connector = NetConnector> {
-    claim: Claim<C>,
+    answer: PendingAnswer<C>,
     host: Host,
 }
 
 impl<C: Connector> Pending<C> {
     pub(crate) fn new(
-        anchor: &Arc<Anchor<C>>,
+        shard_ref: &Arc<ShardRef<C>>,
         request: &Request,
         location: &'static Location<'static>,
     ) -> Self {
         Self {
-            claim: Claim::new(anchor, request, location),
+            answer: PendingAnswer::new(shard_ref, request, location),
             host: request.host().clone(),
         }
     }
 
     /// The id of the request, unique within the process.
     pub fn id(&self) -> RequestId {
-        self.claim.id
+        self.answer.id
     }
 
     /// Why and for how long the request has waited; `None` once the answer is ready.
@@ -86,7 +86,7 @@ impl<C: Connector> Pending<C> {
     /// # }
     /// ```
     pub fn waiting(&self) -> Option<Waiting> {
-        self.claim.waiting()
+        self.answer.waiting()
     }
 }
 
@@ -94,15 +94,15 @@ impl<C: Connector> Future for Pending<C> {
     type Output = Result<Lease<C>, AllocateError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { claim, host } = &mut *self;
-        claim.poll(host, context)
+        let Self { answer, host } = &mut *self;
+        answer.poll(host, context)
     }
 }
 
 impl<C: Connector> fmt::Debug for Pending<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending")
-            .field("id", &self.claim.id)
+            .field("id", &self.answer.id)
             .field("waiting", &self.waiting())
             .finish()
     }
@@ -113,11 +113,11 @@ impl<C: Connector> fmt::Debug for Pending<C> {
 /// Written by hand to be small, because every waiter has one: both states share their memory.
 pub(crate) enum Leasing<'a, C: Connector> {
     New {
-        anchor: &'a Arc<Anchor<C>>,
+        shard_ref: &'a Arc<ShardRef<C>>,
         request: &'a Request,
         location: &'static Location<'static>,
     },
-    Asked(Claim<C>, &'a Request),
+    Asked(PendingAnswer<C>, &'a Request),
     Done,
 }
 
@@ -126,19 +126,19 @@ impl<C: Connector> Future for Leasing<'_, C> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if let Self::New {
-            anchor,
+            shard_ref,
             request,
             location,
         } = *self
         {
-            match anchor.driver.lease(request, location, context.waker()) {
+            match shard_ref.driver.lease(request, location, context.waker()) {
                 Ok(live) => {
                     *self = Self::Done;
-                    return Poll::Ready(Ok(Lease::new(Arc::clone(anchor), live)));
+                    return Poll::Ready(Ok(Lease::new(Arc::clone(shard_ref), live)));
                 }
                 Err(asked) => {
                     let listens = asked.listens;
-                    *self = Self::Asked(Claim::asked(anchor, asked), request);
+                    *self = Self::Asked(PendingAnswer::asked(shard_ref, asked), request);
                     if listens {
                         return Poll::Pending;
                     }
@@ -146,39 +146,39 @@ impl<C: Connector> Future for Leasing<'_, C> {
             }
         }
         match &mut *self {
-            Self::Asked(claim, request) => claim.poll(request.host(), context),
+            Self::Asked(answer, request) => answer.poll(request.host(), context),
             Self::New { .. } | Self::Done => panic!("a lease was polled for after it was there"),
         }
     }
 }
 
 /// The right to one answer: taken once, or withdrawn when dropped.
-pub(crate) struct Claim<C: Connector> {
+pub(crate) struct PendingAnswer<C: Connector> {
     pub(crate) id: RequestId,
     state: State<C>,
 }
 
 enum State<C: Connector> {
     /// An engine has the request.
-    Asked(Arc<Anchor<C>>),
+    Asked(Arc<ShardRef<C>>),
     /// The request was refused before it reached an engine.
     Refused(AllocateError),
     /// The answer has been taken.
     Done,
 }
 
-impl<C: Connector> Claim<C> {
+impl<C: Connector> PendingAnswer<C> {
     pub(crate) fn new(
-        anchor: &Arc<Anchor<C>>,
+        shard_ref: &Arc<ShardRef<C>>,
         request: &Request,
         location: &'static Location<'static>,
     ) -> Self {
-        Self::asked(anchor, anchor.driver.ask(request, location))
+        Self::asked(shard_ref, shard_ref.driver.ask(request, location))
     }
 
-    fn asked(anchor: &Arc<Anchor<C>>, asked: Asked) -> Self {
+    fn asked(shard_ref: &Arc<ShardRef<C>>, asked: Asked) -> Self {
         let state = match asked.refused {
-            None => State::Asked(Arc::clone(anchor)),
+            None => State::Asked(Arc::clone(shard_ref)),
             Some(error) => State::Refused(error),
         };
         Self {
@@ -190,12 +190,12 @@ impl<C: Connector> Claim<C> {
     /// The driver that has the request; `None` if it was refused or its answer has been taken.
     pub(crate) fn driver(&self) -> Option<&Arc<Driver<C>>> {
         match &self.state {
-            State::Asked(anchor) => Some(&anchor.driver),
+            State::Asked(shard_ref) => Some(&shard_ref.driver),
             State::Refused(_) | State::Done => None,
         }
     }
 
-    /// Gives up the claim, and leaves it to the caller to forget the returned request.
+    /// Gives up the answer, and leaves it to the caller to forget the returned request.
     pub(crate) fn abandon(mut self) -> Option<RequestId> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Asked(_) => Some(self.id),
@@ -214,22 +214,24 @@ impl<C: Connector> Claim<C> {
         context: &mut Context<'_>,
     ) -> Poll<Result<Lease<C>, AllocateError>> {
         let answer = match &self.state {
-            State::Asked(anchor) => Some(ready!(anchor.driver.poll_answer(self.id, host, context))),
+            State::Asked(shard_ref) => {
+                Some(ready!(shard_ref.driver.poll_answer(self.id, host, context)))
+            }
             State::Refused(_) | State::Done => None,
         };
         let state = std::mem::replace(&mut self.state, State::Done);
         Poll::Ready(match (answer, state) {
-            (Some(Ok(live)), State::Asked(anchor)) => Ok(Lease::new(anchor, live)),
+            (Some(Ok(live)), State::Asked(shard_ref)) => Ok(Lease::new(shard_ref, live)),
             (Some(Err(error)), _) | (None, State::Refused(error)) => Err(error),
             _ => panic!("the answer of a request was polled for after it was taken"),
         })
     }
 }
 
-impl<C: Connector> Drop for Claim<C> {
+impl<C: Connector> Drop for PendingAnswer<C> {
     fn drop(&mut self) {
-        if let State::Asked(anchor) = &self.state {
-            anchor.driver.forget(self.id);
+        if let State::Asked(shard_ref) = &self.state {
+            shard_ref.driver.forget(self.id);
         }
     }
 }
@@ -246,16 +248,16 @@ impl<C: Connector> Drop for Claim<C> {
 pub struct Lease<C: Connector = NetConnector> {
     /// `Some` until the lease ends.
     live: Option<Box<Live<C>>>,
-    anchor: Arc<Anchor<C>>,
+    shard_ref: Arc<ShardRef<C>>,
     /// Whether the user has shut down its side of the connection.
     ended: bool,
 }
 
 impl<C: Connector> Lease<C> {
-    pub(crate) fn new(anchor: Arc<Anchor<C>>, live: Box<Live<C>>) -> Self {
+    pub(crate) fn new(shard_ref: Arc<ShardRef<C>>, live: Box<Live<C>>) -> Self {
         Self {
             live: Some(live),
-            anchor,
+            shard_ref,
             ended: false,
         }
     }
@@ -278,7 +280,7 @@ impl<C: Connector> Lease<C> {
 
     /// The time from the request to this answer, by phase.
     pub fn timing(&self) -> Timing {
-        self.anchor.driver.timing(self.id()).unwrap_or_default()
+        self.shard_ref.driver.timing(self.id()).unwrap_or_default()
     }
 
     /// Gives the connection back for reuse.
@@ -290,7 +292,7 @@ impl<C: Connector> Lease<C> {
         if !self.ended
             && let Some(live) = self.live.take()
         {
-            self.anchor.driver.give_back(live);
+            self.shard_ref.driver.give_back(live);
         }
     }
 
@@ -313,7 +315,7 @@ const HELD: &str = "a lease has its connection until it ends";
 impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
         if let Some(live) = self.live.take() {
-            self.anchor.driver.close(live);
+            self.shard_ref.driver.close(live);
         }
     }
 }

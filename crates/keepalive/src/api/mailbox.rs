@@ -10,13 +10,13 @@ use futures_core::Stream;
 use keepalive_engine::{FromCache, RequestId, Timing};
 
 use crate::api::error::AllocateError;
-use crate::api::lease::{Claim, Lease};
+use crate::api::lease::{Lease, PendingAnswer};
 use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
 use crate::driver::deferred::catch_panic;
 use crate::driver::shard::Letter;
-use crate::sync::tray::{Putter, Taker, tray};
+use crate::sync::channel::{Receiver, Sender, channel};
 
 /// Creates a mailbox for answers with contexts of type `T`.
 ///
@@ -54,7 +54,7 @@ pub fn mailbox<T: Send + 'static>() -> (Mailbox<T>, Responses<T>) {
 /// The sending end of a mailbox, to which a manager posts answers. Clones post to the same
 /// [`Responses`].
 pub struct Mailbox<T, C: Connector = NetConnector> {
-    putter: Putter<Box<Envelope<T, C>>>,
+    sender: Sender<Box<Envelope<T, C>>>,
 }
 
 /// The receiving end of a mailbox: returns the answers in order of arrival; also a [`Stream`].
@@ -63,14 +63,14 @@ pub struct Mailbox<T, C: Connector = NetConnector> {
 /// withdraws the requests whose answers have arrived and were not taken. A request that still waits
 /// keeps its place, and is withdrawn when its answer comes.
 pub struct Responses<T, C: Connector = NetConnector> {
-    taker: Taker<Box<Envelope<T, C>>>,
+    receiver: Receiver<Box<Envelope<T, C>>>,
 }
 
-/// A request's claim to its answer, the event and context to return with it, and the tray to put it
+/// A pending answer of a request, the event and context to return with it, and the channel to send it
 /// into.
 struct Envelope<T, C: Connector> {
-    putter: Putter<Box<Envelope<T, C>>>,
-    claim: Claim<C>,
+    sender: Sender<Box<Envelope<T, C>>>,
+    answer: PendingAnswer<C>,
     request: Request,
     event: Cow<'static, str>,
     context: T,
@@ -78,10 +78,12 @@ struct Envelope<T, C: Connector> {
 
 impl<T: Send + 'static, C: Connector> Letter for Envelope<T, C> {
     fn post(self: Box<Self>) -> Option<RequestId> {
-        let putter = self.putter.clone();
-        let refused = putter.put(self).err()?;
-        let Envelope { claim, context, .. } = *refused;
-        let id = claim.abandon();
+        let sender = self.sender.clone();
+        let refused = sender.send(self).err()?;
+        let Envelope {
+            answer, context, ..
+        } = *refused;
+        let id = answer.abandon();
         catch_panic(|| drop(context));
         id
     }
@@ -89,25 +91,25 @@ impl<T: Send + 'static, C: Connector> Letter for Envelope<T, C> {
 
 impl<T: Send + 'static, C: Connector> Mailbox<T, C> {
     pub(crate) fn pair() -> (Self, Responses<T, C>) {
-        let (putter, taker) = tray();
-        (Self { putter }, Responses { taker })
+        let (sender, receiver) = channel();
+        (Self { sender }, Responses { receiver })
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.putter.is_closed()
+        self.sender.is_closed()
     }
 
     pub(crate) fn address(
         &self,
-        claim: Claim<C>,
+        answer: PendingAnswer<C>,
         request: Request,
         event: Cow<'static, str>,
         context: T,
     ) -> RequestId {
-        let id = claim.id;
+        let id = answer.id;
         post(Box::new(Envelope {
-            putter: self.putter.clone(),
-            claim,
+            sender: self.sender.clone(),
+            answer,
             request,
             event,
             context,
@@ -116,10 +118,10 @@ impl<T: Send + 'static, C: Connector> Mailbox<T, C> {
     }
 }
 
-/// Puts an envelope into its tray once its answer is ready, possibly now.
+/// Puts an envelope into its channel once its answer is ready, possibly now.
 fn post<T: Send + 'static, C: Connector>(envelope: Box<Envelope<T, C>>) {
-    match envelope.claim.driver().cloned() {
-        Some(driver) => driver.post_when_answered(envelope.claim.id, envelope),
+    match envelope.answer.driver().cloned() {
+        Some(driver) => driver.post_when_answered(envelope.answer.id, envelope),
         // The request was refused before it reached an engine, so there is nothing to forget.
         None => {
             envelope.post();
@@ -144,14 +146,14 @@ impl<T: Send + 'static, C: Connector> Stream for Responses<T, C> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
-            let Some(mut envelope) = ready!(self.taker.poll_take(context)) else {
+            let Some(mut envelope) = ready!(self.receiver.poll_receive(context)) else {
                 return Poll::Ready(None);
             };
             let mut nobody = Context::from_waker(Waker::noop());
-            match envelope.claim.poll(envelope.request.host(), &mut nobody) {
+            match envelope.answer.poll(envelope.request.host(), &mut nobody) {
                 Poll::Ready(result) => {
                     return Poll::Ready(Some(Response {
-                        id: envelope.claim.id,
+                        id: envelope.answer.id,
                         result,
                         request: envelope.request,
                         event: envelope.event,
@@ -273,7 +275,7 @@ pub struct MailboxClosed<T>(pub T);
 impl<T, C: Connector> Clone for Mailbox<T, C> {
     fn clone(&self) -> Self {
         Self {
-            putter: self.putter.clone(),
+            sender: self.sender.clone(),
         }
     }
 }

@@ -9,14 +9,14 @@ use keepalive_engine::{Counts, RequestId, Waiting};
 
 use crate::api::builder::ManagerBuilder;
 use crate::api::error::AllocateError;
-use crate::api::lease::{Claim, Lease, Leasing, Pending};
+use crate::api::lease::{Lease, Leasing, Pending, PendingAnswer};
 use crate::api::mailbox::{Mailbox, MailboxClosed, Responses};
 use crate::api::request::Request;
 use crate::api::shutdown::Shutdown;
 use crate::api::stats::{self, LeaseInfo, Stats};
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
-use crate::driver::{Anchor, Driver};
+use crate::driver::{Driver, ShardRef};
 use crate::sync::Arc;
 
 /// Owns the outgoing connections of a program: opens, limits, queues, reuses, watches and closes
@@ -61,7 +61,7 @@ pub struct Manager<C: Connector = NetConnector> {
 struct Handle<C: Connector> {
     driver: Arc<Driver<C>>,
     /// Indexed by shard.
-    anchors: Box<[Arc<Anchor<C>>]>,
+    shard_refs: Box<[Arc<ShardRef<C>>]>,
 }
 
 impl Manager {
@@ -82,9 +82,9 @@ impl Manager {
 impl<C: Connector> Manager<C> {
     pub(crate) fn from_driver(driver: Driver<C>) -> Self {
         let driver = Arc::new(driver);
-        let anchors = Anchor::all(&driver);
+        let shard_refs = ShardRef::all(&driver);
         Self {
-            handle: Arc::new(Handle { driver, anchors }),
+            handle: Arc::new(Handle { driver, shard_refs }),
         }
     }
 
@@ -98,7 +98,7 @@ impl<C: Connector> Manager<C> {
     pub fn allocate(&self, request: impl Borrow<Request>) -> Pending<C> {
         let location = Location::caller();
         let request = request.borrow();
-        Pending::new(self.anchor(request), request, location)
+        Pending::new(self.shard_ref(request), request, location)
     }
 
     /// Requests a connection and waits for it: the fastest way to a lease.
@@ -159,7 +159,7 @@ impl<C: Connector> Manager<C> {
         location: &'static Location<'static>,
     ) -> impl Future<Output = Result<Lease<C>, AllocateError>> + Send + use<'a, C> {
         Leasing::New {
-            anchor: self.anchor(request),
+            shard_ref: self.shard_ref(request),
             request,
             location,
         }
@@ -186,8 +186,8 @@ impl<C: Connector> Manager<C> {
         if mailbox.is_closed() {
             return Err(MailboxClosed(context));
         }
-        let claim = Claim::new(self.anchor(&request), &request, location);
-        Ok(mailbox.address(claim, request, event.into(), context))
+        let answer = PendingAnswer::new(self.shard_ref(&request), &request, location);
+        Ok(mailbox.address(answer, request, event.into(), context))
     }
 
     /// Creates a mailbox for answers of this manager; one mailbox may serve several managers.
@@ -257,8 +257,8 @@ impl<C: Connector> Manager<C> {
         self.driver().check();
     }
 
-    fn anchor(&self, request: &Request) -> &Arc<Anchor<C>> {
-        &self.handle.anchors[usize::from(self.driver().shard_of(request).0)]
+    fn shard_ref(&self, request: &Request) -> &Arc<ShardRef<C>> {
+        &self.handle.shard_refs[usize::from(self.driver().shard_of(request).0)]
     }
 
     fn driver(&self) -> &Arc<Driver<C>> {

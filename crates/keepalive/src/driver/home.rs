@@ -173,7 +173,7 @@ impl<C: Connector> Driver<C> {
         drop(runtime);
         for shard in self.ids() {
             self.with_shard(shard, |shard, now, room| {
-                shard.runtime_lost(now, room, generation)
+                shard.runtime_lost(now, room, generation);
             });
         }
         self.common.thaw();

@@ -180,11 +180,11 @@ impl<C: Connector> Drop for Driver<C> {
 /// Each lease and request changes the count twice. With a single count, threads that use different
 /// shards would contend for it.
 #[repr(align(128))]
-pub(crate) struct Anchor<C: Connector> {
+pub(crate) struct ShardRef<C: Connector> {
     pub(crate) driver: Arc<Driver<C>>,
 }
 
-impl<C: Connector> Anchor<C> {
+impl<C: Connector> ShardRef<C> {
     /// One for each shard of a driver.
     pub(crate) fn all(driver: &Arc<Driver<C>>) -> Box<[Arc<Self>]> {
         driver.ids().map(|_| Self::new(driver)).collect()

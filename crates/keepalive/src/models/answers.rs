@@ -5,9 +5,9 @@ use loom::thread;
 
 use super::rig::{Rig, answer, explore};
 use crate::api::error::ErrorKind;
-use crate::api::lease::Claim;
+use crate::api::lease::PendingAnswer;
 use crate::api::mailbox::Mailbox;
-use crate::driver::Anchor;
+use crate::driver::ShardRef;
 
 #[test]
 fn a_waiter_is_woken_by_its_answer() {
@@ -33,8 +33,8 @@ fn a_letter_is_posted_when_its_answer_is_there() {
         let (mailbox, mut responses) = Mailbox::pair();
         let request = rig.request(0);
         let here = std::panic::Location::caller();
-        let claim = Claim::new(&Anchor::new(&rig.driver), &request, here);
-        mailbox.address(claim, request, "event".into(), ());
+        let answer = PendingAnswer::new(&ShardRef::new(&rig.driver), &request, here);
+        mailbox.address(answer, request, "event".into(), ());
         drop(mailbox);
         let response = block_on(responses.recv()).expect("one request was made");
         response.into_result().expect("a connection").free();

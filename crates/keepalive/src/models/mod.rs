@@ -5,11 +5,11 @@
 //! patches of the part `shared` in `xtask/planted`.
 
 mod answers;
+mod channel;
 mod ends;
 mod lookups;
 mod residents;
 mod rig;
 mod room;
 mod signals;
-mod tray;
 mod watch;

@@ -15,8 +15,8 @@ use crate::api::lease::Pending;
 use crate::api::request::Request;
 use crate::connect::bind::BindAddresses;
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Unusable};
-use crate::driver::Anchor;
 use crate::driver::Driver;
+use crate::driver::ShardRef;
 use crate::runtime::simulated::{Runtime, Simulation, advance};
 use crate::sync::{Arc, Mutex};
 
@@ -87,7 +87,7 @@ impl Rig {
     }
 
     pub(super) fn ask(&self, request: Request) -> Pending<Mock> {
-        Pending::new(&Anchor::new(&self.driver), &request, Location::caller())
+        Pending::new(&ShardRef::new(&self.driver), &request, Location::caller())
     }
 
     pub(super) fn lease(&self, request: Request) -> Lease<Mock> {

@@ -4,9 +4,9 @@
 //! shuttle, which run a model under many schedules. Each use of one is a point where threads may
 //! switch.
 
+pub(crate) mod channel;
 #[cfg(keepalive_loom)]
 mod explored;
-pub(crate) mod tray;
 
 use std::cell::Cell;
 use std::sync::{PoisonError, TryLockError};
