@@ -19,8 +19,9 @@ pub(crate) struct Watch {
     fired: AtomicBool,
     armed: AtomicBool,
     shard: ShardId,
-    /// The number of the runtime that delivers the events.
-    generation: u64,
+    /// The number of the runtime that delivers the events. Half of its bits suffice, and a connection
+    /// is eight bytes smaller.
+    generation: u32,
     signals: Arc<Signals>,
     host: Host,
 }
@@ -38,7 +39,7 @@ impl Watch {
             fired: AtomicBool::new(false),
             armed: AtomicBool::new(false),
             shard,
-            generation,
+            generation: u32::try_from(generation).unwrap_or(u32::MAX),
             signals,
             host,
         }
@@ -58,7 +59,7 @@ impl Watch {
     /// The number of the runtime that delivers its events.
     #[inline]
     pub(crate) fn generation(&self) -> u64 {
-        self.generation
+        u64::from(self.generation)
     }
 
     /// The waker for the connection.
