@@ -16,8 +16,8 @@ use crate::connect::{Attempt, ConnectError, Connector, Steps};
 use crate::driver::Driver;
 use crate::driver::descriptors::Pauses;
 use crate::driver::live::Live;
-use crate::driver::place::{Started, Task};
 use crate::driver::shard::Letter;
+use crate::driver::task::{Started, Task};
 use crate::runtime::{AbortHandle, Handle};
 use crate::sync::Arc;
 
@@ -76,6 +76,7 @@ impl<C: Connector> Work<C> {
             Self::Connect(shard, id, host) => {
                 if !connect(driver, shard, id, host) {
                     driver.enter(shard, following, |shard, now, room| {
+                        shard.task_ended(id);
                         shard.engine.failed(now, room, id);
                     });
                 }
@@ -83,6 +84,7 @@ impl<C: Connector> Work<C> {
             Self::Close(shard, id, live) => {
                 if close(driver, shard, id, live) {
                     driver.enter(shard, following, |shard, now, room| {
+                        shard.task_ended(id);
                         shard.engine.closed(now, room, id);
                     });
                 }

@@ -13,9 +13,9 @@ pub(crate) mod home;
 pub(crate) mod inputs;
 mod keeper;
 pub(crate) mod live;
-mod place;
 pub(crate) mod shard;
 pub(crate) mod signals;
+mod task;
 pub(crate) mod watch;
 
 use std::time::Duration;
@@ -142,6 +142,7 @@ impl<C: Connector> Driver<C> {
         use keepalive_engine::Room as _;
 
         self.snapshot(|shards| {
+            shards.iter().for_each(|shard| shard.check());
             let engines: Vec<_> = shards.iter().map(|shard| &shard.engine).collect();
             let mut room = self.common.room();
             for engine in &engines {

@@ -1,5 +1,6 @@
 //! One shard: its engine, the cells of answers, and the connections without a user.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,15 +21,18 @@ use crate::driver::deferred::{Deferred, Stop, Work};
 use crate::driver::descriptors::Wanted;
 use crate::driver::home::Past;
 use crate::driver::live::Live;
-use crate::driver::place::{Place, Running, Started, Task};
+use crate::driver::task::{Running, Started, Task};
+use crate::runtime::HashKey;
 use crate::sync::Arc;
 
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
     pub(crate) clock: Clock,
     pub(crate) engine: Engine<Host, AnswerCell>,
-    /// Indexed by the slots of connections.
-    places: Vec<Place<C>>,
+    /// The connections without a user, by their slots.
+    here: Vec<Option<Box<Live<C>>>>,
+    /// The tasks that open or close connections.
+    tasks: HashMap<ConnectionId, Running, HashKey>,
     numbers: Range<u64>,
     pub(crate) wanted: Wanted,
     /// The error of the attempt or connection that the present input reports.
@@ -105,7 +109,8 @@ impl<C: Connector> Shard<C> {
             id,
             clock: Clock::new(),
             engine,
-            places: Vec::new(),
+            here: Vec::new(),
+            tasks: HashMap::default(),
             numbers: 0..0,
             wanted: Wanted::default(),
             failure: None,
@@ -150,9 +155,9 @@ impl<C: Connector> Shard<C> {
             answer: Answered::No,
             location,
         };
-        let places = &mut self.places;
+        let here = &mut self.here;
         let take = |connection: ConnectionId| {
-            let live = take_live(&mut places[connection.slot()], connection).expect(HERE);
+            let live = take_live(&mut here[connection.slot()], connection).expect(HERE);
             (live.is_doubtful(now), live)
         };
         match self.engine.lease(now, room, ask, cell, take)? {
@@ -329,19 +334,21 @@ impl<C: Connector> Shard<C> {
     #[inline]
     pub(crate) fn put(&mut self, live: Box<Live<C>>) {
         let slot = live.id().slot();
-        *self.place(slot) = Place::Here(live);
+        if slot >= self.here.len() {
+            reserve(&mut self.here, slot);
+            self.here.resize_with(slot + 1, || None);
+        }
+        self.here[slot] = Some(live);
     }
 
     #[inline]
     pub(crate) fn take_live(&mut self, id: ConnectionId) -> Option<Box<Live<C>>> {
-        take_live(self.place(id.slot()), id)
+        take_live(self.here.get_mut(id.slot())?, id)
     }
 
     pub(crate) fn live(&mut self, id: ConnectionId) -> Option<&mut Live<C>> {
-        match self.place(id.slot()) {
-            Place::Here(live) if live.id() == id => Some(live),
-            _ => None,
-        }
+        let live = self.here.get_mut(id.slot())?.as_deref_mut()?;
+        (live.id() == id).then_some(live)
     }
 
     /// Whether this shard knows that the runtime with this number is no longer the home.
@@ -354,7 +361,7 @@ impl<C: Connector> Shard<C> {
     /// Otherwise another task does the same, or will.
     pub(crate) fn ends_task(&mut self, id: ConnectionId, generation: u64) -> bool {
         let past = self.is_past(generation);
-        match self.running(id) {
+        match self.tasks.get_mut(&id) {
             Some(running) if generation <= running.since => false,
             Some(running) if past && running.opens() => {
                 self.begin_anew(id);
@@ -372,6 +379,7 @@ impl<C: Connector> Shard<C> {
             self.left.push(Work::Close(self.id, id, Some(live)));
             return;
         }
+        self.task_ended(id);
         let watched = self.engine.is_idle(id) || live.is_main();
         if watched {
             live.mark_seen(now);
@@ -405,57 +413,46 @@ impl<C: Connector> Shard<C> {
     /// Handles a move of the home: closes open connections and restarts attempts. The earlier
     /// runtime may never deliver their events or poll their tasks.
     pub(crate) fn leave(&mut self, now: Time, room: &mut impl Room) {
-        for slot in 0..self.places.len() {
-            match &mut self.places[slot] {
-                Place::Away => {}
-                Place::Here(live) if live.generation() > self.past => {}
-                Place::Here(live) => {
-                    let id = live.id();
-                    self.engine.retire_open(now, room, id);
-                }
-                Place::Task(running) => {
-                    let stop = running.stop.as_ref();
-                    let Some((_, stop)) = stop.filter(|(generation, _)| *generation <= self.past)
-                    else {
-                        // It has begun on the new home already, or `task_started` will detect the
-                        // move.
-                        continue;
-                    };
-                    self.left.push(Work::Remove(Arc::clone(stop)));
-                    if running.opens() {
-                        let id = running.id;
-                        self.begin_anew(id);
-                    }
+        for live in self.here.iter().flatten() {
+            if live.generation() <= self.past {
+                self.engine.retire_open(now, room, live.id());
+            }
+        }
+        let mut anew = Vec::new();
+        for (id, running) in &self.tasks {
+            // Another one has begun on the new home already, or `task_started` will detect the move.
+            if let Some((generation, stop)) = &running.stop
+                && *generation <= self.past
+            {
+                self.left.push(Work::Remove(Arc::clone(stop)));
+                if running.opens() {
+                    anew.push(*id);
                 }
             }
+        }
+        for id in anew {
+            self.begin_anew(id);
         }
     }
 
     /// Restarts an attempt.
     fn begin_anew(&mut self, id: ConnectionId) {
-        let (past, shard) = (self.past, self.id);
-        let Some(running) = self.running(id) else {
+        let Some(running) = self.tasks.get_mut(&id) else {
             return;
         };
-        running.since = past;
+        running.since = self.past;
         running.stop = None;
         if let Some(host) = running.host.clone() {
-            self.left.push(Work::Connect(shard, id, host));
+            self.left.push(Work::Connect(self.id, id, host));
         }
     }
 
-    fn running(&mut self, id: ConnectionId) -> Option<&mut Running> {
-        match self.places.get_mut(id.slot())? {
-            Place::Task(running) if running.id == id => Some(running),
-            _ => None,
-        }
-    }
-
-    /// Removes a task that has ended.
+    /// Removes the task of a connection, which has ended or cannot start.
     pub(crate) fn task_ended(&mut self, id: ConnectionId) {
-        let place = self.place(id.slot());
-        if matches!(place, Place::Task(running) if running.id == id) {
-            *place = Place::Away;
+        self.tasks.remove(&id);
+        if self.tasks.is_empty() {
+            // The memory for a crowd of attempts is not needed any more.
+            self.tasks = HashMap::default();
         }
     }
 
@@ -468,7 +465,7 @@ impl<C: Connector> Shard<C> {
         stop: Arc<Stop>,
     ) -> Started {
         let past = self.is_past(generation);
-        let Some(running) = self.running(id) else {
+        let Some(running) = self.tasks.get_mut(&id) else {
             return Started::GoesOn;
         };
         if running.task != task {
@@ -490,10 +487,21 @@ impl<C: Connector> Shard<C> {
         Started::GoesOn
     }
 
+    /// Checks that each connection that opens or closes has its task, and none is left of others.
+    #[cfg(any(keepalive_loom, keepalive_shuttle))]
+    pub(crate) fn check(&self) {
+        let totals = self.engine.totals();
+        assert_eq!(
+            self.tasks.len(),
+            totals.connecting + totals.closing,
+            "one task each"
+        );
+    }
+
     /// Records that a task will close a connection.
     pub(crate) fn expect_task(&mut self, id: ConnectionId) {
-        let past = self.past;
-        *self.place(id.slot()) = expected(id, Task::Close, None, past);
+        self.tasks
+            .insert(id, Running::expected(Task::Close, None, self.past));
     }
 
     /// Carries out the engine's actions, as far as possible under the lock; the rest goes into
@@ -513,8 +521,9 @@ impl<C: Connector> Shard<C> {
                 }
                 Action::Connect(id, host) => {
                     let host = self.engine.key(host).expect("a host in use is known");
-                    let (host, past) = (host.clone(), self.past);
-                    *self.place(id.slot()) = expected(id, Task::Connect, Some(host.clone()), past);
+                    let host = host.clone();
+                    let running = Running::expected(Task::Connect, Some(host.clone()), self.past);
+                    self.tasks.insert(id, running);
                     deferred.push(Work::Connect(self.id, id, host));
                 }
                 Action::Cancel(id) | Action::Abandon(id) => self.stop_task(deferred, id),
@@ -564,54 +573,25 @@ impl<C: Connector> Shard<C> {
     }
 
     fn stop_task(&mut self, deferred: &mut Deferred<C>, id: ConnectionId) {
-        if let Some(running) = self.running(id) {
+        if let Some(running) = self.tasks.get_mut(&id) {
             running.unwanted = true;
             if let Some((_, stop)) = &running.stop {
                 deferred.push(Work::Stop(Arc::clone(stop)));
             }
         }
     }
-
-    #[inline]
-    fn place(&mut self, slot: usize) -> &mut Place<C> {
-        if slot >= self.places.len() {
-            reserve(&mut self.places, slot);
-            self.places.resize_with(slot + 1, Place::default);
-        }
-        &mut self.places[slot]
-    }
 }
 
 const HERE: &str = "a connection that is held for a request is here";
 const ANSWERED: &str = "an answered request can be taken";
 
-/// Takes a connection out of its place, if it is this one.
+/// Takes a connection, if it is this one.
 #[inline]
-fn take_live<C: Connector>(place: &mut Place<C>, id: ConnectionId) -> Option<Box<Live<C>>> {
-    match std::mem::take(place) {
-        Place::Here(live) if live.id() == id => Some(live),
-        other => {
-            *place = other;
-            None
-        }
-    }
-}
-
-/// The place of a connection whose task is about to start.
-fn expected<C: Connector>(
+fn take_live<C: Connector>(
+    here: &mut Option<Box<Live<C>>>,
     id: ConnectionId,
-    task: Task,
-    host: Option<Host>,
-    since: u64,
-) -> Place<C> {
-    Place::Task(Box::new(Running {
-        id,
-        task,
-        host,
-        since,
-        stop: None,
-        unwanted: false,
-    }))
+) -> Option<Box<Live<C>>> {
+    here.take_if(|live| live.id() == id)
 }
 
 /// Reserves room for a record in this slot, and as much spare room as an engine's arenas do.

@@ -1,28 +1,11 @@
-//! The place of a connection: with its user, in its shard, or in a task.
-
-use keepalive_engine::ConnectionId;
+//! The task that opens or closes a connection.
 
 use crate::api::host::Host;
-use crate::connect::Connector;
 use crate::driver::deferred::Stop;
-use crate::driver::live::Live;
 use crate::sync::Arc;
 
-/// The place of a connection.
-#[derive(Default)]
-pub(super) enum Place<C: Connector> {
-    /// With its user, or not open.
-    #[default]
-    Away,
-    /// In this shard.
-    Here(Box<Live<C>>),
-    /// In a task that opens or closes it.
-    Task(Box<Running>),
-}
-
-/// A task that opens or closes a connection.
+/// A task that opens or closes a connection, from the decision to start it to its report.
 pub(super) struct Running {
-    pub(super) id: ConnectionId,
     pub(super) task: Task,
     /// The destination of a task that opens.
     pub(super) host: Option<Host>,
@@ -35,6 +18,17 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// A task that is about to start.
+    pub(super) fn expected(task: Task, host: Option<Host>, since: u64) -> Self {
+        Self {
+            task,
+            host,
+            since,
+            stop: None,
+            unwanted: false,
+        }
+    }
+
     /// Whether it opens a connection that is still wanted.
     pub(super) fn opens(&self) -> bool {
         self.task == Task::Connect && !self.unwanted
