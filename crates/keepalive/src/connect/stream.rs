@@ -36,7 +36,10 @@ pub(crate) enum Kind {
     Tls(Box<tls::TlsStream>),
     /// A TLS session with a proxy, which has opened a tunnel in it.
     #[cfg(feature = "tls")]
-    #[cfg_attr(not(feature = "proxy"), allow(dead_code))]
+    #[cfg_attr(
+        not(feature = "proxy"),
+        expect(dead_code, reason = "proxies open tunnels")
+    )]
     Tunnel(Box<tls::TlsStream>),
     Other(Box<dyn Stream>),
 }
