@@ -123,7 +123,10 @@ impl Backlog {
 }
 
 fn size(target: &Target) -> usize {
-    OVERHEAD + target.uri.to_string().len()
+    let uri = &target.uri;
+    let authority = uri.authority().map_or(0, |text| text.as_str().len());
+    let path = uri.path_and_query().map_or(0, |text| text.as_str().len());
+    OVERHEAD + authority + path
 }
 
 #[cfg(test)]
