@@ -1,83 +1,48 @@
 //! The distribution of waiting times, in little memory.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
-
-use hdrhistogram::Histogram;
 
 use crate::timing::micros;
 
-/// The number of times that are kept exactly.
-const FEW: usize = 32;
-
-/// Waiting times. Few are kept exactly, and more in a histogram of two significant figures.
-///
-/// So a run over 100,000 hosts with one request each needs no histogram for each.
-#[derive(Clone, Debug)]
-pub(crate) enum Waits {
-    Few(Vec<u64>),
-    Many(Box<Histogram<u32>>),
-}
+/// Waiting times, each in the three figures that are shown. So their number is bounded, and a run
+/// over 100,000 hosts with one request each needs little for each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Waits(
+    /// How often each time was waited, in microseconds.
+    BTreeMap<u64, u64>,
+);
 
 impl Waits {
     /// Adds a time.
     pub(crate) fn record(&mut self, wait: Duration) {
-        let micros = micros(wait);
-        match self {
-            Self::Few(few) if few.len() < FEW => few.push(micros),
-            Self::Few(_) => record(self.histogram(), micros),
-            Self::Many(many) => record(many, micros),
-        }
+        *self.0.entry(rounded(micros(wait))).or_default() += 1;
     }
 
     /// Adds all times of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
-        match other {
-            Self::Few(few) => few
-                .iter()
-                .for_each(|&micros| self.record(Duration::from_micros(micros))),
-            // It fails only for histograms that can not grow; this one can.
-            Self::Many(many) => self.histogram().add(many.as_ref()).unwrap_or_default(),
+        for (&micros, times) in &other.0 {
+            *self.0.entry(micros).or_default() += times;
         }
     }
 
     /// The time that `share` of all requests waited at most; `None` without requests.
     pub(crate) fn quantile(&self, share: f64) -> Option<Duration> {
-        let micros = match self {
-            Self::Few(few) => {
-                let mut sorted = few.clone();
-                sorted.sort_unstable();
-                let rank = (share * sorted.len() as f64).ceil() as usize;
-                *sorted.get(rank.saturating_sub(1))?
-            }
-            Self::Many(many) => many.value_at_quantile(share),
-        };
+        let count: u64 = self.0.values().sum();
+        let rank = ((share * count as f64).ceil() as u64).max(1);
+        let mut waited = 0;
+        let (&micros, _) = self.0.iter().find(|(_, times)| {
+            waited += **times;
+            waited >= rank
+        })?;
         Some(Duration::from_micros(micros))
     }
-
-    fn histogram(&mut self) -> &mut Histogram<u32> {
-        if let Self::Few(few) = self {
-            let mut many = Histogram::new(2).expect("from 0 to 5 significant figures are allowed");
-            few.iter().for_each(|&micros| record(&mut many, micros));
-            *self = Self::Many(Box::new(many));
-        }
-        match self {
-            Self::Many(many) => many,
-            Self::Few(_) => unreachable!("it was made into many above"),
-        }
-    }
 }
 
-impl Default for Waits {
-    fn default() -> Self {
-        Self::Few(Vec::new())
-    }
-}
-
-fn record(histogram: &mut Histogram<u32>, micros: u64) {
-    // The histogram grows as needed. A value beyond its bound counts as the largest.
-    if histogram.record(micros).is_err() {
-        histogram.saturating_record(micros);
-    }
+/// The nearest number of three figures.
+fn rounded(number: u64) -> u64 {
+    let unit = 10_u64.pow(number.checked_ilog10().unwrap_or(0).saturating_sub(2));
+    (number / unit + u64::from(number % unit * 2 >= unit && unit > 1)) * unit
 }
 
 #[cfg(test)]
@@ -91,32 +56,27 @@ mod tests {
     }
 
     #[test]
-    fn few_waiting_times_are_exact() {
+    fn waiting_times_of_three_figures_are_exact() {
         assert_eq!(Waits::default().quantile(0.5), None);
         let waits = of(1..=20);
         assert_eq!(waits.quantile(0.5), Some(Duration::from_millis(10)));
         assert_eq!(waits.quantile(0.99), Some(Duration::from_millis(20)));
         assert_eq!(of(7..=7).quantile(0.0), Some(Duration::from_millis(7)));
-    }
-
-    #[test]
-    fn many_waiting_times_are_exact_to_one_hundredth() {
         let mut waits = of(1..=400);
         waits.merge(&of(401..=1000));
         waits.merge(&Waits::default());
-        assert!(matches!(waits, Waits::Many(_)));
-        for (share, ms) in [(0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
-            let found = waits.quantile(share).unwrap().as_secs_f64() * 1000.0;
-            assert!((found / ms - 1.0).abs() < 0.01, "{share}: {found}");
+        for (share, ms) in [(0.5, 500), (0.99, 990), (1.0, 1000)] {
+            assert_eq!(waits.quantile(share), Some(Duration::from_millis(ms)));
         }
-        waits.record(Duration::MAX);
-        assert!(waits.quantile(1.0).unwrap() > Duration::from_secs(1 << 40));
     }
 
     #[test]
-    fn few_waiting_times_stay_exact_when_merged() {
-        let mut waits = of(1..=3);
-        waits.merge(&of(4..=5));
-        assert!(matches!(&waits, Waits::Few(few) if few.len() == 5));
+    fn a_waiting_time_is_rounded_to_three_figures() {
+        for (micros, expected) in [(0, 0), (999, 999), (1_234, 1_230), (99_950, 100_000)] {
+            assert_eq!(rounded(micros), expected, "{micros}");
+        }
+        let mut waits = Waits::default();
+        waits.record(Duration::MAX);
+        assert!(waits.quantile(1.0).unwrap() > Duration::from_secs(1 << 40));
     }
 }
