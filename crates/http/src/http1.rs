@@ -22,19 +22,12 @@ use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
 use crate::outgoing::{BoxError, Outgoing};
 use crate::resend::{Failure, is_of_user};
-use crate::settings::Settings;
 
 pub(crate) use bare::{Bare, handshake};
 use heads::Heads;
 pub(crate) use heads::PARSED;
 
 /// An HTTP/1.1 connection, with one exchange at a time.
-///
-/// hyper drives it in a task, which also reads while the connection is idle. So it notices within
-/// one turn of the event loop that the peer closes the connection or sends unexpected data. The
-/// transport stays within reach: [`check`](Connection::check) queries the system about it. Closing
-/// or dropping the connection takes the transport from the task, so that the socket is closed
-/// before the connection is gone.
 ///
 /// The peer can make it buffer at most 128 KiB of a body, or as much as the limit of a response's
 /// head.
@@ -69,7 +62,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
             limits.set_one(&mut builder);
             transport.inspect(Heads::new(limits));
         }
-        let bare = settings.and_then(Settings::bare::<T>);
+        let bare = settings.and_then(|settings| settings.bare.as_ref()?.downcast_ref::<Bare<T>>());
         let bare = bare.and_then(|bare| transport.with(|inner| bare(inner, builder.clone()))?);
         let is_bare = bare.is_some();
         let begun = bare.unwrap_or_else(|| handshake(builder, TokioIo::new(transport.clone())));
@@ -119,8 +112,8 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         let mut before = 0;
         // In a closure, so that the future needs no room for another request.
         let begun = || {
-            let request = request();
-            before = self.transport.begin(request.body().gate());
+            let mut request = request();
+            before = self.transport.begin(request.body_mut().take_gate());
             request
         };
         let mut response = pin!(sender.try_send_request(begun()));

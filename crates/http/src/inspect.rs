@@ -5,8 +5,6 @@
 //! speed; the others are kept back here. Of a usual response this reads the lines of the head
 //! (HTTP/1.1), or the frame headers (HTTP/2).
 
-use std::sync::Arc;
-
 use http::HeaderMap;
 use tokio::io::ReadBuf;
 
@@ -17,7 +15,7 @@ use crate::outgoing::Gate;
 pub(crate) trait Inspector: Send {
     /// Starts a new HTTP/1.1 request. A response of 100 opens the gate of the request's body, if
     /// there is one.
-    fn begin(&mut self, _gate: Option<Arc<Gate>>) {}
+    fn begin(&mut self, _gate: Option<Gate>) {}
 
     /// Puts bytes of earlier reads that hyper may see into the buffer; returns whether there were any.
     fn put_left(&mut self, _buf: &mut ReadBuf<'_>) -> bool {

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
 
 use http::HeaderMap;
@@ -14,6 +14,7 @@ use tokio::task::yield_now;
 
 use crate::head::Excess;
 use crate::inspect::Inspector;
+use crate::lock::lock;
 use crate::outgoing::Gate;
 
 /// A transport that can be taken away from its reader and writer.
@@ -141,7 +142,7 @@ impl<T> Shared<T> {
     }
 
     /// Records the start of an HTTP/1.1 request; returns the number of bytes read so far.
-    pub(crate) fn begin(&self, gate: Option<Arc<Gate>>) -> u64 {
+    pub(crate) fn begin(&self, gate: Option<Gate>) -> u64 {
         let mut inner = self.lock();
         inner.lonely.clear();
         if let Some(inspector) = &mut inner.inspector {
@@ -176,7 +177,7 @@ impl<T> Shared<T> {
 
     // Held for one system call at most. A panic of the transport leaves our own state consistent.
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

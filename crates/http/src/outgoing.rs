@@ -4,7 +4,6 @@ use std::any::Any;
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -12,10 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::{Buf, Bytes};
 
-pub(crate) use self::gated::Gate;
-use self::gated::Gated;
+use self::consent::Consent;
+pub(crate) use self::consent::Gate;
 
-mod gated;
+mod consent;
 
 /// Less than the send buffer of a socket on any system.
 const AT_ONCE: u64 = 16 * 1024;
@@ -23,12 +22,15 @@ const AT_ONCE: u64 = 16 * 1024;
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a request. Its type is erased, so that one manager serves all body types.
-pub(crate) struct Outgoing(Kind);
+pub(crate) struct Outgoing {
+    content: Content,
+    /// `Some` until it may be sent, if it waits for a 100.
+    consent: Option<Box<Consent>>,
+}
 
-enum Kind {
+enum Content {
     Whole(Full<Bytes>),
     Stream(Pin<Box<dyn Stream>>),
-    Gated(Box<Gated>),
 }
 
 impl Outgoing {
@@ -37,58 +39,50 @@ impl Outgoing {
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        if body.is_end_stream() {
-            return Self(Kind::Whole(Full::default()));
+        let whole = match body.is_end_stream() {
+            true => Some(Full::default()),
+            false => whole(&mut body),
+        };
+        Self::of(whole.map_or_else(|| Content::Stream(Box::pin(body)), Content::Whole))
+    }
+
+    fn of(content: Content) -> Self {
+        Self {
+            content,
+            consent: None,
         }
-        if let Some(whole) = whole(&mut body) {
-            return Self(Kind::Whole(whole));
-        }
-        Self(Kind::Stream(Box::pin(body)))
     }
 
     /// A copy of the body, if it is in memory as a whole.
     pub(crate) fn again(&self) -> Option<Self> {
-        match &self.0 {
-            Kind::Whole(body) => Some(Self(Kind::Whole(body.clone()))),
-            Kind::Stream(_) => None,
-            Kind::Gated(gated) => gated.body.again(),
+        match &self.content {
+            Content::Whole(body) => Some(Self::of(Content::Whole(body.clone()))),
+            Content::Stream(_) => None,
         }
     }
 
     /// The same body, which waits up to `time` for a 100.
     pub(crate) fn gated(self, time: Duration) -> Self {
-        match self.0 {
-            _ if self.is_empty() => self,
-            Kind::Gated(gated) => gated.body.gated(time),
-            _ => Self(Kind::Gated(Box::new(Gated {
-                body: self,
-                gate: Arc::default(),
-                time,
-                timer: None,
-            }))),
+        let waits = !self.is_empty();
+        Self {
+            consent: waits.then(|| Box::new(Consent::new(time))),
+            ..self
         }
     }
 
-    /// The gate that it waits at, if any.
-    pub(crate) fn gate(&self) -> Option<Arc<Gate>> {
-        match &self.0 {
-            Kind::Gated(gated) => Some(Arc::clone(&gated.gate)),
-            _ => None,
-        }
+    /// Takes the gate that it waits at, if any.
+    pub(crate) fn take_gate(&mut self) -> Option<Gate> {
+        self.consent.as_mut()?.gate.take()
     }
 
     /// Whether it leaves with the head, because it is complete and fits into a socket's buffer.
     pub(crate) fn leaves_at_once(&self) -> bool {
-        matches!(self.0, Kind::Whole(_)) && self.length() <= Some(AT_ONCE)
+        self.is_whole() && self.consent.is_none() && self.length() <= Some(AT_ONCE)
     }
 
     /// Whether it is in memory as a whole, and so has no trailers.
     pub(crate) fn is_whole(&self) -> bool {
-        match &self.0 {
-            Kind::Whole(_) => true,
-            Kind::Stream(_) => false,
-            Kind::Gated(gated) => gated.body.is_whole(),
-        }
+        matches!(self.content, Content::Whole(_))
     }
 
     /// Its length, if known.
@@ -97,7 +91,7 @@ impl Outgoing {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(&self.0, Kind::Whole(body) if body.is_end_stream())
+        matches!(&self.content, Content::Whole(body) if body.is_end_stream())
     }
 }
 
@@ -115,29 +109,27 @@ impl Body for Outgoing {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Item>> {
-        match &mut self.0 {
-            Kind::Whole(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
-            Kind::Stream(body) => body.as_mut().poll_item(context),
-            Kind::Gated(gated) => {
-                ready!(gated.poll_open(context));
-                Pin::new(&mut gated.body).poll_frame(context)
-            }
+        if let Some(consent) = &mut self.consent {
+            ready!(consent.poll(context));
+            self.consent = None;
+        }
+        match &mut self.content {
+            Content::Whole(body) => Pin::new(body).poll_frame(context).map_err(Into::into),
+            Content::Stream(body) => body.as_mut().poll_item(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
-            Kind::Whole(body) => body.is_end_stream(),
-            Kind::Stream(body) => body.is_at_end(),
-            Kind::Gated(gated) => gated.body.is_end_stream(),
+        match &self.content {
+            Content::Whole(body) => body.is_end_stream(),
+            Content::Stream(body) => body.is_at_end(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
-            Kind::Whole(body) => body.size_hint(),
-            Kind::Stream(body) => body.hint(),
-            Kind::Gated(gated) => gated.body.size_hint(),
+        match &self.content {
+            Content::Whole(body) => body.size_hint(),
+            Content::Stream(body) => body.hint(),
         }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use hyper::client::conn::{http1, http2};
 
-use crate::http1::Bare;
 use crate::http2::Executor;
 
 /// hyper's own settings, in place of ours.
@@ -18,16 +17,9 @@ pub(crate) struct Settings {
     pub(crate) has_windows: bool,
     /// How many HTTP/2 streams may be open before the peer's settings arrive.
     pub(crate) streams: Option<usize>,
-    /// A [`Bare`] of the connector's transports, if hyper uses their inner streams directly for
+    /// A [`Bare`](crate::http1::Bare) of the connector's transports, if hyper uses their inner streams directly for
     /// HTTP/1.1.
     pub(crate) bare: Option<Arc<dyn Any + Send + Sync>>,
-}
-
-impl Settings {
-    /// The function that takes the stream out of such a transport.
-    pub(crate) fn bare<T: 'static>(&self) -> Option<&Bare<T>> {
-        self.bare.as_ref()?.downcast_ref()
-    }
 }
 
 /// A change to the builder of an HTTP/2 connection.

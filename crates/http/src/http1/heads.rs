@@ -7,12 +7,9 @@
 //! A user agent must accept folded lines (RFC 9112, section 5.2). hyper looks for folds in each byte
 //! of a value, so they are undone here, where the ends of lines are known.
 
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use httparse::ParserConfig;
+use httparse::Status;
 use memchr::{memchr, memchr_iter};
 use tokio::io::ReadBuf;
 
@@ -41,7 +38,7 @@ pub(crate) struct Heads {
     /// The interim heads before this response.
     interim: usize,
     /// The gate of the request's body, if the body waits for a 100.
-    gate: Option<Arc<Gate>>,
+    gate: Option<Gate>,
     /// The lines of the current head, with the status line and without folds.
     lines: usize,
     /// The bytes of the current head that were read line by line.
@@ -123,13 +120,12 @@ impl Heads {
         self.length = 0;
         let code = &self.status[CODE..];
         if code[0] != b'1' || code == b"101" {
-            if let Some(gate) = self.gate.take() {
-                gate.shut();
-            }
+            self.gate = None;
             return Kind::Final;
         }
         if let Some(gate) = self.gate.take_if(|_| code == b"100") {
-            gate.open();
+            // The body may have been given up.
+            let _ = gate.send(());
         }
         self.interim += 1;
         Kind::Interim
@@ -251,7 +247,7 @@ impl Heads {
 }
 
 impl Inspector for Heads {
-    fn begin(&mut self, gate: Option<Arc<Gate>>) {
+    fn begin(&mut self, gate: Option<Gate>) {
         self.gate = gate;
         self.interim = 0;
         self.place = Place::Status(0);
@@ -296,30 +292,18 @@ impl Inspector for Heads {
     }
 }
 
-/// The name and value of a field, by hyper's parser and in hyper's way.
+/// The name and value of a field, by hyper's parser. A space takes the place of each fold (RFC 9112,
+/// section 5.2).
 fn parse(field: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    let head = [b"HTTP/1.1 200\r\n", field, b"\r\n"].concat();
+    let lines = field.split(|byte| *byte == b'\n');
+    let lines: Vec<_> = lines.map(<[u8]>::trim_ascii).collect();
+    let line = [&lines.join(&b' '), &b"\r\n\r\n"[..]].concat();
     let mut fields = [httparse::EMPTY_HEADER];
-    let mut response = httparse::Response::new(&mut fields);
-    let mut config = ParserConfig::default();
-    config.allow_obsolete_multiline_headers_in_responses(true);
-    let parsed = config.parse_response(&mut response, &head).ok()?;
-    let [field] = response.headers else {
+    let Ok(Status::Complete((_, [field]))) = httparse::parse_headers(&line, &mut fields) else {
         return None;
     };
     let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-    let value = HeaderValue::from_bytes(&unfold(field.value)).ok()?;
-    parsed.is_complete().then_some((name, value))
-}
-
-/// Puts a space in place of each fold (RFC 9112, section 5.2).
-fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.contains(&b'\n') {
-        return Cow::Borrowed(value);
-    }
-    let lines = value.split(|byte| *byte == b'\n');
-    let lines: Vec<_> = lines.map(<[u8]>::trim_ascii).collect();
-    Cow::Owned(lines.join(&b' '))
+    Some((name, HeaderValue::from_bytes(field.value).ok()?))
 }
 
 #[cfg(test)]
