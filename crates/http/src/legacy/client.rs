@@ -44,31 +44,13 @@ use crate::outgoing::{BoxError, Outgoing};
 /// # }
 /// ```
 pub struct Client<C, B> {
-    core: Arc<dyn AnyCore>,
+    /// A [`Core`] without its connector's type, as hyper-util's client sets no bounds on its type
+    /// parameters.
+    core: Arc<dyn Any + Send + Sync>,
     types: PhantomData<fn(C, B)>,
 }
 
-/// A [`Core`] without its connector's type, as hyper-util's client sets no bounds on its type
-/// parameters.
-trait AnyCore: Any + Send + Sync {
-    fn request(
-        self: Arc<Self>,
-        request: Request<Outgoing>,
-        location: &'static Location<'static>,
-    ) -> Answer;
-}
-
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>;
-
-impl<C: Connect + Clone + Send + Sync + 'static> AnyCore for Core<C> {
-    fn request(
-        self: Arc<Self>,
-        request: Request<Outgoing>,
-        location: &'static Location<'static>,
-    ) -> Answer {
-        Box::pin(async move { self.run(request, location).await })
-    }
-}
 
 impl Client<(), ()> {
     /// Starts to configure a client.
@@ -103,8 +85,7 @@ where
     ///
     /// `None` if the settings are invalid; [`Builder::try_build`] reports that earlier.
     pub fn manager(&self) -> Option<&Manager<Http<ServiceConnector<C>>>> {
-        let core: &dyn Any = &*self.core;
-        let core: &Core<C> = core.downcast_ref()?;
+        let core: &Core<C> = self.core.downcast_ref()?;
         core.client.as_ref().ok().map(crate::Client::manager)
     }
 }
@@ -145,8 +126,10 @@ where
     pub fn request(&self, request: Request<B>) -> ResponseFuture {
         let location = Location::caller();
         let request = request.map(Outgoing::new);
+        let core = Arc::clone(&self.core).downcast::<Core<C>>();
+        let core = core.expect("a client is made with the core of its connector");
         ResponseFuture {
-            answer: Mutex::new(Arc::clone(&self.core).request(request, location)),
+            answer: Mutex::new(Box::pin(async move { core.run(request, location).await })),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::outgoing::BoxError;
 /// [`Connection`].
 ///
 /// Implemented for every such service; do not implement it by hand.
-pub trait Connect: Sealed + Sized {
+pub trait Connect: Sized {
     /// The stream that it opens.
     type Io: Read + Write + Connection + Unpin + Send + 'static;
 
@@ -41,18 +41,6 @@ where
         let connecting = self.call(uri);
         connecting.await.map_err(Into::into)
     }
-}
-
-/// Keeps others from implementing [`Connect`].
-pub trait Sealed {}
-
-impl<S, T> Sealed for S
-where
-    S: Service<Uri, Response = T> + Send + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Unpin + Send,
-    T: Read + Write + Connection + Unpin + Send + 'static,
-{
 }
 
 /// Opens a manager's connections through a hyper-util connector.

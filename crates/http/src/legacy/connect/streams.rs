@@ -5,16 +5,14 @@
 //! END_STREAM, or one has reset it (RFC 9113, section 5.1).
 
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Poll, Waker};
+
+use tokio::sync::watch;
 
 use crate::http2::scanner::{END_STREAM, Frame, GOAWAY, HEADERS};
-use crate::lock::lock;
 
 /// The streams of one connection, and how many leases they keep.
 #[derive(Clone, Default)]
-pub(crate) struct Streams(Arc<Mutex<State>>);
+pub(crate) struct Streams(watch::Sender<State>);
 
 #[derive(Default)]
 struct State {
@@ -26,7 +24,6 @@ struct State {
     leases: usize,
     /// How many streams we have reset, minus those taken by [`Streams::take_reset`].
     resets: usize,
-    waiting: Vec<Waker>,
 }
 
 /// The sender of the frames.
@@ -42,41 +39,45 @@ impl Streams {
     /// The stream that ended may be another response's, for leases are interchangeable.
     pub(crate) async fn ended(&self) {
         let lease = Lease::of(self);
-        poll_fn(|context| {
-            let mut state = lock(&lease.0.0);
-            if state.ended || state.leases > state.live.len() {
-                return Poll::Ready(());
-            }
-            state.waiting.push(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
+        let mut states = lease.0.0.subscribe();
+        let ended = states.wait_for(|state| state.ended || state.leases > state.live.len());
+        // Its lock is dropped before the lease. The sender is borrowed, so the wait does not fail.
+        drop(ended.await);
     }
 
     /// Takes one of our resets that no other lease has taken; false if there is none.
     pub(crate) fn take_reset(&self) -> bool {
-        let mut state = lock(&self.0);
-        let is_one = state.resets > 0;
-        state.resets -= usize::from(is_one);
+        let mut is_one = false;
+        self.quietly(|state| {
+            is_one = state.resets > 0;
+            state.resets -= usize::from(is_one);
+        });
         is_one
     }
 
     /// Records that the connection has ended.
     pub(crate) fn end(&self) {
-        let mut state = lock(&self.0);
-        state.ended = true;
-        state.live.clear();
-        wake(state);
+        self.0.send_modify(|state| {
+            state.ended = true;
+            state.live.clear();
+        });
     }
 
     /// Records a frame that this side has sent.
     pub(crate) fn take(&self, side: Side, frame: &Frame) {
-        let mut state = lock(&self.0);
-        let before = state.live.len();
-        state.take(side, frame);
-        if state.live.len() < before {
-            wake(state);
-        }
+        self.0.send_if_modified(|state| {
+            let before = state.live.len();
+            state.take(side, frame);
+            state.live.len() < before
+        });
+    }
+
+    /// Makes a change that ends no wait.
+    fn quietly(&self, change: impl FnOnce(&mut State)) {
+        self.0.send_if_modified(|state| {
+            change(state);
+            false
+        });
     }
 }
 
@@ -114,21 +115,15 @@ struct Lease<'a>(&'a Streams);
 
 impl<'a> Lease<'a> {
     fn of(streams: &'a Streams) -> Self {
-        lock(&streams.0).leases += 1;
+        streams.quietly(|state| state.leases += 1);
         Self(streams)
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        lock(&self.0.0).leases -= 1;
+        self.0.quietly(|state| state.leases -= 1);
     }
-}
-
-fn wake(mut state: MutexGuard<'_, State>) {
-    let waiting = std::mem::take(&mut state.waiting);
-    drop(state);
-    waiting.into_iter().for_each(Waker::wake);
 }
 
 // RFC 9113, section 6.

@@ -44,7 +44,7 @@ impl Wire {
     }
 
     fn live(&self) -> usize {
-        lock(&self.streams.0).live.len()
+        self.streams.0.borrow().live.len()
     }
 }
 
