@@ -5,12 +5,12 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::http2::{self, SendRequest};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use keepalive::{ConnectError, Connection, Host, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,12 +20,12 @@ use tokio::time::Instant;
 
 use crate::connection::Unanswered;
 use crate::connector::{LONGEST, Options, Pings};
-use crate::head::{HeadLimits, Part};
+use crate::head::Part;
 use crate::io::Shared;
 use crate::lock::lock;
 use crate::one_only::OneOnly;
 use crate::outgoing::{BoxError, Outgoing};
-use crate::resend::{Failure, is_dropped};
+use crate::resend::Failure;
 
 use self::doubt::Doubt;
 pub(crate) use self::doubt::Silence;
@@ -35,6 +35,8 @@ pub(crate) use self::ended::Ended;
 use self::ended::{failure, wants_one};
 pub(crate) use self::foreign::Foreign;
 use self::frames::Frames;
+pub(crate) use self::session::Session;
+use self::session::UNSAID;
 pub(crate) use self::venture::{Venture, Ventures};
 pub(crate) use self::windows::Windows;
 
@@ -44,12 +46,9 @@ mod ended;
 mod foreign;
 mod frames;
 pub(crate) mod scanner;
+mod session;
 mod venture;
 mod windows;
-
-/// hyper's initial stream limit, before the peer's settings arrive. It differs from every number
-/// that settings can contain, which has 32 bits, and from the largest, which means no limit.
-const UNSAID: usize = usize::MAX - 1;
 
 /// A handle on an HTTP/2 connection, which carries as many concurrent exchanges as the peer's
 /// settings allow (RFC 9113, section 5.1.2).
@@ -66,44 +65,6 @@ pub(crate) struct Http2<T> {
 pub(crate) struct Main<T> {
     pub(crate) session: Arc<Session<T>>,
     task: JoinHandle<()>,
-}
-
-/// The state that all handles share.
-pub(crate) struct Session<T> {
-    pub(crate) transport: Shared<T>,
-    /// `Some` until the connection is retired. It is the only sender, so dropping it returns a
-    /// request that hyper's half left unread in its channel as it ended (tokio #8179).
-    sender: Mutex<Option<SendRequest<Outgoing>>>,
-    /// How many streams the peer allows, or [`UNSAID`].
-    streams: AtomicUsize,
-    /// How many streams are allowed until then.
-    ventured: usize,
-    /// Held until then.
-    venture: Mutex<Option<Venture>>,
-    /// How many streams fit into the windows.
-    room: usize,
-    /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
-    pub(crate) limits: Option<HeadLimits>,
-    /// Records that the host requires HTTP/1.1, if HTTP/1.1 is allowed.
-    one_only: Option<(OneOnly, Host)>,
-    /// The number of cancelled and failed exchanges.
-    resets: AtomicUsize,
-    /// Whether the peer may be pinged in doubt.
-    is_doubtful: bool,
-    /// The number of requests sent.
-    sent: AtomicU64,
-    /// Whether a PING to the peer is pending or due.
-    suspect: AtomicBool,
-    /// Wakes the task when the peer is suspect; it is always the same.
-    task: OnceLock<Waker>,
-    retired: AtomicBool,
-    /// The error with which hyper's half ended, if any.
-    failure: OnceLock<Arc<hyper::Error>>,
-    /// Whether requests that waited for a stream at that end never had one.
-    is_unopened: AtomicBool,
-    /// As of [`Executor`].
-    torn: Arc<AtomicBool>,
-    watcher: Mutex<Option<Waker>>,
 }
 
 impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
@@ -410,102 +371,3 @@ const A_WHILE: Duration = Duration::from_secs(1);
 
 const SILENT: &str = "nothing has been heard of the peer";
 const RETIRED: &str = "the connection takes no more requests";
-
-impl<T> Session<T> {
-    fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::Acquire)
-    }
-
-    /// Whether the peer allows any exchange, as far as that is known.
-    pub(crate) fn has_place(&self) -> bool {
-        self.streams.load(Ordering::Acquire) > 0
-    }
-
-    /// Stops the connection from taking exchanges; current ones continue.
-    pub(crate) fn retire(&self) {
-        self.retired.store(true, Ordering::Release);
-        let sender = lock(&self.sender).take();
-        drop(sender);
-        self.end_venture();
-        self.wake();
-    }
-
-    /// The peer is silent: it is sent a PING, and the connection takes no further exchange until
-    /// any byte arrives.
-    fn suspect(&self) {
-        self.set_suspect(true);
-        if let Some(task) = self.task.get() {
-            task.wake_by_ref();
-        }
-    }
-
-    fn is_suspect(&self) -> bool {
-        self.suspect.load(Ordering::Acquire)
-    }
-
-    fn set_suspect(&self, suspect: bool) {
-        if self.suspect.swap(suspect, Ordering::AcqRel) != suspect {
-            self.wake();
-        }
-    }
-
-    /// The reason why a retired or closed connection takes no exchange.
-    fn why_unusable(&self) -> Unusable {
-        let Some(failure) = self.failure.get() else {
-            let error = self.explain(Unusable::Closed.to_string().into());
-            return match error.is::<Foreign>() {
-                true => Unusable::Failed(io::Error::new(io::ErrorKind::UnexpectedEof, error)),
-                false => Unusable::Closed,
-            };
-        };
-        let ended = Ended::new(failure);
-        let kind = ended.kind();
-        Unusable::Failed(io::Error::new(kind, self.explain(ended.into())))
-    }
-
-    /// Adds to the error of a connection that its server does not use HTTP/2, if so. A user of
-    /// hyper's settings gets hyper's error unchanged.
-    fn explain(&self, error: BoxError) -> BoxError {
-        if self.limits.is_none() {
-            return error;
-        }
-        let (beginning, length) = self.transport.beginning();
-        Foreign::explain(error, &beginning[..length])
-    }
-
-    /// The exceeded limit, if that is the reason why a request failed.
-    fn excess(&self, error: &hyper::Error) -> Option<BoxError> {
-        if let Some(refused) = self.transport.refused() {
-            return Some(refused.into());
-        }
-        self.limits?.stream_refused(error)
-    }
-
-    /// Records the peer's current limit on streams.
-    fn set_streams(&self, streams: usize) {
-        let changed = self.streams.swap(streams, Ordering::AcqRel) != streams;
-        if changed {
-            self.end_venture();
-            self.wake();
-        }
-    }
-
-    /// Whether a request failed with this error because it never had a stream.
-    fn is_unopened(&self, error: &hyper::Error) -> bool {
-        is_dropped(error)
-            && self.is_unopened.load(Ordering::Acquire)
-            && !self.torn.load(Ordering::Acquire)
-    }
-
-    fn end_venture(&self) {
-        let venture = lock(&self.venture).take();
-        drop(venture);
-    }
-
-    fn wake(&self) {
-        let watcher = lock(&self.watcher).take();
-        if let Some(watcher) = watcher {
-            watcher.wake();
-        }
-    }
-}

@@ -12,7 +12,6 @@ use hyper::rt::{Sleep, Timer};
 use tokio::time::Instant;
 
 use super::{Executor, Session};
-use crate::connector::LONGEST;
 
 /// The silence after which a peer is in doubt, and the time it then has to send a byte.
 #[derive(Clone, Copy, Debug)]
@@ -67,10 +66,7 @@ impl Doubt {
             .keep_alive_timeout(UNTIL_LOST)
             .keep_alive_while_idle(true);
         Self {
-            silence: Silence {
-                after: silence.after.min(LONGEST),
-                timeout: silence.timeout.min(LONGEST),
-            },
+            silence,
             flags,
             timer: None,
             heard: 0,

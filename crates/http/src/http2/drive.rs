@@ -103,7 +103,8 @@ type Wire = Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Clone)]
 pub(crate) struct Executor {
     runtime: Handle,
-    wire: Arc<Mutex<Kept>>,
+    wire: Arc<Mutex<Option<Wire>>>,
+    has_wire: Arc<AtomicBool>,
     /// Whether a spawned future was dropped before its end, as when a runtime ends.
     pub(super) torn: Arc<AtomicBool>,
 }
@@ -140,29 +141,18 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
     }
 }
 
-#[derive(Default)]
-enum Kept {
-    #[default]
-    Nothing,
-    Wire(Wire),
-    Taken,
-}
-
 impl Executor {
     pub(super) fn new(runtime: Handle) -> Self {
         Self {
             runtime,
             wire: Arc::default(),
+            has_wire: Arc::default(),
             torn: Arc::default(),
         }
     }
 
     pub(super) fn take_wire(&self) -> Option<Wire> {
-        let mut kept = lock(&self.wire);
-        match std::mem::replace(&mut *kept, Kept::Taken) {
-            Kept::Wire(wire) => Some(wire),
-            Kept::Nothing | Kept::Taken => None,
-        }
+        lock(&self.wire).take()
     }
 }
 
@@ -171,11 +161,9 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, future: F) {
-        let mut kept = lock(&self.wire);
-        if let Kept::Nothing = *kept {
-            *kept = Kept::Wire(Box::pin(future));
+        if !self.has_wire.swap(true, Ordering::Relaxed) {
+            *lock(&self.wire) = Some(Box::pin(future));
         } else {
-            drop(kept);
             self.runtime.spawn(Watched {
                 future,
                 torn: Some(Arc::clone(&self.torn)),

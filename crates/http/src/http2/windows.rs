@@ -16,7 +16,6 @@ pub(crate) struct Windows {
 
 impl Windows {
     /// Sets the window of each stream.
-    #[must_use]
     pub(crate) fn stream(self, bytes: u32) -> Self {
         Self {
             stream: bytes.clamp(SMALLEST, LARGEST),
@@ -25,7 +24,6 @@ impl Windows {
     }
 
     /// Sets the largest number of streams.
-    #[must_use]
     pub(crate) fn streams(self, streams: usize) -> Self {
         Self {
             streams: u32::try_from(streams).unwrap_or(u32::MAX).max(1),
