@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,7 +25,7 @@ use crate::outgoing::{BoxError, Outgoing};
 use crate::rest::Rest;
 use crate::{
     Allocation, Body, Deadline, Deadlines, Error, Http, HttpConnection, IntoUrl, StreamConnector,
-    once, resend,
+    once, resend, rest,
 };
 
 // A server that restarts closes all idle connections at once. While one request fails, the watchers
@@ -77,7 +78,7 @@ impl<C: StreamConnector> Client<C> {
         Self {
             manager,
             retries: RETRIES,
-            rest: Rest::default(),
+            rest: rest::USUAL,
             deadlines: Deadlines::new(),
             expect_timeout: EXPECT_TIMEOUT,
         }
@@ -329,14 +330,15 @@ impl<C: StreamConnector> Client<C> {
         let deadlines = exchange.head.extensions.get().copied();
         let deadlines = deadlines.unwrap_or(self.deadlines);
         let left = || deadlines.left(self.manager.timeout(), begun);
-        let mut to = match deadlines.total.is_some() {
-            true => Cow::Owned(exchange.to.clone().timeout(left())),
-            false => Cow::Borrowed(&exchange.to),
-        };
         let mut resent = 0;
         let mut is_misdirected = false;
         let mut turned_away = 0;
+        let mut limits_time = deadlines.total.is_some();
         loop {
+            let to = match mem::replace(&mut limits_time, true) {
+                true => Cow::Owned(exchange.to.clone().timeout(left())),
+                false => Cow::Borrowed(&exchange.to),
+            };
             let lease = self.manager.lease_at(&to, location).await;
             let lease = lease.map_err(|error| Error::allocation(error).with_resent(resent))?;
             let mut hold = Hold::new(lease, !body.leaves_at_once());
@@ -364,7 +366,6 @@ impl<C: StreamConnector> Client<C> {
                     let _waited = slept(wait).await;
                     turned_away += 1;
                 }
-                to = Cow::Owned(exchange.to.clone().timeout(left()));
                 continue;
             };
             let timer = deadlines.timer(Deadline::Head, begun, !used);
@@ -389,7 +390,6 @@ impl<C: StreamConnector> Client<C> {
                     is_misdirected = true;
                     body = again;
                     resent += 1;
-                    to = Cow::Owned(exchange.to.clone().timeout(left()));
                     continue;
                 }
                 Err(failed) => failed,
@@ -400,14 +400,12 @@ impl<C: StreamConnector> Client<C> {
             let Some(again) = failed.again.filter(|_| resent < self.retries) else {
                 return Err(error);
             };
-            let wait = again.backs_off.then(|| resend::backoff(resent));
-            let left = left().saturating_sub(wait.unwrap_or_default());
-            if left.is_zero() || !slept(wait).await {
+            let wait = failed.backs_off.then(|| resend::backoff(resent));
+            if left() <= wait.unwrap_or_default() || !slept(wait).await {
                 return Err(error);
             }
-            body = again.body;
+            body = again;
             resent += 1;
-            to = Cow::Owned(exchange.to.clone().timeout(left));
         }
     }
 

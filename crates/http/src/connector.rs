@@ -173,7 +173,10 @@ impl<C> Http<C> {
     #[must_use]
     pub fn http2_silence(mut self, after: Duration, timeout: Duration) -> Self {
         self.options.pings = match after <= LONGEST {
-            true => Pings::InDoubt(Silence { after, timeout }),
+            true => Pings::InDoubt(Silence {
+                after,
+                timeout: timeout.min(LONGEST),
+            }),
             false => Pings::Never,
         };
         self

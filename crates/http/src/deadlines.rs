@@ -197,8 +197,8 @@ impl Timer {
                 if Handle::try_current().is_err() {
                     return Poll::Ready(NO_TIMER.into());
                 }
-                let one = self.one.map(|time| (later(Instant::now(), time), time));
-                let one = one.map(|(at, time)| (at, self.name, time));
+                let now = Instant::now();
+                let one = self.one.map(|time| (later(now, time), self.name, time));
                 let all = self.all.map(|(at, time)| (at, Deadline::Total, time));
                 let soonest = one.into_iter().chain(all).min_by_key(|(at, ..)| *at);
                 let (at, name, time) = soonest.expect("a timer has one or the other");

@@ -170,19 +170,16 @@ impl Error {
         }))
     }
 
-    #[must_use]
     pub(crate) fn of(mut self, tried: Tried) -> Self {
         self.0.tried = Some(tried);
         self
     }
 
-    #[must_use]
     pub(crate) fn with_timing(mut self, timing: Timing) -> Self {
         self.0.timing = Some(timing);
         self
     }
 
-    #[must_use]
     pub(crate) fn with_resent(mut self, resent: u32) -> Self {
         self.0.resent = resent;
         self

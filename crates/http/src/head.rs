@@ -71,18 +71,21 @@ impl HeadLimits {
     /// The exceeded limit, if h2 rejected a head for its size, or may have.
     pub(crate) fn stream_refused(self, error: &hyper::Error) -> Option<BoxError> {
         let cause: &h2::Error = error.source()?.downcast_ref()?;
-        let excess = Part::Head.above(Limit::Bytes(self.bytes));
         match cause.reason()? {
             _ if !cause.is_library() => None,
-            h2::Reason::PROTOCOL_ERROR if cause.is_reset() => Some(Box::new(Perhaps {
-                excess,
-                // h2 reports no details.
-                otherwise: cause.to_string().into(),
-            })),
+            // h2 reports no details.
+            h2::Reason::PROTOCOL_ERROR if cause.is_reset() => {
+                let max = self.bytes;
+                let what = format!(
+                    "the head of the response makes no sense, or is larger than the {max} bytes \
+                     of max_header_bytes: {cause}"
+                );
+                Some(what.into())
+            }
             h2::Reason::ENHANCE_YOUR_CALM => {
                 let text = cause.to_string();
                 let is_head = FLOODS.iter().any(|flood| text.contains(flood));
-                is_head.then(|| excess.into())
+                is_head.then(|| Part::Head.above(Limit::Bytes(self.bytes)).into())
             }
             _ => None,
         }
@@ -185,8 +188,8 @@ pub(crate) struct Excess {
     limit: Limit,
 }
 
-impl Excess {
-    fn write(self, f: &mut fmt::Formatter<'_>, perhaps: &str) -> fmt::Result {
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (part, are) = match self.part {
             Part::Head => ("the head of the response", "is"),
             Part::Interim => ("the head of an interim response", "is"),
@@ -203,33 +206,8 @@ impl Excess {
                 );
             }
         };
-        write!(f, "{part} {perhaps}{are} {excess}")
-    }
-}
-
-impl fmt::Display for Excess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, "")
+        write!(f, "{part} {are} {excess}")
     }
 }
 
 impl Error for Excess {}
-
-/// The error of a part that is above its limit, or was rejected for another reason.
-#[derive(Debug)]
-struct Perhaps {
-    excess: Excess,
-    otherwise: BoxError,
-}
-
-impl fmt::Display for Perhaps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.excess.write(f, "makes no sense, or ")
-    }
-}
-
-impl Error for Perhaps {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.otherwise)
-    }
-}

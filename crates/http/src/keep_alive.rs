@@ -44,12 +44,10 @@ impl KeepAlive {
         self.until = None;
     }
 
-    /// Whether the connection's time has expired.
     pub(crate) fn is_expired(&self) -> bool {
         self.until.is_some_and(|until| until <= Instant::now())
     }
 
-    /// Waits until the connection's time has expired.
     pub(crate) fn poll_expired(&mut self, runtime: &Handle, context: &mut Context<'_>) -> Poll<()> {
         let Some(until) = self.until else {
             return Poll::Pending;

@@ -14,16 +14,12 @@ use crate::outgoing::Outgoing;
 use crate::resend::{Case, Failure, Resend};
 use crate::{Error, StreamConnector};
 
-/// A request without a response, and the request to send again, if that is safe.
+/// A request without a response.
 pub(crate) struct Failed {
     pub(crate) error: Error,
-    pub(crate) again: Option<Again>,
-}
-
-/// A request that may be sent again.
-pub(crate) struct Again {
-    pub(crate) body: Outgoing,
-    /// Whether to wait before the request is sent again.
+    /// The body of the request, if it is safe to send it again.
+    pub(crate) again: Option<Outgoing>,
+    /// Whether to wait before that.
     pub(crate) backs_off: bool,
 }
 
@@ -43,6 +39,7 @@ pub(crate) async fn send<C: StreamConnector>(
         return Err(Failed {
             error: exchange.tried().failed("request", what),
             again: None,
+            backs_off: false,
         });
     }
     let shared = lease.is_shared();
@@ -78,15 +75,10 @@ pub(crate) async fn send<C: StreamConnector>(
         idempotent: exchange.is_idempotent(),
         replayable: copy.is_some(),
     };
-    let body = unanswered.unsent.map(|body| *body).or(copy);
+    let (body, resend) = (unanswered.unsent.map(|body| *body), case.resend());
     Err(Failed {
         error: exchange.tried().failed(function, unanswered.error),
-        again: match case.resend() {
-            Resend::Never => None,
-            resend => body.map(|body| Again {
-                body,
-                backs_off: resend == Resend::AfterBackoff,
-            }),
-        },
+        again: body.or(copy).filter(|_| resend != Resend::Never),
+        backs_off: resend == Resend::AfterBackoff,
     })
 }

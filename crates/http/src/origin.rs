@@ -29,16 +29,30 @@ impl Origin {
     /// Parsing costs about as much as all other work for a request, so each thread remembers the
     /// last few origins.
     pub(crate) fn of(method: &Method, uri: &Uri) -> Result<Self, Error> {
-        if *method == Method::CONNECT {
-            return Self::parse(method, uri).map_err(Error::url);
-        }
-        let known = RECENT.try_with(|recent| find(&recent.borrow(), uri));
-        if let Ok(Some(origin)) = known {
+        let parse = || Self::parse(method, uri).map_err(Error::url);
+        let (Some(scheme), Some(authority), true) =
+            (uri.scheme(), uri.authority(), *method != Method::CONNECT)
+        else {
+            return parse();
+        };
+        let find = |recent: &RefCell<Recent>| {
+            let recent = recent.borrow();
+            let mut recent = recent.iter();
+            let is_it = |known: &&(Scheme, Authority, Self)| {
+                known.1.as_str() == authority.as_str() && known.0 == *scheme
+            };
+            recent.find(is_it).map(|known| known.2.clone())
+        };
+        if let Ok(Some(origin)) = RECENT.try_with(find) {
             return Ok(origin);
         }
-        let origin = Self::parse(method, uri).map_err(Error::url)?;
+        let origin = parse()?;
         // A thread that is ending remembers nothing more.
-        let _ = RECENT.try_with(|recent| add(&mut recent.borrow_mut(), uri, &origin));
+        let _ = RECENT.try_with(|recent| {
+            let mut recent = recent.borrow_mut();
+            recent.truncate(REMEMBERED - 1);
+            recent.push_front((scheme.clone(), authority.clone(), origin.clone()));
+        });
         Ok(origin)
     }
 
@@ -86,28 +100,11 @@ fn parse_port(given: &str) -> Result<u64, String> {
     port.ok_or_else(|| format!("{:?} is not a port number", digits.unwrap_or(given)))
 }
 
-/// Origins, with the scheme and the authority of their URLs; the newest is the last.
+/// Origins, with the scheme and the authority of their URLs; the newest is the first.
 type Recent = VecDeque<(Scheme, Authority, Origin)>;
 
 thread_local! {
     static RECENT: RefCell<Recent> = const { RefCell::new(VecDeque::new()) };
-}
-
-fn find(recent: &Recent, uri: &Uri) -> Option<Origin> {
-    let (scheme, authority) = (uri.scheme()?, uri.authority()?);
-    let known = recent
-        .iter()
-        .find(|known| known.1.as_str() == authority.as_str() && known.0 == *scheme)?;
-    Some(known.2.clone())
-}
-
-fn add(recent: &mut Recent, uri: &Uri, origin: &Origin) {
-    if let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) {
-        if recent.len() == REMEMBERED {
-            recent.pop_front();
-        }
-        recent.push_back((scheme.clone(), authority.clone(), origin.clone()));
-    }
 }
 
 #[cfg(test)]

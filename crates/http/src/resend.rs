@@ -115,9 +115,7 @@ fn longest(resent: u32) -> Duration {
 
 /// A time between the shortest and the longest, proportional to `drawn`.
 fn within(longest: Duration, drawn: u64) -> Duration {
-    let span = longest.saturating_sub(SHORTEST).as_micros();
-    let part = (u128::from(drawn) * (span + 1)) >> 64;
-    SHORTEST + Duration::from_micros(u64::try_from(part).unwrap_or(0))
+    SHORTEST + (longest - SHORTEST).mul_f64(drawn as f64 / u64::MAX as f64)
 }
 
 #[cfg(test)]

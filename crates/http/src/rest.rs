@@ -18,14 +18,11 @@ pub(crate) struct Rest {
     pub(crate) time: Duration,
 }
 
-impl Default for Rest {
-    fn default() -> Self {
-        Self {
-            bytes: 64 * 1024,
-            time: Duration::from_millis(50),
-        }
-    }
-}
+/// 64 KiB within 50 ms.
+pub(crate) const USUAL: Rest = Rest {
+    bytes: 64 * 1024,
+    time: Duration::from_millis(50),
+};
 
 impl Rest {
     /// Reads the rest in a task, if it is small and arrives soon, and returns the connection;
