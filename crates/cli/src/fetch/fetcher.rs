@@ -221,7 +221,7 @@ async fn begin(
     let begun = output.begin(number, &target.uri).await;
     let mut begun = begun.map_err(|error| Failure::output(&output.place(), &error))?;
     let heads = mem::take(&mut trail.record().text);
-    match begun.file().write_all(&heads).await {
+    match begun.file.write_all(&heads).await {
         Ok(()) => Ok(begun),
         Err(error) => Err(Failure::output(&begun.place(), &error)),
     }
@@ -241,16 +241,20 @@ pub(crate) struct Fetched {
 }
 
 #[cfg(test)]
-impl Fetched {
-    /// The result of a fetch that has done nothing yet.
-    pub(crate) fn begin(number: u64, url: &str) -> Self {
-        Self {
-            number,
-            target: url.parse().expect(url),
-            record: Record::default(),
-            took: Duration::ZERO,
-            failure: None,
-            output_is_lost: false,
+mod tests {
+    use super::*;
+
+    impl Fetched {
+        /// The result of a fetch that has done nothing yet.
+        pub(crate) fn begin(number: u64, url: &str) -> Self {
+            Self {
+                number,
+                target: url.parse().expect(url),
+                record: Record::default(),
+                took: Duration::ZERO,
+                failure: None,
+                output_is_lost: false,
+            }
         }
     }
 }

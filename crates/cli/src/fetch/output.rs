@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Uri;
 use tempfile::TempPath;
 use tokio::fs::File;
-use tokio::io::AsyncWriteExt;
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::platform;
 
@@ -87,17 +88,16 @@ impl Output {
     /// The file can not be created, or the URL gives it no name.
     pub(crate) async fn begin(&self, number: u64, uri: &Uri) -> io::Result<Begun> {
         match self {
-            Self::Standard { output, text_only } => Ok(Begun::Standard {
-                output: Arc::clone(output).lock_owned().await,
+            Self::Standard { output, text_only } => Ok(Begun {
+                file: Box::new(Pin::new(Arc::clone(output).lock_owned().await)),
+                name: None,
+                part: None,
                 text_only: *text_only,
             }),
             Self::File(path) if is_special(path) => {
                 let mut options = File::options();
-                Ok(Begun::File {
-                    file: options.write(true).truncate(true).open(path).await?,
-                    name: path.display().to_string(),
-                    part: None,
-                })
+                let file = options.write(true).truncate(true).open(path).await?;
+                Ok(Begun::file(file, path.display().to_string(), None))
             }
             Self::File(path) => {
                 let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
@@ -123,66 +123,53 @@ impl Output {
 }
 
 /// A body that is being written. Dropping it removes an incomplete file.
-#[derive(Debug)]
-pub(crate) enum Begun {
-    Standard {
-        output: OwnedMutexGuard<File>,
-        text_only: bool,
-    },
-    File {
-        file: File,
-        name: String,
-        /// The file for now, and that which it becomes; `None` for a device, a pipe or a link, which
-        /// is written in place.
-        part: Option<(TempPath, PathBuf)>,
-    },
+pub(crate) struct Begun {
+    /// Where the body goes, and before it the heads.
+    pub(crate) file: Box<dyn AsyncWrite + Send + Unpin>,
+    /// The name of the file; `None` for standard output.
+    name: Option<String>,
+    /// The file for now, and that which it becomes. `None` for standard output, and for a device, a
+    /// pipe or a link, which is written in place.
+    part: Option<(TempPath, PathBuf)>,
+    text_only: bool,
 }
 
 impl Begun {
+    fn file(file: File, name: String, part: Option<(TempPath, PathBuf)>) -> Self {
+        Self {
+            file: Box::new(file),
+            name: Some(name),
+            part,
+            text_only: false,
+        }
+    }
+
     /// The name for error messages.
     pub(crate) fn place(&self) -> String {
-        match self {
-            Self::Standard { .. } => STANDARD.to_owned(),
-            Self::File { name, .. } => name.clone(),
-        }
+        self.name.clone().unwrap_or_else(|| STANDARD.to_owned())
     }
 
     /// Appends `data`; fails if an earlier write did, or a terminal would get binary data.
     pub(crate) async fn write(&mut self, data: &[u8]) -> io::Result<()> {
-        if let Self::Standard { text_only, .. } = self {
-            if *text_only && data.contains(&0) {
-                return Err(io::Error::other(
-                    "the body is binary, which a terminal may take for commands; \
-                     save it with --output FILE, or write it all the same with --output -",
-                ));
-            }
-            // Only the first data decides, as text may contain a zero byte later.
-            *text_only &= data.is_empty();
+        if self.text_only && data.contains(&0) {
+            return Err(io::Error::other(
+                "the body is binary, which a terminal may take for commands; \
+                 save it with --output FILE, or write it all the same with --output -",
+            ));
         }
-        self.file().write_all(data).await
+        // Only the first data decides, as text may contain a zero byte later.
+        self.text_only &= data.is_empty();
+        self.file.write_all(data).await
     }
 
     /// Completes the body, and returns the name of its file, if any. The file replaces an older one,
     /// but no folder.
     pub(crate) async fn finish(mut self) -> io::Result<Option<String>> {
-        self.file().flush().await?;
-        match self {
-            Self::Standard { .. } => Ok(None),
-            Self::File { name, part, .. } => {
-                if let Some((part, whole)) = part {
-                    part.persist(whole)?;
-                }
-                Ok(Some(name))
-            }
+        self.file.flush().await?;
+        if let Some((part, whole)) = self.part {
+            part.persist(whole)?;
         }
-    }
-
-    /// The file that the body goes to, and before it the heads.
-    pub(crate) fn file(&mut self) -> &mut File {
-        match self {
-            Self::Standard { output, .. } => output,
-            Self::File { file, .. } => file,
-        }
+        Ok(self.name)
     }
 }
 
@@ -197,11 +184,7 @@ fn part(whole: PathBuf, last: &str, name: String) -> io::Result<Begun> {
     let part = TempPath::try_from_path(part)?;
     // Blocking on purpose: a cancelled task could create the file later, and leave it behind.
     let file = fs::File::create_new(&part)?;
-    Ok(Begun::File {
-        file: File::from_std(file),
-        name,
-        part: Some((part, whole)),
-    })
+    Ok(Begun::file(File::from_std(file), name, Some((part, whole))))
 }
 
 /// Whether `path` is neither file nor folder, such as `/dev/stdout`, and must not be replaced.
