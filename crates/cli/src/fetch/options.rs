@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use keepalive::{Connector, Manager};
 use keepalive_http::{Client, Http};
 
-use crate::args::FetchFlags;
+use crate::args::{FetchFlags, HttpFlags};
 use crate::console::{self, Stream};
 use crate::exit::Refusal;
 use crate::fetch::HttpManager;
@@ -16,7 +16,8 @@ use crate::fetch::exchange::Exchanges;
 use crate::fetch::exchange::trail::Shows;
 use crate::fetch::fetcher::Fetcher;
 use crate::fetch::input::Source;
-use crate::fetch::message::{Message, payload};
+use crate::fetch::message::Message;
+use crate::fetch::message::payload::Files;
 use crate::fetch::output::Output;
 use crate::fetch::pace::Pace;
 use crate::fetch::report::Destination;
@@ -36,10 +37,15 @@ pub(crate) fn check(flags: &FetchFlags) -> Result<(Run, Option<Stream>), Refusal
         None => flags.max_open.get().saturating_mul(4),
     };
     let sources = sources(&flags.urls, &flags.input)?;
-    let exchanges = exchanges(flags, &manager)?;
-    let output = output(flags)?;
+    let mut files = Files {
+        stdin_is_taken: flags.input.iter().any(|path| is_standard(path)),
+        read: files_read(flags).cloned().collect(),
+    };
+    let exchanges = exchanges(&flags.http, &manager, &mut files)?;
+    let output = output(flags, &files)?;
     let report = flags.output.jsonl.as_deref();
-    let report = report.map(|path| destination(path, flags)).transpose()?;
+    let report = report.map(|path| destination(path, flags, &files));
+    let report = report.transpose()?;
     let summary = summary(flags, output.as_ref());
     let run = Run {
         sources,
@@ -121,7 +127,7 @@ fn max_open(flags: &FetchFlags) -> usize {
 
 /// The destination of bodies. Standard output gets the body of a single URL unless a flag names
 /// another place. With --include, it gets all bodies.
-fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
+fn output(flags: &FetchFlags, files: &Files) -> Result<Option<Output>, Refusal> {
     let lines_go_there = flags.output.jsonl.as_deref().is_some_and(is_standard);
     let standard = |text_only| match lines_go_there {
         true => Err(
@@ -135,7 +141,7 @@ fn output(flags: &FetchFlags) -> Result<Option<Output>, Refusal> {
     let output = match &flags.output.output {
         Some(path) if is_standard(path) => standard(false)?,
         Some(path) if is_single(flags) && !is_folder(path) => {
-            check_overwriting("--output", path, flags)?;
+            check_overwriting("--output", path, files)?;
             Output::file(path).map_err(|error| fault("write", path, &error))?
         }
         Some(path) => {
@@ -163,12 +169,14 @@ fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
     }
 }
 
-fn exchanges(flags: &FetchFlags, manager: &HttpManager) -> Result<Exchanges, Refusal> {
-    let stdin_is_taken = flags.input.iter().any(|path| is_standard(path));
-    let http = &flags.http;
+fn exchanges(
+    http: &HttpFlags,
+    manager: &HttpManager,
+    files: &mut Files,
+) -> Result<Exchanges, Refusal> {
     Ok(Exchanges {
         client: Client::new(manager.clone()).retries(http.resend),
-        message: Message::check(http, stdin_is_taken)?,
+        message: Message::check(http, files)?,
         redirects: http.location.then_some(http.max_redirects),
         keeps_cookies: http.cookie.is_some(),
         unpack: http.compressed,
@@ -211,11 +219,11 @@ fn lines(path: &Path) -> Result<Source, Refusal> {
     })
 }
 
-fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> {
+fn destination(path: &Path, flags: &FetchFlags, files: &Files) -> Result<Destination, Refusal> {
     if is_standard(path) {
         return Ok(("standard output".to_owned(), Box::new(io::stdout())));
     }
-    check_overwriting("--jsonl", path, flags)?;
+    check_overwriting("--jsonl", path, files)?;
     let file = File::create(path).map_err(|error| fault("write", path, &error))?;
     let output = flags.output.output.as_deref();
     if output.is_some_and(|output| is_same_file(output, path)) {
@@ -226,8 +234,8 @@ fn destination(path: &Path, flags: &FetchFlags) -> Result<Destination, Refusal> 
 }
 
 /// Refuses to write to a file that the run reads.
-fn check_overwriting(flag: &str, path: &Path, flags: &FetchFlags) -> Result<(), Refusal> {
-    match files_read(flags).find(|read| is_same_file(read, path)) {
+fn check_overwriting(flag: &str, path: &Path, files: &Files) -> Result<(), Refusal> {
+    match files.read.iter().find(|read| is_same_file(read, path)) {
         None => Ok(()),
         Some(read) => {
             let read = read.display();
@@ -238,21 +246,14 @@ fn check_overwriting(flag: &str, path: &Path, flags: &FetchFlags) -> Result<(), 
 
 /// Whether `path` is an existing folder, or ends in a slash.
 fn is_folder(path: &Path) -> bool {
-    path.is_dir()
-        || path
-            .as_os_str()
-            .as_encoded_bytes()
-            .last()
-            .is_some_and(|byte| is_separator(char::from(*byte)))
+    path.is_dir() || path.to_string_lossy().ends_with(is_separator)
 }
 
-/// The files that the run reads.
-fn files_read(flags: &FetchFlags) -> impl Iterator<Item = &Path> {
+/// The files that the run reads, besides those of bodies.
+fn files_read(flags: &FetchFlags) -> impl Iterator<Item = &PathBuf> {
     let tls = &flags.network.tls;
-    let data = payload::files(&flags.http.body);
     let paths = flags.input.iter().chain(&flags.limits);
-    let paths = paths.chain(&tls.cacert).chain(&tls.cert).chain(&tls.key);
-    paths.map(PathBuf::as_path).chain(data)
+    paths.chain(&tls.cacert).chain(&tls.cert).chain(&tls.key)
 }
 
 /// Whether both paths name one regular file. Opening anything else, such as a pipe, could block.

@@ -98,14 +98,14 @@ fn quoted(name: &str) -> String {
 mod tests {
 
     use crate::args::BodyFlags;
-    use crate::fetch::message::payload::Payload;
+    use crate::fetch::message::payload::{Files, Payload};
 
     fn read(parts: &[&str]) -> Result<(String, String), String> {
         let flags = BodyFlags {
             form: parts.iter().map(|part| (*part).to_owned()).collect(),
             ..BodyFlags::default()
         };
-        match Payload::check(&flags, false).map_err(|error| error.to_string())? {
+        match Payload::check(&flags, &mut Files::default()).map_err(|error| error.to_string())? {
             Payload::Body(bytes, content_type) => {
                 let text = String::from_utf8(bytes.to_vec()).unwrap();
                 let (_, boundary) = (content_type.to_str().unwrap())

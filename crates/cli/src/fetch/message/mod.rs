@@ -14,7 +14,7 @@ use http_body_util::Full;
 
 use crate::args::HttpFlags;
 use crate::exit::Refusal;
-use crate::fetch::message::payload::Payload;
+use crate::fetch::message::payload::{Files, Payload};
 use crate::fetch::target::Target;
 
 /// The default user-agent; some servers refuse requests without one.
@@ -41,14 +41,13 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Builds the message from the flags and the files that they name. It reads standard input
-    /// unless it is taken, as the input of URLs.
+    /// Builds the message from the flags and the files that they name.
     ///
     /// # Errors
     ///
     /// A flag has a wrong value, or a file can not be read. No message repeats a header's value or a
     /// part of a body.
-    pub(crate) fn check(flags: &HttpFlags, stdin_is_taken: bool) -> Result<Self, Refusal> {
+    pub(crate) fn check(flags: &HttpFlags, files: &mut Files) -> Result<Self, Refusal> {
         if flags.header.len() > MOST_HEADERS {
             return Err(format!("--header: at most {MOST_HEADERS} of them can be sent").into());
         }
@@ -73,7 +72,7 @@ impl Message {
         headers.entry(USER_AGENT).or_insert(AGENT);
         let mut message = Self::default();
         let mut usual = Method::GET;
-        match Payload::check(&flags.body, stdin_is_taken)? {
+        match Payload::check(&flags.body, files)? {
             Payload::None => {}
             Payload::Query(query) => message.query = Some(query),
             Payload::Body(bytes, content_type) => {
@@ -147,23 +146,14 @@ pub(crate) fn parse_method(text: &str) -> Result<Method, String> {
         return Err("CONNECT is not served; --proxy makes tunnels".to_owned());
     }
     let upper = text.to_ascii_uppercase();
-    let is_known = KNOWN.iter().any(|known| known.as_str() == upper);
-    if is_known && upper != text {
+    if upper != text && KNOWN.contains(&&*upper) {
         return Err(format!("methods are told apart by case; write {upper}"));
     }
     Ok(method)
 }
 
-const KNOWN: [Method; 9] = [
-    Method::CONNECT,
-    Method::DELETE,
-    Method::GET,
-    Method::HEAD,
-    Method::OPTIONS,
-    Method::PATCH,
-    Method::POST,
-    Method::PUT,
-    Method::TRACE,
+const KNOWN: [&str; 9] = [
+    "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
 ];
 
 /// Parses `name: value`.

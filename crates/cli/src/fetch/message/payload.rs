@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -36,16 +36,14 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 impl Payload {
-    /// Builds the body from the flags and the files that they name. It reads standard input unless
-    /// it is taken, as the input of URLs.
+    /// Builds the body from the flags and the files that they name.
     ///
     /// # Errors
     ///
     /// A file can not be read, or a part of a form is invalid. No message repeats a part of it.
-    pub(crate) fn check(flags: &BodyFlags, stdin_is_taken: bool) -> Result<Self, Refusal> {
-        let mut files = Files { stdin_is_taken };
+    pub(crate) fn check(flags: &BodyFlags, files: &mut Files) -> Result<Self, Refusal> {
         if !flags.form.is_empty() {
-            let (bytes, content_type) = form::body(&flags.form, &mut files)?;
+            let (bytes, content_type) = form::body(&flags.form, files)?;
             return Ok(Self::Body(bytes, content_type));
         }
         if !flags.json.is_empty() {
@@ -57,7 +55,7 @@ impl Payload {
         }
         let mut parts = files.all("--data", &flags.data)?;
         for text in &flags.data_urlencode {
-            parts.push(encoded(text, &mut files)?);
+            parts.push(encoded(text, files)?);
         }
         let bytes = parts.join(&b'&');
         if !flags.get {
@@ -69,25 +67,13 @@ impl Payload {
     }
 }
 
-/// The files that the flags name.
-pub(crate) fn files(flags: &BodyFlags) -> impl Iterator<Item = &Path> {
-    let whole = flags.data.iter().chain(&flags.json);
-    let whole = whole.filter_map(|text| text.strip_prefix('@'));
-    let named = flags.data_urlencode.iter().filter_map(|text| {
-        let at = text.find(['=', '@'])?;
-        text[at..].strip_prefix('@')
-    });
-    let parts = flags.form.iter().filter_map(|text| {
-        let (_, value) = text.split_once('=')?;
-        let rest = value.strip_prefix(['@', '<'])?;
-        rest.split(';').next()
-    });
-    whole.chain(named).chain(parts).map(Path::new)
-}
-
 /// Reads the files of the flags, and standard input once.
+#[derive(Debug, Default)]
 pub(crate) struct Files {
-    stdin_is_taken: bool,
+    /// Whether standard input was read, or is the input of URLs.
+    pub(crate) stdin_is_taken: bool,
+    /// The files that were read.
+    pub(crate) read: Vec<PathBuf>,
 }
 
 impl Files {
@@ -117,7 +103,10 @@ impl Files {
                 let read = io::stdin().read_to_end(&mut content);
                 ("standard input", read.map(|_| content))
             }
-            path => (path, fs::read(path)),
+            path => {
+                self.read.push(path.into());
+                (path, fs::read(path))
+            }
         };
         read.map_err(|error| format!("{flag}: can not read {name}: {error}").into())
     }
@@ -184,12 +173,12 @@ mod tests {
             (&[], &[&of_file.1], "n=a%20b%26%C3%A4%0A"),
             (&[&of_file.0], &[], "a b&ä\n"),
         ] {
-            let payload = Payload::check(&flags(data, urlencode), false).unwrap();
+            let payload = Payload::check(&flags(data, urlencode), &mut Files::default()).unwrap();
             let expected = Payload::Body(body.as_bytes().to_vec().into(), URLENCODED);
             assert_eq!(payload, expected);
             let mut flags = flags(data, urlencode);
             flags.get = true;
-            let payload = Payload::check(&flags, false).unwrap();
+            let payload = Payload::check(&flags, &mut Files::default()).unwrap();
             assert_eq!(payload, Payload::Query(body.to_owned()));
         }
     }
