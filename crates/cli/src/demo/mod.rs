@@ -5,24 +5,18 @@ mod server;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
+use clap::Parser;
 use indicatif::HumanCount;
-use keepalive::{Manager, NetConnector};
-use keepalive_http::{Client, Http};
 
-use crate::args::DemoFlags;
+use crate::args::{Args, Command, DemoFlags};
 use crate::console::{self, Stream};
 use crate::duration::shown;
 use crate::exit::Exit;
-use crate::fetch;
-use crate::fetch::exchange::Exchanges;
-use crate::fetch::exchange::trail::Shows;
-use crate::fetch::fetcher::Fetcher;
 use crate::fetch::input::Source;
-use crate::fetch::message::Message;
-use crate::fetch::run::{Outcome, Run};
+use crate::fetch::run::Outcome;
 use crate::fetch::target::Target;
+use crate::fetch::{self, options};
 use crate::interrupt::Interrupt;
 
 use self::census::Census;
@@ -34,7 +28,6 @@ const MAX_PER_HOST: usize = 3;
 const MAX_OPEN: usize = 12;
 /// Enough fetches for a permanent queue.
 const JOBS: usize = 400;
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Starts the servers, fetches, and prints the summary with an explanation.
 pub(crate) async fn run(flags: DemoFlags) -> Exit {
@@ -53,54 +46,33 @@ async fn show(requests: u32) -> Result<Exit, String> {
         .map(|index| Server::start(index, &census))
         .collect::<io::Result<Vec<_>>>()
         .map_err(|error| format!("can not start the servers: {error}"))?;
-    let manager = Manager::builder()
-        .max_per_host(MAX_PER_HOST)
-        .max_open(MAX_OPEN)
-        .keep_alive(Duration::from_secs(15))
-        .timeout(TIMEOUT)
-        .connector(Http::over(NetConnector::new()))
-        .build()
-        .map_err(|error| format!("can not start the manager: {error}"))?;
     let urls = servers
         .iter()
         .map(|server| format!("http://{}/", server.address));
-    let targets = urls.map(|url| url.parse().expect("an address makes a URL"));
+    let urls: Vec<String> = urls.collect();
+    let flags = format!(
+        "keepalive fetch --fail --timeout 10s --max-per-host {MAX_PER_HOST} --max-open {MAX_OPEN} \
+         --jobs {JOBS} {}",
+        urls.join(" ")
+    );
+    let Command::Fetch(flags) = Args::parse_from(flags.split(' ')).command else {
+        unreachable!("it is the command above");
+    };
+    let checked = options::check(&flags);
+    let (mut run, _) = checked.map_err(|error| format!("can not start the fetches: {error}"))?;
+    let targets = urls
+        .iter()
+        .map(|url| url.parse().expect("an address makes a URL"));
     let targets: Vec<Target> = targets.collect();
     // Those of the servers in turn.
     let targets = targets.into_iter().cycle().take(requests as usize);
+    run.sources = vec![Source::Targets(Box::new(targets))];
     say(&format!(
         "{} URLs from {SERVERS} servers on this machine, with at most {MAX_PER_HOST} connections \
          to one of them and {MAX_OPEN} in all.\n\n",
         HumanCount(requests.into()),
     ))?;
-    let run = Run {
-        fetcher: Fetcher {
-            exchanges: Exchanges {
-                client: Client::new(manager.clone()),
-                message: Message::default(),
-                redirects: None,
-                keeps_cookies: false,
-                unpack: false,
-                assumes_http2: false,
-            },
-            timeout: TIMEOUT,
-            error_statuses_fail: true,
-            output: None,
-            max_size: None,
-            retry: 0,
-            pace: None,
-            limit_rate: None,
-            shows: Shows::default(),
-        },
-        manager,
-        sources: vec![Source::Targets(Box::new(targets))],
-        repeat: 1,
-        jobs: JOBS,
-        report: None,
-        progress: true,
-    };
     let outcome = run.finish(&mut Interrupt::listen()).await;
-    let outcome = outcome.map_err(|error| format!("can not start a thread: {error}"))?;
     say(&fetch::text(&outcome))?;
     let exit = fetch::conclude(&outcome);
     if outcome.stopped.is_some() {

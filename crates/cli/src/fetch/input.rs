@@ -1,9 +1,9 @@
 //! Reads URLs from arguments and files, as needed.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::thread;
 
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
 use crate::fetch::target::{Target, TargetError};
 
@@ -63,21 +63,19 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Starts the thread.
-    pub(crate) fn start(sources: Vec<Source>) -> io::Result<Self> {
+    /// Starts to read.
+    pub(crate) fn start(sources: Vec<Source>) -> Self {
         let size = size(&sources);
         let (sender, items) = mpsc::channel(AHEAD);
-        // A thread of its own: reading standard input blocks, and must not delay the exit.
-        thread::Builder::new()
-            .name("input".to_owned())
-            .spawn(move || read_all(sources, &sender))?;
-        Ok(Self {
+        // Reading standard input blocks, and must not delay the exit.
+        spawn_blocking(move || read_all(sources, &sender));
+        Self {
             items,
             size,
             targets: 0,
             bytes: 0,
             ended: false,
-        })
+        }
     }
 
     /// The next item; `None` at the end of the input.
@@ -251,7 +249,7 @@ mod tests {
     async fn the_number_of_targets_is_known_at_once_without_files() {
         let target: Target = "http://a/".parse().unwrap();
         let targets = std::iter::repeat_n(target, 100_000);
-        let input = Input::start(vec![Source::Targets(Box::new(targets))]).unwrap();
+        let input = Input::start(vec![Source::Targets(Box::new(targets))]);
         assert_eq!(input.total(), Some(Total::Exactly(100_000)));
     }
 
@@ -276,8 +274,7 @@ mod tests {
                 reader: Box::new(&b"http://b/\n\nftp://x\n"[..]),
                 length: None,
             },
-        ])
-        .unwrap();
+        ]);
         let mut bad = Vec::new();
         let mut targets = 0;
         assert_eq!(input.total(), None, "more than is read ahead");
@@ -302,8 +299,7 @@ mod tests {
                 reader: Box::new(text.as_bytes()),
                 length: Some(text.len() as u64),
             },
-        ])
-        .unwrap();
+        ]);
         for read in 0..10_001 {
             assert!(input.next().await.is_some());
             let expected = (read > 0).then_some(Total::About(10_001));

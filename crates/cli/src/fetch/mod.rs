@@ -15,7 +15,7 @@ pub(crate) mod fetcher;
 mod host_limits;
 pub(crate) mod input;
 pub(crate) mod message;
-mod options;
+pub(crate) mod options;
 mod output;
 pub(crate) mod pace;
 mod progress;
@@ -47,13 +47,7 @@ pub(crate) async fn run(flags: FetchFlags) -> Exit {
             return Exit::Usage;
         }
     };
-    let outcome = match run.finish(&mut Interrupt::listen()).await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            console::complain(format_args!("can not start a thread: {error}"));
-            return Exit::Failed;
-        }
-    };
+    let outcome = run.finish(&mut Interrupt::listen()).await;
     let exit = conclude(&outcome);
     let Some(stream) = summary else {
         return exit;

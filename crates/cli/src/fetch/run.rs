@@ -1,7 +1,6 @@
 //! A run: starts a fetch for each URL of the input, within the number of jobs, and counts results.
 
 use std::cmp::Ordering;
-use std::io;
 use std::panic;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,17 +62,16 @@ pub(crate) enum Stop {
 }
 
 impl Run {
-    /// Fetches the whole input, or the part of it before a signal. It fails if a thread can not be
-    /// started.
-    pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> io::Result<Outcome> {
+    /// Fetches the whole input, or the part of it before a signal.
+    pub(crate) async fn finish(self, interrupt: &mut Interrupt) -> Outcome {
         let started = Instant::now();
         let mut state = State {
             manager: self.manager,
             fetcher: Arc::new(self.fetcher),
-            input: Some(Input::start(self.sources)?),
+            input: Some(Input::start(self.sources)),
             repeat: self.repeat,
             backlog: Backlog::default(),
-            report: self.report.map(Report::start).transpose()?,
+            report: self.report.map(Report::start),
             progress: Progress::start(self.progress),
             fetches: JoinSet::new(),
             total: None,
@@ -102,14 +100,14 @@ impl Run {
             None => stopped,
         };
         let _still_leased = state.manager.shutdown().within(GOODBYE).await;
-        Ok(Outcome {
+        Outcome {
             summary: state.summary,
             bad: state.bad,
             stopped,
             abandoned,
             report_error,
             took,
-        })
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 mod line;
 
 use std::io::{self, BufWriter, Write};
-use std::thread;
 
+use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::fetch::fetcher::Fetched;
 
@@ -21,7 +21,7 @@ pub(crate) type Destination = (String, Box<dyn Write + Send>);
 pub(crate) struct Report {
     name: String,
     lines: mpsc::Sender<Vec<u8>>,
-    ended: oneshot::Receiver<io::Result<()>>,
+    task: JoinHandle<io::Result<()>>,
 }
 
 /// The lines can not be written any more; [`Report::finish`] has the reason.
@@ -39,18 +39,11 @@ pub(crate) struct ReportError {
 }
 
 impl Report {
-    /// Starts the thread.
-    pub(crate) fn start((name, writer): Destination) -> io::Result<Self> {
+    /// Starts to write.
+    pub(crate) fn start((name, writer): Destination) -> Self {
         let (lines, receiver) = mpsc::channel(AHEAD);
-        let (sender, ended) = oneshot::channel();
-        thread::Builder::new()
-            .name("report".to_owned())
-            .spawn(move || {
-                let result = write_all(receiver, BufWriter::new(writer));
-                // After a signal, the receiver may be gone.
-                let _ = sender.send(result);
-            })?;
-        Ok(Self { name, lines, ended })
+        let task = spawn_blocking(move || write_all(receiver, BufWriter::new(writer)));
+        Self { name, lines, task }
     }
 
     /// Queues the line of a result; waits while the queue is full. Fails if an earlier line did.
@@ -61,13 +54,12 @@ impl Report {
 
     /// Waits until every line is written; fails if one is not written before `stop` completes.
     pub(crate) async fn finish(self, stop: impl Future<Output = ()>) -> Result<(), ReportError> {
-        let Self { name, lines, ended } = self;
+        let Self { name, lines, task } = self;
         drop(lines);
         let (error, stopped) = tokio::select! {
-            result = ended => match result {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) => (error, false),
-                Err(gone) => (io::Error::other(gone), false),
+            result = task => match result.unwrap_or_else(|gone| Err(gone.into())) {
+                Ok(()) => return Ok(()),
+                Err(error) => (error, false),
             },
             () = stop => (io::Error::other("nobody reads the last of them"), true),
         };
@@ -112,7 +104,7 @@ mod tests {
                 Ok(())
             }
         }
-        let report = Report::start(("the pipe".to_owned(), Box::new(Closed))).unwrap();
+        let report = Report::start(("the pipe".to_owned(), Box::new(Closed)));
         let fetched = Fetched::begin(1, "http://h/");
         while report.write(&fetched).await.is_ok() {}
         let error = report
