@@ -73,15 +73,14 @@ pub(crate) enum Stream {
     Error,
 }
 
-/// `text` without its styles.
 #[cfg(test)]
-pub(crate) fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
-}
-
-#[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// `text` without its styles.
+    pub(crate) fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
 
     #[test]
     fn harmless_text_stays_one_line_and_moves_no_cursor() {

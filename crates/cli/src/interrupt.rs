@@ -51,12 +51,8 @@ impl Interrupt {
             };
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {
-                    let is_first = raised.send_if_modified(|first| {
-                        let is_first = first.is_none();
-                        first.get_or_insert(signal);
-                        is_first
-                    });
-                    if !is_first {
+                    let is_first = |raised: &mut Option<_>| raised.replace(signal).is_none();
+                    if !raised.send_if_modified(is_first) {
                         process::exit(Exit::Signal(signal).code().into());
                     }
                 }

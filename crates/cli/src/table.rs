@@ -34,7 +34,7 @@ pub(crate) fn failures(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::plain;
+    use crate::console::tests::plain;
 
     #[test]
     fn table_columns_are_aligned_by_visible_width() {

@@ -1,25 +1,29 @@
-//! Times as numbers, for JSON.
+//! The phases of getting a connection, and times as numbers for JSON.
 
 use std::time::Duration;
 
 use keepalive::Timing;
 use serde::{Serialize, Serializer};
 
-/// Serializes the phases of getting a connection.
-pub(crate) fn phases<S: Serializer>(timing: &Timing, to: S) -> Result<S::Ok, S::Error> {
-    let phases = [
-        ("queued_us", timing.queued),
-        ("resolve_us", timing.resolve),
-        ("connect_us", timing.connect),
-        ("proxy_us", timing.proxy),
-        ("tls_us", timing.tls),
-    ];
-    to.collect_map(phases.map(|(name, took)| (name, micros(took))))
+/// The phases of getting a connection, by name.
+pub(crate) fn phases(timing: &Timing) -> [(&'static str, Duration); 5] {
+    [
+        ("queued", timing.queued),
+        ("resolve", timing.resolve),
+        ("connect", timing.connect),
+        ("proxy", timing.proxy),
+        ("tls", timing.tls),
+    ]
+}
+
+/// Serializes the phases.
+pub(crate) fn by_phase<S: Serializer>(timing: &Timing, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_map(phases(timing).map(|(name, took)| (format!("{name}_us"), micros(took))))
 }
 
 /// The phases of getting a connection.
 #[derive(Serialize)]
-pub(crate) struct Phases(#[serde(serialize_with = "phases")] pub(crate) Timing);
+pub(crate) struct Phases(#[serde(serialize_with = "by_phase")] pub(crate) Timing);
 
 /// Serializes whole microseconds.
 pub(crate) fn in_micros<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {

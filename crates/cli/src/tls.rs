@@ -86,11 +86,6 @@ fn unusable(
     error: &TlsConfigError,
     advice: &str,
 ) -> Refusal {
-    let has = |text: &str| {
-        content
-            .windows(text.len())
-            .any(|part| part == text.as_bytes())
-    };
     let is_key = advice == KEY;
     // DER begins with a sequence of ASN.1.
     let is_der = content.first() == Some(&0x30);
@@ -99,7 +94,7 @@ fn unusable(
         false => error.to_string(),
     };
     let advice = match is_key {
-        true if has("ENCRYPTED") => DECRYPT,
+        true if String::from_utf8_lossy(content).contains("ENCRYPTED") => DECRYPT,
         false if is_der => FROM_DER,
         _ => advice,
     };

@@ -104,20 +104,15 @@ impl Backlog {
         let Some(lane) = self.lanes.get_mut(host) else {
             return;
         };
-        let next = lane.waiting.front().map(|next| next.number);
         let was = lane.under_way;
         lane.under_way -= 1;
         self.under_way -= 1;
-        let is = lane.under_way;
-        match next {
-            Some(number) => {
-                let host = self.ready.remove(&(was, number));
-                self.ready.extend(host.map(|host| ((is, number), host)));
-            }
-            None if is == 0 => {
-                self.lanes.remove(host);
-            }
-            None => {}
+        if let Some(next) = lane.waiting.front() {
+            let host = self.ready.remove(&(was, next.number));
+            let key = (lane.under_way, next.number);
+            self.ready.extend(host.map(|host| (key, host)));
+        } else if lane.under_way == 0 {
+            self.lanes.remove(host);
         }
     }
 }

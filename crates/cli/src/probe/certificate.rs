@@ -60,8 +60,8 @@ impl Certificate {
             subject: body.subject().to_string(),
             issuer: body.issuer().to_string(),
             names,
-            not_before: rfc3339(validity.not_before),
-            not_after: rfc3339(validity.not_after),
+            not_before: validity.not_before.to_date_time().to_string(),
+            not_after: validity.not_after.to_date_time().to_string(),
             days_left: days_left(validity.not_after),
         })
     }
@@ -78,10 +78,6 @@ fn name(name: &GeneralName) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn rfc3339(time: Time) -> String {
-    time.to_date_time().to_string()
 }
 
 fn days_left(until: Time) -> i64 {

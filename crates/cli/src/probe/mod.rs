@@ -23,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::network;
 use crate::probe::certificate::Presented;
 use crate::probe::path::{Path, Recorder};
-use crate::timing::{in_micros, phases};
+use crate::timing::{by_phase, in_micros};
 use crate::tls;
 
 /// Probes the target, and prints the report.
@@ -68,7 +68,7 @@ pub(crate) struct Report {
     #[serde(flatten)]
     pub(crate) path: Path,
     pub(crate) tls: Option<TlsReport>,
-    #[serde(serialize_with = "phases")]
+    #[serde(serialize_with = "by_phase")]
     pub(crate) timing: Timing,
     /// The time from the request for a connection to its outcome.
     #[serde(rename = "total_us", serialize_with = "in_micros")]

@@ -5,30 +5,8 @@ use std::borrow::Cow;
 use keepalive::{Request, RequestError, authority};
 
 /// Schemes with TLS from the first byte.
-const TLS: [&str; 22] = [
-    "https",
-    "wss",
-    "tls",
-    "ssl",
-    "amqps",
-    "coaps+tcp",
-    "dot",
-    "ftps",
-    "h2",
-    "imaps",
-    "ircs",
-    "ldaps",
-    "mqtts",
-    "natss",
-    "nntps",
-    "pop3s",
-    "rediss",
-    "rtsps",
-    "sips",
-    "smtps",
-    "submissions",
-    "telnets",
-];
+const TLS: &str = "https wss tls ssl amqps coaps+tcp dot ftps h2 imaps ircs ldaps mqtts natss nntps \
+                   pop3s rediss rtsps sips smtps submissions telnets";
 
 /// Parses a server to probe.
 pub(crate) fn parse(text: &str) -> Result<Request, TargetError> {
@@ -47,7 +25,7 @@ pub(crate) fn parse(text: &str) -> Result<Request, TargetError> {
 
 /// Whether a scheme, in lower case, means TLS.
 pub(crate) fn is_tls(scheme: &str) -> bool {
-    TLS.contains(&scheme)
+    TLS.split(' ').any(|known| known == scheme)
 }
 
 /// The application protocols that most clients of a scheme offer.

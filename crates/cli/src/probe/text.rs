@@ -11,6 +11,7 @@ use crate::duration::shown;
 use crate::probe::certificate::{Certificate, Presented};
 use crate::probe::path::{Lookup, Outcome};
 use crate::probe::{Report, TlsReport, stages, timeline};
+use crate::timing::phases;
 
 /// Formats the report without its error.
 pub(crate) fn of(report: &Report) -> String {
@@ -63,14 +64,10 @@ impl Text {
     }
 
     fn line(&mut self, name: &str, value: &str) {
-        self.styled_line(HEADING, name, value);
+        self.styled(HEADING, name, value);
     }
 
-    fn alarm(&mut self, name: &str, value: &str) {
-        self.styled_line(ALARM, name, value);
-    }
-
-    fn styled_line(&mut self, style: Style, name: &str, value: &str) {
+    fn styled(&mut self, style: Style, name: &str, value: &str) {
         let value = harmless(value);
         // Writing to a string does not fail.
         let _ = writeln!(self.lines, "{style}{name:12}{style:#}{value}");
@@ -82,7 +79,7 @@ impl Text {
         match tls.certificates.first() {
             Some(Presented::Read(certificate)) => self.certificate(certificate),
             Some(Presented::Unreadable { error }) => {
-                self.alarm("certificate", &format!("can not be read: {error}"));
+                self.styled(ALARM, "certificate", &format!("can not be read: {error}"));
             }
             None => self.line("certificate", "none was sent"),
         }
@@ -100,7 +97,11 @@ impl Text {
         self.line("  issuer", &certificate.issuer);
         let until = &certificate.not_after;
         match certificate.days_left {
-            days @ ..0 => self.alarm("  expired", &format!("{until} ({} ago)", days_of(-days))),
+            days @ ..0 => self.styled(
+                ALARM,
+                "  expired",
+                &format!("{until} ({} ago)", days_of(-days)),
+            ),
             days => self.line("  expires", &format!("{until} (in {})", days_of(days))),
         }
     }
@@ -137,17 +138,10 @@ fn addresses(lookup: &Lookup) -> String {
 }
 
 fn times(report: &Report) -> String {
-    let timing = &report.timing;
-    let phases = [
-        ("queue", timing.queued),
-        ("resolve", timing.resolve),
-        ("connect", timing.connect),
-        ("proxy", timing.proxy),
-        ("tls", timing.tls),
-    ];
-    let gone_through = phases.iter().filter(|(_, took)| !took.is_zero());
+    let phases = phases(&report.timing).into_iter();
+    let gone_through = phases.filter(|(_, took)| !took.is_zero());
     let mut list: Vec<String> = gone_through
-        .map(|(phase, took)| format!("{phase} {}", shown(*took)))
+        .map(|(phase, took)| format!("{phase} {}", shown(took)))
         .collect();
     list.push(format!("in all {}", shown(report.took)));
     list.join(", ")

@@ -58,7 +58,7 @@ fn bar(stage: &Stage, whole: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::plain;
+    use crate::console::tests::plain;
     use crate::probe::path::Span;
 
     fn stage(from: u64, to: u64, end: End) -> Stage {

@@ -53,7 +53,7 @@ fn compressed_shows_packed_and_unpacked_lengths() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/gzip", "--compressed", 0);
     assert_eq!(result["bytes"], gzip().len());
-    let said = format!("{} bytes ({} bytes unpacked) in", gzip().len(), TEXT.len());
+    let said = format!("{} B ({} B unpacked) in", gzip().len(), TEXT.len());
     run.complains(&said);
 }
 

@@ -22,7 +22,7 @@ fn a_run_without_failures_exits_with_0_and_a_summary() {
     assert!(row[3].parse::<u32>().unwrap() <= 2, "{run:?}");
     let total = run.stdout.lines().find(|line| line.starts_with("total"));
     assert_eq!(total.unwrap().split_whitespace().nth(2), Some("20"));
-    assert!(run.stdout.contains("20 fetched, 0 failed, 100 bytes in "));
+    assert!(run.stdout.contains("20 fetched, 0 failed, 100 B in "));
     assert!(!run.stdout.contains('\x1b'), "colour without a terminal");
     assert_eq!(server.paths().len(), 20);
 }

@@ -13,6 +13,7 @@ use keepalive_http::Allocation;
 use crate::console::{self, Stream};
 use crate::duration::shown;
 use crate::fetch::message::CREDENTIALS;
+use crate::timing::phases;
 
 /// Replaces credentials.
 const HIDDEN: &str = "[hidden]";
@@ -63,14 +64,10 @@ pub(crate) fn connection(allocation: &Allocation) -> String {
             "* on a connection that was given back, after {}",
             shown(timing.total())
         ),
-        None => format!(
-            "* on a new connection: queued {}, resolve {}, connect {}, proxy {}, tls {}",
-            shown(timing.queued),
-            shown(timing.resolve),
-            shown(timing.connect),
-            shown(timing.proxy),
-            shown(timing.tls)
-        ),
+        None => {
+            let phases = phases(&timing).map(|(phase, took)| format!("{phase} {}", shown(took)));
+            format!("* on a new connection: {}", phases.join(", "))
+        }
     }
 }
 

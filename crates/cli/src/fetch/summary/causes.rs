@@ -76,7 +76,7 @@ impl Causes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::plain;
+    use crate::console::tests::plain;
 
     fn target(path: usize) -> Target {
         format!("http://h/{path}").parse().unwrap()

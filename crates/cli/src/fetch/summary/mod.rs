@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use ::console::Alignment;
-use indicatif::HumanCount;
+use indicatif::{DecimalBytes, HumanCount};
 use keepalive::{FromCache, Host};
 
 use crate::console::{HEADING, styled};
@@ -119,11 +119,11 @@ impl Summary {
             "{} fetched, {} failed, {}",
             HumanCount(total.requests - total.failed),
             HumanCount(total.failed),
-            size(self.bytes),
+            DecimalBytes(self.bytes),
         );
         // Writing to a string does not fail.
         if self.was_packed {
-            let _ = write!(line, " ({} unpacked)", size(self.unpacked));
+            let _ = write!(line, " ({} unpacked)", DecimalBytes(self.unpacked));
         }
         let _ = write!(line, " in {}", shown(took));
         let rate = total.requests as f64 / took.as_secs_f64();
@@ -227,19 +227,10 @@ impl Counts {
 /// The cell without a value.
 const NONE: &str = "-";
 
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} bytes"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.2} GB", bytes as f64 / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::plain;
+    use crate::console::tests::plain;
     use crate::failure::Failure;
     use crate::fetch::exchange::trail::Answered;
     use http::{StatusCode, Version};
@@ -282,7 +273,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
         );
         assert_eq!(
             summary.footer(Duration::from_secs(2)),
-            "3 fetched, 1 failed, 3.0 kB in 2.00 s (2/s)"
+            "3 fetched, 1 failed, 3.00 kB in 2.00 s (2/s)"
         );
     }
 
@@ -297,7 +288,7 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
         summary.record(&plain);
         assert_eq!(
             summary.footer(Duration::from_secs(2)),
-            "2 fetched, 0 failed, 2.0 kB (6.0 kB unpacked) in 2.00 s (1/s), \
+            "2 fetched, 0 failed, 2.00 kB (6.00 kB unpacked) in 2.00 s (1/s), \
              redirects followed: 2, requests sent again: 1"
         );
     }
@@ -324,6 +315,6 @@ total        1.1, 2         4       1          1         1       1   5.00 ms   5
         let summary = Summary::default();
         assert!(plain(&summary.table()).contains("total"));
         let footer = summary.footer(Duration::ZERO);
-        assert_eq!(footer, "0 fetched, 0 failed, 0 bytes in 0 µs");
+        assert_eq!(footer, "0 fetched, 0 failed, 0 B in 0 µs");
     }
 }

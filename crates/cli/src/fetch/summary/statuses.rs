@@ -56,7 +56,7 @@ impl Statuses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::plain;
+    use crate::console::tests::plain;
 
     #[test]
     fn statuses_are_counted_by_class_with_the_most_frequent_of_each() {
