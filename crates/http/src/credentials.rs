@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
@@ -24,14 +25,8 @@ pub(crate) fn basic(user: &str, password: &str) -> Option<HeaderValue> {
 /// Turns user name and password in the URL of a request into its `authorization` header, unless it
 /// has one. They are not sent in the URL (RFC 9110, section 4.2.4).
 pub(crate) fn take(head: &mut Parts) {
-    let Some(authority) = head.uri.authority() else {
-        return;
-    };
-    // Few URLs have them, and a forward search is faster in a short text.
-    if !authority.as_str().contains('@') {
-        return;
-    }
-    let Some((pair, place)) = authority.as_str().rsplit_once('@') else {
+    let authority = head.uri.authority().map(Authority::as_str);
+    let Some((pair, place)) = authority.and_then(|authority| authority.rsplit_once('@')) else {
         return;
     };
     let (user, password) = pair.split_once(':').unwrap_or((pair, ""));

@@ -198,25 +198,20 @@ fn with(uri: Uri, authority: Option<Authority>, path: &Uri) -> Uri {
 }
 
 fn check(head: &Parts, body: &Outgoing) -> Result<(), String> {
-    let Parts {
-        method,
-        version,
-        headers,
-        ..
-    } = head;
-    if *method == Method::CONNECT && !body.is_empty() {
+    let version = head.version;
+    if head.method == Method::CONNECT && !body.is_empty() {
         return Err("CONNECT has no body".to_owned());
     }
     if !matches!(
-        *version,
+        version,
         Version::HTTP_2 | Version::HTTP_11 | Version::HTTP_10
     ) {
         return Err(format!(
             "{version:?} is not supported, only HTTP/2, HTTP/1.1 and HTTP/1.0 are"
         ));
     }
-    check_number(headers)?;
-    check_lengths(headers, body)
+    check_number(&head.headers)?;
+    check_lengths(&head.headers, body)
 }
 
 const CONTINUE: &[u8] = b"100-continue";
