@@ -21,7 +21,6 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Parses a duration above zero.
 pub(crate) fn parse_above_zero(text: &str) -> Result<Duration, String> {
     match parse(text)? {
         Duration::ZERO => Err("write a time that is longer than 0".to_owned()),

@@ -16,7 +16,6 @@ pub(crate) fn phases(timing: &Timing) -> [(&'static str, Duration); 5] {
     ]
 }
 
-/// Serializes the phases.
 pub(crate) fn by_phase<S: Serializer>(timing: &Timing, to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(phases(timing).map(|(name, took)| (format!("{name}_us"), micros(took))))
 }
@@ -25,12 +24,10 @@ pub(crate) fn by_phase<S: Serializer>(timing: &Timing, to: S) -> Result<S::Ok, S
 #[derive(Serialize)]
 pub(crate) struct Phases(#[serde(serialize_with = "by_phase")] pub(crate) Timing);
 
-/// Serializes whole microseconds.
 pub(crate) fn in_micros<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
     micros(*duration).serialize(to)
 }
 
-/// Whole microseconds.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

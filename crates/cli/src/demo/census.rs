@@ -31,17 +31,12 @@ impl Census {
 
     /// Counts a new connection of `server`. `socket` must be nonblocking.
     pub(super) fn arrive(&self, server: usize, socket: TcpStream) {
-        let mut counted = self.counted();
-        let Counted {
-            present,
-            most_at,
-            most,
-        } = &mut *counted;
-        present.push((server, socket));
-        present.retain(|(_, socket)| is_open(socket));
-        *most = present.len().max(*most);
-        let of_it = present.iter().filter(|(at, _)| *at == server).count();
-        most_at[server] = of_it.max(most_at[server]);
+        let counted = &mut *self.counted();
+        counted.present.push((server, socket));
+        counted.present.retain(|(_, socket)| is_open(socket));
+        counted.most = counted.present.len().max(counted.most);
+        let of_it = counted.present.iter().filter(|(at, _)| *at == server);
+        counted.most_at[server] = of_it.count().max(counted.most_at[server]);
     }
 
     /// The largest number of open connections of all servers.

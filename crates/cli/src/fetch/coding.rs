@@ -94,7 +94,6 @@ pub(crate) struct Decoded {
 type Reader = Pin<Box<dyn AsyncRead + Send>>;
 
 impl Decoded {
-    /// Decodes `body`.
     pub(crate) fn new(body: Raw, codings: Vec<Coding>) -> Self {
         Self {
             source: Source(Arc::new(Mutex::new(BodyDataStream::new(body)))),

@@ -63,7 +63,6 @@ pub(crate) struct Input {
 }
 
 impl Input {
-    /// Starts to read.
     pub(crate) fn start(sources: Vec<Source>) -> Self {
         let size = size(&sources);
         let (sender, items) = mpsc::channel(AHEAD);

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use keepalive::{Connector, Manager};
 use keepalive_http::{Client, Http};
 
-use crate::args::{FetchFlags, HttpFlags};
+use crate::args::FetchFlags;
 use crate::console::{self, Stream};
 use crate::exit::Refusal;
 use crate::fetch::HttpManager;
@@ -41,7 +41,8 @@ pub(crate) fn check(flags: &FetchFlags) -> Result<(Run, Option<Stream>), Refusal
         stdin_is_taken: flags.input.iter().any(|path| is_standard(path)),
         read: files_read(flags).cloned().collect(),
     };
-    let exchanges = exchanges(&flags.http, &manager, &mut files)?;
+    let http = &flags.http;
+    let message = Message::check(http, &mut files)?;
     let output = output(flags, &files)?;
     let report = flags.output.jsonl.as_deref();
     let report = report.map(|path| destination(path, flags, &files));
@@ -51,14 +52,21 @@ pub(crate) fn check(flags: &FetchFlags) -> Result<(Run, Option<Stream>), Refusal
         sources,
         progress: !flags.output.verbose && !matches!(output, Some(Output::Standard { .. })),
         fetcher: Fetcher {
-            exchanges,
+            exchanges: Exchanges {
+                client: Client::new(manager.clone()).retries(http.resend),
+                message,
+                redirects: http.location.then_some(http.max_redirects),
+                keeps_cookies: http.cookie.is_some(),
+                unpack: http.compressed,
+                assumes_http2: http.http2,
+            },
             timeout: flags.timeout,
             error_statuses_fail: flags.output.fail,
             output,
-            max_size: flags.http.max_filesize,
-            retry: flags.http.retry,
-            pace: flags.http.rate.map(Pace::new),
-            limit_rate: flags.http.limit_rate.map(|rate| rate.max(1)),
+            max_size: http.max_filesize,
+            retry: http.retry,
+            pace: http.rate.map(Pace::new),
+            limit_rate: http.limit_rate.map(|rate| rate.max(1)),
             shows: Shows {
                 include: flags.output.include,
                 headers: flags.output.jsonl_headers,
@@ -74,7 +82,6 @@ pub(crate) fn check(flags: &FetchFlags) -> Result<(Run, Option<Stream>), Refusal
     Ok((run, summary))
 }
 
-/// Builds the manager within its limits.
 fn manager(flags: &FetchFlags) -> Result<HttpManager, Refusal> {
     let net = network::with_tls(&flags.network)?;
     let limits = flags.limits.as_deref().map(host_limits::read).transpose()?;
@@ -106,7 +113,6 @@ fn manager(flags: &FetchFlags) -> Result<HttpManager, Refusal> {
     Ok(builder.connector(http).build()?)
 }
 
-/// Whether one URL is fetched once.
 fn is_single(flags: &FetchFlags) -> bool {
     flags.urls.len() == 1 && flags.input.is_empty() && flags.repeat.get() == 1
 }
@@ -167,21 +173,6 @@ fn summary(flags: &FetchFlags, output: Option<&Output>) -> Option<Stream> {
         Some(_) if lines_go_there => Some(Stream::Error),
         Some(_) => Some(Stream::Output),
     }
-}
-
-fn exchanges(
-    http: &HttpFlags,
-    manager: &HttpManager,
-    files: &mut Files,
-) -> Result<Exchanges, Refusal> {
-    Ok(Exchanges {
-        client: Client::new(manager.clone()).retries(http.resend),
-        message: Message::check(http, files)?,
-        redirects: http.location.then_some(http.max_redirects),
-        keeps_cookies: http.cookie.is_some(),
-        unpack: http.compressed,
-        assumes_http2: http.http2,
-    })
 }
 
 fn sources(urls: &[String], files: &[PathBuf]) -> Result<Vec<Source>, Refusal> {

@@ -67,7 +67,6 @@ impl Progress {
         self.bar.suspend(|| console::complain(message));
     }
 
-    /// Removes the bar.
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -70,9 +70,7 @@ fn with_scheme(text: &str) -> Cow<'_, str> {
 /// RFC 3986, section 3.1.
 fn is_scheme(name: &str) -> bool {
     let mut signs = name.chars();
-    signs
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic())
+    name.starts_with(|first: char| first.is_ascii_alphabetic())
         && signs.all(|sign| sign.is_ascii_alphanumeric() || "+-.".contains(sign))
 }
 

@@ -21,7 +21,6 @@ pub(crate) enum Presented {
 }
 
 impl Presented {
-    /// Reads a certificate in DER.
     pub(crate) fn read(der: &[u8]) -> Self {
         match Certificate::read(der) {
             Ok(certificate) => Self::Read(certificate),

@@ -4,6 +4,7 @@ use keepalive::{Families, Timing};
 
 use crate::failure::Failure;
 use crate::probe::path::{Lookup, Outcome, Path, Span, Step, Try};
+use crate::timing::phases;
 
 /// One step, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +32,9 @@ pub(crate) fn of(path: &Path, timing: &Timing, last: Result<&str, &Failure>) -> 
     stages.extend(path.tries.iter().map(connect));
     stages.sort_by_key(|stage| stage.span.from);
     let mut from = timing.queued + timing.resolve;
-    let phases = [
-        ("connect", timing.connect),
-        ("proxy", timing.proxy),
-        ("tls", timing.tls),
-    ];
+    let phases = &phases(timing)[2..];
     let reached = phases.iter().rposition(|(_, took)| !took.is_zero());
-    for (at, (step, took)) in phases.into_iter().enumerate() {
+    for (at, &(step, took)) in phases.iter().enumerate() {
         let to = from + took;
         let told = step == "connect" && !path.tries.is_empty();
         if !took.is_zero() && !told {

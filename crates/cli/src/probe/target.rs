@@ -8,7 +8,6 @@ use keepalive::{Request, RequestError, authority};
 const TLS: &str = "https wss tls ssl amqps coaps+tcp dot ftps h2 imaps ircs ldaps mqtts natss nntps \
                    pop3s rediss rtsps sips smtps submissions telnets";
 
-/// Parses a server to probe.
 pub(crate) fn parse(text: &str) -> Result<Request, TargetError> {
     let scheme = text.split(':').next().unwrap_or_default();
     if scheme.eq_ignore_ascii_case("unix") {

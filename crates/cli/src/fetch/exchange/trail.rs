@@ -96,7 +96,6 @@ impl Trail {
         record.received = 0;
     }
 
-    /// Records the head of a response.
     pub(crate) fn answered(&self, response: &Response<Body>) {
         let allocation = *response.body().allocation();
         self.show(|| {
@@ -125,7 +124,6 @@ impl Trail {
         }
     }
 
-    /// The record so far.
     pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }

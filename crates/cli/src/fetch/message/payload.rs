@@ -132,7 +132,6 @@ fn encoded(text: &str, files: &mut Files) -> Result<Vec<u8>, Refusal> {
     })
 }
 
-/// Encodes text for a query.
 pub(crate) fn in_query(text: &str) -> String {
     // Percent signs stay, as they belong to encoded parts.
     const NOT_IN_QUERY: &AsciiSet = &percent_encoding::CONTROLS

@@ -39,7 +39,6 @@ pub(crate) struct ReportError {
 }
 
 impl Report {
-    /// Starts to write.
     pub(crate) fn start((name, writer): Destination) -> Self {
         let (lines, receiver) = mpsc::channel(AHEAD);
         let task = spawn_blocking(move || write_all(receiver, BufWriter::new(writer)));

@@ -31,7 +31,6 @@ struct Group {
 }
 
 impl Causes {
-    /// Counts a failure.
     pub(crate) fn record(&mut self, target: &Target, failure: &Failure) {
         let cause = Failure {
             detail: None,

@@ -60,7 +60,6 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Counts a result.
     pub(crate) fn record(&mut self, fetched: &Fetched) {
         self.total.record(fetched);
         let record = &fetched.record;
@@ -112,7 +111,6 @@ impl Summary {
         self.statuses.lines() + &self.causes.lines()
     }
 
-    /// Formats the line of totals.
     pub(crate) fn footer(&self, took: Duration) -> String {
         let total = &self.total;
         let mut line = format!(

@@ -17,7 +17,6 @@ const NAMED: usize = 4;
 pub(crate) struct Statuses(BTreeMap<u16, u64>);
 
 impl Statuses {
-    /// Counts a response.
     pub(crate) fn record(&mut self, status: u16) {
         *self.0.entry(status).or_default() += 1;
     }

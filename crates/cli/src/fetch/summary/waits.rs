@@ -14,12 +14,10 @@ pub(crate) struct Waits(
 );
 
 impl Waits {
-    /// Adds a time.
     pub(crate) fn record(&mut self, wait: Duration) {
         *self.0.entry(rounded(micros(wait))).or_default() += 1;
     }
 
-    /// Adds all times of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
         for (&micros, times) in &other.0 {
             *self.0.entry(micros).or_default() += times;
