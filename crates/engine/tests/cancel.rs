@@ -3,15 +3,14 @@
 //!
 //! `KEEPALIVE_CANCEL_SEEDS=n` runs more seeds, `KEEPALIVE_CANCEL_SEED=n` replays one.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // figures, and how to replay a failure
+#![allow(clippy::print_stdout)] // figures
 
 use std::time::Duration;
 
 use keepalive_engine::Counts;
 use keepalive_testkit::dice::Dice;
-use keepalive_testkit::model::{
-    Effect, Input, Model, Operation, Scope, Subject, View, Visitor, in_order,
-};
+use keepalive_testkit::model::{Effect, Input, Model, Scope, Subject, View, Visitor, in_order};
+use keepalive_testkit::replay::Replay;
 
 const SEEDS: u64 = 1500;
 const OPERATIONS: usize = 100;
@@ -28,10 +27,14 @@ fn cancel_leaves_no_trace() {
     };
     let seeds = seeds.expect("a number");
     let (mut visits, mut withdrawn) = (0, 0);
+    let replay = Replay::new("visits");
     for seed in seeds.clone() {
-        let _replay = Replay(seed);
+        replay.by(format!(
+            "KEEPALIVE_CANCEL_SEED={seed} cargo test -p keepalive-engine --test cancel"
+        ));
         let mut twins = Twins::new(seed);
         twins.live();
+        replay.did(twins.visits);
         visits += twins.visits;
         withdrawn += twins.withdrawn;
     }
@@ -40,20 +43,6 @@ fn cancel_leaves_no_trace() {
         seeds.end - seeds.start < SEEDS || withdrawn > seeds.end,
         "too few were compared"
     );
-}
-
-/// Prints how to replay a failure.
-struct Replay(u64);
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let Self(seed) = self;
-            eprintln!(
-                "replay: KEEPALIVE_CANCEL_SEED={seed} cargo test -p keepalive-engine --test cancel"
-            );
-        }
-    }
 }
 
 struct Twins {
@@ -73,7 +62,7 @@ struct Twins {
 impl Twins {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed);
-        let scope = Scope::new(std::array::from_fn(|_| dice.below(256) as u8));
+        let scope = Scope::draw(&mut dice);
         let subject = || Subject::new(scope.settings.clone(), &scope.limits);
         Self {
             model: Model::new(scope.settings.clone(), &scope.limits),
@@ -130,10 +119,7 @@ impl Twins {
     }
 
     fn step(&mut self) {
-        let kinds = self.model.kinds(&self.scope);
-        let kind = kinds[self.dice.below(kinds.len())];
-        let picks = std::array::from_fn(|_| self.dice.below(256) as u8);
-        let input = self.model.resolve(&self.scope, Operation { kind, picks });
+        let input = self.model.draw(&self.scope, &mut self.dice);
         self.input(input);
     }
 

@@ -110,6 +110,12 @@ impl Ledger {
         entry.is_some_and(|entry| entry.stage == Stage::Open && entry.provisional)
     }
 
+    /// The place among the open connections of the first whose number of leases is not known.
+    pub fn first_provisional(&self) -> Option<usize> {
+        let mut open = self.open().into_iter();
+        open.position(|(shard, id)| self.is_provisional(shard, id))
+    }
+
     /// A request is answered with the connection. Returns whether the request is the first.
     pub fn lent(&mut self, shard: usize, id: ConnectionId, host: u32) -> bool {
         let entry = self.entry(shard, id);
@@ -147,6 +153,15 @@ impl Ledger {
     pub fn is_withdrawn(&self, shard: usize, id: ConnectionId) -> bool {
         let entry = self.entries.get(&(shard, id));
         entry.is_some_and(|entry| entry.stage == Stage::Withdrawn(None))
+    }
+
+    /// The hosts of the attempts that were withdrawn and have not reported yet, in order.
+    pub fn withdrawn_hosts(&self) -> Vec<u32> {
+        let entries = self.entries.values();
+        let withdrawn = entries.filter(|entry| entry.stage == Stage::Withdrawn(None));
+        let mut hosts: Vec<_> = withdrawn.map(|entry| entry.host).collect();
+        hosts.sort_unstable();
+        hosts
     }
 
     /// Whether the attempt was withdrawn; if so, it closes like others from now on.

@@ -45,8 +45,10 @@ pub struct World {
     /// The requests answered with a connection, in order, and whether each was the first on its
     /// connection.
     pub served: Vec<(RequestId, bool)>,
-    /// Requests in the order in which they arrived, or arrived again.
-    pub arrivals: Vec<RequestId>,
+    /// The requests that wait, in the order in which they arrived, or arrived again.
+    pub waiting: Vec<RequestId>,
+    /// For the requests that a watch counts, how often a reuse has overtaken each.
+    pub overtaken: BTreeMap<RequestId, u64>,
     /// Connections that have been taken.
     used: BTreeSet<(usize, ConnectionId)>,
     /// Whether connections may carry several leases.
@@ -61,7 +63,8 @@ pub struct World {
     /// Connections that have gone, the latest last.
     gone: Vec<(usize, ConnectionId)>,
     latest: Time,
-    numbers: u64,
+    /// Requests so far.
+    pub numbers: u64,
 }
 
 /// How often closings and messages may follow from each other before the world is at rest.
@@ -86,7 +89,8 @@ impl World {
             messages: VecDeque::new(),
             abandoned: 0,
             served: Vec::new(),
-            arrivals: Vec::new(),
+            waiting: Vec::new(),
+            overtaken: BTreeMap::new(),
             used: BTreeSet::new(),
             multiplexed: false,
             ledger: Ledger::default(),
@@ -102,6 +106,11 @@ impl World {
             latest: start,
             numbers: 0,
         }
+    }
+
+    /// Counts an event.
+    pub fn hit(&mut self, event: &str) {
+        self.coverage.hit(event);
     }
 
     /// Observes all engines from now on.
@@ -158,8 +167,7 @@ impl World {
             queue_timeout,
         };
         let id = self.engines[shard].request(self.now, &mut self.room, ask);
-        self.fates.insert(id, (host, Fate::Waiting));
-        self.arrivals.push(id);
+        self.arrives(id, host);
         self.drain(shard);
         id
     }
@@ -186,21 +194,25 @@ impl World {
                     Some(connection),
                     "R8: the next is the one that is lent"
                 );
-                self.fates.insert(id, (host, Fate::Waiting));
-                self.arrivals.push(id);
+                self.arrives(id, host);
                 self.note(id, Answer::Connection(connection));
                 self.used.insert((shard, connection));
                 self.fates.insert(id, (host, Fate::Held(connection)));
             }
             Some(Leased::Waits(id)) => {
                 assert_eq!(next, None, "R8: nobody waits while there is an idle one");
-                self.fates.insert(id, (host, Fate::Waiting));
-                self.arrivals.push(id);
+                self.arrives(id, host);
             }
             None => {}
         }
         self.drain(shard);
         leased
+    }
+
+    /// A request has come. It waits until the engine answers.
+    pub fn arrives(&mut self, id: RequestId, host: u32) {
+        self.fates.insert(id, (host, Fate::Waiting));
+        self.waiting.push(id);
     }
 
     pub fn take(&mut self, id: RequestId) -> Option<Taken> {
@@ -247,6 +259,7 @@ impl World {
             self.engines[shard].forget(self.now, &mut self.room, id);
         }
         self.fates.remove(&id);
+        self.waiting.retain(|&other| other != id);
         self.drain(shard);
     }
 
@@ -432,11 +445,11 @@ impl World {
     pub fn reject(&mut self, id: RequestId) {
         let shard = usize::from(id.shard().0);
         self.unlend(id);
-        if let (_, Fate::Held(connection)) = self.fates[&id] {
+        let (host, fate) = self.fates[&id];
+        if let Fate::Held(connection) = fate {
             self.ledger.returned(shard, connection, Return::Reuse);
         }
-        self.fates.get_mut(&id).expect("known").1 = Fate::Waiting;
-        self.arrivals.push(id);
+        self.arrives(id, host);
         self.engines[shard].reject(self.now, &mut self.room, id);
         self.drain(shard);
     }
@@ -542,12 +555,26 @@ impl World {
             "{id:?}: {fate:?} and {answer:?}"
         );
         if let Answer::Connection(connection) = answer {
-            let first = self
-                .ledger
-                .lent(usize::from(id.shard().0), connection, host);
+            let shard = usize::from(id.shard().0);
+            let first = self.ledger.lent(shard, connection, host);
             self.served.push((id, first));
+            self.overtake(id, host, first);
         }
+        self.waiting.retain(|&other| other != id);
         self.fates.insert(id, (host, Fate::Answered(answer)));
+    }
+
+    /// A request is served before the older ones that still wait: none of them is of its host.
+    fn overtake(&mut self, id: RequestId, host: u32, first: bool) {
+        let older = self.waiting.iter().take_while(|&&other| other != id);
+        for other in older {
+            assert_ne!(self.fates[other].0, host, "I5: {id} came after {other}");
+            // A new connection was opened in the turn of a request of its host. If that request has
+            // gone, the one that inherits its attempt overtakes no other.
+            if let Some(times) = self.overtaken.get_mut(other).filter(|_| !first) {
+                *times += 1;
+            }
+        }
     }
 
     fn strike_out(&mut self, shard: usize, id: ConnectionId) {

@@ -39,6 +39,12 @@ fn limits(max_per_host: usize, max_open: usize) -> Settings {
     }
 }
 
+/// A world with these limits, and with one more setting.
+fn with(mut settings: Settings, change: impl FnOnce(&mut Settings)) -> World {
+    change(&mut settings);
+    World::new(settings)
+}
+
 fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -121,15 +127,15 @@ fn crowd(world: &mut World, host: u32, size: usize) -> Vec<RequestId> {
     let to = world.host(host);
     let ids = (0..size)
         .map(|_| {
+            world.numbers += 1;
             let ask = Ask {
                 host: to,
-                number: (1 << 40) + world.arrivals.len() as u64,
+                number: world.numbers,
                 timeout: None,
                 queue_timeout: None,
             };
             let id = world.engines[shard].request(world.now, &mut world.room, ask);
-            world.fates.insert(id, (host, Fate::Waiting));
-            world.arrivals.push(id);
+            world.arrives(id, host);
             id
         })
         .collect();

@@ -4,8 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use keepalive_engine::{
-    Answer, Capacity, ConnectionId, Message, Phase, RequestId, Return, Room, check_settled,
-    fingerprint,
+    Answer, Capacity, ConnectionId, Phase, RequestId, Return, Room, check_settled, fingerprint,
 };
 
 use super::small::{STEP, Small};
@@ -67,12 +66,6 @@ pub(crate) enum Op {
 pub(crate) struct Scene<'a> {
     small: &'a Small,
     world: World,
-    /// Waiting requests, in order of arrival.
-    waiting: Vec<RequestId>,
-    /// Open connections, in the order in which they were opened.
-    open: Vec<(usize, ConnectionId)>,
-    /// Withdrawn attempts that have not reported yet.
-    withdrawn: Vec<(usize, ConnectionId, u32)>,
     shut_down: bool,
     /// How many shards have ended, while the end is under way.
     ending: Option<usize>,
@@ -89,9 +82,6 @@ impl<'a> Scene<'a> {
         Self {
             small,
             world,
-            waiting: Vec::new(),
-            open: Vec::new(),
-            withdrawn: Vec::new(),
             shut_down: false,
             ending: None,
         }
@@ -113,9 +103,7 @@ impl<'a> Scene<'a> {
             world.now,
             &mut hasher,
         );
-        let mut withdrawn: Vec<u32> = self.withdrawn.iter().map(|&(_, _, host)| host).collect();
-        withdrawn.sort_unstable();
-        (withdrawn, self.shut_down, self.ending).hash(&mut hasher);
+        (world.ledger.withdrawn_hosts(), self.shut_down, self.ending).hash(&mut hasher);
         u128::from(hasher.0.finish()) << 64 | u128::from(hasher.1.finish())
     }
 
@@ -156,11 +144,7 @@ impl<'a> Scene<'a> {
             Some(Op::Take(answered))
         } else if let Some(held) = place(|fate| matches!(fate, Fate::Held(_))) {
             Some(Op::Reuse(held))
-        } else if let Some(place) = self
-            .open
-            .iter()
-            .position(|&(shard, id)| self.world.ledger.is_provisional(shard, id))
-        {
+        } else if let Some(place) = self.world.ledger.first_provisional() {
             Some(Op::Widen(place as u8))
         } else {
             (!self.world.closing.is_empty()).then_some(Op::FinishClose(0))
@@ -169,18 +153,11 @@ impl<'a> Scene<'a> {
 
     /// Makes one input, and then runs all checks.
     pub(crate) fn apply(&mut self, op: Op) {
-        let attempts = self.world.attempts.clone();
         self.perform(op);
-        let ledger = &self.world.ledger;
-        self.withdrawn.extend(attempts);
-        self.withdrawn
-            .retain(|&(shard, id, _)| ledger.is_withdrawn(shard, id));
-        let leased: Vec<_> = self.leased().collect();
-        let engines = &self.world.engines;
-        self.open
-            .retain(|it| engines[it.0].is_idle(it.1) || leased.contains(it));
-        self.check_order();
-        self.check_slots();
+        self.world.served.clear();
+        let open = self.world.engines.iter().map(|it| it.totals().open);
+        let known = self.world.ledger.len();
+        assert_eq!(open.sum::<usize>(), known, "I3: no slot is lost");
         if self.world.messages.is_empty() && self.ending.is_none() {
             check_settled(&self.world.engines, &mut self.world.room);
         }
@@ -247,24 +224,18 @@ impl<'a> Scene<'a> {
                 all.extend([Op::ConnectTwo(index), Op::ConnectOpen(index)]);
             }
         }
-        for (index, _) in numbered(&self.open) {
+        for (index, _) in numbered(self.world.ledger.open()) {
             all.push(Op::PeerCloses(index));
             if self.small.capacity > 1 {
                 all.extend([Op::Narrow(index), Op::Widen(index), Op::Pause(index)]);
             }
         }
-        for (index, _) in numbered(&self.world.closing) {
+        for (index, &(shard, id)) in numbered(&self.world.closing) {
             all.push(Op::FinishClose(index));
+            if self.world.ledger.is_withdrawn(shard, id) {
+                all.extend([Op::ConnectLate(index), Op::FailLate(index)]);
+            }
         }
-        for (index, _) in numbered(&self.withdrawn) {
-            all.extend([Op::ConnectLate(index), Op::FailLate(index)]);
-        }
-    }
-
-    fn closing(&self, shard: usize, id: ConnectionId) -> usize {
-        let mut closing = self.world.closing.iter();
-        let place = closing.position(|&it| it == (shard, id));
-        place.expect("what is withdrawn is closing")
     }
 
     fn perform(&mut self, op: Op) {
@@ -288,9 +259,7 @@ impl<'a> Scene<'a> {
             }
             Op::Forget(index) => self.world.forget(self.request(index)),
             Op::Reject(index) => {
-                let id = self.request(index);
-                self.waiting.push(id);
-                self.world.reject(id);
+                self.world.reject(self.request(index));
             }
             Op::Connect(index) => self.connect(index, Capacity::One),
             Op::ConnectTwo(index) => self.connect(index, Capacity::Shared(2)),
@@ -298,23 +267,15 @@ impl<'a> Scene<'a> {
             Op::Fail(index) => self.world.fail(index.into()),
             Op::Progress(index) => self.world.progress(index.into(), Phase::Connect),
             Op::PeerCloses(index) => {
-                let (shard, id) = self.open[usize::from(index)];
+                let (shard, id) = self.open(index);
                 self.world.peer_closes(shard, id);
             }
             Op::Narrow(index) => self.change_capacity(index, 1),
             Op::Widen(index) => self.change_capacity(index, 2),
             Op::Pause(index) => self.change_capacity(index, 0),
             Op::FinishClose(index) => self.world.finish_close(index.into()),
-            Op::ConnectLate(index) => {
-                let (shard, id, _) = self.withdrawn.remove(index.into());
-                let index = self.closing(shard, id);
-                assert!(self.world.connect_late(index), "withdrawn");
-            }
-            Op::FailLate(index) => {
-                let (shard, id, _) = self.withdrawn.remove(index.into());
-                let index = self.closing(shard, id);
-                assert!(self.world.fail_late(index), "withdrawn");
-            }
+            Op::ConnectLate(index) => assert!(self.world.connect_late(index.into()), "withdrawn"),
+            Op::FailLate(index) => assert!(self.world.fail_late(index.into()), "withdrawn"),
             Op::Deliver(index) => {
                 self.world.messages.swap(0, index.into());
                 self.world.deliver_message();
@@ -330,8 +291,7 @@ impl<'a> Scene<'a> {
     }
 
     fn ask(&mut self, host: u8, timeout: Option<Duration>, queue_timeout: Option<Duration>) {
-        let id = self.world.ask(host.into(), timeout, queue_timeout);
-        self.waiting.push(id);
+        self.world.ask(host.into(), timeout, queue_timeout);
     }
 
     fn request(&self, index: u8) -> RequestId {
@@ -340,13 +300,15 @@ impl<'a> Scene<'a> {
     }
 
     fn connect(&mut self, index: u8, capacity: Capacity) {
-        let (shard, _, _) = self.world.attempts[usize::from(index)];
-        let id = self.world.connect(index.into(), capacity);
-        self.open.push((shard, id));
+        self.world.connect(index.into(), capacity);
+    }
+
+    fn open(&self, index: u8) -> (usize, ConnectionId) {
+        self.world.ledger.open()[usize::from(index)]
     }
 
     fn change_capacity(&mut self, index: u8, capacity: usize) {
-        let (shard, id) = self.open[usize::from(index)];
+        let (shard, id) = self.open(index);
         let capacity = Capacity::shared(capacity);
         self.world.set_capacity(shard, id, capacity);
     }
@@ -389,57 +351,6 @@ impl<'a> Scene<'a> {
                 "I8: while all ends, none begins: {begun:?}"
             );
         }
-    }
-
-    /// The connections that requests are answered with or hold.
-    fn leased(&self) -> impl Iterator<Item = (usize, ConnectionId)> {
-        let fates = self.world.fates.iter();
-        fates.filter_map(|(id, (_, fate))| match fate {
-            Fate::Answered(Answer::Connection(connection)) | Fate::Held(connection) => {
-                Some((usize::from(id.shard().0), *connection))
-            }
-            _ => None,
-        })
-    }
-
-    /// No served request had an older request of its host waiting beside it (I5).
-    fn check_order(&mut self) {
-        let fates = &self.world.fates;
-        let waits = |id: &RequestId| matches!(fates.get(id), Some((_, Fate::Waiting)));
-        for (served, _) in std::mem::take(&mut self.world.served) {
-            let Some((host, _)) = fates.get(&served) else {
-                continue;
-            };
-            let older = self.waiting.iter().take_while(|&&id| id != served);
-            let overtaken: Vec<_> = older
-                .filter(|id| waits(id) && fates[id].0 == *host)
-                .collect();
-            assert!(
-                overtaken.is_empty(),
-                "I5: {served} came after {overtaken:?}"
-            );
-        }
-        self.waiting.retain(waits);
-        self.world.arrivals.clear();
-    }
-
-    /// Every slot belongs to a connection of the driver, or is on its way to one (I3).
-    fn check_slots(&mut self) {
-        let granted = self.world.messages.iter();
-        let granted = granted.filter(|(_, message)| matches!(message, Message::Grant(_)));
-        let granted = granted.count();
-        let open: usize = self
-            .world
-            .engines
-            .iter()
-            .map(|engine| engine.totals().open)
-            .sum();
-        assert_eq!(open + granted, self.world.open(), "I3: no slot is lost");
-        let World {
-            attempts, closing, ..
-        } = &self.world;
-        let known = attempts.len() + closing.len() + self.open.len();
-        assert_eq!(known, open, "I3: what the driver has is what is counted");
     }
 }
 

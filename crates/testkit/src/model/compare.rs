@@ -2,32 +2,8 @@
 
 use keepalive_engine::Settings;
 
-use super::{Effect, Input, Kind, Model, Operation, Reply, Scope, Subject};
+use super::{Effect, Input, Model, Reply, Scope, Subject};
 use crate::dice::Dice;
-
-/// An engine and a model that receive the same inputs.
-pub struct Pair {
-    pub model: Model,
-    pub subject: Subject,
-}
-
-impl Pair {
-    pub fn new(settings: &Settings, limits: &[Option<usize>]) -> Self {
-        Self {
-            model: Model::new(settings.clone(), limits),
-            subject: Subject::new(settings.clone(), limits),
-        }
-    }
-
-    /// # Panics
-    ///
-    /// If the engine behaves differently from the model.
-    pub fn input(&mut self, input: Input) -> Reply {
-        let reply = self.model.input(input);
-        self.subject.follow(input, reply, &self.model);
-        reply
-    }
-}
 
 impl Subject {
     /// Makes an input that the model has made already.
@@ -48,22 +24,15 @@ impl Subject {
     }
 }
 
+type Twin = fn(Settings, &[Option<usize>]) -> Subject;
+
 /// Compares engine and model over random inputs, without shrinking.
 ///
 /// # Panics
 ///
 /// If they differ.
 pub fn run(seed: u64, operations: usize) {
-    let mut dice = Dice(seed);
-    let scope = Scope::new(std::array::from_fn(|_| byte(&mut dice)));
-    let mut pair = Pair::new(&scope.settings, &scope.limits);
-    for _ in 0..operations {
-        let kinds = pair.model.kinds(&scope);
-        let kind: Kind = kinds[dice.below(kinds.len())];
-        let picks = std::array::from_fn(|_| byte(&mut dice));
-        let input = pair.model.resolve(&scope, Operation { kind, picks });
-        pair.input(input);
-    }
+    compare(seed, operations, None);
 }
 
 /// Compares an engine with its twin that has no fast paths, over random inputs: they give the same
@@ -73,7 +42,7 @@ pub fn run(seed: u64, operations: usize) {
 ///
 /// If they differ.
 pub fn compare_fast_paths(seed: u64, operations: usize) {
-    compare(seed, operations, Subject::general);
+    compare(seed, operations, Some(Subject::general));
 }
 
 /// Compares an engine with its twin that is observed, in the same way.
@@ -82,32 +51,27 @@ pub fn compare_fast_paths(seed: u64, operations: usize) {
 ///
 /// If they differ, or if the events do not match the engine.
 pub fn compare_observed(seed: u64, operations: usize) {
-    compare(seed, operations, Subject::observed);
+    compare(seed, operations, Some(Subject::observed));
 }
 
-fn compare(seed: u64, operations: usize, twin: fn(Settings, &[Option<usize>]) -> Subject) {
+fn compare(seed: u64, operations: usize, twin: Option<Twin>) {
     let mut dice = Dice(seed);
-    let scope = Scope::new(std::array::from_fn(|_| byte(&mut dice)));
+    let scope = Scope::draw(&mut dice);
     let mut model = Model::new(scope.settings.clone(), &scope.limits);
-    let mut fast = Subject::new(scope.settings.clone(), &scope.limits);
-    let mut twin = twin(scope.settings.clone(), &scope.limits);
+    let mut engine = Subject::new(scope.settings.clone(), &scope.limits);
+    let mut twin = twin.map(|twin| twin(scope.settings.clone(), &scope.limits));
     for step in 0..operations {
-        let kinds = model.kinds(&scope);
-        let kind: Kind = kinds[dice.below(kinds.len())];
-        let picks = std::array::from_fn(|_| byte(&mut dice));
-        let input = model.resolve(&scope, Operation { kind, picks });
+        let input = model.draw(&scope, &mut dice);
         let reply = model.input(input);
-        fast.follow(input, reply, &model);
-        let place = || format!("seed {seed}, step {step}, {input:?}: engine, twin");
-        assert_eq!(reply, twin.input(input), "{}", place());
-        assert_eq!(fast.effects(), twin.effects(), "{}", place());
-        assert_eq!(fast.view(), twin.view(), "{}", place());
-        assert_eq!(fast.fingerprint(), twin.fingerprint(), "{}", place());
+        engine.follow(input, reply, &model);
+        if let Some(twin) = &mut twin {
+            let place = || format!("seed {seed}, step {step}, {input:?}: engine, twin");
+            assert_eq!(reply, twin.input(input), "{}", place());
+            assert_eq!(engine.effects(), twin.effects(), "{}", place());
+            assert_eq!(engine.view(), twin.view(), "{}", place());
+            assert_eq!(engine.fingerprint(), twin.fingerprint(), "{}", place());
+        }
     }
-}
-
-fn byte(dice: &mut Dice) -> u8 {
-    dice.roll().to_le_bytes()[7]
 }
 
 /// Actions of one kind must come in the order of their causes. The rules leave it open how kinds

@@ -14,11 +14,11 @@ mod visitor;
 
 use std::time::Duration;
 
-use keepalive_engine::{Capacity, Phase, Return, Settings};
+use keepalive_engine::{Capacity, Phase, Return, Settings, Timing};
 
-pub use compare::{Pair, compare_fast_paths, compare_observed, in_order, run};
-pub use operation::{Kind, Operation, Scope};
-pub use records::{Effect, Input, Outcome, Reply, Spent, Taken};
+pub use compare::{compare_fast_paths, compare_observed, in_order, run};
+pub use operation::{Operation, Scope};
+pub use records::{Effect, Input, Outcome, Reply, Taken};
 pub use subject::Subject;
 pub use view::View;
 pub use visitor::Visitor;
@@ -152,7 +152,7 @@ impl Model {
             attempt_until: queue_timeout.map(|limit| self.now + limit),
             deadline: None,
             since: self.now,
-            spent: Spent::default(),
+            spent: Timing::default(),
         });
         self.serve_or_queue(number);
     }

@@ -6,6 +6,7 @@ use keepalive_engine::{Capacity, IdleOrder, Phase, Return, Settings};
 
 use super::records::{Stage, State};
 use super::{Connection, Input, Model, Request};
+use crate::dice::Dice;
 
 /// The settings and the hosts of one run.
 #[derive(Clone, Debug)]
@@ -27,7 +28,12 @@ impl Scope {
     /// How many draws make a scope.
     pub const DRAWS: usize = 14 + KINDS + MAX_HOSTS;
 
-    /// Draws the scope of a run; zero is the plainest choice of each.
+    /// The scope of a random run.
+    pub fn draw(dice: &mut Dice) -> Self {
+        Self::new(std::array::from_fn(|_| byte(dice)))
+    }
+
+    /// The scope of a run by these draws; zero is the plainest choice of each.
     pub fn new(draws: [u8; Self::DRAWS]) -> Self {
         let mut draws = draws.into_iter().map(usize::from);
         let mut below = |limit: usize| draws.next().map_or(0, |draw| draw % limit);
@@ -67,9 +73,7 @@ impl Scope {
         scope.limits = (0..hosts).map(limit).collect();
         scope
     }
-}
 
-impl Scope {
     /// The capacity of a new connection. Where none carries several leases, none is shared.
     fn opened(&self, draw: usize) -> Capacity {
         match (self.capacity, draw % 4) {
@@ -151,6 +155,14 @@ impl Kind {
 }
 
 impl Model {
+    /// A random input that has something to act on.
+    pub fn draw(&self, scope: &Scope, dice: &mut Dice) -> Input {
+        let kinds = self.kinds(scope);
+        let kind = kinds[dice.below(kinds.len())];
+        let picks = std::array::from_fn(|_| byte(dice));
+        self.resolve(scope, Operation { kind, picks })
+    }
+
     /// The kinds that are possible now, each repeated by its weight.
     pub fn kinds(&self, scope: &Scope) -> Vec<Kind> {
         let possible = scope
@@ -286,6 +298,10 @@ impl Model {
         let connection = found.get(which.checked_rem(found.len())?)?;
         Some(connection.number)
     }
+}
+
+fn byte(dice: &mut Dice) -> u8 {
+    dice.roll().to_le_bytes()[7]
 }
 
 fn is_answered(request: &Request) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keepalive_engine::Phase;
 
-use super::records::{Connection, Deadline, Stage, State};
+use super::records::{Connection, Deadline, Stage, State, spend};
 use super::{Effect, Model, Outcome};
 
 /// How many attempts without owner a host may let finish, and how long each may take.
@@ -294,7 +294,7 @@ impl Model {
     pub(super) fn book(&mut self, number: usize, phase: Option<Phase>) {
         let now = self.now;
         let request = self.request_mut(number);
-        request.spent.add(phase, now - request.since);
+        spend(&mut request.spent, phase, now - request.since);
         request.since = now;
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Capacity, Counts, FromCache, Phase, Reason, Return};
+use keepalive_engine::{Capacity, Counts, FromCache, Phase, Reason, Return, Timing};
 
 /// One input to the manager. Requests and connections go by number, from zero, in the order in
 /// which they were asked for and in which their attempts began.
@@ -47,7 +47,7 @@ pub enum Reply {
 pub struct Taken {
     pub connection: Option<usize>,
     pub from_cache: Option<FromCache>,
-    pub spent: Spent,
+    pub spent: Timing,
 }
 
 /// An action of the manager. The order of the variants is that of the comparison.
@@ -72,27 +72,15 @@ pub enum Outcome {
     Abandoned,
 }
 
-/// The time of a request: in the queue, and in each phase of an attempt.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Spent {
-    pub queued: Duration,
-    pub resolve: Duration,
-    pub connect: Duration,
-    pub proxy: Duration,
-    pub tls: Duration,
-}
-
-impl Spent {
-    pub(super) fn add(&mut self, phase: Option<Phase>, time: Duration) {
-        let place = match phase {
-            None => &mut self.queued,
-            Some(Phase::Resolve) => &mut self.resolve,
-            Some(Phase::Connect | Phase::Descriptor) => &mut self.connect,
-            Some(Phase::Proxy) => &mut self.proxy,
-            Some(_) => &mut self.tls,
-        };
-        *place += time;
-    }
+/// Adds to the time of a request, in the queue or in a phase of an attempt.
+pub(super) fn spend(spent: &mut Timing, phase: Option<Phase>, time: Duration) {
+    *match phase {
+        None => &mut spent.queued,
+        Some(Phase::Resolve) => &mut spent.resolve,
+        Some(Phase::Connect | Phase::Descriptor) => &mut spent.connect,
+        Some(Phase::Proxy) => &mut spent.proxy,
+        Some(_) => &mut spent.tls,
+    } += time;
 }
 
 /// A deadline of a connection. At the same instant, the one set first is due first.
@@ -124,7 +112,7 @@ pub(super) struct Request {
     pub(super) deadline: Option<Duration>,
     /// When its present phase began.
     pub(super) since: Duration,
-    pub(super) spent: Spent,
+    pub(super) spent: Timing,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,7 +10,7 @@ use keepalive_engine::{
     LocalRoom, RequestId, Room, Settings, ShardId, Time, check, check_settled, fingerprint,
 };
 
-use super::{Effect, Input, Outcome, Reply, Spent, Taken, View};
+use super::{Effect, Input, Outcome, Reply, Taken, View};
 use crate::lives::Lives;
 
 pub struct Subject {
@@ -261,7 +261,7 @@ impl Subject {
                 return Some(Taken {
                     connection: Some(self.numbers[&connection]),
                     from_cache: Some(FromCache::Immediate),
-                    spent: self.spent(id)?,
+                    spent: self.engine.timing(id)?,
                 });
             }
             Some(Leased::Waits(id)) => self.requests.push(id),
@@ -275,23 +275,12 @@ impl Subject {
     }
 
     fn take(&mut self, request: usize) -> Option<Taken> {
-        let spent = self.spent(self.requests[request]);
+        let spent = self.engine.timing(self.requests[request]);
         let taken = self.engine.take(self.requests[request])?;
         Some(Taken {
             connection: taken.connection.map(|id| self.numbers[&id]),
             from_cache: taken.from_cache,
             spent: spent.expect("an answered request has one"),
-        })
-    }
-
-    fn spent(&self, request: RequestId) -> Option<Spent> {
-        let timing = self.engine.timing(request)?;
-        Some(Spent {
-            queued: timing.queued,
-            resolve: timing.resolve,
-            connect: timing.connect,
-            proxy: timing.proxy,
-            tls: timing.tls,
         })
     }
 

@@ -17,7 +17,7 @@ use crate::dice::Dice;
 use crate::replay::Replay;
 use crate::world::World;
 use operate::{Mix, operate};
-use watch::Watch;
+use watch::watch;
 
 /// The results of one seed.
 pub struct Report {
@@ -68,7 +68,6 @@ fn life(seed: u64, steps: usize, prepare: impl Fn(&mut World), replay: &Replay) 
     let settings = settings(&mut dice);
     let mut world = World::new(settings.clone());
     prepare(&mut world);
-    let mut watch = Watch::default();
     let mix = Mix::draw(&mut dice);
     world.multiplexed = mix.multiplexed;
     limit_hosts(&mut world, seed);
@@ -77,7 +76,7 @@ fn life(seed: u64, steps: usize, prepare: impl Fn(&mut World), replay: &Replay) 
         if mix.prompt {
             world.run();
         }
-        watch.look(&mut world, &settings, step);
+        watch(&mut world, &settings, step);
         replay.did(1);
     }
     rest::rest(&mut world, &mut dice);

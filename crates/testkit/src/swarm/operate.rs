@@ -73,16 +73,19 @@ fn ask(world: &mut World, dice: &mut Dice, mix: &Mix) {
     if dice.below(3) == 0
         && let Some(leased) = world.lease(host, timeout)
     {
-        return world.coverage.hit(match leased {
+        return world.hit(match leased {
             Leased::Held(..) => "answered on the short way",
             Leased::Waits(_) => "asked and waits in one",
         });
     }
     let id = world.ask(host, timeout, queue_timeout);
+    regret(world, dice, id);
+}
+
+/// Perhaps withdraws a request that has just been served.
+fn regret(world: &mut World, dice: &mut Dice, id: RequestId) {
     if world.is_served(id) && dice.below(16) == 0 {
-        world
-            .coverage
-            .hit("a request is withdrawn in the tick of its answer");
+        world.hit("a request is withdrawn in the tick of its answer");
         assert!(world.cancel(id), "T3: an answer not taken can be withdrawn");
     }
 }
@@ -91,7 +94,7 @@ fn take(world: &mut World, dice: &mut Dice, _: &Mix) {
     if let Some(id) = pick(world, dice, |fate| matches!(fate, Fate::Answered(_))) {
         let taken = world.take(id).expect("answered");
         if taken.connection.is_some() {
-            world.coverage.hit(match taken.from_cache {
+            world.hit(match taken.from_cache {
                 Some(FromCache::Immediate) => "served from the cache at once",
                 Some(FromCache::Deferred) => "served from the cache after waiting",
                 None => "served by a new connection",
@@ -109,24 +112,15 @@ fn give_back(world: &mut World, dice: &mut Dice, mix: &Mix) {
         1 if !mix.multiplexed => Return::Closed,
         _ => Return::Reuse,
     };
-    world.coverage.hit(match how {
+    world.hit(match how {
         Return::Reuse => "a lease ends: reuse",
         Return::Close => "a lease ends: close",
         Return::Closed => "a lease ends: closed",
     });
     let before = world.served.len();
     world.release(id, how);
-    if let Some(&(next, _)) = world.served.get(before)
-        && world.is_served(next)
-        && dice.below(16) == 0
-    {
-        world
-            .coverage
-            .hit("a request is withdrawn in the tick of its answer");
-        assert!(
-            world.cancel(next),
-            "T3: an answer not taken can be withdrawn"
-        );
+    if let Some(&(next, _)) = world.served.get(before) {
+        regret(world, dice, next);
     }
 }
 
@@ -137,11 +131,11 @@ fn end_attempt(world: &mut World, dice: &mut Dice, mix: &Mix) {
     let index = dice.below(world.attempts.len());
     match dice.below(6) {
         0 => {
-            world.coverage.hit("an attempt fails");
+            world.hit("an attempt fails");
             world.fail(index);
         }
         1 | 2 => {
-            world.coverage.hit("an attempt moves on");
+            world.hit("an attempt moves on");
             let phase = [Phase::Resolve, Phase::Connect, Phase::Proxy, Phase::Tls][dice.below(4)];
             world.progress(index, phase);
         }
@@ -152,7 +146,7 @@ fn end_attempt(world: &mut World, dice: &mut Dice, mix: &Mix) {
                 1 => Capacity::shared(dice.below(4)),
                 _ => Capacity::provisional(dice.below(3)),
             };
-            world.coverage.hit(match capacity {
+            world.hit(match capacity {
                 Capacity::One => "a connection opens for one at a time",
                 Capacity::Shared(0) => "a connection opens that takes none at present",
                 Capacity::Shared(_) => "a connection opens with room for several",
@@ -169,24 +163,20 @@ fn withdraw(world: &mut World, dice: &mut Dice, _: &Mix) {
     };
     if let Fate::Held(_) = world.fates[&id].1 {
         if dice.below(4) == 0 {
-            world
-                .coverage
-                .hit("a connection that was taken has ended before");
+            world.hit("a connection that was taken has ended before");
             world.reject(id);
         }
         return;
     }
     let answer = world.answer(id);
     if world.is_served(id) && dice.below(4) == 0 {
-        world
-            .coverage
-            .hit("a connection goes before its answer is taken");
+        world.hit("a connection goes before its answer is taken");
         world.reject(id);
     } else if dice.below(2) == 0 {
-        world.coverage.hit("a request is forgotten");
+        world.hit("a request is forgotten");
         world.forget(id);
     } else {
-        world.coverage.hit(match answer {
+        world.hit(match answer {
             None => "a request is withdrawn while it waits",
             Some(_) => "a request is withdrawn after its answer",
         });
@@ -203,7 +193,7 @@ fn pass_time(world: &mut World, dice: &mut Dice, _: &Mix) {
     if dice.below(4) == 0 {
         if world.wait_until_due() {
             let event = "time passes to the instant when something is due";
-            world.coverage.hit(event);
+            world.hit(event);
         }
     } else {
         world.wait(Duration::from_millis(dice.below(60) as u64));
@@ -219,12 +209,12 @@ fn end_closing(world: &mut World, dice: &mut Dice, _: &Mix) {
     match dice.below(16) {
         0 => {
             if world.connect_late(index) {
-                world.coverage.hit("a withdrawn attempt opens all the same");
+                world.hit("a withdrawn attempt opens all the same");
             }
         }
         1 => {
             if world.fail_late(index) {
-                world.coverage.hit("a withdrawn attempt fails all the same");
+                world.hit("a withdrawn attempt fails all the same");
             }
         }
         _ => world.finish_close(index),
@@ -242,7 +232,7 @@ fn change_capacity(world: &mut World, dice: &mut Dice, mix: &Mix) {
         0 => Capacity::provisional(dice.below(3)),
         _ => Capacity::shared(dice.below(5)),
     };
-    world.coverage.hit(match capacity {
+    world.hit(match capacity {
         Capacity::Shared(0) => "a connection takes none at present",
         Capacity::Provisional(_) => "a capacity is to be told anew",
         _ => "a capacity changes",
@@ -259,12 +249,10 @@ fn close_from_afar(world: &mut World, dice: &mut Dice, _: &Mix) {
         if dice.below(2) == 0 {
             world.release(id, Return::Reuse);
         }
-        world
-            .coverage
-            .hit(match world.engines[shard].is_idle(connection) {
-                true => "the peer closes an idle connection",
-                false => "the peer closes a leased connection",
-            });
+        world.hit(match world.engines[shard].is_idle(connection) {
+            true => "the peer closes an idle connection",
+            false => "the peer closes a leased connection",
+        });
         world.peer_closes(shard, connection);
     }
 }
@@ -274,12 +262,10 @@ fn close_from_afar(world: &mut World, dice: &mut Dice, _: &Mix) {
 fn disturb(world: &mut World, dice: &mut Dice, mix: &Mix) {
     if dice.below(2) == 0 {
         if world.report_late(dice.below(4), dice.below(64)) {
-            world
-                .coverage
-                .hit("a report comes about a connection long gone");
+            world.hit("a report comes about a connection long gone");
         }
     } else {
-        world.coverage.hit("the clock goes back");
+        world.hit("the clock goes back");
         let before = world.now;
         let back = Duration::from_millis(dice.below(50) as u64);
         world.now = world.start + (before - world.start).saturating_sub(back);
@@ -293,7 +279,7 @@ fn disturb(world: &mut World, dice: &mut Dice, mix: &Mix) {
 }
 
 fn end_runtime(world: &mut World, _: &mut Dice, _: &Mix) {
-    world.coverage.hit("the runtime goes");
+    world.hit("the runtime goes");
     world.abandon();
 }
 

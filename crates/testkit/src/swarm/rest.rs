@@ -13,7 +13,7 @@ const ROUNDS: usize = 10_000;
 pub(super) fn rest(world: &mut World, dice: &mut Dice) {
     match dice.below(4) {
         0 | 1 => {
-            world.coverage.hit("the manager is shut down");
+            world.hit("the manager is shut down");
             world.shut_down();
             for host in 0..3 {
                 let late = world.request(host);
