@@ -1,16 +1,15 @@
 //! `abandon` ends everything pending, and later requests are served again (M4).
 
-use keepalive_engine::{Answer, Phase, Return, Settings};
+use keepalive_engine::{Answer, Phase, Return};
 
-use crate::{attempts, connect, hold, idle, limits, waits};
+use crate::{attempts, connect, hold, idle, limits, waits, with};
 use keepalive_testkit::world::World;
 
 #[test]
 fn abandon_closes_idle_connections_withdraws_attempts_and_answers_all() {
     for keep_unneeded_attempts in [false, true] {
-        let mut world = World::new(Settings {
-            keep_unneeded_attempts,
-            ..limits(2, 4)
+        let mut world = with(limits(2, 4), |it| {
+            it.keep_unneeded_attempts = keep_unneeded_attempts;
         });
         idle(&mut world, 0);
         let held = hold(&mut world, 1);
@@ -45,10 +44,7 @@ fn abandon_closes_every_idle_connection() {
 
 #[test]
 fn abandon_withdraws_attempts_without_owner() {
-    let mut world = World::new(Settings {
-        keep_unneeded_attempts: true,
-        ..limits(2, 8)
-    });
+    let mut world = with(limits(2, 8), |it| it.keep_unneeded_attempts = true);
     let id = world.request(0);
     world.progress(0, Phase::Connect);
     world.cancel(id);

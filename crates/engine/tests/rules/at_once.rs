@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Answer, Due, FromCache, Leased, Return, Settings};
+use keepalive_engine::{Answer, Due, FromCache, Leased, Return};
 
-use crate::{hold, idle, limits, ms, pass, waits};
+use crate::{hold, idle, limits, ms, pass, waits, with};
 use keepalive_testkit::world::World;
 
 /// Leases a connection of host 0 by the fast path.
@@ -112,10 +112,7 @@ fn lease_declines_without_time_to_wait() {
 
 #[test]
 fn lease_declines_when_an_older_claim_may_need_the_connection() {
-    let mut world = World::new(Settings {
-        shards: 2,
-        ..limits(1, 1)
-    });
+    let mut world = with(limits(1, 1), |it| it.shards = 2);
     let connection = idle(&mut world, 0);
     let elsewhere = world.request(1);
     assert!(waits(&world, elsewhere) && !world.messages.is_empty());

@@ -1,8 +1,8 @@
 //! Which request gets the result of an attempt (L5, L6).
 
-use keepalive_engine::{Answer, ConnectionId, Return, Room, Settings};
+use keepalive_engine::{Answer, ConnectionId, Return, Room};
 
-use crate::{attempt, attempts, connect, hold, idle, limits, pass, waits};
+use crate::{attempt, attempts, connect, hold, idle, limits, pass, waits, with};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -132,10 +132,7 @@ fn a_withdrawn_attempt_is_in_flight_until_it_has_ended() {
         |world| assert!(world.connect_late(0)),
     ];
     for end in ends {
-        let mut world = World::new(Settings {
-            max_connecting: Some(1),
-            ..limits(1, 8)
-        });
+        let mut world = with(limits(1, 8), |it| it.max_connecting = Some(1));
         let id = world.request(0);
         world.request(1);
         world.cancel(id);

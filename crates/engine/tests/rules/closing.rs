@@ -2,14 +2,11 @@
 
 use keepalive_engine::{Due, Return, Settings};
 
-use crate::{connect, hold, idle, limits, ms, waits};
+use crate::{connect, hold, idle, limits, ms, waits, with};
 use keepalive_testkit::world::World;
 
 fn world() -> World {
-    World::new(Settings {
-        close_timeout: ms(40),
-        ..limits(1, 1)
-    })
+    with(limits(1, 1), |it| it.close_timeout = ms(40))
 }
 
 #[test]

@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use keepalive_engine::{Answer, Due, Phase, Reason, Settings};
 
-use crate::{attempts, connect, hold, idle, limits, ms, take, take_timing, waits};
+use crate::{attempts, connect, hold, idle, limits, ms, take, take_timing, waits, with};
 use keepalive_testkit::world::World;
 
 #[test]
 fn a_request_times_out_exactly_at_its_time() {
-    let mut world = World::new(Settings {
-        timeout: ms(100),
-        ..limits(1, 8)
-    });
+    let mut world = with(limits(1, 8), |it| it.timeout = ms(100));
     let [a, b] = [0, 0].map(|host| world.request(host));
     let c = world.ask(0, Some(ms(70)), None);
     world.wait(ms(70) - Duration::from_nanos(1));

@@ -1,8 +1,8 @@
 //! Idle connections make room for other hosts (L4).
 
-use keepalive_engine::{Return, Settings};
+use keepalive_engine::Return;
 
-use crate::{attempts, connect, hold, idle, limits, ms, waits};
+use crate::{attempts, connect, hold, idle, limits, ms, waits, with};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -52,10 +52,7 @@ fn the_connection_idle_longest_is_evicted_wherever_it_is_listed() {
 #[test]
 fn the_connection_idle_longest_is_evicted_across_shards() {
     for order in [[0, 1], [1, 0]] {
-        let mut world = World::new(Settings {
-            shards: 2,
-            ..limits(1, 2)
-        });
+        let mut world = with(limits(1, 2), |it| it.shards = 2);
         let [longest, other] = order.map(|host| {
             world.wait(ms(1));
             (world.shard_of(host), idle(&mut world, host))
@@ -74,10 +71,7 @@ fn the_connection_idle_longest_is_evicted_across_shards() {
 
 #[test]
 fn evictions_across_shards_close_as_many_as_claims_need() {
-    let mut world = World::new(Settings {
-        shards: 2,
-        ..limits(1, 4)
-    });
+    let mut world = with(limits(1, 4), |it| it.shards = 2);
     let kept = [0, 1, 2, 3].map(|host| {
         world.wait(ms(1));
         (world.shard_of(host), idle(&mut world, host))
@@ -96,10 +90,7 @@ fn evictions_across_shards_close_as_many_as_claims_need() {
 
 #[test]
 fn a_shard_without_idle_connections_stops_no_eviction_of_others() {
-    let mut world = World::new(Settings {
-        shards: 2,
-        ..limits(1, 2)
-    });
+    let mut world = with(limits(1, 2), |it| it.shards = 2);
     idle(&mut world, 1);
     world.wait(ms(1));
     idle(&mut world, 0);
@@ -113,10 +104,7 @@ fn a_shard_without_idle_connections_stops_no_eviction_of_others() {
 
 #[test]
 fn evictions_close_only_as_many_as_may_connect() {
-    let mut world = World::new(Settings {
-        max_connecting: Some(1),
-        ..limits(1, 3)
-    });
+    let mut world = with(limits(1, 3), |it| it.max_connecting = Some(1));
     for host in 0..3 {
         idle(&mut world, host);
     }
@@ -139,10 +127,7 @@ fn evictions_close_only_as_many_as_may_connect() {
 #[test]
 fn the_slot_of_a_withdrawn_attempt_is_for_one_and_another_needs_room() {
     for (waiting, closing) in [(1, 1), (2, 2)] {
-        let mut world = World::new(Settings {
-            max_connecting: Some(2),
-            ..limits(1, 2)
-        });
+        let mut world = with(limits(1, 2), |it| it.max_connecting = Some(2));
         idle(&mut world, 0);
         let id = world.request(1);
         world.cancel(id);

@@ -1,8 +1,8 @@
 //! A frozen budget grants nothing; once thawed, it grants everything that is due (C7, M4).
 
-use keepalive_engine::{Return, Room, Settings};
+use keepalive_engine::{Return, Room};
 
-use crate::{hold, idle, limits, waits};
+use crate::{hold, idle, limits, waits, with};
 use keepalive_testkit::world::World;
 
 fn resume(world: &mut World) {
@@ -82,10 +82,7 @@ fn connections_are_reused_while_the_budget_is_frozen() {
 
 #[test]
 fn a_request_after_the_thaw_waits_behind_earlier_ones() {
-    let mut world = World::new(Settings {
-        max_queued: Some(8),
-        ..limits(1, 1)
-    });
+    let mut world = with(limits(1, 1), |it| it.max_queued = Some(8));
     world.room.budget().freeze();
     world.request(0);
     world.room.budget().thaw();

@@ -1,6 +1,6 @@
 //! Whether a user's connection is new or reused (R8).
 
-use keepalive_engine::{FromCache, Return, Settings};
+use keepalive_engine::{FromCache, Return};
 
 use crate::{connect, hold, idle, limits, take};
 use keepalive_testkit::world::World;
@@ -63,10 +63,7 @@ fn an_answer_withdrawn_before_it_was_taken_is_no_reuse() {
 
 #[test]
 fn a_new_shared_connection_is_new_for_all_who_waited_for_it() {
-    let mut world = World::new(Settings {
-        max_per_host: 1,
-        ..Settings::default()
-    });
+    let mut world = World::new(limits(1, 8));
     let [a, b] = [0; 2].map(|host| world.request(host));
     world.connect(0, 2);
     assert_eq!(world.take(a).expect("answered").from_cache, None);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Due, FromCache, Phase, RequestId, Settings};
 
-use crate::{attempt, attempts, connect, idle, limits, ms, take, waits};
+use crate::{attempt, attempts, connect, idle, limits, ms, take, waits, with};
 use keepalive_testkit::world::World;
 
 fn world() -> World {
@@ -66,10 +66,7 @@ fn a_request_that_adopts_an_unneeded_attempt_sets_its_deadline() {
 
 #[test]
 fn an_attempt_finishes_when_its_owner_is_served_by_reuse() {
-    let mut world = World::new(Settings {
-        keep_unneeded_attempts: true,
-        ..limits(2, 8)
-    });
+    let mut world = with(limits(2, 8), |it| it.keep_unneeded_attempts = true);
     let holder = crate::hold(&mut world, 0);
     let id = begin(&mut world, 0);
     crate::pass(&mut world, holder, id);
@@ -89,22 +86,15 @@ fn an_unneeded_attempt_that_fails_answers_no_request() {
 }
 
 #[test]
-fn unneeded_attempts_are_kept_by_default() {
-    let mut world = World::new(Settings::default());
-    let id = begin(&mut world, 0);
-    world.cancel(id);
-    assert_eq!((attempts(&world, 0), world.closing.len()), (1, 0));
-}
-
-#[test]
-fn unneeded_attempts_are_withdrawn_if_so_set() {
-    let mut world = World::new(Settings {
-        keep_unneeded_attempts: false,
-        ..Settings::default()
-    });
-    let id = begin(&mut world, 0);
-    world.cancel(id);
-    assert_eq!((attempts(&world, 0), world.closing.len()), (0, 1));
+fn unneeded_attempts_are_kept_unless_set_otherwise() {
+    for (kept, left) in [(None, (1, 0)), (Some(true), (1, 0)), (Some(false), (0, 1))] {
+        let mut world = with(Settings::default(), |it| {
+            it.keep_unneeded_attempts = kept.unwrap_or(it.keep_unneeded_attempts);
+        });
+        let id = begin(&mut world, 0);
+        world.cancel(id);
+        assert_eq!((attempts(&world, 0), world.closing.len()), left, "{kept:?}");
+    }
 }
 
 #[test]

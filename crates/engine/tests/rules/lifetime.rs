@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Due, Return, Settings};
 
-use crate::{attempts, hold, idle, limits, ms, pass, waits};
+use crate::{attempts, hold, idle, limits, ms, pass, waits, with};
 use keepalive_testkit::world::World;
 
 fn world() -> World {
@@ -111,10 +111,7 @@ fn shards_draw_their_jitter_apart() {
 
 #[test]
 fn an_idle_connection_is_kept_for_keep_alive_exactly() {
-    let mut world = World::new(Settings {
-        keep_alive: ms(50),
-        ..limits(1, 8)
-    });
+    let mut world = with(limits(1, 8), |it| it.keep_alive = ms(50));
     let id = hold(&mut world, 0);
     world.wait(ms(70));
     world.release(id, Return::Reuse);
@@ -129,10 +126,7 @@ fn an_idle_connection_is_kept_for_keep_alive_exactly() {
 
 #[test]
 fn without_keep_alive_no_connection_is_used_twice() {
-    let mut world = World::new(Settings {
-        keep_alive: ms(0),
-        ..limits(1, 8)
-    });
+    let mut world = with(limits(1, 8), |it| it.keep_alive = ms(0));
     let id = hold(&mut world, 0);
     let next = world.request(0);
     world.release(id, Return::Reuse);
@@ -142,10 +136,7 @@ fn without_keep_alive_no_connection_is_used_twice() {
 
 #[test]
 fn without_keep_alive_a_connection_that_nobody_used_serves_the_next() {
-    let mut world = World::new(Settings {
-        keep_alive: ms(0),
-        ..limits(1, 8)
-    });
+    let mut world = with(limits(1, 8), |it| it.keep_alive = ms(0));
     let id = world.request(0);
     world.connect(0, 1);
     let next = world.request(0);

@@ -2,7 +2,7 @@
 
 use keepalive_engine::{IdleOrder, Phase, Reason, Return, Room, Settings};
 
-use crate::{attempts, connect, connection, crowd, hold, idle, limits, pass, reason, waits};
+use crate::{attempts, connect, connection, crowd, hold, idle, limits, pass, reason, waits, with};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -62,10 +62,7 @@ fn a_withdrawn_request_costs_no_other_its_place() {
 
 #[test]
 fn a_grant_goes_to_the_oldest_of_all_shards() {
-    let mut world = World::new(Settings {
-        shards: 3,
-        ..limits(1, 1)
-    });
+    let mut world = with(limits(1, 1), |it| it.shards = 3);
     let holder = hold(&mut world, 0);
     for host in [4, 2, 1, 3] {
         world.request(host);
@@ -82,10 +79,7 @@ fn a_grant_goes_to_the_oldest_of_all_shards() {
 
 #[test]
 fn a_grant_whose_request_has_gone_is_passed_on() {
-    let mut world = World::new(Settings {
-        shards: 2,
-        ..limits(2, 1)
-    });
+    let mut world = with(limits(2, 1), |it| it.shards = 2);
     let holder = hold(&mut world, 0);
     let gone = world.request(1);
     let next = world.request(2);
@@ -101,10 +95,7 @@ fn a_grant_whose_request_has_gone_is_passed_on() {
 #[test]
 fn idle_order_decides_which_idle_connection_is_reused() {
     for (idle_order, place) in [(IdleOrder::Lifo, 1), (IdleOrder::Fifo, 0)] {
-        let mut world = World::new(Settings {
-            idle_order,
-            ..limits(2, 8)
-        });
+        let mut world = with(limits(2, 8), |it| it.idle_order = idle_order);
         let ids = [0; 2].map(|host| world.request(host));
         let opened = [(); 2].map(|()| connect(&mut world, 0));
         for id in ids {

@@ -2,13 +2,12 @@
 
 use keepalive_engine::{RequestId, Return, Room, Settings};
 
-use crate::{attempts, connect, hold, limits, pass, take, waits};
+use crate::{attempts, connect, hold, limits, pass, take, waits, with};
 use keepalive_testkit::world::World;
 
 fn world(max_open: usize, max_reuse_streak: u32) -> World {
-    World::new(Settings {
-        max_reuse_streak,
-        ..limits(1, max_open)
+    with(limits(1, max_open), |it| {
+        it.max_reuse_streak = max_reuse_streak;
     })
 }
 
@@ -27,6 +26,14 @@ fn pass_on(world: &mut World, from: RequestId, to: &[RequestId]) -> RequestId {
         pass(world, from, to);
         to
     })
+}
+
+/// The last of those served gives its connection up, and the next one gets another to its own host.
+fn give_way(world: &mut World, last: RequestId, host: u32, next: RequestId) {
+    world.release(last, Return::Reuse);
+    world.run();
+    connect(world, host);
+    take(world, next);
 }
 
 #[test]
@@ -157,10 +164,7 @@ fn all_connections_together_overtake_max_reuse_streak_times_max_open() {
     let r = requests::<3>(&mut world, 2);
     // The first connection overtakes twice, and its replacement twice again.
     let last = pass_on(&mut world, a, &p);
-    world.release(last, Return::Reuse);
-    world.run();
-    connect(&mut world, 2);
-    take(&mut world, before);
+    give_way(&mut world, last, 2, before);
     pass_on(&mut world, before, &r[..2]);
     assert_eq!(overtakes(&mut world), 4);
     // The second connection has not overtaken yet, but the older request has reached the bound.
@@ -183,10 +187,7 @@ fn overtakes_of_a_request_count_from_when_its_host_left_its_limit() {
     let r = requests::<2>(&mut world, 2);
     let s = requests::<3>(&mut world, 3);
     let last = pass_on(&mut world, a, &p);
-    world.release(last, Return::Reuse);
-    world.run();
-    connect(&mut world, 2);
-    take(&mut world, first);
+    give_way(&mut world, last, 2, first);
     pass_on(&mut world, first, &r);
     assert_eq!(overtakes(&mut world), 4);
     // Its host leaves its limit, but the room is for an older request.
@@ -213,10 +214,7 @@ fn overtakes_of_a_request_count_from_when_an_attempt_of_its_host_failed() {
     let r = requests::<2>(&mut world, 2);
     let s = requests::<2>(&mut world, 3);
     let last = pass_on(&mut world, a, &p);
-    world.release(last, Return::Reuse);
-    world.run();
-    connect(&mut world, 2);
-    take(&mut world, first);
+    give_way(&mut world, last, 2, first);
     pass_on(&mut world, first, &r);
     world.fail(crate::attempt(&world, 1));
     assert!(!waits(&world, d));
@@ -273,26 +271,17 @@ fn overtakes_of_a_withdrawn_request_count_no_longer() {
 
 #[test]
 fn overtakes_of_a_request_behind_a_claim_of_its_host_count_from_the_start() {
-    let mut world = World::new(Settings {
-        max_reuse_streak: 2,
-        ..limits(2, 3)
-    });
+    let mut world = with(limits(2, 3), |it| it.max_reuse_streak = 2);
     let [a, b, d] = [0, 3, 1].map(|host| hold(&mut world, host));
     let [first, second, third, behind] = [2, 4, 1, 1].map(|host| world.request(host));
     let p = requests::<2>(&mut world, 0);
     let q = requests::<2>(&mut world, 3);
     let r = requests::<2>(&mut world, 2);
     let last = pass_on(&mut world, a, &p);
-    world.release(last, Return::Reuse);
-    world.run();
-    connect(&mut world, 2);
-    take(&mut world, first);
+    give_way(&mut world, last, 2, first);
     pass_on(&mut world, first, &r);
     let last = pass_on(&mut world, b, &q);
-    world.release(last, Return::Reuse);
-    world.run();
-    connect(&mut world, 4);
-    take(&mut world, second);
+    give_way(&mut world, last, 4, second);
     assert_eq!(overtakes(&mut world), 6);
     world.release(d, Return::Close);
     world.run();

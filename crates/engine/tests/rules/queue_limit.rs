@@ -2,16 +2,13 @@
 
 use keepalive_engine::{Answer, Phase, RequestId, Return, Room, Settings};
 
-use crate::{attempt, attempts, connect, hold, idle, limits, ms, pass, take};
+use crate::{attempt, attempts, connect, hold, idle, limits, ms, pass, take, with};
 use keepalive_testkit::world::World;
 
 const ROUNDS: usize = 50;
 
 fn world() -> World {
-    World::new(Settings {
-        max_queued: Some(3),
-        ..limits(1, 8)
-    })
+    with(limits(1, 8), |it| it.max_queued = Some(3))
 }
 
 /// Three wait on host 0, and a fourth may not.
@@ -156,10 +153,7 @@ fn max_queued_holds_for_all_shards_together() {
 
 #[test]
 fn a_request_that_waits_for_room_in_total_is_queued() {
-    let mut world = World::new(Settings {
-        max_queued: Some(2),
-        ..limits(1, 1)
-    });
+    let mut world = with(limits(1, 1), |it| it.max_queued = Some(2));
     hold(&mut world, 0);
     for (host, full) in [(1, false), (2, false), (3, true)] {
         let id = world.request(host);
@@ -186,10 +180,7 @@ fn a_request_that_adopts_an_attempt_at_once_is_not_queued() {
 
 #[test]
 fn a_full_queue_refuses_although_an_eviction_would_make_room() {
-    let mut world = World::new(Settings {
-        max_queued: Some(1),
-        ..limits(1, 2)
-    });
+    let mut world = with(limits(1, 2), |it| it.max_queued = Some(1));
     let [first, second] = [0, 1].map(|host| idle(&mut world, host));
     let waits = world.request(2);
     assert_eq!((world.answer(waits), world.room.queued()), (None, 1));

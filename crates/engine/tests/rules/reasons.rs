@@ -1,8 +1,8 @@
 //! A request that waits can be asked why (W1).
 
-use keepalive_engine::{Phase, Reason, Return, Settings};
+use keepalive_engine::{Phase, Reason, Return};
 
-use crate::{connect, hold, limits, ms, reason};
+use crate::{connect, hold, limits, ms, reason, with};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -43,10 +43,7 @@ fn a_hosts_limit_goes_before_max_open_as_the_reason() {
 
 #[test]
 fn max_connecting_is_the_reason() {
-    let mut world = World::new(Settings {
-        max_connecting: Some(2),
-        ..limits(4, 8)
-    });
+    let mut world = with(limits(4, 8), |it| it.max_connecting = Some(2));
     let ids = [0, 1, 2].map(|host| world.request(host));
     let limit = Reason::ConnectLimit {
         connecting: 2,
@@ -59,10 +56,7 @@ fn max_connecting_is_the_reason() {
 
 #[test]
 fn a_withdrawn_attempt_that_has_not_ended_counts_in_the_reason() {
-    let mut world = World::new(Settings {
-        max_connecting: Some(1),
-        ..limits(4, 8)
-    });
+    let mut world = with(limits(4, 8), |it| it.max_connecting = Some(1));
     let [withdrawn, id] = [0, 1].map(|host| world.request(host));
     world.cancel(withdrawn);
     let limit = Reason::ConnectLimit {

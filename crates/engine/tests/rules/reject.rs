@@ -1,8 +1,8 @@
 //! A request whose connection closes before its answer is taken asks for another one (C4).
 
-use keepalive_engine::{Answer, FromCache, Return, Room, Settings};
+use keepalive_engine::{Answer, FromCache, Return, Room};
 
-use crate::{attempt, attempts, connect, hold, idle, limits, ms, take, take_timing, waits};
+use crate::{attempt, attempts, connect, hold, idle, limits, ms, take, take_timing, waits, with};
 use keepalive_testkit::world::World;
 
 #[test]
@@ -127,11 +127,7 @@ fn a_rejected_request_takes_another_idle_connection() {
 
 #[test]
 fn a_rejected_request_is_not_refused_because_the_queue_is_full() {
-    let mut world = World::new(Settings {
-        max_per_host: 1,
-        max_queued: Some(1),
-        ..Settings::default()
-    });
+    let mut world = with(limits(1, 8), |it| it.max_queued = Some(1));
     let id = world.request(0);
     world.connect(0, 1);
     world.request(0);
@@ -141,11 +137,7 @@ fn a_rejected_request_is_not_refused_because_the_queue_is_full() {
 
 #[test]
 fn a_rejected_request_that_waits_is_counted_as_queued() {
-    let mut world = World::new(Settings {
-        max_per_host: 1,
-        max_queued: Some(1),
-        ..Settings::default()
-    });
+    let mut world = with(limits(1, 8), |it| it.max_queued = Some(1));
     let id = world.request(0);
     connect(&mut world, 0);
     world.reject(id);

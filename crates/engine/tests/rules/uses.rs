@@ -1,15 +1,12 @@
 //! `max_uses` (C6).
 
-use keepalive_engine::{FromCache, Return, Settings};
+use keepalive_engine::{FromCache, Return};
 
-use crate::{attempts, connect, connection, hold, limits, take, waits};
+use crate::{attempts, connect, connection, hold, limits, take, waits, with};
 use keepalive_testkit::world::World;
 
 fn world(max_uses: u64) -> World {
-    World::new(Settings {
-        max_uses: Some(max_uses),
-        ..limits(1, 8)
-    })
+    with(limits(1, 8), |it| it.max_uses = Some(max_uses))
 }
 
 #[test]
