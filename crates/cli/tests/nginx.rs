@@ -9,16 +9,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use keepalive_testkit::net::program::{Program, find, free_port};
+use keepalive_testkit::net::nginx::nginx;
+use keepalive_testkit::net::program::{Program, free_port};
 
 const REQUESTS: usize = 20_000;
 const MAX_PER_HOST: usize = 4;
 
 #[test]
 fn nginx_sees_twenty_thousand_requests_over_four_connections() {
-    let Some(binary) = find("nginx") else { return };
     let folder = tempfile::tempdir().unwrap();
-    let nginx = Nginx::start(&binary, folder.path());
+    let Some(nginx) = Nginx::start(folder.path()) else {
+        return;
+    };
     let run = Command::new(env!("CARGO_BIN_EXE_keepalive"))
         .args(["fetch", "--max-per-host", &MAX_PER_HOST.to_string()])
         .args(["--repeat", &REQUESTS.to_string(), &nginx.url])
@@ -100,21 +102,27 @@ struct Nginx {
 }
 
 impl Nginx {
-    fn start(binary: &Path, folder: &Path) -> Self {
-        let port = free_port();
-        let config = folder.join("nginx.conf");
-        fs::write(&config, configuration(folder, port)).unwrap();
+    /// `None` if it is not installed.
+    fn start(folder: &Path) -> Option<Self> {
+        let (port, place) = (free_port(), folder.display());
+        let settings = format!(
+            "    log_format connections '$connection $connection_requests $status';
+    access_log {place}/access.log connections;
+    keepalive_timeout 60s;
+    keepalive_requests 1000000;
+    server {{
+        listen 127.0.0.1:{port};
+        root {place}/html;
+    }}"
+        );
+        let mut command = nginx(folder, &settings)?;
         fs::create_dir(folder.join("html")).unwrap();
         fs::write(folder.join("html/index.html"), "hello from nginx\n").unwrap();
-        let mut command = Command::new(binary);
-        command.arg("-p").arg(folder).arg("-c").arg(&config);
-        // Until nginx has read its configuration, its errors go to its built-in path.
-        command.arg("-e").arg(folder.join("error.log"));
-        Self {
+        Some(Self {
             program: Program::listening(&mut command, port),
             url: format!("http://127.0.0.1:{port}/index.html"),
             log: folder.join("access.log"),
-        }
+        })
     }
 
     /// Stops nginx gracefully, and returns its log.
@@ -123,41 +131,4 @@ impl Nginx {
         self.program.wait();
         fs::read_to_string(&self.log).unwrap()
     }
-}
-
-fn configuration(folder: &Path, port: u16) -> String {
-    let folder = folder.display();
-    // Only root may set the worker's user, and only root's worker could not read the folder.
-    let user = if is_root() { "user root;" } else { "" };
-    format!(
-        "daemon off;
-{user}
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{
-    worker_connections 256;
-}}
-http {{
-    log_format connections '$connection $connection_requests $status';
-    access_log {folder}/access.log connections;
-    client_body_temp_path {folder}/client_body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    keepalive_timeout 60s;
-    keepalive_requests 1000000;
-    server {{
-        listen 127.0.0.1:{port};
-        root {folder}/html;
-    }}
-}}
-"
-    )
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|output| output.stdout == b"0\n")
 }

@@ -18,6 +18,7 @@ pub mod gauge;
 pub mod load;
 #[cfg(target_os = "linux")]
 pub mod namespace;
+pub mod nginx;
 pub mod program;
 pub mod proxies;
 #[cfg(target_os = "linux")]

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use keepalive::{FromCache, Lease, Request, Tls};
-use keepalive_testkit::net::program::{Program, find, free_port};
+use keepalive_testkit::net::nginx::nginx;
+use keepalive_testkit::net::program::{Program, free_port};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::tls::{Authority, trust};
@@ -13,7 +13,6 @@ use crate::support::{build, run};
 
 #[test]
 fn nginx_serves_https_with_and_without_client_certificates() {
-    let Some(nginx) = find("nginx") else { return };
     run(async || {
         let root = Authority::root("test root");
         let folder = tempfile::tempdir().unwrap();
@@ -23,20 +22,14 @@ fn nginx_serves_https_with_and_without_client_certificates() {
             ("cert.pem", identity.pem.clone()),
             ("key.pem", identity.key_pem()),
             ("root.pem", root.pem()),
-            ("nginx.conf", configuration(folder.path(), open, closed)),
         ] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let _server = Program::listening(
-            Command::new(&nginx)
-                .arg("-p")
-                .arg(folder.path())
-                .arg("-c")
-                .arg(folder.path().join("nginx.conf"))
-                .arg("-e")
-                .arg(folder.path().join("error.log")),
-            open,
-        );
+        let settings = settings(folder.path(), open, closed);
+        let Some(mut command) = nginx(folder.path(), &settings) else {
+            return;
+        };
+        let _server = Program::listening(&mut command, open);
 
         let manager = build(|it| it.tls(trust(&root)));
         let request = Request::new("https", "localhost", open).unwrap();
@@ -93,26 +86,10 @@ async fn get(lease: &mut Lease) -> String {
     }
 }
 
-fn configuration(folder: &Path, open: u16, closed: u16) -> String {
-    let id = Command::new("id").arg("-u").output();
-    let is_root = id.is_ok_and(|output| output.stdout == b"0\n");
-    // Only root may say whose the worker is, and only root's would not see the test's folder.
-    let user = if is_root { "user root;" } else { "" };
+fn settings(folder: &Path, open: u16, closed: u16) -> String {
     let folder = folder.display();
     format!(
-        "daemon off;
-{user}
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/client_body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+        "    access_log off;
     ssl_certificate {folder}/cert.pem;
     ssl_certificate_key {folder}/key.pem;
     ssl_client_certificate {folder}/root.pem;
@@ -125,8 +102,6 @@ http {{
         listen 127.0.0.1:{closed} ssl;
         ssl_verify_client on;
         location / {{ return 200 \"hello to $ssl_client_s_dn\\n\"; }}
-    }}
-}}
-"
+    }}"
     )
 }
