@@ -51,7 +51,7 @@ pub(crate) async fn client(world: Arc<World>, number: usize, mut dice: Dice) {
             first_poll(&mut pending).await;
             world.note("moved", number);
             let mover = Arc::clone(&world);
-            world.spawn(async move {
+            world.tasks.spawn(async move {
                 let lease = answer(&mover, number, pending.await);
                 enjoy(&mover, number, lease, dice).await;
             });
@@ -173,7 +173,9 @@ pub(crate) async fn read_letters(
         let lease = world.answered(number, response.into_result(), Taken::Later);
         let user = Arc::clone(&world);
         let dice = Dice(dice.roll());
-        world.spawn(async move { enjoy(&user, number, lease, dice).await });
+        world
+            .tasks
+            .spawn(async move { enjoy(&user, number, lease, dice).await });
     }
     world.note("responses dropped", 0);
     world.mail_lost.store(true, SeqCst);

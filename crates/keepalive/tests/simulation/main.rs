@@ -17,6 +17,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use keepalive_testkit::replay::Replay;
 use run::{Outcome, simulate};
 
 const SEEDS: u64 = 60;
@@ -36,8 +37,11 @@ fn the_manager_keeps_its_promises_whatever_happens() {
     let began = Instant::now();
     let mut counts = BTreeMap::new();
     let mut requests = 0;
+    let replay = Replay::new("requests");
     for seed in base..base + seeds {
-        let _replay = Replay(seed);
+        replay.by(format!(
+            "KEEPALIVE_DRIVER_SEED={seed} cargo test -p keepalive --test simulation"
+        ));
         let Outcome {
             trace,
             counts: seen,
@@ -49,6 +53,7 @@ fn the_manager_keeps_its_promises_whatever_happens() {
             assert_eq!(trace, simulate(seed).trace, "the same seed, another run");
         }
         requests += asked;
+        replay.did(asked as u64);
         for (event, count) in seen {
             *counts.entry(event).or_insert(0) += count;
         }
@@ -137,18 +142,4 @@ fn check_coverage(counts: &BTreeMap<String, u64>, seeds: u64) {
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().expect("a number"))
-}
-
-/// Prints how to replay a failure.
-struct Replay(u64);
-
-impl Drop for Replay {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let Self(seed) = self;
-            eprintln!(
-                "replay: KEEPALIVE_DRIVER_SEED={seed} cargo test -p keepalive --test simulation"
-            );
-        }
-    }
 }

@@ -13,7 +13,7 @@ use keepalive_testkit::dice::Dice;
 use keepalive_testkit::simulated::aftermath::{
     self, catch_up, free, is_gone, is_quiet, is_watched,
 };
-use keepalive_testkit::simulated::{Network, TICK, hosts, panics};
+use keepalive_testkit::simulated::{Network, Shared, TICK, Tasks, hosts, panics};
 use tokio::runtime::Runtime;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -21,7 +21,7 @@ use crate::clients::{client, enjoy, read_letters};
 use crate::peers::peers;
 use crate::plan::{Ending, Plan};
 use crate::storm::{Calm, Storm};
-use crate::world::{Ledger, Shared, Taken, Vault, World};
+use crate::world::{Taken, World};
 
 /// The result of one seed.
 pub(crate) struct Outcome {
@@ -93,10 +93,10 @@ fn world(plan: Plan, dice: &mut Dice) -> World {
         manager: Shared::new(Some(plan.manager(&network))),
         network,
         plan,
-        mailbox: Shared::new(None),
-        ledger: Shared::new(Ledger::default()),
-        vault: Shared::new(Vault::default()),
-        tasks: Shared::new(Vec::new()),
+        mailbox: Shared::default(),
+        ledger: Shared::default(),
+        vault: Shared::default(),
+        tasks: Tasks::default(),
         leaked: AtomicUsize::new(0),
         calm: AtomicBool::new(false),
         shut_down: AtomicBool::new(false),
@@ -111,15 +111,19 @@ async fn live(world: &Arc<World>, numbers: std::ops::Range<usize>, dice: &mut Di
         let (mailbox, responses) = manager.mailbox();
         *world.mailbox.lock() = Some(mailbox);
         world.mail_lost.store(false, SeqCst);
-        world.spawn(read_letters(
+        world.tasks.spawn(read_letters(
             Arc::clone(world),
             responses,
             Dice(dice.roll()),
         ));
     }
-    world.spawn(peers(Arc::clone(world), Dice(dice.roll())));
+    world
+        .tasks
+        .spawn(peers(Arc::clone(world), Dice(dice.roll())));
     for number in numbers {
-        world.spawn(client(Arc::clone(world), number, Dice(dice.roll())));
+        world
+            .tasks
+            .spawn(client(Arc::clone(world), number, Dice(dice.roll())));
         if dice.below(3) > 0 {
             sleep(Duration::from_millis(dice.below(world.plan.pause) as u64)).await;
         }
@@ -175,7 +179,9 @@ async fn empty_vault(world: &Arc<World>, dice: &mut Dice) {
     for (number, pending) in vault.pending {
         let lease = world.answered(number, pending.await, Taken::Later);
         let (user, dice) = (Arc::clone(world), Dice(dice.roll()));
-        world.spawn(async move { enjoy(&user, number, lease, dice).await });
+        world
+            .tasks
+            .spawn(async move { enjoy(&user, number, lease, dice).await });
     }
 }
 
@@ -228,19 +234,7 @@ async fn finish_tasks(world: &Arc<World>) {
 async fn join_tasks(world: &Arc<World>) {
     // Letters are read one after the other.
     let limit = world.plan.timeout + Duration::from_secs(10);
-    let finished = timeout(limit, async {
-        loop {
-            let Some(task) = world.tasks.lock().pop() else {
-                return;
-            };
-            if let Err(error) = task.await
-                && error.is_panic()
-                && !panics::is_planned(&*error.into_panic())
-            {
-                world.blame("a task panicked");
-            }
-        }
-    });
+    let finished = timeout(limit, world.tasks.join());
     if finished.await.is_err() {
         world.blame("somebody waits for ever");
     }

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keepalive::{
     AllocateError, ErrorKind, FromCache, Lease, Mailbox, Manager, Pending, Request, RequestId,
 };
 use keepalive_testkit::dice::Dice;
-use keepalive_testkit::simulated::{Network, TICK, Want};
-use tokio::task::JoinHandle;
+use keepalive_testkit::simulated::aftermath::pick_up;
+use keepalive_testkit::simulated::{Network, Shared, TICK, Tasks};
 use tokio::time::Instant;
 
 use crate::plan::Plan;
@@ -24,7 +23,7 @@ pub(crate) struct World {
     pub(crate) ledger: Shared<Ledger>,
     /// The leases and requests that outlive the runtime.
     pub(crate) vault: Shared<Vault>,
-    pub(crate) tasks: Shared<Vec<JoinHandle<()>>>,
+    pub(crate) tasks: Tasks,
     pub(crate) leaked: AtomicUsize,
     /// No more faults, and no more mischief of users.
     pub(crate) calm: AtomicBool,
@@ -80,18 +79,6 @@ pub(crate) enum Taken {
     Outside,
 }
 
-pub(crate) struct Shared<T>(Mutex<T>);
-
-impl<T> Shared<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Self(Mutex::new(value))
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl World {
     pub(crate) fn note(&self, event: &str, number: usize) {
         self.network.books().note(event, number as u64);
@@ -107,11 +94,6 @@ impl World {
 
     pub(crate) fn handle(&self) -> Option<Manager<Network>> {
         self.manager.lock().clone()
-    }
-
-    pub(crate) fn spawn(self: &Arc<Self>, task: impl Future<Output = ()> + Send + 'static) {
-        let task = tokio::spawn(task);
-        self.tasks.lock().push(task);
     }
 
     /// Draws a new request.
@@ -190,13 +172,9 @@ impl World {
         let lease = match result {
             Ok(lease) => {
                 faults.extend(check_lease(entry, &lease, taken));
-                let want = Want {
-                    host: entry.host,
-                    asked: entry.asked,
-                    new: lease.from_cache().is_none(),
-                };
+                let (host, asked) = (entry.host, entry.asked);
                 ledger.leases += 1;
-                ledger.cached += u64::from(!want.new);
+                ledger.cached += u64::from(lease.from_cache().is_some());
                 drop(ledger);
                 let how = match lease.from_cache() {
                     None => "answered: new",
@@ -205,7 +183,7 @@ impl World {
                 };
                 self.note(how, number);
                 let mut lease = lease;
-                lease.pick_up(&want);
+                pick_up(&mut lease, host, asked);
                 Some(lease)
             }
             Err(error) => {

@@ -95,7 +95,7 @@ fn play(scenario: &Scenario, stage: &Arc<Stage>) -> Counted {
     runtime().block_on(async {
         let played = timeout(Duration::from_secs(30), async {
             (scenario.play)(Arc::clone(stage)).await;
-            stage.join().await;
+            stage.tasks.join().await;
         });
         if played.await.is_err() {
             stage.blame("somebody waits for ever");

@@ -1,13 +1,13 @@
 //! Good weather except for chosen operations, which are numbered from the beginning of a run.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::Waker;
 
-use keepalive_testkit::simulated::{Delay, Operation, Verdict, Weather};
+use keepalive_testkit::simulated::{Delay, Operation, Shared, Verdict, Weather};
 
 /// The faults of a run, and its counts so far.
 #[derive(Clone)]
-pub(crate) struct Script(Arc<Mutex<Inner>>);
+pub(crate) struct Script(Arc<Shared<Inner>>);
 
 /// How attempts go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ struct Inner {
 
 impl Script {
     pub(crate) fn new(capacity: usize, close_millis: u64, pace: Pace) -> Self {
-        Self(Arc::new(Mutex::new(Inner {
+        Self(Arc::new(Shared::new(Inner {
             capacity,
             close_millis,
             pace,
@@ -106,7 +106,7 @@ impl Script {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use keepalive::{AllocateError, Lease, Manager, Request};
-use keepalive_testkit::simulated::aftermath::free;
-use keepalive_testkit::simulated::{Network, Want};
-use tokio::task::JoinHandle;
+use keepalive_testkit::simulated::aftermath::{free, pick_up};
+use keepalive_testkit::simulated::{Network, Shared, Tasks};
 use tokio::time::{Instant, Sleep, sleep};
 
 use crate::script::Script;
@@ -18,11 +17,11 @@ use crate::script::Script;
 pub(crate) struct Stage {
     pub(crate) network: Network,
     pub(crate) script: Script,
-    manager: Mutex<Option<Manager<Network>>>,
+    manager: Shared<Option<Manager<Network>>>,
     cut: Cut,
     /// Nothing but the cut goes wrong, so everybody else is served.
     pub(crate) strict: bool,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    pub(crate) tasks: Tasks,
     polls: AtomicUsize,
     /// How long the future under test took, in milliseconds.
     took: AtomicU64,
@@ -54,10 +53,10 @@ impl Stage {
         Self {
             network,
             script,
-            manager: Mutex::new(Some(manager)),
+            manager: Shared::new(Some(manager)),
             cut,
             strict,
-            tasks: Mutex::default(),
+            tasks: Tasks::default(),
             polls: AtomicUsize::new(0),
             took: AtomicU64::new(0),
             nonces: AtomicU64::new(0),
@@ -65,13 +64,13 @@ impl Stage {
     }
 
     pub(crate) fn manager(&self) -> Manager<Network> {
-        let manager = lock(&self.manager).clone();
+        let manager = self.manager.lock().clone();
         manager.expect("the scenario has not dropped it")
     }
 
     /// Takes the last handle away, if it is still there.
     pub(crate) fn take_manager(&self) -> Option<Manager<Network>> {
-        lock(&self.manager).take()
+        self.manager.lock().take()
     }
 
     pub(crate) fn polls(&self) -> usize {
@@ -163,8 +162,7 @@ impl Stage {
     ) -> Option<Lease<Network>> {
         match answer {
             Ok(mut lease) => {
-                let new = lease.from_cache().is_none();
-                lease.pick_up(&Want { host, asked, new });
+                pick_up(&mut lease, host, asked);
                 Some(lease)
             }
             Err(error) => {
@@ -200,31 +198,15 @@ impl Stage {
     pub(crate) fn spawn(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
         let script = self.script.clone();
         let mut work = Box::pin(work);
-        let task = tokio::spawn(poll_fn(move |context| {
+        self.tasks.spawn(poll_fn(move |context| {
             script.step(None);
             work.as_mut().poll(context)
         }));
-        lock(&self.tasks).push(task);
-    }
-
-    /// Waits for the spawned tasks.
-    pub(crate) async fn join(&self) {
-        loop {
-            let Some(task) = lock(&self.tasks).pop() else {
-                return;
-            };
-            // Its panics are noted where they happen.
-            let _ = task.await;
-        }
     }
 
     pub(crate) fn blame(&self, fault: impl Into<String>) {
         self.network.books().blame(fault);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 pub(crate) async fn wait(millis: u64) {

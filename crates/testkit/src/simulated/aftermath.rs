@@ -6,7 +6,8 @@ use keepalive::{Lease, Manager};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-use super::{Network, Want, turns};
+use super::books::Want;
+use super::{Network, Wire, turns};
 
 /// No timer and no task is busy while the manager is idle.
 pub async fn is_quiet(network: &Network) {
@@ -35,8 +36,7 @@ pub async fn has_room(network: &Network, manager: &Manager<Network>) {
             let request = request.timeout(Duration::from_secs(1));
             match manager.allocate(request).await {
                 Ok(mut lease) => {
-                    let new = lease.from_cache().is_none();
-                    lease.pick_up(&Want { host, asked, new });
+                    pick_up(&mut lease, host, asked);
                     leases.push(lease);
                 }
                 Err(error) => network.books().blame(format!("a slot is lost: {error}")),
@@ -48,10 +48,7 @@ pub async fn has_room(network: &Network, manager: &Manager<Network>) {
 
 /// The manager notices connections that the peers close, without any request.
 pub async fn is_watched(network: &Network) {
-    let numbers = network.books().numbers();
-    for number in numbers {
-        network.peer_closes(number, true);
-    }
+    network.all_close();
     let limits = network.books().limits();
     sleep(limits.close_timeout + super::TICK).await;
     let mut books = network.books();
@@ -76,6 +73,12 @@ pub async fn is_gone(network: &Network, leaked: usize) {
     if tasks > usize::from(leaked > 0) {
         books.blame(format!("{tasks} tasks are left"));
     }
+}
+
+/// A user gets a connection, for a request to this host made at `asked`.
+pub fn pick_up(lease: &mut Lease<Network>, host: usize, asked: Instant) {
+    let new = lease.from_cache().is_none();
+    Wire::pick_up(lease, &Want { host, asked, new });
 }
 
 /// A user gives a connection back for reuse.

@@ -25,7 +25,7 @@ pub struct Limits {
 
 /// The parameters of a user's request.
 #[derive(Clone, Copy, Debug)]
-pub struct Want {
+pub(super) struct Want {
     pub host: usize,
     pub asked: Instant,
     /// Whether the manager reports that no user has used the connection before.

@@ -6,18 +6,20 @@
 pub mod aftermath;
 mod books;
 pub mod panics;
+mod shared;
 mod weather;
 mod wire;
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::Poll;
 use std::time::Duration;
 
 use keepalive::{Attempt, ConnectError, Connector, Manager, Phase, Request};
 use tokio::time::sleep;
 
-pub use books::{Books, Limits, TICK, Want};
+pub use books::{Books, Limits, TICK};
+pub use shared::{Shared, Tasks};
 pub use weather::{Delay, Operation, Verdict, Weather};
 pub use wire::Wire;
 
@@ -29,22 +31,22 @@ use wire::Presence;
 pub struct Network(Arc<Inner>);
 
 struct Inner {
-    books: Mutex<Books>,
-    weather: Mutex<Box<dyn Weather>>,
+    books: Shared<Books>,
+    weather: Shared<Box<dyn Weather>>,
 }
 
 impl Network {
     /// A network with these hosts.
     pub fn new(hosts: Vec<Request>, limits: Limits, weather: impl Weather) -> Self {
         Self(Arc::new(Inner {
-            books: Mutex::new(Books::new(hosts, limits)),
-            weather: Mutex::new(Box::new(weather)),
+            books: Shared::new(Books::new(hosts, limits)),
+            weather: Shared::new(Box::new(weather)),
         }))
     }
 
     /// The network's books. The caller must not hold them across a call of the manager.
     pub fn books(&self) -> MutexGuard<'_, Books> {
-        self.0.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.books.lock()
     }
 
     /// Changes the weather from now on.
@@ -61,10 +63,27 @@ impl Network {
         }
     }
 
+    /// All peers close, and the watchers learn of it.
+    pub fn all_close(&self) {
+        let numbers = self.books().numbers();
+        for number in numbers {
+            self.peer_closes(number, true);
+        }
+    }
+
     /// The peer takes no new exchange on a connection, and finishes those under way.
     pub fn peer_says_goodbye(&self, number: usize) {
         self.books().say_goodbye(number);
         self.wake_watcher(number);
+    }
+
+    /// All connections carry so many leases from now on.
+    pub fn all_carry(&self, leases: usize) {
+        let numbers = self.books().numbers();
+        for number in numbers {
+            self.books().set_capacity(number, leases);
+            self.wake_watcher(number);
+        }
     }
 
     /// Wakes the watcher of a connection.
@@ -87,8 +106,7 @@ impl Network {
     }
 
     fn weather(&self) -> MutexGuard<'_, Box<dyn Weather>> {
-        let weather = self.0.weather.lock();
-        weather.unwrap_or_else(PoisonError::into_inner)
+        self.0.weather.lock()
     }
 
     /// One stage of an attempt.

@@ -32,7 +32,7 @@ pub fn watch() {
     UNPLANNED.take();
 }
 
-pub fn is_planned(payload: &(dyn Any + Send)) -> bool {
+fn is_planned(payload: &(dyn Any + Send)) -> bool {
     let text = payload.downcast_ref::<&str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)) == Some(PLANNED)
 }

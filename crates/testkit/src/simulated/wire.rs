@@ -89,7 +89,7 @@ impl Wire {
     }
 
     /// Records that the user has got the connection.
-    pub fn pick_up(&mut self, want: &Want) {
+    pub(super) fn pick_up(&mut self, want: &Want) {
         let (number, stream) = (self.number(), self.stream);
         self.network().books().pick_up(number, stream, want);
         self.held = true;

@@ -54,10 +54,7 @@ pub(super) fn all() -> Vec<Scenario> {
             let sent = manager.allocate_to(&mailbox, stage.host(0), "event", ());
             assert!(sent.is_ok(), "somebody reads");
             drop(mailbox);
-            let numbers = stage.network.books().numbers();
-            for number in numbers {
-                stage.network.peer_closes(number, true);
-            }
+            stage.network.all_close();
             let response = stage.under_test(responses.recv()).await.flatten();
             if let Some(response) = response {
                 let lease = stage.got(0, asked, response.into_result(), true);

@@ -35,21 +35,15 @@ pub(super) fn all() -> Vec<Scenario> {
         .settings(|builder| builder.max_reuse_streak(0)),
         scenario!("an idle one that the peer closes", (1, 1), |stage| {
             stage.visit(0, 1).await;
-            let numbers = stage.network.books().numbers();
             let waiter = stage.ask(0);
-            for number in numbers {
-                stage.network.peer_closes(number, true);
-            }
+            stage.network.all_close();
             // The promised connection is gone, so the request is made again.
             stage.test(waiter, 1).await;
             stage.visit(1, 1).await;
         }),
         scenario!("the keeper in the middle", (1, 1), |stage| {
             stage.visit(0, 1).await;
-            let numbers = stage.network.books().numbers();
-            for number in numbers {
-                stage.network.peer_closes(number, true);
-            }
+            stage.network.all_close();
             let waiter = stage.ask(1);
             stage.test(waiter, 1).await;
             stage.visit(0, 1).await;

@@ -23,11 +23,7 @@ pub(super) fn all() -> Vec<Scenario> {
             let waiter = stage.ask(0);
             let widens = async {
                 wait(2).await;
-                let numbers = stage.network.books().numbers();
-                for number in numbers {
-                    stage.network.books().set_capacity(number, 3);
-                    stage.network.wake_watcher(number);
-                }
+                stage.network.all_carry(3);
             };
             let waiter = stage.test(waiter, 2);
             let users = async { join!(stage.enjoy(held.0, 5), stage.enjoy(held.1, 6)) };
@@ -64,11 +60,7 @@ pub(super) fn all() -> Vec<Scenario> {
             stage.visit(0, 1).await;
             let asked = stage.ask(0);
             stage.script.set_capacity(1);
-            let numbers = stage.network.books().numbers();
-            for number in numbers {
-                stage.network.books().set_capacity(number, 1);
-                stage.network.wake_watcher(number);
-            }
+            stage.network.all_carry(1);
             let lease = stage.under_test(asked).await.flatten();
             join!(stage.enjoy(lease, 2), stage.visit(0, 1), stage.visit(1, 1));
         })
