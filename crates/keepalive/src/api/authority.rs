@@ -106,24 +106,6 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_digits_alone_and_fits_its_type() {
-        for (text, number) in [
-            ("0", Some(0)),
-            ("080", Some(80)),
-            ("65535", Some(65_535)),
-            ("65536", None),
-            ("", None),
-            ("+80", None),
-            ("-1", None),
-            (" 80", None),
-            ("8_0", None),
-            ("٨", None),
-        ] {
-            assert_eq!(digits::<u16>(text), number, "{text}");
-        }
-    }
-
-    #[test]
     fn schemes_of_http_and_websocket_have_a_default_port() {
         for (scheme, port) in [
             ("http", Some(80)),
@@ -134,19 +116,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(default_port(scheme), port, "{scheme}");
-        }
-    }
-
-    #[test]
-    fn brackets_go_around_ipv6_alone() {
-        for (address, written) in [
-            ("h.test", "h.test"),
-            ("127.0.0.1", "127.0.0.1"),
-            ("::1", "[::1]"),
-            ("fe80::1%eth0", "[fe80::1%eth0]"),
-        ] {
-            let address = Address::parse(address).unwrap();
-            assert_eq!(Bracketed(&address).to_string(), written);
         }
     }
 }

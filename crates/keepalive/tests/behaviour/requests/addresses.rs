@@ -1,6 +1,6 @@
 //! Addresses of requests: valid ones, and the error for each fault.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use keepalive::{Address, Request};
 
@@ -41,6 +41,8 @@ const FAULTS: [(&str, &[&str]); 5] = [
             "0",
             "1.",
             "0x7f.1",
+            "0X7f.1",
+            "a.0x7F",
             "127.0.0.0x1",
             "0x",
             "1.2.3.4.5",
@@ -83,6 +85,9 @@ const FAULTS: [(&str, &[&str]); 5] = [
             "[fe80::1%]",
             "fe80::1%et h0",
             "fe80::1%eth0:80",
+            "fe80::1%a%b",
+            "fe80::1%é",
+            "fe80::1%4294967296",
             "fe80::1%99999999999",
         ],
     ),
@@ -142,67 +147,65 @@ fn a_name_of_the_wrong_length_is_an_error() {
         &"a".repeat(64),
         "a part between dots has 64 characters; each has 1 to 63",
     );
-    let long = "abcdefg.".repeat(32);
-    assert_error(
-        Request::new("http", &long, 80),
-        &format!(
-            "invalid address {:?}...: it has 255 characters; a host name has at most 253",
-            &long[..80]
-        ),
-    );
+    for (long, length) in [("abcdefg.".repeat(32), 255), ("a.".repeat(126) + "bb", 254)] {
+        assert_error(
+            Request::new("http", &long, 80),
+            &format!(
+                "invalid address {:?}...: it has {length} characters; a host name has at most 253",
+                &long[..80]
+            ),
+        );
+    }
 }
 
 #[test]
 fn valid_addresses_are_parsed() {
-    let address = |text: &str| {
-        Request::new("http", text, 80)
-            .unwrap()
-            .host()
-            .address()
-            .clone()
-    };
-    let link_local: Ipv6Addr = "fe80::1".parse().unwrap();
-    assert_eq!(
-        address("127.0.0.1"),
-        Address::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST))
-    );
-    for text in ["::1", "[::1]", "0:0:0:0:0:0:0:1", "[0000::0001]"] {
-        assert_eq!(
-            address(text),
-            Address::Ip(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-            "{text}"
-        );
-    }
-    for text in ["fe80::1%eth0", "[FE80::1%eth0]", "[fe80::1%25eth0]"] {
-        assert_eq!(
-            address(text),
-            Address::Zoned(link_local, "eth0".into()),
-            "{text}"
-        );
-    }
-    assert_eq!(address("fe80::1%2"), Address::Zoned(link_local, "2".into()));
-    assert_eq!(
-        address("fe80::1%25"),
-        Address::Zoned(link_local, "25".into())
-    );
-    for text in ["example.test", "EXAMPLE.test", "example.TEST."] {
-        assert_eq!(
-            address(text),
-            Address::Name("example.test".into()),
-            "{text}"
-        );
+    let zoned = |zone: &str| Address::Zoned("fe80::1".parse().unwrap(), zone.into());
+    let name = |text: &str| Address::Name(text.into());
+    let longest = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+    let dotted = format!("{longest}.");
+    for (texts, expected) in [
+        (&["127.0.0.1"][..], Address::Ip(Ipv4Addr::LOCALHOST.into())),
+        (
+            &["::1", "[::1]", "0:0:0:0:0:0:0:1", "[0000::0001]"],
+            Address::Ip(Ipv6Addr::LOCALHOST.into()),
+        ),
+        (
+            &["::ffff:127.0.0.1"],
+            Address::Ip(Ipv4Addr::LOCALHOST.to_ipv6_mapped().into()),
+        ),
+        (
+            &["fe80::1%eth0", "[FE80::1%eth0]", "[fe80::1%25eth0]"],
+            zoned("eth0"),
+        ),
+        (&["fe80::1%2"], zoned("2")),
+        (&["fe80::1%25"], zoned("25")),
+        (&["fe80::1%251"], zoned("251")),
+        (&["fe80::1%007"], zoned("7")),
+        (
+            &["example.test", "EXAMPLE.test", "example.TEST."],
+            name("example.test"),
+        ),
+        (&[&longest, &dotted], name(&longest)),
+    ] {
+        for text in texts {
+            let request = Request::new("http", text, 80).unwrap();
+            assert_eq!(request.host().address(), &expected, "{text}");
+        }
     }
     for text in [
         "localhost",
         "a",
         "-",
         "_srv._tcp.a",
+        "_a-b.0xyz",
         "xn--bcher-kva.test",
         "1.a",
+        "1.2.3.4.example",
         "0xg",
         "1-2",
     ] {
-        assert_eq!(address(text), Address::Name(text.into()), "{text}");
+        let request = Request::new("http", text, 80).unwrap();
+        assert_eq!(request.host().address(), &name(text), "{text}");
     }
-    assert_ne!(address("::ffff:127.0.0.1"), address("127.0.0.1"));
 }
