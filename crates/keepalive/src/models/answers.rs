@@ -14,10 +14,7 @@ fn a_waiter_is_woken_by_its_answer() {
     explore(|| {
         let rig = Rig::with_one_slot();
         let pending = rig.ask(rig.request(0));
-        let connecting = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.runtime.run())
-        };
+        let connecting = rig.beside(|rig| rig.runtime.run());
         block_on(pending).expect("a connection").free();
         connecting.join().expect("connected");
         assert_eq!(rig.rest(), 1);
@@ -80,10 +77,7 @@ fn a_request_is_cancelled_or_served() {
         rig.idle(rig.request(0));
         let pending = rig.ask(rig.request(0));
         let id = pending.id();
-        let cancelling = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.driver.cancel(id))
-        };
+        let cancelling = rig.beside(|rig| rig.driver.cancel(id));
         let answer = block_on(pending);
         let cancelled = cancelling.join().expect("cancelled, or too late");
         match answer {

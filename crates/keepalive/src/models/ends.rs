@@ -123,10 +123,7 @@ fn a_task_that_is_stopped_as_it_starts_ends() {
     explore(|| {
         let rig = Rig::new(|_| {});
         rig.mock.stick();
-        let ending = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.driver.shut_down())
-        };
+        let ending = rig.beside(|rig| rig.driver.shut_down());
         let mut pending = rig.ask(rig.request(0));
         ending.join().expect("shut down");
         rig.runtime.run();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Config, Settings, ShardId};
 use loom::future::block_on;
+use loom::thread::{self, JoinHandle};
 
 use crate::api::error::AllocateError;
 use crate::api::lease::Lease;
@@ -99,6 +100,15 @@ impl Rig {
     /// Opens a connection and leaves it idle.
     pub(super) fn idle(&self, request: Request) {
         self.lease(request).free();
+    }
+
+    /// Does this on another thread.
+    pub(super) fn beside<T: 'static>(
+        &self,
+        work: impl FnOnce(Self) -> T + 'static,
+    ) -> JoinHandle<T> {
+        let rig = self.clone();
+        thread::spawn(move || work(rig))
     }
 
     /// Lets time pass, and runs the due work.

@@ -15,10 +15,7 @@ fn no_idle_connection_is_missed() {
     explore(|| {
         let rig = Rig::with_one_slot();
         let lease = rig.lease(rig.request(0));
-        let asking = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.ask(rig.request(1)))
-        };
+        let asking = rig.beside(|rig| rig.ask(rig.request(1)));
         lease.free();
         let mut pending = asking.join().expect("asked");
         rig.runtime.run();
@@ -32,10 +29,7 @@ fn an_eviction_asked_for_too_late_is_asked_for_again() {
     explore(|| {
         let rig = Rig::with_one_slot();
         rig.idle(rig.request(0));
-        let asking = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.ask(rig.request(1)))
-        };
+        let asking = rig.beside(|rig| rig.ask(rig.request(1)));
         let mut hit = rig.ask(rig.request(0));
         if let Some(lease) = answer(&mut hit) {
             lease.expect("a hit").free();
@@ -56,10 +50,7 @@ fn the_queue_is_never_longer_than_allowed() {
             settings.max_queued = Some(1);
         });
         let _leases = [0, 1].map(|shard| rig.lease(rig.request(shard)));
-        let asking = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.ask(rig.request(1)))
-        };
+        let asking = rig.beside(|rig| rig.ask(rig.request(1)));
         let mut one = rig.ask(rig.request(0));
         let mut other = asking.join().expect("asked");
         let refused = [answer(&mut one), answer(&mut other)]

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use loom::thread;
-
 use super::rig::{Rig, answer, explore};
 use crate::api::error::{AllocateError, ErrorKind};
 use crate::api::lease::Lease;
@@ -16,10 +14,7 @@ fn the_earliest_deadline_is_kept() {
         let rig = Rig::with_one_slot();
         let _lease = rig.lease(rig.request(0));
         rig.runtime.run();
-        let asking = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.ask(rig.request(1).timeout(SECOND)))
-        };
+        let asking = rig.beside(|rig| rig.ask(rig.request(1).timeout(SECOND)));
         let mut late = rig.ask(rig.request(0).timeout(2 * SECOND));
         let mut soon = asking.join().expect("asked");
         rig.runtime.run();
@@ -40,10 +35,7 @@ fn no_deadline_is_slept_over() {
         let mut first = rig.ask(rig.request(1).timeout(SECOND));
         rig.runtime.run();
         crate::runtime::simulated::advance(SECOND);
-        let keeping = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.runtime.run())
-        };
+        let keeping = rig.beside(|rig| rig.runtime.run());
         let mut second = rig.ask(rig.request(0).timeout(SECOND));
         keeping.join().expect("the keeper sleeps again");
         rig.runtime.run();
@@ -60,10 +52,7 @@ fn no_suspect_is_lost() {
         let rig = Rig::new(|_| {});
         rig.idle(rig.request(0));
         rig.idle(rig.request(1));
-        let closing = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.mock.close())
-        };
+        let closing = rig.beside(|rig| rig.mock.close());
         rig.runtime.run();
         closing.join().expect("all are closed");
         rig.runtime.run();

@@ -1,6 +1,6 @@
 //! Connections that the peer closes as they change hands.
 
-use loom::thread;
+use loom::thread::JoinHandle;
 
 use super::rig::{Rig, answer, explore};
 
@@ -35,9 +35,8 @@ fn a_connection_taken_as_its_peer_closes_it_goes() {
 }
 
 /// Closes all connections, and runs the keeper, as on the reactor's thread.
-fn close(rig: &Rig) -> thread::JoinHandle<()> {
-    let rig = rig.clone();
-    thread::spawn(move || {
+fn close(rig: &Rig) -> JoinHandle<()> {
+    rig.beside(|rig| {
         rig.mock.close();
         rig.runtime.run();
     })

@@ -9,15 +9,7 @@ use crate::support::{Mock, Rig, explore, free, join, pause, request};
 fn one_slot_serves_many_requests() {
     explore(async || {
         let rig = Rig::new(1, 2);
-        let tasks = [(); 3].map(|()| {
-            let rig = rig.clone();
-            spawn(async move {
-                for _ in 0..2 {
-                    rig.exchange(0).await.expect("a connection");
-                }
-            })
-        });
-        join(tasks).await;
+        join(rig.exchanges([&[0, 0]; 3])).await;
         rig.end().await;
     });
 }
@@ -28,14 +20,7 @@ fn hosts_of_two_shards_share_one_slot() {
         let rig = Rig::new(1, 1);
         let shards = [0, 1].map(|host| rig.manager.allocate(request(host)).id().shard());
         assert_ne!(shards[0], shards[1]);
-        let tasks = [0, 1, 0].map(|host| {
-            let rig = rig.clone();
-            spawn(async move {
-                rig.exchange(host).await.expect("a connection");
-                rig.exchange(1 - host).await.expect("a connection");
-            })
-        });
-        join(tasks).await;
+        join(rig.exchanges([&[0, 1], &[1, 0], &[0, 1]])).await;
         rig.end().await;
     });
 }
@@ -44,14 +29,7 @@ fn hosts_of_two_shards_share_one_slot() {
 fn one_slot_serves_two_hosts_whose_connections_close_slowly() {
     explore(async || {
         let rig = Rig::with(Mock::new(1, 1).closing_slowly(), |builder| builder);
-        let tasks = [0, 1].map(|host| {
-            let rig = rig.clone();
-            spawn(async move {
-                rig.exchange(host).await.expect("a connection");
-                rig.exchange(1 - host).await.expect("a connection");
-            })
-        });
-        join(tasks).await;
+        join(rig.exchanges([&[0, 1], &[1, 0]])).await;
         rig.end().await;
     });
 }
@@ -60,14 +38,7 @@ fn one_slot_serves_two_hosts_whose_connections_close_slowly() {
 fn a_capacity_changes_as_leases_come_and_go() {
     explore(async || {
         let rig = Rig::with(Mock::new(1, 2).shared(), |builder| builder);
-        let tasks = [(); 3].map(|()| {
-            let rig = rig.clone();
-            spawn(async move {
-                for _ in 0..2 {
-                    rig.exchange(0).await.expect("a connection");
-                }
-            })
-        });
+        let tasks = rig.exchanges([&[0, 0]; 3]);
         for capacity in [1, 2] {
             pause().await;
             rig.mock.set_capacity(capacity);
@@ -84,14 +55,7 @@ fn a_peer_closes_connections_as_they_are_handed_out() {
         for host in [0, 1] {
             free(rig.ask(host).answer().await.expect("a connection"));
         }
-        let tasks = [0, 1].map(|host| {
-            let rig = rig.clone();
-            spawn(async move {
-                for _ in 0..2 {
-                    rig.exchange(host).await.expect("a connection");
-                }
-            })
-        });
+        let tasks = rig.exchanges([&[0, 0], &[1, 1]]);
         pause().await;
         rig.mock.close_all();
         join(tasks).await;

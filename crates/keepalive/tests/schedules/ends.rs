@@ -30,10 +30,7 @@ fn a_request_is_dropped_as_it_is_answered() {
                 pause().await;
             })
         });
-        let staying = [0, 1].map(|host| {
-            let rig = rig.clone();
-            spawn(async move { rig.exchange(host).await.expect("a connection") })
-        });
+        let staying = rig.exchanges([&[0], &[1]]);
         join(dropping.into_iter().chain(staying)).await;
         rig.end().await;
     });

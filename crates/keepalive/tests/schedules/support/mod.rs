@@ -6,7 +6,7 @@ mod mock;
 
 use keepalive::simulated::Runtime;
 use keepalive::{AllocateError, Lease, Manager, ManagerBuilder, Pending, Request};
-use shuttle::future::{JoinHandle, yield_now};
+use shuttle::future::{JoinHandle, spawn, yield_now};
 use shuttle::rand::{Rng, thread_rng};
 
 pub(crate) use explore::explore;
@@ -64,6 +64,21 @@ impl Rig {
             break_off(lease);
         }
         Ok(())
+    }
+
+    /// Begins tasks, each of which makes exchanges with the hosts of its list, one after another.
+    pub(crate) fn exchanges<const N: usize>(
+        &self,
+        tasks: [&'static [usize]; N],
+    ) -> [JoinHandle<()>; N] {
+        tasks.map(|hosts| {
+            let rig = self.clone();
+            spawn(async move {
+                for &host in hosts {
+                    rig.exchange(host).await.expect("a connection");
+                }
+            })
+        })
     }
 
     /// Ends the manager: no request waits, nothing is lost, and no task is left.
