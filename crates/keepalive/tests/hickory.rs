@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use keepalive::{AllocateError, HickoryResolver, Lease, Manager, NetConnector, Request};
 use keepalive_testkit::net::program::{Program, find, free_port};
+use keepalive_testkit::wait::eventually;
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -31,7 +32,7 @@ async fn a_name_that_does_not_exist_is_an_error_that_is_remembered() {
         ("text.test", "the name has no IPv"),
     ] {
         for _ in 0..2 {
-            let missing = error(manager.allocate(request(name, &server)).await);
+            let missing = fails(&manager, request(name, &server)).await;
             assert_eq!(missing.function(), "resolve");
             assert!(missing.error_str().starts_with(text), "{missing}");
         }
@@ -45,7 +46,7 @@ async fn a_server_that_refuses_is_asked_again() {
     let (manager, server) = (dns.manager(), listen("127.0.0.1"));
     let mut asked = 0;
     for _ in 0..2 {
-        let refused = error(manager.allocate(request("example.com", &server)).await);
+        let refused = fails(&manager, request("example.com", &server)).await;
         assert_eq!(refused.function(), "resolve", "{refused}");
         let queries = dns.queries("example.com");
         assert!(queries > asked, "{refused}");
@@ -61,7 +62,7 @@ async fn a_server_that_never_answers_holds_up_nobody_else() {
     let slow = manager.allocate(slow);
     let quick = manager.allocate(request("four.test", &server));
     quick.await.unwrap().close();
-    let slow = error(slow.await);
+    let slow = slow.await.expect_err("nobody answers");
     assert_eq!(slow.function(), "resolve");
     assert_eq!(slow.error_num(), Some(libc::ETIMEDOUT));
 }
@@ -109,10 +110,7 @@ async fn connections_of_a_name_that_moved_close() {
         }
         assert!(Instant::now() < deadline, "it never moves");
     }
-    while manager.totals().idle > 0 {
-        assert!(Instant::now() < deadline, "it is never retired");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    eventually("it is retired", || manager.totals().idle == 0).await;
 }
 
 fn request(name: &str, server: &TcpListener) -> Request {
@@ -131,11 +129,9 @@ fn peer(lease: &Lease) -> SocketAddr {
     stream.peer_addr().expect("it is connected")
 }
 
-fn error(result: Result<Lease, AllocateError>) -> AllocateError {
-    match result {
-        Ok(_) => panic!("this must fail"),
-        Err(error) => error,
-    }
+async fn fails(manager: &Manager, request: Request) -> AllocateError {
+    let answer = manager.allocate(request).await;
+    answer.expect_err("this must fail")
 }
 
 /// A dnsmasq of the test's own: everything that it reads and writes is in the test's folder.

@@ -2,9 +2,10 @@
 //! connection and no task.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use keepalive::{ErrorKind, HickoryResolver, Manager, NetConnector, Request};
+use keepalive_testkit::wait::eventually;
 use tokio::runtime::Handle;
 
 /// The response of a DNS server to a question, or `None` if it stays silent.
@@ -96,10 +97,7 @@ async fn each_fault_of_a_dns_server_is_an_error_and_nothing_else() {
         manager.shutdown().await;
         assert_eq!(manager.totals().open, 0, "{fault}");
         drop(manager);
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while Handle::current().metrics().num_alive_tasks() > 0 {
-            assert!(Instant::now() < deadline, "{fault}, and tasks are left");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        eventually(fault, || tasks() == 0).await;
     }
 }

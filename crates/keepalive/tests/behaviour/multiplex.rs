@@ -49,24 +49,6 @@ fn three_leases_of_a_shared_connection_count_once() {
 }
 
 #[test]
-fn each_lease_of_a_shared_connection_is_a_use() {
-    run(async || {
-        let mock = Mock::shared(|| 3);
-        let manager = build(|it| it.connector(mock.clone()).max_per_host(1).max_uses(2));
-        let first = manager.allocate(host(0)).await.unwrap();
-        let second = manager.allocate(host(0)).await.unwrap();
-        let third = manager.allocate(host(0));
-        assert!(third.waiting().is_some(), "two uses is all it has");
-        first.free();
-        assert!(third.waiting().is_some(), "it is still in use");
-        second.free();
-        assert_eq!(third.await.unwrap().from_cache(), None);
-        let tally = mock.open.read();
-        assert_eq!((tally.total, tally.highest), (2, 1));
-    });
-}
-
-#[test]
 fn a_closed_lease_closes_a_shared_connection_after_the_others() {
     run(async || {
         let mock = Mock::shared(|| 3);

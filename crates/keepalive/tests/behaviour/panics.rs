@@ -9,10 +9,11 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use keepalive::{ConnectError, ErrorKind, FromCache, Lease, Manager, Pending, Phase, Request};
-use tokio::runtime::Builder;
 use tokio::sync::Notify;
 
-use crate::support::{Gauge, Mock, Server, build, echo, error, eventually, host, run, run_or_hang};
+use crate::support::{
+    Gauge, Mock, Server, build, echo, error, eventually, host, on_one_thread, run, run_or_hang,
+};
 
 /// E3: a connector that panics fails its own attempt, and nothing else.
 #[test]
@@ -282,10 +283,7 @@ fn a_runtime_that_ends_though_a_waker_panics_frees_its_slots() {
             (held, waiter)
         };
         let (held, waiter) = std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                let runtime = Builder::new_current_thread().enable_all().build();
-                runtime.expect("a runtime").block_on(first())
-            });
+            let thread = scope.spawn(|| on_one_thread().block_on(first()));
             thread.join().expect("no panic")
         });
         assert_eq!(error(waiter.await).kind(), ErrorKind::Runtime);

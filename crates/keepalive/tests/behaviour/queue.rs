@@ -7,22 +7,6 @@ use keepalive::{ErrorKind, FromCache, Phase, Reason, Unusable, errno};
 
 use crate::support::{Mock, Probe, Server, build, echo, eventually, host, run, run_on_one_thread};
 
-/// L5, HikariCP #452: while there is room, each waiter has a connection of its own on its way, and
-/// does not rely on another's.
-#[test]
-fn two_waiters_have_an_attempt_each() {
-    run(async || {
-        let (server, probe) = (Server::start(), Probe::closed());
-        let manager = build(|it| it.connector(probe.clone()).max_per_host(2));
-        let [one, two] = [(); 2].map(|()| manager.allocate(server.request()));
-        probe.attempts.until(|attempts| attempts.now == 2).await;
-        probe.pass(2);
-        let _one = one.await.unwrap();
-        let _two = two.await.unwrap();
-        assert_eq!(manager.totals().leased, 2);
-    });
-}
-
 #[test]
 fn a_request_beside_an_answer_not_yet_taken_opens_its_own_connection() {
     run(async || {
@@ -57,28 +41,6 @@ fn an_unneeded_attempt_is_stopped_if_so_set() {
         probe.attempts.until(|tally| tally.now == 0).await;
         eventually("free", || manager.totals().open == 1).await;
         assert_eq!(probe.open.read().now, 1);
-    });
-}
-
-/// L5, hyper #3199: an attempt survives the request that started it, and serves other waiters.
-#[test]
-fn an_attempt_outlives_the_request_that_started_it() {
-    run(async || {
-        let (server, probe) = (Server::start(), Probe::closed());
-        let manager = build(|it| it.connector(probe.clone()).max_per_host(1));
-        let starter = manager.allocate(server.request());
-        let others: Vec<_> = (0..3).map(|_| manager.allocate(server.request())).collect();
-        probe.attempts.until(|attempts| attempts.now == 1).await;
-
-        drop(starter);
-        assert_eq!(probe.attempts.read().now, 1, "it goes on");
-        probe.pass(1);
-        for pending in others {
-            let mut lease = pending.await.unwrap();
-            echo(&mut lease.stream, "served").await;
-            lease.free();
-        }
-        assert_eq!(probe.attempts.read().total, 1);
     });
 }
 

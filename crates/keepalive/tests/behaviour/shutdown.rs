@@ -11,7 +11,8 @@ use tokio::runtime::{Builder, Handle};
 #[cfg(target_os = "linux")]
 use crate::support::descriptors_to;
 use crate::support::{
-    LIMIT, Mock, Server, build, echo, error, eventually, host, poll_once, run, run_on_threads,
+    LIMIT, Mock, Server, build, echo, error, eventually, host, on_one_thread, poll_once, run,
+    run_on_threads,
 };
 
 /// C7, R6: shutdown answers each waiting request, and each later one, exactly once.
@@ -135,7 +136,7 @@ fn shutdown_within_a_time_returns_the_number_of_leases_out() {
 #[test]
 fn shutdown_within_a_time_is_ready_at_once_without_a_runtime() {
     let manager = build(|it| it.connector(Mock::new()));
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = on_one_thread();
     let lease = runtime.block_on(async { manager.allocate(host(0)).await.unwrap() });
     let shutdown = || manager.shutdown().within(Duration::from_secs(60));
     assert_eq!(poll_once(pin!(shutdown())), Poll::Ready(1));
@@ -146,7 +147,7 @@ fn shutdown_within_a_time_is_ready_at_once_without_a_runtime() {
 #[test]
 fn shutdown_within_a_time_is_ready_at_once_without_timers() {
     let manager = build(|it| it.connector(Mock::new()));
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = on_one_thread();
     let lease = runtime.block_on(async { manager.allocate(host(0)).await.unwrap() });
     let shutdown = manager.shutdown().within(Duration::from_secs(60));
     let untimed = Builder::new_current_thread().build().unwrap();

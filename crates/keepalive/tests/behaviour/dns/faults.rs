@@ -10,13 +10,13 @@ use keepalive::{
     Addresses, ErrorKind, Families, Manager, NetConnector, Phase, Reason, Resolve, ResolveError,
     errno,
 };
-use tokio::runtime::{Builder, Handle};
+#[cfg(target_os = "linux")]
+use tokio::runtime::Handle;
 
 #[cfg(target_os = "linux")]
 use crate::support::descriptors_to;
 use crate::support::{
-    LIMIT, Names, Probe, Refusing, Server, assert_system_error, build, error, eventually, found,
-    run,
+    Names, Probe, Refusing, Server, assert_system_error, build, error, eventually, found, run,
 };
 
 #[cfg(target_os = "linux")]
@@ -66,27 +66,13 @@ const FAULTS: [(&str, Answer, &str); 7] = [
 const REQUESTS: usize = 20;
 
 #[cfg(target_os = "linux")]
-/// Runs a test on each kind of runtime, and counts the tasks.
+/// Runs a test on each kind of runtime, and waits for the end of its tasks.
 fn run_counting_tasks(test: impl AsyncFn()) {
-    for threads in [1, 2] {
-        let mut builder = match threads {
-            1 => Builder::new_current_thread(),
-            _ => Builder::new_multi_thread(),
-        };
-        let runtime = builder.worker_threads(threads).enable_all().build();
-        let runtime = runtime.expect("a runtime");
-        let done = runtime.block_on(async {
-            let done = tokio::time::timeout(LIMIT, test()).await;
-            eventually("without tasks", || tasks() == 0).await;
-            done
-        });
-        done.expect("done in time");
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn tasks() -> usize {
-    Handle::current().metrics().num_alive_tasks()
+    run(async || {
+        test().await;
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        eventually("without tasks", || tasks() == 0).await;
+    });
 }
 
 #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use keepalive::{FromCache, Manager, NetConnector, Proxies, Proxy, Request};
 
 use crate::support::proxy::HttpProxy;
-use crate::support::{Server, ask, build, echo, run};
+use crate::support::{Server, ask, build, echo, hear, run};
 
 const OPEN: &str = "HTTP/1.1 200 Connection established\r\nVia: a proxy\r\n\r\n";
 
@@ -100,11 +100,7 @@ fn bytes_of_the_host_right_after_the_proxys_answer_are_kept() {
         let manager = by(at(proxy.address, ""));
         let request = Request::new("smtp", "mail.test", 25).expect("a request");
         let mut lease = manager.allocate(request).await.expect("a connection");
-        let mut said = [0; 8];
-        tokio::io::AsyncReadExt::read_exact(&mut lease, &mut said)
-            .await
-            .expect("it has been said");
-        assert_eq!(&said, b"welcome\n");
+        hear(&mut lease, "welcome\n").await;
     });
 }
 
@@ -130,11 +126,7 @@ fn each_form_of_a_proxys_success_is_accepted() {
             let request = Request::new("smtp", "mail.test", 25).expect("a request");
             let lease = manager.allocate(request).await;
             let mut lease = lease.unwrap_or_else(|error| panic!("{answer:?}: {error}"));
-            let mut said = [0; 8];
-            tokio::io::AsyncReadExt::read_exact(&mut lease, &mut said)
-                .await
-                .expect("it has been said");
-            assert_eq!(&said, b"welcome\n", "{answer:?}");
+            hear(&mut lease, "welcome\n").await;
         }
     });
 }

@@ -6,7 +6,7 @@ use keepalive::{AllocateError, Lease, NetConnector, Proxy, Request, errno};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::{build, error, run};
+use crate::support::{build, error, hear, run};
 
 /// The bytes that a client must send, and the proxy's answer.
 type Turn = (&'static [u8], &'static [u8]);
@@ -73,9 +73,7 @@ fn bytes_of_the_host_right_after_a_socks_answer_are_kept() {
         ] {
             let lease = ask("", "a.test", &[HELLO, (ASKED, answer)]).await;
             let mut lease = lease.unwrap_or_else(|error| panic!("{answer:?}: {error}"));
-            let mut said = [0; 8];
-            lease.read_exact(&mut said).await.expect("it has been said");
-            assert_eq!(&said, b"welcome\n", "{answer:?}");
+            hear(&mut lease, "welcome\n").await;
         }
     });
 }

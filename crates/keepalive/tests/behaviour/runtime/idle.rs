@@ -17,13 +17,11 @@ use keepalive_testkit::wait::holds_within;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::support::{Mock, Names, Server, build, echo, error, eventually, host, run};
+use crate::support::{
+    Mock, Names, Server, build, echo, error, eventually, host, on_one_thread, run,
+};
 
 const MOMENT: Duration = Duration::from_secs(1);
-
-fn on_one_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
 
 fn on_threads() -> Runtime {
     let mut builder = Builder::new_multi_thread();

@@ -7,19 +7,17 @@ use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use keepalive::{ErrorKind, Manager, Pending, Request};
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::support::{
-    Mock, Server, Silent, build, echo, error, eventually, host, poll_once, run, run_on_a_thread,
+    Mock, Server, Silent, build, echo, error, eventually, host, on_one_thread, poll_once, run,
+    run_on_a_thread,
 };
 
 /// Runs on a runtime of its own, which is gone when this returns.
 fn on_a_short_runtime<T: Send>(test: impl AsyncFn() -> T + Sync) -> T {
-    let run = || {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(test())
-    };
+    let run = || on_one_thread().block_on(test());
     std::thread::scope(|scope| scope.spawn(run).join()).expect("no panic")
 }
 
@@ -94,7 +92,7 @@ fn a_connection_freed_after_the_end_of_its_runtime_is_closed() {
 fn an_answer_whose_connection_dies_after_its_runtime_is_an_error() {
     let mock = Mock::shared(|| 2);
     let manager = build(|it| it.connector(mock.clone()).max_per_host(1));
-    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = on_one_thread();
     let (lease, answered) = runtime.block_on(async {
         let lease = manager.allocate(host(0)).await.unwrap();
         let answered = manager.allocate(host(0));
@@ -112,11 +110,6 @@ fn an_answer_whose_connection_dies_after_its_runtime_is_an_error() {
     }
     drop(lease);
     assert_eq!(manager.totals().open, 0);
-}
-
-fn runtime() -> Runtime {
-    let runtime = Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime")
 }
 
 /// Makes another request, from within another runtime, as soon as it is woken.
@@ -139,7 +132,7 @@ impl Wake for AskAgain {
 }
 
 fn ask_again_while_the_first_runtime_goes() {
-    let (old, new) = (runtime(), runtime());
+    let (old, new) = (on_one_thread(), on_one_thread());
     let stuck = Arc::new(AtomicBool::new(true));
     let mock = Mock::stuck_while(&stuck);
     let manager = build(|it| it.connector(mock.clone()));
@@ -195,8 +188,7 @@ fn two_thousand_waiters_end_with_their_runtime_on_a_small_stack() {
             .connector(mock.clone())
     });
     let waiters: Vec<Pending<Mock>> = run_on_a_thread(256 << 10, move || {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        runtime.unwrap().block_on(async {
+        on_one_thread().block_on(async {
             let waiters = (0..2_000).map(|n| manager.allocate(host(n))).collect();
             mock.attempts.until(|tally| tally.now == 1).await;
             waiters

@@ -10,7 +10,7 @@ use keepalive::{AllocateError, ErrorKind, Lease, Manager, Request};
 use tokio::runtime::{Builder, Handle};
 use tokio::time::timeout;
 
-use crate::support::{Mock, Server, build, echo, error, poll_once, run};
+use crate::support::{Mock, Server, build, echo, error, on_one_thread, poll_once, run};
 
 fn request() -> Request {
     Request::new("test", "127.0.0.1", 1).expect("a request")
@@ -66,7 +66,7 @@ fn a_runtime_without_timers_is_named_and_the_next_one_serves() {
     assert_eq!(refused.function(), "runtime");
     assert!(refused.to_string().contains("timers"), "{refused}");
 
-    let with = Builder::new_current_thread().enable_all().build().unwrap();
+    let with = on_one_thread();
     with.block_on(async {
         let mut lease = manager.allocate(server.request()).await.unwrap();
         echo(&mut lease, "in time").await;

@@ -1,9 +1,11 @@
 //! A connector without sockets, whose connections behave as a test sets them.
 
+use std::collections::BTreeMap;
 use std::future::{pending, poll_fn, ready};
+use std::ops::RangeInclusive;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use keepalive::{Attempt, ConnectError, Connection, Connector, Request, Unusable};
@@ -21,7 +23,7 @@ pub(crate) struct Mock {
     pub(crate) attempts: Gauge,
     /// Connections; the handles on a shared one count as one.
     pub(crate) open: Gauge,
-    peer: Arc<Peer>,
+    peer: Arc<Mutex<Peer>>,
     connect: Arc<dyn Fn(&Attempt) -> Opening + Send + Sync>,
     watch: Hook<Poll<Unusable>>,
     check: Hook<Result<(), Unusable>>,
@@ -34,9 +36,10 @@ pub(crate) struct Mock {
 
 #[derive(Default)]
 struct Peer {
-    /// The connections up to this number are closed.
-    closed: AtomicUsize,
-    watchers: Mutex<Vec<Waker>>,
+    /// The connections that are closed, and whether their watchers are told.
+    closed: BTreeMap<usize, bool>,
+    /// The watchers, by the numbers of their connections.
+    watchers: Vec<(usize, Waker)>,
 }
 
 /// Makes the setters of hooks.
@@ -119,14 +122,37 @@ impl Mock {
 
     /// The peer closes all connections that are open.
     pub(crate) fn peer_closes(&self) {
-        self.peer.closed.store(self.open.read().total, SeqCst);
-        self.wake_watchers();
+        self.peer_closes_some(1..=self.open.read().total);
+    }
+
+    /// The peer closes the connections of these numbers, counted from one.
+    pub(crate) fn peer_closes_some(&self, numbers: RangeInclusive<usize>) {
+        let closed = numbers.clone().map(|number| (number, true));
+        self.peer().closed.extend(closed);
+        self.wake(|number| numbers.contains(&number));
+    }
+
+    /// The same without an event of the reactor: a check finds it, and no watcher is woken.
+    pub(crate) fn peer_closes_unheard(&self, numbers: RangeInclusive<usize>) {
+        let closed = numbers.map(|number| (number, false));
+        self.peer().closed.extend(closed);
     }
 
     /// Wakes the watchers of all connections.
     pub(crate) fn wake_watchers(&self) {
-        let watchers = std::mem::take(&mut *self.peer.watchers.lock().expect("no panic"));
-        watchers.into_iter().for_each(Waker::wake);
+        self.wake(|_| true);
+    }
+
+    fn wake(&self, which: impl Fn(usize) -> bool) {
+        let watchers = std::mem::take(&mut self.peer().watchers);
+        let (woken, others) = watchers.into_iter().partition(|(number, _)| which(*number));
+        self.peer().watchers.extend::<Vec<_>>(others);
+        let woken: Vec<(usize, Waker)> = woken;
+        woken.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    fn peer(&self) -> MutexGuard<'_, Peer> {
+        self.peer.lock().expect("no panic")
     }
 }
 
@@ -159,12 +185,6 @@ pub(crate) struct Mocked {
     _open: Option<Entered>,
 }
 
-impl Mocked {
-    fn is_open(&self) -> bool {
-        self.number > self.mock.peer.closed.load(SeqCst)
-    }
-}
-
 impl Drop for Mocked {
     fn drop(&mut self) {
         if self._open.is_none() {
@@ -175,26 +195,26 @@ impl Drop for Mocked {
 
 impl Connection for Mocked {
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        let waker = cx.waker().clone();
-        self.mock
-            .peer
-            .watchers
-            .lock()
-            .expect("no panic")
-            .push(waker);
+        let told = {
+            let mut peer = self.mock.peer();
+            peer.watchers.push((self.number, cx.waker().clone()));
+            peer.closed.get(&self.number) == Some(&true)
+        };
         if self.mock.wakes_itself {
             cx.waker().wake_by_ref();
         }
-        if self.is_open() {
-            (self.mock.watch)()
-        } else {
-            Poll::Ready(Unusable::Closed)
+        match told {
+            true => Poll::Ready(Unusable::Closed),
+            false => (self.mock.watch)(),
         }
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
-        self.is_open().then_some(()).ok_or(Unusable::Closed)?;
-        (self.mock.check)()
+        let closed = self.mock.peer().closed.contains_key(&self.number);
+        match closed {
+            true => Err(Unusable::Closed),
+            false => (self.mock.check)(),
+        }
     }
 
     fn capacity(&self) -> usize {

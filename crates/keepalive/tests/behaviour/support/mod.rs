@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use keepalive::{AllocateError, Connector, Manager, ManagerBuilder};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 
 #[cfg(target_os = "linux")]
 pub(crate) use keepalive_testkit::net::census::descriptors_to;
@@ -93,9 +93,14 @@ pub(crate) fn run_on_a_thread<T: Send + 'static>(
 /// Runs a test on one thread, where a blocking call blocks all tasks.
 pub(crate) fn run_or_hang(test: impl AsyncFnOnce() + Send + 'static) {
     run_on_a_thread(2 << 20, || {
-        let runtime = Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime").block_on(test());
+        on_one_thread().block_on(test());
     });
+}
+
+/// A runtime on one thread, which a test drives.
+pub(crate) fn on_one_thread() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime")
 }
 
 /// Writes a line, and reads a line.
@@ -117,6 +122,15 @@ pub(crate) async fn ask(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), line
 /// Writes a line, and must read the same.
 pub(crate) async fn echo(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), line: &str) {
     assert_eq!(ask(stream, line).await, line);
+}
+
+/// Reads as many bytes as this text has, which must be the text.
+#[cfg(feature = "proxy")]
+pub(crate) async fn hear(stream: &mut (impl AsyncRead + Unpin), text: &str) {
+    let mut said = vec![0; text.len()];
+    let read = stream.read_exact(&mut said).await;
+    read.expect("it has been said");
+    assert_eq!(String::from_utf8_lossy(&said), text);
 }
 
 /// The error of a result whose success can not be printed.

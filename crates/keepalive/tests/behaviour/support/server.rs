@@ -17,11 +17,14 @@ use super::{Gauge, ask};
 /// - `who`: the answer is the client's address,
 /// - `bye`: the server answers, and closes the connection,
 /// - `twice`: the server answers twice, in one write.
-pub(crate) struct Server {
+pub(crate) type Server = Serving<Order>;
+
+/// A server on a thread of its own, which passes orders on to all its connections.
+pub(crate) struct Serving<O> {
     /// The connections, as the server sees them: accepted, and not yet seen to close.
     pub(crate) connections: Gauge,
     address: SocketAddr,
-    orders: broadcast::Sender<Order>,
+    orders: broadcast::Sender<O>,
     runtime: Option<Runtime>,
 }
 
@@ -30,6 +33,54 @@ pub(crate) struct Server {
 pub(crate) enum Order {
     Close,
     SendByte,
+}
+
+impl<O: Clone + Send + 'static> Serving<O> {
+    /// Begins to serve each connection. Fails if the address is in use.
+    pub(crate) fn begin<F>(
+        address: SocketAddr,
+        serve: impl Fn(TcpStream, broadcast::Receiver<O>) -> F + Send + 'static,
+    ) -> io::Result<Self>
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true).expect("a socket");
+        let address = listener.local_addr().expect("an address");
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let (connections, orders) = (Gauge::default(), broadcast::channel(64).0);
+        let (gauge, subscriptions) = (connections.clone(), orders.clone());
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                // The subscription comes first: a test may send an order once it sees the entry.
+                let serving = serve(stream, subscriptions.subscribe());
+                let entered = gauge.enter();
+                tokio::spawn(async move {
+                    let _entered = entered;
+                    serving.await;
+                });
+            }
+        });
+        Ok(Self {
+            connections,
+            address,
+            orders,
+            runtime: Some(runtime),
+        })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub(crate) fn order(&self, order: O) {
+        assert!(self.orders.send(order).is_ok(), "nobody is connected");
+    }
 }
 
 impl Server {
@@ -43,45 +94,10 @@ impl Server {
 
     /// Fails if the address is in use.
     pub(crate) fn try_on(address: SocketAddr) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true).expect("a socket");
-        let address = listener.local_addr().expect("an address");
-        let server = Self {
-            connections: Gauge::default(),
-            address,
-            orders: broadcast::channel(4).0,
-            runtime: Some(
-                Builder::new_multi_thread()
-                    .worker_threads(1)
-                    .enable_all()
-                    .build()
-                    .expect("a runtime"),
-            ),
-        };
-        let (connections, orders) = (server.connections.clone(), server.orders.clone());
-        server.spawn(async move {
-            let listener = TcpListener::from_std(listener).expect("a listener");
-            while let Ok((stream, client)) = listener.accept().await {
-                // The subscription comes first: a test may send an order once it sees the entry.
-                let (orders, entered) = (orders.subscribe(), connections.enter());
-                tokio::spawn(async move {
-                    let _entered = entered;
-                    answer_lines(stream, client.to_string(), orders).await;
-                });
-            }
-        });
-        Ok(server)
-    }
-
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.runtime
-            .as_ref()
-            .expect("runs until dropped")
-            .spawn(task);
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.address.port()
+        Self::begin(address, |stream, orders| async move {
+            let client = stream.peer_addr().map(|client| client.to_string());
+            answer_lines(stream, client.unwrap_or_default(), orders).await;
+        })
     }
 
     /// A request of plain TCP to this server.
@@ -92,10 +108,6 @@ impl Server {
     /// The same by another address or name; each is a host of its own.
     pub(crate) fn request_at(&self, address: impl fmt::Display) -> Request {
         Request::new("test", address.to_string(), self.port()).expect("a request")
-    }
-
-    pub(crate) fn order(&self, order: Order) {
-        assert!(self.orders.send(order).is_ok(), "nobody is connected");
     }
 
     /// Closes all connections. When it returns, this runtime's reactor has received the events
@@ -114,7 +126,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl<O> Drop for Serving<O> {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

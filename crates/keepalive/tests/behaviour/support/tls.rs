@@ -1,6 +1,7 @@
 //! A TLS server on this machine.
 
 use std::net::Ipv4Addr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use keepalive::rustls::ServerConfig;
@@ -8,11 +9,11 @@ use keepalive::{Manager, Request, Tls};
 pub(crate) use keepalive_testkit::tls::{Authority, Identity};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, broadcast};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::server::Serving;
 use super::{Gauge, echo};
 use held::Held;
 
@@ -24,16 +25,20 @@ use held::Held;
 /// - `bye`: the server answers, and closes with `close_notify`,
 /// - `cut`: the server answers, and closes without `close_notify`.
 pub(crate) struct TlsServer {
-    /// The connections, as the server sees them: accepted, and not yet seen to close.
-    pub(crate) connections: Gauge,
+    serving: Serving<Order>,
     /// The handshakes that it has completed, tickets sent.
     pub(crate) handshakes: Gauge,
     /// The connections whose clients have sent `close_notify`.
     pub(crate) announced: Gauge,
-    port: u16,
-    orders: broadcast::Sender<Order>,
     tickets: Arc<Semaphore>,
-    runtime: Option<Runtime>,
+}
+
+impl Deref for TlsServer {
+    type Target = Serving<Order>;
+
+    fn deref(&self) -> &Serving<Order> {
+        &self.serving
+    }
 }
 
 /// An action of a server on all its connections.
@@ -105,45 +110,28 @@ impl TlsServer {
     }
 
     fn start_holding(config: ServerConfig, hold: bool) -> Self {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        listener.set_nonblocking(true).expect("a socket");
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let mut server = Self {
-            connections: Gauge::default(),
-            handshakes: Gauge::default(),
-            announced: Gauge::default(),
-            port: listener.local_addr().expect("an address").port(),
-            orders: broadcast::channel(64).0,
-            tickets: Arc::new(Semaphore::new(usize::from(!hold))),
-            runtime: None,
-        };
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let (connections, handshakes) = (server.connections.clone(), server.handshakes.clone());
-        let (announced, orders) = (server.announced.clone(), server.orders.clone());
-        let tickets = Arc::clone(&server.tickets);
-        runtime.spawn(async move {
-            let listener = TcpListener::from_std(listener).expect("a listener");
-            while let Ok((stream, _)) = listener.accept().await {
-                let (orders, entered) = (orders.subscribe(), connections.enter());
-                let stream = Held::new(stream, Arc::clone(&tickets));
-                let accepting = acceptor.accept(stream);
-                let (handshakes, announced) = (handshakes.clone(), announced.clone());
-                tokio::spawn(async move {
-                    let _entered = entered;
-                    let Ok(stream) = accepting.await else { return };
-                    let _handshake = handshakes.enter();
-                    if answer_lines(stream, orders).await {
-                        drop(announced.enter());
-                    }
-                });
+        let (handshakes, announced) = (Gauge::default(), Gauge::default());
+        let tickets = Arc::new(Semaphore::new(usize::from(!hold)));
+        let (handshaken, told) = (handshakes.clone(), announced.clone());
+        let gate = Arc::clone(&tickets);
+        let serving = Serving::begin((Ipv4Addr::LOCALHOST, 0).into(), move |stream, orders| {
+            let accepting = acceptor.accept(Held::new(stream, Arc::clone(&gate)));
+            let (handshaken, told) = (handshaken.clone(), told.clone());
+            async move {
+                let Ok(stream) = accepting.await else { return };
+                let _handshake = handshaken.enter();
+                if answer_lines(stream, orders).await {
+                    drop(told.enter());
+                }
             }
         });
-        server.runtime = Some(runtime);
-        server
+        Self {
+            serving: serving.expect("a port"),
+            handshakes,
+            announced,
+            tickets,
+        }
     }
 
     pub(crate) fn request(&self) -> Request {
@@ -151,23 +139,11 @@ impl TlsServer {
     }
 
     pub(crate) fn request_at(&self, scheme: &str, address: &str) -> Request {
-        Request::new(scheme, address, self.port).expect("a request")
-    }
-
-    pub(crate) fn order(&self, order: Order) {
-        assert!(self.orders.send(order).is_ok(), "nobody is connected");
+        Request::new(scheme, address, self.port()).expect("a request")
     }
 
     pub(crate) fn send_tickets(&self) {
         self.tickets.add_permits(1);
-    }
-}
-
-impl Drop for TlsServer {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

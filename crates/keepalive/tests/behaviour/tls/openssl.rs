@@ -1,7 +1,6 @@
 //! A second TLS stack: OpenSSL's `s_server`, which answers each line with the line reversed.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use keepalive::{FromCache, Manager, Request, Tls};
@@ -12,12 +11,10 @@ use crate::support::tls::{Authority, trust};
 use crate::support::{ask, build, error, run};
 
 /// Runs `s_server` with a certificate of `root`, and calls `test` with a request to it.
-async fn with_server(
-    openssl: &Path,
-    root: &Authority,
-    arguments: &[&str],
-    test: impl AsyncFnOnce(Request),
-) {
+async fn with_server(root: &Authority, arguments: &[&str], test: impl AsyncFnOnce(Request)) {
+    let Some(openssl) = find("openssl") else {
+        return;
+    };
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: String| {
         let path = folder.path().join(name);
@@ -45,13 +42,10 @@ async fn with_server(
 
 #[test]
 fn openssl_speaks_reuses_and_resumes_each_tls_version() {
-    let Some(openssl) = find("openssl") else {
-        return;
-    };
     run(async || {
         for (argument, version) in [("-tls1_3", "TLS 1.3"), ("-tls1_2", "TLS 1.2")] {
             let root = Authority::root("test root");
-            with_server(&openssl, &root, &[argument], async |request| {
+            with_server(&root, &[argument], async |request| {
                 let manager = build(|it| it.tls(trust(&root)));
                 let mut lease = manager.allocate(request.clone()).await.unwrap();
                 assert_eq!(lease.tls().unwrap().version(), version);
@@ -73,13 +67,10 @@ fn openssl_speaks_reuses_and_resumes_each_tls_version() {
 
 #[test]
 fn tickets_of_openssl_keep_an_idle_connection() {
-    let Some(openssl) = find("openssl") else {
-        return;
-    };
     run(async || {
         let root = Authority::root("test root");
         let arguments = ["-tls1_3", "-num_tickets", "8"];
-        with_server(&openssl, &root, &arguments, async |request| {
+        with_server(&root, &arguments, async |request| {
             let manager = build(|it| it.tls(trust(&root)));
             for round in 0..20 {
                 let mut lease = manager.allocate(request.clone()).await.unwrap();
@@ -96,14 +87,11 @@ fn tickets_of_openssl_keep_an_idle_connection() {
 
 #[test]
 fn openssl_verifies_client_certificates() {
-    let Some(openssl) = find("openssl") else {
-        return;
-    };
     run(async || {
         for version in ["-tls1_3", "-tls1_2"] {
             let root = Authority::root("test root");
             let arguments = [version, "-Verify", "2", "-verify_return_error"];
-            with_server(&openssl, &root, &arguments, async |request| {
+            with_server(&root, &arguments, async |request| {
                 let manager = Manager::new();
                 let me = root.issue(&["me.test"]);
                 let tls = Tls::builder()

@@ -1,81 +1,20 @@
 //! A proxy of scheme `https`: TLS to it, and within that a tunnel, with TLS to the host if need be.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
-
 use keepalive::rustls::ServerConfig;
 use keepalive::{
     AllocateError, Connector, FromCache, Lease, Manager, NetConnector, Proxy, Request, Tls,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::io::AsyncWriteExt;
 
+use crate::support::proxy::HttpProxy;
 use crate::support::tls::{Authority, Order, TlsServer, trust};
-use crate::support::{Server, build, echo, error, eventually, run};
+use crate::support::{Server, build, echo, error, eventually, hear, run};
 
-/// The head of a request, and the protocol that ALPN has selected.
-type Seen = (String, Option<Vec<u8>>);
+const OPEN: &str = "HTTP/1.1 200 OK\r\n\r\n";
 
-/// A TLS proxy of this runtime that leads every tunnel to `to`.
-struct TlsProxy {
-    address: SocketAddr,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-impl TlsProxy {
-    async fn start(mut config: ServerConfig, to: u16, first: &'static str) -> Self {
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("bound");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        let seen = Arc::default();
-        let all = Arc::clone(&seen);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let serve = serve(acceptor.clone(), stream, to, first, Arc::clone(&all));
-                tokio::spawn(serve);
-            }
-        });
-        Self { address, seen }
-    }
-
-    fn proxy(&self) -> Proxy {
-        let url = format!("https://me:secret@{}", self.address);
-        url.parse().expect("a proxy")
-    }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().expect("nobody panics").clone()
-    }
-}
-
-async fn serve(
-    acceptor: TlsAcceptor,
-    stream: TcpStream,
-    to: u16,
-    first: &'static str,
-    seen: Arc<Mutex<Vec<Seen>>>,
-) {
-    let Ok(mut stream) = acceptor.accept(stream).await else {
-        return;
-    };
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(byte) = stream.read_u8().await else {
-            return;
-        };
-        head.push(byte);
-    }
-    let alpn = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-    let head = String::from_utf8(head).expect("a head is text");
-    seen.lock().expect("nobody panics").push((head, alpn));
-    let answer = format!("HTTP/1.1 200 OK\r\n\r\n{first}");
-    stream.write_all(answer.as_bytes()).await.expect("a reader");
-    let onward = TcpStream::connect(("127.0.0.1", to)).await;
-    let mut onward = onward.expect("the host listens");
-    // Whichever end goes first, the other follows.
-    let _ = copy_bidirectional(&mut stream, &mut onward).await;
+fn at(proxy: &HttpProxy) -> Proxy {
+    let url = format!("https://me:secret@{}", proxy.address);
+    url.parse().expect("a proxy")
 }
 
 fn manager(net: NetConnector) -> Manager {
@@ -97,21 +36,22 @@ async fn goes(manager: &Manager, request: &Request) -> Lease {
 }
 
 /// An authority, a proxy with a certificate of it, and settings that trust it.
-async fn proxy_to(to: u16) -> (Authority, TlsProxy, Tls) {
+async fn proxy_to(to: u16) -> (Authority, HttpProxy, Tls) {
     let root = Authority::root("root of the proxy");
     let identity = root.issue(&["127.0.0.1"]);
-    let proxy = TlsProxy::start(identity.config(), to, "").await;
+    let to = ([127, 0, 0, 1], to).into();
+    let proxy = HttpProxy::start_sealed(identity.config(), OPEN, Some(to)).await;
     let tls = trust(&root);
     (root, proxy, tls)
 }
 
 /// A server and a proxy to it, each with TLS, and a manager that trusts both.
-async fn tls_within_tls(start: fn(ServerConfig) -> TlsServer) -> (TlsServer, TlsProxy, Manager) {
+async fn tls_within_tls(start: fn(ServerConfig) -> TlsServer) -> (TlsServer, HttpProxy, Manager) {
     let root = Authority::root("root of the host");
     let server = start(root.issue(&["127.0.0.1"]).config());
     let (_, proxy, tls) = proxy_to(server.request().port()).await;
     let net = NetConnector::new()
-        .proxy(proxy.proxy().tls(tls))
+        .proxy(at(&proxy).tls(tls))
         .tls(trust(&root));
     (server, proxy, manager(net))
 }
@@ -121,7 +61,7 @@ fn clear_text_goes_through_the_tls_of_a_proxy() {
     run(async || {
         let server = Server::start();
         let (_, proxy, tls) = proxy_to(server.port()).await;
-        let manager = manager(NetConnector::new().proxy(proxy.proxy().tls(tls)));
+        let manager = manager(NetConnector::new().proxy(at(&proxy).tls(tls)));
         let lease = goes(&manager, &server.request()).await;
         assert!(lease.tls().is_none(), "none is with the host");
         assert!(lease.as_tcp().is_none(), "the socket alone is of no use");
@@ -155,7 +95,7 @@ fn a_proxy_uses_the_tls_settings_of_https_without_their_alpn() {
         let (root, proxy, _) = proxy_to(server.port()).await;
         let tls = Tls::builder().roots_pem(root.pem()).alpn(["h2"]).build();
         let net = NetConnector::new()
-            .proxy(proxy.proxy())
+            .proxy(at(&proxy))
             .tls(tls.expect("settings"));
         drop(goes(&manager(net), &server.request()).await);
         assert_eq!(proxy.seen()[0].1.as_deref(), Some(&b"http/1.1"[..]));
@@ -168,13 +108,12 @@ fn bytes_of_the_host_right_after_a_tls_proxys_answer_are_kept() {
         let server = Server::start();
         let root = Authority::root("root of the proxy");
         let config = root.issue(&["127.0.0.1"]).config();
-        let proxy = TlsProxy::start(config, server.port(), "welcome\n").await;
-        let manager = manager(NetConnector::new().proxy(proxy.proxy().tls(trust(&root))));
+        let answer = format!("{OPEN}welcome\n");
+        let proxy = HttpProxy::start_sealed(config, answer, None).await;
+        let manager = manager(NetConnector::new().proxy(at(&proxy).tls(trust(&root))));
         let lease = manager.allocate(server.request()).await;
         let mut lease = lease.expect("a connection");
-        let mut said = [0; 8];
-        lease.read_exact(&mut said).await.expect("it has been said");
-        assert_eq!(&said, b"welcome\n");
+        hear(&mut lease, "welcome\n").await;
     });
 }
 
@@ -216,7 +155,7 @@ fn late_tickets_through_a_tls_proxy_are_no_data() {
 fn a_forwarder_is_reached_by_tls() {
     run(async || {
         let (_, proxy, tls) = proxy_to(9).await;
-        let net = NetConnector::new().proxy(proxy.proxy().tls(tls));
+        let net = NetConnector::new().proxy(at(&proxy).tls(tls));
         let host: Request = "http://h.test".parse().expect("a request");
         let forwarder = net.forwarder(host.host()).expect("a forwarder");
         let lease = manager(net).allocate(forwarder.request()).await;
@@ -248,7 +187,7 @@ fn a_bad_certificate_of_a_proxy_is_an_error_with_the_proxy() {
             assert!(!text.contains("secret"), "{text}");
         };
         let by = |proxy: Proxy| manager(NetConnector::new().proxy(proxy));
-        let unknown = proxy.proxy().tls(trust(&stranger));
+        let unknown = at(&proxy).tls(trust(&stranger));
         let forwarding = NetConnector::new().proxy(unknown.clone());
         let host: Request = "http://h.test".parse().expect("a request");
         let forwarder = forwarding.forwarder(host.host()).expect("a forwarder");
@@ -259,8 +198,9 @@ fn a_bad_certificate_of_a_proxy_is_an_error_with_the_proxy() {
         let failed = manager(forwarding).allocate(forwarder.request()).await;
         check(error(failed), "unknown");
 
-        let other = TlsProxy::start(root.issue(&["other.test"]).config(), 9, "").await;
-        let failed = by(other.proxy().tls(trust(&root)))
+        let identity = root.issue(&["other.test"]);
+        let other = HttpProxy::start_sealed(identity.config(), OPEN, None).await;
+        let failed = by(at(&other).tls(trust(&root)))
             .allocate(server.request())
             .await;
         let text = error(failed).to_string();
