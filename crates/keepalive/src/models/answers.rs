@@ -77,7 +77,7 @@ fn a_request_is_cancelled_or_served() {
         rig.idle(rig.request(0));
         let pending = rig.ask(rig.request(0));
         let id = pending.id();
-        let cancelling = rig.beside(|rig| rig.driver.cancel(id));
+        let cancelling = rig.beside(move |rig| rig.driver.cancel(id));
         let answer = block_on(pending);
         let cancelled = cancelling.join().expect("cancelled, or too late");
         match answer {
