@@ -1,15 +1,14 @@
 //! Deadlines of requests and of attempts.
 
 use std::io::ErrorKind::TimedOut;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use keepalive::{ErrorKind, FromCache, Manager, NetConnector, Reason, Request};
-use socket2::{Domain, Socket, Type};
+use keepalive::{ErrorKind, FromCache, Manager, NetConnector, Reason};
 use tokio::time::{advance, sleep, timeout};
 
 use crate::support::{
-    Mock, Order, Server, Silent, assert_system_error, build, echo, error, host, run, run_or_hang,
+    Mock, Order, Server, Silent, assert_system_error, build, echo, error, eventually_blocking,
+    host, run, run_or_hang,
 };
 
 /// T1, T2: a request that waits for its host's limit ends in time, with the reason in its error.
@@ -198,6 +197,7 @@ fn deadlines_passed_on_a_blocked_thread_fire_once_afterwards() {
 
         idle.order(Order::Close);
         block_for(5 * limit);
+        eventually_blocking("closed", || idle.connections.read().gone == 1);
 
         // The watcher could not run when the peer closed it, and still it is not handed out.
         let mut lease = manager.allocate(idle.request()).await.unwrap();
@@ -262,31 +262,14 @@ fn connect_timeout_does_not_count_the_wait_in_the_queue() {
 #[test]
 fn an_attempt_waits_for_a_listener_whose_backlog_is_full() {
     run(async || {
-        let (listener, address) = full_listener();
+        let silent = Silent::start().await;
         let manager = Manager::new();
-        let request = Request::new("full", "127.0.0.1", address.port()).unwrap();
-        let pending = manager.allocate(request);
+        let pending = manager.allocate(silent.request());
         assert!(pending.waiting().is_some());
-        listener.accept().unwrap();
-        listener.accept().unwrap();
-        let lease = timeout(Duration::from_secs(20), pending)
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(lease.as_tcp().unwrap().peer_addr().unwrap(), address);
+        silent.makes_room().await;
+        let lease = timeout(Duration::from_secs(20), pending).await;
+        let lease = lease.unwrap().unwrap();
+        let peer = lease.as_tcp().unwrap().peer_addr().unwrap();
+        assert_eq!(peer.port(), silent.request().port());
     });
-}
-
-/// A listener whose queue is full of connections that it never accepts.
-fn full_listener() -> (TcpListener, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a listener");
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    socket.bind(&any.into()).expect("a listener");
-    socket.listen(1).expect("a listener");
-    let listener = TcpListener::from(socket);
-    let address = listener.local_addr().expect("a listener");
-    for _ in 0..2 {
-        TcpStream::connect(address).expect("a listener");
-    }
-    (listener, address)
 }

@@ -77,13 +77,6 @@ impl Firewall {
         }
     }
 
-    /// Drops all packets to or from this TCP port, without a reset.
-    pub fn cut_port(&self, port: u16) {
-        for end in ["sport", "dport"] {
-            self.tell(&format!("add rule inet keepalive in tcp {end} {port} drop"));
-        }
-    }
-
     /// Lets everything pass again.
     pub fn mend(&self) {
         self.tell("flush chain inet keepalive in");

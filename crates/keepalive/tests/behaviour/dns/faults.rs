@@ -202,21 +202,6 @@ fn a_panic_of_a_resolver_is_an_error_of_resolve() {
     });
 }
 
-#[test]
-fn a_resolver_that_panicked_answers_the_next_lookup() {
-    run(async || {
-        let names = Names::new(|_, _| panic!("on purpose"));
-        let (server, manager) = (Server::start(), names.manager());
-        let request = || server.request_at("example.test");
-        assert_eq!(
-            error(manager.allocate(request()).await).function(),
-            "resolve"
-        );
-        names.say(|_, _| found(&["127.0.0.1"]));
-        manager.allocate(request()).await.unwrap().close();
-    });
-}
-
 /// T1, T2: a resolver that never answers makes its request time out, and delays no other.
 #[test]
 fn a_timeout_in_a_lookup_names_the_phase_and_frees_the_slot() {

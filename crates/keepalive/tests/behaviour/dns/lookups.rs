@@ -10,18 +10,6 @@ use crate::support::{Names, Server, build, echo, error, eventually, found, run};
 
 /// R3, E1: a host may be a name; a name that does not exist is an error of `resolve`.
 #[test]
-fn localhost_is_resolved_and_connected_to() {
-    run(async || {
-        let server = Server::start();
-        let manager = Manager::new();
-        let request = server.request_at("localhost");
-        let mut lease = manager.allocate(request).await.unwrap();
-        echo(&mut lease, "by name").await;
-        assert_eq!(lease.host().address().to_string(), "localhost");
-    });
-}
-
-#[test]
 fn a_name_that_does_not_exist_is_an_error_of_resolve() {
     run(async || {
         let manager = Manager::new();
@@ -56,22 +44,6 @@ fn a_hundred_requests_for_one_name_share_a_lookup() {
         }
         asked_elsewhere.await.unwrap().close();
         assert_eq!(names.asked(), ["example.test"]);
-    });
-}
-
-#[test]
-fn two_names_have_a_lookup_each() {
-    run(async || {
-        let (server, names) = (Server::start(), Names::at(&["127.0.0.1"]));
-        let manager = names.manager();
-        for name in ["a.test", "b.test"] {
-            manager
-                .allocate(server.request_at(name))
-                .await
-                .unwrap()
-                .close();
-        }
-        assert_eq!(names.asked(), ["a.test", "b.test"]);
     });
 }
 

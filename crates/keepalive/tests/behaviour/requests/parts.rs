@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keepalive::{Address, Host, Request, RequestError};
+use keepalive::{Address, Request};
 
 use super::{FORM, assert_error, assert_text, host};
 
@@ -197,13 +197,4 @@ fn a_request_repeats_its_scheme_address_and_port() {
         (request.scheme(), request.address(), request.port()),
         ("Https", "[0:0::1]", 443)
     );
-}
-
-#[test]
-fn types_of_requests_are_send_and_sync() {
-    fn check<T: Send + Sync + Clone + std::fmt::Debug + 'static>() {}
-    check::<Address>();
-    check::<Host>();
-    check::<Request>();
-    check::<RequestError>();
 }

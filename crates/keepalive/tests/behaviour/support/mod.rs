@@ -28,9 +28,7 @@ pub(crate) use keepalive_testkit::net::census::descriptors_to;
 #[cfg(all(target_os = "linux", feature = "tls"))]
 pub(crate) use keepalive_testkit::net::census::unread_from;
 pub(crate) use keepalive_testkit::net::gauge::{Entered, Gauge};
-pub(crate) use keepalive_testkit::wait::eventually;
-#[cfg(all(target_os = "linux", feature = "tls"))]
-pub(crate) use keepalive_testkit::wait::eventually_blocking;
+pub(crate) use keepalive_testkit::wait::{eventually, eventually_blocking};
 pub(crate) use mock::{Mock, host};
 pub(crate) use names::{Names, found};
 pub(crate) use probe::Probe;

@@ -179,7 +179,7 @@ impl Refusing {
 /// A peer that never answers: it does not accept, and its queue is full.
 pub(crate) struct Silent {
     listener: TcpListener,
-    _queue: Vec<TcpStream>,
+    queue: Vec<TcpStream>,
 }
 
 impl Silent {
@@ -196,9 +196,13 @@ impl Silent {
         {
             queue.push(stream.expect("room in the queue"));
         }
-        Self {
-            listener,
-            _queue: queue,
+        Self { listener, queue }
+    }
+
+    /// Accepts all that is in the queue.
+    pub(crate) async fn makes_room(&self) {
+        for _ in &self.queue {
+            self.listener.accept().await.expect("a connection");
         }
     }
 

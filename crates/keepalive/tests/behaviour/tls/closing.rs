@@ -9,8 +9,8 @@ use tokio::time::timeout;
 
 #[cfg(target_os = "linux")]
 use crate::support::descriptors_to;
-use crate::support::tls::{Authority, Order, deaf, idle_after, trust, trusted};
-use crate::support::{build, echo, eventually, run};
+use crate::support::tls::{Authority, deaf, idle_after, trust, trusted};
+use crate::support::{build, echo, run};
 
 /// C8: the client sends `close_notify` when it closes, so that the peer can tell it from a cut.
 #[test]
@@ -113,16 +113,5 @@ fn an_end_without_close_notify_is_an_error_to_the_reader() {
         echo(&mut lease, "cut").await;
         let cut = lease.read_to_end(&mut rest).await.unwrap_err();
         assert_eq!(cut.kind(), ErrorKind::UnexpectedEof, "{cut}");
-    });
-}
-
-#[test]
-fn an_idle_connection_whose_peer_sends_close_notify_goes_at_once() {
-    run(async || {
-        let (server, manager) = idle_after("hello").await;
-        assert_eq!(manager.totals().idle, 1);
-        server.order(Order::Close);
-        eventually("removed", || manager.totals().open == 0).await;
-        assert_eq!(manager.totals().closed_by_peer, 1);
     });
 }

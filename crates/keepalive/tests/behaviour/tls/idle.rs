@@ -77,13 +77,14 @@ fn new_keys_keep_an_idle_connection() {
 
 /// C1, C3, C4: unrequested bytes are found in every buffer where they may be.
 #[test]
-fn a_byte_or_new_keys_without_end_close_an_idle_tls_connection() {
+fn a_byte_new_keys_without_end_and_close_notify_close_an_idle_tls_connection() {
     run(async || {
-        for order in [Order::SendByte, Order::RekeyWithoutEnd] {
+        for order in [Order::SendByte, Order::RekeyWithoutEnd, Order::Close] {
             let (server, manager) = idle_after("hello").await;
             assert_eq!(manager.totals().idle, 1);
             server.order(order);
             eventually("removed", || manager.totals().open == 0).await;
+            assert_eq!(manager.totals().closed_by_peer, 1);
         }
     });
 }
