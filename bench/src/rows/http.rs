@@ -20,7 +20,7 @@ mod clients;
 mod limits;
 mod wrk;
 
-use clients::{Bare, BareTwo, HyperUtil, HyperUtilTwo, Keepalive, KeepaliveTwo, Reqwest};
+use clients::{Bare, BareTwo, HyperUtil, Keepalive, Reqwest};
 use wrk::Wrk;
 
 /// Bytes of the body of an answer.
@@ -63,9 +63,9 @@ pub(super) fn one(rounds: Rounds, progress: &Progress) -> Result<Vec<Table>> {
     {
         let mut subjects = vec![
             Crowd::<Bare>::boxed(to, tasks, rounds.length)?,
-            Crowd::<HyperUtil>::boxed(to, tasks, rounds.length)?,
+            Crowd::<HyperUtil<false>>::boxed(to, tasks, rounds.length)?,
             Crowd::<Reqwest>::boxed(to, tasks, rounds.length)?,
-            Crowd::<Keepalive>::boxed(to, tasks, rounds.length)?,
+            Crowd::<Keepalive<false>>::boxed(to, tasks, rounds.length)?,
         ];
         let mut lines = interleave(&mut subjects, rounds.count, progress)?;
         drop(subjects);
@@ -90,8 +90,8 @@ pub(super) fn two(rounds: Rounds, progress: &Progress) -> Result<Vec<Table>> {
     {
         let mut subjects = vec![
             Crowd::<BareTwo>::boxed(to, tasks, rounds.length)?,
-            Crowd::<HyperUtilTwo>::boxed(to, tasks, rounds.length)?,
-            Crowd::<KeepaliveTwo>::boxed(to, tasks, rounds.length)?,
+            Crowd::<HyperUtil<true>>::boxed(to, tasks, rounds.length)?,
+            Crowd::<Keepalive<true>>::boxed(to, tasks, rounds.length)?,
         ];
         let lines = interleave(&mut subjects, rounds.count, progress)?;
         tables.extend(pair(ids, "HTTP/2", tasks, BareTwo::NAME, lines));

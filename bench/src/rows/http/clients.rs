@@ -91,22 +91,23 @@ impl Gets for BareTwo {
     }
 }
 
-/// This project's client, by HTTP/1.1.
+/// This project's client, by HTTP/1.1 or HTTP/2.
 #[derive(Clone)]
-pub(super) struct Keepalive(Ours);
-
-/// The same by HTTP/2.
-#[derive(Clone)]
-pub(super) struct KeepaliveTwo(Ours);
-
-#[derive(Clone)]
-struct Ours {
+pub(super) struct Keepalive<const TWO: bool> {
     client: keepalive_http::Client,
     uri: Uri,
 }
 
-impl Ours {
-    fn new(server: SocketAddr, http: Http, most: u32) -> Self {
+impl<const TWO: bool> Gets for Keepalive<TWO> {
+    const NAME: &'static str = "keepalive";
+    const ROLE: Role = Role::Ours;
+    type Own = ();
+
+    fn new(server: SocketAddr, tasks: u32) -> Self {
+        let (http, most) = match TWO {
+            true => (Http::new().http2_only(), tasks.div_ceil(STREAMS)),
+            false => (Http::new().http1_only(), tasks),
+        };
         let manager = Manager::builder()
             .max_per_host(most as usize)
             .connector(http)
@@ -118,70 +119,34 @@ impl Ours {
         }
     }
 
-    async fn exchange(&self) -> Result<usize> {
+    async fn own(&self, _number: u32) -> Result<()> {
+        Ok(())
+    }
+
+    async fn exchange(&self, _own: &mut ()) -> Result<usize> {
         let response = self.client.get(self.uri.clone()).await?;
         Ok(response.into_body().collect().await?.to_bytes().len())
     }
 }
 
-impl Gets for Keepalive {
-    const NAME: &'static str = "keepalive";
-    const ROLE: Role = Role::Ours;
-    type Own = ();
-
-    fn new(server: SocketAddr, tasks: u32) -> Self {
-        Self(Ours::new(server, Http::new().http1_only(), tasks))
-    }
-
-    async fn own(&self, _number: u32) -> Result<()> {
-        Ok(())
-    }
-
-    async fn exchange(&self, _own: &mut ()) -> Result<usize> {
-        self.0.exchange().await
-    }
-}
-
-impl Gets for KeepaliveTwo {
-    const NAME: &'static str = "keepalive";
-    const ROLE: Role = Role::Ours;
-    type Own = ();
-
-    fn new(server: SocketAddr, tasks: u32) -> Self {
-        let most = tasks.div_ceil(STREAMS);
-        Self(Ours::new(server, Http::new().http2_only(), most))
-    }
-
-    async fn own(&self, _number: u32) -> Result<()> {
-        Ok(())
-    }
-
-    async fn exchange(&self, _own: &mut ()) -> Result<usize> {
-        self.0.exchange().await
-    }
-}
-
-/// hyper-util's client, by HTTP/1.1.
+/// hyper-util's client, by HTTP/1.1 or HTTP/2.
 #[derive(Clone)]
-pub(super) struct HyperUtil(Legacy);
-
-/// The same by HTTP/2.
-#[derive(Clone)]
-pub(super) struct HyperUtilTwo(Legacy);
-
-#[derive(Clone)]
-struct Legacy {
+pub(super) struct HyperUtil<const TWO: bool> {
     client: legacy::Client<HttpConnector, NoBody>,
     uri: Uri,
 }
 
-impl Legacy {
-    fn new(server: SocketAddr, two: bool) -> Self {
+impl<const TWO: bool> Gets for HyperUtil<TWO> {
+    const NAME: &'static str = "hyper-util legacy client";
+    const ROLE: Role = Role::Peer;
+    type Own = ();
+
+    fn new(server: SocketAddr, _tasks: u32) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .http2_only(two)
+            .http2_only(TWO)
             .build(connector);
         Self {
             client,
@@ -189,45 +154,13 @@ impl Legacy {
         }
     }
 
-    async fn exchange(&self) -> Result<usize> {
+    async fn own(&self, _number: u32) -> Result<()> {
+        Ok(())
+    }
+
+    async fn exchange(&self, _own: &mut ()) -> Result<usize> {
         let response = self.client.get(self.uri.clone()).await?;
         Ok(response.into_body().collect().await?.to_bytes().len())
-    }
-}
-
-impl Gets for HyperUtil {
-    const NAME: &'static str = "hyper-util legacy client";
-    const ROLE: Role = Role::Peer;
-    type Own = ();
-
-    fn new(server: SocketAddr, _tasks: u32) -> Self {
-        Self(Legacy::new(server, false))
-    }
-
-    async fn own(&self, _number: u32) -> Result<()> {
-        Ok(())
-    }
-
-    async fn exchange(&self, _own: &mut ()) -> Result<usize> {
-        self.0.exchange().await
-    }
-}
-
-impl Gets for HyperUtilTwo {
-    const NAME: &'static str = "hyper-util legacy client";
-    const ROLE: Role = Role::Peer;
-    type Own = ();
-
-    fn new(server: SocketAddr, _tasks: u32) -> Self {
-        Self(Legacy::new(server, true))
-    }
-
-    async fn own(&self, _number: u32) -> Result<()> {
-        Ok(())
-    }
-
-    async fn exchange(&self, _own: &mut ()) -> Result<usize> {
-        self.0.exchange().await
     }
 }
 
