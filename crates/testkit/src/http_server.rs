@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use http::Uri;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::join;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -17,7 +17,12 @@ pub struct Server(TcpListener);
 
 impl Server {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await;
+        Self::listening("127.0.0.1").await
+    }
+
+    /// Listens on an address that may stand for many.
+    pub async fn listening(address: &str) -> Self {
+        let listener = TcpListener::bind((address, 0)).await;
         Self(listener.expect("a free port"))
     }
 
@@ -70,12 +75,17 @@ impl Server {
 
     /// Begins to serve within a thread and a runtime of its own. Returns the port.
     pub fn on_a_thread(serve: impl FnOnce(Self) + Send + 'static) -> u16 {
+        Self::on_a_thread_at("127.0.0.1", serve)
+    }
+
+    /// The same, on an address that may stand for many.
+    pub fn on_a_thread_at(address: &'static str, serve: impl FnOnce(Self) + Send + 'static) -> u16 {
         let (sender, port) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = runtime.enable_all().build().expect("a runtime");
             runtime.block_on(async move {
-                let server = Self::start().await;
+                let server = Self::listening(address).await;
                 sender.send(server.port()).expect("the test waits");
                 serve(server);
                 std::future::pending::<()>().await;
@@ -87,10 +97,10 @@ impl Server {
 
 /// One connection, as the server has it.
 #[derive(Debug)]
-pub struct Peer(BufReader<TcpStream>);
+pub struct Peer<S = TcpStream>(BufReader<S>);
 
-impl Peer {
-    fn new(stream: TcpStream) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    pub fn new(stream: S) -> Self {
         Self(BufReader::new(stream))
     }
 
@@ -136,7 +146,8 @@ impl Peer {
     ///
     /// The system's.
     pub async fn try_send(&mut self, text: &str) -> io::Result<()> {
-        within(self.0.write_all(text.as_bytes())).await
+        within(self.0.write_all(text.as_bytes())).await?;
+        within(self.0.flush()).await
     }
 
     /// Reads a request, and answers it.
@@ -154,13 +165,15 @@ impl Peer {
         }
     }
 
+    pub fn into_stream(self) -> S {
+        self.0.into_inner()
+    }
+}
+
+impl Peer {
     /// The client's address.
     pub fn address(&self) -> SocketAddr {
         self.0.get_ref().peer_addr().expect("a connected socket")
-    }
-
-    pub fn into_stream(self) -> TcpStream {
-        self.0.into_inner()
     }
 
     /// Closes with a reset, not with a FIN.

@@ -9,19 +9,21 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use keepalive::Manager;
 use keepalive_http::{Body, Client, Deadline, Deadlines, Error, Http};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use crate::support::Peer;
 use crate::support::wire::Wire;
 
 type Asked = JoinHandle<Result<Response<Body<Wire>>, Error>>;
 type Ends = mpsc::UnboundedReceiver<DuplexStream>;
+type End = Peer<DuplexStream>;
 
 const TIME: Duration = Duration::from_secs(1);
-const PART: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0";
-const WHOLE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+const PART: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0";
+const WHOLE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 #[tokio::test(start_paused = true)]
 async fn a_head_that_misses_its_deadline_is_an_error_of_a_new_or_a_reused_connection() {
@@ -30,7 +32,7 @@ async fn a_head_that_misses_its_deadline_is_an_error_of_a_new_or_a_reused_connec
         let (asked, mut peer) = if reused {
             let mut peer = used(&client, &mut server).await;
             let asked = tokio::spawn(client.get("http://h.test/"));
-            request(&mut peer).await;
+            peer.request().await;
             (asked, peer)
         } else {
             send(&client, &mut server).await
@@ -40,7 +42,7 @@ async fn a_head_that_misses_its_deadline_is_an_error_of_a_new_or_a_reused_connec
         assert_eq!(begun.elapsed().as_secs(), 1);
         is_late(&error, "response", Deadline::Head, !reused);
         assert_eq!(error.resent(), 0, "it lives, so nothing was lost");
-        closed(&mut peer).await;
+        peer.closed().await;
         assert_eq!(client.manager().totals().open, 0);
     }
 }
@@ -50,7 +52,7 @@ async fn the_deadline_of_a_read_begins_anew_with_each_byte() {
     let (client, mut server) = wired(Deadlines::new().read(TIME).head(TIME));
     let (asked, mut peer) = send(&client, &mut server).await;
     sleep(TIME * 3 / 4).await;
-    peer.write_all(PART).await.unwrap();
+    peer.send(PART).await;
     let mut body = asked.await.unwrap().unwrap().into_body();
     assert_eq!(
         body.frame().await.unwrap().unwrap().into_data().unwrap(),
@@ -61,7 +63,7 @@ async fn the_deadline_of_a_read_begins_anew_with_each_byte() {
     for _ in 0..4 {
         let piece = async {
             sleep(TIME * 3 / 4).await;
-            peer.write_all(b"1").await.unwrap();
+            peer.send("1").await;
         };
         let (frame, ()) = tokio::join!(body.frame(), piece);
         assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "1");
@@ -70,7 +72,7 @@ async fn the_deadline_of_a_read_begins_anew_with_each_byte() {
     let error = body.frame().await.unwrap().unwrap_err();
     assert_eq!(begun.elapsed().as_secs(), 1);
     is_late(&error, "body", Deadline::Read, true);
-    closed(&mut peer).await;
+    peer.closed().await;
     assert!(body.frame().await.is_none(), "no more is to be had");
     assert_eq!(client.manager().totals().open, 0);
 }
@@ -86,10 +88,10 @@ async fn the_deadline_of_an_exchange_ends_it_whatever_comes() {
 
     let begun = Instant::now();
     let (asked, mut peer) = send(&client, &mut server).await;
-    peer.write_all(PART).await.unwrap();
+    peer.send(PART).await;
     let mut body = asked.await.unwrap().unwrap().into_body();
     let trickle = tokio::spawn(async move {
-        while peer.write_all(b"1").await.is_ok() {
+        while peer.try_send("1").await.is_ok() {
             sleep(TIME / 4).await;
         }
     });
@@ -108,7 +110,7 @@ async fn the_deadline_of_an_exchange_ends_it_whatever_comes() {
 async fn the_deadline_of_an_exchange_includes_the_wait_for_a_connection() {
     let (client, mut server) = wired(Deadlines::new());
     let (holder, mut peer) = send(&client, &mut server).await;
-    peer.write_all(PART).await.unwrap();
+    peer.send(PART).await;
     let held = holder.await.unwrap().unwrap();
 
     let begun = Instant::now();
@@ -126,10 +128,10 @@ async fn deadlines_of_a_request_replace_those_of_its_client() {
     let (client, mut server) = wired(Deadlines::new().total(TIME));
     let patient = Request::get("http://h.test/").extension(Deadlines::new().head(TIME * 5));
     let asked = tokio::spawn(client.request(patient.body(String::new()).unwrap()));
-    let mut peer = server.recv().await.unwrap();
-    request(&mut peer).await;
+    let mut peer = Peer::new(server.recv().await.unwrap());
+    peer.request().await;
     sleep(TIME * 4).await;
-    peer.write_all(WHOLE).await.unwrap();
+    peer.send(WHOLE).await;
     let body = asked.await.unwrap().unwrap().into_body().collect().await;
     assert_eq!(body.unwrap().to_bytes(), "ok");
 }
@@ -141,8 +143,8 @@ async fn an_idle_connection_has_no_deadline() {
     let mut peer = used(&client, &mut server).await;
     sleep(TIME * 5).await;
     let asked = tokio::spawn(client.get("http://h.test/"));
-    request(&mut peer).await;
-    peer.write_all(WHOLE).await.unwrap();
+    peer.request().await;
+    peer.send(WHOLE).await;
     let response = asked.await.unwrap().unwrap();
     let allocation = response.body().allocation();
     assert!(allocation.from_cache.is_some());
@@ -172,29 +174,18 @@ fn wired(deadlines: Deadlines) -> (Client<Wire>, Ends) {
 }
 
 /// A GET by a new connection, whose other end has received it.
-async fn send(client: &Client<Wire>, server: &mut Ends) -> (Asked, DuplexStream) {
+async fn send(client: &Client<Wire>, server: &mut Ends) -> (Asked, End) {
     let asked = tokio::spawn(client.get("http://h.test/"));
-    let mut peer = server.recv().await.unwrap();
-    request(&mut peer).await;
+    let mut peer = Peer::new(server.recv().await.unwrap());
+    peer.request().await;
     (asked, peer)
 }
 
 /// The other end of a connection that has served a request.
-async fn used(client: &Client<Wire>, server: &mut Ends) -> DuplexStream {
+async fn used(client: &Client<Wire>, server: &mut Ends) -> End {
     let (asked, mut peer) = send(client, server).await;
-    peer.write_all(WHOLE).await.unwrap();
+    peer.send(WHOLE).await;
     let response = asked.await.unwrap().unwrap();
     response.into_body().collect().await.unwrap();
     peer
-}
-
-async fn request(peer: &mut DuplexStream) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(peer.read_u8().await.unwrap());
-    }
-}
-
-async fn closed(peer: &mut DuplexStream) {
-    assert_eq!(peer.read(&mut [0]).await.unwrap(), 0);
 }

@@ -259,9 +259,7 @@ async fn a_misdirected_request_of_http_2_leaves_the_others_on_its_connection() {
     let serve = async {
         let stream = wrong.request().await;
         wrong.answer_with(stream, "421").await;
-        let mut right = server.accept(10).await;
-        right.serve().await;
-        right
+        server.served().await
     };
     let (response, _right) = exchange(asked, serve).await;
     assert_eq!(status_and_resent(&response.unwrap()), (200, 1));

@@ -2,23 +2,18 @@
 
 use keepalive::{NetConnector, Tls};
 use keepalive_http::Http;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::support::tls::TlsServer;
-use crate::support::{Server, client_of, exchange, ok, text, within};
+use crate::support::{Peer, Server, client_of, exchange, ok, text, within};
 
 #[tokio::test]
 async fn two_responses_of_https_come_over_one_session() {
     let server = TlsServer::start(&[]).await;
     let (client, uri) = (client_of(Http::over(server.net()), 1), server.uri());
     tokio::spawn(async move {
-        let mut lines = BufReader::new(server.next().await).lines();
-        while let Some(line) = lines.next_line().await.unwrap() {
-            if line.is_empty() {
-                let answer = ok("hello");
-                lines.get_mut().write_all(answer.as_bytes()).await.unwrap();
-                lines.get_mut().flush().await.unwrap();
-            }
+        let mut peer = Peer::new(server.next().await);
+        while peer.head().await.is_some() {
+            peer.send(&ok("hello")).await;
         }
     });
     for _ in 0..2 {

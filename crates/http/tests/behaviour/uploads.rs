@@ -4,15 +4,12 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Channel, Full};
 use hyper::body::{Body, Bytes, Frame};
-use tokio::sync::mpsc;
 
 use crate::http2::{self, DATA};
 use crate::support::{Pair, Peer, client, eventually, exchange, ok, text, within};
@@ -27,19 +24,22 @@ fn boxed(body: impl Body<Data = Bytes, Error = Infallible> + Send + 'static) -> 
     UnsyncBoxBody::new(body.map_err(|never| match never {}))
 }
 
-/// A body in pieces, of unknown length.
-fn pieces(pieces: &[&'static str]) -> Upload {
-    let (sender, receiver) = mpsc::unbounded_channel();
+/// A body of unknown length, with these pieces so far.
+fn pieces(pieces: &[&'static str]) -> (Sender, Channel<Bytes, io::Error>) {
+    let (mut sender, body) = Channel::new(8);
     for piece in pieces {
-        sender.send(*piece).unwrap();
+        sender.try_send(Frame::data(Bytes::from(*piece))).unwrap();
     }
-    Upload(receiver)
+    (sender, body)
 }
+
+type Sender = http_body_util::channel::Sender<Bytes, io::Error>;
 
 #[tokio::test]
 async fn an_upload_is_framed_by_its_length_or_in_chunks() {
     let trailers = HeaderMap::from_iter([(HeaderName::from_static("sum"), "5".parse().unwrap())]);
     let trailers = std::future::ready(Some(Ok(trailers)));
+    let (_, in_pieces) = pieces(&["an ", "order"]);
     let known = "content-length: 5\r\n";
     let chunked = "transfer-encoding: chunked\r\n";
     for (body, framed, sent) in [
@@ -50,7 +50,7 @@ async fn an_upload_is_framed_by_its_length_or_in_chunks() {
             "5\r\norder\r\n0\r\nsum: 5\r\n\r\n",
         ),
         (
-            UnsyncBoxBody::new(pieces(&["an ", "order"])),
+            UnsyncBoxBody::new(in_pieces),
             chunked,
             "3\r\nan \r\n5\r\norder\r\n0\r\n\r\n",
         ),
@@ -93,7 +93,8 @@ async fn an_upload_whose_length_is_another_than_its_header_is_an_error() {
 #[tokio::test]
 async fn an_upload_that_fails_ends_the_exchange() {
     let pair = Pair::start().await;
-    let body = pieces(&["an ", Upload::FAILS]);
+    let (sender, body) = pieces(&["an "]);
+    sender.abort(io::Error::other("the disk is on fire"));
     let request = Request::put(pair.server.uri("/")).body(body).unwrap();
     let serve = async {
         let mut peer = pair.server.accept().await;
@@ -107,32 +108,6 @@ async fn an_upload_that_fails_ends_the_exchange() {
     assert_eq!(pair.client.manager().totals().open, 0);
 }
 
-/// A body that comes as it is sent here.
-struct Upload(mpsc::UnboundedReceiver<&'static str>);
-
-impl Upload {
-    /// A piece that is an error.
-    const FAILS: &str = "fails";
-}
-
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let piece = self.0.poll_recv(context);
-        piece.map(|piece| {
-            Some(match piece? {
-                Self::FAILS => Err(io::Error::other("the disk is on fire")),
-                piece => Ok(Frame::data(Bytes::from(piece))),
-            })
-        })
-    }
-}
-
 // A server may answer before it has read the whole request (RFC 9110, section 7.5). The connection
 // takes no other request until all of this one is sent.
 
@@ -140,30 +115,24 @@ impl Body for Upload {
 const REST: &str = "8\r\nthe rest\r\n0\r\n\r\n";
 
 /// An upload that was answered so when only its head had been sent.
-async fn answered_early(
-    answer: &str,
-) -> (
-    Pair,
-    Response<keepalive_http::Body>,
-    Peer,
-    mpsc::UnboundedSender<&'static str>,
-) {
+async fn answered_early(answer: &str) -> (Pair, Response<keepalive_http::Body>, Peer, Sender) {
     let pair = Pair::start().await;
-    let (sender, upload) = mpsc::unbounded_channel();
-    let request = Request::put(pair.server.uri("/"))
-        .body(Upload(upload))
-        .unwrap();
-    let asked = pair.client.request(request);
+    let (sender, upload) = pieces(&[]);
+    let request = Request::put(pair.server.uri("/")).body(upload);
+    let asked = pair.client.request(request.unwrap());
     let (response, peer) = exchange(asked, pair.server.serve(answer)).await;
     (pair, response.unwrap(), peer, sender)
+}
+
+async fn end(mut upload: Sender) {
+    upload.send_data(Bytes::from("the rest")).await.unwrap();
 }
 
 #[tokio::test]
 async fn an_early_response_frees_its_connection_when_the_upload_has_ended() {
     let (pair, response, mut peer, upload) = answered_early(&ok("early")).await;
     let rest = async {
-        upload.send("the rest").unwrap();
-        drop(upload);
+        end(upload).await;
         assert_eq!(peer.read(REST.len()).await, REST);
     };
     assert_eq!(exchange(text(response), rest).await.0, "early");
@@ -180,8 +149,7 @@ async fn the_end_of_an_early_response_does_not_wait_for_the_upload() {
     tokio::time::resume();
     assert_eq!(pair.client.manager().totals().leased, 1);
 
-    upload.send("the rest").unwrap();
-    drop(upload);
+    end(upload).await;
     assert_eq!(peer.read(REST.len()).await, REST);
     let is_idle = || pair.client.manager().totals().idle == 1;
     eventually("the connection is given back", is_idle).await;
@@ -202,12 +170,13 @@ async fn an_early_response_closes_its_connection_if_the_upload_goes_on_for_a_sec
 #[tokio::test]
 async fn an_early_response_that_announces_a_close_ends_the_upload() {
     let head = "HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 2\r\n\r\n";
-    let (pair, response, mut peer, upload) = answered_early(&format!("{head}no")).await;
+    let (pair, response, mut peer, mut upload) = answered_early(&format!("{head}no")).await;
     assert_eq!(response.status(), 413);
     assert_eq!(text(response).await, "no");
     peer.closed().await;
     assert_eq!(pair.client.manager().totals().open, 0);
-    within(upload.closed()).await;
+    let given_up = async { while upload.send_data(Bytes::from("more")).await.is_ok() {} };
+    within(given_up).await;
 }
 
 // H16, RFC 9110, section 10.1.1: with `expect: 100-continue`, the client sends a body only after
@@ -291,8 +260,7 @@ async fn an_expecting_body_is_sent_at_once_by_http_2() {
     let client = http2::client(1).expect_timeout(LONG);
     let asked = client.request(expecting(server.uri("/")));
     let serve = async {
-        let mut peer = server.accept(10).await;
-        let stream = peer.request().await;
+        let (mut peer, stream) = server.asked().await;
         assert_eq!(peer.next(DATA).await.payload, b"order");
         peer.answer(stream).await;
         peer

@@ -4,8 +4,8 @@ use std::any::type_name;
 use std::error::Error;
 use std::fmt;
 use std::iter::successors;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 use http::{Method, Request, Response, Version};
 use http_body_util::{BodyExt, Empty, Full};
@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy as theirs;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use keepalive_http::legacy as ours;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::yield_now;
 
 use crate::support::pipe::{Fars, Pipes};
@@ -161,21 +162,23 @@ struct Seen {
 
 /// Reads until nothing more comes, answers, and reads to the end.
 async fn serve(mut fars: Fars) -> String {
-    let Some((_, mut far)) = within(fars.recv()).await else {
+    let Some((_, far)) = within(fars.recv()).await else {
         return String::new();
     };
-    let mut sent = String::new();
-    let mut quiet = 0;
+    let mut far = far.into_stream();
+    let (mut sent, mut quiet) = (Vec::new(), 0);
     while quiet < 50 {
-        match far.read_now() {
-            Poll::Ready(text) if text.is_empty() => return sent,
-            Poll::Ready(text) => (sent, quiet) = (sent + &text, 0),
+        let read = pin!(far.read_buf(&mut sent));
+        match read.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(1..)) => quiet = 0,
+            Poll::Ready(_) => return String::from_utf8(sent).unwrap(),
             Poll::Pending => quiet += 1,
         }
         yield_now().await;
     }
-    far.send(&ok("")).await;
-    sent + &within(far.rest()).await
+    far.write_all(ok("").as_bytes()).await.unwrap();
+    within(far.read_to_end(&mut sent)).await.unwrap();
+    String::from_utf8(sent).unwrap()
 }
 
 /// An error and its chain of sources.

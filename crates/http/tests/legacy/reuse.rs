@@ -5,18 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
-use http_body_util::Empty;
+use http_body_util::{Channel, Empty};
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use keepalive_http::legacy::Client;
 use keepalive_http::legacy::connect::capture_connection;
-use tokio::sync::{Barrier, mpsc};
+use tokio::sync::Barrier;
 
-use crate::support::{
-    Pair, Pieces, Server, Told, builder, eventually, exchange, get, ok, text, within,
-};
+use crate::support::{Pair, Server, Told, builder, eventually, exchange, get, ok, text, within};
 
 #[tokio::test]
 async fn a_connection_is_used_again_after_a_response_that_was_read() {
@@ -51,15 +49,15 @@ async fn a_connection_is_not_used_again_after_a_body_in_answer_to_head() {
 async fn a_connection_is_not_used_again_while_its_request_is_still_being_sent() {
     let server = Server::start().await;
     let connector = Told::new();
-    let (sender, pieces) = mpsc::channel(1);
+    let (mut sender, pieces) = Channel::<Bytes>::new(1);
     let client = builder().build(connector.clone());
-    let request = Request::post(server.uri("/a")).body(Pieces(pieces));
+    let request = Request::post(server.uri("/a")).body(pieces);
     let (response, mut peer) =
         exchange(client.request(request.unwrap()), server.serve(ok(""))).await;
     assert_eq!(response.unwrap().status(), 200);
     let manager = client.manager().unwrap();
     assert_eq!(manager.stats().total.leased, 1);
-    sender.send(Bytes::from("hello")).await.unwrap();
+    sender.send_data(Bytes::from("hello")).await.unwrap();
     drop(sender);
     assert_eq!(peer.read(15).await, "5\r\nhello\r\n0\r\n\r\n");
     eventually("it is given back", || manager.stats().total.idle == 1).await;

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use http::{Request, Uri, Version};
 use keepalive::{Attempt, ConnectError, Connection, Connector, Manager, NetConnector, Unusable};
 use keepalive_http::{Client, Http};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use keepalive_testkit::http_server;
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::server::TlsStream;
 
@@ -182,14 +183,13 @@ async fn spoken(known: &[&str], http: fn(NetConnector) -> Http) -> Outcome {
     within(client.get(uri)).await
 }
 
-async fn serve(mut stream: TlsStream<TcpStream>) {
+async fn serve(stream: TlsStream<TcpStream>) {
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         let mut peer = Peer::greet(stream, 10).await;
         peer.serve().await;
         peer.ignored().await;
     } else {
-        answer_http_1(&mut stream, "").await;
-        let _closed = stream.read(&mut [0]).await;
+        let _closed = answer_http_1(stream, "").await.head().await;
     }
 }
 
@@ -202,21 +202,19 @@ async fn a_server_that_requires_http_1_is_sent_it_once_and_from_then_on() {
     let client = client_of(Http::over(server.net()), 1);
     let order = Request::post(server.uri()).body("an order".to_owned());
     let asked = tokio::spawn(client.request(order.unwrap()));
-    let mut peer = Peer::greet(within(server.next()).await, 10).await;
+    let mut peer = Peer::greet(server.next().await, 10).await;
     let stream = peer.request().await;
     peer.reset(stream, HTTP_1_1_REQUIRED).await;
 
-    let mut tls = within(server.next()).await;
-    answer_http_1(&mut tls, "an order").await;
+    let peer = answer_http_1(server.next().await, "an order").await;
     let response = answered(asked).await;
     assert_eq!(response.version(), Version::HTTP_11);
     assert_eq!(allocation(&response).resent, 1);
     drop(response);
-    drop(tls);
+    drop(peer);
 
     let asked = ask(&client, server.uri());
-    let mut tls = within(server.next()).await;
-    answer_http_1(&mut tls, "").await;
+    let _peer = answer_http_1(server.next().await, "").await;
     let response = answered(asked).await;
     assert_eq!(response.version(), Version::HTTP_11);
     assert_eq!(allocation(&response).resent, 0);
@@ -226,21 +224,22 @@ async fn a_server_that_requires_http_1_is_sent_it_once_and_from_then_on() {
 async fn a_server_that_requires_http_1_is_an_error_where_only_http_2_is_wanted() {
     let (server, client) = (Server::start().await, client(1));
     let asked = ask(&client, server.uri("/"));
-    let mut peer = server.accept(10).await;
-    let stream = peer.request().await;
+    let (mut peer, stream) = server.asked().await;
     peer.reset(stream, HTTP_1_1_REQUIRED).await;
     let error = failed(asked).await;
     assert_eq!((error.function(), error.resent()), ("response", 0));
 }
 
 /// Reads a request of HTTP/1.1, and answers it.
-async fn answer_http_1(tls: &mut TlsStream<TcpStream>, body: &str) {
-    let mut request = Vec::new();
-    while !request.ends_with(format!("\r\n\r\n{body}").as_bytes()) {
-        request.push(within(tls.read_u8()).await.unwrap());
-    }
-    within(tls.write_all(ok("").as_bytes())).await.unwrap();
-    within(tls.flush()).await.unwrap();
+async fn answer_http_1(
+    tls: TlsStream<TcpStream>,
+    body: &str,
+) -> http_server::Peer<TlsStream<TcpStream>> {
+    let mut peer = http_server::Peer::new(tls);
+    peer.request().await;
+    assert_eq!(peer.read(body.len()).await, body);
+    peer.send(&ok("")).await;
+    peer
 }
 
 // C4: before it lends a connection again, the manager checks its socket. A TLS session then reads

@@ -31,8 +31,7 @@ async fn a_second_goaway_sends_only_the_requests_after_its_last_stream_again() {
     old.goaway_after(u32::MAX >> 1).await;
     old.goaway_after(last).await;
 
-    let mut new = server.accept(10).await;
-    let again = new.request().await;
+    let (mut new, again) = server.asked().await;
     old.answer(last).await;
     old.end(stream, "the rest").await;
     new.answer(again).await;
@@ -65,11 +64,9 @@ async fn a_goaway_closes_an_idle_connection_at_once() {
 async fn a_post_that_a_goaway_passes_over_is_sent_again_on_another_connection() {
     let (server, client) = (Server::start().await, client(1));
     let asked = order(&client, server.uri("/"));
-    let mut peer = server.accept(10).await;
-    peer.request().await;
+    let (mut peer, _) = server.asked().await;
     peer.goaway_after(0).await;
-    let mut peer = server.accept(10).await;
-    peer.serve().await;
+    let _peer = server.served().await;
     assert_eq!(allocation(&answered(asked).await).resent, 1);
     assert_eq!(client.manager().totals().opened, 2);
 }
@@ -78,8 +75,7 @@ async fn a_post_that_a_goaway_passes_over_is_sent_again_on_another_connection() 
 async fn a_post_that_a_goaway_includes_is_not_sent_again() {
     let (server, client) = (Server::start().await, client(1));
     let asked = order(&client, server.uri("/"));
-    let mut peer = server.accept(10).await;
-    peer.request().await;
+    let (mut peer, _) = server.asked().await;
     peer.goaway().await;
     drop(peer);
     let error = failed(asked).await;
@@ -91,8 +87,7 @@ async fn a_post_that_goaways_pass_over_is_sent_again_no_more_often_than_retries_
     let (server, client) = (Server::start().await, client(1).retries(1));
     let asked = order(&client, server.uri("/"));
     for _ in 0..2 {
-        let mut peer = server.accept(10).await;
-        peer.request().await;
+        let (mut peer, _) = server.asked().await;
         peer.goaway_after(0).await;
     }
     let error = failed(asked).await;
@@ -107,8 +102,7 @@ async fn a_post_that_a_goaway_for_an_error_passes_over_is_sent_again_after_a_pau
     let stream = peer.request().await;
     let turned_away = Instant::now();
     peer.goaway_for(stream - 2, ENHANCE_YOUR_CALM).await;
-    let mut peer = server.accept(10).await;
-    let stream = peer.request().await;
+    let (mut peer, stream) = server.asked().await;
     let waited = turned_away.elapsed();
     assert!(waited >= Duration::from_millis(10), "{waited:?}");
     peer.answer(stream).await;

@@ -36,8 +36,7 @@ async fn a_get_lost_with_a_used_connection_is_sent_again_and_a_post_is_not() {
 
     let error = failed(post).await;
     assert_eq!((error.function(), error.resent()), ("response", 0));
-    let mut peer = server.accept(10).await;
-    peer.serve().await;
+    let peer = server.served().await;
     assert_eq!(allocation(&answered(get).await).resent, 1);
     drop(peer);
     let closed = || client.manager().totals().open == 0;
@@ -48,8 +47,7 @@ async fn a_get_lost_with_a_used_connection_is_sent_again_and_a_post_is_not() {
 async fn a_get_lost_with_a_fresh_connection_is_not_sent_again() {
     let (server, client) = (Server::start().await, client(1));
     let asked = ask(&client, server.uri("/"));
-    let mut peer = server.accept(10).await;
-    peer.request().await;
+    let (peer, _) = server.asked().await;
     drop(peer);
     let error = failed(asked).await;
     assert_eq!((error.function(), error.resent()), ("response", 0));

@@ -47,11 +47,24 @@ async fn failed(asked: JoinHandle<Outcome>) -> Error {
 }
 
 impl Server {
+    /// The next connection, and the stream of its first request.
+    pub(crate) async fn asked(&self) -> (frames::Peer, u32) {
+        let mut peer = self.accept(10).await;
+        let stream = peer.request().await;
+        (peer, stream)
+    }
+
+    /// The next connection, whose first request is answered.
+    pub(crate) async fn served(&self) -> frames::Peer {
+        let mut peer = self.accept(10).await;
+        peer.serve().await;
+        peer
+    }
+
     /// A new connection that has answered a GET.
     pub(crate) async fn used(&self, client: &Client) -> frames::Peer {
         let asked = ask(client, self.uri("/"));
-        let mut peer = self.accept(10).await;
-        peer.serve().await;
+        let peer = self.served().await;
         answered(asked).await;
         peer
     }
@@ -59,8 +72,7 @@ impl Server {
     /// A new connection, and the stream of a response on it whose body has not come.
     pub(crate) async fn begun(&self, client: &Client) -> (frames::Peer, u32, Response<Body>) {
         let asked = ask(client, self.uri("/"));
-        let mut peer = self.accept(10).await;
-        let stream = peer.request().await;
+        let (mut peer, stream) = self.asked().await;
         peer.begin(stream).await;
         (peer, stream, answered(asked).await)
     }

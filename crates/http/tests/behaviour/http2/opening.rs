@@ -6,12 +6,7 @@
 use keepalive::{FromCache, Reason};
 use tokio::net::TcpListener;
 #[cfg(feature = "tls")]
-use {
-    crate::support::client_of,
-    crate::support::tls::TlsServer,
-    keepalive_http::Http,
-    tokio::io::{AsyncReadExt, AsyncWriteExt},
-};
+use {crate::support::client_of, crate::support::tls::TlsServer, keepalive_http::Http};
 
 use super::crowd::Crowd;
 use super::frames::Server;
@@ -167,16 +162,11 @@ async fn the_version_that_a_host_spoke_is_remembered_until_it_speaks_another() {
 
 /// Answers requests of HTTP/1.1 until the client closes.
 #[cfg(feature = "tls")]
-async fn serve_http_1(mut peer: tokio_rustls::server::TlsStream<tokio::net::TcpStream>) {
-    let mut head = Vec::new();
-    while let Ok(byte) = peer.read_u8().await {
-        head.push(byte);
-        if head.ends_with(b"\r\n\r\n") {
-            assert_eq!(head[..4], *b"GET ");
-            head.clear();
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-            within(peer.write_all(answer)).await.unwrap();
-        }
+async fn serve_http_1(stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>) {
+    let mut peer = crate::support::Peer::new(stream);
+    while let Some(head) = peer.head().await {
+        assert!(head.starts_with("GET "), "{head}");
+        peer.send(&crate::support::ok("")).await;
     }
 }
 

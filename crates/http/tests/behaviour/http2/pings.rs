@@ -46,8 +46,7 @@ async fn an_answer_to_a_ping_may_take_for_ever() {
     let http = http.http2_keep_alive(Duration::from_millis(50), Duration::MAX);
     let (server, client) = (Server::start().await, client_of(http, 1));
     let asked = ask(&client, server.uri("/"));
-    let mut peer = server.accept(10).await;
-    let stream = peer.request().await;
+    let (mut peer, stream) = server.asked().await;
     peer.next(PING).await;
     peer.answer(stream).await;
     answered(asked).await;
@@ -60,11 +59,7 @@ async fn a_get_on_a_connection_without_an_answer_to_a_ping_goes_to_another_in_ti
     let mut gone = server.used(&client).await;
     let begun = Instant::now();
     let asked = ask(&client, server.uri("/"));
-    let serve = async {
-        let mut peer = server.accept(10).await;
-        peer.serve().await;
-        peer
-    };
+    let serve = server.served();
     // It reads, and answers nothing.
     let (_, _peer) = exchange(gone.ignored(), serve).await;
     answered(asked).await;
@@ -119,8 +114,7 @@ async fn a_request_cancelled_in_silence_sends_the_next_to_another_connection_at_
     let given_up = timeout(Duration::from_millis(1100), client.get(server.uri("/")));
     assert!(given_up.await.is_err());
     let asked = ask(&client, server.uri("/"));
-    let mut peer = server.accept(10).await;
-    peer.serve().await;
+    let _peer = server.served().await;
     answered(asked).await;
     within(silent.ignored()).await;
     eventually("it is closed", || client.manager().totals().open == 1).await;

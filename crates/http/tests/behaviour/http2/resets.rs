@@ -7,11 +7,11 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::Request;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Channel, Full};
 use hyper::body::Bytes;
 use keepalive::Manager;
 use keepalive_http::{Client, Deadline, Deadlines, Http};
@@ -69,8 +69,7 @@ async fn a_reset_on_a_living_connection_is_final_and_leaves_the_others() {
 async fn a_refused_post_is_sent_again_with_its_body() {
     let (server, client) = (Server::start().await, client(1));
     let asked = order(&client, server.uri("/"));
-    let mut peer = server.accept(10).await;
-    let stream = peer.request().await;
+    let (mut peer, stream) = server.asked().await;
     assert_eq!(peer.next(DATA).await.payload, b"an order");
     peer.reset(stream, REFUSED_STREAM).await;
 
@@ -87,8 +86,7 @@ async fn a_refused_post_whose_body_can_be_had_but_once_is_not_sent_again() {
     let body = Full::new(Bytes::from_static(b"an order")).map_frame(|frame| frame);
     let request = Request::post(server.uri("/")).body(body).unwrap();
     let asked = tokio::spawn(client.request(request));
-    let mut peer = server.accept(10).await;
-    let stream = peer.request().await;
+    let (mut peer, stream) = server.asked().await;
     peer.reset(stream, REFUSED_STREAM).await;
     let error = failed(asked).await;
     assert_eq!((error.function(), error.resent()), ("response", 0));
@@ -100,8 +98,7 @@ async fn a_refused_post_whose_body_can_be_had_but_once_is_not_sent_again() {
 async fn a_refused_get_is_sent_again_after_a_pause() {
     let (server, client) = (Server::start().await, client(1));
     let asked = ask(&client, server.uri("/"));
-    let mut peer = server.accept(10).await;
-    let mut stream = peer.request().await;
+    let (mut peer, mut stream) = server.asked().await;
     for _ in 0..3 {
         let refused = Instant::now();
         peer.reset(stream, REFUSED_STREAM).await;
@@ -134,10 +131,10 @@ async fn a_refused_get_is_sent_again_no_more_often_than_retries_allow() {
 #[tokio::test]
 async fn a_complete_answer_counts_although_the_stream_is_reset() {
     let (server, client) = (Server::start().await, client(1));
-    let request = Request::post(server.uri("/")).body(Endless).unwrap();
+    let (_sender, endless) = Channel::<Bytes>::new(1);
+    let request = Request::post(server.uri("/")).body(endless).unwrap();
     let asked = tokio::spawn(client.request(request));
-    let mut peer = server.accept(10).await;
-    let stream = peer.request().await;
+    let (mut peer, stream) = server.asked().await;
     peer.begin(stream).await;
     peer.end(stream, "enough").await;
     peer.reset(stream, NO_ERROR).await;
@@ -154,21 +151,6 @@ async fn an_answer_cut_short_by_a_reset_without_an_error_is_an_error() {
     let error = within(response.into_body().collect()).await.unwrap_err();
     assert_eq!(error.function(), "body", "{error}");
     assert_eq!(client.manager().totals().idle, 1, "the connection lives");
-}
-
-/// A body that never ends, and never yields a frame.
-struct Endless;
-
-impl http_body::Body for Endless {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        Poll::Pending
-    }
 }
 
 // C2 on a shared connection: the other exchanges go on, and so does the connection.

@@ -2,7 +2,6 @@
 
 pub(crate) mod pipe;
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -12,13 +11,13 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Empty};
-use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::body::{Bytes, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use keepalive::Counts;
 use keepalive_http::legacy::connect::{Connected, Connection};
 use keepalive_http::legacy::{Builder, Client, Error, ResponseFuture};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tower_service::Service;
 
 pub(crate) use keepalive_testkit::http_server::{Peer, Server, eventually, exchange, ok, within};
@@ -119,22 +118,6 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.closed.send_modify(|closed| *closed += 1);
-    }
-}
-
-/// The body of a request, which comes piece by piece.
-pub(crate) struct Pieces(pub(crate) mpsc::Receiver<Bytes>);
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let piece = self.0.poll_recv(context);
-        piece.map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 }
 

@@ -3,16 +3,16 @@
 use std::future::{Ready, ready};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use keepalive_http::legacy::connect::{Connected, Connection};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, DuplexStream, ReadBuf};
 use tokio::sync::mpsc;
 use tower_service::Service;
 
-use super::within;
+use super::Peer;
 
 /// Sends the URI and the other end of each connection to a test.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ impl Service<Uri> for Pipes {
             io: near,
             outcome: self.outcome,
         };
-        let sent = self.asked.send((uri, Far(far)));
+        let sent = self.asked.send((uri, Far::new(far)));
         let sent = sent.map_err(|_| io::Error::other("the test has ended"));
         ready(sent.map(|()| TokioIo::new(pipe)))
     }
@@ -65,42 +65,7 @@ impl Service<Uri> for Pipes {
 pub(crate) type Fars = mpsc::UnboundedReceiver<(Uri, Far)>;
 
 /// The other end of a connection.
-pub(crate) struct Far(DuplexStream);
-
-impl Far {
-    /// Reads the head of a request, and answers.
-    pub(crate) async fn serve(&mut self, answer: impl AsRef<str>) -> String {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(within(self.0.read_u8()).await.unwrap());
-        }
-        self.send(answer.as_ref()).await;
-        String::from_utf8(head).unwrap()
-    }
-
-    /// The bytes that have arrived; empty at the end of the stream.
-    pub(crate) fn read_now(&mut self) -> Poll<String> {
-        let mut bytes = [0; 1024];
-        let mut buffer = ReadBuf::new(&mut bytes);
-        let mut context = Context::from_waker(Waker::noop());
-        let read = Pin::new(&mut self.0).poll_read(&mut context, &mut buffer);
-        read.map(|read| {
-            read.unwrap();
-            String::from_utf8(buffer.filled().to_vec()).unwrap()
-        })
-    }
-
-    /// Reads to the end.
-    pub(crate) async fn rest(&mut self) -> String {
-        let mut text = String::new();
-        within(self.0.read_to_string(&mut text)).await.unwrap();
-        text
-    }
-
-    pub(crate) async fn send(&mut self, text: &str) {
-        within(self.0.write_all(text.as_bytes())).await.unwrap();
-    }
-}
+pub(crate) type Far = Peer<DuplexStream>;
 
 pub(crate) struct Pipe {
     io: DuplexStream,
