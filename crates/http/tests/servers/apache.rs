@@ -6,31 +6,17 @@ use std::process::Command;
 
 use http::Version;
 
-use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
-use keepalive_testkit::net::program::find;
+use crate::front::{Closes, PER_CONNECTION, Place, check};
 
 #[test]
 fn apache_answers_every_request_by_either_version() {
-    for (tls, version) in [(false, Version::HTTP_11), (true, Version::HTTP_2)] {
-        run(tls, version);
-    }
-}
-
-fn run(tls: bool, version: Version) {
-    let Some(apache) = find("apache2") else {
-        return;
-    };
-    let way = Way {
-        tls,
-        version,
-        numbered: false,
-        // By HTTP/2 only once nothing is on its way, and with so many tasks that may never be.
-        closes: (version == Version::HTTP_11).then_some(Closes::Announced),
-    };
-    check("Apache", way, |place| {
+    let ways = [(false, Version::HTTP_11), (true, Version::HTTP_2)];
+    // By HTTP/2 only once nothing is on its way, and with so many tasks that may never be.
+    let closes = |_, version| (version == Version::HTTP_11).then_some(Closes::Announced);
+    check("apache2", ways, false, closes, |apache, place| {
         let file = place.folder.join("apache.conf");
         fs::write(&file, configuration(place)).unwrap();
-        let mut command = Command::new(&apache);
+        let mut command = Command::new(apache);
         command.args(["-D", "FOREGROUND"]).arg("-f").arg(file);
         command
     });

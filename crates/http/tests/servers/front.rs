@@ -1,14 +1,14 @@
 //! A server in front of the one that echoes, and a run of requests through it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use http::Version;
 use keepalive::{Manager, NetConnector, Tls};
 use keepalive_http::{Client, Http};
-use keepalive_testkit::net::program::{Program, free_port};
+use keepalive_testkit::net::program::{Program, find, free_port};
 use keepalive_testkit::tls::Identity;
 use tempfile::TempDir;
 use tokio::runtime::Builder;
@@ -27,10 +27,17 @@ pub(crate) struct Way {
     pub(crate) version: Version,
     /// Whether its log names connections by numbers of their own; it names ports otherwise, which
     /// come again.
-    pub(crate) numbered: bool,
+    numbered: bool,
     /// How it closes connections, if it does.
     pub(crate) closes: Option<Closes>,
 }
+
+pub(crate) const ALL_WAYS: [(bool, Version); 4] = [
+    (false, Version::HTTP_11),
+    (true, Version::HTTP_11),
+    (false, Version::HTTP_2),
+    (true, Version::HTTP_2),
+];
 
 /// How a server closes a connection that can serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +63,28 @@ impl Place {
     }
 }
 
+/// Checks a server in these ways, with TLS or without, and by this version.
+pub(crate) fn check<const N: usize>(
+    name: &str,
+    ways: [(bool, Version); N],
+    numbered: bool,
+    closes: fn(bool, Version) -> Option<Closes>,
+    command: impl Fn(&Path, &Place) -> Command,
+) {
+    let Some(program) = find(name) else { return };
+    for (tls, version) in ways {
+        let way = Way {
+            tls,
+            version,
+            numbered,
+            closes: closes(tls, version),
+        };
+        run(name, way, |place| command(&program, place));
+    }
+}
+
 /// Starts a server, whose log is `access.log`, and sends it everything.
-pub(crate) fn check(name: &str, way: Way, command: impl FnOnce(&Place) -> Command) {
+fn run(name: &str, way: Way, command: impl FnOnce(&Place) -> Command) {
     println!("{name}, {way:?}:");
     let mut builder = Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().unwrap();

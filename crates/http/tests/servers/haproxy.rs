@@ -6,39 +6,19 @@ use std::process::Command;
 
 use http::Version;
 
-use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
-use keepalive_testkit::net::program::find;
+use crate::front::{ALL_WAYS, Closes, PER_CONNECTION, Place, check};
 
 #[test]
 fn haproxy_answers_every_request_by_either_version() {
-    for (tls, version) in [
-        (false, Version::HTTP_11),
-        (true, Version::HTTP_11),
-        (false, Version::HTTP_2),
-        (true, Version::HTTP_2),
-    ] {
-        run(tls, version);
-    }
-}
-
-fn run(tls: bool, version: Version) {
-    let Some(haproxy) = find("haproxy") else {
-        return;
-    };
-    let way = Way {
-        tls,
-        version,
-        numbered: true,
-        closes: (version == Version::HTTP_11).then_some(Closes::Announced),
-    };
-    check("HAProxy", way, |place| {
+    let closes = |_, version| (version == Version::HTTP_11).then_some(Closes::Announced);
+    check("haproxy", ALL_WAYS, true, closes, |haproxy, place| {
         let pair = ["cert.pem", "key.pem"].map(|name| fs::read(place.file(name)).unwrap());
         fs::write(place.folder.join("pair.pem"), pair.concat()).unwrap();
         fs::write(place.folder.join("haproxy.conf"), configuration(place)).unwrap();
         // It writes its log to its output alone, or to a daemon.
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" -db -f \"$1\" > \"$2\""]);
-        command.arg(&haproxy);
+        command.arg(haproxy);
         command.args([place.file("haproxy.conf"), place.file("access.log")]);
         command
     });

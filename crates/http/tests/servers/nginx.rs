@@ -1,33 +1,15 @@
 //! nginx, which ends a connection after so many requests: by `connection: close`, or by a GOAWAY.
 
 use http::Version;
-
-use crate::front::{Closes, PER_CONNECTION, Place, Way, check};
 use keepalive_testkit::net::nginx::nginx;
-use keepalive_testkit::net::program::find;
+
+use crate::front::{ALL_WAYS, Closes, PER_CONNECTION, Place, check};
 
 #[test]
 fn nginx_answers_every_request_by_either_version() {
-    for (tls, version) in [
-        (true, Version::HTTP_11),
-        (true, Version::HTTP_2),
-        (false, Version::HTTP_2),
-    ] {
-        run(tls, version);
-    }
-}
-
-fn run(tls: bool, version: Version) {
-    if find("nginx").is_none() {
-        return;
-    }
-    let way = Way {
-        tls,
-        version,
-        numbered: true,
-        closes: Some(Closes::Announced),
-    };
-    check("nginx", way, |place| {
+    let [_, ways @ ..] = ALL_WAYS;
+    let closes = |_, _| Some(Closes::Announced);
+    check("nginx", ways, true, closes, |_, place| {
         nginx(&place.folder, &settings(place)).expect("it was there")
     });
 }

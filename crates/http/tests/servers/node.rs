@@ -6,41 +6,22 @@ use std::process::Command;
 
 use http::Version;
 
-use crate::front::{Closes, PER_CONNECTION, Way, check};
-use keepalive_testkit::net::program::find;
+use crate::front::{ALL_WAYS, Closes, PER_CONNECTION, check};
 
 #[test]
 fn node_answers_every_request_by_either_version() {
-    for (tls, version) in [
-        (false, Version::HTTP_11),
-        (true, Version::HTTP_11),
-        (false, Version::HTTP_2),
-        (true, Version::HTTP_2),
-    ] {
-        run(tls, version);
-    }
-}
-
-fn run(tls: bool, version: Version) {
-    let Some(node) = find("node") else { return };
-    let closes = match (tls, version) {
-        (false, Version::HTTP_11) => Closes::Silently,
-        _ => Closes::Announced,
+    let closes = |tls, version| match (tls, version) {
+        (false, Version::HTTP_11) => Some(Closes::Silently),
+        _ => Some(Closes::Announced),
     };
-    let way = Way {
-        tls,
-        version,
-        numbered: true,
-        closes: Some(closes),
-    };
-    check("Node", way, |place| {
+    check("node", ALL_WAYS, true, closes, |node, place| {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/node.mjs");
-        let mut command = Command::new(&node);
+        let mut command = Command::new(node);
         command.arg(script).arg(&place.folder);
         command.args([place.port.to_string(), PER_CONNECTION.to_string()]);
-        command.arg(if tls { "tls" } else { "clear" });
-        command.arg(format!("{version:?}"));
-        command.arg(format!("{closes:?}"));
+        command.arg(if place.way.tls { "tls" } else { "clear" });
+        command.arg(format!("{:?}", place.way.version));
+        command.arg(format!("{:?}", place.way.closes.unwrap()));
         command
     });
 }
