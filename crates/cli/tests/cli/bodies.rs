@@ -4,32 +4,30 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use crate::program::{Ended, command, keepalive, on_a_terminal, run};
+use tempfile::TempDir;
+
+use crate::program::{Ended, cli, command, on_a_terminal, run};
 use crate::server::Server;
 use crate::site::{Site, gzip};
 
-/// Runs in `folder`.
-fn within(folder: &Path, line: &str) -> Ended {
-    run(command(line).current_dir(folder))
+/// Fetches `what` by a program whose working directory is `folder`.
+fn fetch_in(folder: &TempDir, what: &str) -> Ended {
+    run(command(&format!("fetch {what}")).current_dir(folder))
 }
 
 /// The files in `folder` and below, with their content.
-fn files(folder: &Path) -> Vec<String> {
+fn files(folder: &Path) -> String {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        match path.is_dir() {
-            true => files.extend(
-                self::files(&path)
-                    .iter()
-                    .map(|file| format!("{name}/{file}")),
-            ),
-            false => files.push(format!("{name}: {}", fs::read_to_string(&path).unwrap())),
-        }
+        let name = path.file_name().unwrap().to_str().unwrap();
+        files.push(match path.is_dir() {
+            true => format!("{name}/({})", self::files(&path)),
+            false => format!("{name}: {}", fs::read_to_string(&path).unwrap()),
+        });
     }
     files.sort();
-    files
+    files.join(", ")
 }
 
 #[test]
@@ -37,74 +35,47 @@ fn each_combination_of_urls_and_flags_has_its_destination_of_bodies() {
     const SUMMARY: &str = "[summary]";
     let server = Server::start();
     let [a, b] = ["/a", "/b"].map(|path| server.url(path));
-    let one = "000001-127.0.0.1-a: hello";
-    let both = [one, "000002-127.0.0.1-b: hello"];
-    let in_folder = |name: &str| both.map(|file| format!("{name}/{file}")).to_vec();
-    let file = |name: &str| vec![format!("{name}: hello")];
+    let one = "folder/(000001-127.0.0.1-a: hello)";
+    let both = "folder/(000001-127.0.0.1-a: hello, 000002-127.0.0.1-b: hello)";
     // The flags, and the expected standard output, standard error and files.
     for (flags, stdout, stderr, saved) in [
-        (a.clone(), "hello", "", vec![]),
-        (format!("{a} --summary"), "hello", SUMMARY, vec![]),
-        (format!("{a} -o -"), "hello", "", vec![]),
-        (format!("{a} -o file"), "", "", file("file")),
+        (a.clone(), "hello", "", ""),
+        (format!("{a} --summary"), "hello", SUMMARY, ""),
+        (format!("{a} -o -"), "hello", "", ""),
+        (format!("{a} -o file"), "", "", "file: hello"),
         (
             format!("{a} --output file --summary"),
             "",
             SUMMARY,
-            file("file"),
+            "file: hello",
         ),
-        (format!("{a} -o there"), "", "", vec![]),
-        (format!("{a} -O"), "", "", file("a")),
-        (format!("{a} --remote-name"), "", "", file("a")),
-        (
-            format!("{a} -o folder/"),
-            SUMMARY,
-            "",
-            vec![format!("folder/{one}")],
-        ),
-        (format!("{a} --jsonl lines"), "hello", "", vec![]),
-        (format!("{a} --jsonl -"), "{}", SUMMARY, vec![]),
-        (format!("{a} --jsonl - -o file"), "{}", "", file("file")),
-        (format!("{a} {b}"), SUMMARY, "", vec![]),
-        (format!("{a} {b} -o -"), "hellohello", SUMMARY, vec![]),
-        (
-            format!("{a} {b} -o folder"),
-            SUMMARY,
-            "",
-            in_folder("folder"),
-        ),
-        (
-            format!("{a} {b} -O"),
-            SUMMARY,
-            "",
-            ["a: hello", "b: hello"].map(str::to_owned).to_vec(),
-        ),
+        (format!("{a} -o there"), "", "", ""),
+        (format!("{a} -O"), "", "", "a: hello"),
+        (format!("{a} --remote-name"), "", "", "a: hello"),
+        (format!("{a} -o folder/"), SUMMARY, "", one),
+        (format!("{a} --jsonl lines"), "hello", "", ""),
+        (format!("{a} --jsonl -"), "{}", SUMMARY, ""),
+        (format!("{a} --jsonl - -o file"), "{}", "", "file: hello"),
+        (format!("{a} {b}"), SUMMARY, "", ""),
+        (format!("{a} {b} -o -"), "hellohello", SUMMARY, ""),
+        (format!("{a} {b} -o folder"), SUMMARY, "", both),
+        (format!("{a} {b} -O"), SUMMARY, "", "a: hello, b: hello"),
         (
             format!("{a} {b} -O --jsonl lines"),
             SUMMARY,
             "",
-            ["a: hello", "b: hello"].map(str::to_owned).to_vec(),
+            "a: hello, b: hello",
         ),
-        (format!("{a} --repeat 2"), SUMMARY, "", vec![]),
-        (
-            format!("{a} --repeat 2 -o -"),
-            "hellohello",
-            SUMMARY,
-            vec![],
-        ),
-        ("--input urls".to_owned(), SUMMARY, "", vec![]),
-        (
-            "--input urls -o folder".to_owned(),
-            SUMMARY,
-            "",
-            vec![format!("folder/{one}")],
-        ),
+        (format!("{a} --repeat 2"), SUMMARY, "", ""),
+        (format!("{a} --repeat 2 -o -"), "hellohello", SUMMARY, ""),
+        ("--input urls".to_owned(), SUMMARY, "", ""),
+        ("--input urls -o folder".to_owned(), SUMMARY, "", one),
     ] {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("urls"), &a).unwrap();
         let there = folder.path().join("there");
         fs::write(&there, "of an earlier run").unwrap();
-        let run = within(folder.path(), &format!("fetch {flags}")).exits(0);
+        let run = fetch_in(&folder, &flags).exits(0);
         for (text, expected) in [(&run.stdout, stdout), (&run.stderr, stderr)] {
             match expected {
                 SUMMARY => assert!(text.contains(" fetched, 0 failed"), "{flags}: {run:?}"),
@@ -134,26 +105,18 @@ fn a_failed_body_leaves_no_file_and_keeps_an_earlier_one() {
         for name in ["file", "cut"] {
             fs::write(folder.path().join(name), "whole").unwrap();
         }
-        let run = within(
-            folder.path(),
-            &format!("fetch {} {flags}", server.url(path)),
-        )
-        .exits(1);
+        let run = fetch_in(&folder, &format!("{} {flags}", server.url(path))).exits(1);
         assert_eq!(run.stdout, "", "{flags}: {run:?}");
-        assert_eq!(
-            files(folder.path()),
-            ["cut: whole", "file: whole"],
-            "{flags}"
-        );
+        assert_eq!(files(folder.path()), "cut: whole, file: whole", "{flags}");
     }
 }
 
 #[test]
 fn the_body_of_an_error_status_is_written_unless_fail_is_given() {
     let server = Server::start();
-    let run = keepalive(&format!("fetch {}", server.url("/missing")));
+    let run = cli!("fetch {}", server.url("/missing"));
     assert_eq!((run.code, &*run.stdout), (Some(0), "nothing here"));
-    let run = keepalive(&format!("fetch {} --fail", server.url("/missing")));
+    let run = cli!("fetch {} --fail", server.url("/missing"));
     assert_eq!((run.code, &*run.stdout), (Some(1), ""));
     run.complains("404 Not Found");
 }
@@ -171,11 +134,7 @@ fn an_output_file_that_is_a_link_is_written_through() {
     link("to-stdout", "/proc/self/fd/1");
     fs::write(folder.path().join("aim"), "an earlier body").unwrap();
     for (place, stdout) in [("to-file", ""), ("to-null", ""), ("to-stdout", "hello")] {
-        let run = within(
-            folder.path(),
-            &format!("fetch {} -o {place}", server.url("/a")),
-        )
-        .exits(0);
+        let run = fetch_in(&folder, &format!("{} -o {place}", server.url("/a"))).exits(0);
         assert_eq!(run.stdout, stdout, "{place}: {run:?}");
         let metadata = fs::symlink_metadata(folder.path().join(place)).unwrap();
         assert!(metadata.is_symlink(), "{place}");
@@ -189,23 +148,16 @@ fn a_second_body_of_the_same_remote_name_is_a_failure() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let [one, other, none] = ["/x/a", "/y/a", "/x/"].map(|path| server.url(path));
-    let run = within(
-        folder.path(),
-        &format!("fetch -O --jobs 1 {one} {other} {none}"),
-    )
-    .exits(1);
+    let run = fetch_in(&folder, &format!("-O --jobs 1 {one} {other} {none}")).exits(1);
     run.complains("another URL of this run was saved as a");
     run.complains("without the name of a file");
-    assert_eq!(files(folder.path()), ["a: hello"]);
+    assert_eq!(files(folder.path()), "a: hello");
 }
 
 #[test]
 fn bodies_on_standard_output_do_not_mix() {
     let server = Server::start();
-    let run = keepalive(&format!(
-        "fetch {} --repeat 500 --jobs 50 -o -",
-        server.url("/a")
-    ));
+    let run = cli!("fetch {} --repeat 500 --jobs 50 -o -", server.url("/a"));
     assert_eq!(run.stdout, "hello".repeat(500));
 }
 
@@ -215,14 +167,8 @@ fn two_uses_of_one_destination_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("read"), "x").unwrap();
     for (flags, said) in [
-        (
-            "--jsonl - -o -",
-            "standard output is for the lines of --jsonl",
-        ),
-        (
-            "--jsonl - -i",
-            "standard output is for the lines of --jsonl",
-        ),
+        ("--jsonl - -o -", "standard output is for the lines"),
+        ("--jsonl - -i", "standard output is for the lines"),
         ("-d @read -o read", "--output would write over read"),
         (
             "--jsonl both -o both",
@@ -233,11 +179,7 @@ fn two_uses_of_one_destination_are_refused() {
         ("--jsonl-headers", "--jsonl"),
     ] {
         fs::write(folder.path().join("both"), "").unwrap();
-        let run = within(
-            folder.path(),
-            &format!("fetch {} {flags}", server.url("/a")),
-        )
-        .exits(2);
+        let run = fetch_in(&folder, &format!("{} {flags}", server.url("/a"))).exits(2);
         run.complains(said);
     }
     assert_eq!(server.connections(), 0);

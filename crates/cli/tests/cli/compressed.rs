@@ -4,11 +4,11 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::program::{Ended, keepalive};
+use crate::program::{Ended, cli};
 use crate::site::{Site, TEXT, gzip};
 
 fn fetch(site: &Site, path: &str, flags: &str, code: i32) -> (Ended, Value) {
-    let run = keepalive(&format!("fetch {} {flags} --jsonl -", site.url(path))).exits(code);
+    let run = cli!("fetch {} {flags} --jsonl -", site.url(path)).exits(code);
     let result = run.result();
     (run, result)
 }
@@ -53,8 +53,7 @@ fn compressed_shows_packed_and_unpacked_lengths() {
     let site = Site::start();
     let (run, result) = fetch(&site, "/gzip", "--compressed", 0);
     assert_eq!(result["bytes"], gzip().len());
-    let said = format!("{} B ({} B unpacked) in", gzip().len(), TEXT.len());
-    run.complains(&said);
+    run.complains(format!("{} B ({} B unpacked) in", gzip().len(), TEXT.len()));
 }
 
 #[test]
@@ -140,10 +139,10 @@ fn a_coded_response_without_a_body_is_no_failure() {
 #[test]
 fn the_connection_is_reused_after_a_packed_body() {
     let site = Site::start();
-    let run = keepalive(&format!(
+    let run = cli!(
         "fetch {} --compressed --repeat 20 --jobs 1",
         site.url("/gzip")
-    ))
+    )
     .exits(0);
     let total = run.stdout.lines().find(|line| line.starts_with("total"));
     let cells: Vec<_> = total.unwrap().split_whitespace().collect();

@@ -1,16 +1,16 @@
 use std::process::Stdio;
 
-use crate::program::{command, ended, keepalive, keepalive_with};
+use crate::program::{cli, command, ended, keepalive, keepalive_with};
 use crate::server::{Server, refusing_url};
 
 #[test]
 fn a_run_without_failures_exits_with_0_and_a_summary() {
     let server = Server::start();
-    let run = keepalive(&format!(
+    let run = cli!(
         "fetch {} {} --repeat 10 --max-per-host 2",
         server.url("/a"),
         server.url("/b?c")
-    ))
+    )
     .exits(0);
     assert_eq!(run.stderr, "");
     assert!(run.stdout.starts_with("host "), "{run:?}");
@@ -31,7 +31,7 @@ fn a_run_without_failures_exits_with_0_and_a_summary() {
 fn a_run_with_a_failure_fetches_the_rest_and_exits_with_1() {
     let server = Server::start();
     let refusing = refusing_url();
-    let run = keepalive(&format!("fetch {refusing} {}", server.url("/a"))).exits(1);
+    let run = cli!("fetch {refusing} {}", server.url("/a")).exits(1);
     run.complains(&refusing);
     run.complains("connect 127.0.0.1:");
     run.prints("1 fetched, 1 failed");
@@ -40,7 +40,7 @@ fn a_run_with_a_failure_fetches_the_rest_and_exits_with_1() {
 
 #[test]
 fn only_the_first_failures_are_shown_one_by_one() {
-    let run = keepalive(&format!("fetch {} --repeat 50", refusing_url())).exits(1);
+    let run = cli!("fetch {} --repeat 50", refusing_url()).exits(1);
     assert_eq!(run.stderr.lines().count(), 21, "{run:?}");
     run.complains("only counted");
     run.prints("0 fetched, 50 failed");
@@ -50,8 +50,8 @@ fn only_the_first_failures_are_shown_one_by_one() {
 fn an_error_status_is_a_failure_only_with_fail() {
     let server = Server::start();
     let urls = format!("{} {}", server.url("/missing"), server.url("/a"));
-    keepalive(&format!("fetch {urls}")).exits(0);
-    let run = keepalive(&format!("fetch --fail {urls}")).exits(1);
+    cli!("fetch {urls}").exits(0);
+    let run = cli!("fetch --fail {urls}").exits(1);
     run.complains("404 Not Found");
     run.prints("1 fetched, 1 failed");
 }
@@ -103,7 +103,7 @@ fn errors_and_results_do_not_contain_the_password_of_a_url() {
 #[test]
 fn help_exits_with_0_and_lists_the_exit_codes() {
     for flag in ["-h", "--help", "--manual"] {
-        let run = keepalive(&format!("fetch {flag}")).exits(0);
+        let run = cli!("fetch {flag}").exits(0);
         run.prints("Exit codes:");
         run.prints("--fail");
     }

@@ -2,13 +2,13 @@
 
 use std::process::Stdio;
 
-use crate::program::{Ended, command, keepalive};
+use crate::program::{Ended, cli, command};
 use crate::server::Server;
 use crate::tls_files::Files;
 
 /// Starts many fetches at once.
 fn fetch(server: &Server, flags: &str) -> Ended {
-    keepalive(&format!("fetch {} --repeat 200 {flags}", server.url("/a")))
+    cli!("fetch {} --repeat 200 {flags}", server.url("/a"))
 }
 
 /// Starts fetches without a response, until so many hang at once.
@@ -58,10 +58,10 @@ fn the_limit_of_a_forwarding_proxy_holds_for_its_requests() {
     let proxy = Server::start();
     let files = Files::new();
     let limits = files.write("limits", format!("{} max-per-host 1", proxy.url("")));
-    keepalive(&format!(
+    cli!(
         "fetch http://h.test/a --repeat 50 --max-per-host 3 --limits {limits} --proxy {}",
         proxy.url("")
-    ))
+    )
     .exits(0);
     assert_eq!(proxy.connections(), 1);
 }

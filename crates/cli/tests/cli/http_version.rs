@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use http::Version;
 use keepalive::rustls::ServerConfig;
 
-use crate::program::{Ended, keepalive};
+use crate::program::{Ended, cli};
 use crate::server::on_each_connection;
 use crate::site::Site;
 use crate::tls_files::{Authority, config};
@@ -23,7 +23,7 @@ fn tls(protocols: &[&str]) -> ServerConfig {
 }
 
 fn fetch(url: &str, flags: &str) -> Ended {
-    keepalive(&format!("fetch {url} -k {flags} --summary"))
+    cli!("fetch {url} -k {flags} --summary")
 }
 
 /// The cell of versions in the summary's line that starts with `start`.

@@ -1,6 +1,6 @@
 use std::fs;
 
-use crate::program::{keepalive, keepalive_reading};
+use crate::program::{cli, keepalive_reading};
 use crate::server::Server;
 
 #[test]
@@ -16,7 +16,7 @@ fn a_bad_line_is_reported_with_its_number_and_the_rest_is_fetched() {
     );
     fs::write(&file, text).unwrap();
     let file = file.display();
-    let run = keepalive(&format!("fetch --input {file}")).exits(1);
+    let run = cli!("fetch --input {file}").exits(1);
     let complaints: Vec<_> = run.stderr.lines().collect();
     assert_eq!(complaints.len(), 2, "{run:?}");
     assert!(complaints[0].contains(&format!("{file}:4: not a URL")));
@@ -59,11 +59,11 @@ fn an_empty_input_ends_at_once_without_a_failure() {
 fn an_unreadable_input_file_exits_with_1_and_the_rest_is_fetched() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
-    let run = keepalive(&format!(
+    let run = cli!(
         "fetch --input {} {}",
         folder.path().display(),
         server.url("/a")
-    ))
+    )
     .exits(1);
     run.complains("can not be read");
     assert_eq!(server.paths(), ["/a"]);

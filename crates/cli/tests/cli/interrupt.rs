@@ -59,8 +59,7 @@ fn a_signal_ends_a_probe_which_shows_its_steps_so_far() {
         stream.read_exact(&mut [0]).unwrap();
         kill(signal, child.id());
         let run = crate::program::ended(signal, child.wait_with_output().unwrap()).exits(code);
-        let complaint = format!("broken off by {said}");
-        run.complains(&complaint);
+        run.complains(format!("broken off by {said}"));
         run.prints("connected");
     }
 }

@@ -3,46 +3,23 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::program::keepalive;
+use crate::program::cli;
 use crate::server::{Server, refusing_url};
 
-const FIELDS: [&str; 16] = [
-    "bytes",
-    "content_encoding",
-    "error",
-    "file",
-    "final_url",
-    "from_cache",
-    "number",
-    "redirects",
-    "resent",
-    "retried",
-    "status",
-    "timing",
-    "total_us",
-    "unpacked_bytes",
-    "url",
-    "version",
-];
+const FIELDS: &str = "bytes content_encoding error file final_url from_cache number redirects \
+                      resent retried status timing total_us unpacked_bytes url version";
 
-fn fields(result: &Value) -> Vec<&str> {
-    let names: BTreeSet<&str> = result
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
-    names.into_iter().collect()
+fn fields(result: &Value) -> String {
+    let names: BTreeSet<&String> = result.as_object().unwrap().keys().collect();
+    let names: Vec<_> = names.into_iter().map(String::as_str).collect();
+    names.join(" ")
 }
 
 #[test]
 fn the_line_of_a_success_has_every_field() {
     let server = Server::start();
     let url = server.url("/a?b=c");
-    let run = keepalive(&format!(
-        "fetch {url} --repeat 2 --jobs 1 --max-per-host 1 --jsonl -"
-    ))
-    .exits(0);
+    let run = cli!("fetch {url} --repeat 2 --jobs 1 --max-per-host 1 --jsonl -").exits(0);
     run.complains("2 fetched, 0 failed");
     let results = run.results();
     assert_eq!(results.len(), 2, "{run:?}");
@@ -77,7 +54,7 @@ fn the_line_of_a_success_has_every_field() {
 #[test]
 fn the_line_of_a_refused_connection_has_function_and_error() {
     let url = refusing_url();
-    let run = keepalive(&format!("fetch {url} --jsonl -")).exits(1);
+    let run = cli!("fetch {url} --jsonl -").exits(1);
     let [result] = &run.results()[..] else {
         panic!("{run:?}");
     };
@@ -97,7 +74,7 @@ fn the_line_of_a_refused_connection_has_function_and_error() {
 #[test]
 fn the_line_of_a_truncated_response_has_a_status_and_an_error() {
     let server = Server::start();
-    let run = keepalive(&format!("fetch {} --jsonl -", server.url("/cut"))).exits(1);
+    let run = cli!("fetch {} --jsonl -", server.url("/cut")).exits(1);
     let results = run.results();
     assert_eq!(results[0]["status"], 200);
     assert!(results[0]["error"].is_object(), "{run:?}");
@@ -108,12 +85,12 @@ fn lines_of_json_go_to_a_file_and_the_summary_to_standard_output() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("results.jsonl");
-    let run = keepalive(&format!(
+    let run = cli!(
         "fetch {} {} --jsonl {}",
         server.url("/a"),
         server.url("/missing"),
         file.display()
-    ))
+    )
     .exits(0);
     run.prints("2 fetched");
     let text = fs::read_to_string(&file).unwrap();

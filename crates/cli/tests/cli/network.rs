@@ -1,16 +1,13 @@
 //! The flags for connections.
 
-use crate::program::{command, keepalive, run};
+use crate::program::{cli, command, run};
 use crate::server::{Server, refusing_url};
 
 #[test]
 fn resolve_replaces_the_lookup_of_a_host() {
     let server = Server::start();
     let port = server.port();
-    keepalive(&format!(
-        "fetch http://only.here.test:{port}/a --resolve only.here.test:127.0.0.1"
-    ))
-    .exits(0);
+    cli!("fetch http://only.here.test:{port}/a --resolve only.here.test:127.0.0.1").exits(0);
     assert_eq!(server.paths(), ["/a"]);
 }
 
@@ -18,22 +15,17 @@ fn resolve_replaces_the_lookup_of_a_host() {
 fn the_next_address_of_resolve_is_tried_after_a_refused_one() {
     let server = Server::start();
     let port = server.port();
-    keepalive(&format!(
-        "fetch http://two.test:{port}/a --resolve two.test:127.0.0.77,127.0.0.1"
-    ))
-    .exits(0);
+    cli!("fetch http://two.test:{port}/a --resolve two.test:127.0.0.77,127.0.0.1").exits(0);
 }
 
 #[test]
 fn an_error_shows_every_address_that_failed() {
     let server = Server::start();
     let port = server.port();
-    let run = keepalive(&format!(
-        "fetch http://two.test:{port}/a --resolve two.test:127.0.0.77,127.0.0.78"
-    ))
-    .exits(1);
+    let run =
+        cli!("fetch http://two.test:{port}/a --resolve two.test:127.0.0.77,127.0.0.78").exits(1);
     for last in [77, 78] {
-        run.complains(&format!("127.0.0.{last}:{port}"));
+        run.complains(format!("127.0.0.{last}:{port}"));
     }
 }
 
@@ -41,16 +33,16 @@ fn an_error_shows_every_address_that_failed() {
 fn ipv4_and_ipv6_leave_out_the_other_family() {
     let server = Server::start();
     let url = server.url("/a");
-    assert_eq!(keepalive(&format!("fetch -4 {url}")).code, Some(0));
-    let run = keepalive(&format!("fetch -6 {url}")).exits(1);
+    assert_eq!(cli!("fetch -4 {url}").code, Some(0));
+    let run = cli!("fetch -6 {url}").exits(1);
     run.complains("only IPv6 is to be used");
-    assert_eq!(keepalive(&format!("fetch -4 -6 {url}")).code, Some(2));
+    assert_eq!(cli!("fetch -4 -6 {url}").code, Some(2));
 }
 
 #[test]
 fn an_interface_that_does_not_exist_is_an_error() {
     let server = Server::start();
-    let run = keepalive(&format!("fetch --interface nowhere0 {}", server.url("/a"))).exits(1);
+    let run = cli!("fetch --interface nowhere0 {}", server.url("/a")).exits(1);
     run.complains("nowhere0");
 }
 
@@ -61,10 +53,10 @@ fn proxy_is_used_except_for_hosts_of_no_proxy() {
     // A closed port can not be a proxy.
     let refusing = refusing_port();
     let proxy = format!("--proxy http://me:secret@127.0.0.1:{refusing}");
-    let run = keepalive(&format!("fetch {proxy} {url}")).exits(1);
-    run.complains(&format!("proxy http://127.0.0.1:{refusing}"));
+    let run = cli!("fetch {proxy} {url}").exits(1);
+    run.complains(format!("proxy http://127.0.0.1:{refusing}"));
     assert!(!run.stderr.contains("secret"), "{run:?}");
-    keepalive(&format!("fetch {proxy} --no-proxy 127.0.0.0/8 {url}")).exits(0);
+    cli!("fetch {proxy} --no-proxy 127.0.0.0/8 {url}").exits(0);
 }
 
 #[test]
@@ -98,12 +90,8 @@ fn an_invalid_entry_of_no_proxy_in_the_environment_is_skipped_with_a_message() {
 #[test]
 fn a_proxy_without_a_scheme_is_an_http_proxy() {
     let refusing = refusing_port();
-    let run = keepalive(&format!(
-        "fetch --proxy me:secret@127.0.0.1:{refusing} http://h.test/"
-    ))
-    .exits(1);
-    let named = format!("proxy http://127.0.0.1:{refusing}");
-    run.complains(&named);
+    let run = cli!("fetch --proxy me:secret@127.0.0.1:{refusing} http://h.test/").exits(1);
+    run.complains(format!("proxy http://127.0.0.1:{refusing}"));
     assert!(!run.stderr.contains("secret"), "{run:?}");
 }
 
@@ -118,7 +106,7 @@ fn invalid_network_flags_exit_with_2_and_show_no_password() {
         ),
         ("--proxy http://x --no-proxy a:b", "is no exception"),
     ] {
-        let run = keepalive(&format!("fetch {flags} http://127.0.0.1:1/")).exits(2);
+        let run = cli!("fetch {flags} http://127.0.0.1:1/").exits(2);
         run.complains(said);
         assert!(!run.stderr.contains("secret"), "{flags}: {run:?}");
     }

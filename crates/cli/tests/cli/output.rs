@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{keepalive, keepalive_reading};
+use crate::program::{cli, keepalive_reading};
 use crate::server::Server;
 
 fn names(folder: &Path) -> Vec<String> {
@@ -50,13 +50,13 @@ fn no_url_writes_a_file_outside_the_output_folder() {
 fn only_complete_bodies_are_saved_and_the_results_name_their_files() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
-    let run = keepalive(&format!(
+    let run = cli!(
         "fetch {} {} {} --fail --jsonl - --output {}",
         server.url("/cut"),
         server.url("/missing"),
         server.url("/whole.txt"),
         folder.path().display()
-    ))
+    )
     .exits(1);
     let results = run.results();
     assert_eq!(results[0]["file"], Value::Null);
@@ -71,12 +71,12 @@ fn an_unwritable_file_is_a_failure_of_its_fetch() {
     let folder = tempfile::tempdir().unwrap();
     // The name of the first is taken by a folder.
     fs::create_dir(folder.path().join("000001-127.0.0.1-a")).unwrap();
-    let run = keepalive(&format!(
+    let run = cli!(
         "fetch {} {} --jsonl - --output {}",
         server.url("/a"),
         server.url("/b"),
         folder.path().display()
-    ))
+    )
     .exits(1);
     let results = run.results();
     assert_eq!(results[0]["error"]["function"], "write", "{run:?}");

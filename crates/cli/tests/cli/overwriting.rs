@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::keepalive;
+use crate::program::cli;
 use crate::server::Server;
 
 #[test]
@@ -21,15 +21,14 @@ fn results_into_a_file_that_is_read_are_refused_and_the_file_is_kept() {
         format!("{url} -d @{file} --jsonl {file}"),
         format!("{url} --cacert {file} --jsonl {file}"),
     ] {
-        keepalive(&format!("fetch {flags}")).exits(2);
+        cli!("fetch {flags}").exits(2);
         assert_eq!(
             fs::read_to_string(folder.path().join("urls.txt")).unwrap(),
             text
         );
     }
-    let run = keepalive(&format!("fetch --input {file} --jsonl {link}"));
-    let said = format!("--jsonl would write over {file}");
-    run.complains(&said);
+    let run = cli!("fetch --input {file} --jsonl {link}");
+    run.complains(format!("--jsonl would write over {file}"));
     assert_eq!(server.connections(), 0);
 }
 
@@ -42,7 +41,7 @@ fn results_into_another_file_replace_it() {
     let results = folder.path().join("results.jsonl");
     fs::write(&results, "of an earlier run").unwrap();
     let (file, shown) = (file.display(), results.display());
-    keepalive(&format!("fetch --input {file} --jsonl {shown}")).exits(0);
+    cli!("fetch --input {file} --jsonl {shown}").exits(0);
     let text = fs::read_to_string(&results).unwrap();
     assert!(text.starts_with("{\"number\":1,"), "{text}");
 }

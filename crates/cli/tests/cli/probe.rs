@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
-use crate::program::{Ended, keepalive};
+use crate::program::{Ended, cli, keepalive};
 use crate::server::Server;
 use crate::site::Site;
 use crate::tls_files::{Authority, Files, config};
@@ -64,7 +64,7 @@ fn a_probe_shows_addresses_attempts_tls_and_the_certificate() {
 #[test]
 fn the_json_of_a_probe_has_addresses_attempts_tls_and_the_certificate() {
     let (server, _files, line) = second_of_two();
-    let run = keepalive(&format!("{line} --json")).exits(0);
+    let run = cli!("{line} --json").exits(0);
     let found = object(&run);
     let port = server.port;
     assert_eq!(found["target"], format!("https://two.test:{port}"));
@@ -106,7 +106,7 @@ fn the_json_of_a_probe_has_addresses_attempts_tls_and_the_certificate() {
 fn a_probe_of_a_scheme_without_tls_is_plain_tcp() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let run = keepalive(&format!("probe redis://127.0.0.1:{port} --json")).exits(0);
+    let run = cli!("probe redis://127.0.0.1:{port} --json").exits(0);
     let found = object(&run);
     assert_eq!(found["tls"], Value::Null);
     assert_eq!(found["attempts"][0]["outcome"], "connected");
@@ -122,23 +122,23 @@ fn a_probe_of_a_scheme_without_tls_is_plain_tcp() {
 fn a_probe_of_a_scheme_that_means_tls_uses_tls() {
     let (_server, _files, line) = second_of_two();
     for scheme in ["tls", "imaps"] {
-        let run = keepalive(&format!("{} --json", line.replace("https", scheme))).exits(0);
+        let run = cli!("{} --json", line.replace("https", scheme)).exits(0);
         let found = object(&run);
         assert_eq!(found["tls"]["version"], "TLS 1.3");
         assert_eq!(found["tls"]["alpn"], Value::Null, "none was offered");
     }
     let tls = line.replace("https", "tls");
-    let run = keepalive(&format!("{tls} --alpn h2,http/1.1 --json"));
+    let run = cli!("{tls} --alpn h2,http/1.1 --json");
     assert_eq!(object(&run)["tls"]["alpn"], "http/1.1", "{run:?}");
 }
 
 #[test]
 fn a_probe_shows_the_proxy() {
     let proxy = Server::start();
-    let run = keepalive(&format!(
+    let run = cli!(
         "probe tcp://only.the.proxy.knows.test:9 --proxy http://me:secret@127.0.0.1:{} --json",
         proxy.port()
-    ))
+    )
     .exits(0);
     assert_eq!(proxy.paths(), ["only.the.proxy.knows.test:9"]);
     let found = object(&run);
@@ -156,7 +156,7 @@ fn a_probe_of_http_ends_at_the_forwarding_proxy() {
         "probe http://only.the.proxy.knows.test --proxy me:secret@127.0.0.1:{}",
         proxy.port()
     );
-    let run = keepalive(&format!("{line} --json")).exits(0);
+    let run = cli!("{line} --json").exits(0);
     let found = object(&run);
     assert_eq!(found["target"], "http://only.the.proxy.knows.test:80");
     let expected = format!("http://127.0.0.1:{}", proxy.port());
@@ -174,11 +174,7 @@ fn control_characters_of_a_certificate_do_not_reach_the_terminal() {
     let (root, files) = (Authority::root("the root"), Files::new());
     let server = Site::start_with(config(&root.issue_as("evil\x1b[2J", &["127.0.0.1"]), None));
     let cacert = files.write("root.pem", root.pem());
-    let run = keepalive(&format!(
-        "probe https://127.0.0.1:{} --cacert {cacert}",
-        server.port
-    ))
-    .exits(0);
+    let run = cli!("probe https://127.0.0.1:{} --cacert {cacert}", server.port).exits(0);
     run.prints("CN=evil");
     assert!(!run.stdout.contains('\x1b'), "{run:?}");
 }

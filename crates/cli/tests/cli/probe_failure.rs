@@ -6,13 +6,13 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{command, ended, keepalive};
+use crate::program::{cli, command, ended, keepalive};
 use crate::server::{Server, refusing_url};
 use crate::site::Site;
 use crate::tls_files::{Authority, Files, config};
 
 fn found(line: &str) -> Value {
-    let run = keepalive(&format!("{line} --json")).exits(1);
+    let run = cli!("{line} --json").exits(1);
     assert!(run.stderr.starts_with("keepalive: "), "{run:?}");
     let found: Value = serde_json::from_str(&run.stdout).unwrap();
     assert_eq!(found["connected"], false, "{found}");
@@ -35,7 +35,7 @@ fn a_probe_of_a_closed_port_shows_each_refused_attempt() {
     let found = found(&format!("probe {url}"));
     assert_eq!(found["error"]["function"], "connect");
     assert_eq!(found["attempts"][0]["outcome"], "failed");
-    let run = keepalive(&format!("probe {url}")).exits(1);
+    let run = cli!("probe {url}").exits(1);
     let line = run.stdout.lines().find(|line| line.starts_with("connect "));
     assert!(line.unwrap().ends_with("Connection refused"), "{run:?}");
     run.complains("Connection refused");
@@ -79,7 +79,7 @@ fn a_probe_shows_an_expired_certificate() {
     let text = found["error"]["error_str"].as_str().unwrap();
     assert!(text.contains("has expired"), "{text}");
 
-    let run = keepalive(&format!("probe {url} -k")).exits(0);
+    let run = cli!("probe {url} -k").exits(0);
     let line = run.stdout.lines().find(|line| line.contains("expired"));
     assert!(line.unwrap().contains("2015-02-03T00:00:00Z ("), "{run:?}");
     assert!(line.unwrap().ends_with(" days ago)"), "{run:?}");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use keepalive_testkit::net::program::{Program, find};
 use serde_json::Value;
 
-use crate::program::keepalive;
+use crate::program::cli;
 use crate::tls_files::{Authority, Files};
 
 /// A server with its port. Dropping it ends the server.
@@ -46,10 +46,8 @@ fn a_probe_of_openssl_shows_the_version_and_protocol_that_it_was_given() {
         let Some((_server, port)) = start(&files, &root, flags) else {
             return;
         };
-        let run = keepalive(&format!(
-            "probe imaps://127.0.0.1:{port} --cacert {cacert} --alpn imap --json"
-        ))
-        .exits(0);
+        let run =
+            cli!("probe imaps://127.0.0.1:{port} --cacert {cacert} --alpn imap --json").exits(0);
         let found: Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!(found["tls"]["version"], version);
         assert_eq!(found["tls"]["cipher_suite"], suite);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
-use crate::program::keepalive;
+use crate::program::{cli, keepalive};
 use crate::server::Server;
 
 /// A listener with a full queue: it neither accepts nor refuses connections.
@@ -38,7 +38,7 @@ fn a_probe_draws_the_attempt_that_was_given_up_beside_the_one_that_won() {
     let _silent = Silent::on((Ipv4Addr::new(127, 0, 0, 2), port).into());
     let line = format!("probe tcp://two.test:{port} --resolve two.test:127.0.0.2,127.0.0.1");
 
-    let run = keepalive(&format!("{line} --json")).exits(0);
+    let run = cli!("{line} --json").exits(0);
     let found: Value = serde_json::from_str(&run.stdout).unwrap();
     let [silent, won] = &found["attempts"].as_array().unwrap()[..] else {
         panic!("{found}");

@@ -1,6 +1,6 @@
 //! Flags of TLS are an error in a probe without TLS.
 
-use crate::program::keepalive;
+use crate::program::cli;
 use crate::server::Server;
 use crate::tls_files::{Authority, Files};
 
@@ -17,9 +17,10 @@ fn a_tls_flag_is_refused_in_a_probe_of_a_plain_scheme() {
         ("tcp", &format!("--cacert {pem}"), "--cacert"),
         ("ws", &format!("--cert {pem}"), "--cert"),
     ] {
-        let run = keepalive(&format!("probe {scheme}://127.0.0.1:{port} {flags}")).exits(2);
-        let said = format!("{flag} is for TLS, and {scheme} is probed without it");
-        run.complains(&said);
+        let run = cli!("probe {scheme}://127.0.0.1:{port} {flags}").exits(2);
+        run.complains(format!(
+            "{flag} is for TLS, and {scheme} is probed without it"
+        ));
         assert_eq!(run.stdout, "", "{scheme} {flags}: {run:?}");
     }
     assert_eq!(server.connections(), 0);
@@ -28,5 +29,5 @@ fn a_tls_flag_is_refused_in_a_probe_of_a_plain_scheme() {
 #[test]
 fn a_plain_scheme_is_probed_without_tls_flags() {
     let server = Server::start();
-    keepalive(&format!("probe http://127.0.0.1:{}", server.port())).exits(0);
+    cli!("probe http://127.0.0.1:{}", server.port()).exits(0);
 }

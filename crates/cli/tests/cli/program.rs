@@ -28,13 +28,15 @@ impl Ended {
 
     /// Asserts that standard output contains `text`.
     #[track_caller]
-    pub(crate) fn prints(&self, text: &str) {
+    pub(crate) fn prints(&self, text: impl AsRef<str>) {
+        let text = text.as_ref();
         assert!(self.stdout.contains(text), "{text}: {self:?}");
     }
 
     /// Asserts that standard error contains `text`.
     #[track_caller]
-    pub(crate) fn complains(&self, text: &str) {
+    pub(crate) fn complains(&self, text: impl AsRef<str>) {
+        let text = text.as_ref();
         assert!(self.stderr.contains(text), "{text}: {self:?}");
     }
 
@@ -69,6 +71,12 @@ pub(crate) fn command(line: &str) -> Command {
 pub(crate) fn keepalive(line: &str) -> Ended {
     keepalive_reading(line, "")
 }
+
+/// Runs the binary with the arguments of a line that is given as to `format!`.
+macro_rules! cli {
+    ($($line:tt)*) => { $crate::program::keepalive(&format!($($line)*)) };
+}
+pub(crate) use cli;
 
 /// The same, with `input` on standard input.
 pub(crate) fn keepalive_reading(line: &str, input: &str) -> Ended {

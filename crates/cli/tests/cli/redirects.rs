@@ -6,12 +6,12 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::program::{Ended, keepalive};
+use crate::program::{Ended, cli};
 use crate::server::refusing_url;
 use crate::site::Site;
 
 fn fetch(url: &str, flags: &str) -> Ended {
-    keepalive(&format!("fetch {url} {flags} --jsonl -"))
+    cli!("fetch {url} {flags} --jsonl -")
 }
 
 #[test]
@@ -70,8 +70,7 @@ fn a_loop_of_redirects_ends_at_the_limit_with_an_error() {
         let result = run.result();
         assert_eq!(result["error"]["function"], "redirect", "{run:?}");
         assert_eq!(result["redirects"], limit, "{run:?}");
-        let said = format!("{limit} redirects were followed");
-        run.complains(&said);
+        run.complains(format!("{limit} redirects were followed"));
         run.complains("--max-redirects");
         assert_eq!(site.lines().len(), limit + 1);
     }

@@ -1,6 +1,6 @@
 //! The request that the flags make.
 
-use crate::program::{keepalive, keepalive_reading, keepalive_with};
+use crate::program::{cli, keepalive, keepalive_reading, keepalive_with};
 use crate::site::{Asked, Site};
 use crate::tls_files::Files;
 
@@ -69,7 +69,7 @@ fn credentials_of_the_url_are_sent_unless_a_header_replaces_them() {
         ("", "Basic bWU6c2VjcmV0"),
         ("-H authorization:mine", "mine"),
     ] {
-        keepalive(&format!("fetch {url} {flag}")).exits(0);
+        cli!("fetch {url} {flag}").exits(0);
         let asked = site.asked().pop().unwrap();
         assert_eq!(asked.header("authorization"), Some(sent));
         assert_eq!(
@@ -134,7 +134,7 @@ fn data_from_standard_input_is_sent() {
 fn data_is_sent_with_every_request() {
     let site = Site::start();
     let url = site.url("/a");
-    keepalive(&format!("fetch {url} -d x --repeat 3")).exits(0);
+    cli!("fetch {url} -d x --repeat 3").exits(0);
     let bodies: Vec<_> = site.asked().into_iter().map(|asked| asked.body).collect();
     assert_eq!(bodies, ["x", "x", "x"]);
 }
@@ -167,7 +167,7 @@ fn data_urlencode_is_encoded_and_get_moves_it_into_the_query() {
     for (path, query) in [("/a", "c&n=%C3%A4%26b"), ("/a?x=1", "x=1&c&n=%C3%A4%26b")] {
         let site = Site::start();
         let flags = "-G --data-urlencode n=ä&b -d c --jsonl -";
-        let run = keepalive(&format!("fetch {} {flags}", site.url(path))).exits(0);
+        let run = cli!("fetch {} {flags}", site.url(path)).exits(0);
         let result = &run.results()[0];
         assert_eq!(result["url"], site.url(&format!("/a?{query}")));
         assert_eq!(result["final_url"], serde_json::Value::Null);

@@ -2,16 +2,14 @@
 
 use serde_json::Value;
 
-use crate::program::{Ended, keepalive};
+use crate::program::{Ended, cli};
 use crate::server::Server;
 
 /// Fetches twice over one connection, which the server closes at the second request.
 fn fetch(flags: &str) -> (Ended, Vec<Value>) {
     let server = Server::start();
     let url = server.url("/once");
-    let run = keepalive(&format!(
-        "fetch {url} --repeat 2 --jobs 1 --max-per-host 1 --jsonl - {flags}"
-    ));
+    let run = cli!("fetch {url} --repeat 2 --jobs 1 --max-per-host 1 --jsonl - {flags}");
     let results = run.results();
     assert_eq!(results.len(), 2, "{run:?}");
     assert_eq!(results[0]["status"], 200, "{run:?}");

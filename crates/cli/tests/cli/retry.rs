@@ -1,6 +1,6 @@
 //! `--retry` sends a request again after 408, 429, 502, 503 and 504.
 
-use crate::program::keepalive;
+use crate::program::cli;
 use crate::site::Site;
 
 #[test]
@@ -16,7 +16,7 @@ fn retry_stops_at_its_limit_and_the_last_response_is_the_result() {
         ("--retry 5 -d x", "/busy/429?1", 2, 0, 200),
     ] {
         let site = Site::start();
-        let run = keepalive(&format!("fetch {} {flags} --jsonl -", site.url(path))).exits(code);
+        let run = cli!("fetch {} {flags} --jsonl -", site.url(path)).exits(code);
         assert_eq!(site.asked().len(), asked, "{flags} {path}: {run:?}");
         let result = &run.results()[0];
         assert_eq!(result["status"], status, "{flags} {path}: {run:?}");
@@ -30,7 +30,7 @@ fn retry_stops_at_its_limit_and_the_last_response_is_the_result() {
 fn retry_takes_no_pause_beyond_the_timeout() {
     let site = Site::start();
     let url = site.url("/later");
-    let run = keepalive(&format!("fetch {url} --retry 3 --timeout 5s --jsonl -")).exits(0);
+    let run = cli!("fetch {url} --retry 3 --timeout 5s --jsonl -").exits(0);
     assert_eq!(run.results()[0]["status"], 503, "{run:?}");
     assert_eq!(site.asked().len(), 1);
 }

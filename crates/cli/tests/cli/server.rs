@@ -1,13 +1,14 @@
-//! An HTTP/1.1 server whose response depends on the path, with a thread for each connection.
+//! An HTTP/1.1 server whose response depends on the path.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io;
 use std::mem;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use keepalive_testkit::http_server::{self, Peer, ok};
 use socket2::{Domain, Socket, Type};
 
 /// The length of the body of `/long`: more than a pipe and a socket hold.
@@ -15,7 +16,8 @@ pub(crate) const LONG: usize = 16 * 1024 * 1024;
 
 /// Runs until the test ends.
 pub(crate) struct Server {
-    address: SocketAddr,
+    address: &'static str,
+    port: u16,
     seen: Arc<Mutex<Seen>>,
     hung: Receiver<()>,
 }
@@ -32,33 +34,30 @@ impl Server {
     }
 
     /// Starts on an address that may stand for many.
-    pub(crate) fn listening(address: &str) -> Self {
-        let listener = TcpListener::bind((address, 0)).unwrap();
-        let address = listener.local_addr().unwrap();
+    pub(crate) fn listening(address: &'static str) -> Self {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (hangs, hung) = mpsc::channel();
         let shared = Arc::clone(&seen);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
+        let port = http_server::Server::on_a_thread_at(address, |server| {
+            server.each(move |peer| {
                 shared.lock().unwrap().connections += 1;
-                let (shared, hangs) = (Arc::clone(&shared), hangs.clone());
-                // A client that disconnects is no failure of the server.
-                thread::spawn(move || serve(stream?, &shared, &hangs));
-            }
+                serve(peer, Arc::clone(&shared), hangs.clone())
+            });
         });
         Self {
             address,
+            port,
             seen,
             hung,
         }
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.address.port()
+        self.port
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("http://{}:{}{path}", self.address, self.port)
     }
 
     /// The requested paths so far, sorted.
@@ -109,55 +108,29 @@ pub(crate) fn refusing_url() -> String {
     format!("http://{address}/")
 }
 
-fn serve(mut stream: TcpStream, seen: &Mutex<Seen>, hangs: &Sender<()>) -> io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+async fn serve(mut peer: Peer, seen: Arc<Mutex<Seen>>, hangs: Sender<()>) {
     let mut served = 0;
-    while let Some(path) = request(&mut reader)? {
+    while let Some(head) = peer.head().await {
         served += 1;
-        seen.lock().unwrap().paths.push(path.clone());
-        match path.as_str() {
-            "/missing" => answer(&mut stream, "404 Not Found", "nothing here")?,
+        let path = head.split(' ').nth(1).unwrap();
+        seen.lock().unwrap().paths.push(path.to_owned());
+        let answer = match path {
+            "/missing" => ok("nothing here").replace("200 OK", "404 Not Found"),
             // Closes a reused connection, as a server does at its idle timeout.
-            "/once" if served > 1 => return Ok(()),
-            "/cut" => {
-                let head = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ntoo short";
-                return stream.write_all(head);
-            }
-            "/long" => answer(&mut stream, "200 OK", &"x".repeat(LONG))?,
-            "/hang" | "/hang-in-body" => {
-                if path == "/hang-in-body" {
-                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf")?;
-                }
-                // The test may not wait for it.
-                let _ = hangs.send(());
-                // The connection stays open until the client closes it.
-                reader.read_to_end(&mut Vec::new())?;
-            }
-            _ => answer(&mut stream, "200 OK", "hello")?,
+            "/once" if served > 1 => return,
+            "/cut" => "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\ntoo short".to_owned(),
+            "/long" => ok(&"x".repeat(LONG)),
+            "/hang" => String::new(),
+            "/hang-in-body" => "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_owned(),
+            _ => ok("hello"),
+        };
+        // A client that disconnects is no failure of the server.
+        if peer.try_send(&answer).await.is_err() || path == "/cut" {
+            return;
+        }
+        if path.starts_with("/hang") {
+            // The test may not wait for it. The connection stays open until the client closes it.
+            let _ = hangs.send(());
         }
     }
-    Ok(())
-}
-
-/// The path of the next request, or `None` at the end.
-fn request(reader: &mut impl BufRead) -> io::Result<Option<String>> {
-    let mut path = None;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 {
-            return Ok(None);
-        }
-        if path.is_none() {
-            path = line.split(' ').nth(1).map(str::to_owned);
-        }
-        if line == "\r\n" {
-            return Ok(path);
-        }
-    }
-}
-
-fn answer(stream: &mut TcpStream, status: &str, body: &str) -> io::Result<()> {
-    let length = body.len();
-    let text = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
-    stream.write_all(text.as_bytes())
 }

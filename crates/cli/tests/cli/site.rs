@@ -1,10 +1,7 @@
 //! A server of HTTP/1.1 or HTTP/2 that records requests, and whose response depends on the path.
 
-use std::convert::Infallible;
 use std::io::Write;
-use std::net::TcpListener as StdListener;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use async_compression::tokio::write::{BrotliEncoder, ZstdEncoder};
 use bytes::Bytes;
@@ -18,8 +15,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use keepalive::rustls::ServerConfig;
+use keepalive_testkit::http_server::Server;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 /// The unpacked body of `/gzip` and `/deflate`.
@@ -59,17 +57,10 @@ impl Site {
     }
 
     fn serve(tls: Option<TlsAcceptor>) -> Self {
-        let listener = StdListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let port = listener.local_addr().unwrap().port();
         let asked = Arc::<Mutex<Vec<_>>>::default();
         let notes = Arc::clone(&asked);
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(accept(listener, tls, notes));
+        let port = Server::on_a_thread(|server| {
+            server.each(move |peer| accept(peer.into_stream(), tls.clone(), Arc::clone(&notes)));
         });
         Self { port, asked }
     }
@@ -89,26 +80,15 @@ impl Site {
     }
 }
 
-async fn accept(
-    listener: StdListener,
-    tls: Option<TlsAcceptor>,
-    notes: Arc<Mutex<Vec<Asked>>>,
-) -> Infallible {
-    let listener = TcpListener::from_std(listener).unwrap();
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (tls, notes) = (tls.clone(), Arc::clone(&notes));
-        // A client that disconnects is no failure of the server.
-        tokio::spawn(async move {
-            match tls {
-                None => converse(stream, notes).await,
-                Some(tls) => {
-                    if let Ok(stream) = tls.accept(stream).await {
-                        converse(stream, notes).await;
-                    }
-                }
+/// A client that disconnects is no failure of the server.
+async fn accept(stream: TcpStream, tls: Option<TlsAcceptor>, notes: Arc<Mutex<Vec<Asked>>>) {
+    match tls {
+        None => converse(stream, notes).await,
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                converse(stream, notes).await;
             }
-        });
+        }
     }
 }
 

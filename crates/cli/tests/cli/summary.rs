@@ -1,13 +1,13 @@
 //! The lines of statuses and causes in the summary.
 
-use crate::program::{keepalive, keepalive_reading};
+use crate::program::{cli, keepalive_reading};
 use crate::server::{Server, refusing_url};
 
 #[test]
 fn the_summary_counts_statuses_by_class() {
     let server = Server::start();
     let [fine, missing] = ["/a", "/missing"].map(|path| server.url(path));
-    let run = keepalive(&format!("fetch {fine} {missing} {fine} --repeat 2")).exits(0);
+    let run = cli!("fetch {fine} {missing} {fine} --repeat 2").exits(0);
     let lines: Vec<_> = run.stdout.lines().collect();
     assert!(lines.contains(&"2xx  4  200: 4"), "{run:?}");
     assert!(lines.contains(&"4xx  2  404: 2"), "{run:?}");
@@ -30,8 +30,9 @@ fn the_summary_groups_failures_by_cause_with_an_example() {
             false => "2 failed, connect: ".to_owned(),
         };
         run.prints(&refused);
-        let status = format!("1 failed, status: 404 Not Found\n    e.g. {missing}\n");
-        run.prints(&status);
+        run.prints(format!(
+            "1 failed, status: 404 Not Found\n    e.g. {missing}\n"
+        ));
     }
 }
 

@@ -10,8 +10,7 @@ fn control_characters_of_urls_are_replaced_in_errors() {
     let run = keepalive_reading("fetch --input -", &lines).exits(1);
     let is_command = |sign: char| sign.is_control() && sign != '\n';
     assert!(!run.stderr.contains(is_command), "{run:?}");
-    let shown = format!("{url}%C2%9B31m: connect");
-    run.complains(&shown);
+    run.complains(format!("{url}%C2%9B31m: connect"));
     assert_eq!(run.stderr.lines().count(), 2, "{run:?}");
 }
 

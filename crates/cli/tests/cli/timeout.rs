@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::program::keepalive;
+use crate::program::cli;
 use crate::server::Server;
 
 #[test]
@@ -11,10 +11,7 @@ fn the_timeout_includes_the_whole_response() {
         ("/hang-in-body", "body", Some(200)),
     ] {
         let started = Instant::now();
-        let run = keepalive(&format!(
-            "fetch {} --timeout 200ms --jsonl -",
-            server.url(path)
-        ));
+        let run = cli!("fetch {} --timeout 200ms --jsonl -", server.url(path));
         assert!(started.elapsed() < Duration::from_secs(5), "{path}");
         let run = run.exits(1);
         let results = run.results();
@@ -30,11 +27,11 @@ fn the_timeout_includes_the_whole_response() {
 #[test]
 fn the_timeout_includes_waiting_in_the_queue() {
     let server = Server::start();
-    let run = keepalive(&format!(
+    let run = cli!(
         "fetch {} {} --max-per-host 1 --timeout 300ms --jsonl -",
         server.url("/hang-in-body"),
         server.url("/a")
-    ))
+    )
     .exits(1);
     let results = run.results();
     assert_eq!(results.len(), 2);
@@ -54,7 +51,7 @@ fn connect_timeout_limits_the_time_of_opening_a_connection() {
     let port = silent.local_addr().unwrap().port();
     let started = Instant::now();
     let flags = "--connect-timeout 100ms --jsonl -";
-    let run = keepalive(&format!("fetch https://127.0.0.1:{port}/ -k {flags}"));
+    let run = cli!("fetch https://127.0.0.1:{port}/ -k {flags}");
     assert!(started.elapsed() < Duration::from_secs(60), "{run:?}");
     let run = run.exits(1);
     assert_eq!(run.results()[0]["error"]["function"], "tls", "{run:?}");
@@ -67,7 +64,7 @@ fn a_fetch_ends_soon_after_its_timeout() {
     let url = server.url("/hang");
     // A noisy machine delays some runs, but not all of them.
     let took = (0..5).map(|_| {
-        let run = keepalive(&format!("fetch {url} --timeout 200ms --jsonl -"));
+        let run = cli!("fetch {url} --timeout 200ms --jsonl -");
         run.results()[0]["total_us"].as_u64().unwrap()
     });
     let quickest = took.min().unwrap();

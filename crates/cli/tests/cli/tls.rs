@@ -1,6 +1,6 @@
 //! The flags of TLS: `--cacert`, `--insecure`, `--cert` and `--key`.
 
-use crate::program::{Ended, keepalive};
+use crate::program::{Ended, cli, keepalive};
 use crate::server::Server;
 use crate::site::Site;
 use crate::tls_files::{Authority, Files, config};
@@ -20,7 +20,7 @@ fn set_up() -> (Site, Files, String, String) {
 
 fn fetch(server: &Site, flags: &str) -> Ended {
     let port = server.port;
-    keepalive(&format!("fetch https://127.0.0.1:{port}/a {flags}"))
+    cli!("fetch https://127.0.0.1:{port}/a {flags}")
 }
 
 #[test]
@@ -71,10 +71,7 @@ fn cert_is_sent_to_a_server_that_asks_for_a_certificate() {
         (format!("--cert {both}"), 0),
     ] {
         let port = server.port;
-        keepalive(&format!(
-            "fetch https://127.0.0.1:{port}/ --cacert {cacert} {flags}"
-        ))
-        .exits(code);
+        cli!("fetch https://127.0.0.1:{port}/ --cacert {cacert} {flags}").exits(code);
     }
 }
 
@@ -120,7 +117,7 @@ fn an_unusable_certificate_file_is_named_with_advice() {
     ] {
         for command in ["fetch", "probe"] {
             let url = server.url("/a").replace("http:", "https:");
-            let run = keepalive(&format!("{command} {url} {flags}")).exits(2);
+            let run = cli!("{command} {url} {flags}").exits(2);
             run.complains(named);
             run.complains(said);
             assert_eq!(run.stdout, "", "{command} {flags}: {run:?}");
