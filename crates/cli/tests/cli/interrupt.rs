@@ -49,7 +49,7 @@ fn a_signal_ends_a_probe_which_shows_its_steps_so_far() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     for (signal, code, said) in [("INT", 130, "Ctrl-C"), ("TERM", 143, "SIGTERM")] {
-        let child = command(&format!("probe https://{address}"))
+        let child = command(&format!("probe https://{address} --timeout 1h"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

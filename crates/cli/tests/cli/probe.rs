@@ -1,12 +1,11 @@
 //! The report of `keepalive probe`.
 
 use std::io::Read;
-use std::net::TcpListener;
 
 use serde_json::Value;
 
 use crate::program::{Ended, cli, keepalive};
-use crate::server::Server;
+use crate::server::{Server, silent};
 use crate::site::Site;
 use crate::tls_files::{Authority, Files, config};
 
@@ -104,8 +103,7 @@ fn the_json_of_a_probe_has_addresses_attempts_tls_and_the_certificate() {
 
 #[test]
 fn a_probe_of_a_scheme_without_tls_is_plain_tcp() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let (listener, port) = silent();
     let run = cli!("probe redis://127.0.0.1:{port} --json").exits(0);
     let found = object(&run);
     assert_eq!(found["tls"], Value::Null);

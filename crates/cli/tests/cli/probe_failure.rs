@@ -1,13 +1,11 @@
 //! A probe that fails shows its steps, and exits with 1.
 
-use std::io::Read;
-use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
 use crate::program::{cli, command, ended, keepalive};
-use crate::server::{Server, refusing_url};
+use crate::server::{Server, refusing_url, silent};
 use crate::site::Site;
 use crate::tls_files::{Authority, Files, config};
 
@@ -52,8 +50,7 @@ fn a_probe_shows_an_attempt_to_an_address_of_another_family_than_bind() {
 
 #[test]
 fn a_probe_shows_a_tls_handshake_that_timed_out() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = silent.local_addr().unwrap().port();
+    let (_server, port) = silent();
     let line = format!("probe tls://127.0.0.1:{port} -k --timeout 300ms");
     let found = found(&line);
     assert_eq!(found["error"]["function"], "tls");
@@ -83,27 +80,6 @@ fn a_probe_shows_an_expired_certificate() {
     let line = run.stdout.lines().find(|line| line.contains("expired"));
     assert!(line.unwrap().contains("2015-02-03T00:00:00Z ("), "{run:?}");
     assert!(line.unwrap().ends_with(" days ago)"), "{run:?}");
-}
-
-#[test]
-fn ctrl_c_ends_a_probe_at_once() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = silent.local_addr().unwrap().port();
-    let child = command(&format!("probe tls://127.0.0.1:{port} -k --timeout 1h"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (mut connection, _) = silent.accept().unwrap();
-    // The handshake has begun.
-    connection.read_exact(&mut [0]).unwrap();
-    let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
-    let run = ended("probe", child.wait_with_output().unwrap()).exits(130);
-    run.prints("connected");
-    run.complains("Ctrl-C");
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! `--location` follows redirects up to a limit, and drops credentials at other hosts.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::thread;
+use std::sync::mpsc;
 
+use keepalive_testkit::http_server::{self, ok};
 use serde_json::Value;
 
 use crate::program::{Ended, cli};
@@ -95,37 +94,23 @@ fn a_redirect_to_another_scheme_or_no_url_is_an_error() {
 
 #[test]
 fn a_location_is_parsed_as_by_browsers_and_its_credentials_are_not_sent() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let locations = [
-        "/\u{e4} b".to_owned(),
-        "../x/.\\y#z".to_owned(),
-        format!("http://me:secret@127.0.0.1:{port}/last"),
-    ];
-    let server = thread::spawn(move || {
-        let mut heads = Vec::new();
-        for location in locations.into_iter().map(Some).chain([None]) {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut head = Vec::new();
-            while !head.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).unwrap();
-                head.extend(byte);
-            }
-            heads.push(String::from_utf8(head).unwrap());
-            let head = match location {
-                Some(location) => format!("302 Found\r\nlocation: {location}\r\n"),
-                None => "200 OK\r\n".to_owned(),
+    let (sender, heads) = mpsc::channel();
+    let port = http_server::Server::on_a_thread(|server| {
+        let last = format!("http://me:secret@127.0.0.1:{}/last", server.port());
+        server.answer(move |head| {
+            sender.send(head.to_owned()).unwrap();
+            let location = match head.split(' ').nth(1) {
+                Some("/a/b") => "/\u{e4} b",
+                Some("/%C3%A4%20b") => "../x/.\\y#z",
+                Some("/x/y") => &last,
+                _ => return ok(""),
             };
-            let end = "content-length: 0\r\nconnection: close\r\n\r\n";
-            let answer = format!("HTTP/1.1 {head}{end}");
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-        heads
+            format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n")
+        });
     });
     let run = fetch(&format!("http://127.0.0.1:{port}/a/b"), "-L").exits(0);
     assert!(!run.stdout.contains("secret"), "{run:?}");
-    let heads = server.join().unwrap();
+    let heads: Vec<_> = heads.try_iter().collect();
     let lines: Vec<_> = heads
         .iter()
         .map(|head| head.lines().next().unwrap())

@@ -79,12 +79,18 @@ impl Server {
     }
 }
 
+/// A server that accepts connections, and sends nothing by itself; and its port.
+pub(crate) fn silent() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
 /// Serves each connection on a thread of its own, and returns the port.
 pub(crate) fn on_each_connection(
     serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
 ) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
+    let (listener, port) = silent();
     let serve = Arc::new(serve);
     thread::spawn(move || {
         for stream in listener.incoming() {

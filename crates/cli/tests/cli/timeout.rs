@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use crate::program::cli;
-use crate::server::Server;
+use crate::server::{Server, silent};
 
 #[test]
 fn the_timeout_includes_the_whole_response() {
@@ -46,9 +46,7 @@ fn the_timeout_includes_waiting_in_the_queue() {
 
 #[test]
 fn connect_timeout_limits_the_time_of_opening_a_connection() {
-    // The server accepts connections, and sends nothing.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = silent.local_addr().unwrap().port();
+    let (_server, port) = silent();
     let started = Instant::now();
     let flags = "--connect-timeout 100ms --jsonl -";
     let run = cli!("fetch https://127.0.0.1:{port}/ -k {flags}");

@@ -12,8 +12,8 @@ use hyper_util::rt::TokioIo;
 use keepalive::ErrorKind;
 use keepalive_http::legacy::Client;
 use keepalive_http::legacy::connect::Connect;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tower::service_fn;
 
 use crate::support::pipe::Pipes;
@@ -70,16 +70,12 @@ async fn a_shared_connection_that_fails_at_once_leads_all_to_hypers_error() {
 /// hyper reports the error to requests that it has; other requests find the connection closed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_connection_that_fails_later_leads_all_to_hypers_error() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("http://{}/", listener.local_addr().unwrap());
-    let uri = uri.parse().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                stream.read_exact(&mut [0; 24]).await?;
-                stream.write_all(&[b'H'; 64]).await?;
-                stream.read_to_end(&mut Vec::new()).await
-            });
+    let server = Server::start().await;
+    let uri = server.uri("/");
+    server.each(|mut peer| async move {
+        peer.read(24).await;
+        if peer.try_send(&"H".repeat(64)).await.is_ok() {
+            let _closed = peer.into_stream().read_to_end(&mut Vec::new()).await;
         }
     });
     for _ in 0..40 {

@@ -13,7 +13,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use keepalive_http::legacy::connect::{Connected, Parts, downcast};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::task::yield_now;
 
 use crate::support::{
@@ -195,9 +195,9 @@ async fn a_connection_whose_upgrade_is_refused_is_used_again() {
 
 #[tokio::test]
 async fn a_stream_of_http_2_may_become_a_tunnel_of_another_protocol() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("http://{}/up", listener.local_addr().unwrap());
-    tokio::spawn(serve(listener));
+    let server = Server::start().await;
+    let uri = server.uri("/up");
+    server.each(serve);
     let client = client(&Told::describing(Connected::negotiated_h2));
     let request = Request::connect(uri)
         .version(Version::HTTP_2)
@@ -220,8 +220,7 @@ async fn a_stream_of_http_2_may_become_a_tunnel_of_another_protocol() {
     eventually("nobody has it", || manager.stats().total.idle == 1).await;
 }
 
-async fn serve(listener: TcpListener) {
-    let (stream, _) = listener.accept().await.unwrap();
+async fn serve(peer: Peer) {
     let answer = async |mut request: Request<Incoming>| {
         assert_eq!(request.headers().get(HOST), None);
         assert_eq!(request.headers()[SEC_WEBSOCKET_VERSION], "13");
@@ -241,6 +240,6 @@ async fn serve(listener: TcpListener) {
     };
     let served = http2::Builder::new(TokioExecutor::new())
         .enable_connect_protocol()
-        .serve_connection(TokioIo::new(stream), service_fn(answer));
+        .serve_connection(TokioIo::new(peer.into_stream()), service_fn(answer));
     served.await.unwrap();
 }

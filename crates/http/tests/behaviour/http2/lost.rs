@@ -15,8 +15,8 @@ use std::time::Duration;
 use http::{Method, Request};
 use keepalive::{ErrorKind, Manager, Reason};
 use keepalive_http::{Client, Http};
+use keepalive_testkit::http_server;
 use tokio::io::DuplexStream;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::frames::{HEADERS, NO_ERROR, PROTOCOL_ERROR, Peer, Server, settings};
@@ -59,15 +59,13 @@ async fn a_get_lost_with_a_fresh_connection_is_not_sent_again() {
 #[tokio::test]
 async fn a_server_that_ends_every_connection_is_asked_twice_a_request_at_most() {
     const REQUESTS: usize = 64;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("http://{}/", listener.local_addr().unwrap());
-    let uri: http::Uri = uri.parse().unwrap();
+    let server = http_server::Server::start().await;
+    let uri = server.uri("/");
     let accepted = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&accepted);
-    tokio::spawn(async move {
-        while listener.accept().await.is_ok() {
-            count.fetch_add(1, Ordering::SeqCst);
-        }
+    server.each(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        async {}
     });
     let client = client(REQUESTS);
     for asked in [(); REQUESTS].map(|()| ask(&client, uri.clone())) {

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use keepalive::{FromCache, Reason};
-use tokio::net::TcpListener;
+use keepalive_testkit::http_server;
 #[cfg(feature = "tls")]
 use {crate::support::client_of, crate::support::tls::TlsServer, keepalive_http::Http};
 
@@ -98,19 +98,18 @@ async fn requests_wait_for_a_server_that_allows_no_stream() {
 
 #[tokio::test]
 async fn a_connection_that_closes_before_its_settings_holds_up_no_request() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let uri: http::Uri = format!("http://127.0.0.1:{port}/").parse().unwrap();
+    let server = http_server::Server::start().await;
+    let uri = server.uri("/");
     let client = client(8);
     let totals = || client.manager().totals();
     let first = ask(&client, uri.clone());
-    let (silent, _) = within(listener.accept()).await.unwrap();
+    let silent = server.accept().await;
     eventually("it has the connection", || totals().leased == 1).await;
     let others: Vec<_> = (0..20).map(|_| ask(&client, uri.clone())).collect();
     eventually("the others wait", || totals().waiting == 20).await;
     drop(silent);
     let crowd = Crowd::allowing(100);
-    let (stream, _) = within(listener.accept()).await.unwrap();
+    let stream = server.accept().await.into_stream();
     tokio::spawn(crowd.clone().serve(stream));
     for response in others {
         answered(response).await;

@@ -9,7 +9,6 @@ use keepalive::{Attempt, ConnectError, Connection, Connector, Manager, Unusable}
 use keepalive_http::Http;
 use keepalive_testkit::pipe::Pipe;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::{ask, client, failed};
@@ -43,23 +42,23 @@ async fn each_request_by_http_2_to_a_server_of_http_1_is_an_error_that_names_the
 #[tokio::test]
 async fn a_server_is_taken_for_one_without_http_2_by_the_bytes_that_it_sends() {
     for (answer, is_not) in [
-        (&b""[..], false),
-        (b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b", false), // GOAWAY
-        (b"\0\0\x06\x04\0\0\0\0\0", false),                   // half of SETTINGS
-        (b"220 mail.test ESMTP\r\n", true),
-        (b"\x15\x03\x01\0\x02\x02\x46", true), // an alert of TLS
+        ("", false),
+        ("\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0b", false), // GOAWAY
+        ("\0\0\x06\x04\0\0\0\0\0", false),                   // half of SETTINGS
+        ("220 mail.test ESMTP\r\n", true),
+        ("\x15\x03\x01\0\x02\x02\x46", true), // an alert of TLS
     ] {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let uri = format!("http://{}/", listener.local_addr().unwrap());
-        let client = client(1).retries(0);
+        let (server, client) = (Server::start().await, client(1).retries(0));
         let serve = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read_exact(&mut [0; 24]).await.unwrap();
-            stream.write_all(answer).await.unwrap();
+            let mut peer = server.accept().await;
+            peer.read(24).await;
+            peer.send(answer).await;
+            let mut stream = peer.into_stream();
             stream.shutdown().await.unwrap();
             let _closed = stream.read_to_end(&mut Vec::new()).await;
         };
-        let (outcome, ()) = exchange(client.get(uri), serve).await;
+        let asked = client.get(server.uri("/"));
+        let (outcome, ()) = exchange(asked, serve).await;
         let error = outcome.unwrap_err();
         assert_eq!(error.is_not_http2(), is_not, "{answer:?}: {error}");
     }

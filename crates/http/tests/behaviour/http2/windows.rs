@@ -15,7 +15,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use keepalive_http::{Client, Http};
-use tokio::net::TcpListener;
+use keepalive_testkit::http_server;
 
 use super::frames::Server;
 use super::{answered, ask};
@@ -126,29 +126,28 @@ const LARGE: usize = 100_000_000;
 
 /// A server of large and of small answers, which counts the bytes that it has taken of the large.
 async fn serve(sent: Arc<AtomicU64>) -> Uri {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("http://{}/", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let sent = Arc::clone(&sent);
-            let answer = service_fn(move |request: Request<Incoming>| {
-                let body = match request.uri().path() {
-                    "/large" => Large {
-                        left: LARGE,
-                        sent: Arc::clone(&sent),
-                    }
-                    .boxed(),
-                    _ => Full::new(Bytes::from_static(b"small")).boxed(),
-                };
-                async { Ok::<_, Infallible>(Response::new(body)) }
-            });
-            let served = http2::Builder::new(TokioExecutor::new())
-                .max_send_buf_size(CHUNK)
-                .serve_connection(TokioIo::new(stream), answer);
-            tokio::spawn(served);
-        }
+    let server = http_server::Server::start().await;
+    let uri = server.uri("/");
+    server.each(move |peer| {
+        let sent = Arc::clone(&sent);
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let body = match request.uri().path() {
+                "/large" => Large {
+                    left: LARGE,
+                    sent: Arc::clone(&sent),
+                }
+                .boxed(),
+                _ => Full::new(Bytes::from_static(b"small")).boxed(),
+            };
+            async { Ok::<_, Infallible>(Response::new(body)) }
+        });
+        let served = http2::Builder::new(TokioExecutor::new())
+            .max_send_buf_size(CHUNK)
+            .serve_connection(TokioIo::new(peer.into_stream()), answer);
+        // It ends when the client closes, however that looks.
+        async { drop(served.await) }
     });
-    uri.parse().unwrap()
+    uri
 }
 
 /// A body that is long.
