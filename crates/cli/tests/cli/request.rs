@@ -19,10 +19,37 @@ fn asked_reading(flags: &str, input: &str) -> Asked {
 }
 
 #[test]
-fn a_request_without_flags_is_a_get_without_a_body() {
-    let asked = asked("");
-    assert_eq!((&*asked.line, &*asked.body), ("GET /a", ""));
-    assert_eq!(asked.header("content-type"), None);
+fn flags_choose_the_method_and_the_body_with_its_type() {
+    const FORM: &[&str] = &["application/x-www-form-urlencoded"];
+    const JSON: &[&str] = &["application/json"];
+    for (flags, method, body, types) in [
+        ("", "GET", "", &[][..]),
+        ("-X DELETE", "DELETE", "", &[]),
+        ("-X PURGE", "PURGE", "", &[]),
+        ("--method HEAD", "HEAD", "", &[]),
+        ("-d a=1 --data b=2", "POST", "a=1&b=2", FORM),
+        (
+            "--data-urlencode n=ä&b -d c",
+            "POST",
+            "c&n=%C3%A4%26b",
+            FORM,
+        ),
+        (
+            "-d {} -X PUT -H content-type:application/json",
+            "PUT",
+            "{}",
+            JSON,
+        ),
+        ("--json {\"a\":1}", "POST", "{\"a\":1}", JSON),
+    ] {
+        let asked = asked(flags);
+        assert_eq!((asked.line, &*asked.body), (format!("{method} /a"), body));
+        let sent: Vec<_> = asked.headers.get_all("content-type").iter().collect();
+        assert_eq!(sent, types, "{flags}");
+        if !body.is_empty() {
+            assert_eq!(asked.headers["content-length"], *body.len().to_string());
+        }
+    }
 }
 
 #[test]
@@ -35,20 +62,13 @@ fn user_agent_and_accept_have_defaults() {
         ("-H user-agent:mine", "mine", "*/*"),
         ("-A one -H user-agent:other", "other", "*/*"),
         ("-H Accept:text/html", OURS, "text/html"),
+        ("--json {}", OURS, "application/json"),
     ] {
         let asked = asked(flags);
         assert_eq!(asked.header("user-agent"), Some(agent), "{flags}");
         assert_eq!(asked.header("accept"), Some(accept), "{flags}");
         assert_eq!(asked.headers.get_all("user-agent").iter().count(), 1);
     }
-}
-
-#[test]
-fn a_method_is_sent_unchanged() {
-    for method in ["DELETE", "PURGE"] {
-        assert_eq!(asked(&format!("-X {method}")).line, format!("{method} /a"));
-    }
-    assert_eq!(asked("--method HEAD").line, "HEAD /a");
 }
 
 #[test]
@@ -97,25 +117,6 @@ fn a_url_is_sent_as_browsers_and_curl_parse_it() {
 }
 
 #[test]
-fn data_makes_the_request_a_post_of_a_form() {
-    let asked = asked("-d a=1 --data b=2");
-    assert_eq!((&*asked.line, &*asked.body), ("POST /a", "a=1&b=2"));
-    assert_eq!(
-        asked.header("content-type"),
-        Some("application/x-www-form-urlencoded")
-    );
-    assert_eq!(asked.header("content-length"), Some("7"));
-}
-
-#[test]
-fn data_is_sent_with_another_method_and_content_type() {
-    let asked = asked("-d {} -X PUT -H content-type:application/json");
-    assert_eq!((&*asked.line, &*asked.body), ("PUT /a", "{}"));
-    let types: Vec<_> = asked.headers.get_all("content-type").iter().collect();
-    assert_eq!(types, ["application/json"]);
-}
-
-#[test]
 fn data_from_a_file_is_sent_unchanged() {
     let files = Files::new();
     let path = files.write("order.json", "{\n  \"n\": 1\r\n}\n");
@@ -153,17 +154,7 @@ fn user_is_sent_unless_a_header_replaces_it() {
 }
 
 #[test]
-fn json_is_posted_with_its_content_type_and_accept() {
-    let asked = asked("--json {\"a\":1}");
-    assert_eq!((&*asked.line, &*asked.body), ("POST /a", "{\"a\":1}"));
-    assert_eq!(asked.header("content-type"), Some("application/json"));
-    assert_eq!(asked.header("accept"), Some("application/json"));
-}
-
-#[test]
 fn data_urlencode_is_encoded_and_get_moves_it_into_the_query() {
-    let body = asked("--data-urlencode n=ä&b -d c");
-    assert_eq!((&*body.line, &*body.body), ("POST /a", "c&n=%C3%A4%26b"));
     for (path, query) in [("/a", "c&n=%C3%A4%26b"), ("/a?x=1", "x=1&c&n=%C3%A4%26b")] {
         let site = Site::start();
         let flags = "-G --data-urlencode n=ä&b -d c --jsonl -";
