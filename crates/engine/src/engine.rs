@@ -59,6 +59,10 @@ pub struct Engine<K, D = ()> {
     pub(crate) serial: u32,
     /// Whether no input takes a fast path: the engine is observed or shut down, or a test compares.
     pub(crate) is_general: bool,
+    /// Since when lanes may have idle connections, if they may.
+    pub(crate) lent_since: Option<Time>,
+    /// When its user returned the connection that comes back from a lane now.
+    pub(crate) returned_at: Option<Time>,
     /// Kept while the engine is observed.
     pub(crate) events: Option<Box<Events>>,
 }
@@ -104,6 +108,8 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             dirty: VecDeque::new(),
             serial: 0,
             is_general: false,
+            lent_since: None,
+            returned_at: None,
             events: None,
         }
     }
@@ -341,6 +347,17 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// Ends the lease of `request` on the connection that it was answered with.
     pub fn released(&mut self, now: Time, room: &mut impl Room, request: RequestId, how: Return) {
         let now = self.advance(now, room);
+        self.end_held(now, room, request, how);
+        self.settle(room);
+    }
+
+    pub(crate) fn end_held(
+        &mut self,
+        now: Time,
+        room: &mut impl Room,
+        request: RequestId,
+        how: Return,
+    ) {
         if !self.take_back(now, room, request, how)
             && let Some(slot) = self.find_request(request)
             && let Stage::Held(connection, _) = self.requests[slot].stage
@@ -353,7 +370,6 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             self.requests.discard(slot);
             self.end_lease(now, room, connection, how, EndReason::User);
         }
-        self.settle(room);
     }
 
     /// Changes the capacity of a connection.

@@ -153,8 +153,10 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             unsettled,
             dirty: _, // it is empty
             serial: _,
-            is_general: _, // it decides about no state
-            events: _,     // nor do they
+            is_general: _,  // it decides about no state
+            lent_since: _,  // none once the lanes are called back
+            returned_at: _, // none between inputs
+            events: _,      // nor do they
         } = engine;
         let now = now.map(|now| self.until(now));
         (shard, now, shut_down, unsettled, actions.len()).hash(into);

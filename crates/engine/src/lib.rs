@@ -50,6 +50,7 @@ mod host;
 
 mod ids;
 mod invariant;
+mod lane;
 mod lifecycle;
 mod lists;
 mod opening;
@@ -77,6 +78,7 @@ pub use fast_path::Leased;
 pub use fingerprint::fingerprint;
 pub use ids::{ConnectionId, HostId, RequestId, ShardId, Ticket};
 pub use invariant::{check, check_ended, check_settled};
+pub use lane::{Lane, Returned, Seat, Terms};
 pub use race::{Family, Pace, Race, Step};
 pub use request::{Ask, FromCache, Reason, Timing, Waiting};
 pub use room::{LocalRoom, Room};

@@ -79,10 +79,10 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
 
     #[inline(always)]
     pub(crate) fn enter_idle(&mut self, now: Time, room: &mut impl Room, slot: u32) {
-        self.connections[slot].idle_since = now;
+        self.connections[slot].idle_since = self.returned_at.unwrap_or(now);
         self.idle.push_back(slot);
         if self.idle.len() == 1 {
-            room.publish_idle(self.shard, Some(now));
+            self.publish_idle(room);
         }
         // A claim may be waiting for an idle connection to evict.
         self.unsettled |= room.oldest_claim().is_some();
@@ -93,10 +93,17 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         let was_oldest = self.idle.front() == Some(slot);
         self.idle.remove(slot);
         if was_oldest {
-            let oldest = self.idle.front();
-            let since = oldest.map(|oldest| self.connections[oldest].idle_since);
-            room.publish_idle(self.shard, since);
+            self.publish_idle(room);
         }
+    }
+
+    /// Publishes since when the longest idle connection is idle, or a time before that while lanes
+    /// may have one.
+    #[inline]
+    pub(crate) fn publish_idle(&self, room: &mut impl Room) {
+        let oldest = self.idle.front();
+        let since = oldest.map(|oldest| self.connections[oldest].idle_since);
+        room.publish_idle(self.shard, since.or(self.lent_since));
     }
 
     pub(crate) fn forget_connection(&mut self, slot: u32) -> Connection {

@@ -3,7 +3,7 @@
 use crate::connection::{Phase, State};
 use crate::counters::Counts;
 use crate::engine::Engine;
-use crate::ids::{ConnectionId, RequestId};
+use crate::ids::{ConnectionId, HostId, RequestId};
 use crate::request::{Reason, Stage, Timing, Waiting};
 use crate::room::Room;
 use crate::stats::WaitingTime;
@@ -45,9 +45,20 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         })
     }
 
+    /// The host with this hash and key, if it has a record.
+    pub fn find_host(&self, hash: u64, key: &K) -> Option<HostId> {
+        Some(self.hosts.id(self.hosts.find(hash, key)?))
+    }
+
+    /// Whether a host has a connection that a request could take at once.
+    pub fn has_available(&self, hash: u64, key: &K) -> bool {
+        let host = self.hosts.find(hash, key);
+        host.is_some_and(|host| self.next_available(host).is_some())
+    }
+
     /// The connection that a request for `host` would get now.
     #[cfg(feature = "check")]
-    pub fn next_idle(&self, host: crate::ids::HostId) -> Option<ConnectionId> {
+    pub fn next_idle(&self, host: HostId) -> Option<ConnectionId> {
         let slot = self.next_available(host.slot)?;
         Some(self.connection_id(slot))
     }

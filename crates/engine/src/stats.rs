@@ -51,6 +51,11 @@ impl WaitingTime {
         }
     }
 
+    /// Records requests that did not wait.
+    pub(crate) fn record_at_once(&mut self, requests: u64) {
+        self.at_once += requests;
+    }
+
     #[inline]
     pub(crate) fn record(&mut self, nanos: u64) {
         let micros = nanos / 1_000;

@@ -50,6 +50,7 @@ impl Checks {
                 &[
                     "simulation",
                     "model",
+                    "lanes",
                     "explore",
                     "rules",
                     "events",

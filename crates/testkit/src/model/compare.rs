@@ -1,6 +1,8 @@
 //! Runs the engine and the model side by side.
 
-use keepalive_engine::Settings;
+use std::time::Duration;
+
+use keepalive_engine::{Return, Settings};
 
 use super::{Effect, Input, Model, Reply, Scope, Subject};
 use crate::dice::Dice;
@@ -52,6 +54,53 @@ pub fn compare_fast_paths(seed: u64, operations: usize) {
 /// If they differ, or if the events do not match the engine.
 pub fn compare_observed(seed: u64, operations: usize) {
     compare(seed, operations, Some(Subject::observed));
+}
+
+/// Compares the model with an engine whose connections pass into lanes, over random inputs: an engine
+/// whose lanes are called back equals one that has seen every hit. Returns the number of hits that
+/// the engine did not see at once.
+///
+/// # Panics
+///
+/// If they differ.
+pub fn compare_lanes(seed: u64, operations: usize) -> u64 {
+    let mut dice = Dice(seed);
+    let scope = Scope::draw(&mut dice);
+    let mut model = Model::new(scope.settings.clone(), &scope.limits);
+    let mut subject = Subject::with_lanes(scope.settings.clone(), &scope.limits);
+    let mut turn = None;
+    for step in 0..operations {
+        // Lanes are for users that come again and again.
+        let input = match turn.take().filter(|_| dice.below(4) > 0) {
+            Some(turn) => turn,
+            None => model.draw(&scope, &mut dice),
+        };
+        if scope.hosts > 1 {
+            // Lanes do not know which of two connections of the same age is idle longest.
+            let moment = Input::Pass(Duration::from_nanos(1));
+            assert_eq!(subject.input(moment), model.input(moment));
+        }
+        let place = || format!("seed {seed}, step {step}, {input:?}: engine, model");
+        let (reply, held) = (model.input(input), model.view().held);
+        assert_eq!(subject.input(input), reply, "{}", place());
+        turn = match input {
+            Input::Release(..) => Some(Input::Lease(dice.below(scope.hosts))),
+            _ if held.is_empty() => None,
+            _ => Some(Input::Release(
+                held[dice.below(held.len())].0,
+                Return::Reuse,
+            )),
+        };
+        let effects = in_order(input, subject.effects());
+        assert_eq!(effects, in_order(input, model.effects()), "{}", place());
+        let untimed = matches!(input, Input::Pass(_) | Input::Take(_));
+        if !untimed && dice.below(8) == 0 {
+            subject.drain();
+            assert_eq!(subject.effects(), [], "{}", place());
+            assert_eq!(subject.view(), model.view(), "{}", place());
+        }
+    }
+    subject.hits()
 }
 
 fn compare(seed: u64, operations: usize, twin: Option<Twin>) {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Capacity, Phase, Return, Settings, Timing};
 
-pub use compare::{compare_fast_paths, compare_observed, in_order, run};
+pub use compare::{compare_fast_paths, compare_lanes, compare_observed, in_order, run};
 pub use operation::{Operation, Scope};
 pub use records::{Effect, Input, Outcome, Reply, Taken};
 pub use subject::Subject;

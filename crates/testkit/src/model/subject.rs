@@ -6,8 +6,9 @@ use std::iter;
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, Leased,
-    LocalRoom, RequestId, Room, Settings, ShardId, Time, check, check_settled, fingerprint,
+    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, Lane, Leased,
+    LocalRoom, RequestId, Return, Room, Seat, Settings, ShardId, Time, Timing, check,
+    check_settled, fingerprint,
 };
 
 use super::{Effect, Input, Outcome, Reply, Taken, View};
@@ -25,12 +26,26 @@ pub struct Subject {
     /// The ids, by the model's numbers.
     requests: Vec<RequestId>,
     connections: Vec<ConnectionId>,
+    /// The host of each connection.
+    hosts_of: Vec<usize>,
     numbers: BTreeMap<ConnectionId, usize>,
     effects: Vec<Effect>,
     /// Whether it goes round all fast paths.
     general: bool,
     /// All that its events have told, if it is observed.
     lives: Option<Lives>,
+    /// The hosts' lanes, if connections pass into them.
+    lanes: Option<Lanes>,
+}
+
+#[derive(Default)]
+struct Lanes {
+    of: Vec<Lane<ConnectionId, ()>>,
+    /// The hosts and connections that users have.
+    held: BTreeMap<RequestId, (usize, ConnectionId)>,
+    seats: BTreeMap<RequestId, Seat>,
+    /// Hits of lanes so far.
+    hits: u64,
 }
 
 impl Subject {
@@ -55,11 +70,28 @@ impl Subject {
             hosts: limits.len(),
             requests: Vec::new(),
             connections: Vec::new(),
+            hosts_of: Vec::new(),
             numbers: BTreeMap::new(),
             effects: Vec::new(),
             general: false,
             lives: None,
+            lanes: None,
         }
+    }
+
+    /// The same with lanes, which are called back when the engine must see an input.
+    pub fn with_lanes(settings: Settings, limits: &[Option<usize>]) -> Self {
+        let mut subject = Self::new(settings, limits);
+        subject.lanes = Some(Lanes {
+            of: limits.iter().map(|_| Lane::new()).collect(),
+            ..Lanes::default()
+        });
+        subject
+    }
+
+    /// How many requests a lane has served.
+    pub fn hits(&self) -> u64 {
+        self.lanes.as_ref().map_or(0, |lanes| lanes.hits)
     }
 
     /// The same without the engine's fast paths.
@@ -93,7 +125,11 @@ impl Subject {
     /// Makes one input, checks every invariant, and collects the engine's actions.
     pub fn input(&mut self, input: Input) -> Reply {
         self.effects.clear();
-        let reply = self.act(input, self.time_to_tell());
+        let reply = match self.act_in_lane(input) {
+            Some(reply) => reply,
+            None => self.act(input, self.time_to_tell()),
+        };
+        self.note_held(input, reply);
         if !matches!(input, Input::Pass(_) | Input::Take(_)) {
             self.told = self.now;
         }
@@ -103,8 +139,10 @@ impl Subject {
         reply
     }
 
+    /// Calls the lanes back, and collects the engine's actions.
     pub(super) fn drain(&mut self) {
         self.effects.clear();
+        self.call_back(self.now);
         self.check();
         self.gather();
     }
@@ -162,8 +200,101 @@ impl Subject {
     /// The time of an input. Threads may read the clock in one order and make their inputs in
     /// another.
     fn time_to_tell(&self) -> Time {
+        if self.lanes.is_some() {
+            return self.now;
+        }
         let late = self.told == self.now && self.now > self.start && self.inputs.is_multiple_of(4);
         Time::from_nanos(self.now.nanos() - 1_000 * u64::from(late))
+    }
+
+    /// Makes an input without the engine, or beside open lanes. Otherwise calls the lanes back.
+    fn act_in_lane(&mut self, input: Input) -> Option<Reply> {
+        let Self {
+            engine,
+            room,
+            lanes: Some(lanes),
+            now,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let plain = room.oldest_claim().is_none();
+        match input {
+            Input::Lease(host) => {
+                let number = self.requests.len();
+                if plain
+                    && let Some((id, seat, connection)) =
+                        lanes.of[host].lend(*now, || number as u64, ())
+                {
+                    lanes.hits += 1;
+                    lanes.seats.insert(id, seat);
+                    self.requests.push(id);
+                    return Some(Reply::Taken(Some(Taken {
+                        connection: Some(self.numbers[&connection]),
+                        from_cache: Some(FromCache::Immediate),
+                        spent: Timing::default(),
+                    })));
+                }
+                let key = u32::try_from(host).expect("few hosts");
+                if engine.has_available(key.into(), &key) {
+                    return None;
+                }
+            }
+            Input::Release(request, Return::Reuse) => {
+                let id = self.requests[request];
+                if let Some(&(host, connection)) = lanes.held.get(&id) {
+                    let lane = &mut lanes.of[host];
+                    let seat = lanes.seats.remove(&id).unwrap_or(Seat::NONE);
+                    if plain && lane.take_back(*now, seat, connection).is_ok() {
+                        return Some(Reply::Nothing);
+                    }
+                    if let Some(terms) = engine.lend_out(*now, room, id) {
+                        lane.take_in(terms, (), connection);
+                        return Some(Reply::Nothing);
+                    }
+                }
+            }
+            // Neither has an effect beside the time, and the answer.
+            Input::Pass(_) | Input::Take(_) => return None,
+            _ => {}
+        }
+        let waited = match input {
+            Input::Wait(time) => time,
+            _ => Duration::ZERO,
+        };
+        self.call_back(self.now + waited);
+        None
+    }
+
+    /// Notes the connection that a request has taken.
+    fn note_held(&mut self, input: Input, reply: Reply) {
+        let request = match input {
+            Input::Take(request) => request,
+            _ => self.requests.len().saturating_sub(1),
+        };
+        if let (
+            Some(lanes),
+            Reply::Taken(Some(Taken {
+                connection: Some(number),
+                ..
+            })),
+        ) = (&mut self.lanes, reply)
+        {
+            let held = (self.hosts_of[number], self.connections[number]);
+            lanes.held.insert(self.requests[request], held);
+        }
+    }
+
+    /// Calls the lanes back, so that the engine has seen all hits.
+    fn call_back(&mut self, now: Time) {
+        let Some(lanes) = &mut self.lanes else { return };
+        let mut returned = Vec::new();
+        for lane in &mut lanes.of {
+            lane.call_back(&mut returned);
+        }
+        let returned = returned.into_iter().map(|it| it.split(|()| ()).1).collect();
+        self.engine.catch_up(now, &mut self.room, returned);
     }
 
     fn act(&mut self, input: Input, now: Time) -> Reply {
@@ -290,8 +421,9 @@ impl Subject {
                 let number = self.connections.len();
                 self.connections.push(id);
                 self.numbers.insert(id, number);
-                let host = self.engine.key(host).expect("a host in use");
-                Effect::Connect(number, *host as usize)
+                let host = *self.engine.key(host).expect("a host in use") as usize;
+                self.hosts_of.push(host);
+                Effect::Connect(number, host)
             }
             Action::Answer(id, answer) => Effect::Answer(number(id), self.outcome(answer)),
             Action::Cancel(id) => Effect::Cancel(self.numbers[&id]),
