@@ -17,6 +17,7 @@ use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
 use crate::driver::inputs::Asked;
+use crate::driver::lane::Held;
 use crate::driver::live::Live;
 use crate::driver::{Driver, ShardRef};
 use crate::sync::Arc;
@@ -131,10 +132,11 @@ impl<C: Connector> Future for Leasing<'_, C> {
             location,
         } = *self
         {
-            match shard_ref.driver.lease(request, location, context.waker()) {
-                Ok(live) => {
+            let driver = &shard_ref.driver;
+            match driver.lease(shard_ref, request, location, context.waker()) {
+                Ok(held) => {
                     *self = Self::Done;
-                    return Poll::Ready(Ok(Lease::new(Arc::clone(shard_ref), live)));
+                    return Poll::Ready(Ok(Lease::new(held)));
                 }
                 Err(asked) => {
                     let listens = asked.listens;
@@ -221,7 +223,11 @@ impl<C: Connector> PendingAnswer<C> {
         };
         let state = std::mem::replace(&mut self.state, State::Done);
         Poll::Ready(match (answer, state) {
-            (Some(Ok(live)), State::Asked(shard_ref)) => Ok(Lease::new(shard_ref, live)),
+            (Some(Ok(live)), State::Asked(shard_ref)) => Ok(Lease::new(Held {
+                live,
+                shard_ref,
+                lane: None,
+            })),
             (Some(Err(error)), _) | (None, State::Refused(error)) => Err(error),
             _ => panic!("the answer of a request was polled for after it was taken"),
         })
@@ -247,17 +253,15 @@ impl<C: Connector> Drop for PendingAnswer<C> {
 #[must_use = "dropping it closes the connection"]
 pub struct Lease<C: Connector = NetConnector> {
     /// `Some` until the lease ends.
-    live: Option<Box<Live<C>>>,
-    shard_ref: Arc<ShardRef<C>>,
+    held: Option<Held<C>>,
     /// Whether the user has shut down its side of the connection.
     ended: bool,
 }
 
 impl<C: Connector> Lease<C> {
-    pub(crate) fn new(shard_ref: Arc<ShardRef<C>>, live: Box<Live<C>>) -> Self {
+    pub(crate) fn new(held: Held<C>) -> Self {
         Self {
-            live: Some(live),
-            shard_ref,
+            held: Some(held),
             ended: false,
         }
     }
@@ -280,7 +284,8 @@ impl<C: Connector> Lease<C> {
 
     /// The time from the request to this answer, by phase.
     pub fn timing(&self) -> Timing {
-        self.shard_ref.driver.timing(self.id()).unwrap_or_default()
+        let driver = &self.held().shard_ref.driver;
+        driver.timing(self.id()).unwrap_or_default()
     }
 
     /// Gives the connection back for reuse.
@@ -290,9 +295,9 @@ impl<C: Connector> Lease<C> {
     /// slot is free at once.
     pub fn free(mut self) {
         if !self.ended
-            && let Some(live) = self.live.take()
+            && let Some(held) = self.held.take()
         {
-            self.shard_ref.driver.give_back(live);
+            Driver::give_back(held);
         }
     }
 
@@ -302,11 +307,15 @@ impl<C: Connector> Lease<C> {
     }
 
     fn live(&self) -> &Live<C> {
-        self.live.as_ref().expect(HELD)
+        &self.held().live
     }
 
     fn live_mut(&mut self) -> &mut Live<C> {
-        self.live.as_mut().expect(HELD)
+        &mut self.held.as_mut().expect(HELD).live
+    }
+
+    fn held(&self) -> &Held<C> {
+        self.held.as_ref().expect(HELD)
     }
 }
 
@@ -314,8 +323,8 @@ const HELD: &str = "a lease has its connection until it ends";
 
 impl<C: Connector> Drop for Lease<C> {
     fn drop(&mut self) {
-        if let Some(live) = self.live.take() {
-            self.shard_ref.driver.close(live);
+        if let Some(held) = self.held.take() {
+            held.shard_ref.driver.close(held.live);
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::api::lease::{Lease, PendingAnswer};
 use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
+use crate::driver::answer::Letter;
 use crate::driver::deferred::catch_panic;
-use crate::driver::shard::Letter;
 use crate::sync::channel::{Receiver, Sender, channel};
 
 /// Creates a mailbox for answers with contexts of type `T`.

@@ -1,14 +1,18 @@
 //! Requests for connections, validated when they are made.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::connect::Connector;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
+use crate::driver::Driver;
+use crate::driver::lane::Lane;
 use crate::{Address, Host, authority};
 
 /// A request for a connection: a scheme, an address and a port, with optional timeouts and a
@@ -134,8 +138,7 @@ impl Request {
     /// ```
     #[must_use]
     pub fn partition(mut self, label: impl Into<String>) -> Self {
-        self.host = self.host.with_partition(label.into());
-        self.hash = self.host.hash_value();
+        self.set_host(self.host.with_partition(label.into()));
         self
     }
 
@@ -160,8 +163,7 @@ impl Request {
     #[cfg(feature = "tls")]
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
-        self.host = self.host.with_tls(tls);
-        self.hash = self.host.hash_value();
+        self.set_host(self.host.with_tls(tls));
         self
     }
 
@@ -205,7 +207,33 @@ impl Request {
     #[cfg(feature = "proxy")]
     pub(crate) fn to_host(host: Host) -> Self {
         let (scheme, address) = (host.scheme().into(), host.address().to_string().into());
-        Self::given(host, Given { scheme, address })
+        Self::given(host, Given::new(scheme, address))
+    }
+
+    fn set_host(&mut self, host: Host) {
+        let (scheme, address) = (self.given.scheme.clone(), self.given.address.clone());
+        self.hash = host.hash_value();
+        self.host = host;
+        self.given = Arc::new(Given::new(scheme, address));
+    }
+
+    /// The lane of the host in this manager, once a request has kept it.
+    #[inline]
+    pub(crate) fn lane<C: Connector>(&self, driver: &Driver<C>) -> Option<&Lane<C>> {
+        let lane = self.given.lane.get()?.downcast_ref::<Lane<C>>()?;
+        lane.is_of(driver).then_some(lane)
+    }
+
+    /// The lane that a request has kept.
+    #[inline]
+    pub(crate) fn kept_lane<C: Connector>(&self) -> Option<Arc<Lane<C>>> {
+        let lane = Arc::clone(self.given.lane.get()?);
+        lane.downcast().ok()
+    }
+
+    /// Keeps the lane of the host, for this request and its clones. Only one manager's is kept.
+    pub(crate) fn keep_lane<C: Connector>(&self, lane: &Arc<Lane<C>>) {
+        self.given.lane.get_or_init(|| Arc::clone(lane) as _);
     }
 
     fn given(host: Host, given: Given) -> Self {
@@ -250,7 +278,7 @@ impl Request {
     fn from_checked(scheme: &str, given: &str, address: Address, port: u16) -> Self {
         let host = Host::new(scheme, address, port);
         let (scheme, address) = (scheme.into(), given.into());
-        Self::given(host, Given { scheme, address })
+        Self::given(host, Given::new(scheme, address))
     }
 }
 
@@ -335,6 +363,18 @@ impl RequestError {
 struct Given {
     scheme: Box<str>,
     address: Box<str>,
+    /// A lane of the host.
+    lane: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Given {
+    fn new(scheme: Box<str>, address: Box<str>) -> Self {
+        Self {
+            scheme,
+            address,
+            lane: OnceLock::new(),
+        }
+    }
 }
 
 const MAX_SHOWN: usize = 80;

@@ -8,6 +8,7 @@ use keepalive_engine::{Counts, RequestId, WaitingTime};
 use crate::api::host::Host;
 use crate::connect::Connector;
 use crate::driver::Driver;
+use crate::sync::Arc;
 
 /// Figures of a manager, all of the same instant.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ pub struct LeaseInfo {
     pub location: &'static Location<'static>,
 }
 
-pub(crate) fn stats<C: Connector>(driver: &Driver<C>) -> Stats {
+pub(crate) fn stats<C: Connector>(driver: &Arc<Driver<C>>) -> Stats {
     driver.snapshot(|shards| {
         let mut stats = Stats {
             total: Counts::default(),
@@ -65,7 +66,7 @@ pub(crate) fn stats<C: Connector>(driver: &Driver<C>) -> Stats {
     })
 }
 
-pub(crate) fn totals<C: Connector>(driver: &Driver<C>) -> Counts {
+pub(crate) fn totals<C: Connector>(driver: &Arc<Driver<C>>) -> Counts {
     driver.snapshot(|shards| {
         let mut total = Counts::default();
         for shard in shards {
@@ -75,7 +76,7 @@ pub(crate) fn totals<C: Connector>(driver: &Driver<C>) -> Counts {
     })
 }
 
-pub(crate) fn leases<C: Connector>(driver: &Driver<C>) -> Vec<LeaseInfo> {
+pub(crate) fn leases<C: Connector>(driver: &Arc<Driver<C>>) -> Vec<LeaseInfo> {
     let now = driver.common.now();
     let mut leases = driver.snapshot(|shards| {
         let mut leases = Vec::new();

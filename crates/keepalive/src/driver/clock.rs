@@ -1,9 +1,6 @@
-//! The clock of a shard: the processor's counter between two looks at the system's clock.
+//! A clock: the processor's counter between two looks at the system's clock.
 
 use keepalive_engine::Time;
-use keepalive_tsc::TimeStampCounter;
-
-use crate::runtime;
 
 /// Tells the time by a counter of the processor, which it compares with the system's clock for each
 /// millisecond of use. Reading the system's clock twice took a third of a hit.
@@ -15,7 +12,6 @@ use crate::runtime;
 /// Where the time is ahead, a connection looks older than it is, and is checked too often.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    counter: Option<TimeStampCounter>,
     /// The last look at the system's clock that was not interrupted.
     looked: Look,
     /// Nanoseconds of one tick, in units of 2<sup>-32</sup>.
@@ -24,6 +20,15 @@ pub(crate) struct Clock {
     span: u64,
     /// The look from which the rate is measured.
     start: Option<Look>,
+}
+
+/// The numbers by which the counter tells the time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub(crate) ticks: u64,
+    pub(crate) nanos: u64,
+    pub(crate) rate: u64,
+    pub(crate) span: u64,
 }
 
 /// The system's clock, read between two readings of the counter.
@@ -50,7 +55,6 @@ const LATE: u64 = SPAN / PRECISION;
 impl Clock {
     pub(crate) fn new() -> Self {
         Self {
-            counter: runtime::time_stamp_counter(),
             looked: Look::default(),
             rate: 0,
             span: 0,
@@ -58,19 +62,12 @@ impl Clock {
         }
     }
 
-    /// The counter, if the system trusts it.
-    #[inline]
-    pub(crate) fn counter(&self) -> Option<TimeStampCounter> {
-        self.counter
-    }
-
     /// The time by the counter, read by `read`, or by the system's clock, read by `look`.
     #[inline]
     pub(crate) fn now(&mut self, read: impl Fn() -> u64, look: impl FnOnce() -> Time) -> Time {
         let ticks = read();
-        let passed = ticks.wrapping_sub(self.looked.ticks);
-        if passed < self.span {
-            return Time::from_nanos(self.looked.nanos + ((passed * self.rate) >> 32));
+        if let Some(now) = self.reading().at(ticks) {
+            return now;
         }
         let now = look();
         self.compare(Look {
@@ -79,6 +76,17 @@ impl Clock {
             nanos: now.nanos(),
         });
         now
+    }
+
+    /// The numbers by which the counter tells the time now.
+    #[inline]
+    pub(crate) fn reading(&self) -> Reading {
+        Reading {
+            ticks: self.looked.ticks,
+            nanos: self.looked.nanos,
+            rate: self.rate,
+            span: self.span,
+        }
     }
 
     /// Compares the counter with the system's clock.
@@ -127,6 +135,15 @@ impl Clock {
     fn nanos(&self, ticks: u64) -> u64 {
         let nanos = (u128::from(ticks) * u128::from(self.rate)) >> 32;
         u64::try_from(nanos).unwrap_or(u64::MAX)
+    }
+}
+
+impl Reading {
+    /// The time at this reading of the counter, as long as the numbers are good for it.
+    #[inline]
+    pub(crate) fn at(self, ticks: u64) -> Option<Time> {
+        let passed = ticks.wrapping_sub(self.ticks);
+        (passed < self.span).then(|| Time::from_nanos(self.nanos + ((passed * self.rate) >> 32)))
     }
 }
 

@@ -46,6 +46,12 @@ impl Common {
         }
     }
 
+    /// Whether a request waits for room, in any shard.
+    #[inline]
+    pub(crate) fn has_claims(&self) -> bool {
+        self.oldest_claim.0.load(Ordering::SeqCst) != NONE
+    }
+
     /// Connections open now, in every state.
     pub(crate) fn open(&self) -> usize {
         self.budget.lock().open()

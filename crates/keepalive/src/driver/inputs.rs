@@ -4,18 +4,20 @@
 use std::panic::Location;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{Ask, RequestId, Return, ShardId, Time, Timing, Waiting};
+use keepalive_engine::{Ask, RequestId, Return, Seat, ShardId, Time, Timing, Waiting};
 
 use crate::api::error::AllocateError;
 use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::Connector;
+use crate::driver::answer::Letter;
 use crate::driver::common::CommonRoom;
 use crate::driver::deferred::catch_panic;
 use crate::driver::deferred::{self, Deferred, Work};
+use crate::driver::lane::{Held, Lane, Parked};
 use crate::driver::live::Live;
-use crate::driver::shard::{Gone, Leased, Letter, Shard};
-use crate::driver::{Driver, NO_RUNTIME};
+use crate::driver::shard::{Gone, Leased, Shard};
+use crate::driver::{Driver, NO_RUNTIME, ShardRef};
 use crate::sync::{Arc, MutexGuard, Ordering};
 
 /// The result of making a request.
@@ -49,15 +51,40 @@ impl<C: Connector> Driver<C> {
         result
     }
 
-    /// Makes one input to a shard, and adds the work that follows from it to `deferred`.
+    /// Like [`with_shard`](Self::with_shard), for an input that calls the lanes back itself if it must.
+    fn beside_lanes<R>(
+        self: &Arc<Self>,
+        shard: ShardId,
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
+    ) -> R {
+        let mut deferred = Deferred::new();
+        let result = self.enter_beside_lanes(shard, &mut deferred, input);
+        self.carry_out(&mut deferred);
+        result
+    }
+
+    /// Makes one input to a shard, and adds the work that follows from it to `deferred`. The lanes of
+    /// the shard are called back first.
     pub(crate) fn enter<R>(
         &self,
         shard: ShardId,
         deferred: &mut Deferred<C>,
         input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
     ) -> R {
+        self.enter_beside_lanes(shard, deferred, |shard, now, room| {
+            shard.call_back(now, room);
+            input(shard, now, room)
+        })
+    }
+
+    fn enter_beside_lanes<R>(
+        &self,
+        shard: ShardId,
+        deferred: &mut Deferred<C>,
+        input: impl FnOnce(&mut Shard<C>, Time, &mut CommonRoom<'_>) -> R,
+    ) -> R {
         let mut shard = self.lock(shard);
-        let now = self.now(&mut shard);
+        let now = self.now();
         let mut room = self.common.room();
         let result = input(&mut shard, now, &mut room);
         self.conclude(shard, now, room, deferred);
@@ -66,7 +93,7 @@ impl<C: Connector> Driver<C> {
 
     /// Ends an input: forwards the engine's actions, and releases the lock.
     #[inline(always)]
-    fn conclude(
+    pub(crate) fn conclude(
         &self,
         mut shard: MutexGuard<'_, Shard<C>>,
         now: Time,
@@ -90,7 +117,7 @@ impl<C: Connector> Driver<C> {
     }
 
     #[inline]
-    fn carry_out(self: &Arc<Self>, deferred: &mut Deferred<C>) {
+    pub(crate) fn carry_out(self: &Arc<Self>, deferred: &mut Deferred<C>) {
         if !deferred.is_empty() {
             deferred::run(self, deferred);
         }
@@ -103,17 +130,35 @@ impl<C: Connector> Driver<C> {
     /// like [`ask`](Self::ask), but registers `waker` for the answer of a request that has to wait.
     pub(crate) fn lease(
         self: &Arc<Self>,
+        shard_ref: &Arc<ShardRef<C>>,
         request: &Request,
         location: &'static Location<'static>,
         waker: &Waker,
-    ) -> Result<Box<Live<C>>, Asked> {
+    ) -> Result<Held<C>, Asked> {
         let generation = self.home.generation();
         if generation == NO_RUNTIME || self.home.is_elsewhere() {
             return Err(self.ask(request, location));
         }
+        if let Some(lane) = request.lane(self)
+            && let Some((held, is_doubtful)) = lane.lend(self, request, location)
+        {
+            return self.check_leased(held, is_doubtful);
+        }
         let mut shard = self.lock(self.shard_of(request));
-        let now = self.now(&mut shard);
+        let now = self.now();
         let mut room = self.common.room();
+        if !shard.lanes.are_closed() {
+            if let Some((held, is_doubtful)) = shard.lend(self, request, location) {
+                drop((room, shard));
+                return self.check_leased(held, is_doubtful);
+            }
+            if !shard
+                .engine
+                .has_available(request.hash_value(), request.host())
+            {
+                shard.call_back(now, &mut room);
+            }
+        }
         let leased = match shard.past + 1 >= generation {
             true => shard.lease(request, location, waker, now, &mut room),
             false => None,
@@ -121,8 +166,14 @@ impl<C: Connector> Driver<C> {
         let mut unusable = None;
         let (id, listens) = match leased {
             Some(Leased::Held { live, is_doubtful }) => {
+                let lane = shard.lane_for(self, request);
                 drop((room, shard));
-                return self.check_leased(live, is_doubtful);
+                let held = Held {
+                    live,
+                    shard_ref: Arc::clone(shard_ref),
+                    lane: lane.map(|lane| (lane, Seat::NONE)),
+                };
+                return self.check_leased(held, is_doubtful);
             }
             Some(Leased::Waits(id)) => (id, true),
             Some(Leased::Gone(id, gone)) => {
@@ -131,11 +182,12 @@ impl<C: Connector> Driver<C> {
                 (id, false)
             }
             None => {
+                shard.call_back(now, &mut room);
                 let id = self.request(request, location, &mut shard, now, &mut room);
                 // An attempt that begins now may end before this call returns.
                 let listens = shard.engine.is_queued(id);
                 if listens {
-                    shard.wake_when_answered(id, waker);
+                    shard.cell(id).wake(waker);
                 }
                 (id, listens)
             }
@@ -158,19 +210,20 @@ impl<C: Connector> Driver<C> {
     #[inline]
     fn check_leased(
         self: &Arc<Self>,
-        mut live: Box<Live<C>>,
+        mut held: Held<C>,
         is_doubtful: bool,
-    ) -> Result<Box<Live<C>>, Asked> {
+    ) -> Result<Held<C>, Asked> {
+        let live = &mut held.live;
         if live.is_handle() {
-            return Ok(live);
+            return Ok(held);
         }
         if !is_doubtful || live.check().is_ok() {
             live.stop_watching();
-            return Ok(live);
+            return Ok(held);
         }
         let (id, why) = (live.request, live.why_unusable());
         self.with_shard(id.shard(), |shard, now, room| {
-            shard.put(live);
+            shard.put(held.live);
             shard.reject(now, room, id, why);
         });
         Err(Asked {
@@ -188,7 +241,7 @@ impl<C: Connector> Driver<C> {
     ) -> Asked {
         let shard = self.shard_of(request);
         if let Err(cause) = self.ensure_home() {
-            let id = RequestId::outside(self.lock(shard).number(), shard);
+            let id = RequestId::outside(self.lock(shard).numbers.next(), shard);
             let error = AllocateError::new(id, request.host().clone(), Timing::default(), cause);
             return Asked {
                 id,
@@ -219,7 +272,7 @@ impl<C: Connector> Driver<C> {
         let host = request.host();
         let ask = Ask {
             host: shard.host(&self.connector, host),
-            number: shard.number(),
+            number: shard.numbers.next(),
             timeout: request.own_timeout(),
             queue_timeout: request.own_queue_timeout(),
         };
@@ -237,10 +290,10 @@ impl<C: Connector> Driver<C> {
     ) -> Poll<Outcome<C>> {
         let mut shard = self.lock(id.shard());
         while let Some(held) = shard.held_for(id) {
-            let now = self.now(&mut shard);
+            let now = self.now();
             match shard.hand_out(id, held, now) {
                 Ok(live) => {
-                    shard.forget_answer(id);
+                    shard.cell(id).clear();
                     return Poll::Ready(Ok(live));
                 }
                 Err(Gone { handle, why }) => {
@@ -252,7 +305,7 @@ impl<C: Connector> Driver<C> {
                     }
                     self.with_shard(id.shard(), |shard, now, room| {
                         if shard.held_for(id) == Some(held) {
-                            shard.forget_answer(id);
+                            shard.cell(id).clear();
                             shard.reject(now, room, id, why);
                         }
                     });
@@ -260,14 +313,14 @@ impl<C: Connector> Driver<C> {
                 }
             }
         }
-        if let Some(cause) = shard.take_refusal(id) {
+        if let Some(cause) = shard.cell(id).take_refusal() {
             let timing = shard.engine.timing(id).expect(ANSWERED);
             shard.engine.take(id);
             drop(shard);
             let error = AllocateError::new(id, host.clone(), timing, cause);
             return Poll::Ready(Err(error));
         }
-        let replaced = shard.wake_when_answered(id, context.waker());
+        let replaced = shard.cell(id).wake(context.waker());
         drop(shard);
         drop(replaced);
         Poll::Pending
@@ -275,7 +328,7 @@ impl<C: Connector> Driver<C> {
 
     /// Posts a letter once the answer is ready, possibly now.
     pub(crate) fn post_when_answered(self: &Arc<Self>, id: RequestId, letter: Box<dyn Letter>) {
-        let now = self.lock(id.shard()).post_when_answered(id, letter);
+        let now = self.lock(id.shard()).cell(id).post(letter);
         if let Some(unwanted) = now.and_then(Letter::post) {
             self.forget(unwanted);
         }
@@ -316,42 +369,90 @@ impl<C: Connector> Driver<C> {
     }
 
     /// Takes a connection back from its user, for reuse.
-    pub(crate) fn give_back(self: &Arc<Self>, mut live: Box<Live<C>>) {
-        let (connection, id) = (live.id(), live.request);
+    #[inline]
+    pub(crate) fn give_back(held: Held<C>) {
+        let Held {
+            mut live,
+            shard_ref,
+            lane,
+        } = held;
         if live.is_handle() {
-            live.discard();
-            self.with_shard(id.shard(), |shard, now, room| {
-                if let Some(main) = shard.live(connection) {
-                    main.mark_seen(now);
-                }
-                shard.engine.released(now, room, id, Return::Reuse);
-                shard.look_at(connection, now, room);
-            });
+            shard_ref.driver.give_back_handle(live);
         } else if live.watch().is_ready() {
-            self.close(live);
-        } else {
-            let suspect = self.with_shard(id.shard(), |shard, now, room| {
-                let suspect = live.is_suspect();
-                let capacity = live.changed_capacity();
-                live.mark_seen(now);
-                if shard.is_past(live.generation()) {
-                    // Its runtime may never deliver its events again.
-                    shard.engine.retire_open(now, room, connection);
-                }
-                shard.put(live);
-                if let Some(capacity) = capacity {
-                    let engine = &mut shard.engine;
-                    engine.capacity_changed(now, room, connection, capacity);
-                }
-                shard.engine.released(now, room, id, Return::Reuse);
-                suspect
-            });
-            if suspect {
-                // Its watch fired before the connection was back in the shard, where the keeper can
-                // look at it.
-                self.signals.look(id.shard(), connection);
+            shard_ref.driver.close(live);
+        } else if let Some((lane, seat)) = lane
+            && live.is_plain()
+        {
+            if let Err(parked) = lane.take_back(seat, (live, shard_ref)) {
+                Self::lend_out(lane, parked);
             }
+        } else {
+            shard_ref
+                .driver
+                .give_back_whole(live, |live, _, _, _| Some(live));
         }
+    }
+
+    /// Lets a connection pass into its lane, or takes it back.
+    fn lend_out(lane: Arc<Lane<C>>, (live, shard_ref): Parked<C>) {
+        let driver = Arc::clone(&shard_ref.driver);
+        driver.give_back_whole(live, |live, shard, now, room| {
+            let kept = shard.lend_out(now, room, lane, (live, shard_ref));
+            kept.err().map(|(live, _)| live)
+        });
+    }
+
+    /// Takes back a connection that is watched, unless `lend_out` takes it.
+    #[inline]
+    fn give_back_whole(
+        self: &Arc<Self>,
+        live: Box<Live<C>>,
+        lend_out: impl FnOnce(
+            Box<Live<C>>,
+            &mut Shard<C>,
+            Time,
+            &mut CommonRoom<'_>,
+        ) -> Option<Box<Live<C>>>,
+    ) {
+        let (connection, id) = (live.id(), live.request);
+        let suspect = self.beside_lanes(id.shard(), |shard, now, room| {
+            let Some(mut live) = lend_out(live, shard, now, room) else {
+                return false;
+            };
+            shard.call_back(now, room);
+            let suspect = live.is_suspect();
+            let capacity = live.changed_capacity();
+            live.mark_seen(now);
+            if shard.is_past(live.generation()) {
+                // Its runtime may never deliver its events again.
+                shard.engine.retire_open(now, room, connection);
+            }
+            shard.put(live);
+            if let Some(capacity) = capacity {
+                let engine = &mut shard.engine;
+                engine.capacity_changed(now, room, connection, capacity);
+            }
+            shard.engine.released(now, room, id, Return::Reuse);
+            suspect
+        });
+        if suspect {
+            // Its watch fired before the connection was back in the shard, where the keeper can
+            // look at it.
+            self.signals.look(id.shard(), connection);
+        }
+    }
+
+    /// Takes back a handle on a shared connection.
+    fn give_back_handle(self: &Arc<Self>, live: Box<Live<C>>) {
+        let (connection, id) = (live.id(), live.request);
+        live.discard();
+        self.with_shard(id.shard(), |shard, now, room| {
+            if let Some(main) = shard.live(connection) {
+                main.mark_seen(now);
+            }
+            shard.engine.released(now, room, id, Return::Reuse);
+            shard.look_at(connection, now, room);
+        });
     }
 
     /// Takes a connection from its user that must not be used again.

@@ -108,6 +108,12 @@ impl<C: Connector> Live<C> {
         self.role == Role::Handle
     }
 
+    /// Whether it has one user at a time, and nothing about it has changed.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.role == Role::Sole && !self.is_suspect() && self.says() == (1, false)
+    }
+
     /// Whether it stays in its shard, and its users get handles.
     pub(crate) fn is_main(&self) -> bool {
         self.role == Role::Main

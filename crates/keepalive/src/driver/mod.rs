@@ -5,6 +5,7 @@
 //! once, except [`Driver::snapshot`], which takes them in the shards' order. A shard's lock is
 //! taken before the budget's.
 
+pub(crate) mod answer;
 mod clock;
 pub(crate) mod common;
 pub(crate) mod deferred;
@@ -12,8 +13,11 @@ pub(crate) mod descriptors;
 pub(crate) mod home;
 pub(crate) mod inputs;
 mod keeper;
+pub(crate) mod lane;
 pub(crate) mod live;
+mod numbers;
 pub(crate) mod shard;
+mod shared_clock;
 pub(crate) mod signals;
 mod task;
 pub(crate) mod watch;
@@ -21,21 +25,29 @@ pub(crate) mod watch;
 use std::time::Duration;
 
 use keepalive_engine::{Config, ConnectionId, Engine, ShardId, Time};
+use keepalive_tsc::TimeStampCounter;
 
 use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::bind::BindAddresses;
 use crate::driver::common::Common;
+use crate::driver::deferred::Deferred;
 use crate::driver::home::Home;
 use crate::driver::shard::Shard;
+use crate::driver::shared_clock::SharedClock;
 use crate::driver::signals::Signals;
-use crate::runtime::Notify;
+use crate::runtime::{self, Notify};
 use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, Padded};
 
 #[repr(align(128))] // keeps fields that all read apart from the handle count that all write
 pub(crate) struct Driver<C: Connector> {
+    /// No other driver of the process has it.
+    number: u64,
     shards: Box<[Padded<Mutex<Shard<C>>>]>,
+    /// The counter of the clock, if the system trusts it.
+    counter: Option<TimeStampCounter>,
+    clock: Padded<SharedClock>,
     pub(crate) common: Common,
     pub(crate) signals: Arc<Signals>,
     pub(crate) connector: C,
@@ -53,11 +65,15 @@ const NO_RUNTIME: u64 = 0;
 
 impl<C: Connector> Driver<C> {
     pub(crate) fn new(config: &Config, connector: C, bind_addresses: BindAddresses) -> Self {
+        static NUMBERS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let shards = (0..config.settings().shards).map(ShardId);
         Self {
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             shards: shards
                 .map(|id| Padded(Mutex::new(Shard::new(id, Engine::with_data(config, id)))))
                 .collect(),
+            counter: runtime::time_stamp_counter(),
+            clock: Padded(SharedClock::new()),
             common: Common::new(config),
             signals: Arc::new(Signals::new()),
             connector,
@@ -114,13 +130,13 @@ impl<C: Connector> Driver<C> {
         }
     }
 
-    /// The time of an input to this shard.
+    /// The time of an input.
     #[inline]
-    pub(crate) fn now(&self, shard: &mut Shard<C>) -> Time {
-        match shard.clock.counter() {
+    pub(crate) fn now(&self) -> Time {
+        match self.counter {
             Some(counter) if self.home.has_real_time() => {
                 let read = || counter.read();
-                shard.clock.now(read, || self.common.real_time())
+                self.clock.0.now(read, || self.common.real_time())
             }
             _ => self.common.now(),
         }
@@ -131,14 +147,26 @@ impl<C: Connector> Driver<C> {
     }
 
     /// Locks all shards at once, so that their figures are of the same instant.
-    pub(crate) fn snapshot<R>(&self, look: impl FnOnce(&[MutexGuard<'_, Shard<C>>]) -> R) -> R {
-        let shards: Vec<_> = self.shards.iter().map(|shard| shard.0.lock()).collect();
-        look(&shards)
+    pub(crate) fn snapshot<R>(
+        self: &Arc<Self>,
+        look: impl FnOnce(&[MutexGuard<'_, Shard<C>>]) -> R,
+    ) -> R {
+        let mut shards: Vec<_> = self.shards.iter().map(|shard| shard.0.lock()).collect();
+        for shard in &mut shards {
+            shard.call_back(self.now(), &mut self.common.room());
+        }
+        let result = look(&shards);
+        let mut deferred = Deferred::new();
+        for shard in shards {
+            self.conclude(shard, self.now(), self.common.room(), &mut deferred);
+        }
+        self.carry_out(&mut deferred);
+        result
     }
 
     /// Checks every invariant. No input may be in progress.
     #[cfg(any(keepalive_loom, keepalive_shuttle))]
-    pub(crate) fn check(&self) {
+    pub(crate) fn check(self: &Arc<Self>) {
         use keepalive_engine::Room as _;
 
         self.snapshot(|shards| {

@@ -1,9 +1,7 @@
-//! One shard: its engine, the cells of answers, and the connections without a user.
+//! One shard: its engine, and the connections without a user.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::panic::Location;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use keepalive_engine::{
@@ -15,71 +13,34 @@ use crate::api::error::Cause;
 use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::{ConnectError, Connector, Unusable};
-use crate::driver::clock::Clock;
+use crate::driver::answer::{AnswerCell, Answered};
 use crate::driver::deferred::catch_panic;
 use crate::driver::deferred::{Deferred, Stop, Work};
 use crate::driver::descriptors::Wanted;
 use crate::driver::home::Past;
+use crate::driver::lane::Lanes;
 use crate::driver::live::Live;
+use crate::driver::numbers::Numbers;
 use crate::driver::task::{Running, Started, Task};
 use crate::runtime::HashKey;
 use crate::sync::Arc;
 
 pub(crate) struct Shard<C: Connector> {
     pub(crate) id: ShardId,
-    pub(crate) clock: Clock,
     pub(crate) engine: Engine<Host, AnswerCell>,
     /// The connections without a user, by their slots.
     here: Vec<Option<Box<Live<C>>>>,
     /// The tasks that open or close connections.
     tasks: HashMap<ConnectionId, Running, HashKey>,
-    numbers: Range<u64>,
+    pub(crate) numbers: Numbers,
+    pub(crate) lanes: Lanes<C>,
     pub(crate) wanted: Wanted,
     /// The error of the attempt or connection that the present input reports.
     pub(crate) failure: Option<ConnectError>,
     /// The last runtime that this shard knows to be the home no longer.
     pub(crate) past: u64,
     /// Work that the present input carries out.
-    left: Vec<Work<C>>,
-}
-
-/// The driver's data about a request. Dropping it may run user code, so it must happen without a
-/// lock.
-pub(crate) struct AnswerCell {
-    answer: Answered,
-    /// The source location of the request.
-    pub(crate) location: &'static Location<'static>,
-}
-
-impl Default for AnswerCell {
-    fn default() -> Self {
-        Self {
-            answer: Answered::No,
-            location: Location::caller(),
-        }
-    }
-}
-
-/// The answer of a request, or the notification to send when it is ready.
-#[derive(Default)]
-enum Answered {
-    /// No answer yet, and no notification.
-    #[default]
-    No,
-    /// No answer yet; it wakes this waker.
-    Wakes(Waker),
-    /// No answer yet; it posts this letter.
-    Posts(Box<dyn Letter>),
-    /// An answer with this connection, which is held for the request.
-    With(ConnectionId),
-    /// An answer without a connection.
-    Without(Box<Cause>),
-}
-
-/// A message to post when an answer is ready.
-pub(crate) trait Letter: Send {
-    /// Posts it. Returns the request to forget, if no recipient is left.
-    fn post(self: Box<Self>) -> Option<RequestId>;
+    pub(crate) left: Vec<Work<C>>,
 }
 
 /// The result of making a request and taking its answer in one step.
@@ -107,29 +68,15 @@ impl<C: Connector> Shard<C> {
     pub(crate) fn new(id: ShardId, engine: Engine<Host, AnswerCell>) -> Self {
         Self {
             id,
-            clock: Clock::new(),
             engine,
             here: Vec::new(),
             tasks: HashMap::default(),
-            numbers: 0..0,
+            numbers: Numbers::default(),
+            lanes: Lanes::default(),
             wanted: Wanted::default(),
             failure: None,
             past: 0,
             left: Vec::new(),
-        }
-    }
-
-    /// A number that no other request of the process has.
-    #[inline]
-    pub(crate) fn number(&mut self) -> u64 {
-        const BLOCK: u64 = 1 << 12;
-        static BLOCKS: AtomicU64 = AtomicU64::new(0);
-        loop {
-            if let Some(number) = self.numbers.next() {
-                return number;
-            }
-            let block = BLOCKS.fetch_add(1, Ordering::Relaxed);
-            self.numbers = block * BLOCK + 1..(block + 1) * BLOCK + 1;
         }
     }
 
@@ -147,14 +94,11 @@ impl<C: Connector> Shard<C> {
         let host = request.host();
         let ask = Ask {
             host: (request.hash_value(), host),
-            number: self.number(),
+            number: self.numbers.next(),
             timeout: request.own_timeout(),
             queue_timeout: request.own_queue_timeout(),
         };
-        let cell = AnswerCell {
-            answer: Answered::No,
-            location,
-        };
+        let cell = AnswerCell::new(location);
         let here = &mut self.here;
         let take = |connection: ConnectionId| {
             let live = take_live(&mut here[connection.slot()], connection).expect(HERE);
@@ -176,7 +120,7 @@ impl<C: Connector> Shard<C> {
                 Some(Leased::Held { live, is_doubtful })
             }
             engine::Leased::Waits(id) => {
-                self.cell(id).answer = Answered::Wakes(waker.clone());
+                self.cell(id).wake(waker);
                 Some(Leased::Waits(id))
             }
         }
@@ -279,56 +223,9 @@ impl<C: Connector> Shard<C> {
             .expect("a request that has not ended")
     }
 
-    /// Clears an answer that has been taken, or that another will replace.
-    pub(crate) fn forget_answer(&mut self, id: RequestId) {
-        self.cell(id).answer = Answered::No;
-    }
-
-    /// Takes the cause of an answer without a connection, if it is one.
-    pub(crate) fn take_refusal(&mut self, id: RequestId) -> Option<Cause> {
-        let answer = &mut self.cell(id).answer;
-        match std::mem::take(answer) {
-            Answered::Without(cause) => Some(*cause),
-            other => {
-                *answer = other;
-                None
-            }
-        }
-    }
-
     /// The connection that is held for a request whose answer has not been taken.
     pub(crate) fn held_for(&self, id: RequestId) -> Option<ConnectionId> {
-        match self.engine.data(id)?.answer {
-            Answered::With(connection) => Some(connection),
-            _ => None,
-        }
-    }
-
-    /// Registers `waker` for the answer; returns the waker that it replaces.
-    pub(crate) fn wake_when_answered(&mut self, id: RequestId, waker: &Waker) -> Option<Waker> {
-        let answer = &mut self.cell(id).answer;
-        match answer {
-            Answered::Wakes(known) if known.will_wake(waker) => None,
-            Answered::Wakes(known) => Some(std::mem::replace(known, waker.clone())),
-            _ => {
-                *answer = Answered::Wakes(waker.clone());
-                None
-            }
-        }
-    }
-
-    /// Registers `letter` for the answer; returns it if the answer is ready.
-    pub(crate) fn post_when_answered(
-        &mut self,
-        id: RequestId,
-        letter: Box<dyn Letter>,
-    ) -> Option<Box<dyn Letter>> {
-        let cell = self.cell(id);
-        if matches!(cell.answer, Answered::With(_) | Answered::Without(_)) {
-            return Some(letter);
-        }
-        cell.answer = Answered::Posts(letter);
-        None
+        self.engine.data(id)?.connection()
     }
 
     #[inline]
@@ -564,7 +461,7 @@ impl<C: Connector> Shard<C> {
             // The request was forgotten in the same input.
             return;
         };
-        match std::mem::replace(&mut cell.answer, answer) {
+        match cell.set(answer) {
             Answered::Wakes(waker) => deferred.push(Work::Wake(waker)),
             Answered::Posts(letter) => deferred.push(Work::Post(letter)),
             // The later of two untaken answers counts.
@@ -598,13 +495,5 @@ fn take_live<C: Connector>(
 fn reserve<T>(records: &mut Vec<T>, slot: usize) {
     if slot >= records.capacity() {
         records.reserve_exact(slot + 1 + slot / 16 + 8 - records.len());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_cell_is_small() {
-        assert_eq!(size_of::<super::AnswerCell>(), 32);
     }
 }

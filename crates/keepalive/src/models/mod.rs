@@ -7,6 +7,7 @@
 mod answers;
 mod channel;
 mod ends;
+mod lane;
 mod lookups;
 mod residents;
 mod rig;

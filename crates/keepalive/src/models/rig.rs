@@ -11,8 +11,7 @@ use loom::future::block_on;
 use loom::thread::{self, JoinHandle};
 
 use crate::api::error::AllocateError;
-use crate::api::lease::Lease;
-use crate::api::lease::Pending;
+use crate::api::lease::{Lease, Leasing, Pending};
 use crate::api::request::Request;
 use crate::connect::bind::BindAddresses;
 use crate::connect::{Attempt, ConnectError, Connection, Connector, Unusable};
@@ -97,6 +96,23 @@ impl Rig {
         block_on(pending).expect("an attempt succeeds")
     }
 
+    /// Takes a connection, and waits until there is one.
+    pub(super) fn take(&self, request: &Request) -> Lease<Mock> {
+        let shard_ref = ShardRef::new(&self.driver);
+        block_on(leasing(&shard_ref, request)).expect("there will be one")
+    }
+
+    /// Takes an idle connection, if there is one.
+    pub(super) fn hit(&self, request: &Request) -> Option<Lease<Mock>> {
+        let shard_ref = ShardRef::new(&self.driver);
+        let mut leasing = leasing(&shard_ref, request);
+        let mut context = Context::from_waker(Waker::noop());
+        match Future::poll(Pin::new(&mut leasing), &mut context) {
+            Poll::Ready(answer) => answer.ok(),
+            Poll::Pending => None,
+        }
+    }
+
     /// Opens a connection and leaves it idle.
     pub(super) fn idle(&self, request: Request) {
         self.lease(request).free();
@@ -122,6 +138,14 @@ impl Rig {
     pub(super) fn rest(&self) -> usize {
         self.driver.check();
         self.driver.common.open()
+    }
+}
+
+fn leasing<'a>(shard_ref: &'a Arc<ShardRef<Mock>>, request: &'a Request) -> Leasing<'a, Mock> {
+    Leasing::New {
+        shard_ref,
+        request,
+        location: Location::caller(),
     }
 }
 

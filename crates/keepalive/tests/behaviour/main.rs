@@ -11,6 +11,7 @@ mod errors;
 mod hand_out;
 mod hosts;
 mod idle_watch;
+mod lanes;
 mod limits;
 mod mailbox;
 mod multiplex;

@@ -1,0 +1,121 @@
+//! The clock of a manager, which all its threads read without a lock.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+use keepalive_engine::Time;
+
+use crate::driver::clock::{Clock, Reading};
+
+/// A [`Clock`] behind a lock, and beside it the numbers by which it tells the time.
+///
+/// Readers that meet a change of the numbers, or find them expired while another thread renews them, ask
+/// the system's clock. No schedule is explored here: models have no counter.
+#[derive(Debug)]
+pub(crate) struct SharedClock {
+    clock: Mutex<Clock>,
+    /// Odd while the numbers change.
+    version: AtomicU64,
+    ticks: AtomicU64,
+    nanos: AtomicU64,
+    rate: AtomicU64,
+    span: AtomicU64,
+}
+
+impl SharedClock {
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: Mutex::new(Clock::new()),
+            version: AtomicU64::new(0),
+            ticks: AtomicU64::new(0),
+            nanos: AtomicU64::new(0),
+            rate: AtomicU64::new(0),
+            span: AtomicU64::new(0),
+        }
+    }
+
+    /// The time by the counter, read by `read`, or by the system's clock, read by `look`.
+    #[inline]
+    pub(crate) fn now(&self, read: impl Fn() -> u64, look: impl FnOnce() -> Time) -> Time {
+        let ticks = read();
+        match self.reading().and_then(|reading| reading.at(ticks)) {
+            Some(now) => now,
+            None => self.renew(read, look),
+        }
+    }
+
+    /// The numbers, unless they change at this moment.
+    #[inline]
+    fn reading(&self) -> Option<Reading> {
+        let version = self.version.load(Ordering::Acquire);
+        let reading = Reading {
+            ticks: self.ticks.load(Ordering::Relaxed),
+            nanos: self.nanos.load(Ordering::Relaxed),
+            rate: self.rate.load(Ordering::Relaxed),
+            span: self.span.load(Ordering::Relaxed),
+        };
+        fence(Ordering::Acquire);
+        let same = self.version.load(Ordering::Relaxed) == version;
+        (same && version.is_multiple_of(2)).then_some(reading)
+    }
+
+    #[cold]
+    fn renew(&self, read: impl Fn() -> u64, look: impl FnOnce() -> Time) -> Time {
+        // After a panic of another thread the numbers are as they were before it.
+        let Ok(mut clock) = self.clock.try_lock() else {
+            return look();
+        };
+        let now = clock.now(read, look);
+        let Reading {
+            ticks,
+            nanos,
+            rate,
+            span,
+        } = clock.reading();
+        let version = self.version.load(Ordering::Relaxed);
+        self.version.store(version + 1, Ordering::Relaxed);
+        fence(Ordering::Release);
+        self.ticks.store(ticks, Ordering::Relaxed);
+        self.nanos.store(nanos, Ordering::Relaxed);
+        self.rate.store(rate, Ordering::Relaxed);
+        self.span.store(span, Ordering::Relaxed);
+        self.version.store(version + 2, Ordering::Release);
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::thread;
+
+    use super::*;
+
+    /// A counter of one tick per nanosecond, which the system's clock follows. All the numbers of a
+    /// reading change at each renewal, so a reading of two renewals would be far off.
+    #[test]
+    fn threads_never_read_half_a_renewal() {
+        let (clock, ticks) = (SharedClock::new(), AtomicU64::new(1_000));
+        let clock = &clock;
+        let tell = |by: u64| {
+            let at = ticks.fetch_add(by, Ordering::Relaxed);
+            let read = || at;
+            let by_system = Cell::new(false);
+            let look = || {
+                by_system.set(true);
+                Time::from_nanos(at)
+            };
+            let now = clock.now(read, look).nanos();
+            assert!(now.abs_diff(at) <= 11_000, "{now} at {at}");
+            by_system.get()
+        };
+        thread::scope(|scope| {
+            for by in [17, 1_900, 90_000] {
+                scope.spawn(move || {
+                    let by_counter = (0..200_000).filter(|_| !tell(by)).count();
+                    assert!(by_counter > 100_000, "the counter is used");
+                });
+            }
+        });
+    }
+}

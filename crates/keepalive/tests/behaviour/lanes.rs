@@ -1,0 +1,151 @@
+//! Hits in a row, which pass the engine by.
+
+use std::time::Duration;
+
+use keepalive::{FromCache, Lease, Manager, Request, Timing};
+use tokio::time::advance;
+
+use crate::support::{Mock, Order, Server, build, echo, eventually, host, run};
+
+/// Opens a connection, and uses it until its host has a lane.
+async fn warm(manager: &Manager<Mock>, request: &Request) {
+    for _ in 0..3 {
+        manager.lease(request).await.unwrap().free();
+    }
+}
+
+/// W3, W4: the figures know each hit, and the list of leases the present one.
+#[test]
+fn hits_in_a_row_are_counted_and_listed() {
+    run(async || {
+        let manager = build(|it| it.connector(Mock::new()));
+        let request = host(0);
+        warm(&manager, &request).await;
+        for hits in 3..10 {
+            let lease: Lease<Mock> = manager.lease(&request).await.unwrap();
+            assert_eq!(lease.from_cache(), Some(FromCache::Immediate));
+            assert_eq!(lease.timing(), Timing::default());
+            if hits % 2 == 0 {
+                let leases = manager.leases();
+                assert_eq!((leases.len(), leases[0].id), (1, lease.id()));
+                assert_eq!(&leases[0].host, request.host());
+                assert!(leases[0].location.file().ends_with("lanes.rs"));
+            }
+            lease.free();
+            let stats = manager.stats();
+            assert_eq!((stats.total.open, stats.total.idle), (1, 1));
+            assert_eq!(stats.total.reused_immediate, hits);
+            assert_eq!(stats.waiting_time.count(), hits + 1);
+        }
+        assert!(manager.leases().is_empty());
+    });
+}
+
+/// M3: two managers share nothing, although a request keeps a pointer to a lane of one.
+#[test]
+fn one_request_serves_two_managers() {
+    run(async || {
+        let mocks = [Mock::new(), Mock::new()];
+        let managers = mocks
+            .each_ref()
+            .map(|mock| build(|it| it.connector(mock.clone())));
+        let request = host(0);
+        for manager in &managers {
+            warm(manager, &request).await;
+        }
+        for mock in &mocks {
+            assert_eq!(mock.open.read().now, 1);
+        }
+        assert_eq!(managers.map(|it| it.totals().reused_immediate), [2, 2]);
+    });
+}
+
+/// I6: a connection is of the request's host, also if the request was made from a used one.
+#[test]
+fn a_partition_of_a_used_request_has_connections_of_its_own() {
+    run(async || {
+        let mock = Mock::new();
+        let manager = build(|it| it.connector(mock.clone()));
+        let request = host(0);
+        warm(&manager, &request).await;
+        let apart = request.clone().partition("apart");
+        let lease = manager.lease(&apart).await.unwrap();
+        assert_eq!((lease.from_cache(), lease.host()), (None, apart.host()));
+        lease.free();
+        warm(&manager, &apart).await;
+        let lease = manager.lease(&request).await.unwrap();
+        assert_eq!(lease.host(), request.host());
+        assert_eq!(mock.open.read().now, 2);
+    });
+}
+
+/// C5: a connection expires after its last hit, not after its first.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_served_hits_expires_after_the_last() {
+    let second = Duration::from_secs(1);
+    let manager = build(|it| it.connector(Mock::new()).keep_alive(10 * second));
+    let request = host(0);
+    warm(&manager, &request).await;
+    for _ in 0..30 {
+        advance(second).await;
+        manager.lease(&request).await.unwrap().free();
+    }
+    assert_eq!(manager.totals().opened, 1);
+    // Nobody looks at the manager meanwhile.
+    warm(&manager, &request).await;
+    tokio::time::sleep(10 * second + Duration::from_millis(1)).await;
+    tokio::task::yield_now().await;
+    let totals = manager.totals();
+    assert_eq!((totals.open, totals.expired), (0, 1));
+}
+
+/// C6: each hit wears a connection.
+#[test]
+fn hits_in_a_row_wear_a_connection() {
+    run(async || {
+        let manager = build(|it| it.connector(Mock::new()).max_uses(5));
+        let request = host(0);
+        for round in 1..=3 {
+            for used in 0..5 {
+                let lease = manager.lease(&request).await.unwrap();
+                let reused = (used > 0).then_some(FromCache::Immediate);
+                assert_eq!(lease.from_cache(), reused, "round {round}");
+                lease.free();
+            }
+        }
+        assert_eq!(manager.totals().opened, 3);
+    });
+}
+
+/// C3: a connection that has served hits is watched.
+#[test]
+fn a_connection_that_served_hits_closes_with_its_peer() {
+    run(async || {
+        let server = Server::start();
+        let manager = Manager::new();
+        let request = server.request();
+        for _ in 0..5 {
+            let mut lease = manager.lease(&request).await.unwrap();
+            echo(&mut lease, "hello").await;
+            lease.free();
+        }
+        server.order(Order::Close);
+        server.closed(1).await;
+        eventually("closed", || manager.totals().open == 0).await;
+    });
+}
+
+/// L1, L4: a connection that has served hits makes room for another host.
+#[test]
+fn a_connection_that_served_hits_makes_room() {
+    run(async || {
+        let mock = Mock::new();
+        let manager = build(|it| it.connector(mock.clone()).max_open(1));
+        for round in 0..4 {
+            let request = host(round % 2);
+            warm(&manager, &request).await;
+            assert_eq!(mock.open.read().highest, 1);
+        }
+        assert_eq!(manager.totals().evicted, 3);
+    });
+}
