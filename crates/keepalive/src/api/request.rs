@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
@@ -220,20 +221,22 @@ impl Request {
     /// The lane of the host in this manager, once a request has kept it.
     #[inline]
     pub(crate) fn lane<C: Connector>(&self, driver: &Driver<C>) -> Option<&Lane<C>> {
-        let lane = self.given.lane.get()?.downcast_ref::<Lane<C>>()?;
+        let lane = self.given.lane.get()?.0.downcast_ref::<Lane<C>>()?;
         lane.is_of(driver).then_some(lane)
     }
 
     /// The lane that a request has kept.
     #[inline]
     pub(crate) fn kept_lane<C: Connector>(&self) -> Option<Arc<Lane<C>>> {
-        let lane = Arc::clone(self.given.lane.get()?);
+        let lane = Arc::clone(&self.given.lane.get()?.0);
         lane.downcast().ok()
     }
 
     /// Keeps the lane of the host, for this request and its clones. Only one manager's is kept.
     pub(crate) fn keep_lane<C: Connector>(&self, lane: &Arc<Lane<C>>) {
-        self.given.lane.get_or_init(|| Arc::clone(lane) as _);
+        self.given
+            .lane
+            .get_or_init(|| AssertUnwindSafe(Arc::clone(lane) as _));
     }
 
     fn given(host: Host, given: Given) -> Self {
@@ -364,7 +367,7 @@ struct Given {
     scheme: Box<str>,
     address: Box<str>,
     /// A lane of the host.
-    lane: OnceLock<Arc<dyn Any + Send + Sync>>,
+    lane: OnceLock<AssertUnwindSafe<Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Given {

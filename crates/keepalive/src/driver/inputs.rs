@@ -147,6 +147,7 @@ impl<C: Connector> Driver<C> {
         let mut shard = self.lock(self.shard_of(request));
         let now = self.now();
         let mut room = self.common.room();
+        let mut called_back = false;
         if !shard.lanes.are_closed() {
             if let Some((held, is_doubtful)) = shard.lend(self, request, location) {
                 drop((room, shard));
@@ -157,6 +158,7 @@ impl<C: Connector> Driver<C> {
                 .has_available(request.hash_value(), request.host())
             {
                 shard.call_back(now, &mut room);
+                called_back = true;
             }
         }
         let leased = match shard.past + 1 >= generation {
@@ -167,7 +169,13 @@ impl<C: Connector> Driver<C> {
         let (id, listens) = match leased {
             Some(Leased::Held { live, is_doubtful }) => {
                 let lane = shard.lane_for(self, request);
-                drop((room, shard));
+                if called_back {
+                    let mut deferred = Deferred::new();
+                    self.conclude(shard, now, room, &mut deferred);
+                    self.carry_out(&mut deferred);
+                } else {
+                    drop((room, shard));
+                }
                 let held = Held {
                     live,
                     shard_ref: Arc::clone(shard_ref),
