@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keepalive::{FromCache, Lease, Manager, Request, Timing};
-use tokio::time::advance;
+use tokio::time::{advance, sleep};
 
 use crate::support::{Mock, Order, Server, build, echo, eventually, host, run};
 
@@ -91,10 +91,11 @@ async fn a_connection_that_served_hits_expires_after_the_last() {
         manager.lease(&request).await.unwrap().free();
     }
     assert_eq!(manager.totals().opened, 1);
-    // Nobody looks at the manager meanwhile.
-    warm(&manager, &request).await;
-    tokio::time::sleep(10 * second + Duration::from_millis(1)).await;
-    tokio::task::yield_now().await;
+    // While a user has the only connection, no deadline is left. Then nobody looks at the manager.
+    let lease = manager.lease(&request).await.unwrap();
+    sleep(20 * second).await;
+    lease.free();
+    sleep(11 * second).await;
     let totals = manager.totals();
     assert_eq!((totals.open, totals.expired), (0, 1));
 }
