@@ -81,13 +81,13 @@ pub struct Terms {
 #[derive(Debug)]
 pub struct Returned<T, D> {
     /// The present or last request of the connection.
-    pub request: RequestId,
+    request: RequestId,
     /// The connection, if no user has it.
-    pub idle: Option<T>,
+    idle: Option<T>,
     known: u64,
     hits: u32,
     /// When the request got the connection, or returned it.
-    pub since: Time,
+    since: Time,
     data: D,
 }
 

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::borrow::Cow;
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::str::FromStr;
@@ -361,13 +361,21 @@ impl RequestError {
     }
 }
 
-/// The scheme and address as the user spelled them.
-#[derive(Debug)]
+/// The scheme and address as the user spelled them, and what clones of a request share beside.
 struct Given {
     scheme: Box<str>,
     address: Box<str>,
     /// A lane of the host.
     lane: OnceLock<AssertUnwindSafe<Arc<dyn Any + Send + Sync>>>,
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Given")
+            .field("scheme", &self.scheme)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Given {

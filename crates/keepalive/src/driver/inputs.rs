@@ -14,7 +14,7 @@ use crate::driver::answer::Letter;
 use crate::driver::common::CommonRoom;
 use crate::driver::deferred::catch_panic;
 use crate::driver::deferred::{self, Deferred, Work};
-use crate::driver::lane::{Held, Lane, Parked};
+use crate::driver::lane::{Held, Lane};
 use crate::driver::live::Live;
 use crate::driver::shard::{Gone, Leased, Shard};
 use crate::driver::{Driver, NO_RUNTIME, ShardRef};
@@ -37,8 +37,8 @@ impl<C: Connector> Driver<C> {
     /// it without a lock.
     ///
     /// Inputs to an engine that may lead to actions are made by this function or, within deferred
-    /// work, by [`enter`](Self::enter). [`lease`](Self::lease) alone does without, so that a hit ends
-    /// no input. Inputs without actions lock the shard themselves: [`poll_answer`](Self::poll_answer),
+    /// work, by [`enter`](Self::enter). Both call the shard's lanes back first. A hit and a return may leave
+    /// them open: [`lease`](Self::lease) and [`give_back`](Self::give_back). Inputs without actions lock the shard themselves: [`poll_answer`](Self::poll_answer),
     /// [`forget`](Self::forget) of a parked request, and [`limit_host`](Self::limit_host).
     pub(crate) fn with_shard<R>(
         self: &Arc<Self>,
@@ -140,8 +140,14 @@ impl<C: Connector> Driver<C> {
             return Err(self.ask(request, location));
         }
         if let Some(lane) = request.lane(self)
-            && let Some((held, is_doubtful)) = lane.lend(self, request, location)
+            && let Some(((live, shard_ref), seat, is_doubtful)) = lane.lend(self, location)
         {
+            let lane = request.kept_lane().map(|lane| (lane, seat));
+            let held = Held {
+                live,
+                shard_ref,
+                lane,
+            };
             return self.check_leased(held, is_doubtful);
         }
         let mut shard = self.lock(self.shard_of(request));
@@ -391,42 +397,30 @@ impl<C: Connector> Driver<C> {
         } else if let Some((lane, seat)) = lane
             && live.is_plain()
         {
-            if let Err(parked) = lane.take_back(seat, (live, shard_ref)) {
-                Self::lend_out(lane, parked);
+            if let Err((live, shard_ref)) = lane.take_back(seat, (live, shard_ref)) {
+                let driver = Arc::clone(&shard_ref.driver);
+                driver.give_back_whole(live, Some((lane, shard_ref)));
             }
         } else {
-            shard_ref
-                .driver
-                .give_back_whole(live, |live, _, _, _| Some(live));
+            shard_ref.driver.give_back_whole(live, None);
         }
     }
 
-    /// Lets a connection pass into its lane, or takes it back.
-    fn lend_out(lane: Arc<Lane<C>>, (live, shard_ref): Parked<C>) {
-        let driver = Arc::clone(&shard_ref.driver);
-        driver.give_back_whole(live, |live, shard, now, room| {
-            let kept = shard.lend_out(now, room, lane, (live, shard_ref));
-            kept.err().map(|(live, _)| live)
-        });
-    }
-
-    /// Takes back a connection that is watched, unless `lend_out` takes it.
+    /// Takes back a connection that is watched. It passes into this lane if it may.
     #[inline]
     fn give_back_whole(
         self: &Arc<Self>,
-        live: Box<Live<C>>,
-        lend_out: impl FnOnce(
-            Box<Live<C>>,
-            &mut Shard<C>,
-            Time,
-            &mut CommonRoom<'_>,
-        ) -> Option<Box<Live<C>>>,
+        mut live: Box<Live<C>>,
+        lane: Option<(Arc<Lane<C>>, Arc<ShardRef<C>>)>,
     ) {
         let (connection, id) = (live.id(), live.request);
         let suspect = self.beside_lanes(id.shard(), |shard, now, room| {
-            let Some(mut live) = lend_out(live, shard, now, room) else {
-                return false;
-            };
+            if let Some((lane, shard_ref)) = lane {
+                match shard.lend_out(now, room, lane, (live, shard_ref)) {
+                    Ok(()) => return false,
+                    Err((back, _)) => live = back,
+                }
+            }
             shard.call_back(now, room);
             let suspect = live.is_suspect();
             let capacity = live.changed_capacity();

@@ -80,15 +80,14 @@ impl<C: Connector> Lane<C> {
         self.looks_open.load(Ordering::Relaxed)
     }
 
-    /// Gives an idle connection to a new request, which has kept this lane. Also returns whether the
-    /// connection must be checked.
+    /// Gives an idle connection to a new request, with its seat. Also returns whether the connection
+    /// must be checked.
     #[inline]
     pub(crate) fn lend(
         &self,
         driver: &Driver<C>,
-        request: &Request,
         location: &'static Location<'static>,
-    ) -> Option<(Held<C>, bool)> {
+    ) -> Option<(Parked<C>, Seat, bool)> {
         if !self.looks_open() {
             return None;
         }
@@ -100,12 +99,7 @@ impl<C: Connector> Lane<C> {
         live.request = id;
         live.from_cache = Some(FromCache::Immediate);
         let is_doubtful = live.is_doubtful(now);
-        let held = Held {
-            live,
-            shard_ref,
-            lane: request.kept_lane().map(|lane| (lane, seat)),
-        };
-        Some((held, is_doubtful))
+        Some(((live, shard_ref), seat, is_doubtful))
     }
 
     /// Takes back a connection that is watched. `Err` if its shard must see the return.
@@ -175,6 +169,8 @@ impl<C: Connector> Lanes<C> {
     fn know(&mut self, host: HostId, lane: &Arc<Lane<C>>) {
         if self.known.len() == self.known.capacity() {
             self.known.retain(|_, lane| lane.strong_count() > 0);
+            // The next look at all of them comes after as many again.
+            self.known.reserve(self.known.len() + 1);
         }
         self.known.insert(host, Arc::downgrade(lane));
     }
@@ -236,8 +232,14 @@ impl<C: Connector> Shard<C> {
             .engine
             .find_host(request.hash_value(), request.host())?;
         let lane = self.lanes.of(host)?;
-        let (mut held, is_doubtful) = lane.lend(driver, request, location)?;
-        held.lane = held.lane.map(|(_, seat)| (lane, seat));
+        let ((live, shard_ref), seat, is_doubtful) = lane.lend(driver, location)?;
+        request.keep_lane(&lane);
+        let lane = Some((lane, seat));
+        let held = Held {
+            live,
+            shard_ref,
+            lane,
+        };
         Some((held, is_doubtful))
     }
 

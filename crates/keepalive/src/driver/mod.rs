@@ -34,6 +34,7 @@ use crate::connect::bind::BindAddresses;
 use crate::driver::common::Common;
 use crate::driver::deferred::Deferred;
 use crate::driver::home::Home;
+use crate::driver::numbers::Numbers;
 use crate::driver::shard::Shard;
 use crate::driver::shared_clock::SharedClock;
 use crate::driver::signals::Signals;
@@ -65,10 +66,9 @@ const NO_RUNTIME: u64 = 0;
 
 impl<C: Connector> Driver<C> {
     pub(crate) fn new(config: &Config, connector: C, bind_addresses: BindAddresses) -> Self {
-        static NUMBERS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let shards = (0..config.settings().shards).map(ShardId);
         Self {
-            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            number: Numbers::default().next(),
             shards: shards
                 .map(|id| Padded(Mutex::new(Shard::new(id, Engine::with_data(config, id)))))
                 .collect(),
@@ -100,7 +100,7 @@ impl<C: Connector> Driver<C> {
 
     pub(crate) fn tick_all(self: &Arc<Self>) {
         self.signals.clear_alarm();
-        // A shard's clock may be a little behind the one by which the keeper woke up.
+        // The clock of inputs may be a little behind the one by which the keeper woke up.
         let woken = self.common.now();
         for shard in self.ids() {
             self.with_shard(shard, |shard, now, room| {

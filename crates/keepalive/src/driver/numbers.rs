@@ -1,9 +1,9 @@
-//! The numbers of requests.
+//! Numbers that are unique in the process: of requests, and of managers.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Numbers that no other request of the process has, taken in blocks.
+/// Numbers that are given out once in the process, taken in blocks.
 pub(crate) struct Numbers(Range<u64>);
 
 impl Numbers {

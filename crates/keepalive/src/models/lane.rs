@@ -1,8 +1,7 @@
 //! Lanes, whose connections change hands beside their shard.
 
-use loom::thread;
-
 use super::rig::{Rig, answer, explore};
+use super::watch::close;
 use crate::api::request::Request;
 
 #[test]
@@ -10,13 +9,8 @@ fn a_connection_in_a_lane_makes_room_for_another_shard() {
     explore(|| {
         let rig = Rig::with_one_slot();
         let request = warm(&rig);
-        let asking = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.ask(rig.request(1)))
-        };
-        if let Some(lease) = rig.hit(&request) {
-            lease.free();
-        }
+        let asking = rig.beside(|rig| rig.ask(rig.request(1)));
+        hit_once(&rig, &request);
         let mut pending = asking.join().expect("asked");
         rig.runtime.run();
         assert!(matches!(answer(&mut pending), Some(Ok(_))), "L4");
@@ -30,10 +24,7 @@ fn a_request_that_waits_gets_the_connection_that_returns_to_its_lane() {
         let rig = Rig::new(|settings| settings.max_per_host = 1);
         let request = warm(&rig);
         let lease = rig.hit(&request).expect("a hit");
-        let waiting = {
-            let (rig, request) = (rig.clone(), request.clone());
-            thread::spawn(move || rig.take(&request).free())
-        };
+        let waiting = rig.beside(move |rig| rig.take(&request).free());
         lease.free();
         waiting.join().expect("L5");
         assert_eq!(rig.rest(), 1);
@@ -45,14 +36,26 @@ fn a_lane_gives_a_connection_to_one_user() {
     explore(|| {
         let rig = Rig::new(|settings| settings.max_per_host = 1);
         let request = warm(&rig);
-        let hitting = {
-            let (rig, request) = (rig.clone(), request.clone());
-            thread::spawn(move || rig.hit(&request))
-        };
+        let same = request.clone();
+        let hitting = rig.beside(move |rig| rig.hit(&same));
         let leases = [rig.hit(&request), hitting.join().expect("it asked")];
         assert_eq!(leases.iter().flatten().count(), 1, "L1");
         leases.into_iter().flatten().for_each(|lease| lease.free());
         assert_eq!(rig.rest(), 1, "L1");
+    });
+}
+
+#[test]
+fn a_request_made_apart_uses_the_lane_of_its_host() {
+    explore(|| {
+        let rig = Rig::new(|_| {});
+        let request = warm(&rig);
+        let apart = rig.request(0);
+        assert_eq!(apart.host(), request.host());
+        rig.hit(&apart).expect("a hit").free();
+        for request in [&request, &apart] {
+            assert!(has_open_lane(&rig, request));
+        }
     });
 }
 
@@ -62,13 +65,7 @@ fn a_connection_that_returns_to_its_lane_as_its_peer_closes_it_goes() {
         let rig = Rig::new(|_| {});
         let request = warm(&rig);
         let lease = rig.hit(&request).expect("a hit");
-        let closing = {
-            let rig = rig.clone();
-            thread::spawn(move || {
-                rig.mock.close();
-                rig.runtime.run();
-            })
-        };
+        let closing = close(&rig);
         lease.free();
         closing.join().expect("all are closed");
         rig.runtime.run();
@@ -81,13 +78,8 @@ fn a_shutdown_closes_what_is_in_a_lane() {
     explore(|| {
         let rig = Rig::new(|_| {});
         let request = warm(&rig);
-        let ending = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.driver.shut_down())
-        };
-        if let Some(lease) = rig.hit(&request) {
-            lease.free();
-        }
+        let ending = rig.beside(|rig| rig.driver.shut_down());
+        hit_once(&rig, &request);
         ending.join().expect("it ended");
         rig.runtime.run();
         assert_eq!(rig.rest(), 0, "C7");
@@ -99,13 +91,8 @@ fn a_lane_outlives_no_runtime() {
     explore(|| {
         let rig = Rig::new(|settings| settings.keep_unneeded_attempts = false);
         let request = warm(&rig);
-        let losing = {
-            let rig = rig.clone();
-            thread::spawn(move || rig.driver.runtime_lost(1))
-        };
-        if let Some(lease) = rig.hit(&request) {
-            lease.free();
-        }
+        let losing = rig.beside(|rig| rig.driver.runtime_lost(1));
+        hit_once(&rig, &request);
         losing.join().expect("it is lost");
         rig.runtime.run();
         assert_eq!(rig.rest(), 0, "M4");
@@ -117,7 +104,17 @@ fn warm(rig: &Rig) -> Request {
     let request = rig.request(0);
     rig.idle(request.clone());
     rig.hit(&request).expect("a hit").free();
-    let lane = request.lane(&rig.driver);
-    assert!(lane.is_some_and(|lane| lane.looks_open()));
+    assert!(has_open_lane(rig, &request));
     request
+}
+
+fn has_open_lane(rig: &Rig, request: &Request) -> bool {
+    let lane = request.lane(&rig.driver);
+    lane.is_some_and(|lane| lane.looks_open())
+}
+
+fn hit_once(rig: &Rig, request: &Request) {
+    if let Some(lease) = rig.hit(request) {
+        lease.free();
+    }
 }

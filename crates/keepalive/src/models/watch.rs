@@ -35,7 +35,7 @@ fn a_connection_taken_as_its_peer_closes_it_goes() {
 }
 
 /// Closes all connections, and runs the keeper, as on the reactor's thread.
-fn close(rig: &Rig) -> JoinHandle<()> {
+pub(super) fn close(rig: &Rig) -> JoinHandle<()> {
     rig.beside(|rig| {
         rig.mock.close();
         rig.runtime.run();
