@@ -14,7 +14,7 @@ use crate::driver::answer::Letter;
 use crate::driver::common::CommonRoom;
 use crate::driver::deferred::catch_panic;
 use crate::driver::deferred::{self, Deferred, Work};
-use crate::driver::lane::{Held, Lane};
+use crate::driver::lane::{Entrance, Held};
 use crate::driver::live::Live;
 use crate::driver::shard::{Gone, Leased, Shard};
 use crate::driver::{Driver, NO_RUNTIME, ShardRef};
@@ -408,11 +408,7 @@ impl<C: Connector> Driver<C> {
 
     /// Takes back a connection that is watched. It passes into this lane if it may.
     #[inline]
-    fn give_back_whole(
-        self: &Arc<Self>,
-        mut live: Box<Live<C>>,
-        lane: Option<(Arc<Lane<C>>, Arc<ShardRef<C>>)>,
-    ) {
+    fn give_back_whole(self: &Arc<Self>, mut live: Box<Live<C>>, lane: Option<Entrance<C>>) {
         let (connection, id) = (live.id(), live.request);
         let suspect = self.beside_lanes(id.shard(), |shard, now, room| {
             if let Some((lane, shard_ref)) = lane {

@@ -39,6 +39,9 @@ struct State<C: Connector> {
 /// count one.
 pub(crate) type Parked<C> = (Box<Live<C>>, Arc<ShardRef<C>>);
 
+/// A lane, and the reference that a connection takes into it.
+pub(crate) type Entrance<C> = (Arc<Lane<C>>, Arc<ShardRef<C>>);
+
 /// A connection in use.
 pub(crate) struct Held<C: Connector> {
     pub(crate) live: Box<Live<C>>,
