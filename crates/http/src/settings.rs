@@ -17,8 +17,8 @@ pub(crate) struct Settings {
     pub(crate) has_windows: bool,
     /// How many HTTP/2 streams may be open before the peer's settings arrive.
     pub(crate) streams: Option<usize>,
-    /// A [`Bare`](crate::http1::Bare) of the connector's transports, if hyper uses their inner streams directly for
-    /// HTTP/1.1.
+    /// A [`Bare`](crate::http1::Bare) of the connector's transports, if hyper uses their inner streams
+    /// directly for HTTP/1.1.
     pub(crate) bare: Option<Arc<dyn Any + Send + Sync>>,
 }
 

@@ -16,14 +16,26 @@ use crate::outgoing::BoxError;
 /// A connector: a [`Service`] of [`Uri`] whose response is a byte stream that implements
 /// [`Connection`].
 ///
-/// Implemented for every such service; do not implement it by hand.
-pub trait Connect: Sized {
+/// Implemented for every such service, and for nothing else.
+pub trait Connect: Sealed + Sized {
     /// The stream that it opens.
     type Io: Read + Write + Connection + Unpin + Send + 'static;
 
     /// Opens a connection to the host of `uri`, as soon as the service is ready.
     #[doc(hidden)]
     fn connect(self, uri: Uri) -> impl Future<Output = Result<Self::Io, BoxError>> + Send;
+}
+
+/// Keeps others from implementing [`Connect`].
+pub trait Sealed {}
+
+impl<S, T> Sealed for S
+where
+    S: Service<Uri, Response = T> + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Unpin + Send,
+    T: Read + Write + Connection + Unpin + Send + 'static,
+{
 }
 
 impl<S, T> Connect for S
