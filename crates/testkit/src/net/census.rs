@@ -117,9 +117,21 @@ fn sockets_to(ports: &[u16]) -> Vec<Vec<String>> {
     let descriptors = links();
     let tables = tables.into_iter().flatten();
     let sockets = tables.flat_map(|table| sockets_in(table, ports));
-    sockets
-        .filter(|fields| descriptors.contains(&format!("socket:[{}]", fields[9])))
-        .collect()
+    let of_this_process = |socket: &Vec<String>| {
+        let link = format!("socket:[{}]", socket[INODE]);
+        descriptors.contains(&link)
+    };
+    each_once(sockets.filter(of_this_process))
+}
+
+const INODE: usize = 9;
+
+/// Each socket once: the kernel lists some twice if others come and go during the reading.
+fn each_once(sockets: impl Iterator<Item = Vec<String>>) -> Vec<Vec<String>> {
+    let by_inode: BTreeMap<String, Vec<String>> = sockets
+        .map(|socket| (socket[INODE].clone(), socket))
+        .collect();
+    by_inode.into_values().collect()
 }
 
 fn sockets_in(table: File, ports: &[u16]) -> Vec<Vec<String>> {
@@ -209,6 +221,13 @@ mod tests {
         assert_eq!(states_to(&[1, address.port()]), [8]);
         drop(stream);
         assert_eq!(descriptors_to(address.port()), 0);
+    }
+
+    #[test]
+    fn a_socket_that_the_kernel_lists_twice_counts_once() {
+        let line = |inode: &str| vec![inode.to_owned(); INODE + 1];
+        let listed = [line("7"), line("8"), line("7")];
+        assert_eq!(each_once(listed.into_iter()).len(), 2);
     }
 
     #[test]
