@@ -29,7 +29,7 @@ pub enum Action {
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
 pub enum Message {
-    /// A slot for a host that claimed it.
+    /// A permit for a host that claimed it.
     Grant(Grant),
     /// Make room for a claim: withdraw an attempt without owner, or close the connection idle
     /// longest.

@@ -28,27 +28,27 @@ pub struct Budget {
     pub(crate) orphans: Box<[usize]>,
     pub(crate) overtakes: u64,
     pub(crate) asked: bool,
-    /// How many calls of [`freeze`](Self::freeze) are in effect; while any is, no slot is granted.
+    /// How many calls of [`freeze`](Self::freeze) are in effect; while any is, no permit is granted.
     pub(crate) frozen: u32,
     pub(crate) claims: BTreeMap<Ticket, Claim>,
     /// The overtakes before each claim, the fewest first.
     pub(crate) by_overtakes: BTreeSet<(u64, Ticket)>,
 }
 
-/// The right to have one connection open. A slot moves, and is released exactly once.
+/// The right to have one connection open. A permit moves, and is released exactly once.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
-#[must_use = "a slot that is dropped is lost"]
-pub struct Slot(());
+#[must_use = "a permit that is dropped is lost"]
+pub struct Permit(());
 
-/// A slot on its way to the host that claimed it.
+/// A permit on its way to the host that claimed it.
 #[derive(Debug)]
 #[cfg_attr(feature = "check", derive(Clone))]
-#[must_use = "a slot that is dropped is lost"]
+#[must_use = "a permit that is dropped is lost"]
 pub struct Grant {
     pub(crate) shard: ShardId,
     pub(crate) host: HostId,
-    pub(crate) slot: Slot,
+    pub(crate) permit: Permit,
 }
 
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Budget {
     }
 
     /// Undoes one [`freeze`](Self::freeze). The next [`Engine::resume`](crate::Engine::resume)
-    /// grants the slots that have become free meanwhile.
+    /// grants the permits that have become free meanwhile.
     pub fn thaw(&mut self) {
         self.frozen = self.frozen.saturating_sub(1);
     }
@@ -149,7 +149,7 @@ impl Budget {
         self.max_connecting
     }
 
-    /// Takes a slot. If none is free, enters a claim for one and returns `None`.
+    /// Takes a permit. If none is free, enters a claim for one and returns `None`.
     ///
     /// `overtakes_before` is the count of overtakes when the request began to wait for room.
     pub(crate) fn claim(
@@ -158,11 +158,11 @@ impl Budget {
         shard: ShardId,
         host: HostId,
         overtakes_before: u64,
-    ) -> Option<Slot> {
+    ) -> Option<Permit> {
         if self.claims.is_empty()
-            && let Some(slot) = self.open_one()
+            && let Some(permit) = self.open_one()
         {
-            return Some(slot);
+            return Some(permit);
         }
         self.claims.insert(
             ticket,
@@ -193,7 +193,7 @@ impl Budget {
     }
 
     /// Begins to withdraw an attempt. Until it has ended, it counts as an attempt and keeps its
-    /// slot.
+    /// permit.
     pub(crate) fn begin_withdrawal(&mut self) {
         self.withdrawn += 1;
         self.begin_close();
@@ -205,40 +205,40 @@ impl Budget {
         self.attempt_ended();
     }
 
-    /// Begins to close a connection. Its slot is free once it has closed.
+    /// Begins to close a connection. Its permit is free once it has closed.
     pub(crate) fn begin_close(&mut self) {
         self.closing += 1;
     }
 
-    /// Releases the slot of a connection that has closed.
-    pub(crate) fn closed(&mut self, slot: Slot) {
+    /// Releases the permit of a connection that has closed.
+    pub(crate) fn closed(&mut self, permit: Permit) {
         self.closing -= 1;
-        self.release(slot);
+        self.release(permit);
     }
 
-    /// Takes back a slot.
-    pub(crate) fn release(&mut self, Slot(()): Slot) {
+    /// Takes back a permit.
+    pub(crate) fn release(&mut self, Permit(()): Permit) {
         self.open -= 1;
     }
 
-    /// Takes back a slot together with its attempt, which has failed or never began.
-    pub(crate) fn decline(&mut self, slot: Slot) {
+    /// Takes back a permit together with its attempt, which has failed or never began.
+    pub(crate) fn decline(&mut self, permit: Permit) {
         self.attempt_ended();
-        self.release(slot);
+        self.release(permit);
     }
 
-    /// Grants the oldest claim a slot, if one is free.
+    /// Grants the oldest claim a permit, if one is free.
     pub(crate) fn poll_grant(&mut self) -> Option<Grant> {
         if self.claims.is_empty() {
             return None;
         }
-        let slot = self.open_one()?;
+        let permit = self.open_one()?;
         let (ticket, claim) = self.claims.pop_first()?;
         self.by_overtakes.remove(&(claim.overtakes_before, ticket));
         Some(Grant {
             shard: claim.shard,
             host: claim.host,
-            slot,
+            permit,
         })
     }
 
@@ -254,7 +254,7 @@ impl Budget {
 
     /// A shard whose attempt without owner blocks a claim; `own`, if it has one.
     ///
-    /// Such an attempt blocks a claim that could use its slot or its place among the attempts. Too
+    /// Such an attempt blocks a claim that could use its permit or its place among the attempts. Too
     /// few of these are then free or being freed.
     pub(crate) fn orphan_in_the_way(&self, own: ShardId) -> Option<ShardId> {
         let orphans: usize = self.orphans.iter().sum();
@@ -263,7 +263,7 @@ impl Budget {
         }
         let places = self.attempts_allowed();
         let wanted = self.claims.len().min(places.saturating_add(orphans));
-        if wanted <= self.slots_to_come().min(places) {
+        if wanted <= self.permits_to_come().min(places) {
             return None;
         }
         match self.orphans[usize::from(own.0)] {
@@ -278,18 +278,18 @@ impl Budget {
         u16::try_from(shard).ok().map(ShardId)
     }
 
-    /// Whether an idle connection must close to make room (L4): claims could use more slots than
+    /// Whether an idle connection must close to make room (L4): claims could use more permits than
     /// are free or being freed.
     ///
-    /// A withdrawn attempt frees its place among the attempts together with its slot.
+    /// A withdrawn attempt frees its place among the attempts together with its permit.
     pub(crate) fn needs_eviction(&self) -> bool {
         let wanted = self.claims.len().min(self.attempts_allowed());
-        self.frozen == 0 && wanted > self.slots_to_come()
+        self.frozen == 0 && wanted > self.permits_to_come()
     }
 
     /// The shard and host of the oldest claim that must have room made for it.
     pub(crate) fn first_in_need(&self) -> Option<(ShardId, HostId)> {
-        let served = self.slots_to_come().min(self.attempts_allowed());
+        let served = self.permits_to_come().min(self.attempts_allowed());
         let claim = self.claims.values().nth(served)?;
         Some((claim.shard, claim.host))
     }
@@ -300,8 +300,8 @@ impl Budget {
         self.max_connecting.saturating_sub(connecting)
     }
 
-    /// Slots that are free or being freed.
-    fn slots_to_come(&self) -> usize {
+    /// Permits that are free or being freed.
+    fn permits_to_come(&self) -> usize {
         let free = self.max_open.saturating_sub(self.open);
         free.saturating_add(self.closing)
     }
@@ -325,7 +325,7 @@ impl Budget {
         else {
             return Overtake::Nobody;
         };
-        // Serving takes nothing from a claim that could not use the connection's slot.
+        // Serving takes nothing from a claim that could not use the connection's permit.
         if ticket.is_some_and(|ticket| ticket <= oldest) || !self.needs_eviction() {
             return Overtake::Nobody;
         }
@@ -341,11 +341,11 @@ impl Budget {
         self.frozen == 0 && self.open < self.max_open && self.may_connect()
     }
 
-    fn open_one(&mut self) -> Option<Slot> {
+    fn open_one(&mut self) -> Option<Permit> {
         if self.can_open() {
             self.open += 1;
             self.connecting += 1;
-            Some(Slot(()))
+            Some(Permit(()))
         } else {
             None
         }

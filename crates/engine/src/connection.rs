@@ -1,7 +1,7 @@
 //! The states of a connection, with a table of the legal moves between them.
 
 use crate::arena::{Link, NIL};
-use crate::budget::Slot;
+use crate::budget::Permit;
 use crate::time::Time;
 
 /// A stage of an attempt.
@@ -133,7 +133,7 @@ pub(crate) struct Connection {
     pub(crate) serial: u32,
     pub(crate) host: u32,
     pub(crate) state: State,
-    pub(crate) slot: Slot,
+    pub(crate) permit: Permit,
     /// The latest phase of its attempt; `None` once a user has taken the connection.
     pub(crate) phase: Option<Phase>,
     /// During the attempt, the request that owns it, or [`NIL`]. Afterwards, how many waiters were
@@ -155,12 +155,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn attempt(serial: u32, host: u32, slot: Slot, owner: u32, now: Time) -> Self {
+    pub(crate) fn attempt(serial: u32, host: u32, permit: Permit, owner: u32, now: Time) -> Self {
         Self {
             serial,
             host,
             state: State::Connecting,
-            slot,
+            permit,
             phase: Some(Phase::Resolve),
             owner_or_run: owner,
             host_link: Link::UNLINKED,

@@ -476,7 +476,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         self.actions.pop_front()
     }
 
-    /// Ends an input: balances the hosts that it has changed, passes on the slots that have become
+    /// Ends an input: balances the hosts that it has changed, passes on the permits that have become
     /// free, and makes room for claims.
     #[inline]
     pub(crate) fn settle(&mut self, room: &mut impl Room) {

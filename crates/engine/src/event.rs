@@ -177,7 +177,7 @@ pub enum Decision {
         /// The connection.
         connection: ConnectionId,
     },
-    /// Nothing of a connection is left, and its slot is free.
+    /// Nothing of a connection is left, and its permit is free.
     Closed {
         /// The connection.
         connection: ConnectionId,

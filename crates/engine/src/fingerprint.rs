@@ -304,7 +304,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             serial: _,
             host: _, // its place in the order of keys is
             state,
-            slot: _, // the right to be here
+            permit: _, // the right to be here
             phase,
             owner_or_run,
             host_link: _, // a place in a list
@@ -427,7 +427,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             Message::Grant(Grant {
                 shard,
                 host,
-                slot: _,
+                permit: _,
             }) => Some((*shard, self.host_of(*shard, *host))),
             Message::MakeRoom => None,
         }

@@ -67,7 +67,7 @@ mod time;
 mod timer;
 
 pub use action::{Action, Answer, Due, Message};
-pub use budget::{Budget, Grant, Slot};
+pub use budget::{Budget, Grant, Permit};
 pub use config::{Config, ConfigError, IdleOrder, Settings};
 pub use connection::{Capacity, Phase, Return};
 pub use counters::Counts;

@@ -61,7 +61,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             .set(&mut self.requests, TimerKey::Connection(slot), limit);
     }
 
-    /// Removes a connection that has gone, and frees its slot.
+    /// Removes a connection that has gone, and frees its permit.
     pub(crate) fn remove_connection(&mut self, room: &mut impl Room, slot: u32) {
         self.timers
             .withdraw(&mut self.requests, TimerKey::Connection(slot));
@@ -73,10 +73,10 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         match connection.state {
             State::Withdrawn => {
                 self.budget(room).withdrawal_ended();
-                self.budget(room).closed(connection.slot);
+                self.budget(room).closed(connection.permit);
             }
-            State::Closing => self.budget(room).closed(connection.slot),
-            _ => self.budget(room).release(connection.slot),
+            State::Closing => self.budget(room).closed(connection.permit),
+            _ => self.budget(room).release(connection.permit),
         }
         let host = connection.host;
         self.note_limit(room, host);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::action::{Action, Answer};
 use crate::arena::NIL;
-use crate::budget::{Grant, Slot};
+use crate::budget::{Grant, Permit};
 use crate::connection::{Connection, Outlook, State};
 use crate::engine::Engine;
 use crate::event::{Decision, EndReason};
@@ -56,10 +56,10 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
                 .budget(room)
                 .claim(ticket, self.shard, id, overtakes_before)
             {
-                Some(slot) => {
-                    // A grant for an older request may be on its way; slots are alike.
+                Some(permit) => {
+                    // A grant for an older request may be on its way; permits are alike.
                     let first = self.hosts.at(host).queue.first_claimed();
-                    self.start_attempt(now, room, host, first.unwrap_or(request), slot);
+                    self.start_attempt(now, room, host, first.unwrap_or(request), permit);
                 }
                 None => self.hosts.at_mut(host).reserved += 1,
             }
@@ -90,7 +90,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         self.settings.keep_unneeded_attempts && connection.is_under_way() && !self.shut_down
     }
 
-    /// Uses a granted slot for the first claimed request of its host.
+    /// Uses a granted permit for the first claimed request of its host.
     pub(crate) fn use_grant(&mut self, now: Time, room: &mut impl Room, grant: Grant) {
         let host = grant.host.slot;
         debug_assert!(
@@ -98,13 +98,13 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             "a reserved host stays"
         );
         self.hosts.at_mut(host).reserved -= 1;
-        // Slots of one host are alike. But the slot of a request that has gone does not go to a
+        // Permits of one host are alike. But the permit of a request that has gone does not go to a
         // later request of the host. Each request has its own place among the claims.
         let first = self.hosts.at(host).queue.first_claimed();
         let due = first.filter(|&first| !room.budget().has_claim(self.requests[first].ticket()));
         match due {
-            Some(request) => self.start_attempt(now, room, host, request, grant.slot),
-            None => self.budget(room).decline(grant.slot),
+            Some(request) => self.start_attempt(now, room, host, request, grant.permit),
+            None => self.budget(room).decline(grant.permit),
         }
         self.mark(host);
     }
@@ -132,7 +132,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         self.timers
             .withdraw(&mut self.requests, TimerKey::Connection(slot));
         let connection = self.forget_connection(slot);
-        self.budget(room).decline(connection.slot);
+        self.budget(room).decline(connection.permit);
         self.note_limit(room, host);
         self.hosts.count_out(host, State::Connecting);
         self.mark(host);
@@ -270,7 +270,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         }
     }
 
-    /// Whether the host's own limits let it claim another slot.
+    /// Whether the host's own limits let it claim another permit.
     pub(crate) fn may_claim(&self, host: u32) -> bool {
         self.hosts.at(host).may_claim(self.settings.max_per_host)
     }
@@ -289,10 +289,10 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         room: &mut impl Room,
         host: u32,
         request: u32,
-        slot: Slot,
+        permit: Permit,
     ) {
         let serial = self.next_serial();
-        let attempt = Connection::attempt(serial, host, slot, request, now);
+        let attempt = Connection::attempt(serial, host, permit, request, now);
         let attempt = self.connections.insert(attempt);
         self.hosts.count_in(host, State::Connecting);
         self.attend(now, room, request, attempt);

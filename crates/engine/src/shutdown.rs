@@ -8,7 +8,7 @@ use crate::room::Room;
 use crate::time::Time;
 
 impl<K: Eq + Clone, D: Default> Engine<K, D> {
-    /// Grants the slots that became free while the budget was frozen. The driver thaws the budget
+    /// Grants the permits that became free while the budget was frozen. The driver thaws the budget
     /// before.
     pub fn resume(&mut self, now: Time, room: &mut impl Room) {
         self.advance(now, room);
@@ -21,7 +21,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
     /// they come back.
     ///
     /// With several engines, the driver [freezes](crate::Budget::freeze) the budget first.
-    /// Otherwise another engine would use the slots that this one frees.
+    /// Otherwise another engine would use the permits that this one frees.
     pub fn shut_down(&mut self, now: Time, room: &mut impl Room) {
         self.shut_down = true;
         self.is_general = true;

@@ -19,7 +19,7 @@ const EVENTS: &[&str] = &[
     "a capacity changes",
     "a connection closes",
     "a closing is given up",
-    "a slot goes to another shard",
+    "a permit goes to another shard",
     "another shard is asked for room",
     "a lease ends: reuse",
     "a lease ends: close",
@@ -98,7 +98,7 @@ impl Coverage {
             Action::Cancel(_) => self.hit("an attempt is withdrawn"),
             Action::Close(_) => self.hit("a connection closes"),
             Action::Abandon(_) => self.hit("a closing is given up"),
-            Action::Send(_, Message::Grant(_)) => self.hit("a slot goes to another shard"),
+            Action::Send(_, Message::Grant(_)) => self.hit("a permit goes to another shard"),
             Action::Send(_, Message::MakeRoom) => self.hit("another shard is asked for room"),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keepalive_engine::{Capacity, ConnectionId, Return, Time};
 
-/// All connections that have a slot, as the engine's actions report them.
+/// All connections that have a permit, as the engine's actions report them.
 #[derive(Clone, Default)]
 pub struct Ledger {
     entries: BTreeMap<(usize, ConnectionId), Entry>,
@@ -48,7 +48,7 @@ impl Entry {
 }
 
 impl Ledger {
-    /// Connections that have a slot.
+    /// Connections that have a permit.
     pub fn len(&self) -> usize {
         self.entries.len()
     }

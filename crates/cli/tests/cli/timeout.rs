@@ -37,7 +37,7 @@ fn the_timeout_includes_waiting_in_the_queue() {
     assert_eq!(results.len(), 2);
     // Either fetch may be first; the one that hangs always fails.
     assert_eq!(results[0]["error"]["function"], "body", "{run:?}");
-    // The other fetch may get the connection's slot just as its own timeout passes.
+    // The other fetch may get the connection's permit just as its own timeout passes.
     let second = &results[1];
     let waited = second["timing"]["queued_us"].as_u64().expect("a time") > 250_000;
     let timed_out = second["error"]["function"] != "body" && second["error"].is_object();

@@ -6,7 +6,7 @@ use crate::{attempt, attempts, connect, hold, idle, limits, pass, waits, with};
 use keepalive_testkit::world::World;
 
 #[test]
-fn a_failed_attempt_answers_its_owner_alone_and_frees_its_slot() {
+fn a_failed_attempt_answers_its_owner_alone_and_frees_its_permit() {
     let mut world = World::new(limits(2, 2));
     let [a, b, c, d] = [0, 1, 2, 0].map(|host| world.request(host));
     world.fail(attempt(&world, 0));
@@ -104,7 +104,7 @@ fn a_withdrawn_attempt_that_fails_is_gone() {
 }
 
 #[test]
-fn a_slot_is_free_once_its_connection_has_closed() {
+fn a_permit_is_free_once_its_connection_has_closed() {
     let mut world = World::new(limits(1, 1));
     let holder = hold(&mut world, 0);
     let id = world.request(1);

@@ -70,7 +70,7 @@ fn a_timeout_says_the_reason_and_the_time_of_the_wait() {
 }
 
 #[test]
-fn a_timeout_frees_the_slot_for_the_next_host() {
+fn a_timeout_frees_the_permit_for_the_next_host() {
     let mut world = World::new(limits(1, 1));
     world.ask(0, Some(ms(10)), None);
     let next = world.request(1);

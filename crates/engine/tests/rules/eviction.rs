@@ -125,7 +125,7 @@ fn evictions_close_only_as_many_as_may_connect() {
 }
 
 #[test]
-fn the_slot_of_a_withdrawn_attempt_is_for_one_and_another_needs_room() {
+fn the_permit_of_a_withdrawn_attempt_is_for_one_and_another_needs_room() {
     for (waiting, closing) in [(1, 1), (2, 2)] {
         let mut world = with(limits(1, 2), |it| it.max_connecting = Some(2));
         idle(&mut world, 0);

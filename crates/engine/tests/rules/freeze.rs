@@ -11,7 +11,7 @@ fn resume(world: &mut World) {
 }
 
 #[test]
-fn a_frozen_budget_grants_no_slot_until_it_thaws() {
+fn a_frozen_budget_grants_no_permit_until_it_thaws() {
     let mut world = World::new(limits(2, 8));
     world.room.budget().freeze();
     for host in [0, 0, 1, 2] {
@@ -27,7 +27,7 @@ fn a_frozen_budget_grants_no_slot_until_it_thaws() {
 }
 
 #[test]
-fn slots_freed_while_frozen_are_granted_after_the_thaw() {
+fn permits_freed_while_frozen_are_granted_after_the_thaw() {
     let mut world = World::new(limits(1, 2));
     let leases = [0, 1].map(|host| hold(&mut world, host));
     for host in [2, 3] {

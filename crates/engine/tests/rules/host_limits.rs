@@ -38,7 +38,7 @@ fn a_wait_for_a_hosts_own_limit_has_it_as_the_reason() {
 }
 
 #[test]
-fn a_slot_freed_at_a_hosts_own_limit_serves_its_next_waiter() {
+fn a_permit_freed_at_a_hosts_own_limit_serves_its_next_waiter() {
     let mut world = World::new(limits(4, 8));
     world.limit_host(0, 1);
     let first = hold(&mut world, 0);

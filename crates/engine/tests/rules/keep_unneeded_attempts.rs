@@ -123,7 +123,7 @@ fn four_unneeded_attempts_of_a_host_are_kept() {
 }
 
 #[test]
-fn an_unneeded_attempt_gives_its_slot_to_another_host() {
+fn an_unneeded_attempt_gives_its_permit_to_another_host() {
     let mut world = finishing(limits(2, 2));
     let ids = [begin(&mut world, 0), begin(&mut world, 0)];
     let first = world.attempts[0].1;
@@ -167,7 +167,7 @@ fn an_unneeded_attempt_ends_before_an_idle_connection_is_evicted() {
 }
 
 #[test]
-fn an_unneeded_attempt_gives_its_slot_to_another_shard() {
+fn an_unneeded_attempt_gives_its_permit_to_another_shard() {
     let mut world = finishing(Settings {
         shards: 2,
         ..limits(1, 1)

@@ -163,7 +163,7 @@ fn a_shared_connection_counts_once_and_serves_as_many_as_it_can() {
 }
 
 #[test]
-fn a_slot_goes_to_the_first_of_its_host_while_a_grant_is_on_its_way() {
+fn a_permit_goes_to_the_first_of_its_host_while_a_grant_is_on_its_way() {
     let mut world = World::new(Settings {
         max_queued: Some(8),
         shards: 2,

@@ -71,7 +71,7 @@ fn a_request_that_adopts_an_attempt_leaves_the_queue() {
 }
 
 #[test]
-fn a_request_with_the_slot_of_a_failed_attempt_leaves_the_queue() {
+fn a_request_with_the_permit_of_a_failed_attempt_leaves_the_queue() {
     let mut world = world();
     world.request(0);
     for _ in 0..ROUNDS {

@@ -174,7 +174,7 @@ impl Builder {
     /// [`Upgraded::downcast`](hyper::upgrade::Upgraded::downcast) returns the connector's stream.
     /// If it counts, hyper holds a wrapper of that stream:
     /// [`connect::downcast`](super::connect::downcast) returns the stream and a
-    /// [`Slot`](super::connect::Slot).
+    /// [`Permit`](super::connect::Permit).
     ///
     /// With true, the client also detects whether any byte of a response had arrived when a
     /// connection was lost, see [`retry_canceled_requests`](Self::retry_canceled_requests). A

@@ -1,4 +1,4 @@
-//! L1, as the server counts it: a slot is free only when its socket is closed.
+//! L1, as the server counts it: a permit is free only when its socket is closed.
 
 #![allow(clippy::unwrap_used)]
 

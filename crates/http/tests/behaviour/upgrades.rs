@@ -52,7 +52,7 @@ async fn is_gone(pair: &Pair, mut peer: Peer) {
 
 /// The response of a tunnel would announce a body, were it not a tunnel.
 #[tokio::test]
-async fn an_upgraded_connection_and_a_tunnel_hold_their_slot_until_they_are_dropped() {
+async fn an_upgraded_connection_and_a_tunnel_hold_their_permit_until_they_are_dropped() {
     for (is_tunnel, answer) in [(false, SWITCHING), (true, TUNNEL)] {
         let (pair, response, mut peer) = answered(is_tunnel, answer).await;
         let upgraded = within(hyper::upgrade::on(response)).await.unwrap();

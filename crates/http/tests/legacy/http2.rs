@@ -144,16 +144,16 @@ async fn a_stream_gives_its_place_back_when_its_body_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_stream_gives_its_slot_back_when_its_server_closes() {
+async fn a_stream_gives_its_permit_back_when_its_server_closes() {
     let (client, _server, peer, _, response) = begun(&mut builder()).await;
     let manager = client.manager().unwrap();
     drop(peer);
-    eventually("its slot is free", || manager.stats().total.open == 0).await;
+    eventually("its permit is free", || manager.stats().total.open == 0).await;
     drop(response);
 }
 
 #[tokio::test]
-async fn a_stream_gives_its_slot_back_when_its_server_vanishes() {
+async fn a_stream_gives_its_permit_back_when_its_server_vanishes() {
     let time = Duration::from_millis(20);
     let mut builder = builder();
     builder
@@ -162,7 +162,7 @@ async fn a_stream_gives_its_slot_back_when_its_server_vanishes() {
     let (client, _server, mut peer, _, response) = begun(&mut builder).await;
     let manager = client.manager().unwrap();
     peer.ignored().await;
-    eventually("its slot is free", || manager.stats().total.open == 0).await;
+    eventually("its permit is free", || manager.stats().total.open == 0).await;
     drop(response);
 }
 

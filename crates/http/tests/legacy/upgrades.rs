@@ -112,7 +112,7 @@ async fn an_upgraded_connection_counts_until_it_is_dropped_with_count_upgraded()
             assert_eq!(pair.totals().leased, 1);
             drop(io);
             peer.closed().await;
-            pair.until("its slot is free", |total| total.open == 0)
+            pair.until("its permit is free", |total| total.open == 0)
                 .await;
         }
     }
@@ -134,11 +134,14 @@ async fn converse(upgraded: Upgraded, peer: &mut Peer) -> TokioIo<Upgraded> {
 }
 
 #[tokio::test]
-async fn a_downcast_upgraded_connection_counts_until_its_slot_is_dropped() {
+async fn a_downcast_upgraded_connection_counts_until_its_permit_is_dropped() {
     let pair = counting().await;
     let (upgraded, mut peer) = upgraded(&pair, WAYS[0], false).await;
     let Ok(Parts {
-        io, read_buf, slot, ..
+        io,
+        read_buf,
+        permit,
+        ..
     }) = downcast::<ToldStream>(upgraded)
     else {
         panic!("it is another type");
@@ -147,13 +150,13 @@ async fn a_downcast_upgraded_connection_counts_until_its_slot_is_dropped() {
     drop(io);
     assert_eq!(pair.connector.closed(), 1);
     peer.closed().await;
-    // A task that gave the slot back would have run by now.
+    // A task that gave the permit back would have run by now.
     for _ in 0..10 {
         yield_now().await;
     }
     assert_eq!(pair.totals().leased, 1);
-    drop(slot);
-    pair.until("its slot is free", |total| total.open == 0)
+    drop(permit);
+    pair.until("its permit is free", |total| total.open == 0)
         .await;
 }
 

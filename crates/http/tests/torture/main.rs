@@ -1,5 +1,5 @@
 //! An exchange that is dropped at any poll, of its request or of its body, leaves nothing behind.
-//! Its slot is free, the next request gets its own answer, and exchanges on the same connection go
+//! Its permit is free, the next request gets its own answer, and exchanges on the same connection go
 //! on.
 
 #![allow(clippy::print_stderr)] // how much was run

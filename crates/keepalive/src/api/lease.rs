@@ -29,7 +29,7 @@ use crate::sync::Arc;
 ///
 /// # Cancel safety
 ///
-/// Dropping it withdraws the request at once: no slot is lost, and no other request loses its
+/// Dropping it withdraws the request at once: no permit is lost, and no other request loses its
 /// place. A connection that was assigned to it goes to the next. Polling it by `&mut` in a
 /// `select!` that another branch completes loses nothing.
 ///
@@ -249,7 +249,7 @@ impl<C: Connector> Drop for PendingAnswer<C> {
 ///
 /// [`free`](Self::free) gives the connection back for reuse. Dropping the lease closes the
 /// connection instead, also during a panic, because nobody else may continue a broken-off exchange.
-/// Forgetting the lease (`std::mem::forget`) keeps its slot for ever.
+/// Forgetting the lease (`std::mem::forget`) keeps its permit for ever.
 #[must_use = "dropping it closes the connection"]
 pub struct Lease<C: Connector = NetConnector> {
     /// `Some` until the lease ends.
@@ -292,7 +292,7 @@ impl<C: Connector> Lease<C> {
     ///
     /// Call it when the exchange is complete on both sides. The connection is kept only if it is
     /// still open on both sides and no unread data has arrived. Otherwise it is closed, and its
-    /// slot is free at once.
+    /// permit is free at once.
     pub fn free(mut self) {
         if !self.ended
             && let Some(held) = self.held.take()

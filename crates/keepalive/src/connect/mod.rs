@@ -42,7 +42,7 @@ pub(crate) mod tls;
 ///
 /// A manager calls [`connect`](Self::connect) when a request needs a new connection, and drops the
 /// returned future when no request needs it any more. Dropping the future must close everything
-/// that it holds, because its slot under the limits is free from then on.
+/// that it holds, because its permit under the limits is free from then on.
 ///
 /// # Cancel safety
 ///
@@ -188,7 +188,7 @@ pub trait Connection: Send + 'static {
     /// Closes the connection in an orderly way. The manager drops the connection once this is
     /// ready.
     ///
-    /// The slot under the limits is free when the connection has been dropped. An implementation
+    /// The permit under the limits is free when the connection has been dropped. An implementation
     /// that gives its socket to a task must therefore be pending until the task has released it.
     /// The manager waits for at most `close_timeout`; then it drops the connection.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {

@@ -336,9 +336,9 @@ impl NetConnector {
     async fn connect_tls(&self, attempt: &Attempt) -> Result<NetStream, ConnectError> {
         let name = tls::server_name(attempt.host().address())?;
         let mut stream = self.route.connect(attempt).await?;
-        let residence = stream.residence.take();
+        let address_watch = stream.address_watch.take();
         let stream = self.route.tls.connect(attempt, name, stream).await?;
-        Ok(NetStream::new(Kind::Tls(Box::new(stream)), residence))
+        Ok(NetStream::new(Kind::Tls(Box::new(stream)), address_watch))
     }
 
     #[cfg(not(feature = "tls"))]
@@ -498,7 +498,7 @@ impl Route {
         let last = self.resolver.last_worked(name);
         let dial = Dial::new(self, attempt, (name, port), lookups, last);
         let (stream, address) = dial.await?;
-        let residence = self.resolver.reside(name, address);
-        Ok(NetStream::new(Kind::Tcp(stream), residence))
+        let address_watch = self.resolver.watch_address(name, address);
+        Ok(NetStream::new(Kind::Tcp(stream), address_watch))
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::connect::platform::UnixStream;
-use crate::connect::resolve::Residence;
+use crate::connect::resolve::AddressWatch;
 use crate::connect::scheme::Stream;
 #[cfg(feature = "tls")]
 use crate::connect::tls;
@@ -25,7 +25,7 @@ use crate::connect::{Connection, Unusable, socket};
 pub struct NetStream {
     pub(super) kind: Kind,
     /// The address of a name that it was opened to, if it was.
-    pub(super) residence: Option<Box<Residence>>,
+    pub(super) address_watch: Option<Box<AddressWatch>>,
 }
 
 pub(crate) enum Kind {
@@ -45,8 +45,11 @@ pub(crate) enum Kind {
 }
 
 impl NetStream {
-    pub(crate) fn new(kind: Kind, residence: Option<Box<Residence>>) -> Self {
-        Self { kind, residence }
+    pub(crate) fn new(kind: Kind, address_watch: Option<Box<AddressWatch>>) -> Self {
+        Self {
+            kind,
+            address_watch,
+        }
     }
 
     /// The TCP stream, unless it is a Unix socket, belongs to a registered connector, or carries
@@ -90,8 +93,8 @@ impl NetStream {
 
 impl Connection for NetStream {
     fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
-        if let Some(residence) = &mut self.residence
-            && residence.poll_gone(context).is_ready()
+        if let Some(address_watch) = &mut self.address_watch
+            && address_watch.poll_gone(context).is_ready()
         {
             return Poll::Ready(Unusable::AddressGone);
         }
@@ -105,16 +108,18 @@ impl Connection for NetStream {
     }
 
     fn poll_retired(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
-        match (&mut self.residence, &mut self.kind) {
-            (Some(residence), _) => residence.poll_gone(context).map(|()| Unusable::AddressGone),
+        match (&mut self.address_watch, &mut self.kind) {
+            (Some(address_watch), _) => address_watch
+                .poll_gone(context)
+                .map(|()| Unusable::AddressGone),
             (None, Kind::Other(stream)) => stream.poll_retired(context),
             (None, _) => Poll::Pending,
         }
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
-        if let Some(residence) = &self.residence
-            && residence.is_gone()
+        if let Some(address_watch) = &self.address_watch
+            && address_watch.is_gone()
         {
             return Err(Unusable::AddressGone);
         }

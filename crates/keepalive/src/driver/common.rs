@@ -57,7 +57,7 @@ impl Common {
         self.budget.lock().open()
     }
 
-    /// Stops the budget from granting slots while everything ends.
+    /// Stops the budget from granting permits while everything ends.
     pub(crate) fn freeze(&self) {
         self.budget.lock().freeze();
     }

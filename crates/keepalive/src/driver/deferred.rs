@@ -72,7 +72,7 @@ impl<C: Connector> Work<C> {
             Self::Discard(error) => {
                 catch_panic(|| drop(error));
             }
-            Self::Ring => driver.signals.ring(),
+            Self::Ring => driver.wakeups.ring(),
             Self::Connect(shard, id, host) => {
                 if !connect(driver, shard, id, host) {
                     driver.enter(shard, following, |shard, now, room| {
@@ -145,7 +145,7 @@ fn spawn<C: Connector>(
     }
 }
 
-/// The report is dropped last, so that a slot is free when nothing of the attempt is left.
+/// The report is dropped last, so that a permit is free when nothing of the attempt is left.
 async fn begin<C: Connector>(report: Report<C>, host: Host) {
     let progress = Arc::new(Progress {
         driver: Arc::clone(&report.driver),
@@ -279,7 +279,7 @@ impl<C: Connector> Report<C> {
         match result {
             Err(error) => self.fail(Some(error)),
             Ok(io) => {
-                let live = Live::new(io, &self.driver.signals, shard, id, generation, host);
+                let live = Live::new(io, &self.driver.wakeups, shard, id, generation, host);
                 self.succeed(Box::new(live));
             }
         }

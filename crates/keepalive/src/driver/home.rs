@@ -10,7 +10,7 @@ use keepalive_engine::ShardId;
 use crate::api::error::Cause;
 use crate::connect::Connector;
 use crate::driver::deferred::Removable;
-use crate::driver::{Driver, NO_RUNTIME, keeper};
+use crate::driver::{Driver, NO_RUNTIME, maintenance};
 use crate::runtime::{self, Handle, OwnThread, has_timers};
 use crate::sync::{Arc, AtomicU64, Mutex, Ordering};
 
@@ -30,7 +30,7 @@ pub(crate) struct Home {
 #[derive(Default)]
 struct Runtime {
     handle: Option<Handle>,
-    keeper: Option<Arc<Removable>>,
+    maintenance: Option<Arc<Removable>>,
     /// Counts the runtimes, so that the end of one is not taken for the end of the next.
     generation: u64,
 }
@@ -114,9 +114,9 @@ impl<C: Connector> Driver<C> {
         }
         runtime.generation += 1;
         let generation = runtime.generation;
-        let (task, keeper) = Removable::new(keeper::keep(self, generation));
+        let (task, maintenance) = Removable::new(maintenance::run(self, generation));
         runtime.handle = Some(current.clone());
-        runtime.keeper = Some(keeper);
+        runtime.maintenance = Some(maintenance);
         let mark = runtime::mark(&current);
         self.home.mark.store(mark, Ordering::Relaxed);
         self.home.generation.store(generation, Ordering::Release);
@@ -142,16 +142,16 @@ impl<C: Connector> Driver<C> {
         runtime.generation += 1;
         let generation = runtime.generation;
         runtime.handle = Some(thread.handle().clone());
-        let before = runtime.keeper.take();
+        let before = runtime.maintenance.take();
         self.home.own.store(generation, Ordering::Relaxed);
         self.home.mark.store(runtime::ANYWHERE, Ordering::Relaxed);
         self.home.generation.store(generation, Ordering::Release);
         drop(runtime);
-        // Otherwise the old keeper would receive signals for the new one.
+        // Otherwise the old maintenance task would be woken in place of the new one.
         if let Some(before) = before {
             before.remove();
         }
-        thread.run(keeper::keep(self, generation));
+        thread.run(maintenance::run(self, generation));
         for shard in self.ids() {
             self.with_shard(shard, |shard, now, room| {
                 shard.follow(now, room, self.home.past(generation));
@@ -166,8 +166,8 @@ impl<C: Connector> Driver<C> {
         if runtime.generation != generation || runtime.handle.take().is_none() {
             return;
         }
-        // The keeper is dropped with its task.
-        runtime.keeper = None;
+        // The maintenance task is dropped with its task.
+        runtime.maintenance = None;
         self.home.generation.store(NO_RUNTIME, Ordering::Release);
         self.common.freeze();
         drop(runtime);

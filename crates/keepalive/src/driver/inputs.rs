@@ -37,8 +37,9 @@ impl<C: Connector> Driver<C> {
     /// it without a lock.
     ///
     /// Inputs to an engine that may lead to actions are made by this function or, within deferred
-    /// work, by [`enter`](Self::enter). Both call the shard's lanes back first. A hit and a return may leave
-    /// them open: [`lease`](Self::lease) and [`give_back`](Self::give_back). Inputs without actions lock the shard themselves: [`poll_answer`](Self::poll_answer),
+    /// work, by [`enter`](Self::enter). Both call the shard's lanes back first. A hit and a return
+    /// may leave them open: [`lease`](Self::lease) and [`give_back`](Self::give_back). Inputs
+    /// without actions lock the shard themselves: [`poll_answer`](Self::poll_answer),
     /// [`forget`](Self::forget) of a parked request, and [`limit_host`](Self::limit_host).
     pub(crate) fn with_shard<R>(
         self: &Arc<Self>,
@@ -110,7 +111,7 @@ impl<C: Connector> Driver<C> {
         drop(room);
         shard.forward(deferred);
         if let Some((at, _)) = shard.engine.poll_timeout()
-            && self.signals.set_alarm(at)
+            && self.wakeups.set_alarm(at)
         {
             deferred.push(Work::Ring);
         }
@@ -434,9 +435,9 @@ impl<C: Connector> Driver<C> {
             suspect
         });
         if suspect {
-            // Its watch fired before the connection was back in the shard, where the keeper can
-            // look at it.
-            self.signals.look(id.shard(), connection);
+            // Its watch fired before the connection was back in the shard, where the maintenance
+            // task can look at it.
+            self.wakeups.look(id.shard(), connection);
         }
     }
 

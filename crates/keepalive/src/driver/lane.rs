@@ -208,7 +208,7 @@ impl<C: Connector> Shard<C> {
             return Err((live, shard_ref));
         };
         if let Some(until) = terms.until
-            && driver.signals.set_alarm(until)
+            && driver.wakeups.set_alarm(until)
         {
             self.left.push(Work::Ring);
         }

@@ -8,7 +8,7 @@ use keepalive_engine::{Capacity, ConnectionId, FromCache, RequestId, ShardId, Ti
 use crate::api::host::Host;
 use crate::connect::{Connection, Connector, Unusable};
 use crate::driver::deferred::catch_panic;
-use crate::driver::signals::Signals;
+use crate::driver::wakeups::Wakeups;
 use crate::driver::watch::Watch;
 use crate::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::sync::Arc;
 /// nothing.
 ///
 /// The manager calls a connection's own code only from here. A panic of that code counts as a
-/// failure of the connection, and loses no slot.
+/// failure of the connection, and loses no permit.
 ///
 /// A hit reads the fields in front; with the fixed order they share a cache line.
 #[repr(C)]
@@ -53,7 +53,7 @@ enum Role {
 impl<C: Connector> Live<C> {
     pub(crate) fn new(
         io: C::Connection,
-        signals: &Arc<Signals>,
+        wakeups: &Arc<Wakeups>,
         shard: ShardId,
         id: ConnectionId,
         generation: u64,
@@ -67,7 +67,7 @@ impl<C: Connector> Live<C> {
             capacity: Capacity::One,
             spent: false,
             seen: None,
-            watch: Arc::new(Watch::new(Arc::clone(signals), shard, id, host, generation)),
+            watch: Arc::new(Watch::new(Arc::clone(wakeups), shard, id, host, generation)),
         };
         let (leases, provisional) = live.says();
         if let Some(handle) = live.share() {

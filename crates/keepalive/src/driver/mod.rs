@@ -12,14 +12,14 @@ pub(crate) mod deferred;
 pub(crate) mod descriptors;
 pub(crate) mod home;
 pub(crate) mod inputs;
-mod keeper;
 pub(crate) mod lane;
 pub(crate) mod live;
+mod maintenance;
 mod numbers;
 pub(crate) mod shard;
 mod shared_clock;
-pub(crate) mod signals;
 mod task;
+pub(crate) mod wakeups;
 pub(crate) mod watch;
 
 use std::time::Duration;
@@ -37,7 +37,7 @@ use crate::driver::home::Home;
 use crate::driver::numbers::Numbers;
 use crate::driver::shard::Shard;
 use crate::driver::shared_clock::SharedClock;
-use crate::driver::signals::Signals;
+use crate::driver::wakeups::Wakeups;
 use crate::runtime::{self, Notify};
 use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, Padded};
 
@@ -50,7 +50,7 @@ pub(crate) struct Driver<C: Connector> {
     counter: Option<TimeStampCounter>,
     clock: Padded<SharedClock>,
     pub(crate) common: Common,
-    pub(crate) signals: Arc<Signals>,
+    pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) connector: C,
     pub(crate) bind_addresses: BindAddresses,
     /// The timeout of requests that set none.
@@ -75,7 +75,7 @@ impl<C: Connector> Driver<C> {
             counter: runtime::time_stamp_counter(),
             clock: Padded(SharedClock::new()),
             common: Common::new(config),
-            signals: Arc::new(Signals::new()),
+            wakeups: Arc::new(Wakeups::new()),
             connector,
             bind_addresses,
             timeout: config.settings().timeout,
@@ -99,8 +99,8 @@ impl<C: Connector> Driver<C> {
     }
 
     pub(crate) fn tick_all(self: &Arc<Self>) {
-        self.signals.clear_alarm();
-        // The clock of inputs may be a little behind the one by which the keeper woke up.
+        self.wakeups.clear_alarm();
+        // The clock of inputs may be a little behind the one by which the maintenance task woke up.
         let woken = self.common.now();
         for shard in self.ids() {
             self.with_shard(shard, |shard, now, room| {
@@ -112,7 +112,7 @@ impl<C: Connector> Driver<C> {
     /// Refuses requests from now on, and ends everything but leases.
     pub(crate) fn shut_down(self: &Arc<Self>) {
         self.shut_down.store(true, Ordering::Release);
-        // Otherwise one shard would use the slots that another releases.
+        // Otherwise one shard would use the permits that another releases.
         self.common.freeze();
         for shard in self.ids() {
             self.with_shard(shard, |shard, now, room| shard.engine.shut_down(now, room));
@@ -200,7 +200,7 @@ impl<C: Connector> Driver<C> {
 
 impl<C: Connector> Drop for Driver<C> {
     fn drop(&mut self) {
-        self.signals.end();
+        self.wakeups.end();
     }
 }
 

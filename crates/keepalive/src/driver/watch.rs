@@ -4,10 +4,10 @@ use futures_task::{ArcWake, WakerRef, waker_ref};
 use keepalive_engine::{ConnectionId, ShardId};
 
 use crate::api::host::Host;
-use crate::driver::signals::Signals;
+use crate::driver::wakeups::Wakeups;
 use crate::sync::{Arc, AtomicBool, Ordering};
 
-/// Receives the reactor's event for an idle connection, and makes the keeper look at it.
+/// Receives the reactor's event for an idle connection, and makes the maintenance task look at it.
 ///
 /// Each connection has one for life: watching costs no task, no timer and no allocation.
 ///
@@ -22,13 +22,13 @@ pub(crate) struct Watch {
     /// The number of the runtime that delivers the events. Half of its bits suffice, and a connection
     /// is eight bytes smaller.
     generation: u32,
-    signals: Arc<Signals>,
+    wakeups: Arc<Wakeups>,
     host: Host,
 }
 
 impl Watch {
     pub(crate) fn new(
-        signals: Arc<Signals>,
+        wakeups: Arc<Wakeups>,
         shard: ShardId,
         connection: ConnectionId,
         host: Host,
@@ -40,7 +40,7 @@ impl Watch {
             armed: AtomicBool::new(false),
             shard,
             generation: u32::try_from(generation).unwrap_or(u32::MAX),
-            signals,
+            wakeups,
             host,
         }
     }
@@ -92,7 +92,7 @@ impl ArcWake for Watch {
     fn wake_by_ref(watch: &Arc<Self>) {
         if watch.armed.swap(false, Ordering::AcqRel) {
             watch.fired.store(true, Ordering::Release);
-            watch.signals.look(watch.shard, watch.connection);
+            watch.wakeups.look(watch.shard, watch.connection);
         }
     }
 }

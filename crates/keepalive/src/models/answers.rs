@@ -12,7 +12,7 @@ use crate::driver::ShardRef;
 #[test]
 fn a_waiter_is_woken_by_its_answer() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         let pending = rig.ask(rig.request(0));
         let connecting = rig.beside(|rig| rig.runtime.run());
         block_on(pending).expect("a connection").free();
@@ -24,7 +24,7 @@ fn a_waiter_is_woken_by_its_answer() {
 #[test]
 fn a_letter_is_posted_when_its_answer_is_there() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         let lease = rig.lease(rig.request(0));
         let freeing = thread::spawn(move || lease.free());
         let (mailbox, mut responses) = Mailbox::pair();
@@ -44,7 +44,7 @@ fn a_letter_is_posted_when_its_answer_is_there() {
 #[test]
 fn a_connection_is_there_when_its_answer_is() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         let lease = rig.lease(rig.request(0));
         let pending = rig.ask(rig.request(0));
         let freeing = thread::spawn(move || lease.free());
@@ -57,7 +57,7 @@ fn a_connection_is_there_when_its_answer_is() {
 #[test]
 fn a_withdrawn_request_keeps_no_connection() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         let lease = rig.lease(rig.request(0));
         let first = rig.ask(rig.request(0));
         let mut second = rig.ask(rig.request(0));
@@ -73,7 +73,7 @@ fn a_withdrawn_request_keeps_no_connection() {
 #[test]
 fn a_request_is_cancelled_or_served() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         rig.idle(rig.request(0));
         let pending = rig.ask(rig.request(0));
         let id = pending.id();

@@ -19,7 +19,7 @@ fn the_end_of_a_runtime_spares_the_next() {
         let attended = rig.ask(rig.request(0));
         rig.runtime.run();
         let old = replace_runtime(&mut rig);
-        // Its keeper and its attempt both report its end.
+        // Its maintenance task and its attempt both report its end.
         let ending = thread::spawn(move || old.shut_down());
         let pending = rig.ask(rig.request(1));
         ending.join().expect("the old one is gone");
@@ -73,11 +73,11 @@ fn a_move_of_the_home_spares_the_attempts_that_began_on_the_new_one() {
     explore(|| {
         let own = Arc::new(Runtime::new());
         own.provide();
-        let mut rig = Rig::with_one_slot();
+        let mut rig = Rig::with_one_permit();
         let lease = rig.lease(rig.request(1));
         let mut pending = rig.ask(rig.request(0));
         let old = replace_runtime(&mut rig);
-        // The slot becomes free, so the waiting request's attempt begins: before, within or after
+        // The permit becomes free, so the waiting request's attempt begins: before, within or after
         // the move.
         let freeing = {
             let own = Arc::clone(&own);
@@ -88,7 +88,7 @@ fn a_move_of_the_home_spares_the_attempts_that_began_on_the_new_one() {
             })
         };
         let elsewhere = rig.ask(rig.request(1));
-        freeing.join().expect("the slot is free");
+        freeing.join().expect("the permit is free");
         own.run();
         let home = rig.driver.home.runtime().expect("M4: the new one is kept");
         assert_eq!(home.0, 2, "M4: the home has moved once");

@@ -7,7 +7,7 @@ use crate::api::request::Request;
 #[test]
 fn a_connection_in_a_lane_makes_room_for_another_shard() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         let request = warm(&rig);
         let asking = rig.beside(|rig| rig.ask(rig.request(1)));
         hit_once(&rig, &request);

@@ -4,13 +4,13 @@
 //! They run the driver's own code. Each detects a bug of its own, planted in that code: see the
 //! patches of the part `shared` in `xtask/planted`.
 
+mod address_watch;
 mod answers;
 mod channel;
 mod ends;
 mod lane;
 mod lookups;
-mod residents;
 mod rig;
 mod room;
-mod signals;
+mod wakeups;
 mod watch;

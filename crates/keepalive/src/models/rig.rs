@@ -71,7 +71,7 @@ impl Rig {
     }
 
     /// A rig with room for one connection.
-    pub(super) fn with_one_slot() -> Self {
+    pub(super) fn with_one_permit() -> Self {
         Self::new(|settings| settings.max_open = 1)
     }
 

@@ -13,7 +13,7 @@ use crate::sync::Arc;
 #[test]
 fn no_idle_connection_is_missed() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         let lease = rig.lease(rig.request(0));
         let asking = rig.beside(|rig| rig.ask(rig.request(1)));
         lease.free();
@@ -27,7 +27,7 @@ fn no_idle_connection_is_missed() {
 #[test]
 fn an_eviction_asked_for_too_late_is_asked_for_again() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         rig.idle(rig.request(0));
         let asking = rig.beside(|rig| rig.ask(rig.request(1)));
         let mut hit = rig.ask(rig.request(0));
@@ -56,7 +56,7 @@ fn the_queue_is_never_longer_than_allowed() {
         let refused = [answer(&mut one), answer(&mut other)]
             .into_iter()
             .flatten()
-            .map(|answer| answer.expect_err("no slot is free").kind());
+            .map(|answer| answer.expect_err("no permit is free").kind());
         assert!(refused.eq([ErrorKind::QueueFull]), "L7");
         rig.rest();
     });

@@ -34,7 +34,7 @@ fn a_connection_taken_as_its_peer_closes_it_goes() {
     });
 }
 
-/// Closes all connections, and runs the keeper, as on the reactor's thread.
+/// Closes all connections, and runs the maintenance task, as on the reactor's thread.
 pub(super) fn close(rig: &Rig) -> JoinHandle<()> {
     rig.beside(|rig| {
         rig.mock.close();

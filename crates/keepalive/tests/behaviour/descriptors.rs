@@ -65,7 +65,7 @@ async fn wants_descriptor(request: &mut Pending) {
 }
 
 /// Waits until an attempt without a request has ended.
-async fn holds_no_slot(manager: &Manager, leases: &[Lease]) {
+async fn holds_no_permit(manager: &Manager, leases: &[Lease]) {
     while manager.totals().open > leases.len() {
         tokio::task::yield_now().await;
     }
@@ -173,7 +173,7 @@ fn a_timeout_for_want_of_a_descriptor_names_the_limit() {
             }
         };
         assert_eq!(number, Some(EMFILE));
-        holds_no_slot(manager, &leases).await;
+        holds_no_permit(manager, &leases).await;
     });
 }
 
@@ -195,6 +195,6 @@ fn a_withdrawn_request_without_a_descriptor_leaves_nothing() {
         let mut waits = manager.allocate(request(port));
         wants_descriptor(&mut waits).await;
         drop(waits);
-        holds_no_slot(manager, &leases).await;
+        holds_no_permit(manager, &leases).await;
     });
 }

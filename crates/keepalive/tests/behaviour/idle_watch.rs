@@ -1,4 +1,5 @@
-//! Idle connections are watched and checked, and a connection that its peer has closed is never handed out.
+//! Idle connections are watched and checked, and a connection that its peer has closed is never
+//! handed out.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -132,7 +133,7 @@ fn a_new_connection_that_died_is_not_passed_on() {
 /// C3: an idle connection is removed as soon as its peer closes it.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_close_by_the_peer_frees_the_descriptor_and_the_slot() {
+fn a_close_by_the_peer_frees_the_descriptor_and_the_permit() {
     run(async || {
         let (server, other) = (Server::start(), Server::start());
         let manager = build(|it| it.max_open(1));
@@ -147,7 +148,7 @@ fn a_close_by_the_peer_frees_the_descriptor_and_the_slot() {
         assert_eq!(manager.totals().closed_by_peer, 1);
 
         let mut lease = manager.allocate(other.request()).await.unwrap();
-        echo(&mut lease, "the slot is free").await;
+        echo(&mut lease, "the permit is free").await;
         assert_eq!(manager.totals().evicted, 0);
     });
 }

@@ -13,9 +13,9 @@ use crate::support::{
     poll_once, run, run_on_one_thread, run_on_threads,
 };
 
-/// L1, L4, L6: with `max_open` 1 one slot serves two hosts, and a failure returns it.
+/// L1, L4, L6: with `max_open` 1 one permit serves two hosts, and a failure returns it.
 #[test]
-fn one_slot_is_passed_on_cached_evicted_and_given_back_by_a_failure() {
+fn one_permit_is_passed_on_cached_evicted_and_given_back_by_a_failure() {
     run(async || {
         let (server, refusing) = (Server::start(), Refusing::new());
         let manager = build(|it| it.max_open(1));
@@ -45,7 +45,7 @@ fn one_slot_is_passed_on_cached_evicted_and_given_back_by_a_failure() {
 
         eventually("free", || manager.totals().open == 0).await;
         let mut again = manager.allocate(server.request()).await.unwrap();
-        echo(&mut again, "the slot is back").await;
+        echo(&mut again, "the permit is back").await;
     });
 }
 
@@ -153,8 +153,8 @@ fn ten_thousand_requests_to_a_thousand_hosts_are_all_served_over_128_connections
 
         assert_eq!(probe.open.read().highest, MAX_OPEN);
         let totals = manager.totals();
-        // A request may be served by a connection that comes back, before its own attempt ends (L5). What
-        // the attempt opens then may be evicted without a use.
+        // A request may be served by a connection that comes back, before its own attempt ends
+        // (L5). What the attempt opens then may be evicted without a use.
         let served = totals.opened + totals.reused_immediate + totals.reused_deferred;
         let unused = served.saturating_sub(REQUESTS);
         assert!(served >= REQUESTS && unused <= totals.evicted, "{totals:?}");

@@ -165,7 +165,7 @@ fn a_request_has_its_id_before_its_answer() {
 }
 
 #[test]
-fn a_posted_answer_that_nobody_takes_keeps_no_slot() {
+fn a_posted_answer_that_nobody_takes_keeps_no_permit() {
     run(async || {
         let server = Server::start();
         let manager = build(|it| it.max_open(1));
@@ -177,11 +177,11 @@ fn a_posted_answer_that_nobody_takes_keeps_no_slot() {
         drop(responses);
 
         let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "the slot is back").await;
+        echo(&mut lease, "the permit is back").await;
     });
 }
 
-/// M4, C2: no slot is lost to answers that are posted while their mailbox goes.
+/// M4, C2: no permit is lost to answers that are posted while their mailbox goes.
 #[test]
 fn an_answer_posted_by_the_drop_of_responses_is_withdrawn() {
     run(async || {

@@ -17,7 +17,7 @@ use crate::support::{
 
 /// E3: a connector that panics fails its own attempt, and nothing else.
 #[test]
-fn a_panicking_connector_fails_one_request_and_keeps_no_slot() {
+fn a_panicking_connector_fails_one_request_and_keeps_no_permit() {
     run(async || {
         let mock = Mock::new().connect(|attempt| {
             assert!(attempt.host().scheme() != "panic", "as planned");
@@ -45,9 +45,9 @@ impl Drop for Bad {
     }
 }
 
-/// E3: a value from the user may panic when it is dropped; the slot still comes back.
+/// E3: a value from the user may panic when it is dropped; the permit still comes back.
 #[test]
-fn a_context_that_panics_in_its_drop_loses_no_slot() {
+fn a_context_that_panics_in_its_drop_loses_no_permit() {
     run(async || {
         let manager = build(|it| it.connector(Mock::new()).max_per_host(1));
         let held = manager.allocate(host(0)).await.unwrap();
@@ -66,7 +66,7 @@ fn a_context_that_panics_in_its_drop_loses_no_slot() {
 struct BadError(Bad);
 
 #[test]
-fn an_unread_error_that_panics_in_its_drop_loses_no_slot() {
+fn an_unread_error_that_panics_in_its_drop_loses_no_permit() {
     run(async || {
         let attempts = AtomicUsize::new(0);
         let mock = Mock::new().connect(move |_| {
@@ -88,7 +88,7 @@ fn an_unread_error_that_panics_in_its_drop_loses_no_slot() {
 }
 
 #[test]
-fn a_shared_handle_that_panics_in_its_drop_loses_no_slot() {
+fn a_shared_handle_that_panics_in_its_drop_loses_no_permit() {
     run(async || {
         let capacity = Arc::new(AtomicUsize::new(1));
         let mock = Mock::shared({
@@ -111,7 +111,7 @@ fn one_slot(mock: &Mock) -> Manager<Mock> {
     build(|it| it.connector(mock.clone()).max_open(1))
 }
 
-/// The next request gets a new connection, in the slot of the one that panicked.
+/// The next request gets a new connection, in the permit of the one that panicked.
 async fn assert_next_is_new(manager: &Manager<Mock>, mock: &Mock) {
     let lease = manager.allocate(host(0)).await.expect("a connection");
     assert_eq!(lease.from_cache(), None);
@@ -119,7 +119,7 @@ async fn assert_next_is_new(manager: &Manager<Mock>, mock: &Mock) {
     assert_eq!((tally.now, tally.total, tally.highest), (1, 2, 1));
 }
 
-/// E3: a connection whose methods panic is closed; its slot is free, and others go on.
+/// E3: a connection whose methods panic is closed; its permit is free, and others go on.
 #[test]
 fn a_panic_of_capacity_or_share_means_one_lease_at_a_time() {
     run(async || {
@@ -150,7 +150,7 @@ fn a_panic_of_poll_close_or_poll_unusable_ends_the_connection() {
         ] {
             let manager = one_slot(&mock);
             give_back(manager.allocate(host(0)).await.unwrap());
-            eventually("the slot is back", || manager.totals().open == 0).await;
+            eventually("the permit is back", || manager.totals().open == 0).await;
             assert_next_is_new(&manager, &mock).await;
         }
     });
@@ -273,7 +273,7 @@ fn a_timeout_whose_waker_panics_delays_no_other() {
 }
 
 #[test]
-fn a_runtime_that_ends_though_a_waker_panics_frees_its_slots() {
+fn a_runtime_that_ends_though_a_waker_panics_frees_its_permits() {
     run(async || {
         let manager = build(|it| it.connector(Mock::new()).max_per_host(1));
         let first = async || {
@@ -292,9 +292,9 @@ fn a_runtime_that_ends_though_a_waker_panics_frees_its_slots() {
     });
 }
 
-/// C2: a task that panics while it holds a lease gives the slot back.
+/// C2: a task that panics while it holds a lease gives the permit back.
 #[test]
-fn a_panic_while_holding_a_lease_closes_it_and_returns_the_slot() {
+fn a_panic_while_holding_a_lease_closes_it_and_returns_the_permit() {
     run(async || {
         let server = Server::start();
         let manager = build(|it| it.max_open(1));
@@ -308,7 +308,7 @@ fn a_panic_while_holding_a_lease_closes_it_and_returns_the_slot() {
 
         let mut lease = manager.allocate(server.request()).await.unwrap();
         assert_eq!(lease.from_cache(), None);
-        echo(&mut lease, "the slot is back").await;
+        echo(&mut lease, "the permit is back").await;
         assert_eq!(manager.totals().leased, 1);
     });
 }

@@ -46,7 +46,7 @@ fn the_first_address_that_answers_is_used_and_no_other_socket_stays() {
 }
 
 #[test]
-fn a_race_of_three_silent_addresses_takes_one_slot() {
+fn a_race_of_three_silent_addresses_takes_one_permit() {
     run(async || {
         let silent = Silent::start().await;
         let port = silent.request().host().port();

@@ -148,11 +148,11 @@ fn a_waiter_is_not_given_a_connection_with_unread_data() {
     });
 }
 
-/// C2, C8: a user may give up a write that stalls; the slot is free at once, although the system
+/// C2, C8: a user may give up a write that stalls; the permit is free at once, although the system
 /// still has bytes for the peer.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_writer_that_gives_up_frees_its_slot() {
+fn a_writer_that_gives_up_frees_its_permit() {
     run(async || {
         let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = deaf.local_addr().unwrap().port();
@@ -175,9 +175,9 @@ fn a_writer_that_gives_up_frees_its_slot() {
     });
 }
 
-/// C8: closing takes at most `close_timeout`; a connection that never closes holds no slot.
+/// C8: closing takes at most `close_timeout`; a connection that never closes holds no permit.
 #[test]
-fn a_slot_comes_back_from_a_connection_that_never_closes() {
+fn a_permit_comes_back_from_a_connection_that_never_closes() {
     run(async || {
         let mock = Mock::new().close(|| Poll::Pending);
         let manager = build(|it| {
@@ -196,7 +196,7 @@ fn a_slot_comes_back_from_a_connection_that_never_closes() {
     });
 }
 
-/// C8: a connection that opens after its request has timed out does not hold its slot for long.
+/// C8: a connection that opens after its request has timed out does not hold its permit for long.
 #[test]
 fn a_connection_opened_too_late_that_never_closes_is_dropped() {
     run(async || {
@@ -216,6 +216,6 @@ fn a_connection_opened_too_late_that_never_closes_is_dropped() {
             assert_eq!(error.kind(), ErrorKind::Timeout);
         }
         mock.open.until(|tally| tally.gone == 1).await;
-        eventually("the slot is back", || manager.totals().open == 0).await;
+        eventually("the permit is back", || manager.totals().open == 0).await;
     });
 }

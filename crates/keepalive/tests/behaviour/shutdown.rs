@@ -70,7 +70,7 @@ impl Wake for Patient {
     }
 }
 
-/// C7: a slot that a shutdown frees does not start another attempt.
+/// C7: a permit that a shutdown frees does not start another attempt.
 #[test]
 fn shutdown_begins_no_attempt_while_it_answers_two_hundred_waiters() {
     run_on_threads(LIMIT, async || {
@@ -155,7 +155,7 @@ fn shutdown_within_a_time_is_ready_at_once_without_timers() {
     drop(lease);
 }
 
-/// C7: a leaked lease keeps its slot, and delays a shutdown only until its time limit.
+/// C7: a leaked lease keeps its permit, and delays a shutdown only until its time limit.
 #[test]
 fn shutdown_within_a_time_counts_a_forgotten_lease() {
     run(async || {
@@ -166,7 +166,7 @@ fn shutdown_within_a_time_counts_a_forgotten_lease() {
 
         for turn in 0..3 {
             let mut lease = manager.allocate(server.request()).await.unwrap();
-            echo(&mut lease, "the other slot works").await;
+            echo(&mut lease, "the other permit works").await;
             assert_eq!(lease.from_cache().is_some(), turn > 0);
             lease.free();
         }

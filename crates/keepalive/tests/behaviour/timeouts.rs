@@ -67,9 +67,9 @@ fn a_timeout_is_posted_once() {
     });
 }
 
-/// T1, T2: a request to a peer that never answers times out, and its slot then serves others.
+/// T1, T2: a request to a peer that never answers times out, and its permit then serves others.
 #[test]
-fn a_timeout_while_connecting_frees_the_slot() {
+fn a_timeout_while_connecting_frees_the_permit() {
     run(async || {
         let (silent, server) = (Silent::start().await, Server::start());
         let manager = build(|it| it.max_open(1));
@@ -88,20 +88,20 @@ fn a_timeout_while_connecting_frees_the_slot() {
 
         assert_eq!(manager.totals().connecting, 1, "its attempt goes on");
         let mut lease = manager.allocate(server.request()).await.unwrap();
-        echo(&mut lease, "the slot is back").await;
+        echo(&mut lease, "the permit is back").await;
         assert_eq!(manager.totals().timed_out, 1);
     });
 }
 
 /// R6, httpclient #309: when an attempt succeeds at the very deadline of its request, the request
-/// gets the connection or a timeout, and no slot is lost.
+/// gets the connection or a timeout, and no permit is lost.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_succeeds_before_the_deadline_serves_its_request() {
     assert!(serves_after(DEADLINE - MILLI).await);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_succeeds_at_the_deadline_loses_no_slot() {
+async fn an_attempt_that_succeeds_at_the_deadline_loses_no_permit() {
     // Either is right.
     serves_after(DEADLINE).await;
 }

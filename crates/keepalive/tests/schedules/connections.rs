@@ -6,7 +6,7 @@ use shuttle::future::{spawn, yield_now};
 use crate::support::{Mock, Rig, explore, free, join, pause, request};
 
 #[test]
-fn one_slot_serves_many_requests() {
+fn one_permit_serves_many_requests() {
     explore(async || {
         let rig = Rig::new(1, 2);
         join(rig.exchanges([&[0, 0]; 3])).await;
@@ -15,7 +15,7 @@ fn one_slot_serves_many_requests() {
 }
 
 #[test]
-fn hosts_of_two_shards_share_one_slot() {
+fn hosts_of_two_shards_share_one_permit() {
     explore(async || {
         let rig = Rig::new(1, 1);
         let shards = [0, 1].map(|host| rig.manager.allocate(request(host)).id().shard());
@@ -26,7 +26,7 @@ fn hosts_of_two_shards_share_one_slot() {
 }
 
 #[test]
-fn one_slot_serves_two_hosts_whose_connections_close_slowly() {
+fn one_permit_serves_two_hosts_whose_connections_close_slowly() {
     explore(async || {
         let rig = Rig::with(Mock::new(1, 1).closing_slowly(), |builder| builder);
         join(rig.exchanges([&[0, 1], &[1, 0]])).await;
@@ -60,7 +60,7 @@ fn a_peer_closes_connections_as_they_are_handed_out() {
         rig.mock.close_all();
         join(tasks).await;
         rig.mock.close_all();
-        // The keeper notices the closed connections, with no traffic needed (C3).
+        // The maintenance task notices the closed connections, with no traffic needed (C3).
         while rig.manager.totals().open > 0 {
             yield_now().await;
         }

@@ -150,7 +150,7 @@ fn a_runtime_ends_as_requests_come() {
             let error = task
                 .await
                 .expect("it is done")
-                .expect_err("no slot is free");
+                .expect_err("no permit is free");
             let kinds = [ErrorKind::Runtime, ErrorKind::Timeout];
             assert!(kinds.contains(&error.kind()), "M4: {error}");
         }

@@ -275,7 +275,7 @@ fn check_figures(world: &World, manager: &Manager<Network>) {
     }
 }
 
-/// Unless leases were leaked, every slot is free.
+/// Unless leases were leaked, every permit is free.
 async fn has_room(world: &World, manager: Option<Manager<Network>>) {
     if world.leaked.load(SeqCst) == 0 {
         let manager = manager.expect("nobody has dropped it");

@@ -157,7 +157,7 @@ impl<'a> Scene<'a> {
         self.world.served.clear();
         let open = self.world.engines.iter().map(|it| it.totals().open);
         let known = self.world.ledger.len();
-        assert_eq!(open.sum::<usize>(), known, "I3: no slot is lost");
+        assert_eq!(open.sum::<usize>(), known, "I3: no permit is lost");
         if self.world.messages.is_empty() && self.ending.is_none() {
             check_settled(&self.world.engines, &mut self.world.room);
         }

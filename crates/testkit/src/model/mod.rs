@@ -82,7 +82,7 @@ impl Model {
         &self.effects
     }
 
-    /// Everything due happens first, then the input itself, and then free slots are given out.
+    /// Everything due happens first, then the input itself, and then free permits are given out.
     pub fn input(&mut self, input: Input) -> Reply {
         self.effects.clear();
         match input {

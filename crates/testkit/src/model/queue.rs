@@ -121,8 +121,8 @@ impl Model {
         }
     }
 
-    /// Requests that were held up claim room, and free slots go to the oldest claims. If claims
-    /// could use more slots than are free or being freed, attempts without owner are withdrawn.
+    /// Requests that were held up claim room, and free permits go to the oldest claims. If claims
+    /// could use more permits than are free or being freed, attempts without owner are withdrawn.
     /// Then idle connections close, the one idle longest first.
     pub(super) fn give_out_room(&mut self) {
         for host in std::mem::take(&mut self.relieved) {
@@ -151,15 +151,15 @@ impl Model {
         let attempts = attempts.filter(|it| it.state == State::Connecting);
         let places = self.max_connecting() - attempts.count();
         let closing = self.connections.iter().filter(|it| it.is_closing());
-        let slots = self.settings.max_open - self.connections.len() + closing.count();
+        let permits = self.settings.max_open - self.connections.len() + closing.count();
         let wanted = self
             .claims()
             .len()
             .min(places.saturating_add(self.orphans(None).len()));
-        !self.frozen && wanted > slots.min(places)
+        !self.frozen && wanted > permits.min(places)
     }
 
-    /// A withdrawn attempt frees its place among the attempts together with its slot.
+    /// A withdrawn attempt frees its place among the attempts together with its permit.
     pub(super) fn needs_eviction(&self) -> bool {
         let wanted = self.connections.iter();
         let wanted = wanted.filter(|it| it.state == State::Connecting);
@@ -234,7 +234,7 @@ impl Model {
         self.remove(number);
     }
 
-    /// Removes a connection that has gone, and frees its slot.
+    /// Removes a connection that has gone, and frees its permit.
     pub(super) fn remove(&mut self, number: usize) {
         let Some(connection) = self.find_connection(number) else {
             return;

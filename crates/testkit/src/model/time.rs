@@ -26,7 +26,7 @@ impl Model {
     }
 
     /// Handles everything due now, in the order of its time. Requests that time out leave attempts
-    /// and slots, which others inherit only after all timeouts.
+    /// and permits, which others inherit only after all timeouts.
     pub(super) fn do_what_is_due(&mut self) {
         while let Some((at, due)) = self.next_due()
             && at <= self.now

@@ -1,4 +1,4 @@
-//! Checks after a run: no busy timer or task, no lost slot, nothing left.
+//! Checks after a run: no busy timer or task, no lost permit, nothing left.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub async fn is_quiet(network: &Network) {
     }
 }
 
-/// No slot is lost: the manager can open as many connections as its limits allow, all at once.
+/// No permit is lost: the manager can open as many connections as its limits allow, all at once.
 pub async fn has_room(network: &Network, manager: &Manager<Network>) {
     let (limits, hosts) = {
         let books = network.books();
@@ -39,7 +39,7 @@ pub async fn has_room(network: &Network, manager: &Manager<Network>) {
                     pick_up(&mut lease, host, asked);
                     leases.push(lease);
                 }
-                Err(error) => network.books().blame(format!("a slot is lost: {error}")),
+                Err(error) => network.books().blame(format!("a permit is lost: {error}")),
             }
         }
         leases.into_iter().for_each(free);
@@ -68,7 +68,7 @@ pub async fn is_gone(network: &Network, leaked: usize) {
     if open > leaked {
         books.blame(format!("{open} are open in the end"));
     }
-    // A leaked lease keeps its manager, and so the keeper.
+    // A leaked lease keeps its manager, and so the maintenance task.
     let tasks = Handle::current().metrics().num_alive_tasks();
     if tasks > usize::from(leaked > 0) {
         books.blame(format!("{tasks} tasks are left"));

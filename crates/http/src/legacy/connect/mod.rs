@@ -18,7 +18,7 @@ pub use hyper_util::client::legacy::connect::{
 };
 pub use service::{Connect, ServiceConnector};
 pub use transport::Transport;
-pub use upgraded::{Parts, Slot, downcast};
+pub use upgraded::{Parts, Permit, downcast};
 
 pub(crate) use capture::Capture;
 pub(crate) use shelf::Shelf;

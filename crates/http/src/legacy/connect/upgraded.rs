@@ -29,8 +29,8 @@ use crate::io::Shared;
 ///
 /// # async fn example(response: http::Response<hyper::body::Incoming>) -> hyper::Result<()> {
 /// let upgraded = hyper::upgrade::on(response).await?;
-/// if let Ok(Parts { io, read_buf, slot, .. }) = downcast::<TokioIo<TcpStream>>(upgraded) {
-///     // `read_buf` was read already; drop `slot` after `io`.
+/// if let Ok(Parts { io, read_buf, permit, .. }) = downcast::<TokioIo<TcpStream>>(upgraded) {
+///     // `read_buf` was read already; drop `permit` after `io`.
 /// }
 /// # Ok(())
 /// # }
@@ -44,7 +44,7 @@ where
             return Ok(Parts {
                 io: parts.io,
                 read_buf: parts.read_buf,
-                slot: Slot { _shared: None },
+                permit: Permit { _shared: None },
             });
         }
         Err(upgraded) => upgraded,
@@ -55,7 +55,7 @@ where
     Ok(Parts {
         io: io.ok_or(None)?,
         read_buf: parts.read_buf,
-        slot: Slot {
+        permit: Permit {
             _shared: Some(Box::new(shared)),
         },
     })
@@ -70,17 +70,17 @@ pub struct Parts<T> {
     /// Bytes that were already read from the stream.
     pub read_buf: Bytes,
     /// Makes the connection count under the limits of its manager, if it counts.
-    pub slot: Slot,
+    pub permit: Permit,
 }
 
 /// Keeps a connection under the limits of its manager until dropped.
 #[must_use = "the connection counts no longer once this is dropped"]
-pub struct Slot {
+pub struct Permit {
     _shared: Option<Box<dyn Send>>,
 }
 
-impl fmt::Debug for Slot {
+impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad("Slot")
+        f.pad("Permit")
     }
 }

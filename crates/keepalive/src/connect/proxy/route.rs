@@ -29,7 +29,7 @@ impl Route {
         let reached = reached.await;
         let mut stream = reached.map_err(|error| error.on_the_way_to(proxy))?;
         // The address is the proxy's, so that the host's name cannot lose it.
-        stream.residence = None;
+        stream.address_watch = None;
         attempt.enter(Phase::Proxy);
         #[cfg(feature = "tls")]
         if proxy.protocol == Protocol::Https {

@@ -1,11 +1,11 @@
 //! Name resolution: the trait of resolvers, and the lookups and answers shared by all requests.
 
+pub(crate) mod address_watch;
 mod cache;
 #[cfg(feature = "hickory-dns")]
 pub(crate) mod hickory;
 pub(crate) mod lookup;
 pub(crate) mod names;
-pub(crate) mod residents;
 pub(crate) mod resolver;
 pub(crate) mod system;
 
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use crate::connect::ConnectError;
 
-pub(crate) use residents::Residence;
+pub(crate) use address_watch::AddressWatch;
 pub(crate) use resolver::{Resolver, Settings};
 
 /// Bound on the addresses that the owner of a name can make us store and try (X1).

@@ -11,9 +11,9 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::connect::ConnectError;
 use crate::connect::observe::Origin;
+use crate::connect::resolve::address_watch::AddressWatches;
 use crate::connect::resolve::cache::Cache;
 use crate::connect::resolve::lookup::{Lookup, Running};
-use crate::connect::resolve::residents::Residents;
 use crate::connect::resolve::{Addresses, AnyResolve, Families, ResolveError};
 use crate::runtime::{self, Handle};
 use crate::sync::{Arc, Mutex};
@@ -81,7 +81,7 @@ pub(crate) struct Names {
     pub(super) permits: Arc<Semaphore>,
     /// How long an answer without a TTL is kept.
     pub(super) keep: Duration,
-    pub(super) residents: Arc<Residents>,
+    pub(super) watches: Arc<AddressWatches>,
     pub(super) table: Mutex<Table>,
 }
 
@@ -190,7 +190,7 @@ impl Names {
         // A resolver's error may contain user code, so it is dropped without the lock.
         drop(forgotten);
         if let Ok(found) = &answer {
-            self.residents.retire(name, self.families, found);
+            self.watches.retire(name, self.families, found);
         }
         answer
     }

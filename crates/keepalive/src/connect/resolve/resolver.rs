@@ -11,10 +11,10 @@ use smallvec::{SmallVec, smallvec};
 use tokio::sync::Semaphore;
 
 use crate::connect::observe::Origin;
+use crate::connect::resolve::address_watch::{AddressWatch, AddressWatches};
 use crate::connect::resolve::cache::Cache;
 use crate::connect::resolve::lookup::Lookup;
 use crate::connect::resolve::names::{Found, HALF, Names};
-use crate::connect::resolve::residents::{Residence, Residents};
 use crate::connect::resolve::system::SystemResolver;
 use crate::connect::resolve::{Addresses, AnyResolve, Families};
 use crate::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ pub(crate) struct Resolver {
     pub(crate) settings: Settings,
     /// One table for each kind of lookup.
     pub(crate) tables: SmallVec<[Arc<Names>; 2]>,
-    residents: Arc<Residents>,
+    watches: Arc<AddressWatches>,
     /// The address of each name that was last connected to.
     worked: Mutex<Cache<IpAddr, HALF>>,
 }
@@ -66,7 +66,7 @@ impl Resolver {
     }
 
     fn new(settings: Settings) -> Self {
-        let residents = Arc::new(Residents::default());
+        let watches = Arc::new(AddressWatches::default());
         let permits = Arc::new(Semaphore::new(settings.at_once));
         let questions: &[_] = match (settings.families, settings.source.asks_separately()) {
             (Families::Both, true) => &[Families::V6, Families::V4],
@@ -80,14 +80,14 @@ impl Resolver {
                 source: Arc::clone(&settings.source),
                 permits: Arc::clone(&permits),
                 keep: settings.keep,
-                residents: Arc::clone(&residents),
+                watches: Arc::clone(&watches),
                 table: Mutex::default(),
             })
         };
         Self {
             tables: questions.iter().map(table).collect(),
             worked: Mutex::default(),
-            residents,
+            watches,
             settings,
         }
     }
@@ -105,21 +105,21 @@ impl Resolver {
 
     /// Records a new connection to this address of a name. `None` if address changes do not concern
     /// it.
-    pub(crate) fn reside(&self, name: &str, address: IpAddr) -> Option<Box<Residence>> {
+    pub(crate) fn watch_address(&self, name: &str, address: IpAddr) -> Option<Box<AddressWatch>> {
         drop(self.worked.lock().insert(name.into(), address));
         if !self.settings.retires || self.settings.overrides.contains_key(name) {
             return None;
         }
-        let residence = self.residents.enter(name, address);
-        // The name may have changed while the connection was being opened. A residence is notified
+        let address_watch = self.watches.watch(name, address);
+        // The name may have changed while the connection was being opened. A watch is notified
         // of later changes only.
         let mut tables = self.tables.iter();
         let table = tables.find(|table| table.families.include(&address))?;
         let found = table.last_found(name);
         if let Some(found) = found.filter(|found| found.lacks(&address)) {
-            self.residents.retire(name, table.families, &found);
+            self.watches.retire(name, table.families, &found);
         }
-        Some(Box::new(residence))
+        Some(Box::new(address_watch))
     }
 
     /// The address of a name that was last connected to.
@@ -138,7 +138,7 @@ impl fmt::Debug for Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Resolver")
             .field("tables", &self.tables)
-            .field("residents", &self.residents)
+            .field("watches", &self.watches)
             .finish_non_exhaustive()
     }
 }

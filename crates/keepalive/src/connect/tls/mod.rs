@@ -2,12 +2,12 @@
 
 mod builder;
 mod error;
+mod handshake_limit;
 mod info;
 mod key_log;
 mod schemes;
 mod settings;
 mod stream;
-mod turns;
 mod verify;
 
 pub use builder::TlsBuilder;

@@ -14,9 +14,9 @@ use crate::api::address::Address;
 use crate::api::host::Host;
 use crate::connect::stream::NetStream;
 use crate::connect::tls::error;
+use crate::connect::tls::handshake_limit::HandshakeLimit;
 use crate::connect::tls::settings::{Tls, TlsConfigError};
 use crate::connect::tls::stream::TlsStream;
-use crate::connect::tls::turns::Turns;
 use crate::connect::{Attempt, ConnectError, Phase};
 
 /// The TLS settings of a manager, by scheme.
@@ -33,7 +33,7 @@ pub(crate) struct Schemes {
 struct Shared {
     /// Made on first use, because the platform's roots are read from files.
     defaults: OnceCell<Tls>,
-    turns: Turns,
+    handshakes: HandshakeLimit,
 }
 
 impl Schemes {
@@ -79,7 +79,7 @@ impl Schemes {
         let connector = connector.with_alpn(alpn.clone());
         // The session computes on creation, so it is created within the future.
         let handshake = async { connector.connect(name, stream).await };
-        let stream = self.shared.turns.take(handshake).await;
+        let stream = self.shared.handshakes.take(handshake).await;
         let stream = stream.map_err(|error| {
             let error = ConnectError::new("tls", error::explain(error, error::ENDED));
             error.detail(match peer {

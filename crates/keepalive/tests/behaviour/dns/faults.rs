@@ -204,7 +204,7 @@ fn a_panic_of_a_resolver_is_an_error_of_resolve() {
 
 /// T1, T2: a resolver that never answers makes its request time out, and delays no other.
 #[test]
-fn a_timeout_in_a_lookup_names_the_phase_and_frees_the_slot() {
+fn a_timeout_in_a_lookup_names_the_phase_and_frees_the_permit() {
     run(async || {
         let (server, probe) = (Server::start(), Probe::closed_in(Phase::Resolve));
         let manager = build(|it| it.connector(probe.clone()).max_open(1));

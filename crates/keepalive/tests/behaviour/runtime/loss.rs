@@ -21,9 +21,9 @@ fn on_a_short_runtime<T: Send>(test: impl AsyncFn() -> T + Sync) -> T {
     std::thread::scope(|scope| scope.spawn(run).join()).expect("no panic")
 }
 
-/// M4: when the runtime ends, all pending requests end and no slot is lost.
+/// M4: when the runtime ends, all pending requests end and no permit is lost.
 #[test]
-fn pending_requests_end_with_their_runtime_and_lose_no_slot() {
+fn pending_requests_end_with_their_runtime_and_lose_no_permit() {
     run(async || {
         let (server, silent) = (Server::start(), Silent::start().await);
         let manager = build(|it| it.max_per_host(1).max_open(2));
@@ -45,7 +45,7 @@ fn pending_requests_end_with_their_runtime_and_lose_no_slot() {
         let first = manager.allocate(server.request());
         let second = manager.allocate(other.request());
         let (mut first, mut second) = (first.await.unwrap(), second.await.unwrap());
-        echo(&mut first, "both slots").await;
+        echo(&mut first, "both permits").await;
         echo(&mut second, "are there").await;
     });
 }

@@ -66,11 +66,11 @@ fn close_notify_is_sent_by_a_shutdown() {
     });
 }
 
-/// C8: a connection whose peer no longer reads cannot send `close_notify`, and holds its slot for
+/// C8: a connection whose peer no longer reads cannot send `close_notify`, and holds its permit for
 /// at most `close_timeout`.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_close_that_stalls_gives_its_slot_to_the_next_request() {
+fn a_close_that_stalls_gives_its_permit_to_the_next_request() {
     run(async || {
         let authority = Authority::root("test root");
         let port = deaf(authority.issue(&["127.0.0.1"]).config()).await;

@@ -148,7 +148,7 @@ impl Connector for Mock {
     type Connection = Wire;
 
     async fn connect(&self, attempt: &Attempt) -> Result<Wire, ConnectError> {
-        let slot = Slot::take(self, attempt.host());
+        let permit = Permit::take(self, attempt.host());
         pause().await;
         if thread_rng().gen_bool(self.failing) {
             return Err(ConnectError::new("connect", io::Error::other("refused")));
@@ -162,18 +162,18 @@ impl Connector for Mock {
             state,
             shared: self.shared,
             closing: thread_rng().gen_range(0..=self.closing),
-            _slot: Some(slot),
+            _permit: Some(permit),
         })
     }
 }
 
 /// Counts as open from the begin of an attempt to the end of its connection.
-struct Slot {
+struct Permit {
     mock: Mock,
     host: Host,
 }
 
-impl Slot {
+impl Permit {
     fn take(mock: &Mock, host: &Host) -> Self {
         let mut world = mock.world();
         world.attempts += 1;
@@ -192,7 +192,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut world = self.mock.world();
         world.open -= 1;
@@ -207,7 +207,7 @@ pub(crate) struct Wire {
     state: Arc<Mutex<State>>,
     shared: bool,
     closing: u32,
-    _slot: Option<Slot>,
+    _permit: Option<Permit>,
 }
 
 impl Wire {
@@ -259,7 +259,7 @@ impl Connection for Wire {
             state: Arc::clone(&self.state),
             shared: true,
             closing: 0,
-            _slot: None,
+            _permit: None,
         })
     }
 

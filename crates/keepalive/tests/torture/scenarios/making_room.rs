@@ -41,7 +41,7 @@ pub(super) fn all() -> Vec<Scenario> {
             stage.test(waiter, 1).await;
             stage.visit(1, 1).await;
         }),
-        scenario!("the keeper in the middle", (1, 1), |stage| {
+        scenario!("the maintenance task in the middle", (1, 1), |stage| {
             stage.visit(0, 1).await;
             stage.network.all_close();
             let waiter = stage.ask(1);

@@ -1,4 +1,4 @@
-//! The signals that wake the keeper.
+//! Wake-ups of the maintenance task.
 
 use keepalive_engine::{ConnectionId, ShardId, Time};
 
@@ -8,18 +8,18 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 /// Stands for "none" as the alarm.
 const NEVER: u64 = u64::MAX;
 
-/// The reasons to wake the keeper: connections to look at, an earlier deadline, or the end of the
-/// manager.
+/// The reasons to wake the maintenance task: connections to look at, an earlier deadline, or the
+/// end of the manager.
 #[derive(Debug)]
-pub(crate) struct Signals {
-    /// When the keeper wakes by itself, in nanoseconds.
+pub(crate) struct Wakeups {
+    /// When the maintenance task wakes by itself, in nanoseconds.
     alarm: AtomicU64,
     suspects: Mutex<Vec<(ShardId, ConnectionId)>>,
     ended: AtomicBool,
     notify: Notify,
 }
 
-impl Signals {
+impl Wakeups {
     pub(crate) fn new() -> Self {
         Self {
             alarm: AtomicU64::new(NEVER),
@@ -29,7 +29,7 @@ impl Signals {
         }
     }
 
-    /// Makes the keeper wake at `at` at the latest. Returns whether the caller must
+    /// Makes the maintenance task wake at `at` at the latest. Returns whether the caller must
     /// [`ring`](Self::ring), outside of all locks.
     pub(crate) fn set_alarm(&self, at: Time) -> bool {
         let nanos = at.nanos();
@@ -51,7 +51,7 @@ impl Signals {
         self.alarm.store(NEVER, Ordering::Release);
     }
 
-    /// Makes the keeper look at a connection.
+    /// Makes the maintenance task look at a connection.
     pub(crate) fn look(&self, shard: ShardId, connection: ConnectionId) {
         self.suspects.lock().push((shard, connection));
         self.ring();
@@ -62,7 +62,7 @@ impl Signals {
         std::mem::swap(&mut *self.suspects.lock(), into);
     }
 
-    /// Ends the keeper, because the manager is gone.
+    /// Ends the maintenance task, because the manager is gone.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
         self.ring();

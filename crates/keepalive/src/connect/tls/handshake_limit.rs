@@ -15,11 +15,11 @@ use tokio::sync::Semaphore;
 /// handshakes that are ready at once would delay every other task in the runtime's queue. A
 /// handshake that waits for its peer holds no turn.
 #[derive(Default)]
-pub(crate) struct Turns {
+pub(crate) struct HandshakeLimit {
     free: OnceLock<Semaphore>,
 }
 
-impl Turns {
+impl HandshakeLimit {
     /// Runs `handshake`, each poll of it within a turn of its own.
     pub(crate) async fn take<F: Future>(&self, handshake: F) -> F::Output {
         let free = self.free.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! The keeper: a manager's permanent task, which enforces deadlines and looks at idle connections.
+//! Maintenance: a manager's permanent task, which enforces deadlines and looks at idle connections.
 
 use std::future::Future;
 
@@ -9,37 +9,37 @@ use crate::driver::Driver;
 use crate::runtime::{timeout_at, unconstrained, yield_now};
 use crate::sync::{Arc, Weak};
 
-/// The keeper's future, for the runtime with number `generation`.
-pub(crate) fn keep<C: Connector>(
+/// The maintenance task's future, for the runtime with number `generation`.
+pub(crate) fn run<C: Connector>(
     driver: &Arc<Driver<C>>,
     generation: u64,
 ) -> impl Future<Output = ()> + Send + 'static {
-    let guard = KeeperGuard {
+    let guard = Guard {
         driver: Arc::downgrade(driver),
         generation,
     };
-    let signals = Arc::clone(&driver.signals);
-    let keep = async move {
+    let wakeups = Arc::clone(&driver.wakeups);
+    let rounds = async move {
         let guard = guard;
         let mut suspects = Vec::new();
-        while let Some(round) = guard.keep(&mut suspects) {
+        while let Some(round) = guard.round(&mut suspects) {
             match round {
                 // A connection may wake its watch at every look, so other tasks get a turn.
                 Round::Looked => yield_now().await,
-                Round::Sleep(None) => signals.rung().await,
+                Round::Sleep(None) => wakeups.rung().await,
                 Round::Sleep(Some(at)) => {
                     // Rung or not, the next round determines the due work.
-                    let _ = timeout_at(at, signals.rung()).await;
+                    let _ = timeout_at(at, wakeups.rung()).await;
                 }
             }
         }
     };
     // The cooperative budget must not apply: a connection that is skipped for it would never be
     // looked at again.
-    unconstrained(keep)
+    unconstrained(rounds)
 }
 
-/// The step after a round of the keeper.
+/// The step after a round of the maintenance task.
 enum Round {
     /// Another round soon, because there were connections to look at.
     Looked,
@@ -47,25 +47,25 @@ enum Round {
     Sleep(Option<std::time::Instant>),
 }
 
-/// Detects that the runtime has ended the keeper.
-struct KeeperGuard<C: Connector> {
+/// Detects that the runtime has ended the maintenance task.
+struct Guard<C: Connector> {
     driver: Weak<Driver<C>>,
     generation: u64,
 }
 
-impl<C: Connector> KeeperGuard<C> {
+impl<C: Connector> Guard<C> {
     /// Does the due work. `None` when the manager is gone.
-    fn keep(&self, suspects: &mut Vec<(ShardId, ConnectionId)>) -> Option<Round> {
+    fn round(&self, suspects: &mut Vec<(ShardId, ConnectionId)>) -> Option<Round> {
         let driver = self.driver.upgrade()?;
-        if driver.signals.has_ended() {
+        if driver.wakeups.has_ended() {
             return None;
         }
-        driver.signals.take_suspects(suspects);
+        driver.wakeups.take_suspects(suspects);
         let looked = !suspects.is_empty();
         for (shard, connection) in suspects.drain(..) {
             driver.look_at(shard, connection);
         }
-        if let Some(at) = driver.signals.alarm()
+        if let Some(at) = driver.wakeups.alarm()
             && at <= driver.common.now()
         {
             driver.tick_all();
@@ -73,16 +73,16 @@ impl<C: Connector> KeeperGuard<C> {
         Some(if looked {
             Round::Looked
         } else {
-            let alarm = driver.signals.alarm();
+            let alarm = driver.wakeups.alarm();
             Round::Sleep(alarm.map(|at| driver.common.instant_of(at)))
         })
     }
 }
 
-impl<C: Connector> Drop for KeeperGuard<C> {
+impl<C: Connector> Drop for Guard<C> {
     fn drop(&mut self) {
         if let Some(driver) = self.driver.upgrade()
-            && !driver.signals.has_ended()
+            && !driver.wakeups.has_ended()
         {
             driver.runtime_lost(self.generation);
         }

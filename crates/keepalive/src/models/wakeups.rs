@@ -1,4 +1,4 @@
-//! The keeper's signals.
+//! Wake-ups of the maintenance task.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 #[test]
 fn the_earliest_deadline_is_kept() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         let _lease = rig.lease(rig.request(0));
         rig.runtime.run();
         let asking = rig.beside(|rig| rig.ask(rig.request(1).timeout(SECOND)));
@@ -30,14 +30,14 @@ fn the_earliest_deadline_is_kept() {
 #[test]
 fn no_deadline_is_slept_over() {
     explore(|| {
-        let rig = Rig::with_one_slot();
+        let rig = Rig::with_one_permit();
         let _lease = rig.lease(rig.request(0));
         let mut first = rig.ask(rig.request(1).timeout(SECOND));
         rig.runtime.run();
         crate::runtime::simulated::advance(SECOND);
         let keeping = rig.beside(|rig| rig.runtime.run());
         let mut second = rig.ask(rig.request(0).timeout(SECOND));
-        keeping.join().expect("the keeper sleeps again");
+        keeping.join().expect("the maintenance task sleeps again");
         rig.runtime.run();
         assert!(timed_out(answer(&mut first)), "T1");
         rig.pass(SECOND);

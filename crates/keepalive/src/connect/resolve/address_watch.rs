@@ -17,7 +17,7 @@ use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, fence};
 ///
 /// Its lock is never held together with that of a place.
 #[derive(Default)]
-pub(crate) struct Residents {
+pub(crate) struct AddressWatches {
     places: Mutex<HashMap<Box<str>, Places>>,
 }
 
@@ -25,22 +25,22 @@ type Places = SmallVec<[(IpAddr, Weak<Place>); 2]>;
 
 /// An address of a name, with at least one connection.
 struct Place {
-    residents: Arc<Residents>,
+    watches: Arc<AddressWatches>,
     name: Box<str>,
     gone: AtomicBool,
     watchers: Mutex<Slab<Waker>>,
 }
 
 /// A connection's registration at an address of a name; it notices when the name loses the address.
-pub(crate) struct Residence {
+pub(crate) struct AddressWatch {
     place: Arc<Place>,
     /// The slot and a copy of the registered waker.
     watcher: Option<(usize, Waker)>,
 }
 
-impl Residents {
+impl AddressWatches {
     /// Registers a connection to this address of a name.
-    pub(crate) fn enter(self: &Arc<Self>, name: &str, address: IpAddr) -> Residence {
+    pub(crate) fn watch(self: &Arc<Self>, name: &str, address: IpAddr) -> AddressWatch {
         let mut all = self.places.lock();
         let known = all.get(name).and_then(|places| {
             let (_, place) = places.iter().find(|(known, _)| *known == address)?;
@@ -48,7 +48,7 @@ impl Residents {
         });
         let place = known.unwrap_or_else(|| {
             let place = Arc::new(Place {
-                residents: Arc::clone(self),
+                watches: Arc::clone(self),
                 name: name.into(),
                 gone: AtomicBool::new(false),
                 watchers: Mutex::new(Slab::new()),
@@ -57,7 +57,7 @@ impl Residents {
             places.push((address, Arc::downgrade(&place)));
             place
         });
-        Residence {
+        AddressWatch {
             place,
             watcher: None,
         }
@@ -120,11 +120,11 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.residents.forget_empty(&self.name);
+        self.watches.forget_empty(&self.name);
     }
 }
 
-impl Residence {
+impl AddressWatch {
     /// Ready when the name has lost the address; otherwise the waker is woken at that event.
     ///
     /// A repeated call with the same waker costs a fence and a load.
@@ -164,7 +164,7 @@ impl Residence {
     }
 }
 
-impl Drop for Residence {
+impl Drop for AddressWatch {
     fn drop(&mut self) {
         if let Some((slot, _)) = self.watcher {
             let waker = self.place.watchers.lock().remove(slot);
@@ -173,9 +173,9 @@ impl Drop for Residence {
     }
 }
 
-impl fmt::Debug for Residents {
+impl fmt::Debug for AddressWatches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Residents")
+        f.debug_struct("AddressWatches")
             .field("names", &self.places.lock().len())
             .finish()
     }
