@@ -1,10 +1,12 @@
-//! The measured requests: one that finds an idle connection, and one that waits for it.
+//! The measured requests: one that finds an idle connection, one that waits for it, and an exchange
+//! of HTTP/1.1.
 //!
 //! The rows are those of the comparison with other pools in `bench/`; here they are run on one
 //! thread, to judge a change quickly. `cargo bench -p keepalive-benches` takes the time,
 //! `cargo xtask instructions` counts instructions, which repeat exactly.
 
 mod crowd;
+mod exchange;
 mod payload;
 mod queue;
 
@@ -14,6 +16,7 @@ use keepalive::{Manager, Request};
 use tokio::runtime::Runtime;
 
 pub use crowd::Crowd;
+pub use exchange::{Answers, BareExchanges, Exchanges, Peer};
 pub use payload::{Bytes, Payload};
 pub use queue::Queue;
 

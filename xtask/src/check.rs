@@ -80,6 +80,7 @@ const STEPS: &[Step] = &[
     step("tests", "cargo", &["test", "--locked", "--workspace"]),
     step("tests: real DNS", "cargo", &["test", "--locked", "-p", "keepalive", "--features", "hickory-dns", "--test", "hickory", "--test", "hickory_faults"]),
     step("tests: cost in a crowd", "cargo", &["test", "--locked", "-p", "keepalive-benches", "--test", "cost"]),
+    step("instructions", "cargo", &["xtask", "instructions", "--check"]),
     step("tests without TLS", "cargo", &["test", "--locked", "-p", "keepalive", "--no-default-features", "--test", "behaviour", "tls"]),
     step("tests: in place of hyper-util", "cargo", &["test", "--locked", "-p", "keepalive-http", "--features", "legacy", "--lib", "--test", "legacy"]),
     step("example line_protocol", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "line_protocol"]),
