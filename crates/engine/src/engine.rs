@@ -61,6 +61,8 @@ pub struct Engine<K, D = ()> {
     pub(crate) is_general: bool,
     /// Since when lanes may have idle connections, if they may.
     pub(crate) lent_since: Option<Time>,
+    /// When the first of the lanes must be called back.
+    pub(crate) lent_until: Option<Time>,
     /// When its user returned the connection that comes back from a lane now.
     pub(crate) returned_at: Option<Time>,
     /// Kept while the engine is observed.
@@ -109,6 +111,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             serial: 0,
             is_general: false,
             lent_since: None,
+            lent_until: None,
             returned_at: None,
             events: None,
         }
@@ -158,11 +161,19 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
     }
 
     fn admit(&mut self, now: Time, ask: Ask) -> u32 {
-        let deadline = self.deadline(now, ask.timeout);
-        let mut request = Request::new(ask.number, ask.host.slot, now, deadline, D::default());
-        let attempt_deadline = ask.queue_timeout.and_then(|limit| now.checked_add(limit));
-        request.set_attempt_deadline(attempt_deadline);
+        let request = self.new_request(now, ask.host.slot, &ask, D::default());
         self.requests.insert(request)
+    }
+
+    /// The record of a request that came at `now`, in no queue yet.
+    #[inline]
+    pub(crate) fn new_request<H>(&self, now: Time, host: u32, ask: &Ask<H>, data: D) -> Request<D> {
+        let deadline = self.deadline(now, ask.timeout);
+        let mut request = Request::new(ask.number, host, now, deadline, data);
+        if let Some(limit) = ask.queue_timeout {
+            request.set_attempt_deadline(now.checked_add(limit));
+        }
+        request
     }
 
     /// The deadline of a request that comes now, with its own timeout or the manager's.

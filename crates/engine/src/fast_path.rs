@@ -54,7 +54,11 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         take: impl FnOnce(ConnectionId) -> T,
     ) -> Option<Leased<T>> {
         let now = self.clamp(now);
-        if room.oldest_claim().is_some() || self.is_general || self.is_due(now) {
+        if room.oldest_claim().is_some()
+            || self.is_general
+            || self.is_due(now)
+            || self.are_lanes_due(now)
+        {
             return None;
         }
         let (hash, key) = ask.host;
@@ -71,11 +75,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             serial: connection.serial,
         });
         self.lend(room, host, slot);
-        let deadline = self.deadline(now, ask.timeout);
-        let mut request = Request::new(ask.number, host, now, deadline, data);
-        if let Some(limit) = ask.queue_timeout {
-            request.set_attempt_deadline(now.checked_add(limit));
-        }
+        let mut request = self.new_request(now, host, &ask, data);
         request.stage = Stage::Held(slot, Some(FromCache::Immediate));
         self.waiting_time.record(0);
         let slot = self.requests.insert(request);

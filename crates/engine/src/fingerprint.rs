@@ -155,6 +155,7 @@ impl<'a, K: Ord + Hash + Clone> View<'a, K> {
             serial: _,
             is_general: _,  // it decides about no state
             lent_since: _,  // none once the lanes are called back
+            lent_until: _,  // the same
             returned_at: _, // none between inputs
             events: _,      // nor do they
         } = engine;

@@ -12,7 +12,7 @@ use crate::config::IdleOrder;
 use crate::connection::Return;
 use crate::engine::Engine;
 use crate::ids::{HostId, RequestId};
-use crate::request::{FromCache, Request, Stage};
+use crate::request::{Ask, FromCache, Stage};
 use crate::room::Room;
 use crate::time::Time;
 
@@ -54,6 +54,8 @@ struct Entry<T, D> {
     /// The number by which the engine knows the request.
     known: u64,
     request: RequestId,
+    /// The timeouts of the request.
+    ask: Ask<()>,
     hits: u32,
     /// How often the connection may still be used.
     uses: u32,
@@ -85,6 +87,7 @@ pub struct Returned<T, D> {
     /// The connection, if no user has it.
     idle: Option<T>,
     known: u64,
+    ask: Ask<()>,
     hits: u32,
     /// When the request got the connection, or returned it.
     since: Time,
@@ -98,6 +101,7 @@ impl<T, D> Returned<T, D> {
             request: self.request,
             idle: self.idle.as_ref().map(|_| ()),
             known: self.known,
+            ask: self.ask,
             hits: self.hits,
             since: self.since,
             data: data(self.data),
@@ -137,6 +141,12 @@ impl<T, D: Copy> Lane<T, D> {
         self.entries.push(Entry {
             known: terms.request.number,
             request: terms.request,
+            ask: Ask {
+                host: (),
+                number: terms.request.number,
+                timeout: None,
+                queue_timeout: None,
+            },
             hits: 0,
             uses: terms.uses,
             since: self.now,
@@ -146,13 +156,13 @@ impl<T, D: Copy> Lane<T, D> {
         });
     }
 
-    /// Gives the connection returned last to a new request with this number. `None`, with nothing
-    /// changed, if the engine must see the request.
+    /// Gives the connection returned last to a new request. `None`, with nothing changed, if the
+    /// engine must see the request.
     #[inline]
     pub fn lend(
         &mut self,
         now: Time,
-        number: impl FnOnce() -> u64,
+        ask: impl FnOnce() -> Ask<()>,
         data: D,
     ) -> Option<(RequestId, Seat, T)> {
         let now = self.present(now)?;
@@ -160,7 +170,8 @@ impl<T, D: Copy> Lane<T, D> {
         let entry = &mut self.entries[index as usize];
         let connection = entry.idle.take()?;
         self.top = entry.below;
-        entry.request.number = number();
+        entry.ask = ask();
+        entry.request.number = entry.ask.number;
         entry.hits += 1;
         entry.uses -= 1;
         entry.since = now;
@@ -223,6 +234,7 @@ impl<T, D: Copy> Entry<T, D> {
             request: self.request,
             idle: self.idle.take(),
             known: self.known,
+            ask: self.ask,
             hits: self.hits,
             since: self.since,
             data: self.data,
@@ -258,6 +270,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             || self.keep_alive == Some(0)
             || self.settings.idle_order != IdleOrder::Lifo
             || self.is_due(now)
+            || self.are_lanes_due(now)
         {
             return None;
         }
@@ -285,10 +298,18 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             }
             return None;
         }
+        self.lent_until = earlier(self.lent_until, terms.until);
         Some(terms)
     }
 
-    /// Makes up for all that the lanes have done, once all of them have been called back.
+    /// Whether a lane must be called back by now.
+    #[inline]
+    pub(crate) fn are_lanes_due(&self, now: Time) -> bool {
+        self.lent_until.is_some_and(|until| until <= now)
+    }
+
+    /// Makes up for all that the lanes have done, once all of them have been called back. For the
+    /// rest it is a [`tick`](Self::tick).
     pub fn catch_up(
         &mut self,
         now: Time,
@@ -296,7 +317,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         mut returned: Vec<Returned<(), D>>,
     ) {
         let now = self.clamp(now);
-        self.lent_since = None;
+        (self.lent_since, self.lent_until) = (None, None);
         self.publish_idle(room);
         // The connection returned last becomes idle last.
         returned.sort_by_key(|returned| returned.since);
@@ -326,8 +347,8 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
             return;
         };
         if let Stage::Held(connection, _) = self.requests[slot].stage {
-            let (number, host) = (returned.request.number, self.requests[slot].host);
-            let mut request = Request::new(number, host, returned.since, None, returned.data);
+            let host = self.requests[slot].host;
+            let mut request = self.new_request(returned.since, host, &returned.ask, returned.data);
             request.stage = Stage::Held(connection, Some(FromCache::Immediate));
             self.requests[slot] = request;
             let lent = &mut self.connections[connection];

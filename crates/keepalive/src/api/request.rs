@@ -9,6 +9,8 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use keepalive_engine::Ask;
+
 use crate::connect::Connector;
 #[cfg(feature = "tls")]
 use crate::connect::tls::Tls;
@@ -196,12 +198,15 @@ impl Request {
         self.hash
     }
 
-    pub(crate) fn own_timeout(&self) -> Option<Duration> {
-        self.timeout
-    }
-
-    pub(crate) fn own_queue_timeout(&self) -> Option<Duration> {
-        self.queue_timeout
+    /// The engine's request with this number, and its timeouts.
+    #[inline]
+    pub(crate) fn ask<H>(&self, host: H, number: u64) -> Ask<H> {
+        Ask {
+            host,
+            number,
+            timeout: self.timeout,
+            queue_timeout: self.queue_timeout,
+        }
     }
 
     /// A request for a known host.
@@ -456,14 +461,11 @@ mod tests {
     #[test]
     fn timeouts_are_kept() {
         let request = Request::new("http", "127.0.0.1", 80).unwrap();
-        assert_eq!(
-            (request.own_timeout(), request.own_queue_timeout()),
-            (None, None)
-        );
+        assert_eq!((request.timeout, request.queue_timeout), (None, None));
         let (long, short) = (Duration::from_secs(5), Duration::from_millis(1));
         let request = request.timeout(long).queue_timeout(short).partition("blue");
-        assert_eq!(request.own_timeout(), Some(long));
-        assert_eq!(request.own_queue_timeout(), Some(short));
+        let ask = request.ask((), 7);
+        assert_eq!((ask.timeout, ask.queue_timeout), (Some(long), Some(short)));
     }
 
     #[test]

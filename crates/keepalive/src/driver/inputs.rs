@@ -4,7 +4,7 @@
 use std::panic::Location;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{Ask, RequestId, Return, Seat, ShardId, Time, Timing, Waiting};
+use keepalive_engine::{RequestId, Return, Seat, ShardId, Time, Timing, Waiting};
 
 use crate::api::error::AllocateError;
 use crate::api::host::Host;
@@ -141,7 +141,7 @@ impl<C: Connector> Driver<C> {
             return Err(self.ask(request, location));
         }
         if let Some(lane) = request.lane(self)
-            && let Some(((live, shard_ref), seat, is_doubtful)) = lane.lend(self, location)
+            && let Some(((live, shard_ref), seat, is_doubtful)) = lane.lend(self, request, location)
         {
             let lane = request.kept_lane().map(|lane| (lane, seat));
             let held = Held {
@@ -285,12 +285,8 @@ impl<C: Connector> Driver<C> {
         shard.follow(now, room, self.home.past(self.home.generation()));
         shard.engine.tick(now, room);
         let host = request.host();
-        let ask = Ask {
-            host: shard.host(&self.connector, host),
-            number: shard.numbers.next(),
-            timeout: request.own_timeout(),
-            queue_timeout: request.own_queue_timeout(),
-        };
+        let host = shard.host(&self.connector, host);
+        let ask = request.ask(host, shard.numbers.next());
         let id = shard.engine.request(now, room, ask);
         shard.cell(id).location = location;
         id

@@ -89,6 +89,7 @@ impl<C: Connector> Lane<C> {
     pub(crate) fn lend(
         &self,
         driver: &Driver<C>,
+        request: &Request,
         location: &'static Location<'static>,
     ) -> Option<(Parked<C>, Seat, bool)> {
         if !self.looks_open() {
@@ -97,7 +98,8 @@ impl<C: Connector> Lane<C> {
         let mut state = self.state.lock();
         let now = state.time(driver)?;
         let State { lane, numbers, .. } = &mut *state;
-        let (id, seat, (mut live, shard_ref)) = lane.lend(now, || numbers.next(), location)?;
+        let ask = || request.ask((), numbers.next());
+        let (id, seat, (mut live, shard_ref)) = lane.lend(now, ask, location)?;
         drop(state);
         live.request = id;
         live.from_cache = Some(FromCache::Immediate);
@@ -235,7 +237,7 @@ impl<C: Connector> Shard<C> {
             .engine
             .find_host(request.hash_value(), request.host())?;
         let lane = self.lanes.of(host)?;
-        let ((live, shard_ref), seat, is_doubtful) = lane.lend(driver, location)?;
+        let ((live, shard_ref), seat, is_doubtful) = lane.lend(driver, request, location)?;
         request.keep_lane(&lane);
         let lane = Some((lane, seat));
         let held = Held {

@@ -5,8 +5,8 @@ use std::panic::Location;
 use std::task::Waker;
 
 use keepalive_engine::{
-    self as engine, Action, Answer, Ask, ConnectionId, Engine, FromCache, HostId, Reason,
-    RequestId, Room, ShardId, Time,
+    self as engine, Action, Answer, ConnectionId, Engine, FromCache, HostId, Reason, RequestId,
+    Room, ShardId, Time,
 };
 
 use crate::api::error::Cause;
@@ -91,13 +91,8 @@ impl<C: Connector> Shard<C> {
         now: Time,
         room: &mut impl Room,
     ) -> Option<Leased<C>> {
-        let host = request.host();
-        let ask = Ask {
-            host: (request.hash_value(), host),
-            number: self.numbers.next(),
-            timeout: request.own_timeout(),
-            queue_timeout: request.own_queue_timeout(),
-        };
+        let key = (request.hash_value(), request.host());
+        let ask = request.ask(key, self.numbers.next());
         let cell = AnswerCell::new(location);
         let here = &mut self.here;
         let take = |connection: ConnectionId| {

@@ -1,9 +1,11 @@
 //! Hits in a row, which pass the engine by.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use keepalive::{FromCache, Lease, Manager, Request, Timing};
-use tokio::time::{advance, sleep};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 use crate::support::{Mock, Order, Server, build, echo, eventually, host, run};
 
@@ -116,6 +118,35 @@ fn hits_in_a_row_wear_a_connection() {
         }
         assert_eq!(manager.totals().opened, 3);
     });
+}
+
+/// C4, T1: a request of a lane whose connection turns out to be dead waits within its own deadline.
+#[tokio::test(start_paused = true)]
+async fn a_hit_on_a_dead_connection_keeps_its_deadline() {
+    let second = Duration::from_secs(1);
+    for own in [None, Some(3 * second)] {
+        let stuck = Arc::new(AtomicBool::new(false));
+        let mock = Mock::stuck_while(&stuck);
+        let manager = build(|it| it.connector(mock.clone()).timeout(7 * second));
+        let request = match own {
+            Some(time) => host(0).timeout(time),
+            None => host(0),
+        };
+        warm(&manager, &request).await;
+        mock.peer_closes_unheard(1..=1);
+        stuck.store(true, SeqCst);
+        advance(second).await;
+        let asked = Instant::now();
+        let answer = timeout(60 * second, manager.lease(&request)).await;
+        let error = answer.expect("in time").expect_err("nothing opens");
+        let limit = own.unwrap_or(7 * second);
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("timed out after {limit:?}")),
+            "{text}"
+        );
+        assert_eq!(asked.elapsed().as_secs(), limit.as_secs());
+    }
 }
 
 /// C3: a connection that has served hits is watched.

@@ -86,10 +86,13 @@ pub fn compare_lanes(seed: u64, operations: usize) -> u64 {
         turn = match input {
             Input::Release(..) => Some(Input::Lease(dice.below(scope.hosts))),
             _ if held.is_empty() => None,
-            _ => Some(Input::Release(
-                held[dice.below(held.len())].0,
-                Return::Reuse,
-            )),
+            _ => {
+                let request = held[dice.below(held.len())].0;
+                Some(match dice.below(16) {
+                    0 => Input::Reject(request),
+                    _ => Input::Release(request, Return::Reuse),
+                })
+            }
         };
         let effects = in_order(input, subject.effects());
         assert_eq!(effects, in_order(input, model.effects()), "{}", place());

@@ -225,7 +225,7 @@ impl Subject {
                 let number = self.requests.len();
                 if plain
                     && let Some((id, seat, connection)) =
-                        lanes.of[host].lend(*now, || number as u64, ())
+                        lanes.of[host].lend(*now, || ask((), number), ())
                 {
                     lanes.hits += 1;
                     lanes.seats.insert(id, seat);
@@ -289,6 +289,9 @@ impl Subject {
     /// Calls the lanes back, so that the engine has seen all hits.
     fn call_back(&mut self, now: Time) {
         let Some(lanes) = &mut self.lanes else { return };
+        if !lanes.of.iter().any(Lane::is_open) {
+            return;
+        }
         let mut returned = Vec::new();
         for lane in &mut lanes.of {
             lane.call_back(&mut returned);
@@ -375,12 +378,7 @@ impl Subject {
     fn lease(&mut self, now: Time, host: usize) -> Option<Taken> {
         let number = self.requests.len();
         let key = u32::try_from(host).expect("few hosts");
-        let ask = Ask {
-            host: (u64::from(key), &key),
-            number: number as u64,
-            timeout: None,
-            queue_timeout: None,
-        };
+        let ask = ask((u64::from(key), &key), number);
         let (engine, room) = (&mut self.engine, &mut self.room);
         let leased = match self.general {
             true => None,
@@ -396,7 +394,10 @@ impl Subject {
                 });
             }
             Some(Leased::Waits(id)) => self.requests.push(id),
-            None => self.request(now, host, None, None),
+            None => {
+                self.call_back(now);
+                self.request(now, host, None, None);
+            }
         }
         self.gather();
         let told = |effect: &Effect| matches!(effect, Effect::Answer(id, Outcome::Connection(_)) if *id == number);
@@ -481,6 +482,16 @@ impl Subject {
             .filter(|&(_, &id)| wanted(&self.engine, id))
             .map(|(number, _)| number)
             .collect()
+    }
+}
+
+/// A request without timeouts of its own.
+fn ask<H>(host: H, number: usize) -> Ask<H> {
+    Ask {
+        host,
+        number: number as u64,
+        timeout: None,
+        queue_timeout: None,
     }
 }
 
