@@ -23,7 +23,7 @@ pub(crate) struct Clock {
 }
 
 /// The numbers by which the counter tells the time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) ticks: u64,
     pub(crate) nanos: u64,

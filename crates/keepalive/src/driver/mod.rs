@@ -6,7 +6,7 @@
 //! taken before the budget's.
 
 pub(crate) mod answer;
-mod clock;
+pub(crate) mod clock;
 pub(crate) mod common;
 pub(crate) mod deferred;
 pub(crate) mod descriptors;
@@ -17,7 +17,7 @@ pub(crate) mod live;
 mod maintenance;
 mod numbers;
 pub(crate) mod shard;
-mod shared_clock;
+pub(crate) mod shared_clock;
 mod task;
 pub(crate) mod wakeups;
 pub(crate) mod watch;

@@ -1,19 +1,54 @@
 //! The clock of a manager, which all its threads read without a lock.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-
 use keepalive_engine::Time;
 
 use crate::driver::clock::{Clock, Reading};
+use crate::sync::{AtomicU64, Ordering, fence};
 
 /// A [`Clock`] behind a lock, and beside it the numbers by which it tells the time.
 ///
 /// Readers that meet a change of the numbers, or find them expired while another thread renews them, ask
-/// the system's clock. No schedule is explored here: models have no counter.
+/// the system's clock.
 #[derive(Debug)]
 pub(crate) struct SharedClock {
-    clock: Mutex<Clock>,
+    // Models have no counter, so the lock is the system's.
+    clock: std::sync::Mutex<Clock>,
+    numbers: Numbers,
+}
+
+impl SharedClock {
+    pub(crate) fn new() -> Self {
+        Self {
+            clock: std::sync::Mutex::new(Clock::new()),
+            numbers: Numbers::default(),
+        }
+    }
+
+    /// The time by the counter, read by `read`, or by the system's clock, read by `look`.
+    #[inline]
+    pub(crate) fn now(&self, read: impl Fn() -> u64, look: impl FnOnce() -> Time) -> Time {
+        let ticks = read();
+        match self.numbers.read().and_then(|reading| reading.at(ticks)) {
+            Some(now) => now,
+            None => self.renew(read, look),
+        }
+    }
+
+    #[cold]
+    fn renew(&self, read: impl Fn() -> u64, look: impl FnOnce() -> Time) -> Time {
+        // After a panic of another thread the numbers are as they were before it.
+        let Ok(mut clock) = self.clock.try_lock() else {
+            return look();
+        };
+        let now = clock.now(read, look);
+        self.numbers.write(clock.reading());
+        now
+    }
+}
+
+/// A [`Reading`] that one thread at a time writes, and others read meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
     /// Odd while the numbers change.
     version: AtomicU64,
     ticks: AtomicU64,
@@ -22,31 +57,10 @@ pub(crate) struct SharedClock {
     span: AtomicU64,
 }
 
-impl SharedClock {
-    pub(crate) fn new() -> Self {
-        Self {
-            clock: Mutex::new(Clock::new()),
-            version: AtomicU64::new(0),
-            ticks: AtomicU64::new(0),
-            nanos: AtomicU64::new(0),
-            rate: AtomicU64::new(0),
-            span: AtomicU64::new(0),
-        }
-    }
-
-    /// The time by the counter, read by `read`, or by the system's clock, read by `look`.
-    #[inline]
-    pub(crate) fn now(&self, read: impl Fn() -> u64, look: impl FnOnce() -> Time) -> Time {
-        let ticks = read();
-        match self.reading().and_then(|reading| reading.at(ticks)) {
-            Some(now) => now,
-            None => self.renew(read, look),
-        }
-    }
-
+impl Numbers {
     /// The numbers, unless they change at this moment.
     #[inline]
-    fn reading(&self) -> Option<Reading> {
+    pub(crate) fn read(&self) -> Option<Reading> {
         let version = self.version.load(Ordering::Acquire);
         let reading = Reading {
             ticks: self.ticks.load(Ordering::Relaxed),
@@ -59,19 +73,14 @@ impl SharedClock {
         (same && version.is_multiple_of(2)).then_some(reading)
     }
 
-    #[cold]
-    fn renew(&self, read: impl Fn() -> u64, look: impl FnOnce() -> Time) -> Time {
-        // After a panic of another thread the numbers are as they were before it.
-        let Ok(mut clock) = self.clock.try_lock() else {
-            return look();
-        };
-        let now = clock.now(read, look);
+    /// Replaces the numbers.
+    pub(crate) fn write(&self, reading: Reading) {
         let Reading {
             ticks,
             nanos,
             rate,
             span,
-        } = clock.reading();
+        } = reading;
         let version = self.version.load(Ordering::Relaxed);
         self.version.store(version + 1, Ordering::Relaxed);
         fence(Ordering::Release);
@@ -80,7 +89,6 @@ impl SharedClock {
         self.rate.store(rate, Ordering::Relaxed);
         self.span.store(span, Ordering::Relaxed);
         self.version.store(version + 2, Ordering::Release);
-        now
     }
 }
 

@@ -7,6 +7,7 @@
 mod address_watch;
 mod answers;
 mod channel;
+mod clock;
 mod ends;
 mod lane;
 mod lookups;
