@@ -128,17 +128,10 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         let Stage::Held(slot, _) = self.requests[held].stage else {
             return false;
         };
-        let connection = &mut self.connections[slot];
-        if how != Return::Reuse
-            || connection.capacity != 1
-            || connection.leases != 1
-            || connection.is_retiring()
-            || connection.is_worn(self.max_uses)
-            || self.is_general
-            || self.keep_alive == Some(0)
-        {
+        if how != Return::Reuse || self.is_general || !self.may_take_back(slot) {
             return false;
         }
+        let connection = &mut self.connections[slot];
         let host_slot = connection.host;
         let host = self.hosts.at_mut(host_slot);
         if host.wants_balance() {
@@ -158,6 +151,25 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         true
     }
 
+    /// Whether a connection carries one lease at a time, and may be reused when that ends.
+    #[inline]
+    pub(crate) fn may_take_back(&self, slot: u32) -> bool {
+        let connection = &self.connections[slot];
+        connection.capacity == 1
+            && connection.leases == 1
+            && !connection.is_retiring()
+            && !connection.is_worn(self.max_uses)
+            && self.keep_alive != Some(0)
+    }
+
+    /// Whether a request that finds no connection can do nothing but wait for one.
+    #[inline]
+    pub(crate) fn must_wait(&self, host: u32) -> bool {
+        !self.may_claim(host)
+            && self.hosts.at(host).orphans.is_empty()
+            && self.settings.max_queued.is_none()
+    }
+
     /// Queues a request that can do nothing else: its host is at its limit, and has no attempt
     /// without owner. `None`, with nothing changed, if the request must take the long way.
     #[inline(never)]
@@ -170,9 +182,7 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         data: D,
     ) -> Option<RequestId> {
         let deadline = self.deadline(now, ask.timeout);
-        if self.may_claim(host)
-            || !self.hosts.at(host).orphans.is_empty()
-            || self.settings.max_queued.is_some()
+        if !self.must_wait(host)
             || ask.queue_timeout.is_some()
             || deadline.is_some_and(|deadline| deadline <= now)
         {

@@ -36,6 +36,7 @@
 mod action;
 mod arena;
 mod budget;
+mod catch_up;
 mod config;
 mod connection;
 mod counters;
@@ -78,7 +79,7 @@ pub use fast_path::Leased;
 pub use fingerprint::fingerprint;
 pub use ids::{ConnectionId, HostId, RequestId, ShardId, Ticket};
 pub use invariant::{check, check_ended, check_settled};
-pub use lane::{Lane, Returned, Seat, Terms};
+pub use lane::{Arrival, Lane, Look, Place, Returned, Seat, Terms};
 pub use race::{Family, Pace, Race, Step};
 pub use request::{Ask, FromCache, Reason, Timing, Waiting};
 pub use room::{LocalRoom, Room};

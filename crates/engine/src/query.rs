@@ -50,6 +50,12 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         Some(self.hosts.id(self.hosts.find(hash, key)?))
     }
 
+    /// The host of a request.
+    pub fn host_of(&self, id: RequestId) -> Option<HostId> {
+        let slot = self.find_request(id)?;
+        Some(self.hosts.id(self.requests[slot].host))
+    }
+
     /// Whether a host has a connection that a request could take at once.
     pub fn has_available(&self, hash: u64, key: &K) -> bool {
         let host = self.hosts.find(hash, key);

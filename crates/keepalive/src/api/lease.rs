@@ -6,9 +6,10 @@ use std::io::{self, IoSlice};
 use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use keepalive_engine::{FromCache, RequestId, Timing, Waiting};
+use keepalive_engine::{FromCache, Place, RequestId, Timing, Waiting};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::api::error::AllocateError;
@@ -16,7 +17,7 @@ use crate::api::host::Host;
 use crate::api::request::Request;
 use crate::connect::Connector;
 use crate::connect::net::NetConnector;
-use crate::driver::inputs::Asked;
+use crate::driver::inputs::{Asked, Unanswered};
 use crate::driver::lane::Held;
 use crate::driver::live::Live;
 use crate::driver::{Driver, ShardRef};
@@ -118,6 +119,7 @@ pub(crate) enum Leasing<'a, C: Connector> {
         request: &'a Request,
         location: &'static Location<'static>,
     },
+    Parked(Parking<'a, C>),
     Asked(PendingAnswer<C>, &'a Request),
     Done,
 }
@@ -126,31 +128,98 @@ impl<C: Connector> Future for Leasing<'_, C> {
     type Output = Result<Lease<C>, AllocateError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Self::New {
-            shard_ref,
-            request,
-            location,
-        } = *self
-        {
-            let driver = &shard_ref.driver;
-            match driver.lease(shard_ref, request, location, context.waker()) {
-                Ok(held) => {
-                    *self = Self::Done;
-                    return Poll::Ready(Ok(Lease::new(held)));
-                }
-                Err(asked) => {
-                    let listens = asked.listens;
-                    *self = Self::Asked(PendingAnswer::asked(shard_ref, asked), request);
-                    if listens {
-                        return Poll::Pending;
+        match &*self {
+            Self::New {
+                shard_ref,
+                request,
+                location,
+            } => {
+                let (shard_ref, request) = (*shard_ref, *request);
+                let driver = &shard_ref.driver;
+                match driver.lease(shard_ref, request, location, context.waker()) {
+                    Ok(held) => {
+                        *self = Self::Done;
+                        Poll::Ready(Ok(Lease::new(held)))
                     }
+                    Err(unanswered) => self.wait(shard_ref, request, unanswered, context),
                 }
             }
+            Self::Parked(parking) => {
+                let answer = ready!(parking.look(context.waker()));
+                let (shard_ref, request) = (parking.shard_ref, parking.request);
+                if let Self::Parked(parking) = std::mem::replace(&mut *self, Self::Done) {
+                    // It waits there no longer.
+                    std::mem::forget(parking);
+                }
+                match answer {
+                    Ok(held) => Poll::Ready(Ok(Lease::new(held))),
+                    Err(unanswered) => self.wait(shard_ref, request, unanswered, context),
+                }
+            }
+            Self::Asked(..) => self.poll_answer(context),
+            Self::Done => panic!("a lease was polled for after it was there"),
         }
-        match &mut *self {
+    }
+}
+
+impl<'a, C: Connector> Leasing<'a, C> {
+    fn wait(
+        &mut self,
+        shard_ref: &'a Arc<ShardRef<C>>,
+        request: &'a Request,
+        unanswered: Unanswered,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Lease<C>, AllocateError>> {
+        let listens = match unanswered {
+            Unanswered::InLane(number, place) => {
+                *self = Self::Parked(Parking {
+                    shard_ref,
+                    request,
+                    number,
+                    place,
+                });
+                true
+            }
+            Unanswered::InShard(asked) => {
+                let listens = asked.listens;
+                *self = Self::Asked(PendingAnswer::asked(shard_ref, asked), request);
+                listens
+            }
+        };
+        match listens {
+            true => Poll::Pending,
+            false => self.poll_answer(context),
+        }
+    }
+
+    fn poll_answer(&mut self, context: &mut Context<'_>) -> Poll<Result<Lease<C>, AllocateError>> {
+        match self {
             Self::Asked(answer, request) => answer.poll(request.host(), context),
-            Self::New { .. } | Self::Done => panic!("a lease was polled for after it was there"),
+            _ => panic!("a lease was polled for after it was there"),
         }
+    }
+}
+
+/// A request that waits in the lane of its host. Dropping it withdraws the request.
+pub(crate) struct Parking<'a, C: Connector> {
+    shard_ref: &'a Arc<ShardRef<C>>,
+    request: &'a Request,
+    number: u64,
+    place: Place,
+}
+
+impl<C: Connector> Parking<'_, C> {
+    /// Ready when the request has its connection, or its shard has the request.
+    fn look(&self, waker: &Waker) -> Poll<Result<Held<C>, Unanswered>> {
+        let driver = &self.shard_ref.driver;
+        driver.look_in_lane(self.request, self.number, self.place, waker)
+    }
+}
+
+impl<C: Connector> Drop for Parking<'_, C> {
+    fn drop(&mut self) {
+        let driver = &self.shard_ref.driver;
+        driver.withdraw(self.request, self.number, self.place);
     }
 }
 
@@ -284,8 +353,18 @@ impl<C: Connector> Lease<C> {
 
     /// The time from the request to this answer, by phase.
     pub fn timing(&self) -> Timing {
-        let driver = &self.held().shard_ref.driver;
-        driver.timing(self.id()).unwrap_or_default()
+        let Held {
+            shard_ref, lane, ..
+        } = self.held();
+        let queued = lane.as_ref().and_then(|(lane, seat)| lane.queued(*seat));
+        match queued {
+            Some(nanos) => {
+                let mut timing = Timing::default();
+                timing.queued = Duration::from_nanos(nanos);
+                timing
+            }
+            None => shard_ref.driver.timing(self.id()).unwrap_or_default(),
+        }
     }
 
     /// Gives the connection back for reuse.

@@ -198,6 +198,12 @@ impl Request {
         self.hash
     }
 
+    /// Whether it has a timeout of its own.
+    #[inline]
+    pub(crate) fn has_timeouts(&self) -> bool {
+        self.timeout.is_some() || self.queue_timeout.is_some()
+    }
+
     /// The engine's request with this number, and its timeouts.
     #[inline]
     pub(crate) fn ask<H>(&self, host: H, number: u64) -> Ask<H> {

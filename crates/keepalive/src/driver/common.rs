@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keepalive_engine::{Budget, Config, Room, ShardId, Ticket, Time};
+use keepalive_engine::{Arrival, Budget, Config, Room, ShardId, Ticket, Time};
 
 use crate::runtime::now;
 
@@ -50,6 +50,16 @@ impl Common {
     #[inline]
     pub(crate) fn has_claims(&self) -> bool {
         self.oldest_claim.0.load(Ordering::SeqCst) != NONE
+    }
+
+    /// The place of a request that comes to wait now.
+    #[inline]
+    pub(crate) fn arrival(&self) -> Arrival {
+        let mut room = self.room();
+        Arrival {
+            ticket: room.ticket(),
+            overtakes: room.overtakes(),
+        }
     }
 
     /// Connections open now, in every state.

@@ -4,7 +4,7 @@
 use std::panic::Location;
 use std::task::{Context, Poll, Waker};
 
-use keepalive_engine::{RequestId, Return, Seat, ShardId, Time, Timing, Waiting};
+use keepalive_engine::{Place, RequestId, Return, Seat, ShardId, Time, Timing, Waiting};
 
 use crate::api::error::AllocateError;
 use crate::api::host::Host;
@@ -14,7 +14,7 @@ use crate::driver::answer::Letter;
 use crate::driver::common::CommonRoom;
 use crate::driver::deferred::catch_panic;
 use crate::driver::deferred::{self, Deferred, Work};
-use crate::driver::lane::{Entrance, Held};
+use crate::driver::lane::{self, Held, Lane, Parked};
 use crate::driver::live::Live;
 use crate::driver::shard::{Gone, Leased, Shard};
 use crate::driver::{Driver, NO_RUNTIME, ShardRef};
@@ -27,6 +27,25 @@ pub(crate) struct Asked {
     pub(crate) refused: Option<AllocateError>,
     /// Whether the caller's waker is registered for the answer.
     pub(crate) listens: bool,
+}
+
+impl Asked {
+    /// A request that its shard has.
+    pub(crate) fn in_shard(id: RequestId) -> Self {
+        Self {
+            id,
+            refused: None,
+            listens: false,
+        }
+    }
+}
+
+/// A request that has no connection yet.
+pub(crate) enum Unanswered {
+    /// Its shard has it.
+    InShard(Asked),
+    /// It waits with this number in the lane that the request has kept.
+    InLane(u64, Place),
 }
 
 /// An answer in the form that its user takes.
@@ -135,38 +154,54 @@ impl<C: Connector> Driver<C> {
         request: &Request,
         location: &'static Location<'static>,
         waker: &Waker,
-    ) -> Result<Held<C>, Asked> {
+    ) -> Result<Held<C>, Unanswered> {
+        let in_shard = Unanswered::InShard;
         let generation = self.home.generation();
         if generation == NO_RUNTIME || self.home.is_elsewhere() {
-            return Err(self.ask(request, location));
+            return Err(in_shard(self.ask(request, location)));
         }
-        if let Some(lane) = request.lane(self)
-            && let Some(((live, shard_ref), seat, is_doubtful)) = lane.lend(self, request, location)
-        {
-            let lane = request.kept_lane().map(|lane| (lane, seat));
-            let held = Held {
-                live,
-                shard_ref,
-                lane,
-            };
-            return self.check_leased(held, is_doubtful);
+        if let Some(lane) = request.lane(self) {
+            match lane.ask(self, request, location, waker) {
+                Some(lane::Asked::Held(parked, seat, is_doubtful)) => {
+                    let held = Held::from_lane(parked, request.kept_lane(), seat);
+                    return self.check_leased(held, is_doubtful);
+                }
+                Some(lane::Asked::Waits(number, place)) => {
+                    return Err(Unanswered::InLane(number, place));
+                }
+                None => {}
+            }
         }
         let mut shard = self.lock(self.shard_of(request));
         let now = self.now();
         let mut room = self.common.room();
         let mut called_back = false;
-        if !shard.lanes.are_closed() {
-            if let Some((held, is_doubtful)) = shard.lend(self, request, location) {
-                drop((room, shard));
-                return self.check_leased(held, is_doubtful);
-            }
-            if !shard
+        let mut asked = match shard.lanes.are_closed() {
+            true => None,
+            false => shard.ask_lane(self, request, location, waker),
+        };
+        if asked.is_none()
+            && !shard
                 .engine
                 .has_available(request.hash_value(), request.host())
-            {
+        {
+            asked = shard.park(self, request, location, waker, now, &mut room);
+            called_back = asked.is_none() && !shard.lanes.are_closed();
+            if called_back {
                 shard.call_back(now, &mut room);
-                called_back = true;
             }
+        }
+        if let Some((lane, asked)) = asked {
+            let mut deferred = Deferred::new();
+            self.conclude(shard, now, room, &mut deferred);
+            self.carry_out(&mut deferred);
+            return match asked {
+                lane::Asked::Waits(number, place) => Err(Unanswered::InLane(number, place)),
+                lane::Asked::Held(parked, seat, is_doubtful) => {
+                    let held = Held::from_lane(parked, Some(lane), seat);
+                    self.check_leased(held, is_doubtful)
+                }
+            };
         }
         let leased = match shard.past + 1 >= generation {
             true => shard.lease(request, location, waker, now, &mut room),
@@ -214,11 +249,11 @@ impl<C: Connector> Driver<C> {
             handle.discard();
         }
         self.carry_out(&mut deferred);
-        Err(Asked {
+        Err(in_shard(Asked {
             id,
             refused: None,
             listens,
-        })
+        }))
     }
 
     /// Checks a connection that a request has taken. If it is unusable, the request goes on.
@@ -227,25 +262,25 @@ impl<C: Connector> Driver<C> {
         self: &Arc<Self>,
         mut held: Held<C>,
         is_doubtful: bool,
-    ) -> Result<Held<C>, Asked> {
+    ) -> Result<Held<C>, Unanswered> {
         let live = &mut held.live;
-        if live.is_handle() {
-            return Ok(held);
-        }
-        if !is_doubtful || live.check().is_ok() {
+        if !live.is_handle() {
+            if is_doubtful && live.check().is_err() {
+                return Err(Unanswered::InShard(self.reject(held.live)));
+            }
             live.stop_watching();
-            return Ok(held);
         }
+        Ok(held)
+    }
+
+    #[cold]
+    fn reject(self: &Arc<Self>, mut live: Box<Live<C>>) -> Asked {
         let (id, why) = (live.request, live.why_unusable());
         self.with_shard(id.shard(), |shard, now, room| {
-            shard.put(held.live);
+            shard.put(live);
             shard.reject(now, room, id, why);
         });
-        Err(Asked {
-            id,
-            refused: None,
-            listens: false,
-        })
+        Asked::in_shard(id)
     }
 
     /// Makes a request. It may be refused before it reaches an engine.
@@ -267,11 +302,7 @@ impl<C: Connector> Driver<C> {
         let id = self.with_shard(shard, |shard, now, room| {
             self.request(request, location, shard, now, room)
         });
-        Asked {
-            id,
-            refused: None,
-            listens: false,
-        }
+        Asked::in_shard(id)
     }
 
     fn request(
@@ -337,6 +368,50 @@ impl<C: Connector> Driver<C> {
         Poll::Pending
     }
 
+    /// Takes the connection of a request that waits in the lane that it has kept, or registers `waker`
+    /// for it. An error if its shard has it.
+    pub(crate) fn look_in_lane(
+        self: &Arc<Self>,
+        request: &Request,
+        number: u64,
+        place: Place,
+        waker: &Waker,
+    ) -> Poll<Result<Held<C>, Unanswered>> {
+        let lane = request.lane(self).expect("it waits there");
+        match lane.look(self, place, waker) {
+            lane::Look::Waits => Poll::Pending,
+            lane::Look::Held(parked, seat, is_doubtful) => {
+                let held = Held::from_lane(parked, request.kept_lane(), seat);
+                Poll::Ready(self.check_leased(held, is_doubtful))
+            }
+            lane::Look::Elsewhere => {
+                let asked = Asked::in_shard(self.moved(request, number));
+                Poll::Ready(Err(Unanswered::InShard(asked)))
+            }
+        }
+    }
+
+    /// Withdraws a request that waits in the lane that it has kept.
+    pub(crate) fn withdraw(self: &Arc<Self>, request: &Request, number: u64, place: Place) {
+        let lane = request.lane(self).expect("it waits there");
+        if let Some([own, woken]) = lane.withdraw(self, place) {
+            catch_panic(|| drop(own));
+            wake(woken);
+            return;
+        }
+        // The lane may have been called back already.
+        let shard = self.shard_of(request);
+        self.with_shard(shard, |_, _, _| {});
+        self.forget(self.moved(request, number));
+    }
+
+    /// The id of a request that waited in a lane which was called back since.
+    fn moved(&self, request: &Request, number: u64) -> RequestId {
+        let shard = self.shard_of(request);
+        let request = RequestId::outside(number, shard);
+        self.lock(shard).lanes.moved(request)
+    }
+
     /// Posts a letter once the answer is ready, possibly now.
     pub(crate) fn post_when_answered(self: &Arc<Self>, id: RequestId, letter: Box<dyn Letter>) {
         let now = self.lock(id.shard()).cell(id).post(letter);
@@ -394,24 +469,35 @@ impl<C: Connector> Driver<C> {
         } else if let Some((lane, seat)) = lane
             && live.is_plain()
         {
-            if let Err((live, shard_ref)) = lane.take_back(seat, (live, shard_ref)) {
-                let driver = Arc::clone(&shard_ref.driver);
-                driver.give_back_whole(live, Some((lane, shard_ref)));
+            match lane.take_back(seat, (live, shard_ref)) {
+                Ok(woken) => wake(woken),
+                Err(parked) => Self::give_back_whole(parked, Some(lane)),
             }
         } else {
-            shard_ref.driver.give_back_whole(live, None);
+            Self::give_back_whole((live, shard_ref), None);
         }
     }
 
-    /// Takes back a connection that is watched. It passes into this lane if it may.
+    /// Takes back a connection that is watched. It passes into a lane if it may: into this one, if its
+    /// host has none.
     #[inline]
-    fn give_back_whole(self: &Arc<Self>, mut live: Box<Live<C>>, lane: Option<Entrance<C>>) {
+    fn give_back_whole((mut live, shard_ref): Parked<C>, lane: Option<Arc<Lane<C>>>) {
+        let driver = Arc::clone(&shard_ref.driver);
         let (connection, id) = (live.id(), live.request);
-        let suspect = self.beside_lanes(id.shard(), |shard, now, room| {
-            if let Some((lane, shard_ref)) = lane {
+        let mut woken = None;
+        let suspect = driver.beside_lanes(id.shard(), |shard, now, room| {
+            if (lane.is_some() || !shard.lanes.are_closed()) && live.is_plain() {
                 match shard.lend_out(now, room, lane, (live, shard_ref)) {
-                    Ok(()) => return false,
+                    Ok(waker) => {
+                        woken = waker;
+                        return false;
+                    }
                     Err((back, _)) => live = back,
+                }
+                if !shard.is_past(live.generation()) && shard.engine.hand_on(now, room, id) {
+                    live.mark_seen(now);
+                    shard.put(live);
+                    return false;
                 }
             }
             shard.call_back(now, room);
@@ -433,8 +519,9 @@ impl<C: Connector> Driver<C> {
         if suspect {
             // Its watch fired before the connection was back in the shard, where the maintenance
             // task can look at it.
-            self.wakeups.look(id.shard(), connection);
+            driver.wakeups.look(id.shard(), connection);
         }
+        wake(woken);
     }
 
     /// Takes back a handle on a shared connection.
@@ -478,3 +565,11 @@ impl<C: Connector> Driver<C> {
 }
 
 const ANSWERED: &str = "an answered request can be taken";
+
+/// Wakes a request that waited in a lane.
+#[inline]
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        catch_panic(|| waker.wake());
+    }
+}

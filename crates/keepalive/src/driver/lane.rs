@@ -1,13 +1,16 @@
 //! The lane of a host: connections that go from user to user without their shard's lock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::Location;
+use std::task::Waker;
 
-use keepalive_engine::{self as engine, FromCache, HostId, Seat, Terms, Time};
+use keepalive_engine::{
+    self as engine, FromCache, HostId, Place, RequestId, Room as _, Seat, Time,
+};
 
 use crate::api::request::Request;
 use crate::connect::Connector;
-use crate::driver::answer::AnswerCell;
+use crate::driver::answer::{AnswerCell, Answered};
 use crate::driver::common::CommonRoom;
 use crate::driver::deferred::Work;
 use crate::driver::live::Live;
@@ -30,17 +33,33 @@ pub(crate) struct Lane<C: Connector> {
 
 struct State<C: Connector> {
     numbers: Numbers,
+    /// The host, as the engine knows it since the lane was opened.
+    host: Option<HostId>,
     /// The number of the runtime that delivers the events of the connections.
     generation: u64,
-    lane: engine::Lane<Parked<C>, &'static Location<'static>>,
+    lane: engine::Lane<Parked<C>, &'static Location<'static>, Waker>,
+}
+
+/// The outcome of a request in a lane.
+pub(crate) enum Asked<C: Connector> {
+    /// It has an idle connection. The last value tells whether the connection must be checked.
+    Held(Parked<C>, Seat, bool),
+    /// It waits, with this number.
+    Waits(u64, Place),
+}
+
+/// The answer to a look at a request that waited in a lane.
+pub(crate) enum Look<C: Connector> {
+    Waits,
+    /// Its connection, and whether that must be checked.
+    Held(Parked<C>, Seat, bool),
+    /// The lane was called back since, so the shard has the request.
+    Elsewhere,
 }
 
 /// A connection in a lane. Its next user also needs the reference to the driver, so that a hit does not
 /// count one.
 pub(crate) type Parked<C> = (Box<Live<C>>, Arc<ShardRef<C>>);
-
-/// A lane, and the reference that a connection takes into it.
-pub(crate) type Entrance<C> = (Arc<Lane<C>>, Arc<ShardRef<C>>);
 
 /// A connection in use.
 pub(crate) struct Held<C: Connector> {
@@ -50,12 +69,30 @@ pub(crate) struct Held<C: Connector> {
     pub(crate) lane: Option<(Arc<Lane<C>>, Seat)>,
 }
 
+impl<C: Connector> Held<C> {
+    /// A connection that a request has taken from a lane.
+    pub(crate) fn from_lane(
+        (live, shard_ref): Parked<C>,
+        lane: Option<Arc<Lane<C>>>,
+        seat: Seat,
+    ) -> Self {
+        Self {
+            live,
+            shard_ref,
+            lane: lane.map(|lane| (lane, seat)),
+        }
+    }
+}
+
 /// The lanes of a shard.
 pub(crate) struct Lanes<C: Connector> {
     /// They have to be called back before an input.
     open: Vec<Arc<Lane<C>>>,
     /// The lane of each host that has one.
     known: HashMap<HostId, Weak<Lane<C>>, HashKey>,
+    /// The requests that waited in a lane when it was called back. Their futures know their numbers,
+    /// and learn their ids from here.
+    moved: HashSet<RequestId, HashKey>,
 }
 
 impl<C: Connector> Lane<C> {
@@ -65,6 +102,7 @@ impl<C: Connector> Lane<C> {
             looks_open: AtomicBool::new(false),
             state: Mutex::new(State {
                 numbers: Numbers::default(),
+                host: None,
                 generation: 0,
                 lane: engine::Lane::new(),
             }),
@@ -83,33 +121,82 @@ impl<C: Connector> Lane<C> {
         self.looks_open.load(Ordering::Relaxed)
     }
 
-    /// Gives an idle connection to a new request, with its seat. Also returns whether the connection
-    /// must be checked.
+    /// Gives a new request an idle connection, or makes it wait if it finds this lane again. `None` if
+    /// its shard must see it.
     #[inline]
-    pub(crate) fn lend(
+    pub(crate) fn ask(
         &self,
         driver: &Driver<C>,
         request: &Request,
         location: &'static Location<'static>,
-    ) -> Option<(Parked<C>, Seat, bool)> {
+        waker: &Waker,
+    ) -> Option<Asked<C>> {
         if !self.looks_open() {
             return None;
         }
         let mut state = self.state.lock();
         let now = state.time(driver)?;
         let State { lane, numbers, .. } = &mut *state;
-        let ask = || request.ask((), numbers.next());
-        let (id, seat, (mut live, shard_ref)) = lane.lend(now, ask, location)?;
-        drop(state);
-        live.request = id;
-        live.from_cache = Some(FromCache::Immediate);
-        let is_doubtful = live.is_doubtful(now);
-        Some(((live, shard_ref), seat, is_doubtful))
+        if let Some((id, seat, parked)) =
+            lane.lend(now, || request.ask((), numbers.next()), location)
+        {
+            drop(state);
+            let (live, shard_ref) = parked;
+            let (live, is_doubtful) = taken(live, id, FromCache::Immediate, now);
+            return Some(Asked::Held((live, shard_ref), seat, is_doubtful));
+        }
+        if !self.takes(driver, request) {
+            return None;
+        }
+        let (number, arrival) = (|| numbers.next(), || driver.common.arrival());
+        let (number, place) = lane.park(now, number, arrival, location, || waker.clone())?;
+        Some(Asked::Waits(number, place))
     }
 
-    /// Takes back a connection that is watched. `Err` if its shard must see the return.
+    /// Whether a request may wait here: it has no timeouts of its own, and finds this lane again.
+    fn takes(&self, driver: &Driver<C>, request: &Request) -> bool {
+        let kept = request.lane(driver);
+        !request.has_timeouts() && kept.is_some_and(|kept| std::ptr::eq(kept, self))
+    }
+
+    /// Takes the connection of a request that waited, or registers `waker` for it.
+    pub(crate) fn look(&self, driver: &Driver<C>, place: Place, waker: &Waker) -> Look<C> {
+        let mut state = self.state.lock();
+        let renew = |known: &Waker| (!known.will_wake(waker)).then(|| waker.clone());
+        let look = state.lane.look(place, renew);
+        drop(state);
+        match look {
+            engine::Look::Waits(_replaced) => Look::Waits,
+            engine::Look::Elsewhere => Look::Elsewhere,
+            engine::Look::Taken(id, seat, (live, shard_ref)) => {
+                let (live, is_doubtful) = taken(live, id, FromCache::Deferred, driver.now());
+                Look::Held((live, shard_ref), seat, is_doubtful)
+            }
+        }
+    }
+
+    /// Withdraws a request that waited. Returns wakers to drop and to wake; `None` if its shard must
+    /// see it.
+    pub(crate) fn withdraw(&self, driver: &Driver<C>, place: Place) -> Option<[Option<Waker>; 2]> {
+        let mut state = self.state.lock();
+        let now = state.time(driver)?;
+        state.lane.withdraw(now, place)
+    }
+
+    /// How long the request that has a connection waited for it, in nanoseconds. `None` if the lane was
+    /// called back since.
+    pub(crate) fn queued(&self, seat: Seat) -> Option<u64> {
+        self.state.lock().lane.queued(seat)
+    }
+
+    /// Takes back a connection that is watched. Returns a waker to wake; or the connection, if its
+    /// shard must see the return.
     #[inline]
-    pub(crate) fn take_back(&self, seat: Seat, parked: Parked<C>) -> Result<(), Parked<C>> {
+    pub(crate) fn take_back(
+        &self,
+        seat: Seat,
+        parked: Parked<C>,
+    ) -> Result<Option<Waker>, Parked<C>> {
         let (mut live, shard_ref) = parked;
         if !self.looks_open() {
             return Err((live, shard_ref));
@@ -123,20 +210,35 @@ impl<C: Connector> Lane<C> {
         state.lane.take_back(now, seat, (live, shard_ref))
     }
 
-    /// Takes in a connection that is lent out. Returns whether this opens the lane.
-    fn take_in(
+    /// Changes the lane, which is open then. Returns whether this opened it.
+    fn open<R>(
         &self,
-        terms: Terms,
-        location: &'static Location<'static>,
-        parked: Parked<C>,
-    ) -> bool {
+        host: HostId,
+        generation: u64,
+        change: impl FnOnce(&mut State<C>) -> R,
+    ) -> (bool, R) {
         let mut state = self.state.lock();
         let opens = !state.lane.is_open();
         self.looks_open.store(true, Ordering::Relaxed);
-        state.generation = parked.0.generation();
-        state.lane.take_in(terms, location, parked);
-        opens
+        state.host = Some(host);
+        state.generation = generation;
+        let result = change(&mut state);
+        (opens, result)
     }
+}
+
+/// Completes a connection that a request takes. Also returns whether it must be checked.
+#[inline]
+fn taken<C: Connector>(
+    mut live: Box<Live<C>>,
+    id: RequestId,
+    from_cache: FromCache,
+    now: Time,
+) -> (Box<Live<C>>, bool) {
+    live.request = id;
+    live.from_cache = Some(from_cache);
+    let is_doubtful = live.is_doubtful(now);
+    (live, is_doubtful)
 }
 
 impl<C: Connector> State<C> {
@@ -162,13 +264,14 @@ impl<C: Connector> Lanes<C> {
         self.known.get(&host)?.upgrade()
     }
 
-    /// The lane of a host; a new one if it has none.
-    pub(crate) fn find_or_make(&mut self, driver: &Driver<C>, host: HostId) -> Arc<Lane<C>> {
-        self.of(host).unwrap_or_else(|| {
-            let lane = Arc::new(Lane::new(driver));
-            self.know(host, &lane);
-            lane
-        })
+    /// The id of a request that waited in a lane which was called back since.
+    pub(crate) fn moved(&mut self, request: RequestId) -> RequestId {
+        let id = self.moved.take(&request).expect("it asks once");
+        if self.moved.is_empty() {
+            // The memory for a crowd is not needed any more.
+            self.moved = HashSet::default();
+        }
+        id
     }
 
     fn know(&mut self, host: HostId, lane: &Arc<Lane<C>>) {
@@ -186,66 +289,105 @@ impl<C: Connector> Default for Lanes<C> {
         Self {
             open: Vec::new(),
             known: HashMap::default(),
+            moved: HashSet::default(),
         }
     }
 }
 
 impl<C: Connector> Shard<C> {
-    /// Lets a connection that its user returns pass into the lane of its host. `Err` if the engine
-    /// must see the return; all lanes must be called back then.
+    /// Lets a connection that its user returns pass into the lane of its host, or into this one if it
+    /// has none. Returns a waker to wake; or the connection, if the engine must see the return.
     pub(crate) fn lend_out(
         &mut self,
         now: Time,
         room: &mut CommonRoom<'_>,
-        lane: Arc<Lane<C>>,
+        lane: Option<Arc<Lane<C>>>,
         parked: Parked<C>,
-    ) -> Result<(), Parked<C>> {
+    ) -> Result<Option<Waker>, Parked<C>> {
         let (mut live, shard_ref) = parked;
         let (driver, generation) = (&shard_ref.driver, live.generation());
         let is_home = generation == driver.home.generation() && !self.is_past(generation);
         if !is_home || live.is_suspect() {
             return Err((live, shard_ref));
         }
+        let open = || {
+            let known = self.lanes.of(self.engine.host_of(live.request)?)?;
+            known.looks_open().then_some(known)
+        };
+        let Some(lane) = lane.or_else(open) else {
+            return Err((live, shard_ref));
+        };
         let Some(terms) = self.engine.lend_out(now, room, live.request) else {
             return Err((live, shard_ref));
         };
-        if let Some(until) = terms.until
-            && driver.wakeups.set_alarm(until)
-        {
-            self.left.push(Work::Ring);
-        }
+        self.alarm(driver, terms.until);
         let location = self.cell(live.request).location;
         live.mark_seen(now);
         let lane = self.lanes.of(terms.host).unwrap_or_else(|| {
             self.lanes.know(terms.host, &lane);
             lane
         });
-        if lane.take_in(terms, location, (live, shard_ref)) {
+        let take_in = |state: &mut State<C>| state.lane.take_in(terms, location, (live, shard_ref));
+        let (opens, woken) = lane.open(terms.host, generation, take_in);
+        if opens {
             self.lanes.open.push(lane);
         }
-        Ok(())
+        Ok(woken)
     }
 
-    /// Takes an idle connection for a request from the lane of its host.
-    pub(crate) fn lend(
+    /// Lets requests whose host is at its limit wait in the lane of their host, beginning with this
+    /// one. `None` if the engine must see the request.
+    pub(crate) fn park(
+        &mut self,
+        driver: &Driver<C>,
+        request: &Request,
+        location: &'static Location<'static>,
+        waker: &Waker,
+        now: Time,
+        room: &mut CommonRoom<'_>,
+    ) -> Option<(Arc<Lane<C>>, Asked<C>)> {
+        let generation = driver.home.generation();
+        if self.is_past(generation) || room.oldest_claim().is_some() {
+            return None;
+        }
+        let key = (request.hash_value(), request.host());
+        let host = self.engine.find_host(key.0, key.1)?;
+        let lane = self.lane_of(driver, request, host);
+        if !lane.takes(driver, request) {
+            return None;
+        }
+        let (_, until) = self.engine.let_wait(now, room, key)?;
+        self.alarm(driver, until);
+        let let_wait = |state: &mut State<C>| state.lane.let_wait(now, until);
+        let (opens, ()) = lane.open(host, generation, let_wait);
+        if opens {
+            self.lanes.open.push(Arc::clone(&lane));
+        }
+        let asked = lane.ask(driver, request, location, waker)?;
+        Some((lane, asked))
+    }
+
+    fn alarm(&mut self, driver: &Driver<C>, at: Option<Time>) {
+        if at.is_some_and(|at| driver.wakeups.set_alarm(at)) {
+            self.left.push(Work::Ring);
+        }
+    }
+
+    /// Takes an idle connection for a request from the lane of its host, or makes it wait there.
+    pub(crate) fn ask_lane(
         &self,
         driver: &Driver<C>,
         request: &Request,
         location: &'static Location<'static>,
-    ) -> Option<(Held<C>, bool)> {
+        waker: &Waker,
+    ) -> Option<(Arc<Lane<C>>, Asked<C>)> {
         let host = self
             .engine
             .find_host(request.hash_value(), request.host())?;
         let lane = self.lanes.of(host)?;
-        let ((live, shard_ref), seat, is_doubtful) = lane.lend(driver, request, location)?;
         request.keep_lane(&lane);
-        let lane = Some((lane, seat));
-        let held = Held {
-            live,
-            shard_ref,
-            lane,
-        };
-        Some((held, is_doubtful))
+        let asked = lane.ask(driver, request, location, waker)?;
+        Some((lane, asked))
     }
 
     /// The lane of a request whose host has idle connections. The request keeps a pointer to it.
@@ -260,9 +402,20 @@ impl<C: Connector> Shard<C> {
         let host = self
             .engine
             .find_host(request.hash_value(), request.host())?;
-        let lane = self.lanes.find_or_make(driver, host);
+        Some(self.lane_of(driver, request, host))
+    }
+
+    fn lane_of(&mut self, driver: &Driver<C>, request: &Request, host: HostId) -> Arc<Lane<C>> {
+        let known = self.lanes.of(host);
+        let kept = || request.lane(driver).and_then(|_| request.kept_lane());
+        let lane = known
+            .or_else(kept)
+            .unwrap_or_else(|| Arc::new(Lane::new(driver)));
+        if self.lanes.of(host).is_none() {
+            self.lanes.know(host, &lane);
+        }
         request.keep_lane(&lane);
-        Some(lane)
+        lane
     }
 
     /// Calls all lanes back, so that the engine has seen all hits.
@@ -274,20 +427,32 @@ impl<C: Connector> Shard<C> {
     }
 
     fn call_back_open(&mut self, now: Time, room: &mut CommonRoom<'_>) {
-        let mut returned = Vec::new();
-        for lane in self.lanes.open.drain(..) {
+        let mut lanes = Vec::with_capacity(self.lanes.open.len());
+        for lane in std::mem::take(&mut self.lanes.open) {
             let mut state = lane.state.lock();
             lane.looks_open.store(false, Ordering::Relaxed);
-            state.lane.call_back(&mut returned);
+            let returned = state.lane.call_back();
+            let host = state.host.expect("it was opened for one");
+            drop(state);
+            let lent = |location, here| {
+                let mut cell = AnswerCell::new(location);
+                if let Some(((live, _), is_assigned)) = here {
+                    let live: Box<Live<C>> = live;
+                    if is_assigned {
+                        cell.set(Answered::With(live.id()));
+                    }
+                    self.put(live);
+                }
+                cell
+            };
+            let waiting = |location, waker| {
+                let mut cell = AnswerCell::new(location);
+                cell.set(Answered::Wakes(waker));
+                cell
+            };
+            lanes.push((host, returned.split(lent, waiting)));
         }
-        let returned = returned.into_iter().map(|returned| {
-            let (parked, returned) = returned.split(AnswerCell::new);
-            if let Some((live, _)) = parked {
-                self.put(live);
-            }
-            returned
-        });
-        let returned = returned.collect();
-        self.engine.catch_up(now, room, returned);
+        let ids = self.engine.catch_up(now, room, lanes);
+        self.lanes.moved.extend(ids);
     }
 }

@@ -1,8 +1,13 @@
 //! Lanes, whose connections change hands beside their shard.
 
-use super::rig::{Rig, answer, explore};
+use std::time::Duration;
+
+use loom::future::block_on;
+
+use super::rig::{Rig, answer, explore, leasing, look};
 use super::watch::close;
 use crate::api::request::Request;
+use crate::driver::ShardRef;
 
 #[test]
 fn a_connection_in_a_lane_makes_room_for_another_shard() {
@@ -32,6 +37,20 @@ fn a_request_that_waits_gets_the_connection_that_returns_to_its_lane() {
 }
 
 #[test]
+fn a_request_with_a_timeout_of_its_own_gets_the_connection_that_returns_to_its_lane() {
+    explore(|| {
+        let rig = Rig::new(|settings| settings.max_per_host = 1);
+        let request = warm(&rig);
+        let lease = rig.hit(&request).expect("a hit");
+        let request = request.timeout(Duration::from_secs(1));
+        let waiting = rig.beside(move |rig| rig.take(&request).free());
+        lease.free();
+        waiting.join().expect("L5");
+        assert_eq!(rig.rest(), 1);
+    });
+}
+
+#[test]
 fn a_lane_gives_a_connection_to_one_user() {
     explore(|| {
         let rig = Rig::new(|settings| settings.max_per_host = 1);
@@ -42,6 +61,82 @@ fn a_lane_gives_a_connection_to_one_user() {
         assert_eq!(leases.iter().flatten().count(), 1, "L1");
         leases.into_iter().flatten().for_each(|lease| lease.free());
         assert_eq!(rig.rest(), 1, "L1");
+    });
+}
+
+#[test]
+fn a_request_that_waits_in_a_lane_is_woken() {
+    explore(|| {
+        let rig = Rig::new(|settings| settings.max_per_host = 1);
+        let request = warm(&rig);
+        let lease = rig.hit(&request).expect("a hit");
+        let shard_ref = ShardRef::new(&rig.driver);
+        let mut waiting = leasing(&shard_ref, &request);
+        assert!(look(&mut waiting).is_none(), "L1");
+        let freeing = rig.beside(move |_| lease.free());
+        block_on(&mut waiting).expect("L5").free();
+        freeing.join().expect("it is given back");
+        assert!(has_open_lane(&rig, &request));
+        assert_eq!(rig.rest(), 1);
+    });
+}
+
+#[test]
+fn a_request_that_leaves_its_lane_keeps_no_connection() {
+    explore(|| {
+        let rig = Rig::new(|settings| settings.max_per_host = 1);
+        let request = warm(&rig);
+        let lease = rig.hit(&request).expect("a hit");
+        let shard_ref = ShardRef::new(&rig.driver);
+        let [mut first, mut next] = [(); 2].map(|()| leasing(&shard_ref, &request));
+        assert!(
+            look(&mut first).is_none() && look(&mut next).is_none(),
+            "L1"
+        );
+        let freeing = rig.beside(move |_| lease.free());
+        drop(first);
+        block_on(&mut next).expect("T3: its turn comes").free();
+        freeing.join().expect("it is given back");
+        assert!(rig.hit(&request).is_some());
+        rig.runtime.run();
+        rig.rest();
+    });
+}
+
+#[test]
+fn a_request_waits_on_when_its_lane_is_called_back() {
+    explore(|| {
+        let rig = Rig::new(|settings| settings.max_per_host = 1);
+        let request = warm(&rig);
+        let lease = rig.hit(&request).expect("a hit");
+        let shard_ref = ShardRef::new(&rig.driver);
+        let mut waiting = leasing(&shard_ref, &request);
+        assert!(look(&mut waiting).is_none(), "L1");
+        let ticking = rig.beside(|rig| rig.driver.tick_all());
+        lease.free();
+        block_on(&mut waiting).expect("L5").free();
+        ticking.join().expect("it has ticked");
+        assert_eq!(rig.rest(), 1);
+    });
+}
+
+#[test]
+fn a_request_that_waits_in_a_lane_ends_with_its_manager() {
+    explore(|| {
+        let rig = Rig::new(|settings| settings.max_per_host = 1);
+        let request = warm(&rig);
+        let lease = rig.hit(&request).expect("a hit");
+        let shard_ref = ShardRef::new(&rig.driver);
+        let mut waiting = leasing(&shard_ref, &request);
+        assert!(look(&mut waiting).is_none(), "L1");
+        let ending = rig.beside(|rig| rig.driver.shut_down());
+        lease.free();
+        if let Ok(lease) = block_on(&mut waiting) {
+            lease.free();
+        }
+        ending.join().expect("it ended");
+        rig.runtime.run();
+        assert_eq!(rig.rest(), 0, "C7");
     });
 }
 

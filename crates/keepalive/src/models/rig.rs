@@ -105,12 +105,7 @@ impl Rig {
     /// Takes an idle connection, if there is one.
     pub(super) fn hit(&self, request: &Request) -> Option<Lease<Mock>> {
         let shard_ref = ShardRef::new(&self.driver);
-        let mut leasing = leasing(&shard_ref, request);
-        let mut context = Context::from_waker(Waker::noop());
-        match Future::poll(Pin::new(&mut leasing), &mut context) {
-            Poll::Ready(answer) => answer.ok(),
-            Poll::Pending => None,
-        }
+        look(&mut leasing(&shard_ref, request))?.ok()
     }
 
     /// Opens a connection and leaves it idle.
@@ -141,7 +136,11 @@ impl Rig {
     }
 }
 
-fn leasing<'a>(shard_ref: &'a Arc<ShardRef<Mock>>, request: &'a Request) -> Leasing<'a, Mock> {
+/// The future of a lease.
+pub(super) fn leasing<'a>(
+    shard_ref: &'a Arc<ShardRef<Mock>>,
+    request: &'a Request,
+) -> Leasing<'a, Mock> {
     Leasing::New {
         shard_ref,
         request,
@@ -151,9 +150,14 @@ fn leasing<'a>(shard_ref: &'a Arc<ShardRef<Mock>>, request: &'a Request) -> Leas
 
 /// The answer of a request, if it is ready.
 pub(super) fn answer(pending: &mut Pending<Mock>) -> Option<Result<Lease<Mock>, AllocateError>> {
+    look(pending)
+}
+
+/// The output of a future, if it is ready.
+pub(super) fn look<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     let mut context = Context::from_waker(Waker::noop());
-    match Future::poll(Pin::new(pending), &mut context) {
-        Poll::Ready(answer) => Some(answer),
+    match Pin::new(future).poll(&mut context) {
+        Poll::Ready(output) => Some(output),
         Poll::Pending => None,
     }
 }

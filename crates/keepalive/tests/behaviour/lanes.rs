@@ -1,13 +1,14 @@
 //! Hits in a row, which pass the engine by.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-use keepalive::{FromCache, Lease, Manager, Request, Timing};
+use keepalive::{ErrorKind, FromCache, Lease, Manager, Request, Timing};
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use crate::support::{Mock, Order, Server, build, echo, eventually, host, run};
+use crate::support::{Mock, Order, Server, build, echo, eventually, host, poll_once, run};
 
 /// Opens a connection, and uses it until its host has a lane.
 async fn warm(manager: &Manager<Mock>, request: &Request) {
@@ -59,6 +60,30 @@ fn one_request_serves_two_managers() {
             assert_eq!(mock.open.read().now, 1);
         }
         assert_eq!(managers.map(|it| it.totals().reused_immediate), [2, 2]);
+    });
+}
+
+/// M3, L5: a request that keeps a pointer to a lane of one manager can wait in another.
+#[test]
+fn one_request_waits_in_two_managers() {
+    run(async || {
+        let request = host(0);
+        let managers = [(); 2].map(|()| build(|it| it.connector(Mock::new()).max_per_host(1)));
+        for manager in &managers {
+            warm(manager, &request).await;
+        }
+        for manager in managers.iter().chain(&managers) {
+            let lease = manager.lease(&request).await.unwrap();
+            let mut waiting = [(); 3].map(|()| Box::pin(manager.lease(&request)));
+            for waiting in &mut waiting {
+                assert!(poll_once(waiting.as_mut()).is_pending());
+            }
+            lease.free();
+            for waiting in waiting {
+                waiting.await.unwrap().free();
+            }
+        }
+        assert_eq!(managers.map(|it| it.totals().reused_deferred), [6, 6]);
     });
 }
 
@@ -180,4 +205,120 @@ fn a_connection_that_served_hits_makes_room() {
         }
         assert_eq!(manager.totals().evicted, 3);
     });
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A manager with one connection per host, and a request whose host has a lane.
+async fn with_one(mock: &Mock) -> (Manager<Mock>, Request) {
+    let manager = build(|it| {
+        it.connector(mock.clone())
+            .max_per_host(1)
+            .timeout(5 * SECOND)
+    });
+    let request = host(0);
+    warm(&manager, &request).await;
+    (manager, request)
+}
+
+/// L5, W1, W4: requests that wait in a lane get its connection in order, and their time counts.
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_in_a_lane_get_its_connection_in_order() {
+    let (manager, request) = with_one(&Mock::new()).await;
+    let lease = manager.lease(&request).await.unwrap();
+    let mut first = pin!(manager.lease(&request));
+    let mut second = pin!(manager.lease(&request));
+    assert!(poll_once(first.as_mut()).is_pending() && poll_once(second.as_mut()).is_pending());
+    advance(3 * SECOND).await;
+    lease.free();
+    assert!(poll_once(second.as_mut()).is_pending());
+    let lease = first.await.unwrap();
+    assert_eq!(lease.from_cache(), Some(FromCache::Deferred));
+    assert_eq!(lease.timing().queued, 3 * SECOND);
+    assert_eq!(manager.leases()[0].id, lease.id());
+    assert_eq!(manager.totals().waiting, 1);
+    assert_eq!(lease.timing().queued, 3 * SECOND, "after a call-back");
+    lease.free();
+    second.await.unwrap().free();
+    let stats = manager.stats();
+    assert_eq!((stats.total.reused_deferred, stats.total.opened), (2, 1));
+    assert_eq!(stats.waiting_time.count(), 6);
+    assert_eq!(stats.waiting_time.longest().as_secs(), 3);
+}
+
+/// T1, T2: a request that waits in a lane ends at its deadline, whatever else the lane does.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_in_a_lane_times_out() {
+    let (manager, request) = with_one(&Mock::new()).await;
+    let lease = manager.lease(&request).await.unwrap();
+    let asked = Instant::now();
+    let late = timeout(60 * SECOND, manager.lease(&request)).await;
+    let error = late.expect("in time").expect_err("nobody returns it");
+    assert_eq!((error.function(), asked.elapsed()), ("queue", 5 * SECOND));
+    let text = error.to_string();
+    assert!(
+        text.contains("1 of 1 connections to this host are in use"),
+        "{text}"
+    );
+    lease.free();
+    assert_eq!(manager.totals().timed_out, 1);
+    manager.lease(&request).await.unwrap().free();
+}
+
+/// T3: a request that leaves its lane lets the next go on, before its answer and after.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_leaves_its_lane_lets_the_next_go_on() {
+    for is_answered in [false, true] {
+        let (manager, request) = with_one(&Mock::new()).await;
+        let lease = manager.lease(&request).await.unwrap();
+        let mut leaving = Box::pin(manager.lease(&request));
+        let mut next = pin!(manager.lease(&request));
+        assert!(poll_once(leaving.as_mut()).is_pending() && poll_once(next.as_mut()).is_pending());
+        if is_answered {
+            lease.free();
+            drop(leaving);
+        } else {
+            drop(leaving);
+            lease.free();
+        }
+        next.await.unwrap().free();
+        let totals = manager.totals();
+        assert_eq!((totals.cancelled, totals.opened, totals.idle), (1, 1, 1));
+    }
+}
+
+/// L5, C7: a request that waits in a lane goes on when the connection closes, and ends with the manager.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_waits_in_a_lane_hears_of_all_else() {
+    let mock = Mock::new();
+    let (manager, request) = with_one(&mock).await;
+    let lease = manager.lease(&request).await.unwrap();
+    let mut waiting = pin!(manager.lease(&request));
+    assert!(poll_once(waiting.as_mut()).is_pending());
+    drop(lease);
+    let lease = waiting.await.unwrap();
+    assert_eq!((lease.from_cache(), manager.totals().opened), (None, 2));
+    let mut waiting = pin!(manager.lease(&request));
+    assert!(poll_once(waiting.as_mut()).is_pending());
+    let shutdown = tokio::spawn(manager.shutdown());
+    let error = waiting.await.expect_err("it has ended");
+    assert_eq!(error.kind(), ErrorKind::ShutDown);
+    drop(lease);
+    shutdown.await.unwrap();
+}
+
+/// L5: a connection whose peer closes it goes to no request that waits in its lane.
+#[tokio::test(start_paused = true)]
+async fn a_dead_connection_goes_to_no_request_in_its_lane() {
+    let mock = Mock::new();
+    let (manager, request) = with_one(&mock).await;
+    let lease = manager.lease(&request).await.unwrap();
+    let mut waiting = pin!(manager.lease(&request));
+    assert!(poll_once(waiting.as_mut()).is_pending());
+    lease.free();
+    // The reactor does not tell, and more than a moment passes before the answer is taken.
+    mock.peer_closes_unheard(1..=1);
+    advance(SECOND).await;
+    let lease = waiting.await.unwrap();
+    assert_eq!((lease.from_cache(), mock.open.read().total), (None, 2));
 }

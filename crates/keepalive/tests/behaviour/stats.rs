@@ -104,9 +104,15 @@ fn the_stats_add_up_while_connections_move() {
             }
             tokio::task::yield_now().await;
         }
-        let totals = manager.totals();
-        let served = totals.opened + totals.reused_immediate + totals.reused_deferred;
-        assert_eq!(served, 800);
+        let stats = manager.stats();
+        assert_eq!(
+            stats.waiting_time.count(),
+            800,
+            "each who was given a connection"
+        );
+        let served = stats.total.reused_immediate + stats.total.reused_deferred;
+        // An attempt may open a connection that its request does not need any more (L5).
+        assert!(stats.total.opened + served >= 800);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keepalive_engine::{Return, Settings};
+use keepalive_engine::{Capacity, Return, Settings};
 
 use super::{Effect, Input, Model, Reply, Scope, Subject};
 use crate::dice::Dice;
@@ -57,15 +57,22 @@ pub fn compare_observed(seed: u64, operations: usize) {
 }
 
 /// Compares the model with an engine whose connections pass into lanes, over random inputs: an engine
-/// whose lanes are called back equals one that has seen every hit. Returns the number of hits that
-/// the engine did not see at once.
+/// whose lanes are called back equals one that has seen every input. Returns the number of requests that
+/// lanes served, at once and after waiting.
 ///
 /// # Panics
 ///
 /// If they differ.
-pub fn compare_lanes(seed: u64, operations: usize) -> u64 {
+pub fn compare_lanes(seed: u64, operations: usize) -> [u64; 2] {
     let mut dice = Dice(seed);
-    let scope = Scope::draw(&mut dice);
+    let mut scope = Scope::draw(&mut dice);
+    if seed.is_multiple_of(2) {
+        // Hosts at their own limits, whose requests wait in lanes.
+        scope.capacity = 1;
+        scope.settings.max_open += scope.hosts * scope.settings.max_per_host;
+        scope.settings.max_queued = None;
+        scope.settings.keep_alive = Duration::from_secs(1);
+    }
     let mut model = Model::new(scope.settings.clone(), &scope.limits);
     let mut subject = Subject::with_lanes(scope.settings.clone(), &scope.limits);
     let mut turn = None;
@@ -83,17 +90,7 @@ pub fn compare_lanes(seed: u64, operations: usize) -> u64 {
         let place = || format!("seed {seed}, step {step}, {input:?}: engine, model");
         let (reply, held) = (model.input(input), model.view().held);
         assert_eq!(subject.input(input), reply, "{}", place());
-        turn = match input {
-            Input::Release(..) => Some(Input::Lease(dice.below(scope.hosts))),
-            _ if held.is_empty() => None,
-            _ => {
-                let request = held[dice.below(held.len())].0;
-                Some(match dice.below(16) {
-                    0 => Input::Reject(request),
-                    _ => Input::Release(request, Return::Reuse),
-                })
-            }
-        };
+        turn = next_turn(input, reply, &model, &held, &scope, &mut dice);
         let effects = in_order(input, subject.effects());
         assert_eq!(effects, in_order(input, model.effects()), "{}", place());
         let untimed = matches!(input, Input::Pass(_) | Input::Take(_));
@@ -104,6 +101,45 @@ pub fn compare_lanes(seed: u64, operations: usize) -> u64 {
         }
     }
     subject.hits()
+}
+
+/// The next input of users that come again and again to the same hosts, and some of which wait.
+fn next_turn(
+    input: Input,
+    reply: Reply,
+    model: &Model,
+    held: &[(usize, usize, Duration)],
+    scope: &Scope,
+    dice: &mut Dice,
+) -> Option<Input> {
+    let answered = model.effects().iter().find_map(|effect| match *effect {
+        Effect::Answer(number, _) => Some(number),
+        _ => None,
+    });
+    if let Some(number) = answered.filter(|_| dice.below(8) > 0) {
+        return Some(Input::Take(number));
+    }
+    if let Some(&attempt) = model.view().connecting.first()
+        && scope.capacity == 1
+        && dice.below(2) == 0
+    {
+        return Some(Input::Connected(attempt, Capacity::One));
+    }
+    let waits = reply == Reply::Taken(None);
+    match input {
+        Input::Lease(host) if waits && dice.below(3) == 0 => return Some(Input::Lease(host)),
+        Input::Lease(_) if waits && dice.below(6) == 0 => {
+            return Some(Input::Forget(model.requests() - 1));
+        }
+        Input::Release(..) => return Some(Input::Lease(dice.below(scope.hosts))),
+        _ if held.is_empty() => return None,
+        _ => {}
+    }
+    let request = held[dice.below(held.len())].0;
+    Some(match dice.below(32) {
+        0 => Input::Reject(request),
+        _ => Input::Release(request, Return::Reuse),
+    })
 }
 
 fn compare(seed: u64, operations: usize, twin: Option<Twin>) {

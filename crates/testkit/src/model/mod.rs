@@ -77,6 +77,11 @@ impl Model {
         &self.settings
     }
 
+    /// How many requests have come so far; their numbers begin with zero.
+    pub fn requests(&self) -> usize {
+        self.requests_so_far
+    }
+
     /// The actions that the last input caused.
     pub fn effects(&self) -> &[Effect] {
         &self.effects

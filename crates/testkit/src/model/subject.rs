@@ -6,9 +6,9 @@ use std::iter;
 use std::time::Duration;
 
 use keepalive_engine::{
-    Action, Answer, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, Lane, Leased,
-    LocalRoom, RequestId, Return, Room, Seat, Settings, ShardId, Time, Timing, check,
-    check_settled, fingerprint,
+    Action, Answer, Arrival, Ask, Config, ConnectionId, Counts, Engine, FromCache, HostId, Lane,
+    Leased, LocalRoom, Look, Place, RequestId, Return, Room, Seat, Settings, ShardId, Time, Timing,
+    check, check_settled, fingerprint,
 };
 
 use super::{Effect, Input, Outcome, Reply, Taken, View};
@@ -40,12 +40,24 @@ pub struct Subject {
 
 #[derive(Default)]
 struct Lanes {
-    of: Vec<Lane<ConnectionId, ()>>,
+    of: Vec<Lane<ConnectionId, (), usize>>,
     /// The hosts and connections that users have.
     held: BTreeMap<RequestId, (usize, ConnectionId)>,
     seats: BTreeMap<RequestId, Seat>,
-    /// Hits of lanes so far.
-    hits: u64,
+    /// The requests that came to wait in a lane, and have not taken an answer there.
+    waiting: BTreeMap<usize, Waiter>,
+    /// Hits of lanes so far, and connections that waiting requests took there.
+    hits: [u64; 2],
+}
+
+/// A request that waits in the lane of this host.
+#[derive(Clone, Copy)]
+struct Waiter {
+    host: usize,
+    place: Place,
+    came: Time,
+    /// When it was answered, and with what.
+    answered: Option<(Time, ConnectionId)>,
 }
 
 impl Subject {
@@ -89,9 +101,9 @@ impl Subject {
         subject
     }
 
-    /// How many requests a lane has served.
-    pub fn hits(&self) -> u64 {
-        self.lanes.as_ref().map_or(0, |lanes| lanes.hits)
+    /// How many requests lanes have served, at once and after waiting.
+    pub fn hits(&self) -> [u64; 2] {
+        self.lanes.as_ref().map_or([0; 2], |lanes| lanes.hits)
     }
 
     /// The same without the engine's fast paths.
@@ -209,6 +221,35 @@ impl Subject {
 
     /// Makes an input without the engine, or beside open lanes. Otherwise calls the lanes back.
     fn act_in_lane(&mut self, input: Input) -> Option<Reply> {
+        self.lanes.as_ref()?;
+        let done = match input {
+            Input::Lease(host) => self.lease_in_lane(host),
+            Input::Release(request, Return::Reuse) => self.release_in_lane(request),
+            Input::Take(request) => self.take_in_lane(request),
+            Input::Forget(request) => self.forget_in_lane(request),
+            _ => None,
+        };
+        if done.is_some() {
+            return done;
+        }
+        let waited = match input {
+            // Neither has an effect beside the time, and the answer.
+            Input::Pass(_) | Input::Take(_) => return None,
+            Input::Lease(host) => {
+                let key = u32::try_from(host).expect("few hosts");
+                if self.engine.has_available(key.into(), &key) {
+                    return None;
+                }
+                Duration::ZERO
+            }
+            Input::Wait(time) => time,
+            _ => Duration::ZERO,
+        };
+        self.call_back(self.now + waited);
+        None
+    }
+
+    fn lease_in_lane(&mut self, host: usize) -> Option<Reply> {
         let Self {
             engine,
             room,
@@ -219,52 +260,126 @@ impl Subject {
         else {
             return None;
         };
-        let plain = room.oldest_claim().is_none();
-        match input {
-            Input::Lease(host) => {
-                let number = self.requests.len();
-                if plain
-                    && let Some((id, seat, connection)) =
-                        lanes.of[host].lend(*now, || ask((), number), ())
-                {
-                    lanes.hits += 1;
-                    lanes.seats.insert(id, seat);
-                    self.requests.push(id);
-                    return Some(Reply::Taken(Some(Taken {
-                        connection: Some(self.numbers[&connection]),
-                        from_cache: Some(FromCache::Immediate),
-                        spent: Timing::default(),
-                    })));
-                }
-                let key = u32::try_from(host).expect("few hosts");
-                if engine.has_available(key.into(), &key) {
-                    return None;
-                }
-            }
-            Input::Release(request, Return::Reuse) => {
-                let id = self.requests[request];
-                if let Some(&(host, connection)) = lanes.held.get(&id) {
-                    let lane = &mut lanes.of[host];
-                    let seat = lanes.seats.remove(&id).unwrap_or(Seat::NONE);
-                    if plain && lane.take_back(*now, seat, connection).is_ok() {
-                        return Some(Reply::Nothing);
-                    }
-                    if let Some(terms) = engine.lend_out(*now, room, id) {
-                        lane.take_in(terms, (), connection);
-                        return Some(Reply::Nothing);
-                    }
-                }
-            }
-            // Neither has an effect beside the time, and the answer.
-            Input::Pass(_) | Input::Take(_) => return None,
-            _ => {}
+        if room.oldest_claim().is_some() {
+            return None;
         }
-        let waited = match input {
-            Input::Wait(time) => time,
-            _ => Duration::ZERO,
+        let number = self.requests.len();
+        let lane = &mut lanes.of[host];
+        if let Some((id, seat, connection)) = lane.lend(*now, || ask((), number), ()) {
+            lanes.hits[0] += 1;
+            lanes.seats.insert(id, seat);
+            self.requests.push(id);
+            return Some(Reply::Taken(Some(Taken {
+                connection: Some(self.numbers[&connection]),
+                from_cache: Some(FromCache::Immediate),
+                spent: Timing::default(),
+            })));
+        }
+        let park = |lane: &mut Lane<_, _, _>, room: &mut LocalRoom| {
+            let arrival = || Arrival {
+                ticket: room.ticket(),
+                overtakes: room.overtakes(),
+            };
+            lane.park(*now, || number as u64, arrival, (), || number)
         };
-        self.call_back(self.now + waited);
-        None
+        let parked = park(lane, room).or_else(|| {
+            let key = u32::try_from(host).expect("few hosts");
+            let (_, until) = engine.let_wait(*now, room, (key.into(), &key))?;
+            lane.let_wait(*now, until);
+            park(lane, room)
+        });
+        let (_, place) = parked?;
+        let waiter = Waiter {
+            host,
+            place,
+            came: *now,
+            answered: None,
+        };
+        lanes.waiting.insert(number, waiter);
+        // Its id comes with its connection, or when the lane is called back.
+        self.requests
+            .push(RequestId::outside(number as u64, ShardId(0)));
+        Some(Reply::Taken(None))
+    }
+
+    fn release_in_lane(&mut self, request: usize) -> Option<Reply> {
+        let id = self.requests[request];
+        let plain = self.room.oldest_claim().is_none();
+        let Self {
+            engine,
+            room,
+            lanes: Some(lanes),
+            now,
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let &(host, connection) = lanes.held.get(&id)?;
+        let lane = &mut lanes.of[host];
+        let seat = lanes.seats.remove(&id).unwrap_or(Seat::NONE);
+        if plain && let Ok(woken) = lane.take_back(*now, seat, connection) {
+            self.answer_in_lane(woken, connection);
+        } else if let Some(terms) = engine.lend_out(*now, room, id) {
+            let woken = lane.take_in(terms, (), connection);
+            self.answer_in_lane(woken, connection);
+        } else if !engine.hand_on(*now, room, id) {
+            return None;
+        }
+        Some(Reply::Nothing)
+    }
+
+    fn take_in_lane(&mut self, request: usize) -> Option<Reply> {
+        let lanes = self.lanes.as_mut()?;
+        let waiter = *lanes.waiting.get(&request)?;
+        match lanes.of[waiter.host].look(waiter.place, |_| None) {
+            Look::Waits(_) => Some(Reply::Taken(None)),
+            Look::Elsewhere => panic!("the lane was called back unheard"),
+            Look::Taken(id, seat, connection) => {
+                let queued = lanes.of[waiter.host].queued(seat).expect("it is here");
+                lanes.waiting.remove(&request);
+                lanes.seats.insert(id, seat);
+                lanes.hits[1] += 1;
+                self.requests[request] = id;
+                let mut spent = Timing::default();
+                spent.queued = Duration::from_nanos(queued);
+                assert_eq!(waiter.answered.map(|it| it.1), Some(connection));
+                assert_eq!(
+                    waiter.answered.map(|it| it.0 - waiter.came),
+                    Some(spent.queued)
+                );
+                Some(Reply::Taken(Some(Taken {
+                    connection: Some(self.numbers[&connection]),
+                    from_cache: Some(FromCache::Deferred),
+                    spent,
+                })))
+            }
+        }
+    }
+
+    fn forget_in_lane(&mut self, request: usize) -> Option<Reply> {
+        let plain = self.room.oldest_claim().is_none();
+        let lanes = self.lanes.as_mut().filter(|_| plain)?;
+        let waiter = *lanes.waiting.get(&request)?;
+        let [waker, woken] = lanes.of[waiter.host].withdraw(self.now, waiter.place)?;
+        lanes.waiting.remove(&request);
+        assert!(waker.is_none_or(|number| number == request));
+        if let Some((_, connection)) = waiter.answered {
+            self.answer_in_lane(woken, connection);
+        }
+        Some(Reply::Nothing)
+    }
+
+    /// A request that waited in a lane gets this connection.
+    fn answer_in_lane(&mut self, woken: Option<usize>, connection: ConnectionId) {
+        let Some((number, lanes)) = woken.zip(self.lanes.as_mut()) else {
+            return;
+        };
+        let waiter = lanes.waiting.get_mut(&number).expect("it waits");
+        waiter.answered = Some((self.now, connection));
+        let connection = self.numbers[&connection];
+        self.effects
+            .push(Effect::Answer(number, Outcome::Connection(connection)));
     }
 
     /// Notes the connection that a request has taken.
@@ -292,12 +407,20 @@ impl Subject {
         if !lanes.of.iter().any(Lane::is_open) {
             return;
         }
-        let mut returned = Vec::new();
-        for lane in &mut lanes.of {
-            lane.call_back(&mut returned);
+        let open = lanes.of.iter_mut().enumerate();
+        let returned = open.filter(|(_, lane)| lane.is_open()).map(|(host, lane)| {
+            let key = u32::try_from(host).expect("few hosts");
+            let host = self.engine.find_host(key.into(), &key);
+            let returned = lane.call_back().split(|(), _| (), |(), _| ());
+            (host.expect("it has connections"), returned)
+        });
+        let returned: Vec<_> = returned.collect();
+        for id in self.engine.catch_up(now, &mut self.room, returned) {
+            let number = number(id);
+            lanes.waiting.remove(&number).expect("it waited there");
+            self.requests[number] = id;
         }
-        let returned = returned.into_iter().map(|it| it.split(|()| ()).1).collect();
-        self.engine.catch_up(now, &mut self.room, returned);
+        assert!(lanes.waiting.is_empty());
     }
 
     fn act(&mut self, input: Input, now: Time) -> Reply {
