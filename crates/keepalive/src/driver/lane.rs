@@ -134,8 +134,12 @@ impl<C: Connector> Lane<C> {
         if !self.looks_open() {
             return None;
         }
+        // Read before the lock, which is held as briefly as possible.
+        let now = driver.now();
         let mut state = self.state.lock();
-        let now = state.time(driver)?;
+        if !state.is_alone(driver) {
+            return None;
+        }
         let State { lane, numbers, .. } = &mut *state;
         if let Some((id, seat, parked)) =
             lane.lend(now, || request.ask((), numbers.next()), location)
@@ -178,8 +182,11 @@ impl<C: Connector> Lane<C> {
     /// Withdraws a request that waited. Returns wakers to drop and to wake; `None` if its shard must
     /// see it.
     pub(crate) fn withdraw(&self, driver: &Driver<C>, place: Place) -> Option<[Option<Waker>; 2]> {
+        let now = driver.now();
         let mut state = self.state.lock();
-        let now = state.time(driver)?;
+        if !state.is_alone(driver) {
+            return None;
+        }
         state.lane.withdraw(now, place)
     }
 
@@ -201,12 +208,13 @@ impl<C: Connector> Lane<C> {
         if !self.looks_open() {
             return Err((live, shard_ref));
         }
+        let now = shard_ref.driver.now();
+        live.mark_seen(now);
         let mut state = self.state.lock();
         // An event that occurs from now on finds the lane called back.
-        let Some(now) = state.time(&shard_ref.driver).filter(|_| !live.is_suspect()) else {
+        if !state.is_alone(&shard_ref.driver) || live.is_suspect() {
             return Err((live, shard_ref));
-        };
-        live.mark_seen(now);
+        }
         state.lane.take_back(now, seat, (live, shard_ref))
     }
 
@@ -242,13 +250,12 @@ fn taken<C: Connector>(
 }
 
 impl<C: Connector> State<C> {
-    /// The time of an input, if the lane may handle it by itself.
+    /// Whether the lane may handle an input by itself, as far as the driver knows.
     #[inline]
-    fn time(&self, driver: &Driver<C>) -> Option<Time> {
-        let alone = self.lane.is_open()
+    fn is_alone(&self, driver: &Driver<C>) -> bool {
+        self.lane.is_open()
             && self.generation == driver.home.generation()
-            && !driver.common.has_claims();
-        alone.then(|| driver.now())
+            && !driver.common.has_claims()
     }
 }
 
