@@ -486,6 +486,7 @@ impl<C: Connector> Driver<C> {
         let (connection, id) = (live.id(), live.request);
         let mut woken = None;
         let suspect = driver.beside_lanes(id.shard(), |shard, now, room| {
+            // An event that occurs from now on finds the connection in its shard.
             if (lane.is_some() || !shard.lanes.are_closed()) && live.is_plain() {
                 match shard.lend_out(now, room, lane, (live, shard_ref)) {
                     Ok(waker) => {

@@ -211,11 +211,19 @@ impl<C: Connector> Lane<C> {
         let now = shard_ref.driver.now();
         live.mark_seen(now);
         let mut state = self.state.lock();
-        // An event that occurs from now on finds the lane called back.
-        if !state.is_alone(&shard_ref.driver) || live.is_suspect() {
+        // A seat of this round tells that no event was looked at since the connection left the lane. One
+        // that occurred will be, and calls the lane back.
+        if !state.is_alone(&shard_ref.driver) {
             return Err((live, shard_ref));
         }
         state.lane.take_back(now, seat, (live, shard_ref))
+    }
+
+    /// Whether the lane may be opened, or is open, for connections of the runtime with this number. The
+    /// shard's lock is held.
+    fn opens_for(&self, generation: u64) -> bool {
+        let state = self.state.lock();
+        !state.lane.is_open() || state.generation == generation
     }
 
     /// Changes the lane, which is open then. Returns whether this opened it.
@@ -314,26 +322,27 @@ impl<C: Connector> Shard<C> {
         let (mut live, shard_ref) = parked;
         let (driver, generation) = (&shard_ref.driver, live.generation());
         let is_home = generation == driver.home.generation() && !self.is_past(generation);
-        if !is_home || live.is_suspect() {
+        if !is_home {
             return Err((live, shard_ref));
         }
-        let open = || {
-            let known = self.lanes.of(self.engine.host_of(live.request)?)?;
-            known.looks_open().then_some(known)
-        };
-        let Some(lane) = lane.or_else(open) else {
+        let host = self.engine.host_of(live.request);
+        let known = host.and_then(|host| self.lanes.of(host));
+        let open = known.clone().filter(|known| known.looks_open());
+        let Some(lane) = lane.map(|lane| known.unwrap_or(lane)).or(open) else {
             return Err((live, shard_ref));
         };
+        if !lane.opens_for(generation) {
+            return Err((live, shard_ref));
+        }
         let Some(terms) = self.engine.lend_out(now, room, live.request) else {
             return Err((live, shard_ref));
         };
         self.alarm(driver, terms.until);
         let location = self.cell(live.request).location;
         live.mark_seen(now);
-        let lane = self.lanes.of(terms.host).unwrap_or_else(|| {
+        if self.lanes.of(terms.host).is_none() {
             self.lanes.know(terms.host, &lane);
-            lane
-        });
+        }
         let take_in = |state: &mut State<C>| state.lane.take_in(terms, location, (live, shard_ref));
         let (opens, woken) = lane.open(terms.host, generation, take_in);
         if opens {
@@ -360,7 +369,7 @@ impl<C: Connector> Shard<C> {
         let key = (request.hash_value(), request.host());
         let host = self.engine.find_host(key.0, key.1)?;
         let lane = self.lane_of(driver, request, host);
-        if !lane.takes(driver, request) {
+        if !lane.takes(driver, request) || !lane.opens_for(generation) {
             return None;
         }
         let (_, until) = self.engine.let_wait(now, room, key)?;
