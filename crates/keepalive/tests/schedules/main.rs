@@ -11,4 +11,5 @@
 
 mod connections;
 mod ends;
+mod lanes;
 mod support;
