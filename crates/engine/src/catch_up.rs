@@ -1,5 +1,5 @@
-//! The engine's side of [lanes](crate::lane): what may pass into one, and how to make up for what it
-//! did.
+//! The engine's side of [lanes](crate::lane): the conditions on which connections pass into one, and the
+//! catch-up with all that it did.
 
 use crate::config::IdleOrder;
 use crate::connection::Return;

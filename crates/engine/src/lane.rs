@@ -106,7 +106,7 @@ pub struct Arrival {
     pub overtakes: u64,
 }
 
-/// The figures of what a lane has done since it was opened.
+/// The figures of a lane since it was opened.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) immediate: u64,
