@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use loom::future::block_on;
 
-use super::rig::{Rig, answer, explore, leasing, look};
+use super::rig::{Mock, Rig, answer, explore, leasing, look};
 use super::watch::close;
+use crate::api::lease::Lease;
 use crate::api::request::Request;
 use crate::driver::ShardRef;
 
@@ -26,9 +27,7 @@ fn a_connection_in_a_lane_makes_room_for_another_shard() {
 #[test]
 fn a_request_that_waits_gets_the_connection_that_returns_to_its_lane() {
     explore(|| {
-        let rig = Rig::new(|settings| settings.max_per_host = 1);
-        let request = warm(&rig);
-        let lease = rig.hit(&request).expect("a hit");
+        let (rig, request, lease) = one_in_use();
         let waiting = rig.beside(move |rig| rig.take(&request).free());
         lease.free();
         waiting.join().expect("L5");
@@ -39,9 +38,7 @@ fn a_request_that_waits_gets_the_connection_that_returns_to_its_lane() {
 #[test]
 fn a_request_with_a_timeout_of_its_own_gets_the_connection_that_returns_to_its_lane() {
     explore(|| {
-        let rig = Rig::new(|settings| settings.max_per_host = 1);
-        let request = warm(&rig);
-        let lease = rig.hit(&request).expect("a hit");
+        let (rig, request, lease) = one_in_use();
         let request = request.timeout(Duration::from_secs(1));
         let waiting = rig.beside(move |rig| rig.take(&request).free());
         lease.free();
@@ -67,9 +64,7 @@ fn a_lane_gives_a_connection_to_one_user() {
 #[test]
 fn a_request_that_waits_in_a_lane_is_woken() {
     explore(|| {
-        let rig = Rig::new(|settings| settings.max_per_host = 1);
-        let request = warm(&rig);
-        let lease = rig.hit(&request).expect("a hit");
+        let (rig, request, lease) = one_in_use();
         let shard_ref = ShardRef::new(&rig.driver);
         let mut waiting = leasing(&shard_ref, &request);
         assert!(look(&mut waiting).is_none(), "L1");
@@ -84,9 +79,7 @@ fn a_request_that_waits_in_a_lane_is_woken() {
 #[test]
 fn a_request_that_leaves_its_lane_keeps_no_connection() {
     explore(|| {
-        let rig = Rig::new(|settings| settings.max_per_host = 1);
-        let request = warm(&rig);
-        let lease = rig.hit(&request).expect("a hit");
+        let (rig, request, lease) = one_in_use();
         let shard_ref = ShardRef::new(&rig.driver);
         let [mut first, mut next] = [(); 2].map(|()| leasing(&shard_ref, &request));
         assert!(
@@ -106,9 +99,7 @@ fn a_request_that_leaves_its_lane_keeps_no_connection() {
 #[test]
 fn a_request_waits_on_when_its_lane_is_called_back() {
     explore(|| {
-        let rig = Rig::new(|settings| settings.max_per_host = 1);
-        let request = warm(&rig);
-        let lease = rig.hit(&request).expect("a hit");
+        let (rig, request, lease) = one_in_use();
         let shard_ref = ShardRef::new(&rig.driver);
         let mut waiting = leasing(&shard_ref, &request);
         assert!(look(&mut waiting).is_none(), "L1");
@@ -123,9 +114,7 @@ fn a_request_waits_on_when_its_lane_is_called_back() {
 #[test]
 fn a_request_that_waits_in_a_lane_ends_with_its_manager() {
     explore(|| {
-        let rig = Rig::new(|settings| settings.max_per_host = 1);
-        let request = warm(&rig);
-        let lease = rig.hit(&request).expect("a hit");
+        let (rig, request, lease) = one_in_use();
         let shard_ref = ShardRef::new(&rig.driver);
         let mut waiting = leasing(&shard_ref, &request);
         assert!(look(&mut waiting).is_none(), "L1");
@@ -192,6 +181,14 @@ fn a_lane_outlives_no_runtime() {
         rig.runtime.run();
         assert_eq!(rig.rest(), 0, "M4");
     });
+}
+
+/// A request whose host may have one connection, and the lease of that connection.
+fn one_in_use() -> (Rig, Request, Lease<Mock>) {
+    let rig = Rig::new(|settings| settings.max_per_host = 1);
+    let request = warm(&rig);
+    let lease = rig.hit(&request).expect("a hit");
+    (rig, request, lease)
 }
 
 /// A request whose host has one connection, in its lane.
