@@ -209,13 +209,27 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         let (leases, provisional) = capacity.parts();
         self.connections[slot].capacity = leases.max(1);
         self.connections[slot].idle_since = now;
-        if provisional {
-            self.begin_provisional(room, slot);
-        } else if capacity != Capacity::One {
+        if !provisional && capacity != Capacity::One {
             self.withdraw_claims(room, host);
         }
         self.become_idle(now, room, slot);
-        self.offer(now, room, slot, true);
+        match provisional {
+            true => self.offer_provisional(now, room, slot, true),
+            false => self.offer(now, room, slot, true),
+        }
+    }
+
+    /// Offers a connection that is provisional from now on. One that closes at once has not held
+    /// up its host: the overtakes of the host's waiters count on (L2).
+    fn offer_provisional(&mut self, now: Time, room: &mut impl Room, slot: u32, new: bool) {
+        let host = self.connections[slot].host;
+        let overtakes_before = self.hosts.at(host).overtakes_before;
+        self.begin_provisional(room, slot);
+        self.offer(now, room, slot, new);
+        if self.connections[slot].outlook != Outlook::Provisional {
+            self.hosts.at_mut(host).overtakes_before = overtakes_before;
+            self.note_limit(room, host);
+        }
     }
 
     /// Ends a lease. If the connection closes because of `how`, `why` has the reason.
@@ -273,15 +287,18 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         if !connection.is_open() {
             return;
         }
-        match (connection.outlook, provisional) {
-            (Outlook::Settled, true) => self.begin_provisional(room, slot),
-            (Outlook::Provisional, false) => self.end_provisional(room, slot, Outlook::Settled),
-            _ => {}
+        let begins = provisional && connection.outlook == Outlook::Settled;
+        if connection.outlook == Outlook::Provisional && !provisional {
+            self.end_provisional(room, slot, Outlook::Settled);
         }
-        if self.connections[slot].has_room(self.max_uses) {
-            self.offer(now, room, slot, false);
-        } else {
-            self.unlist(slot);
+        match (self.connections[slot].has_room(self.max_uses), begins) {
+            (true, true) => self.offer_provisional(now, room, slot, false),
+            (true, false) => self.offer(now, room, slot, false),
+            (false, true) => {
+                self.begin_provisional(room, slot);
+                self.unlist(slot);
+            }
+            (false, false) => self.unlist(slot),
         }
     }
 

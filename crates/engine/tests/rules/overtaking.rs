@@ -1,6 +1,6 @@
 //! How often a connection serves its own host before an older request of another (L2).
 
-use keepalive_engine::{RequestId, Return, Room, Settings};
+use keepalive_engine::{Capacity, RequestId, Return, Room, Settings};
 
 use crate::{attempts, connect, hold, limits, pass, take, waits, with};
 use keepalive_testkit::world::World;
@@ -294,4 +294,27 @@ fn overtakes_of_a_request_behind_a_claim_of_its_host_count_from_the_start() {
     world.run();
     connect(&mut world, 1);
     assert!(world.is_served(behind));
+}
+
+/// Such a connection holds its host up for no time, so the overtakes of the next waiter count on.
+#[test]
+fn a_connection_that_gives_way_as_it_opens_starts_no_new_count_of_overtakes() {
+    let mut world = with(limits(2, 1), |it| it.max_reuse_streak = 1);
+    let holder = hold(&mut world, 0);
+    let first = world.request(1);
+    let other = world.request(2);
+    let second = world.request(1);
+    let later = world.request(0);
+    pass(&mut world, holder, later);
+    world.release(later, Return::Reuse);
+    world.run();
+    world.connect(0, Capacity::provisional(2));
+    take(&mut world, first);
+    assert!(waits(&world, second));
+    give_way(&mut world, first, 2, other);
+    let younger = world.request(2);
+    world.release(other, Return::Reuse);
+    assert!(waits(&world, younger), "L2: the second was overtaken once");
+    world.run();
+    assert_eq!((attempts(&world, 1), overtakes(&mut world)), (1, 1));
 }

@@ -306,13 +306,16 @@ impl Model {
     }
 
     fn capacity_changed(&mut self, number: usize, capacity: Capacity) {
-        if self.find_connection(number).is_none() {
+        let Some(connection) = self.find_connection(number) else {
             return;
-        }
+        };
+        let overtakes_before = self.hosts[connection.host].overtakes_before;
         let event = self.event();
         let full = !self.has_room(number);
         let (leases, provisional) = read(capacity);
+        let before = self.holds_back(number);
         self.set_provisional(number, provisional);
+        let begins = !before && self.holds_back(number);
         let connection = self.connection_mut(number);
         connection.capacity = leases;
         if full {
@@ -320,6 +323,9 @@ impl Model {
         }
         if self.has_room(number) {
             self.offer(number, false);
+        }
+        if begins {
+            self.note_provisional(number, overtakes_before);
         }
     }
 

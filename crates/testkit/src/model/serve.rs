@@ -81,12 +81,26 @@ impl Model {
             at: now + lifetime,
             set,
         });
+        let overtakes_before = self.hosts[host].overtakes_before;
         self.set_provisional(number, provisional);
         if capacity != Capacity::One {
             self.withdraw_claims(host);
         }
         self.offer(number, true);
+        if provisional {
+            self.note_provisional(number, overtakes_before);
+        }
         true
+    }
+
+    /// A connection that has become provisional and has been offered may have closed at once. It
+    /// has held nobody up then.
+    pub(super) fn note_provisional(&mut self, number: usize, overtakes_before: u64) {
+        let host = self.connection_at(number).host;
+        if !self.holds_back(number) {
+            self.hosts[host].overtakes_before = overtakes_before;
+            self.note_limit(host);
+        }
     }
 
     fn exchange_attempts(&mut self, one: usize, other: usize) {
