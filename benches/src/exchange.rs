@@ -48,8 +48,8 @@ impl Exchanges {
     ///
     /// If an exchange fails.
     pub fn cycle(&mut self, times: u64) {
-        let Self { runtime, client } = self;
-        runtime.block_on(async {
+        let client = self.client.clone();
+        run(&self.runtime, async move {
             for _ in 0..times {
                 let response = client.request(request()).await.expect("nothing can fail");
                 let body = response.into_body().collect().await;
@@ -69,7 +69,8 @@ impl Default for Exchanges {
 #[derive(Debug)]
 pub struct BareExchanges {
     runtime: Runtime,
-    sender: SendRequest<Empty<Bytes>>,
+    /// `None` during a cycle.
+    sender: Option<SendRequest<Empty<Bytes>>>,
 }
 
 impl BareExchanges {
@@ -87,6 +88,7 @@ impl BareExchanges {
             tokio::spawn(connection);
             sender
         });
+        let sender = Some(sender);
         let mut exchanges = Self { runtime, sender };
         exchanges.cycle(1);
         exchanges
@@ -98,8 +100,8 @@ impl BareExchanges {
     ///
     /// If an exchange fails.
     pub fn cycle(&mut self, times: u64) {
-        let Self { runtime, sender } = self;
-        runtime.block_on(async {
+        let mut sender = self.sender.take().expect("only one cycle at a time");
+        self.sender = Some(run(&self.runtime, async move {
             for _ in 0..times {
                 sender.ready().await.expect("nothing can fail");
                 let mut request = request();
@@ -111,7 +113,8 @@ impl BareExchanges {
                 let body = body.await.expect("nothing can fail");
                 assert_eq!(body.to_bytes().len(), 13);
             }
-        });
+            sender
+        }));
     }
 }
 
@@ -119,6 +122,13 @@ impl Default for BareExchanges {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Runs in a task, as programs do. The future of `block_on` itself, once woken, would wait for the
+/// reactor before its next turn.
+fn run<R: Send + 'static>(runtime: &Runtime, work: impl Future<Output = R> + Send + 'static) -> R {
+    let done = runtime.block_on(runtime.spawn(work));
+    done.expect("no panic")
 }
 
 fn runtime() -> Runtime {

@@ -78,7 +78,7 @@ impl<C: StreamConnector> Body<C> {
         if let Some(late) = self.timer.as_ref().and_then(|timer| timer.expired()) {
             return Poll::Ready(Some(Err(self.give_up(late))));
         }
-        let item = Pin::new(&mut *incoming).poll_frame(cx);
+        let item = self.hold.poll_frame(cx, incoming);
         if let Some(timer) = &mut self.timer {
             match item.is_ready() {
                 true => timer.disarm(),

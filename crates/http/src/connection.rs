@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, Version};
-use hyper::body::Incoming;
+use http_body::{Body, Frame};
+use hyper::body::{Bytes, Incoming};
 use keepalive::{Connection, NetStream, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -17,11 +19,13 @@ use crate::resend::Failure;
 
 /// An HTTP connection: HTTP/1.1 with one exchange at a time, or HTTP/2 with many.
 ///
-/// hyper drives it in a task, which also reads while the connection is idle. So it notices within
-/// one turn of the event loop that the peer closes the connection, announces that, or sends
-/// unexpected data. The transport stays within reach: [`check`](Connection::check) queries the
-/// system about it. Closing or dropping the connection takes the transport from the task, so that
-/// the socket is closed before the connection is gone.
+/// An HTTP/1.1 connection has no task: the request and the body that use it drive it. While it is
+/// idle, its transport is watched ([`poll_unusable`](Connection::poll_unusable)). A task drives an
+/// HTTP/2 connection, and reads while it is idle. Both notice within one turn of the event loop that
+/// the peer closes the connection, announces that, or sends unexpected data. The transport stays
+/// within reach: [`check`](Connection::check) queries the system about it. Closing or dropping the
+/// connection takes the transport from hyper, so that the socket is closed before the connection is
+/// gone.
 ///
 /// An HTTP/2 connection carries as many leases as the peer's current settings allow, and one until
 /// the settings arrive.
@@ -126,6 +130,18 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
             Speaks::One(connection) => connection.send(request).await,
             Speaks::Stream(handle) => handle.send(request).await,
             Speaks::Two(connection) => connection.handle().send(request).await,
+        }
+    }
+
+    /// Reads the body of a response.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut Incoming,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match &mut self.speaks {
+            Speaks::One(connection) => connection.poll_frame(cx, body),
+            Speaks::Two(_) | Speaks::Stream(_) => Pin::new(body).poll_frame(cx),
         }
     }
 

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use http_body::{Body, Frame};
+use hyper::body::{Bytes, Incoming};
 use keepalive::Lease;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
@@ -52,6 +54,18 @@ impl<C: StreamConnector> Hold<C> {
     /// The limits on body trailers; `None` if hyper's settings replace ours.
     pub(crate) fn limits(&self) -> Option<HeadLimits> {
         self.lease.as_ref().and_then(|lease| lease.limits())
+    }
+
+    /// Reads the body of the response.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut Incoming,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        match &mut self.lease {
+            Some(lease) => lease.poll_frame(cx, body),
+            None => Pin::new(body).poll_frame(cx),
+        }
     }
 
     /// Moves the lease into a new hold.

@@ -1,43 +1,44 @@
 //! One HTTP/1.1 connection.
 
 use std::error::Error;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use http::{Request, Response};
-use hyper::body::Incoming;
+use http_body::{Body, Frame};
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use keepalive::{ConnectError, Connection, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::runtime::{Handle, is_rt_shutdown_err};
+use tokio::task::unconstrained;
 
 use crate::connection::Unanswered;
 use crate::connector::Options;
 use crate::head::HeadLimits;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
-use crate::outgoing::{BoxError, Outgoing};
+use crate::outgoing::{BoxError, Outgoing, Upload};
 use crate::resend::{Failure, is_of_user};
 
 pub(crate) use bare::{Bare, handshake};
+use drive::Drive;
 use heads::Heads;
 pub(crate) use heads::PARSED;
 
 /// An HTTP/1.1 connection, with one exchange at a time.
 ///
+/// The task of the exchange drives it. While it is idle, the transport alone is watched.
+///
 /// The peer can make it buffer at most 128 KiB of a body, or as much as the limit of a response's
 /// head.
 pub(crate) struct Http1<T> {
-    /// `Some` until hyper's task has ended while a request was sent.
+    /// `Some` until the connection is closed.
     sender: Option<SendRequest<Outgoing>>,
-    task: JoinHandle<Result<(), hyper::Error>>,
-    ended: bool,
-    /// The error with which hyper's task ended.
-    failure: Option<hyper::Error>,
+    drive: Drive,
     pub(crate) transport: Shared<T>,
     /// Whether hyper alone owns the stream within the transport.
     is_bare: bool,
@@ -66,15 +67,13 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         let bare = bare.and_then(|bare| transport.with(|inner| bare(inner, builder.clone()))?);
         let is_bare = bare.is_some();
         let begun = bare.unwrap_or_else(|| handshake(builder, TokioIo::new(transport.clone())));
-        let (sender, task) = begun.await.map_err(failed)?;
+        let (sender, half) = begun.await.map_err(failed)?;
         // We close the transport ourselves, through `poll_close`.
         transport.keep_open(true);
         // From here on, dropping the result closes the transport.
         let opened = Self {
             sender: Some(sender),
-            task: runtime.spawn(task),
-            ended: false,
-            failure: None,
+            drive: Drive::new(half),
             transport,
             is_bare,
             limits,
@@ -92,8 +91,8 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         if poll_fn(|cx| self.poll_ready(cx)).await {
             return Ok(self);
         }
-        poll_fn(|cx| self.poll_ended(cx)).await;
-        Err(match self.failure.take() {
+        poll_fn(|cx| self.drive.poll(cx)).await;
+        Err(match self.drive.take_failure() {
             Some(error) => failed(error),
             None => failed(Unusable::Closed.to_string()),
         })
@@ -107,33 +106,31 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         request: impl FnOnce() -> Request<Outgoing>,
     ) -> Result<Response<Incoming>, Unanswered> {
         self.keep_alive.end();
-        let sender = self.sender.as_mut();
-        let sender = sender.expect("a connection that has ended is not used again");
         let mut before = 0;
+        let mut upload = None;
         // In a closure, so that the future needs no room for another request.
         let begun = || {
             let mut request = request();
-            before = self.transport.begin(request.body_mut().take_gate());
+            let body = request.body_mut();
+            upload = body.upload();
+            before = self.transport.begin(body.take_gate());
             request
         };
-        let mut response = pin!(sender.try_send_request(begun()));
-        let response = poll_fn(|cx| {
-            let polled = response.as_mut().poll(cx);
-            if polled.is_ready() {
-                return polled;
-            }
-            // A task that has ended has dropped its transport.
-            ready!(self.poll_left(cx));
-            ready!(self.poll_ended(cx));
-            // A request sent just as the task ended may stay in its channel unread (tokio #8179).
-            // Dropping the sender returns the request.
-            self.sender = None;
-            response.as_mut().poll(cx)
-        });
+        let sender = self.sender.as_mut();
+        let sender = sender.expect("a closed connection is not used again");
+        self.drive.disarm();
+        // Without a waker (`Drive::poll_both`), a budget that is used up must not stop it.
+        let mut response = pin!(unconstrained(sender.try_send_request(begun())));
+        if upload.is_some() && Handle::try_current().is_err() {
+            // The user's body may need a runtime.
+            self.go_on_sending(upload.take());
+        }
+        let response = poll_fn(|cx| self.drive.poll_then(cx, |cx| response.as_mut().poll(cx)));
         let mut response = response.await;
         if let Ok(response) = &mut response {
             self.transport.complete(response.headers_mut());
             self.keep_alive.hear(response.headers());
+            self.go_on_sending(upload);
         }
         response.map_err(|mut failed| {
             if let Some(request) = failed.take_message() {
@@ -150,6 +147,18 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         })
     }
 
+    /// Has a task go on with a request that is not sent as a whole.
+    fn go_on_sending(&mut self, upload: Option<Upload>) {
+        let is_sent = move |transport: &Shared<T>| {
+            upload.as_ref().is_none_or(Upload::is_taken) && !transport.is_write_pending()
+        };
+        if !is_sent(&self.transport) {
+            let transport = self.transport.clone();
+            let is_sent = move || is_sent(&transport);
+            self.drive.send_away(&self.runtime, is_sent);
+        }
+    }
+
     /// The reason for a missing response; `before` bytes had arrived before the request.
     fn why(&self, before: u64, error: hyper::Error) -> BoxError {
         if let Some(refused) = self.transport.refused() {
@@ -159,7 +168,13 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         let excess = self
             .limits
             .and_then(|limits| limits.head_refused(&error, received));
-        excess.map_or_else(|| error.into(), Into::into)
+        match (excess, io_error(&error)) {
+            (Some(excess), _) => excess.into(),
+            (None, Some(error)) if is_rt_shutdown_err(error) => {
+                "the runtime of the connection has ended".into()
+            }
+            (None, _) => error.into(),
+        }
     }
 
     /// Whether any byte of a response has arrived; `before` bytes had arrived before the request.
@@ -173,57 +188,62 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         }
     }
 
+    /// Reads the body of a response.
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut Incoming,
+    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        self.drive
+            .poll_both(cx, |cx| Pin::new(&mut *body).poll_frame(cx))
+    }
+
     /// Waits, after a response, until hyper is done with it. Returns whether the connection takes
     /// another request, and the peer has not announced otherwise.
     ///
     /// The end of a body is known a little earlier (H5). In between, hyper finds out whether the
     /// peer closes, or has sent more than it announced.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let ready = match &mut self.sender {
-            Some(sender) => ready!(sender.poll_ready(cx)).is_ok(),
-            None => false,
+        let Some(sender) = &mut self.sender else {
+            return Poll::Ready(false);
         };
-        Poll::Ready(ready && self.keep_alive.begin())
+        let ready = ready!(self.drive.poll_both(cx, |cx| sender.poll_ready(cx)));
+        if ready.is_err() {
+            return Poll::Ready(false);
+        }
+        ready!(self.drive.poll_back(cx));
+        Poll::Ready(!self.drive.is_ended() && self.keep_alive.begin())
     }
 
-    /// Waits until the transport has no other user, or hyper's task has ended with it.
+    /// Drives the connection until it has ended, or the transport has no other user.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.drive.poll(cx));
         match self.is_bare {
-            true => self.poll_ended(cx),
+            true => Poll::Ready(()),
             false => self.transport.poll_alone(cx),
         }
-    }
-
-    /// Waits for the end of hyper's task.
-    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.ended {
-            let end = ready!(Pin::new(&mut self.task).poll(cx));
-            self.ended = true;
-            // The task itself fails only by being aborted, with the runtime it ran on.
-            self.failure = end.unwrap_or(Ok(())).err();
-        }
-        Poll::Ready(())
     }
 }
 
 impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
     fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
-        // hyper's task notices its peer, but not a host name that lost an address.
-        if let Poll::Ready(unusable) = self.transport.poll_retired(cx) {
-            return Poll::Ready(unusable);
+        if self.keep_alive.poll_expired(&self.runtime, cx).is_ready() {
+            return Poll::Ready(Unusable::Expired);
         }
-        match self.keep_alive.poll_expired(&self.runtime, cx) {
-            Poll::Ready(()) => Poll::Ready(Unusable::Expired),
-            Poll::Pending => self.poll_ended(cx).map(|()| match &self.failure {
-                Some(error) => reason(error),
-                None => Unusable::Closed,
-            }),
+        if !self.is_bare {
+            return self.transport.poll_unusable(cx);
         }
+        // Only hyper can read a bare stream.
+        ready!(self.drive.poll(cx));
+        Poll::Ready(match self.drive.take_failure() {
+            Some(error) => reason(&error),
+            None => Unusable::Closed,
+        })
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
         let is_closed = self.sender.as_ref().is_none_or(SendRequest::is_closed);
-        if self.task.is_finished() || is_closed {
+        if is_closed || self.drive.is_ended() {
             return Err(Unusable::Closed);
         }
         if self.keep_alive.is_expired() {
@@ -235,13 +255,12 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_bare {
             // hyper closes an idle connection gracefully once its sender is dropped.
-            let idle = self.sender.take().is_none_or(|sender| sender.is_ready());
-            if !idle {
-                self.task.abort();
+            if !self.sender.take().is_none_or(|sender| sender.is_ready()) {
+                self.drive.end();
             }
-            return self.poll_ended(cx);
+            return self.drive.poll(cx);
         }
-        self.task.abort();
+        self.drive.end();
         self.transport.poll_close(cx)
     }
 }
@@ -249,7 +268,6 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
 /// Closes the connection at once, not gracefully.
 impl<T> Drop for Http1<T> {
     fn drop(&mut self) {
-        self.task.abort();
         self.transport.close_now();
     }
 }
@@ -258,10 +276,9 @@ fn failed(error: impl Into<BoxError>) -> ConnectError {
     ConnectError::new("http", error)
 }
 
-/// The reason for an error of hyper's task while no request was waiting.
+/// The reason for an error of hyper's half while no request was waiting.
 fn reason(error: &hyper::Error) -> Unusable {
-    let cause = error.source().and_then(|cause| cause.downcast_ref());
-    match cause.map(|cause: &io::Error| (cause.kind(), cause.raw_os_error())) {
+    match io_error(error).map(|cause| (cause.kind(), cause.raw_os_error())) {
         Some((_, Some(number))) => Unusable::Failed(io::Error::from_raw_os_error(number)),
         Some((kind, None)) => Unusable::Failed(kind.into()),
         None if error.is_incomplete_message() => Unusable::Closed,
@@ -269,7 +286,12 @@ fn reason(error: &hyper::Error) -> Unusable {
     }
 }
 
+fn io_error(error: &hyper::Error) -> Option<&io::Error> {
+    error.source()?.downcast_ref()
+}
+
 mod bare;
+mod drive;
 mod heads;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Shares one transport between hyper's task, which reads and writes, and the connection, which
+//! Shares one transport between hyper, which reads and writes, and the connection, which watches,
 //! checks and closes it.
 
 use std::future::Future;
@@ -34,6 +34,8 @@ struct Inner<T> {
     beginning: [u8; BEGINNING],
     /// The reader's waker, after a read that had to wait.
     reader: Option<Waker>,
+    /// Whether the last write had to wait.
+    is_write_pending: bool,
     /// Whether only the connection may shut down our side, and not hyper.
     kept_open: bool,
     users: usize,
@@ -93,6 +95,7 @@ impl<T> Shared<T> {
             refused: None,
             beginning: [0; BEGINNING],
             reader: None,
+            is_write_pending: false,
             kept_open: false,
             users: 1,
             lonely: Vec::new(),
@@ -163,6 +166,11 @@ impl<T> Shared<T> {
         self.lock().refused
     }
 
+    /// Whether hyper has bytes left that the last write did not take.
+    pub(crate) fn is_write_pending(&self) -> bool {
+        self.lock().is_write_pending
+    }
+
     /// The number of bytes read so far.
     pub(crate) fn received(&self) -> u64 {
         self.lock().received
@@ -195,6 +203,14 @@ impl<T: Connection> Shared<T> {
         Poll::Ready(())
     }
 
+    /// Waits until the idle transport must not be reused.
+    pub(crate) fn poll_unusable(&self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        match &mut self.lock().transport {
+            Some(transport) => transport.poll_unusable(cx),
+            None => Poll::Ready(Unusable::Closed),
+        }
+    }
+
     /// Waits until the transport must not be reused for a reason other than its peer.
     pub(crate) fn poll_retired(&self, cx: &mut Context<'_>) -> Poll<Unusable> {
         match &mut self.lock().transport {
@@ -222,14 +238,17 @@ impl<T: Connection> Shared<T> {
 }
 
 impl<T: Unpin> Shared<T> {
-    fn poll<R>(
+    fn poll_write_by<R>(
         &self,
         call: impl FnOnce(Pin<&mut T>) -> Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
-        match &mut self.lock().transport {
-            Some(transport) => call(Pin::new(transport)),
-            None => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-        }
+        let mut inner = self.lock();
+        let Some(transport) = &mut inner.transport else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let result = call(Pin::new(transport));
+        inner.is_write_pending = result.is_pending();
+        result
     }
 }
 
@@ -309,7 +328,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll(|transport| transport.poll_write(cx, buf))
+        self.poll_write_by(|transport| transport.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -317,7 +336,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll(|transport| transport.poll_write_vectored(cx, bufs))
+        self.poll_write_by(|transport| transport.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -328,13 +347,13 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Shared<T> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(|transport| transport.poll_flush(cx))
+        self.poll_write_by(|transport| transport.poll_flush(cx))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lock().kept_open {
             return Poll::Ready(Ok(()));
         }
-        self.poll(|transport| transport.poll_shutdown(cx))
+        self.poll_write_by(|transport| transport.poll_shutdown(cx))
     }
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -26,6 +27,18 @@ pub(crate) struct Outgoing {
     content: Content,
     /// `Some` until it may be sent, if it waits for a 100.
     consent: Option<Box<Consent>>,
+    /// `Some` once its end is waited for.
+    kept: Option<Arc<()>>,
+}
+
+/// The place of a body that is not in memory as a whole, or waits.
+pub(crate) struct Upload(Weak<()>);
+
+impl Upload {
+    /// Whether hyper has taken all of the body, or dropped it.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.0.strong_count() == 0
+    }
 }
 
 enum Content {
@@ -50,6 +63,7 @@ impl Outgoing {
         Self {
             content,
             consent: None,
+            kept: None,
         }
     }
 
@@ -73,6 +87,15 @@ impl Outgoing {
     /// Takes the gate that it waits at, if any.
     pub(crate) fn take_gate(&mut self) -> Option<Gate> {
         self.consent.as_mut()?.gate.take()
+    }
+
+    /// Shows when it has been taken; `None` if hyper takes it with the head.
+    pub(crate) fn upload(&mut self) -> Option<Upload> {
+        if self.is_whole() && self.consent.is_none() {
+            return None;
+        }
+        let kept = self.kept.insert(Arc::new(()));
+        Some(Upload(Arc::downgrade(kept)))
     }
 
     /// Whether it leaves with the head, because it is complete and fits into a socket's buffer.

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -38,7 +37,7 @@ impl Rest {
         };
         runtime.spawn(async move {
             let read = async {
-                if drained(incoming, self.bytes).await {
+                if drained(incoming, &mut hold, self.bytes).await {
                     poll_fn(|context| hold.poll_free(context)).await;
                 }
             };
@@ -49,8 +48,12 @@ impl Rest {
 }
 
 /// Whether the body ended within `bytes`.
-async fn drained(mut incoming: Incoming, mut bytes: u64) -> bool {
-    while let Some(frame) = incoming.frame().await {
+async fn drained<C: StreamConnector>(
+    mut incoming: Incoming,
+    hold: &mut Hold<C>,
+    mut bytes: u64,
+) -> bool {
+    while let Some(frame) = poll_fn(|cx| hold.poll_frame(cx, &mut incoming)).await {
         let Ok(frame) = frame else { return false };
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
         match bytes.checked_sub(length) {

@@ -12,14 +12,14 @@ use hyper::rt::{Read, Write};
 
 use crate::outgoing::Outgoing;
 
+use super::drive::Half;
+
 /// Takes the stream out of a transport, if it is there, and starts HTTP on it.
 pub(crate) type Bare<T> = fn(&mut T, Builder) -> Option<Handshake>;
 
 /// A future of hyper's two halves.
 pub(crate) type Handshake =
-    Pin<Box<dyn Future<Output = hyper::Result<(SendRequest<Outgoing>, Task)>> + Send>>;
-
-type Task = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
+    Pin<Box<dyn Future<Output = hyper::Result<(SendRequest<Outgoing>, Half)>> + Send>>;
 
 /// Starts HTTP with these settings on this stream.
 pub(crate) fn handshake<S>(builder: Builder, stream: S) -> Handshake
@@ -28,7 +28,7 @@ where
 {
     Box::pin(async move {
         let (sender, connection) = builder.handshake(stream).await?;
-        let task: Task = Box::pin(connection.with_upgrades());
-        Ok((sender, task))
+        let half: Half = Box::pin(connection.with_upgrades());
+        Ok((sender, half))
     })
 }

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -190,8 +190,14 @@ async fn transport() -> (Tcp, TcpStream) {
 struct Tcp(TcpStream, Arc<()>);
 
 impl Connection for Tcp {
-    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
-        unreachable!("hyper's task reads, and the socket has one waker for reading");
+    fn poll_unusable(&mut self, cx: &mut Context<'_>) -> Poll<Unusable> {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = ready!(self.0.poll_peek(cx, &mut ReadBuf::uninit(&mut byte)));
+        Poll::Ready(match peeked {
+            Err(error) => Unusable::Failed(error),
+            Ok(0) => Unusable::Closed,
+            Ok(_) => Unusable::UnexpectedData,
+        })
     }
 
     fn check(&mut self) -> Result<(), Unusable> {

@@ -177,8 +177,9 @@ impl AsyncWrite for Pipe {
 }
 
 impl Connection for Pipe {
-    fn poll_unusable(&mut self, _context: &mut Context<'_>) -> Poll<Unusable> {
-        unreachable!("hyper's task reads while it is idle");
+    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        self.line().reader = Some(context.waker().clone());
+        self.check().map_or_else(Poll::Ready, |()| Poll::Pending)
     }
 
     fn check(&mut self) -> Result<(), Unusable> {

@@ -93,8 +93,15 @@ impl Drop for Near {
 }
 
 impl Connection for Near {
-    fn poll_unusable(&mut self, _: &mut Context<'_>) -> Poll<Unusable> {
-        unreachable!("hyper reads from it, and watches it so")
+    fn poll_unusable(&mut self, context: &mut Context<'_>) -> Poll<Unusable> {
+        let mut inner = self.0.lock();
+        inner.reader = Some(context.waker().clone());
+        let unseen = inner.unseen;
+        drop(inner);
+        match self.check() {
+            Err(unusable) if !unseen => Poll::Ready(unusable),
+            _ => Poll::Pending,
+        }
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
