@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http_body::{Frame, SizeHint};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use keepalive::NetConnector;
 
 use crate::deadlines::Timer;
@@ -13,6 +13,7 @@ use crate::error::Tried;
 use crate::head::{HeadLimits, Part};
 use crate::hold::Hold;
 use crate::outgoing::BoxError;
+use crate::received::Received;
 use crate::rest::Rest;
 use crate::{Allocation, Error, StreamConnector};
 
@@ -42,7 +43,7 @@ use crate::{Allocation, Error, StreamConnector};
 #[must_use = "the connection may be closed if the body is dropped before its end"]
 pub struct Body<C: StreamConnector = NetConnector> {
     /// `Some` until the body is dropped or given up.
-    pub(crate) incoming: Option<Incoming>,
+    pub(crate) incoming: Option<Received>,
     pub(crate) ended: bool,
     // Already read; returned after the connection is.
     pub(crate) last: Option<Frame<Bytes>>,
@@ -73,7 +74,6 @@ impl<C: StreamConnector> Body<C> {
 
     /// Reads from the connection, and records the end.
     fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        use http_body::Body as _;
         let incoming = self.incoming.as_mut().expect(HERE);
         if let Some(late) = self.timer.as_ref().and_then(|timer| timer.expired()) {
             return Poll::Ready(Some(Err(self.give_up(late))));
@@ -94,10 +94,10 @@ impl<C: StreamConnector> Body<C> {
             item => within(self.hold.limits(), item),
         });
         match &item {
-            Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_end_stream(),
+            Some(Ok(frame)) => self.ended = frame.is_trailers() || incoming.is_ended(),
             // hyper treats a reset with `NO_ERROR` as the end, but a real end has END_STREAM (RFC
             // 9113, section 8.1).
-            None if self.hold.is_shared() && !incoming.is_end_stream() => {
+            None if self.hold.is_shared() && !incoming.is_ended() => {
                 let what = "the server reset the stream before the end of the response";
                 return Poll::Ready(Some(Err(self.give_up(what))));
             }
@@ -159,14 +159,16 @@ impl<C: StreamConnector> http_body::Body for Body<C> {
 /// Checks the size of trailers.
 fn within(
     limits: Option<HeadLimits>,
-    item: Result<Frame<Bytes>, hyper::Error>,
+    item: Result<Frame<Bytes>, BoxError>,
 ) -> Result<Frame<Bytes>, BoxError> {
     let Some(limits) = limits else {
-        return Ok(item?);
+        return item;
     };
-    let frame = item.map_err(|error| match limits.trailers_refused(&error) {
-        Some(excess) => BoxError::from(excess),
-        None => error.into(),
+    let frame = item.map_err(|error| {
+        let refused = error
+            .downcast_ref()
+            .map(|error| limits.trailers_refused(error));
+        refused.flatten().map_or(error, Into::into)
     })?;
     if let Some(trailers) = frame.trailers_ref() {
         limits.check(Part::Trailers, trailers)?;
@@ -179,7 +181,7 @@ const HERE: &str = "a body has what hyper gave for it until it has ended";
 impl<C: StreamConnector> Drop for Body<C> {
     fn drop(&mut self) {
         let hold = self.hold.take();
-        if let Some(incoming) = self.incoming.take() {
+        if let Some(incoming) = self.incoming.take().filter(|_| !self.ended) {
             // Dropping hyper's body resets an unfinished stream before its place on the connection
             // is returned.
             self.rest.read(incoming, hold);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Empty;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::upgrade::OnUpgrade;
 use keepalive::{Connection, Connector, FromCache, Lease, Manager, NetConnector};
 use tokio::runtime::Handle;
@@ -22,6 +22,7 @@ use crate::deadlines::Timer;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
+use crate::received::Received;
 use crate::rest::Rest;
 use crate::{
     Allocation, Body, Deadline, Deadlines, Error, Http, HttpConnection, IntoUrl, StreamConnector,
@@ -426,7 +427,7 @@ impl<C: StreamConnector> Client<C> {
             }
         }
         let body = Body {
-            ended: http_body::Body::is_end_stream(&incoming),
+            ended: incoming.is_ended(),
             incoming: Some(incoming),
             last: None,
             hold,
@@ -520,7 +521,7 @@ pub(crate) type Choose<'a, C> =
 
 /// The head of a response, and the connection that delivers the rest.
 pub(crate) struct Answered<C: StreamConnector> {
-    pub(crate) response: Response<Incoming>,
+    pub(crate) response: Response<Received>,
     pub(crate) hold: Hold<C>,
     resent: u32,
     /// For the rest of the response.

@@ -2,19 +2,20 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, Version};
-use http_body::{Body, Frame};
-use hyper::body::{Bytes, Incoming};
+use http_body::Frame;
+use hyper::body::Bytes;
 use keepalive::{Connection, NetStream, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::exchange::Exchange;
 use crate::head::HeadLimits;
 use crate::http1::Http1;
 use crate::http2::{Http2, Main, Session};
 use crate::outgoing::{BoxError, Outgoing};
+use crate::received::Received;
 use crate::resend::Failure;
 
 /// An HTTP connection: HTTP/1.1 with one exchange at a time, or HTTP/2 with many.
@@ -118,6 +119,15 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
         self.session().is_some()
     }
 
+    /// Begins an exchange of our own, and returns the connection for it, if it and the request
+    /// allow that.
+    pub(crate) fn begin(&mut self, exchange: &Exchange, body: &Outgoing) -> Option<&mut Http1<T>> {
+        match &mut self.speaks {
+            Speaks::One(connection) => connection.begin(exchange, body).then_some(connection),
+            Speaks::Two(_) | Speaks::Stream(_) => None,
+        }
+    }
+
     /// Sends a request and waits for the head of its response. A request is large, so a closure
     /// builds it at its destination.
     ///
@@ -125,23 +135,24 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
     pub(crate) async fn send(
         &mut self,
         request: impl FnOnce() -> Request<Outgoing>,
-    ) -> Result<Response<Incoming>, Unanswered> {
-        match &mut self.speaks {
-            Speaks::One(connection) => connection.send(request).await,
+    ) -> Result<Response<Received>, Unanswered> {
+        let response = match &mut self.speaks {
+            Speaks::One(connection) => return connection.send(request).await,
             Speaks::Stream(handle) => handle.send(request).await,
             Speaks::Two(connection) => connection.handle().send(request).await,
-        }
+        };
+        response.map(|response| response.map(Received::Hyper))
     }
 
     /// Reads the body of a response.
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-        body: &mut Incoming,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        body: &mut Received,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.speaks {
             Speaks::One(connection) => connection.poll_frame(cx, body),
-            Speaks::Two(_) | Speaks::Stream(_) => Pin::new(body).poll_frame(cx),
+            Speaks::Two(_) | Speaks::Stream(_) => body.poll_alone(cx),
         }
     }
 

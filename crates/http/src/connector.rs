@@ -56,6 +56,8 @@ pub(crate) struct Options {
     pub(crate) pings: Pings,
     pub(crate) windows: Windows,
     limits: HeadLimits,
+    /// Whether hyper has all exchanges of HTTP/1.1.
+    pub(crate) hyper_only: bool,
     /// hyper's own settings, in place of these.
     pub(crate) settings: Option<Arc<Settings>>,
 }
@@ -205,6 +207,18 @@ impl<C> Http<C> {
     #[must_use]
     pub fn http2_max_streams(mut self, streams: usize) -> Self {
         self.options.windows = self.options.windows.streams(streams);
+        self
+    }
+
+    /// Has hyper carry all exchanges of HTTP/1.1.
+    ///
+    /// By default, a request whose body is in memory, and of 16 KiB at most, is sent without hyper,
+    /// and its response is read without hyper. That takes about half of the time, and does the
+    /// same. hyper carries uploads, upgrades, requests with the header `connection` or
+    /// `transfer-encoding`, and requests with extensions that may be hyper's.
+    #[must_use]
+    pub fn http1_by_hyper(mut self) -> Self {
+        self.options.hyper_only = true;
         self
     }
 

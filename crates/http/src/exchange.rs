@@ -15,6 +15,7 @@ use crate::target;
 use crate::{Error, Idempotent};
 
 mod forward;
+mod wire;
 
 /// A checked request, ready to be sent, and its destination.
 #[derive(Debug)]

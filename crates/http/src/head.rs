@@ -106,6 +106,7 @@ impl HeadLimits {
     pub(crate) fn check_lines(self, part: Part, fields: usize, bytes: usize) -> Result<(), Excess> {
         let limit = match part {
             Part::Interim if fields > PARSED => Limit::Parsed,
+            Part::Trailers if fields > self.fields.min(PARSED) => self.parsed(),
             Part::Head if fields > self.fields => Limit::Fields(self.fields),
             _ if bytes > self.bytes => Limit::Bytes(self.bytes),
             _ => return Ok(()),
@@ -119,6 +120,11 @@ impl HeadLimits {
             true => Err(Part::Interim.above(Limit::Responses(self.interim))),
             false => Ok(()),
         }
+    }
+
+    /// The excess of a head with more fields than are parsed.
+    pub(crate) fn unparsed(self) -> Excess {
+        Part::Head.above(self.parsed())
     }
 
     /// The limit on the fields that hyper parses.

@@ -5,13 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http_body::{Body, Frame};
-use hyper::body::{Bytes, Incoming};
+use http_body::Frame;
+use hyper::body::Bytes;
 use keepalive::Lease;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 
 use crate::head::HeadLimits;
+use crate::outgoing::BoxError;
+use crate::received::Received;
 use crate::{Http, StreamConnector};
 
 // An upload that was answered before its end takes as long as its sender.
@@ -60,11 +62,11 @@ impl<C: StreamConnector> Hold<C> {
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-        body: &mut Incoming,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        body: &mut Received,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.lease {
             Some(lease) => lease.poll_frame(cx, body),
-            None => Pin::new(body).poll_frame(cx),
+            None => body.poll_alone(cx),
         }
     }
 

@@ -1,49 +1,56 @@
 //! One HTTP/1.1 connection.
 
 use std::error::Error;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Response};
-use http_body::{Body, Frame};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{Builder, SendRequest};
+use http::{Method, Request, Response};
+use http_body::Frame;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use keepalive::{ConnectError, Connection, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Handle, is_rt_shutdown_err};
-use tokio::task::unconstrained;
 
 use crate::connection::Unanswered;
 use crate::connector::Options;
+use crate::exchange::Exchange;
 use crate::head::HeadLimits;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
-use crate::outgoing::{BoxError, Outgoing, Upload};
+use crate::outgoing::{BoxError, Outgoing};
+use crate::received::Received;
 use crate::resend::{Failure, is_of_user};
 
 pub(crate) use bare::{Bare, handshake};
-use drive::Drive;
+use by_hyper::ByHyper;
+use codec::Codec;
+pub(crate) use codec::Framing;
 use heads::Heads;
 pub(crate) use heads::PARSED;
 
 /// An HTTP/1.1 connection, with one exchange at a time.
 ///
-/// The task of the exchange drives it. While it is idle, the transport alone is watched.
+/// The task of the exchange drives it, by our own [`Codec`] or by hyper. While it is idle, the
+/// transport alone is watched.
 ///
 /// The peer can make it buffer at most 128 KiB of a body, or as much as the limit of a response's
 /// head.
 pub(crate) struct Http1<T> {
-    /// `Some` until the connection is closed.
-    sender: Option<SendRequest<Outgoing>>,
-    drive: Drive,
+    codec: Codec,
+    /// Whether the codec has the current exchange.
+    is_own: bool,
+    /// `Some` from the first exchange by hyper.
+    hyper: Option<ByHyper>,
     pub(crate) transport: Shared<T>,
     /// Whether hyper alone owns the stream within the transport.
     is_bare: bool,
     /// The limits on response heads and body trailers; `None` if hyper's settings replace ours.
     pub(crate) limits: Option<HeadLimits>,
+    /// Whether hyper has all exchanges.
+    hyper_only: bool,
     keep_alive: KeepAlive,
     runtime: Handle,
 }
@@ -56,34 +63,35 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
     pub(crate) async fn open(transport: T, options: &Options) -> Result<Self, ConnectError> {
         let runtime = Handle::try_current().map_err(failed)?;
         let transport = Shared::new(transport);
-        let settings = options.settings.as_deref();
-        let mut builder = settings.map_or_else(Builder::new, |settings| settings.one.clone());
         let limits = options.limits();
         if let Some(limits) = limits {
-            limits.set_one(&mut builder);
             transport.inspect(Heads::new(limits));
         }
-        let bare = settings.and_then(|settings| settings.bare.as_ref()?.downcast_ref::<Bare<T>>());
-        let bare = bare.and_then(|bare| transport.with(|inner| bare(inner, builder.clone()))?);
-        let is_bare = bare.is_some();
-        let begun = bare.unwrap_or_else(|| handshake(builder, TokioIo::new(transport.clone())));
-        let (sender, half) = begun.await.map_err(failed)?;
         // We close the transport ourselves, through `poll_close`.
         transport.keep_open(true);
         // From here on, dropping the result closes the transport.
-        let opened = Self {
-            sender: Some(sender),
-            drive: Drive::new(half),
+        let mut opened = Self {
+            codec: Codec::default(),
+            is_own: false,
+            hyper: None,
             transport,
-            is_bare,
+            is_bare: false,
             limits,
+            hyper_only: options.hyper_only,
             keep_alive: KeepAlive::default(),
             runtime,
         };
-        match settings {
-            Some(_) => opened.tried().await,
-            None => Ok(opened),
-        }
+        let Some(settings) = options.settings.as_deref() else {
+            return Ok(opened);
+        };
+        let builder = settings.one.clone();
+        let bare: Option<&Bare<T>> = settings.bare.as_ref().and_then(|bare| bare.downcast_ref());
+        let bare = bare.and_then(|bare| opened.transport.with(|io| bare(io, builder.clone()))?);
+        opened.is_bare = bare.is_some();
+        let io = || TokioIo::new(opened.transport.clone());
+        let begun = bare.unwrap_or_else(|| handshake(builder, io()));
+        opened.hyper = Some(ByHyper::begin(begun).await.map_err(failed)?);
+        opened.tried().await
     }
 
     /// Waits until hyper takes a request, or has failed.
@@ -91,71 +99,105 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         if poll_fn(|cx| self.poll_ready(cx)).await {
             return Ok(self);
         }
-        poll_fn(|cx| self.drive.poll(cx)).await;
-        Err(match self.drive.take_failure() {
+        Err(match poll_fn(|cx| self.poll_ended(cx)).await {
             Some(error) => failed(error),
             None => failed(Unusable::Closed.to_string()),
         })
     }
 
-    /// Sends a request and waits for the head of its response.
+    /// Begins an exchange of our own, if it can carry this request. The body leaves with the head.
+    pub(crate) fn begin(&mut self, exchange: &Exchange, body: &Outgoing) -> bool {
+        self.is_own = !self.hyper_only
+            && self.limits.is_some()
+            && self
+                .codec
+                .begin(|head, is_old| exchange.write_head(body, is_old, head));
+        if self.is_own {
+            self.codec.append(body);
+        }
+        self.is_own
+    }
+
+    /// Sends the request that was [begun](Self::begin), and waits for the head of its response.
+    ///
+    /// If the future is dropped before it is ready, the connection must be closed.
+    pub(crate) async fn respond(
+        &mut self,
+        method: &Method,
+    ) -> Result<Response<Received>, Unanswered> {
+        self.keep_alive.end();
+        let before = self.transport.begin(None);
+        let limits = self.limits.unwrap_or_default();
+        let is_head = method == Method::HEAD;
+        // Nothing has looked for early bytes on a new connection. They are no response (H3).
+        if before == 0
+            && let Err(unusable) = self.transport.check()
+        {
+            return Err(Unanswered::new(Failure::Unsent, unusable.to_string()));
+        }
+        let Self {
+            codec, transport, ..
+        } = self;
+        let response = poll_fn(|cx| codec.poll_head(cx, transport, is_head, limits));
+        match response.await {
+            Ok(mut response) => {
+                self.transport.complete(response.headers_mut());
+                self.keep_alive.hear(response.headers());
+                Ok(response.map(Received::Own))
+            }
+            Err(error) => {
+                let failure = match self.transport.received() > before {
+                    true => Failure::Partial,
+                    false if self.codec.is_unsent() => Failure::Unsent,
+                    false => Failure::Silent,
+                };
+                Err(Unanswered::new(failure, named(error)))
+            }
+        }
+    }
+
+    /// Sends a request by hyper, and waits for the head of its response.
     ///
     /// If the future is dropped before it is ready, the connection must be closed.
     pub(crate) async fn send(
         &mut self,
         request: impl FnOnce() -> Request<Outgoing>,
-    ) -> Result<Response<Incoming>, Unanswered> {
+    ) -> Result<Response<Received>, Unanswered> {
         self.keep_alive.end();
         let mut before = 0;
-        let mut upload = None;
-        // In a closure, so that the future needs no room for another request.
         let begun = || {
             let mut request = request();
             let body = request.body_mut();
-            upload = body.upload();
+            let upload = body.upload();
             before = self.transport.begin(body.take_gate());
-            request
+            (request, upload)
         };
-        let sender = self.sender.as_mut();
-        let sender = sender.expect("a closed connection is not used again");
-        self.drive.disarm();
-        // Without a waker (`Drive::poll_both`), a budget that is used up must not stop it.
-        let mut response = pin!(unconstrained(sender.try_send_request(begun())));
-        if upload.is_some() && Handle::try_current().is_err() {
-            // The user's body may need a runtime.
-            self.go_on_sending(upload.take());
-        }
-        let response = poll_fn(|cx| self.drive.poll_then(cx, |cx| response.as_mut().poll(cx)));
-        let mut response = response.await;
-        if let Ok(response) = &mut response {
-            self.transport.complete(response.headers_mut());
-            self.keep_alive.hear(response.headers());
-            self.go_on_sending(upload);
-        }
-        response.map_err(|mut failed| {
-            if let Some(request) = failed.take_message() {
-                let error = failed.into_error().into();
-                return Unanswered::unsent(error, request.into_body());
+        let hyper = match &mut self.hyper {
+            Some(hyper) => hyper,
+            none => {
+                let begun = begin_hyper(&self.transport, self.limits).await;
+                let hyper = begun.map_err(|error| Unanswered::new(Failure::Silent, error))?;
+                none.insert(hyper)
             }
-            let error = failed.into_error();
-            let failure = match self.has_answered(before, &error) {
-                _ if is_of_user(&error) => Failure::User,
-                true => Failure::Partial,
-                false => Failure::Silent,
-            };
-            Unanswered::new(failure, self.why(before, error))
-        })
-    }
-
-    /// Has a task go on with a request that is not sent as a whole.
-    fn go_on_sending(&mut self, upload: Option<Upload>) {
-        let is_sent = move |transport: &Shared<T>| {
-            upload.as_ref().is_none_or(Upload::is_taken) && !transport.is_write_pending()
         };
-        if !is_sent(&self.transport) {
-            let transport = self.transport.clone();
-            let is_sent = move || is_sent(&transport);
-            self.drive.send_away(&self.runtime, is_sent);
+        let response = hyper.send(begun, &self.transport, &self.runtime).await;
+        match response {
+            Ok(mut response) => {
+                self.transport.complete(response.headers_mut());
+                self.keep_alive.hear(response.headers());
+                Ok(response.map(Received::Hyper))
+            }
+            Err(mut failed) => Err(if let Some(request) = failed.take_message() {
+                Unanswered::unsent(failed.into_error().into(), request.into_body())
+            } else {
+                let error = failed.into_error();
+                let failure = match self.has_answered(before, &error) {
+                    _ if is_of_user(&error) => Failure::User,
+                    true => Failure::Partial,
+                    false => Failure::Silent,
+                };
+                Unanswered::new(failure, self.why(before, error))
+            }),
         }
     }
 
@@ -168,13 +210,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         let excess = self
             .limits
             .and_then(|limits| limits.head_refused(&error, received));
-        match (excess, io_error(&error)) {
-            (Some(excess), _) => excess.into(),
-            (None, Some(error)) if is_rt_shutdown_err(error) => {
-                "the runtime of the connection has ended".into()
-            }
-            (None, _) => error.into(),
-        }
+        excess.map_or_else(|| named(error.into()), Into::into)
     }
 
     /// Whether any byte of a response has arrived; `before` bytes had arrived before the request.
@@ -192,37 +228,64 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
     pub(crate) fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-        body: &mut Incoming,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        self.drive
-            .poll_both(cx, |cx| Pin::new(&mut *body).poll_frame(cx))
+        body: &mut Received,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match (body, &mut self.hyper) {
+            (Received::Own(framing), _) => {
+                let limits = self.limits.unwrap_or_default();
+                self.codec
+                    .poll_frame(cx, &mut self.transport, framing, limits)
+            }
+            (Received::Hyper(body), Some(hyper)) => {
+                let frame = ready!(hyper.poll_frame(cx, body));
+                Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+            }
+            (Received::Hyper(_), None) => Poll::Ready(None),
+        }
     }
 
-    /// Waits, after a response, until hyper is done with it. Returns whether the connection takes
-    /// another request, and the peer has not announced otherwise.
-    ///
-    /// The end of a body is known a little earlier (H5). In between, hyper finds out whether the
-    /// peer closes, or has sent more than it announced.
+    /// Waits, after a response, until the connection takes another request. Returns false if it
+    /// never will, or the peer has announced that.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Some(sender) = &mut self.sender else {
-            return Poll::Ready(false);
+        let is_ready = match &mut self.hyper {
+            Some(hyper) if !self.is_own => ready!(hyper.poll_ready(cx)),
+            _ => ready!(self.codec.poll_ready(cx, &mut self.transport)),
         };
-        let ready = ready!(self.drive.poll_both(cx, |cx| sender.poll_ready(cx)));
-        if ready.is_err() {
-            return Poll::Ready(false);
-        }
-        ready!(self.drive.poll_back(cx));
-        Poll::Ready(!self.drive.is_ended() && self.keep_alive.begin())
+        Poll::Ready(is_ready && self.keep_alive.begin())
+    }
+
+    /// Drives the connection until hyper has let go of it; the error if it failed.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Error>> {
+        let Some(hyper) = &mut self.hyper else {
+            return Poll::Ready(None);
+        };
+        ready!(hyper.drive.poll(cx));
+        Poll::Ready(hyper.drive.take_failure())
     }
 
     /// Drives the connection until it has ended, or the transport has no other user.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(self.drive.poll(cx));
+        ready!(self.poll_ended(cx));
         match self.is_bare {
             true => Poll::Ready(()),
             false => self.transport.poll_alone(cx),
         }
     }
+}
+
+/// Starts HTTP by hyper on a transport with these limits.
+async fn begin_hyper<T>(
+    transport: &Shared<T>,
+    limits: Option<HeadLimits>,
+) -> Result<ByHyper, hyper::Error>
+where
+    T: Connection + AsyncRead + AsyncWrite + Unpin,
+{
+    let mut builder = Builder::new();
+    if let Some(limits) = limits {
+        limits.set_one(&mut builder);
+    }
+    ByHyper::begin(handshake(builder, TokioIo::new(transport.clone()))).await
 }
 
 impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
@@ -234,16 +297,12 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
             return self.transport.poll_unusable(cx);
         }
         // Only hyper can read a bare stream.
-        ready!(self.drive.poll(cx));
-        Poll::Ready(match self.drive.take_failure() {
-            Some(error) => reason(&error),
-            None => Unusable::Closed,
-        })
+        let failure = ready!(self.poll_ended(cx));
+        Poll::Ready(failure.map_or(Unusable::Closed, |error| reason(&error)))
     }
 
     fn check(&mut self) -> Result<(), Unusable> {
-        let is_closed = self.sender.as_ref().is_none_or(SendRequest::is_closed);
-        if is_closed || self.drive.is_ended() {
+        if self.hyper.as_ref().is_some_and(ByHyper::is_ended) {
             return Err(Unusable::Closed);
         }
         if self.keep_alive.is_expired() {
@@ -253,14 +312,11 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Connection for Http1<T> {
     }
 
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_bare {
-            // hyper closes an idle connection gracefully once its sender is dropped.
-            if !self.sender.take().is_none_or(|sender| sender.is_ready()) {
-                self.drive.end();
-            }
-            return self.drive.poll(cx);
+        match &mut self.hyper {
+            Some(hyper) if self.is_bare => return hyper.poll_close(cx),
+            Some(hyper) => hyper.drive.end(),
+            None => {}
         }
-        self.drive.end();
         self.transport.poll_close(cx)
     }
 }
@@ -290,7 +346,20 @@ fn io_error(error: &hyper::Error) -> Option<&io::Error> {
     error.source()?.downcast_ref()
 }
 
+/// Names the end of a runtime.
+fn named(error: BoxError) -> BoxError {
+    let cause = error
+        .downcast_ref()
+        .or_else(|| error.source()?.downcast_ref());
+    match cause.is_some_and(is_rt_shutdown_err) {
+        true => "the runtime of the connection has ended".into(),
+        false => error,
+    }
+}
+
 mod bare;
+mod by_hyper;
+mod codec;
 mod drive;
 mod heads;
 #[cfg(test)]

@@ -83,6 +83,7 @@ mod once;
 mod one_only;
 mod origin;
 mod outgoing;
+mod received;
 mod resend;
 mod rest;
 mod settings;

@@ -4,13 +4,13 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 
 use http::Response;
-use hyper::body::Incoming;
 
 use crate::connection::Unanswered;
 use crate::deadlines::Timer;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::Outgoing;
+use crate::received::Received;
 use crate::resend::{Case, Failure, Resend};
 use crate::{Error, StreamConnector};
 
@@ -30,8 +30,8 @@ pub(crate) async fn send<C: StreamConnector>(
     form: Form,
     body: Outgoing,
     hold: &mut Hold<C>,
-    mut timer: Option<Box<Timer>>,
-) -> Result<(Response<Incoming>, Option<Outgoing>), Failed> {
+    timer: Option<Box<Timer>>,
+) -> Result<(Response<Received>, Option<Outgoing>), Failed> {
     let lease = hold.lease();
     let reused = lease.from_cache().is_some();
     let version = lease.version();
@@ -43,22 +43,19 @@ pub(crate) async fn send<C: StreamConnector>(
         });
     }
     let shared = lease.is_shared();
-    let copy = body.again();
-    let mut sent = pin!(lease.send(|| exchange.message(version, form, body)));
-    let sent = match &mut timer {
-        None => sent.await,
-        Some(timer) => {
-            let in_time = poll_fn(|context| {
-                let sent = sent.as_mut().poll(context);
-                if sent.is_ready() {
-                    return sent;
-                }
-                // The connection is alive, but the request no longer waits.
-                let late = timer.poll_late(context);
-                late.map(|error| Err(Unanswered::new(Failure::Late, error)))
-            });
-            in_time.await
-        }
+    let own = match form {
+        Form::Target => lease.begin(exchange, &body),
+        #[cfg(feature = "legacy")]
+        Form::Absolute => None,
+    };
+    let (sent, copy) = if let Some(own) = own {
+        let sent = own.respond(&exchange.head.method);
+        (in_time(sent, timer).await, Some(body))
+    } else {
+        let copy = body.again();
+        // Boxed, so that the futures of other requests need no room for it.
+        let sent = Box::pin(lease.send(|| exchange.message(version, form, body)));
+        (in_time(sent, timer).await, copy)
     };
     let unanswered = match sent {
         Ok(response) => return Ok((response, copy)),
@@ -81,4 +78,25 @@ pub(crate) async fn send<C: StreamConnector>(
         again: body.or(copy).filter(|_| resend != Resend::Never),
         backs_off: resend == Resend::AfterBackoff,
     })
+}
+
+/// Waits for a response until its time is up.
+async fn in_time<R>(
+    sent: impl Future<Output = Result<R, Unanswered>>,
+    timer: Option<Box<Timer>>,
+) -> Result<R, Unanswered> {
+    let mut sent = pin!(sent);
+    let Some(mut timer) = timer else {
+        return sent.await;
+    };
+    poll_fn(|context| {
+        let sent = sent.as_mut().poll(context);
+        if sent.is_ready() {
+            return sent;
+        }
+        // The connection is alive, but the request no longer waits.
+        let late = timer.poll_late(context);
+        late.map(|error| Err(Unanswered::new(Failure::Late, error)))
+    })
+    .await
 }

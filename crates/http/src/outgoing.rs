@@ -75,6 +75,15 @@ impl Outgoing {
         }
     }
 
+    /// Appends a body that is in memory as a whole.
+    pub(crate) fn copy_to(&self, output: &mut Vec<u8>) {
+        if let Content::Whole(body) = &self.content
+            && let Some(bytes) = body.clone().into_inner()
+        {
+            output.extend_from_slice(&bytes);
+        }
+    }
+
     /// The same body, which waits up to `time` for a 100.
     pub(crate) fn gated(self, time: Duration) -> Self {
         let waits = !self.is_empty();

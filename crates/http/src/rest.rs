@@ -3,12 +3,12 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::StreamConnector;
 use crate::hold::Hold;
+use crate::received::Received;
 
 /// How much of the rest is read, so that the connection can be reused: less work than a new one.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +26,7 @@ pub(crate) const USUAL: Rest = Rest {
 impl Rest {
     /// Reads the rest in a task, if it is small and arrives soon, and returns the connection;
     /// closes it otherwise.
-    pub(crate) fn read<C: StreamConnector>(self, incoming: Incoming, mut hold: Hold<C>) {
-        use http_body::Body as _;
+    pub(crate) fn read<C: StreamConnector>(self, incoming: Received, mut hold: Hold<C>) {
         let runtime = Handle::try_current();
         let may_fit = incoming.size_hint().lower() <= self.bytes && self.bytes > 0;
         let worth = !hold.is_shared() && may_fit && !self.time.is_zero();
@@ -49,7 +48,7 @@ impl Rest {
 
 /// Whether the body ended within `bytes`.
 async fn drained<C: StreamConnector>(
-    mut incoming: Incoming,
+    mut incoming: Received,
     hold: &mut Hold<C>,
     mut bytes: u64,
 ) -> bool {

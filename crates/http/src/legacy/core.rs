@@ -21,6 +21,7 @@ use crate::client::Answered;
 use crate::exchange::{Exchange, Form};
 use crate::hold::Hold;
 use crate::outgoing::{BoxError, Outgoing};
+use crate::received::Received;
 use crate::{Client, HttpConnection};
 
 pub(super) type Executor =
@@ -114,10 +115,9 @@ impl<C: Connect + Clone + Send + Sync + 'static> Core<C> {
     ) -> Response<Incoming> {
         let allocation = answered.allocation();
         let Answered {
-            mut response,
-            mut hold,
-            ..
+            response, mut hold, ..
         } = answered;
+        let mut response = response.map(Received::into_hyper);
         if let Some(connected) = info.and_then(Info::connected) {
             connected.get_extras(response.extensions_mut());
         }
