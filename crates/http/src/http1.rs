@@ -142,7 +142,9 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         match response.await {
             Ok(mut response) => {
                 self.transport.complete(response.headers_mut());
-                self.keep_alive.hear(response.headers());
+                if self.codec.has_terms || !self.keep_alive.is_unheard() {
+                    self.keep_alive.hear(response.headers());
+                }
                 Ok(response.map(Received::Own))
             }
             Err(error) => {

@@ -31,6 +31,11 @@ impl KeepAlive {
         self.said.requests = said.requests.or(left);
     }
 
+    /// Whether no response has said anything.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.said == Said::default()
+    }
+
     /// Marks the connection idle; returns whether it may be reused.
     pub(crate) fn begin(&mut self) -> bool {
         let idle = self.said.idle.map(less_margin);

@@ -26,8 +26,11 @@ use crate::io::Shared;
 use crate::outgoing::{BoxError, Outgoing};
 
 use self::chunks::Step;
+use self::framing::Fields;
 pub(crate) use self::framing::Framing;
 
+#[cfg(test)]
+mod beside_hyper;
 mod chunks;
 mod framing;
 
@@ -44,7 +47,9 @@ pub(super) struct Codec {
     /// What was read and not used yet.
     ahead: Bytes,
     /// Whether the peer speaks HTTP/1.0.
-    pub(super) is_old: bool,
+    is_old: bool,
+    /// Whether the response has the header `Keep-Alive`.
+    pub(super) has_terms: bool,
     /// Whether the peer keeps the connection after the response.
     keeps: bool,
     /// Whether the response was read to its end.
@@ -256,13 +261,17 @@ impl Codec {
                 _ => Version::HTTP_10,
             };
             let mut headers = HeaderMap::with_capacity(head.headers.len());
+            let mut said = Fields::default();
             for field in head.headers.iter() {
+                let name = HeaderName::from_bytes(field.name.as_bytes())?;
                 let value = HeaderValue::from_maybe_shared(self.ahead.slice_ref(field.value))?;
-                headers.append(HeaderName::from_bytes(field.name.as_bytes())?, value);
+                said.take(&name, &value);
+                headers.append(name, value);
             }
-            let body = Framing::of(status, version, &headers, is_head)?;
+            let body = said.framing(status, version, is_head)?;
             self.is_old = version == Version::HTTP_10;
-            self.keeps = framing::keeps(version, &headers)
+            self.has_terms = said.has_terms;
+            self.keeps = said.keeps(version)
                 && status != StatusCode::SWITCHING_PROTOCOLS
                 && !matches!(body, Framing::Close);
             self.is_read = body.is_ended();

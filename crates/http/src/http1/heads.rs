@@ -296,7 +296,9 @@ impl Inspector for Heads {
 /// section 5.2).
 fn parse(field: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let lines = field.split(|byte| *byte == b'\n');
-    let lines: Vec<_> = lines.map(<[u8]>::trim_ascii).collect();
+    // A CR elsewhere than at the end of a line stays, and is refused.
+    let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines: Vec<_> = lines.map(without_spaces).collect();
     let line = [&lines.join(&b' '), &b"\r\n\r\n"[..]].concat();
     let mut fields = [httparse::EMPTY_HEADER];
     let Ok(Status::Complete((_, [field]))) = httparse::parse_headers(&line, &mut fields) else {
@@ -304,6 +306,13 @@ fn parse(field: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     };
     let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
     Some((name, HeaderValue::from_bytes(field.value).ok()?))
+}
+
+fn without_spaces(mut line: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = line {
+        line = rest;
+    }
+    line
 }
 
 #[cfg(test)]
