@@ -14,7 +14,7 @@ use keepalive::{FromCache, Manager};
 use keepalive_http::{Client, Error, Http};
 
 use crate::support::{
-    Pair, Peer, Server, allocation, client, eventually, exchange, ok, text, within,
+    Pair, Peer, Server, allocation, client, eventually, exchange, ok, text, under_test, within,
 };
 
 const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
@@ -190,7 +190,7 @@ async fn a_leaked_response_costs_its_own_connection_alone() {
     let (server, other) = (Server::start().await, Server::start().await);
     let manager = Manager::builder().max_per_host(1).max_open(2);
     let manager = manager.timeout(Duration::from_millis(100));
-    let client = Client::new(manager.connector(Http::new()).build().unwrap());
+    let client = Client::new(manager.connector(under_test(Http::new())).build().unwrap());
     let line = line!() + 1;
     let leaked = client.get(server.uri("/"));
     let (response, _peer) = exchange(leaked, server.serve(ok("one"))).await;

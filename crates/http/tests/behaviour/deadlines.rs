@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::support::Peer;
 use crate::support::wire::Wire;
+use crate::support::{Peer, under_test};
 
 type Asked = JoinHandle<Result<Response<Body<Wire>>, Error>>;
 type Ends = mpsc::UnboundedReceiver<DuplexStream>;
@@ -169,7 +169,10 @@ fn is_late(error: &Error, function: &str, deadline: Deadline, is_new: bool) {
 fn wired(deadlines: Deadlines) -> (Client<Wire>, Ends) {
     let (wire, server) = Wire::new();
     let builder = Manager::builder().max_per_host(1);
-    let manager = builder.connector(Http::over(wire)).build().unwrap();
+    let manager = builder
+        .connector(under_test(Http::over(wire)))
+        .build()
+        .unwrap();
     (Client::new(manager).deadlines(deadlines), server)
 }
 

@@ -12,7 +12,7 @@ use keepalive_http::{Client, Http};
 use tokio::time::Instant;
 
 use crate::support::{
-    Pair, Peer, Server, allocation, client, eventually, exchange, ok, text, within,
+    Pair, Peer, Server, allocation, client, eventually, exchange, ok, text, under_test, within,
 };
 
 #[tokio::test]
@@ -156,7 +156,7 @@ async fn a_connection_past_its_keep_alive_time_is_not_handed_out_before_its_time
 #[tokio::test]
 async fn the_managers_keep_alive_holds_where_it_is_less_than_the_servers() {
     let manager = Manager::builder().keep_alive(Duration::from_secs(2));
-    let client = Client::new(manager.connector(Http::new()).build().unwrap());
+    let client = Client::new(manager.connector(under_test(Http::new())).build().unwrap());
     let pair = Pair::of(client).await;
     let mut peer = kept(&pair, "timeout=5").await;
     pass(Duration::from_millis(2001)).await;

@@ -6,7 +6,7 @@ use keepalive::{Attempt, ConnectError, Connector, Manager, NetConnector, NetStre
 use keepalive_http::{Client, Http};
 use tokio::task::JoinSet;
 
-use crate::support::{Pair, client, exchange, ok, text, within};
+use crate::support::{Pair, client, exchange, ok, text, under_test, within};
 
 /// RFC 9110 section 15.5.9: a server may send this on an idle connection, and close it.
 const TIMEOUT: &str =
@@ -98,7 +98,8 @@ async fn a_response_that_comes_before_the_request_is_no_answer_whatever_the_thre
 }
 
 async fn speaks_first() {
-    let builder = Manager::builder().connector(Http::over(Patient(NetConnector::new())));
+    let builder =
+        Manager::builder().connector(under_test(Http::over(Patient(NetConnector::new()))));
     let client = Client::new(builder.build().unwrap());
     let server = crate::support::Server::start().await;
     let speak_first = async {

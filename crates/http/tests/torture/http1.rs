@@ -47,7 +47,11 @@ fn run(kind: &str, before: Option<&str>, upload: Upload, cut: Cut) -> usize {
         let manager = Manager::builder()
             .max_per_host(1)
             .close_timeout(Duration::from_millis(20));
-        let manager = manager.connector(Http::over(server.clone())).build();
+        let http = match std::env::var_os("KEEPALIVE_HTTP1_BY_HYPER") {
+            Some(_) => Http::over(server.clone()).http1_by_hyper(),
+            None => Http::over(server.clone()),
+        };
+        let manager = manager.connector(http).build();
         let client = Client::new(manager.expect("settings that work"));
         if let Some(before) = before {
             exchange(&client, &format!("/{before}/before"), Upload::Nothing).await;

@@ -77,7 +77,16 @@ pub(crate) fn client(max_per_host: usize) -> Client {
 
 pub(crate) fn client_of(http: Http, max_per_host: usize) -> Client {
     let builder = Manager::builder().max_per_host(max_per_host);
-    Client::new(builder.connector(http).build().unwrap())
+    Client::new(builder.connector(under_test(http)).build().unwrap())
+}
+
+/// Has hyper carry all exchanges of HTTP/1.1 if the environment says so: both ways must pass all
+/// tests.
+pub(crate) fn under_test<C>(http: Http<C>) -> Http<C> {
+    match std::env::var_os("KEEPALIVE_HTTP1_BY_HYPER") {
+        Some(_) => http.http1_by_hyper(),
+        None => http,
+    }
 }
 
 pub(crate) async fn text(response: Response<Body>) -> String {
