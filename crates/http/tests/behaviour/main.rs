@@ -6,6 +6,7 @@ mod cancellation;
 mod deadlines;
 mod dns;
 mod errors;
+mod exchanges;
 mod framing;
 mod heads;
 mod http2;
