@@ -150,8 +150,8 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
             Err(error) => {
                 let failure = match self.transport.received() > before {
                     true => Failure::Partial,
-                    false if self.codec.is_unsent() => Failure::Unsent,
-                    false => Failure::Silent,
+                    false if self.codec.has_left() => Failure::Silent,
+                    false => Failure::Unsent,
                 };
                 Err(Unanswered::new(failure, named(error)))
             }

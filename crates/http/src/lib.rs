@@ -5,7 +5,8 @@
 //!
 //! - [`Http`] is a [`keepalive::Connector`]: it opens HTTP connections over the connections of
 //!   another connector.
-//! - [`HttpConnection`] is one such connection, with [hyper](https://hyper.rs) inside.
+//! - [`HttpConnection`] is one such connection. It carries plain requests of HTTP/1.1 by a codec of
+//!   its own, and all others by [hyper](https://hyper.rs).
 //! - [`Client`] takes such a connection from a manager and sends a request. When the [`Body`] of
 //!   the response has been read to its end, the client returns the connection.
 //!

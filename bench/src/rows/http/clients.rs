@@ -110,6 +110,7 @@ impl<const TWO: bool> Gets for Keepalive<TWO> {
         };
         let manager = Manager::builder()
             .max_per_host(most as usize)
+            .max_open(most as usize)
             .connector(http)
             .build()
             .expect("sound settings");

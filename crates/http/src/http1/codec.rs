@@ -40,6 +40,8 @@ pub(super) struct Codec {
     /// The request.
     output: Vec<u8>,
     written: usize,
+    /// Whether any byte of the request was sent.
+    has_left: bool,
     /// Takes the next read.
     space: BytesMut,
     /// How much the next read may take.
@@ -60,7 +62,7 @@ impl Codec {
     /// Begins an exchange with the request that `write` writes, unless it returns false.
     pub(super) fn begin(&mut self, write: impl FnOnce(&mut Vec<u8>, bool) -> bool) -> bool {
         self.output.clear();
-        self.written = 0;
+        (self.written, self.has_left) = (0, false);
         (self.keeps, self.is_read) = (false, false);
         let begins = write(&mut self.output, self.is_old);
         if !begins {
@@ -74,9 +76,9 @@ impl Codec {
         body.copy_to(&mut self.output);
     }
 
-    /// Whether no byte of the request was sent.
-    pub(super) fn is_unsent(&self) -> bool {
-        self.written == 0
+    /// Whether any byte of the request was sent.
+    pub(super) fn has_left(&self) -> bool {
+        self.has_left
     }
 
     /// Sends the request, and reads the head of the response.
@@ -162,6 +164,9 @@ impl Codec {
         T: AsyncWrite + Unpin,
     {
         let is_reusable = self.keeps && self.is_read && self.ahead.is_empty();
+        if self.space.capacity() > USUAL_READ {
+            self.space = BytesMut::new();
+        }
         if is_reusable && !self.is_sent() {
             return Poll::Ready(ready!(self.poll_send(cx, io)).is_ok());
         }
@@ -182,7 +187,10 @@ impl Codec {
         while !self.is_sent() {
             match ready!(Pin::new(&mut *io).poll_write(cx, &self.output[self.written..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => self.written += written,
+                written => {
+                    self.written += written;
+                    self.has_left = true;
+                }
             }
         }
         if self.output.capacity() > MOST_KEPT {

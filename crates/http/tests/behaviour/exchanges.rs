@@ -189,3 +189,25 @@ async fn a_head_is_answered_without_its_body_on_a_connection_that_goes_on() {
     }
     assert_eq!(pair.client.manager().totals().opened, 1);
 }
+
+#[tokio::test]
+async fn a_post_whose_connection_ends_unanswered_is_not_sent_again_whatever_its_size() {
+    for size in [0, 10, 10_000, 16 * 1024] {
+        let pair = Pair::start().await;
+        let mut peer = pair.used().await;
+        let request = Request::post(pair.server.uri("/")).body("x".repeat(size));
+        let asked = Box::pin(pair.client.request(request.unwrap()));
+        let serve = async {
+            peer.head().await.unwrap();
+            assert_eq!(peer.read(size).await.len(), size);
+            drop(peer);
+        };
+        let (response, ()) = exchange(asked, serve).await;
+        let error = response.unwrap_err();
+        assert_eq!(
+            (error.function(), error.resent()),
+            ("response", 0),
+            "{size}: {error}"
+        );
+    }
+}
