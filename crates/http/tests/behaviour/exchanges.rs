@@ -211,3 +211,29 @@ async fn a_post_whose_connection_ends_unanswered_is_not_sent_again_whatever_its_
         );
     }
 }
+
+#[tokio::test]
+async fn an_upload_goes_on_while_nobody_reads_its_response() {
+    let pair = Pair::start().await;
+    let (mut sender, body) = Channel::<Bytes, std::io::Error>::new(1);
+    let request = Request::put(pair.server.uri("/")).body(body).unwrap();
+    let serve = async {
+        let mut peer = pair.server.accept().await;
+        peer.head().await.unwrap();
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")
+            .await;
+        peer
+    };
+    let (response, mut peer) = exchange(Box::pin(pair.client.request(request)), serve).await;
+    for _ in 0..3 {
+        within(sender.send_data(Bytes::from_static(b"piece")))
+            .await
+            .unwrap();
+        assert_eq!(within(peer.read(10)).await, "5\r\npiece\r\n");
+    }
+    drop(sender);
+    assert_eq!(within(peer.read(5)).await, "0\r\n\r\n");
+    peer.send("after").await;
+    assert_eq!(text(response.unwrap()).await, "after");
+    pair.next_is_on(&mut peer).await;
+}
