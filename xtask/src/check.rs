@@ -82,6 +82,8 @@ const STEPS: &[Step] = &[
     step("tests: cost in a crowd", "cargo", &["test", "--locked", "-p", "keepalive-benches", "--test", "cost"]),
     step("instructions", "cargo", &["xtask", "instructions", "--check"]),
     step("tests without TLS", "cargo", &["test", "--locked", "-p", "keepalive", "--no-default-features", "--test", "behaviour", "tls"]),
+    step("tests: HTTP/1.1 by hyper alone", "cargo", &["test", "--locked", "-p", "keepalive-http", "--test", "behaviour", "--test", "torture"])
+        .with(&[("KEEPALIVE_HTTP1_BY_HYPER", "1")]),
     step("tests: in place of hyper-util", "cargo", &["test", "--locked", "-p", "keepalive-http", "--features", "legacy", "--lib", "--test", "legacy"]),
     step("example line_protocol", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "line_protocol"]),
     step("example mailbox", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "mailbox"]),
@@ -109,6 +111,8 @@ const STEPS: &[Step] = &[
     prove("driver: schedules", &["test", "--locked", "--release", "-p", "keepalive", "--test", "schedules", "--", "--nocapture"],
         &[("KEEPALIVE_SCHEDULES", "8400")])
         .when(&["keepalive_shuttle"]),
+    prove("http: the codec beside hyper", &["test", "--locked", "--release", "-p", "keepalive-http", "--lib", "beside_hyper", "--", "--nocapture"],
+        &[("KEEPALIVE_CODEC_CASES", "3000000"), ("KEEPALIVE_CODEC_SEED", NUMBER)]),
     prove("sockets: peers that fail", &["test", "--locked", "--release", "-p", "keepalive", "-p", "keepalive-http", "--test", "chaos", "--test", "chaos_tls", "--", "--nocapture"],
         &[("KEEPALIVE_CHAOS", "full")]),
     step("planted bugs", "cargo", &["xtask", "planted"]),

@@ -35,7 +35,7 @@ pub struct HttpConnection<T = NetStream> {
 }
 
 pub(crate) enum Speaks<T> {
-    One(Http1<T>),
+    One(Box<Http1<T>>),
     /// Owned by its manager.
     Two(Main<T>),
     /// Owned by a lease.

@@ -307,7 +307,7 @@ impl<C: StreamConnector> Connector for Http<C> {
             let one_only = may_choose.then(|| (self.one_only.clone(), host));
             Speaks::Two(Main::open(transport, &self.options, one_only, venture).await?)
         } else {
-            Speaks::One(Http1::open(transport, &self.options).await?)
+            Speaks::One(Box::new(Http1::open(transport, &self.options).await?))
         };
         Ok(HttpConnection { speaks })
     }
