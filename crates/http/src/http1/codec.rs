@@ -33,6 +33,8 @@ pub(crate) use self::framing::Framing;
 mod beside_hyper;
 mod chunks;
 mod framing;
+#[cfg(test)]
+mod tests;
 
 /// The state of the exchanges of one connection.
 #[derive(Default)]
@@ -42,6 +44,8 @@ pub(super) struct Codec {
     written: usize,
     /// Whether any byte of the request was sent.
     has_left: bool,
+    /// Whether the transport keeps no byte of the request back.
+    is_flushed: bool,
     /// Takes the next read.
     space: BytesMut,
     /// How much the next read may take.
@@ -62,7 +66,7 @@ impl Codec {
     /// Begins an exchange with the request that `write` writes, unless it returns false.
     pub(super) fn begin(&mut self, write: impl FnOnce(&mut Vec<u8>, bool) -> bool) -> bool {
         self.output.clear();
-        (self.written, self.has_left) = (0, false);
+        (self.written, self.has_left, self.is_flushed) = (0, false, false);
         (self.keeps, self.is_read) = (false, false);
         let begins = write(&mut self.output, self.is_old);
         if !begins {
@@ -143,8 +147,11 @@ impl Codec {
                 }
                 continue;
             }
-            if !self.is_sent() {
-                let _pending = self.poll_send(cx, io)?;
+            if let Poll::Ready(Err(_)) = self.poll_send(cx, io) {
+                // The peer takes no more, but has answered.
+                self.keeps = false;
+                self.output.clear();
+                (self.written, self.is_flushed) = (0, true);
             }
             if ready!(self.poll_read(cx, io))? == 0 {
                 if !matches!(body, Framing::Close) {
@@ -167,24 +174,14 @@ impl Codec {
         if self.space.capacity() > USUAL_READ {
             self.space = BytesMut::new();
         }
-        if is_reusable && !self.is_sent() {
-            return Poll::Ready(ready!(self.poll_send(cx, io)).is_ok());
-        }
-        Poll::Ready(is_reusable)
-    }
-
-    fn is_sent(&self) -> bool {
-        self.written == self.output.len()
+        Poll::Ready(is_reusable && ready!(self.poll_send(cx, io)).is_ok())
     }
 
     fn poll_send<T>(&mut self, cx: &mut Context<'_>, io: &mut Shared<T>) -> Poll<io::Result<()>>
     where
         T: AsyncWrite + Unpin,
     {
-        if self.is_sent() {
-            return Poll::Ready(Ok(()));
-        }
-        while !self.is_sent() {
+        while self.written < self.output.len() {
             match ready!(Pin::new(&mut *io).poll_write(cx, &self.output[self.written..]))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 written => {
@@ -196,7 +193,11 @@ impl Codec {
         if self.output.capacity() > MOST_KEPT {
             (self.output, self.written) = (Vec::new(), 0);
         }
-        Pin::new(io).poll_flush(cx)
+        if !self.is_flushed {
+            ready!(Pin::new(io).poll_flush(cx))?;
+            self.is_flushed = true;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Reads some bytes; 0 at the end.

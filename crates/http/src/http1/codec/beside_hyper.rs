@@ -566,7 +566,7 @@ fn the_codec_reads_what_hyper_reads() {
     let cases: u64 = env::var("KEEPALIVE_CODEC_CASES")
         .ok()
         .and_then(|cases| cases.parse().ok())
-        .unwrap_or(100_000);
+        .unwrap_or(30_000);
     let seed = env::var("KEEPALIVE_CODEC_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok())
