@@ -80,8 +80,8 @@ enum Figure {
 }
 
 const TARGETS: &[Target] = &[
-    ratio("a: to deadpool", "a", "deadpool", Limit::AtMost(0.6)),
-    ratio("b: to deadpool", "b", "deadpool", Limit::AtMost(0.7)),
+    ratio("a: to deadpool", "a", "deadpool", Limit::AtMost(0.5)),
+    ratio("b: to deadpool", "b", "deadpool", Limit::AtMost(0.6)),
     ratio(
         "c, one worker: to deadpool",
         "c1",
@@ -98,7 +98,7 @@ const TARGETS: &[Target] = &[
         "d, one task: to deadpool in a HashMap",
         "d1",
         "deadpool",
-        Limit::AtMost(0.5),
+        Limit::AtMost(0.4),
     ),
     ratio(
         "d, 64 tasks: to deadpool in a HashMap",
@@ -116,7 +116,7 @@ const TARGETS: &[Target] = &[
         "e, to cancel: to deadpool",
         "e-cancel",
         "deadpool",
-        Limit::AtMost(1.0),
+        Limit::AtMost(0.85),
     ),
     median("e: resident bytes per waiter", "e-memory", 450.0),
     median(
@@ -151,13 +151,13 @@ const TARGETS: &[Target] = &[
         "i: rate with 32 tasks, to hyper without a pool",
         "i32",
         "hyper, a connection per task",
-        Limit::AtLeast(0.97),
+        Limit::AtLeast(1.25),
     ),
     ratio(
         "i: rate with 256 tasks, to hyper without a pool",
         "i256",
         "hyper, a connection per task",
-        Limit::AtLeast(0.97),
+        Limit::AtLeast(1.25),
     ),
     median("i: connections of 50 tasks, limited to 2", "i-limit", 2.0),
     ratio(
