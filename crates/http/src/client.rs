@@ -342,7 +342,7 @@ impl<C: StreamConnector> Client<C> {
             };
             let lease = self.manager.lease_at(&to, location).await;
             let lease = lease.map_err(|error| Error::allocation(error).with_resent(resent))?;
-            let mut hold = Hold::new(lease, !body.leaves_at_once());
+            let mut hold = Hold::new(lease);
             let lease = hold.lease();
             let is_last = resent > 0 && resent == self.retries;
             let used = lease.from_cache().is_some();

@@ -16,10 +16,9 @@ use crate::outgoing::BoxError;
 use crate::received::Received;
 use crate::{Http, StreamConnector};
 
-// An upload that was answered before its end takes as long as its sender.
+// A connection is ready with the end of its response, unless a request that was answered before its
+// end is still being sent. That takes as long as its sender.
 const A_MOMENT: Duration = Duration::from_millis(10);
-// Otherwise hyper is ready again microseconds after the end of a body. It takes longer only if the
-// machine has no time for its task.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A lease that is returned once its exchange is over.
@@ -28,17 +27,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// is reset, when hyper's future or body is dropped.
 pub(crate) struct Hold<C: StreamConnector> {
     lease: Option<Lease<Http<C>>>,
-    /// Whether the body of the request may still be on its way when the response has ended.
-    uploads: bool,
     patience: Option<Pin<Box<Sleep>>>,
 }
 
 impl<C: StreamConnector> Hold<C> {
-    /// Holds a lease for a request whose body may take longer than the response, or may not.
-    pub(crate) fn new(lease: Lease<Http<C>>, uploads: bool) -> Self {
+    pub(crate) fn new(lease: Lease<Http<C>>) -> Self {
         Self {
             lease: Some(lease),
-            uploads,
             patience: None,
         }
     }
@@ -74,7 +69,6 @@ impl<C: StreamConnector> Hold<C> {
     pub(crate) fn take(&mut self) -> Self {
         Self {
             lease: self.lease.take(),
-            uploads: self.uploads,
             patience: self.patience.take(),
         }
     }
@@ -89,21 +83,17 @@ impl<C: StreamConnector> Hold<C> {
 
     /// Returns the connection, after the response has ended; ready when that is done.
     ///
-    /// It is returned only when it takes the next request at once (H5), and closed if hyper reports
-    /// that it never will. If hyper reports nothing for a moment, a task continues to wait.
+    /// It is returned only when it takes the next request at once (H5), and closed if it never will.
+    /// If that is open for a moment, a task continues to wait.
     pub(crate) fn poll_free(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let time = match self.uploads {
-            true => A_MOMENT,
-            false => PATIENCE,
-        };
-        match ready!(self.poll_reusable_within(time, cx)) {
+        match ready!(self.poll_reusable_within(A_MOMENT, cx)) {
             Some(reusable) => self.end(reusable),
             None => self.take().free_later(),
         }
         Poll::Ready(())
     }
 
-    /// Whether hyper reports in time that the connection takes another request.
+    /// Whether it turns out in time that the connection takes another request.
     pub(crate) fn poll_reusable_soon(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let reusable = ready!(self.poll_reusable_within(PATIENCE, cx));
         Poll::Ready(reusable.unwrap_or(false))
@@ -125,8 +115,8 @@ impl<C: StreamConnector> Hold<C> {
         Poll::Ready(reusable)
     }
 
-    /// Waits in a task until hyper reports that the connection takes another request, and returns
-    /// it; closes it if that takes too long.
+    /// Waits in a task until the connection takes another request, and returns it; closes it if that
+    /// takes too long.
     fn free_later(mut self) {
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
@@ -136,7 +126,7 @@ impl<C: StreamConnector> Hold<C> {
         }
     }
 
-    /// Waits for hyper to report whether the connection takes another request.
+    /// Waits until it is known whether the connection takes another request.
     pub(crate) fn poll_reusable(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         match &mut self.lease {
             Some(lease) => lease.poll_ready(cx),

@@ -126,7 +126,7 @@ async fn a_byte_of_an_answer_is_told_apart_from_none() {
     }
 }
 
-// hyper's task may end between two steps of sending a request through its channel (tokio #8179).
+// The byte arrives at any step of a request.
 #[test]
 fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -145,7 +145,7 @@ fn a_request_that_meets_the_end_of_its_connection_is_no_hang() {
         let answer = tokio::time::timeout(std::time::Duration::from_secs(5), send).await;
         assert!(answer.expect("it ends").is_err());
     };
-    // Runs outside the runtime, so that hyper's task runs on another thread at once.
+    // Outside the runtime, so that its reactor runs on another thread.
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| (0..4000).for_each(|turn| runtime.block_on(meet(turn % 400))));
