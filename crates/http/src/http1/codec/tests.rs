@@ -62,7 +62,7 @@ impl AsyncWrite for Slow {
         if self.enough.is_some_and(|enough| self.taken.len() >= enough) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        if self.pauses % 2 == 0 {
+        if self.pauses.is_multiple_of(2) {
             return self.pause();
         }
         self.pauses += 1;
@@ -72,7 +72,7 @@ impl AsyncWrite for Slow {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.pauses % 2 == 0 {
+        if self.pauses.is_multiple_of(2) {
             return self.pause();
         }
         self.left = self.taken.clone();
