@@ -322,10 +322,7 @@ impl Model {
             connection.returned = event;
         }
         if self.has_room(number) {
-            self.offer(number, false);
-        }
-        if begins {
-            self.note_provisional(number, overtakes_before);
+            self.offer(number, false, begins.then_some(overtakes_before));
         }
     }
 

@@ -86,21 +86,8 @@ impl Model {
         if capacity != Capacity::One {
             self.withdraw_claims(host);
         }
-        self.offer(number, true);
-        if provisional {
-            self.note_provisional(number, overtakes_before);
-        }
+        self.offer(number, true, provisional.then_some(overtakes_before));
         true
-    }
-
-    /// A connection that has become provisional and has been offered may have closed at once. It
-    /// has held nobody up then.
-    pub(super) fn note_provisional(&mut self, number: usize, overtakes_before: u64) {
-        let host = self.connection_at(number).host;
-        if !self.holds_back(number) {
-            self.hosts[host].overtakes_before = overtakes_before;
-            self.note_limit(host);
-        }
     }
 
     fn exchange_attempts(&mut self, one: usize, other: usize) {
@@ -117,8 +104,10 @@ impl Model {
     }
 
     /// Assigns a connection to the waiters of its host, in order of arrival, and keeps it if it has
-    /// room after that. A `new` one was opened for its first user in that user's turn.
-    pub(super) fn offer(&mut self, number: usize, new: bool) {
+    /// room after that. A `new` one was opened for its first user in that user's turn. One that has
+    /// just become provisional has held nobody up if it closes now: the overtakes counted before are
+    /// `held_up_from`.
+    pub(super) fn offer(&mut self, number: usize, new: bool, held_up_from: Option<u64>) {
         let host = self.connection_at(number).host;
         let mut in_turn = new;
         while self.has_room(number)
@@ -138,6 +127,10 @@ impl Model {
         let of_no_use = !self.has_room(number) && self.connection_at(number).capacity > 0;
         if self.connection_at(number).is_idle() && (keeps_nothing || of_no_use) {
             self.close(number);
+        }
+        if let Some(overtakes_before) = held_up_from.filter(|_| !self.holds_back(number)) {
+            self.hosts[host].overtakes_before = overtakes_before;
+            self.note_limit(host);
         }
         self.align(host);
     }
@@ -195,7 +188,7 @@ impl Model {
         if goes || self.shut_down {
             self.retire(number);
         } else {
-            self.offer(number, false);
+            self.offer(number, false, None);
         }
     }
 
