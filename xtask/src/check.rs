@@ -82,7 +82,7 @@ const STEPS: &[Step] = &[
     step("tests: cost in a crowd", "cargo", &["test", "--locked", "-p", "keepalive-benches", "--test", "cost"]),
     step("instructions", "cargo", &["xtask", "instructions", "--check"]),
     step("tests without TLS", "cargo", &["test", "--locked", "-p", "keepalive", "--no-default-features", "--test", "behaviour", "tls"]),
-    step("tests: HTTP/1.1 by hyper alone", "cargo", &["test", "--locked", "-p", "keepalive-http", "--test", "behaviour", "--test", "torture"])
+    step("tests: HTTP/1.1 by hyper alone", "cargo", &["test", "--locked", "-p", "keepalive-http", "--test", "behaviour", "--test", "torture", "--", "--skip", "http2", "--skip", "outages"])
         .with(&[("KEEPALIVE_HTTP1_BY_HYPER", "1")]),
     step("tests: in place of hyper-util", "cargo", &["test", "--locked", "-p", "keepalive-http", "--features", "legacy", "--lib", "--test", "legacy"]),
     step("example line_protocol", "cargo", &["run", "--locked", "--quiet", "-p", "keepalive", "--example", "line_protocol"]),
