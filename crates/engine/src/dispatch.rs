@@ -287,18 +287,18 @@ impl<K: Eq + Clone, D: Default> Engine<K, D> {
         if !connection.is_open() {
             return;
         }
-        let begins = provisional && connection.outlook == Outlook::Settled;
-        if connection.outlook == Outlook::Provisional && !provisional {
-            self.end_provisional(room, slot, Outlook::Settled);
-        }
-        match (self.connections[slot].has_room(self.max_uses), begins) {
-            (true, true) => self.offer_provisional(now, room, slot, false),
-            (true, false) => self.offer(now, room, slot, false),
-            (false, true) => {
-                self.begin_provisional(room, slot);
-                self.unlist(slot);
+        let has_room = connection.has_room(self.max_uses);
+        match (connection.outlook, provisional) {
+            (Outlook::Settled, true) if has_room => {
+                return self.offer_provisional(now, room, slot, false);
             }
-            (false, false) => self.unlist(slot),
+            (Outlook::Settled, true) => self.begin_provisional(room, slot),
+            (Outlook::Provisional, false) => self.end_provisional(room, slot, Outlook::Settled),
+            _ => {}
+        }
+        match has_room {
+            true => self.offer(now, room, slot, false),
+            false => self.unlist(slot),
         }
     }
 

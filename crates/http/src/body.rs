@@ -176,7 +176,7 @@ fn within(
     Ok(frame)
 }
 
-const HERE: &str = "a body has what hyper gave for it until it has ended";
+const HERE: &str = "a body has its source until it has ended";
 
 impl<C: StreamConnector> Drop for Body<C> {
     fn drop(&mut self) {

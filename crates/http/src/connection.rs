@@ -5,8 +5,6 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, Version};
-use http_body::Frame;
-use hyper::body::Bytes;
 use keepalive::{Connection, NetStream, Unusable};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -14,7 +12,7 @@ use crate::exchange::Exchange;
 use crate::head::HeadLimits;
 use crate::http1::Http1;
 use crate::http2::{Http2, Main, Session};
-use crate::outgoing::{BoxError, Outgoing};
+use crate::outgoing::{BoxError, Item, Outgoing};
 use crate::received::Received;
 use crate::resend::Failure;
 
@@ -149,7 +147,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> HttpConnection<T> {
         &mut self,
         cx: &mut Context<'_>,
         body: &mut Received,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Item>> {
         match &mut self.speaks {
             Speaks::One(connection) => connection.poll_frame(cx, body),
             Speaks::Two(_) | Speaks::Stream(_) => body.poll_alone(cx),

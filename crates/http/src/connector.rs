@@ -213,8 +213,8 @@ impl<C> Http<C> {
     /// Has hyper carry all exchanges of HTTP/1.1.
     ///
     /// By default, a request whose body is in memory, and of 16 KiB at most, is sent without hyper,
-    /// and its response is read without hyper. That takes about half of the time, and does the
-    /// same. hyper carries uploads, upgrades, requests with the header `connection` or
+    /// and its response is read without hyper. That takes about half of the
+    /// instructions, and does the same. hyper carries uploads, upgrades, requests with the header `connection` or
     /// `transfer-encoding`, and requests with extensions that may be hyper's.
     #[must_use]
     pub fn http1_by_hyper(mut self) -> Self {

@@ -5,14 +5,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http_body::Frame;
-use hyper::body::Bytes;
 use keepalive::Lease;
 use tokio::runtime::Handle;
 use tokio::time::{Sleep, sleep};
 
 use crate::head::HeadLimits;
-use crate::outgoing::BoxError;
+use crate::outgoing::Item;
 use crate::received::Received;
 use crate::{Http, StreamConnector};
 
@@ -58,7 +56,7 @@ impl<C: StreamConnector> Hold<C> {
         &mut self,
         cx: &mut Context<'_>,
         body: &mut Received,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Item>> {
         match &mut self.lease {
             Some(lease) => lease.poll_frame(cx, body),
             None => body.poll_alone(cx),

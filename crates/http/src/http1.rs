@@ -6,8 +6,6 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use http::{Method, Request, Response};
-use http_body::Frame;
-use hyper::body::Bytes;
 use hyper::client::conn::http1::Builder;
 use hyper_util::rt::TokioIo;
 use keepalive::{ConnectError, Connection, Unusable};
@@ -20,7 +18,7 @@ use crate::exchange::Exchange;
 use crate::head::HeadLimits;
 use crate::io::Shared;
 use crate::keep_alive::KeepAlive;
-use crate::outgoing::{BoxError, Outgoing};
+use crate::outgoing::{BoxError, Item, Outgoing};
 use crate::received::Received;
 use crate::resend::{Failure, is_of_user};
 
@@ -77,7 +75,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
             transport,
             is_bare: false,
             limits,
-            hyper_only: options.hyper_only,
+            hyper_only: options.hyper_only || limits.is_none(),
             keep_alive: KeepAlive::default(),
             runtime,
         };
@@ -108,7 +106,6 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
     /// Begins an exchange of our own, if it can carry this request. The body leaves with the head.
     pub(crate) fn begin(&mut self, exchange: &Exchange, body: &Outgoing) -> bool {
         self.is_own = !self.hyper_only
-            && self.limits.is_some()
             && self
                 .codec
                 .begin(|head, is_old| exchange.write_head(body, is_old, head));
@@ -231,7 +228,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
         &mut self,
         cx: &mut Context<'_>,
         body: &mut Received,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Item>> {
         match (body, &mut self.hyper) {
             (Received::Own(framing), _) => {
                 let limits = self.limits.unwrap_or_default();

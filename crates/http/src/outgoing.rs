@@ -175,7 +175,8 @@ trait Stream: Send {
     fn hint(&self) -> SizeHint;
 }
 
-type Item = Result<Frame<Bytes>, BoxError>;
+/// A part of a body.
+pub(crate) type Item = Result<Frame<Bytes>, BoxError>;
 
 impl<B> Stream for B
 where

@@ -3,11 +3,11 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::{Bytes, Incoming};
+use http_body::{Body, SizeHint};
+use hyper::body::Incoming;
 
 use crate::http1::Framing;
-use crate::outgoing::BoxError;
+use crate::outgoing::Item;
 
 /// The rest of a body: hyper's, or that of an exchange of our own, whose bytes the connection has.
 #[derive(Debug)]
@@ -27,10 +27,7 @@ impl Received {
     }
 
     /// Reads a body of hyper's that another task drives.
-    pub(crate) fn poll_alone(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    pub(crate) fn poll_alone(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         let Self::Hyper(body) = self else {
             return Poll::Ready(None);
         };

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use crate::head::{HeadLimits, Part};
 use crate::http1::PARSED;
 use crate::io::Shared;
-use crate::outgoing::{BoxError, Outgoing};
+use crate::outgoing::{BoxError, Item, Outgoing};
 
 use self::chunks::Step;
 use self::framing::Fields;
@@ -131,7 +131,7 @@ impl Codec {
         io: &mut Shared<T>,
         body: &mut Framing,
         limits: HeadLimits,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>>
+    ) -> Poll<Option<Item>>
     where
         T: AsyncRead + AsyncWrite + Unpin,
     {

@@ -46,8 +46,7 @@ impl Drive {
         }
     }
 
-    /// Polls the user's half before and after hyper's own half, which ends in between if the peer
-    /// is gone.
+    /// Polls the user's half before and after hyper's own half.
     ///
     /// Whatever either half does is seen by the other one in the same poll. So no half wakes the
     /// task for the other.
@@ -92,10 +91,7 @@ impl Drive {
 
     /// Drives the connection; ready when it has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Place::Away(task) = &mut self.place {
-            // The task itself fails only by being aborted, with the runtime it ran on.
-            self.place = ready!(Pin::new(task).poll(cx)).unwrap_or(Place::Ended(None));
-        }
+        ready!(self.poll_back(cx));
         if let Place::Here(half) = &mut self.place {
             self.alarm.arm(cx.waker());
             let mut cx = Context::from_waker(&self.waker);
@@ -133,9 +129,9 @@ impl Drive {
     /// Waits until the half is here again, or the connection has ended. Nothing else happens then.
     pub(super) fn poll_back(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let Place::Away(task) = &mut self.place {
+            // The task itself fails only by being aborted, with the runtime it ran on.
             self.place = ready!(Pin::new(task).poll(cx)).unwrap_or(Place::Ended(None));
         }
-        self.alarm.disarm();
         Poll::Ready(())
     }
 
