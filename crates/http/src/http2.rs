@@ -82,6 +82,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Main<T> {
         let settings = options.settings.as_deref();
         let limits = options.limits();
         let transport = Shared::new(transport);
+        transport.read_while_idle();
         let executor = Executor::new(runtime.clone());
         let mut builder = http2::Builder::new(executor.clone());
         let mut doubt = None;

@@ -32,7 +32,9 @@ struct Inner<T> {
     refused: Option<Excess>,
     /// The first bytes received.
     beginning: [u8; BEGINNING],
-    /// The reader's waker, after a read that had to wait.
+    /// Whether hyper's task reads while the connection is idle.
+    is_read_idle: bool,
+    /// That reader's waker, after a read that had to wait.
     reader: Option<Waker>,
     /// Whether the last write had to wait.
     is_write_pending: bool,
@@ -94,6 +96,7 @@ impl<T> Shared<T> {
             pace: Pace::Free,
             refused: None,
             beginning: [0; BEGINNING],
+            is_read_idle: false,
             reader: None,
             is_write_pending: false,
             kept_open: false,
@@ -105,6 +108,11 @@ impl<T> Shared<T> {
     /// Sets whether hyper's shutdown of our side is ignored.
     pub(crate) fn keep_open(&self, kept_open: bool) {
         self.lock().kept_open = kept_open;
+    }
+
+    /// From now on, a check may wake the reader of the idle connection.
+    pub(crate) fn read_while_idle(&self) {
+        self.lock().is_read_idle = true;
     }
 
     /// Waits until no other user is left.
@@ -300,7 +308,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Shared<T> {
                 break result;
             }
         };
-        if result.is_pending() {
+        if result.is_pending() && inner.is_read_idle {
             match &mut inner.reader {
                 Some(reader) => reader.clone_from(cx.waker()),
                 reader => *reader = Some(cx.waker().clone()),

@@ -98,6 +98,58 @@ async fn a_connection_is_not_ready_after_a_byte_too_many() {
     assert!(!poll_fn(|cx| connection.poll_ready(cx)).await);
 }
 
+/// A waker keeps the memory of its task, also of one that has finished.
+#[tokio::test]
+async fn an_idle_connection_keeps_no_waker_of_its_last_user() {
+    for by_hyper in [false, true] {
+        let (mut connection, mut peer, _alive) = connected().await;
+        let user = Arc::new(User(std::sync::Mutex::default()));
+        let served = async {
+            if by_hyper {
+                return connection.send(get).await.unwrap();
+            }
+            let head = Request::get("http://h.test/")
+                .body(())
+                .unwrap()
+                .into_parts()
+                .0;
+            let body = Outgoing::new(String::new());
+            let exchange = Exchange::new(head, &body).unwrap();
+            assert!(connection.begin(&exchange, &body));
+            connection.respond(&Method::GET).await.unwrap()
+        };
+        let answer = answer(&mut peer, b"HTTP/1.1 204 No Content\r\n\r\n");
+        let (response, ()) = tokio::join!(user.poll(served), answer);
+        assert_eq!(response.status(), 204);
+        let ready = poll_fn(|cx| connection.poll_ready(cx));
+        assert!(user.poll(ready).await);
+        assert_eq!(Arc::strong_count(&user), 1, "by hyper: {by_hyper}");
+    }
+}
+
+/// Counts its wakers.
+struct User(std::sync::Mutex<Option<std::task::Waker>>);
+
+impl User {
+    async fn poll<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        let mut future = std::pin::pin!(future);
+        poll_fn(|cx| {
+            *self.0.lock().unwrap() = Some(cx.waker().clone());
+            let waker = std::task::Waker::from(Arc::clone(self));
+            future.as_mut().poll(&mut Context::from_waker(&waker))
+        })
+        .await
+    }
+}
+
+impl std::task::Wake for User {
+    fn wake(self: Arc<Self>) {
+        if let Some(waker) = self.0.lock().unwrap().take() {
+            waker.wake();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_request_that_never_left_is_told_apart() {
     let (mut connection, peer, _alive) = connected().await;
