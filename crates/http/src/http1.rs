@@ -124,6 +124,7 @@ impl<T: Connection + AsyncRead + AsyncWrite + Unpin> Http1<T> {
     ) -> Result<Response<Received>, Unanswered> {
         self.keep_alive.end();
         let before = self.transport.begin(None);
+        self.codec.expect_after(before);
         let limits = self.limits.unwrap_or_default();
         let is_head = method == Method::HEAD;
         // Nothing has looked for early bytes on a new connection. They are no response (H3).

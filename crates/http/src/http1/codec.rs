@@ -46,6 +46,8 @@ pub(super) struct Codec {
     has_left: bool,
     /// Whether the transport keeps no byte of the request back.
     is_flushed: bool,
+    /// The bytes of the transport before the response.
+    received_before: u64,
     /// Takes the next read.
     space: BytesMut,
     /// How much the next read may take.
@@ -80,6 +82,11 @@ impl Codec {
         body.copy_to(&mut self.output);
     }
 
+    /// The transport has received this many bytes before the response.
+    pub(super) fn expect_after(&mut self, received: u64) {
+        self.received_before = received;
+    }
+
     /// Whether any byte of the request was sent.
     pub(super) fn has_left(&self) -> bool {
         self.has_left
@@ -110,6 +117,7 @@ impl Codec {
             if read == 0 {
                 return Poll::Ready(Err(match sent {
                     Poll::Ready(Err(error)) => error.into(),
+                    _ if io.received() == self.received_before => UNANSWERED.into(),
                     _ => CLOSED.into(),
                 }));
             }
@@ -339,6 +347,7 @@ const LARGEST_READ: usize = 64 * 1024;
 /// The buffer of a request that is kept for the next one.
 const MOST_KEPT: usize = 4 * 1024;
 
+const UNANSWERED: &str = "the server closed the connection without a response";
 const CLOSED: &str = "the connection closed before the end of the head";
 const CUT: &str = "the connection closed before the end of the body";
 

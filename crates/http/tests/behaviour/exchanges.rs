@@ -237,3 +237,22 @@ async fn an_upload_goes_on_while_nobody_reads_its_response() {
     assert_eq!(text(response.unwrap()).await, "after");
     pair.next_is_on(&mut peer).await;
 }
+
+#[tokio::test]
+async fn an_error_tells_half_a_head_from_no_response() {
+    if std::env::var_os("KEEPALIVE_HTTP1_BY_HYPER").is_some() {
+        return; // hyper does not tell them apart.
+    }
+    for (answer, expected) in [
+        ("", "the server closed the connection without a response"),
+        ("HTTP/1.1 200 OK\r\n", "closed before the end of the head"),
+    ] {
+        let pair = Pair::start().await;
+        let (response, ()) = exchange(Box::pin(pair.client.get(pair.server.uri("/"))), async {
+            drop(pair.server.serve(answer).await)
+        })
+        .await;
+        let error = response.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
