@@ -249,7 +249,7 @@ async fn an_error_tells_half_a_head_from_no_response() {
     ] {
         let pair = Pair::start().await;
         let (response, ()) = exchange(Box::pin(pair.client.get(pair.server.uri("/"))), async {
-            drop(pair.server.serve(answer).await)
+            drop(pair.server.serve(answer).await);
         })
         .await;
         let error = response.unwrap_err().to_string();
